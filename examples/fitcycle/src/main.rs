@@ -1,0 +1,2 @@
+//! fitcycle.
+fn main() {}
