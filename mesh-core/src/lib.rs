@@ -1,1 +1,40 @@
-//! Placeholder.
+//! The deciding half of Mesh.
+//!
+//! Istio's configuration goes in as text; an immutable [`plan::Plan`] comes out, and for every
+//! question a request raises (which route? is it admitted? which endpoint? again?) a pure function
+//! or a small state machine that answers with a value. Nothing in here opens a socket, reads a
+//! file, looks at a clock or draws from a global random source: time and chance are arguments.
+//! That is what lets the library, the proxy and the test kit decide alike.
+//!
+//! ```text
+//! text -> api (as written, with positions) -> analysis (diagnostics) -> plan (as compiled)
+//!                                                                          |
+//!   request ->  route -> fault -> split -> rewrite -> timeout -> retry -> circuit -> balance
+//!                                                                |                      |
+//!                                                             outcome  <-------------  outlier
+//! ```
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`api`] | what did the user write, and where? |
+//! | [`analysis`] | what is wrong with it? |
+//! | [`plan`] | what does it mean, compiled? |
+//! | [`route`] | which rule serves this request, and what does it do to it? |
+//! | [`fault`] | is a fault injected? |
+//! | [`split`] | which weighted destination? |
+//! | [`timeout`] | how long may it take? |
+//! | [`retry`] | may, and should, it be tried again? |
+//! | [`circuit`] | is there room? |
+//! | [`balance`] | which endpoint? |
+//! | [`outlier`] | is that endpoint to be left out for a while? |
+//! | [`telemetry`] | which labels and which log line? |
+//! | [`outcome`], [`reply`], [`decision`] | how did it end, what is the caller told, what was decided? |
+
+pub mod clock;
+pub mod endpoint;
+pub mod error;
+pub mod identity;
+pub mod outcome;
+pub mod reply;
+pub mod rng;
+pub mod units;

@@ -1,0 +1,74 @@
+//! The record of the choices made for one request.
+//!
+//! It feeds the access log, metrics, spans, error messages and `mesh-proxy explain`. On the request
+//! path it holds shared pointers into the plan and a few numbers; nothing is formatted.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::endpoint::Endpoint;
+use crate::outcome::Outcome;
+use crate::plan::ClusterPlan;
+use crate::reply::ResponseFlags;
+use crate::route::Route;
+
+/// How many attempts are remembered one by one; later ones are only counted.
+pub const MAX_REMEMBERED: usize = 8;
+
+/// One try.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The endpoint that was picked, if any was.
+    pub endpoint: Option<Arc<Endpoint>>,
+    /// How it ended; `None` while it runs.
+    pub outcome: Option<Outcome>,
+}
+
+/// What was decided for one request.
+#[derive(Clone, Debug, Default)]
+pub struct Decision {
+    /// The plan's generation.
+    pub generation: u64,
+    /// The rule that served it.
+    pub route: Option<Arc<Route>>,
+    /// Index of the weighted destination.
+    pub destination: usize,
+    /// The cluster that it went to.
+    pub cluster: Option<Arc<ClusterPlan>>,
+    /// An injected delay.
+    pub delay: Option<Duration>,
+    /// The tries, oldest first, at most [`MAX_REMEMBERED`].
+    pub attempts: Vec<Attempt>,
+    /// How many tries there were.
+    pub attempt_count: u32,
+    /// Response flags.
+    pub flags: ResponseFlags,
+    /// Response code details; empty means `via_upstream`.
+    pub details: Cow<'static, str>,
+}
+
+impl Decision {
+    /// Notes that a try begins.
+    pub fn begin_attempt(&mut self, endpoint: Option<Arc<Endpoint>>) {
+        self.attempt_count += 1;
+        if self.attempts.len() < MAX_REMEMBERED {
+            self.attempts.push(Attempt { endpoint, outcome: None });
+        } else if let Some(last) = self.attempts.last_mut() {
+            *last = Attempt { endpoint, outcome: None };
+        }
+    }
+
+    /// Notes how the latest try ended.
+    pub fn end_attempt(&mut self, outcome: Outcome) {
+        if let Some(last) = self.attempts.last_mut() {
+            last.outcome = Some(outcome);
+        }
+    }
+
+    /// The endpoint of the latest try.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&Arc<Endpoint>> {
+        self.attempts.last().and_then(|attempt| attempt.endpoint.as_ref())
+    }
+}

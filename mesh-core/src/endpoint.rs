@@ -1,0 +1,57 @@
+//! An endpoint: one address that serves a destination.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::identity::{Labels, Locality};
+
+/// Where to connect.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Address {
+    /// An IP address and port.
+    Socket(SocketAddr),
+    /// A Unix domain socket.
+    Unix(Arc<str>),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix://{path}"),
+        }
+    }
+}
+
+/// One member of a cluster. Its identity across updates is its address (LB-17).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Where to connect.
+    pub address: Address,
+    /// Share of traffic under weighted balancing; at least 1 (SE-6).
+    pub weight: u32,
+    /// Where it runs.
+    pub locality: Locality,
+    /// Labels of the pod behind it.
+    pub labels: Arc<Labels>,
+    /// The workload behind it, for telemetry: name and namespace.
+    pub workload: Option<(Arc<str>, Arc<str>)>,
+    /// The SPIFFE id it is expected to present.
+    pub identity: Option<Arc<str>>,
+}
+
+impl Endpoint {
+    /// An endpoint of weight 1 with nothing known but its address.
+    #[must_use]
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address: Address::Socket(address),
+            weight: 1,
+            locality: Locality::default(),
+            labels: Arc::default(),
+            workload: None,
+            identity: None,
+        }
+    }
+}

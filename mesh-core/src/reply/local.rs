@@ -1,0 +1,264 @@
+//! The local reply and its table (RF-2).
+
+use std::borrow::Cow;
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use super::{Flag, ResponseFlags, grpc_of_http};
+use crate::outcome::{GrpcCode, Reset};
+
+const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
+
+/// An answer that no endpoint gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalReply {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Response flags.
+    pub flags: ResponseFlags,
+    /// Response code details, as in the access log.
+    pub details: Cow<'static, str>,
+    /// Body, `text/plain`; `grpc-message` for gRPC.
+    pub body: Cow<'static, str>,
+    /// The gRPC status where it is not RF-4's (timeouts, rate limits, injected).
+    pub grpc: Option<GrpcCode>,
+    /// Whether the body is wrapped as `upstream connect error …`, marking overload with a header.
+    pub overloaded: bool,
+}
+
+impl LocalReply {
+    /// A reply with nothing but a status, a flag and details.
+    #[must_use]
+    pub fn new(status: StatusCode, flag: Flag, details: &'static str) -> Self {
+        Self {
+            status,
+            flags: flag.into(),
+            details: details.into(),
+            body: "".into(),
+            grpc: None,
+            overloaded: false,
+        }
+    }
+
+    /// The reply with this body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Cow<'static, str>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The reply with this gRPC status.
+    #[must_use]
+    pub const fn grpc(mut self, code: GrpcCode) -> Self {
+        self.grpc = Some(code);
+        self
+    }
+
+    /// No route matched.
+    #[must_use]
+    pub fn no_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, Flag::NoRouteFound, "route_not_found")
+    }
+
+    /// The route's destination does not exist.
+    #[must_use]
+    pub fn no_cluster() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Flag::NoClusterFound, "cluster_not_found")
+    }
+
+    /// The destination has no endpoint to use.
+    #[must_use]
+    pub fn no_healthy_upstream() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Flag::NoHealthyUpstream, "no_healthy_upstream")
+            .body("no healthy upstream")
+    }
+
+    /// A circuit limit was reached (CB-5).
+    #[must_use]
+    pub fn overflow() -> Self {
+        let mut reply = Self::new(StatusCode::SERVICE_UNAVAILABLE, Flag::UpstreamOverflow, "overflow")
+            .body("upstream connect error or disconnect/reset before headers. reset reason: overflow");
+        reply.overloaded = true;
+        reply
+    }
+
+    /// The attempt ended without a response; `retried` says that earlier attempts did too.
+    #[must_use]
+    pub fn reset(reset: Reset, retried: bool, transport_failure: Option<&str>) -> Self {
+        let (status, flag) = match reset {
+            Reset::ConnectFailure | Reset::ConnectTimeout => (503, Flag::UpstreamConnectionFailure),
+            Reset::ConnectionTermination => (503, Flag::UpstreamConnectionTermination),
+            Reset::RemoteReset | Reset::RemoteRefused => (503, Flag::UpstreamRemoteReset),
+            Reset::LocalReset => (503, Flag::LocalReset),
+            Reset::Protocol => (502, Flag::UpstreamProtocolError),
+        };
+        let words = if retried {
+            "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: "
+        } else {
+            "upstream connect error or disconnect/reset before headers. reset reason: "
+        };
+        let mut body = format!("{words}{reset}");
+        let mut details = reset.reason().replace(' ', "_");
+        if let Some(text) = transport_failure {
+            body = format!("{body}, transport failure reason: {text}");
+            details = format!("{details}|{}", text.replace(char::is_whitespace, "_"));
+        }
+        Self {
+            status: StatusCode::from_u16(status).expect("a known status"),
+            flags: flag.into(),
+            details: format!("upstream_reset_before_response_started{{{details}}}").into(),
+            body: body.into(),
+            grpc: None,
+            overloaded: false,
+        }
+    }
+
+    /// The timeout of the whole request ran out (RT-2).
+    #[must_use]
+    pub fn timeout() -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, Flag::UpstreamRequestTimeout, "response_timeout")
+            .body("upstream request timeout")
+            .grpc(4)
+    }
+
+    /// The last attempt's own timeout ran out (RT-3).
+    #[must_use]
+    pub fn per_try_timeout() -> Self {
+        Self { details: "upstream_per_try_timeout".into(), ..Self::timeout() }
+    }
+
+    /// An injected abort (FI-5).
+    #[must_use]
+    pub fn fault_abort(status: StatusCode, grpc: Option<GrpcCode>) -> Self {
+        let mut reply =
+            Self::new(status, Flag::FaultInjected, "fault_filter_abort").body("fault filter abort");
+        reply.grpc = grpc;
+        reply
+    }
+
+    /// A bad request from the caller (H-7, AZ-15).
+    #[must_use]
+    pub fn bad_request(details: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, Flag::DownstreamProtocolError, details)
+    }
+
+    /// Outbound to a host that the registry does not know, under REGISTRY_ONLY (H-8).
+    #[must_use]
+    pub fn black_hole() -> Self {
+        let mut reply = Self::new(StatusCode::BAD_GATEWAY, Flag::NoRouteFound, "direct_response");
+        reply.flags = ResponseFlags::NONE;
+        reply
+    }
+
+    /// An upgrade that is not allowed (VA-14).
+    #[must_use]
+    pub fn upgrade_refused() -> Self {
+        let mut reply = Self::new(StatusCode::FORBIDDEN, Flag::NoRouteFound, "upgrade_failed");
+        reply.flags = ResponseFlags::NONE;
+        reply
+    }
+
+    /// The reply as a response; `grpc` says that the request was gRPC (RF-4: trailers-only).
+    #[must_use]
+    pub fn response(&self, grpc: bool) -> Response<Cow<'static, str>> {
+        let mut headers = HeaderMap::with_capacity(4);
+        if self.overloaded {
+            headers.insert(OVERLOADED, HeaderValue::from_static("true"));
+        }
+        let mut response = Response::new(Cow::Borrowed(""));
+        if grpc {
+            let code = self.grpc.unwrap_or_else(|| grpc_of_http(self.status));
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+            headers.insert("grpc-status", HeaderValue::from(u16::from(code)));
+            if !self.body.is_empty() {
+                let message = percent_encode(&self.body);
+                headers.insert(
+                    "grpc-message",
+                    HeaderValue::try_from(message).expect("percent-encoded text is a valid header value"),
+                );
+            }
+        } else {
+            // RF-4 is the only place where a gRPC status speaks without a gRPC request: FI-5.
+            *response.status_mut() = self.status;
+            if !self.body.is_empty() {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+            }
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+            *response.body_mut() = self.body.clone();
+        }
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+/// gRPC's percent encoding: printable ASCII except `%` stays.
+fn percent_encode(text: &str) -> String {
+    use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+    const GRPC: &AsciiSet = &CONTROLS.add(b'%');
+    utf8_percent_encode(text, GRPC).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rf_2_the_table_holds() {
+        let cases = [
+            (LocalReply::no_route(), 404, "NR", "route_not_found", ""),
+            (LocalReply::no_cluster(), 503, "NC", "cluster_not_found", ""),
+            (LocalReply::no_healthy_upstream(), 503, "UH", "no_healthy_upstream", "no healthy upstream"),
+            (
+                LocalReply::reset(Reset::ConnectFailure, false, None),
+                503,
+                "UF",
+                "upstream_reset_before_response_started{remote_connection_failure}",
+                "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
+            ),
+            (
+                LocalReply::reset(Reset::ConnectionTermination, true, None),
+                503,
+                "UC",
+                "upstream_reset_before_response_started{connection_termination}",
+                "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: connection termination",
+            ),
+            (
+                LocalReply::reset(Reset::Protocol, false, None),
+                502,
+                "UPE",
+                "upstream_reset_before_response_started{protocol_error}",
+                "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
+            ),
+            (LocalReply::timeout(), 504, "UT", "response_timeout", "upstream request timeout"),
+            (
+                LocalReply::per_try_timeout(),
+                504,
+                "UT",
+                "upstream_per_try_timeout",
+                "upstream request timeout",
+            ),
+        ];
+        for (reply, status, flag, details, body) in cases {
+            assert_eq!(reply.status.as_u16(), status);
+            assert_eq!(reply.flags.to_string(), flag);
+            assert_eq!(reply.details, details);
+            assert_eq!(reply.body, body);
+            assert_eq!(reply.response(false).status(), status);
+        }
+    }
+
+    #[test]
+    fn rf_4_grpc_gets_trailers_only() {
+        let response = LocalReply::no_healthy_upstream().response(true);
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["grpc-status"], "14");
+        assert_eq!(response.headers()["grpc-message"], "no healthy upstream");
+        assert_eq!(LocalReply::timeout().response(true).headers()["grpc-status"], "4");
+    }
+
+    #[test]
+    fn cb_5_overflow_is_marked() {
+        assert_eq!(LocalReply::overflow().response(false).headers()["x-envoy-overloaded"], "true");
+    }
+}

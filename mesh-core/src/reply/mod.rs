@@ -1,0 +1,12 @@
+//! What the caller is told when the answer is ours: status, flag, details and body (RF).
+//!
+//! The library's typed error and the proxy's response are made from the same [`LocalReply`], so
+//! they cannot drift apart (RF-7).
+
+mod flags;
+mod local;
+mod mapping;
+
+pub use flags::{Flag, ResponseFlags};
+pub use local::LocalReply;
+pub use mapping::{grpc_of_http, http_of_grpc};
