@@ -1,0 +1,52 @@
+//! Starts proxies beside each other on one backend and prints what a request costs each of them.
+//!
+//! The figure that matters for a proxy is the processor time it takes from the application beside it, so that is what is
+//! compared: user plus system time of the proxy's process over the requests it served, as a ratio to Envoy doing the same in
+//! the same run. Throughput and latency of a closed loop on a shared machine are printed for information only.
+//!
+//! ```text
+//! load ──> proxy ──> backend      three processes; the proxy has one worker, all talk over loopback
+//!   └─ checks every answer          peers take turns (A B C, A B C, …), the median of the rounds counts
+//! ```
+//!
+//! The backend, the load generator and the floor are this executable again, under hidden subcommands.
+#![allow(clippy::print_stdout, reason = "a command: the table is its output")]
+
+mod access_log;
+mod backend;
+mod cli;
+mod floor;
+mod idle;
+mod load;
+mod measure;
+mod peer;
+mod process;
+mod report;
+mod rounds;
+mod scenario;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Role};
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match cli.role {
+        None => runtime.block_on(until_interrupted(rounds::compare(cli.options))),
+        Some(Role::Backend) => runtime.block_on(process::until_abandoned(backend::serve())),
+        Some(Role::Floor(options)) => runtime.block_on(floor::serve(options)),
+        Some(Role::Load(options)) => runtime.block_on(load::generate(options)),
+        Some(Role::Idle(options)) => runtime.block_on(idle::hold(options)),
+    }
+}
+
+/// Ends early on SIGINT or SIGTERM, so that dropping `work` ends the children and removes the folders.
+async fn until_interrupted(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        outcome = work => outcome,
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+        _ = terminate.recv() => anyhow::bail!("terminated"),
+    }
+}

@@ -1,0 +1,66 @@
+//! What the kernel says about a process.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+/// Ticks in a second of the times in `/proc/PID/stat`: the kernel's `USER_HZ`, which is 100 on the architectures that we
+/// build for, whatever its own timer's rate.
+const USER_HZ: u64 = 100;
+
+/// User plus system time of a process, all its threads together.
+pub(crate) fn processor_time(pid: u32) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    parse_processor_time(&stat).with_context(|| format!("unexpected /proc/{pid}/stat"))
+}
+
+fn parse_processor_time(stat: &str) -> Option<Duration> {
+    // The name, in parentheses, may hold spaces and parentheses itself; fields are counted from behind it.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(Duration::from_millis((user + system) * (1000 / USER_HZ)))
+}
+
+/// Memory of a process that is in RAM, in KiB.
+pub(crate) fn resident_kib(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let value = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+    value.with_context(|| format!("no VmRSS in /proc/{pid}/status"))
+}
+
+/// Files that this process may have open.
+pub(crate) fn descriptor_limit() -> anyhow::Result<u64> {
+    let limits = std::fs::read_to_string("/proc/self/limits")?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().next()).context("no limit of open files")?;
+    if soft == "unlimited" { Ok(u64::MAX) } else { Ok(soft.parse()?) }
+}
+
+/// The middle of the values, the lower one of two; `None` of none.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_skips_a_name_with_parentheses() {
+        let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 9 9 20 0 1 0 5 0 0";
+        assert_eq!(parse_processor_time(stat), Some(Duration::from_secs(3)));
+        assert_eq!(parse_processor_time("7 (x) S 1"), None);
+    }
+
+    #[test]
+    fn median_is_the_lower_middle() {
+        assert_eq!(median([3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median([4.0, 1.0, 2.0, 3.0]), Some(2.0));
+        assert_eq!(median([]), None);
+    }
+}

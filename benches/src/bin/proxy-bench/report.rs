@@ -1,0 +1,192 @@
+//! Gathers the rounds, and shows them as a table and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::measure::median;
+use crate::peer::Name;
+use crate::rounds::{Footprint, Run};
+use crate::scenario::Scenario;
+
+/// All figures of one invocation.
+#[derive(Debug)]
+pub(crate) struct Report {
+    versions: Vec<(Name, String)>,
+    cells: Vec<Cell>,
+}
+
+/// One proxy in one scenario.
+#[derive(Debug)]
+struct Cell {
+    scenario: Scenario,
+    name: Name,
+    runs: Vec<Run>,
+    footprints: Vec<Footprint>,
+    failures: Vec<String>,
+}
+
+impl Cell {
+    fn middle(&self, value: impl Fn(&Run) -> f64) -> Option<f64> {
+        median(self.runs.iter().map(value))
+    }
+
+    fn cpu_us(&self) -> Option<f64> {
+        self.middle(|run| run.cpu_us)
+    }
+
+    /// Distance of the outermost rounds, as a share of the middle one.
+    fn spread(&self) -> Option<f64> {
+        let low = self.runs.iter().map(|run| run.cpu_us).reduce(f64::min)?;
+        let high = self.runs.iter().map(|run| run.cpu_us).reduce(f64::max)?;
+        Some((high - low) / self.cpu_us()?)
+    }
+}
+
+impl Report {
+    /// Nothing measured yet.
+    pub(crate) const fn new(versions: Vec<(Name, String)>) -> Self {
+        Self { versions, cells: Vec::new() }
+    }
+
+    /// Adds a round.
+    pub(crate) fn add(&mut self, scenario: Scenario, name: Name, run: Run) {
+        self.cell(scenario, name).runs.push(run);
+    }
+
+    /// Adds a round of the idle scenario.
+    pub(crate) fn add_footprint(&mut self, name: Name, footprint: Footprint) {
+        self.cell(Scenario::Idle, name).footprints.push(footprint);
+    }
+
+    /// Adds a round that gave no figures.
+    pub(crate) fn add_failure(&mut self, scenario: Scenario, name: Name, error: &anyhow::Error) {
+        self.cell(scenario, name).failures.push(format!("{error:#}"));
+    }
+
+    fn cell(&mut self, scenario: Scenario, name: Name) -> &mut Cell {
+        let found = self.cells.iter().position(|cell| cell.scenario == scenario && cell.name == name);
+        let index = found.unwrap_or_else(|| {
+            let (runs, footprints, failures) = Default::default();
+            self.cells.push(Cell { scenario, name, runs, footprints, failures });
+            self.cells.len() - 1
+        });
+        &mut self.cells[index]
+    }
+
+    fn ratio(&self, cell: &Cell, reference: Name) -> Option<f64> {
+        let same = |other: &&Cell| other.scenario == cell.scenario && other.name == reference;
+        Some(cell.cpu_us()? / self.cells.iter().find(same)?.cpu_us()?)
+    }
+
+    /// Every round of every proxy, with medians, ratios and what the machine is.
+    pub(crate) fn to_json(&self) -> Value {
+        let versions: BTreeMap<_, _> =
+            self.versions.iter().map(|(name, version)| (name.as_str(), version)).collect();
+        let cells: Vec<_> = self.cells.iter().map(|cell| self.cell_json(cell)).collect();
+        json!({ "machine": machine(), "versions": versions, "results": cells })
+    }
+
+    fn cell_json(&self, cell: &Cell) -> Value {
+        json!({
+            "scenario": cell.scenario.name(),
+            "proxy": cell.name.as_str(),
+            "cpu_us_per_request": cell.cpu_us(),
+            "ratio_to_envoy": self.ratio(cell, Name::Envoy),
+            "ratio_to_hyper": self.ratio(cell, Name::Hyper),
+            "start_kib": median(cell.footprints.iter().map(|it| it.start_kib as f64)),
+            "connection_kib": median(cell.footprints.iter().map(|it| it.connection_kib)),
+            "rounds": cell.runs,
+            "footprints": cell.footprints,
+            "failures": cell.failures,
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, version) in &self.versions {
+            writeln!(f, "{:<8} {version}", name.as_str())?;
+        }
+        for scenario in Scenario::ALL {
+            let mut cells: Vec<_> = self.cells.iter().filter(|cell| cell.scenario == scenario).collect();
+            if cells.is_empty() {
+                continue;
+            }
+            cells.sort_by_key(|cell| Name::ALL.iter().position(|name| *name == cell.name));
+            writeln!(f)?;
+            if scenario == Scenario::Idle {
+                footprints(f, &cells)?
+            } else {
+                self.figures(f, scenario, &cells)?
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn figures(&self, f: &mut fmt::Formatter<'_>, scenario: Scenario, cells: &[&Cell]) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<10} {:>11} {:>8} {:>8} {:>7} {:>6} {:>9} {:>8} {:>8}",
+            scenario.name(),
+            "CPU us/req",
+            "/ envoy",
+            "/ hyper",
+            "spread",
+            "busy",
+            "req/s",
+            "p50 us",
+            "p99 us"
+        )?;
+        for cell in cells {
+            write!(f, "  {:<8} ", cell.name.as_str())?;
+            let rate = |run: &Run| run.served.requests as f64 / run.served.seconds;
+            write!(f, "{:>11} ", shown(cell.cpu_us(), 2))?;
+            write!(f, "{:>8} ", shown(self.ratio(cell, Name::Envoy), 2))?;
+            write!(f, "{:>8} ", shown(self.ratio(cell, Name::Hyper), 2))?;
+            write!(f, "{:>6}% ", shown(cell.spread().map(|share| share * 100.0), 0))?;
+            write!(f, "{:>5}% ", shown(cell.middle(|run| run.busy * 100.0), 0))?;
+            write!(f, "{:>9} ", shown(cell.middle(rate), 0))?;
+            write!(f, "{:>8} ", shown(cell.middle(|run| run.served.p50_us as f64), 0))?;
+            write!(f, "{:>8}", shown(cell.middle(|run| run.served.p99_us as f64), 0))?;
+            failures(f, cell)?;
+        }
+        Ok(())
+    }
+}
+
+fn footprints(f: &mut fmt::Formatter<'_>, cells: &[&Cell]) -> fmt::Result {
+    writeln!(f, "{:<10} {:>11} {:>20}", "idle", "start MiB", "KiB per connection")?;
+    for cell in cells {
+        let start = median(cell.footprints.iter().map(|it| it.start_kib as f64 / 1024.0));
+        let connection = median(cell.footprints.iter().map(|it| it.connection_kib));
+        write!(f, "  {:<8} {:>11} {:>20}", cell.name.as_str(), shown(start, 1), shown(connection, 1))?;
+        failures(f, cell)?;
+    }
+    Ok(())
+}
+
+fn failures(f: &mut fmt::Formatter<'_>, cell: &Cell) -> fmt::Result {
+    match cell.failures.len() {
+        0 => writeln!(f),
+        failed => writeln!(f, "   {failed} rounds FAILED"),
+    }
+}
+
+fn shown(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+}
+
+fn machine() -> Value {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let processors = read("/proc/cpuinfo");
+    let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    json!({
+        "cores": std::thread::available_parallelism().map_or(0, usize::from),
+        "processor": model.map(|(_, model)| model),
+        "kernel": read("/proc/sys/kernel/osrelease").trim(),
+    })
+}

@@ -1,0 +1,203 @@
+//! Runs every scenario: the proxies take turns for some rounds, so that a noisy minute hits all of them alike.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::Serialize;
+use tempfile::TempDir;
+
+use crate::access_log::AccessLog;
+use crate::cli::Options;
+use crate::load::Served;
+use crate::measure;
+use crate::peer::{self, Name, Peer, Place};
+use crate::process::{self, Conversation, Process};
+use crate::report::Report;
+use crate::scenario::Scenario;
+
+/// Longer than any phase of the load generator.
+const PHASE_LIMIT: Duration = Duration::from_secs(330);
+
+/// One proxy in one round of one scenario.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Run {
+    /// Processor time of the proxy for one request, in microseconds.
+    pub(crate) cpu_us: f64,
+    /// Processor time over wall-clock time: 1 is one core kept busy.
+    pub(crate) busy: f64,
+    /// What the load generator saw.
+    pub(crate) served: Served,
+}
+
+/// One proxy in one round of the idle scenario.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Footprint {
+    /// Memory after the first request.
+    pub(crate) start_kib: u64,
+    /// Growth for each idle connection.
+    pub(crate) connection_kib: f64,
+}
+
+/// Compares what `options` asks for; prints the table and writes the JSON.
+pub(crate) async fn compare(options: Options) -> anyhow::Result<()> {
+    let mut peers = find_peers(&options)?;
+    let mut report = Report::new(peers.iter().map(|(name, peer)| (*name, peer.version())).collect());
+    for &scenario in &options.scenarios {
+        let folder = scratch()?;
+        let (backend, address, _held_open) = start_backend(folder.path()).await?;
+        for round in 1..=options.rounds {
+            for (name, peer) in &peers {
+                eprintln!("{} {round}/{}: {}", scenario.name(), options.rounds, name.as_str());
+                let outcome = match scenario {
+                    Scenario::Idle => {
+                        hold(&options, peer.as_ref(), address).await.map(|it| report.add_footprint(*name, it))
+                    }
+                    _ => serve(&options, scenario, peer.as_ref(), address)
+                        .await
+                        .map(|it| report.add(scenario, *name, it)),
+                };
+                if let Err(error) = outcome {
+                    eprintln!("!!! {} failed in {}: {error:#}", name.as_str(), scenario.name());
+                    anyhow::ensure!(!options.strict, "{} failed in {}", name.as_str(), scenario.name());
+                    report.add_failure(scenario, *name, &error);
+                }
+            }
+            // Whoever goes first meets a colder machine: let that be another one each time.
+            peers.rotate_left(1);
+        }
+        backend.stop().await?;
+    }
+    print!("{report}");
+    if let Some(file) = &options.json {
+        let text = serde_json::to_string_pretty(&report.to_json())?;
+        std::fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn find_peers(options: &Options) -> anyhow::Result<Vec<(Name, Box<dyn Peer>)>> {
+    let mut peers = Vec::new();
+    for &name in &options.peers {
+        match peer::find(name, options) {
+            Ok(peer) => peers.push((name, peer)),
+            Err(error) if options.strict => return Err(error.context(format!("{} is absent", name.as_str()))),
+            Err(error) => eprintln!("!!! {} is ABSENT and left out: {error:#}", name.as_str()),
+        }
+    }
+    anyhow::ensure!(!peers.is_empty(), "there is no proxy to measure");
+    Ok(peers)
+}
+
+/// A folder in memory where there is one, so that nobody's log waits for a disk.
+fn scratch() -> anyhow::Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    Ok(tempfile::Builder::new().prefix("proxy-bench-").tempdir_in(folder)?)
+}
+
+async fn start_backend(folder: &Path) -> anyhow::Result<(Process, SocketAddr, Conversation)> {
+    let (process, mut conversation) = Process::role(&["backend".to_owned()], folder)?;
+    let address = conversation.hear(Duration::from_secs(10)).await?.parse()?;
+    Ok((process, address, conversation))
+}
+
+/// A proxy at work, and the role that talks to it.
+struct Scene {
+    proxy: Process,
+    load: Process,
+    conversation: Conversation,
+    folder: TempDir,
+}
+
+impl Scene {
+    fn start(
+        peer: &dyn Peer,
+        role: &str,
+        place: &Place<'_>,
+        folder: TempDir,
+        numbers: [String; 2],
+    ) -> anyhow::Result<Self> {
+        let proxy = peer.start(place)?;
+        let asked = if peer.has_features() { place.scenario } else { place.scenario.plain() };
+        let mut arguments = vec![
+            role.to_owned(),
+            format!("--target={}", place.listen),
+            format!("--scenario={}", asked.name()),
+        ];
+        arguments.extend(numbers);
+        let load_folder = folder.path().join("load");
+        std::fs::create_dir(&load_folder)?;
+        let (load, conversation) = Process::role(&arguments, &load_folder)?;
+        Ok(Self { proxy, load, conversation, folder })
+    }
+
+    /// What the role says next; if it or the proxy ends instead, what that one complained of.
+    async fn hear(&mut self) -> anyhow::Result<String> {
+        tokio::select! {
+            error = self.proxy.ended() => Err(error.context("the proxy is gone")),
+            heard = self.conversation.hear(PHASE_LIMIT) => match heard {
+                Ok(line) => Ok(line),
+                Err(error) => {
+                    let proxy = self.proxy.complaint();
+                    Err(error.context(format!("load: {}; proxy: {proxy}", self.load.complaint())))
+                }
+            },
+        }
+    }
+
+    async fn stop(self) -> anyhow::Result<()> {
+        self.proxy.stop().await?;
+        self.load.stop().await?;
+        Ok(self.folder.close()?)
+    }
+}
+
+async fn serve(
+    options: &Options,
+    scenario: Scenario,
+    peer: &dyn Peer,
+    backend: SocketAddr,
+) -> anyhow::Result<Run> {
+    let folder = scratch()?;
+    let path = folder.path().to_owned();
+    let place = Place { scenario, listen: process::free_address()?, backend, folder: &path };
+    let warm_up = options.requests / 4;
+    let numbers = [format!("--warm-up={warm_up}"), format!("--requests={}", options.requests)];
+    let mut scene = Scene::start(peer, "load", &place, folder, numbers)?;
+    let logs = scenario.has_mesh_features() && peer.has_features();
+    let mut log = logs.then(|| AccessLog::new(peer.access_log(&place)));
+
+    scene.hear().await?;
+    if let Some(log) = &mut log {
+        log.wait_for(warm_up).await?;
+    }
+    let before = measure::processor_time(scene.proxy.pid())?;
+    scene.conversation.go().await?;
+    let served: Served = serde_json::from_str(&scene.hear().await?)?;
+    // A log that is written behind the requests' back costs the proxy all the same.
+    if let Some(log) = &mut log {
+        log.wait_for(warm_up + options.requests).await?;
+    }
+    let spent = measure::processor_time(scene.proxy.pid())?.saturating_sub(before).as_secs_f64();
+    scene.stop().await?;
+    anyhow::ensure!(served.requests == options.requests, "{} answers were counted", served.requests);
+    Ok(Run { cpu_us: spent * 1e6 / served.requests as f64, busy: spent / served.seconds, served })
+}
+
+async fn hold(options: &Options, peer: &dyn Peer, backend: SocketAddr) -> anyhow::Result<Footprint> {
+    let folder = scratch()?;
+    let path = folder.path().to_owned();
+    let place = Place { scenario: Scenario::Idle, listen: process::free_address()?, backend, folder: &path };
+    let numbers = ["--warm-up=0".to_owned(), format!("--requests={}", options.connections)];
+    let mut scene = Scene::start(peer, "idle", &place, folder, numbers)?;
+    scene.hear().await?;
+    let start_kib = measure::resident_kib(scene.proxy.pid())?;
+    scene.conversation.go().await?;
+    scene.hear().await?;
+    let held_kib = measure::resident_kib(scene.proxy.pid())?;
+    scene.stop().await?;
+    let connection_kib = held_kib.saturating_sub(start_kib) as f64 / options.connections as f64;
+    Ok(Footprint { start_kib, connection_kib })
+}
