@@ -24,6 +24,21 @@ impl fmt::Display for Address {
     }
 }
 
+/// A cluster's place in its plan: dense, valid for that plan only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClusterId(pub u32);
+
+impl ClusterId {
+    /// A destination whose host or subset does not exist: 503, flag NC (VA-2).
+    pub const UNKNOWN: Self = Self(u32::MAX);
+
+    /// The place as an index; `None` for [`ClusterId::UNKNOWN`].
+    #[must_use]
+    pub const fn index(self) -> Option<usize> {
+        if self.0 == u32::MAX { None } else { Some(self.0 as usize) }
+    }
+}
+
 /// One member of a cluster. Its identity across updates is its address (LB-17).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {

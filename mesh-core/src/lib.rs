@@ -37,4 +37,6 @@ pub mod identity;
 pub mod outcome;
 pub mod reply;
 pub mod rng;
+pub mod route;
+pub mod telemetry;
 pub mod units;

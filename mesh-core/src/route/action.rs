@@ -1,0 +1,109 @@
+//! What a route does with a request (VA).
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
+
+use super::{HeaderOps, Redirect};
+use crate::endpoint::ClusterId;
+use crate::error::Origin;
+use crate::units::Percent;
+
+/// What a route does with a request.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// It goes to one of the destinations.
+    Forward(Forward),
+    /// It goes where it was going (H-8).
+    Passthrough,
+    /// The caller is sent elsewhere (VA-8).
+    Redirect(Redirect),
+    /// The answer is in the configuration (VA-9).
+    DirectResponse(DirectResponse),
+}
+
+/// Weighted destinations.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    /// The destinations that have a share of the traffic.
+    pub destinations: Vec<Destination>,
+    /// The status for a share whose cluster is unknown: 503, under the Gateway API 500 (VA-2, GA-6).
+    pub unknown_cluster: StatusCode,
+}
+
+impl Forward {
+    /// Sends everything to one cluster.
+    #[must_use]
+    pub fn to(cluster: ClusterId) -> Self {
+        Self::new(vec![Destination::new(cluster)])
+    }
+
+    /// Sends to these destinations by weight.
+    #[must_use]
+    pub const fn new(destinations: Vec<Destination>) -> Self {
+        Self { destinations, unknown_cluster: StatusCode::SERVICE_UNAVAILABLE }
+    }
+}
+
+/// One destination of a route.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// The cluster; [`ClusterId::UNKNOWN`] if the host or subset does not exist (VA-2).
+    pub cluster: ClusterId,
+    /// Its weight among its siblings (VA-3).
+    pub weight: u32,
+    /// What happens to request headers on the way to it.
+    pub request_headers: HeaderOps,
+    /// What happens to response headers on the way back.
+    pub response_headers: HeaderOps,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+impl Destination {
+    /// A destination of weight 1 with no header operations.
+    #[must_use]
+    pub fn new(cluster: ClusterId) -> Self {
+        Self {
+            cluster,
+            weight: 1,
+            request_headers: HeaderOps::default(),
+            response_headers: HeaderOps::default(),
+            origin: Origin::default(),
+        }
+    }
+}
+
+/// A copy of the request goes to another cluster (VA-10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mirror {
+    /// Where to.
+    pub cluster: ClusterId,
+    /// The share of requests that is copied; drawn for each mirror on its own.
+    pub percent: Percent,
+}
+
+/// An answer from the configuration (VA-9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectResponse {
+    /// Status, 200–599.
+    pub status: StatusCode,
+    /// Body; may be empty.
+    pub body: Bytes,
+}
+
+impl DirectResponse {
+    /// Most bytes that a body may have (VA-9).
+    pub const MAX_BODY: usize = 1 << 20;
+
+    /// The answer; `text/plain` until the rule's header operations say otherwise.
+    #[must_use]
+    pub fn response(&self) -> Response<Bytes> {
+        let mut response = Response::new(self.body.clone());
+        *response.status_mut() = self.status;
+        if !self.body.is_empty() {
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        }
+        response
+    }
+}

@@ -1,0 +1,203 @@
+//! Header operations of rules and destinations (VA-4, VA-6).
+//!
+//! One level is applied as remove, set, add; inside each by header name. Values without `%VAR%` are
+//! made when the rule is compiled; the others ask a [`Vars`] for the facts, and only then.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::telemetry::access_log::{FormatError, Record, Template};
+
+/// Which headers the operations are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The request's.
+    Request,
+    /// The response's.
+    Response,
+}
+
+/// Where `%VAR%` values get their facts from; asked only if there is one to fill.
+pub trait Vars {
+    /// What is known by now.
+    fn record(&self) -> Record<'_>;
+}
+
+impl Vars for () {
+    fn record(&self) -> Record<'_> {
+        Record::default()
+    }
+}
+
+impl Vars for Record<'_> {
+    fn record(&self) -> Record<'_> {
+        self.clone()
+    }
+}
+
+/// What happens to headers at one level; empty by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeaderOps {
+    remove: Box<[HeaderName]>,
+    set: Box<[(HeaderName, Value)]>,
+    add: Box<[(HeaderName, Value)]>,
+    authority: Option<Value>,
+}
+
+/// A header value, ready or to be filled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Value {
+    Constant(HeaderValue),
+    Template(Box<Template>),
+}
+
+/// Why header operations were refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?}: {reason}")]
+pub struct HeaderOpsError {
+    /// The header.
+    pub name: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl HeaderOpsError {
+    fn new(name: &str, reason: impl Into<String>) -> Self {
+        Self { name: name.into(), reason: reason.into() }
+    }
+}
+
+impl HeaderOps {
+    /// Compiles one level.
+    ///
+    /// # Errors
+    /// If a name is no header name or may not be touched, or a value holds control characters, an
+    /// unknown `%VAR%` or an unbalanced `%` (VA-4, VA-6).
+    pub fn build<'a>(
+        direction: Direction,
+        remove: impl IntoIterator<Item = &'a str>,
+        set: impl IntoIterator<Item = (&'a str, &'a str)>,
+        add: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, HeaderOpsError> {
+        let mut remove = remove.into_iter().map(removable).collect::<Result<Vec<_>, _>>()?;
+        remove.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        let mut authority = None;
+        let set = values(direction, set, &mut authority)?;
+        let add = values(direction, add, &mut authority)?;
+        Ok(Self { remove: remove.into(), set, add, authority })
+    }
+
+    /// Whether nothing is done.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.set.is_empty() && self.add.is_empty() && self.authority.is_none()
+    }
+
+    /// Whether a value depends on the request.
+    #[must_use]
+    pub fn has_variables(&self) -> bool {
+        let values = self.set.iter().chain(&self.add).map(|(_, value)| value).chain(&self.authority);
+        values.into_iter().any(|value| matches!(value, Value::Template(_)))
+    }
+
+    /// Applies the operations to request headers; returns the new authority, if they set one.
+    ///
+    /// `%REQ(X)%` sees the headers as they are at that moment.
+    #[must_use = "the new authority is for the caller to set"]
+    pub fn apply_request(&self, headers: &mut HeaderMap, vars: &impl Vars) -> Option<HeaderValue> {
+        self.apply(headers, |headers, template| {
+            template.value(&Record { request_headers: Some(headers), ..vars.record() })
+        });
+        match self.authority.as_ref()? {
+            Value::Constant(value) => Some(value.clone()),
+            Value::Template(template) => {
+                filled(&template.value(&Record { request_headers: Some(headers), ..vars.record() }))
+            }
+        }
+    }
+
+    /// Applies the operations to response headers.
+    pub fn apply_response(&self, headers: &mut HeaderMap, vars: &impl Vars) {
+        self.apply(headers, |headers, template| {
+            template.value(&Record { response_headers: Some(headers), ..vars.record() })
+        });
+    }
+
+    fn apply(&self, headers: &mut HeaderMap, fill: impl Fn(&HeaderMap, &Template) -> String) {
+        for name in &self.remove {
+            headers.remove(name);
+        }
+        for (name, value) in &self.set {
+            match value {
+                Value::Constant(value) => drop(headers.insert(name, value.clone())),
+                Value::Template(template) => match filled(&fill(headers, template)) {
+                    Some(value) => drop(headers.insert(name, value)),
+                    None => drop(headers.remove(name)),
+                },
+            }
+        }
+        for (name, value) in &self.add {
+            match value {
+                Value::Constant(value) => drop(headers.append(name, value.clone())),
+                Value::Template(template) => {
+                    if let Some(value) = filled(&fill(headers, template)) {
+                        headers.append(name, value);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// An empty or impossible value is none.
+fn filled(text: &str) -> Option<HeaderValue> {
+    if text.is_empty() { None } else { HeaderValue::from_str(text).ok() }
+}
+
+fn removable(name: &str) -> Result<HeaderName, HeaderOpsError> {
+    if name.starts_with(':') || name.eq_ignore_ascii_case("host") {
+        return Err(HeaderOpsError::new(name, "may not be removed"));
+    }
+    HeaderName::try_from(name).map_err(|_| HeaderOpsError::new(name, "is not a header name"))
+}
+
+fn values<'a>(
+    direction: Direction,
+    pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    authority: &mut Option<Value>,
+) -> Result<Box<[(HeaderName, Value)]>, HeaderOpsError> {
+    let mut values = Vec::new();
+    for (name, text) in pairs {
+        let value = Value::new(name, text)?;
+        if name.eq_ignore_ascii_case("host") || name == ":authority" {
+            if direction == Direction::Response {
+                return Err(HeaderOpsError::new(name, "may not be set on a response"));
+            }
+            *authority = Some(value);
+        } else if name.starts_with(':') {
+            return Err(HeaderOpsError::new(name, "only `:authority` may be set"));
+        } else {
+            let name =
+                HeaderName::try_from(name).map_err(|_| HeaderOpsError::new(name, "is not a header name"))?;
+            values.push((name, value));
+        }
+    }
+    values.sort_by(|(a, _): &(HeaderName, Value), (b, _)| a.as_str().cmp(b.as_str()));
+    Ok(values.into())
+}
+
+impl Value {
+    fn new(name: &str, text: &str) -> Result<Self, HeaderOpsError> {
+        if text.chars().any(|character| character.is_control() && character != '\t') {
+            return Err(HeaderOpsError::new(name, "control characters are not allowed in a value"));
+        }
+        let template = Template::parse(text)
+            .map_err(|error: FormatError| HeaderOpsError::new(name, error.to_string()))?;
+        match template.constant() {
+            Some(text) => HeaderValue::from_str(&text)
+                .or_else(|_| HeaderValue::from_bytes(text.as_bytes()))
+                .map(Self::Constant)
+                .map_err(|_| HeaderOpsError::new(name, "is not a header value")),
+            None => Ok(Self::Template(Box::new(template))),
+        }
+    }
+}

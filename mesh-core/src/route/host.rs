@@ -1,0 +1,127 @@
+//! From a host to what was declared for it, at a cost that does not grow with the hosts (H-3, H-7).
+//!
+//! Exact names stand in one hash map. Wildcards stand in a hash map by their fixed text, beside the
+//! list of lengths that occur, longest first: a lookup asks once a length, not once a host. A name
+//! that is lower-case already is looked up without being copied.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+
+use twox_hash::XxHash64;
+
+/// The keys come from the configuration, not from callers: a fixed, fast hash does.
+type Names = HashMap<Box<str>, usize, BuildHasherDefault<XxHash64>>;
+
+/// Indices found by host name: exact, longest `*suffix`, longest `prefix*`, `*`.
+#[derive(Clone, Debug, Default)]
+pub struct HostMap {
+    exact: Names,
+    /// Whether an exact name carries a port.
+    ported: bool,
+    leading: Wildcards,
+    trailing: Wildcards,
+    any: Option<usize>,
+}
+
+/// Wildcards of one kind: their fixed text, and the lengths that occur, longest first.
+#[derive(Clone, Debug, Default)]
+struct Wildcards {
+    texts: Names,
+    lengths: Vec<usize>,
+}
+
+impl HostMap {
+    /// Declares `domain`, which may carry `:port` (H-6).
+    ///
+    /// # Errors
+    /// The index that the same domain was declared for before.
+    pub fn insert(&mut self, domain: &str, index: usize) -> Result<(), usize> {
+        let domain = domain.to_ascii_lowercase();
+        let bare = host_of(&domain);
+        if domain == "*" {
+            return match self.any.replace(index) {
+                Some(before) if before != index => Err(before),
+                _ => Ok(()),
+            };
+        }
+        if let Some(suffix) = bare.strip_prefix('*') {
+            return self.leading.insert(suffix, index);
+        }
+        if let Some(prefix) = bare.strip_suffix('*') {
+            return self.trailing.insert(prefix, index);
+        }
+        self.ported |= bare.len() != domain.len();
+        put(&mut self.exact, &domain, index)
+    }
+
+    /// Lets a name with a port be found by any port, where nothing else was declared for the name.
+    pub(super) fn insert_bare(&mut self, domain: &str, index: usize) {
+        let domain = domain.to_ascii_lowercase();
+        let bare = host_of(&domain);
+        if bare.len() != domain.len() && !bare.is_empty() && !bare.contains('*') {
+            self.exact.entry(bare.into()).or_insert(index);
+        }
+    }
+
+    /// What was declared for `authority`; its port and case are ignored (H-7).
+    #[must_use]
+    pub fn get(&self, authority: &str) -> Option<usize> {
+        let authority = if authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(authority.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(authority)
+        };
+        let host = host_of(&authority);
+        if self.ported
+            && host.len() != authority.len()
+            && let Some(&index) = self.exact.get(&*authority)
+        {
+            return Some(index);
+        }
+        if let Some(&index) = self.exact.get(host) {
+            return Some(index);
+        }
+        if host.is_empty() {
+            return None;
+        }
+        let bytes = host.len();
+        let leading = |length| host.get(bytes - length..);
+        let trailing = |length| host.get(..length);
+        self.leading.longest(bytes, leading).or_else(|| self.trailing.longest(bytes, trailing)).or(self.any)
+    }
+}
+
+impl Wildcards {
+    fn insert(&mut self, text: &str, index: usize) -> Result<(), usize> {
+        put(&mut self.texts, text, index)?;
+        if let Err(at) = self.lengths.binary_search_by(|length| text.len().cmp(length)) {
+            self.lengths.insert(at, text.len());
+        }
+        Ok(())
+    }
+
+    fn longest<'a>(&self, bytes: usize, part: impl Fn(usize) -> Option<&'a str>) -> Option<usize> {
+        let fitting = self.lengths.iter().filter(|&&length| length <= bytes);
+        fitting.filter_map(|&length| part(length)).find_map(|text| self.texts.get(text).copied())
+    }
+}
+
+fn put(names: &mut Names, text: &str, index: usize) -> Result<(), usize> {
+    match names.insert(text.into(), index) {
+        Some(before) if before != index => Err(before),
+        _ => Ok(()),
+    }
+}
+
+/// The host of an authority: without port, an IPv6 address with its brackets.
+#[must_use]
+pub fn host_of(authority: &str) -> &str {
+    let digits = authority.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let head = &authority[..authority.len() - digits];
+    match head.strip_suffix(':') {
+        // `::1` without brackets is all host.
+        Some(host) if host.starts_with('[') || !host.contains(':') => host,
+        _ => authority,
+    }
+}

@@ -1,0 +1,414 @@
+//! One match block: conditions that must all hold (VM-1).
+//!
+//! The uri condition stands apart because nearly every block has one and it fails most often; it is
+//! one `memcmp` for exact and prefix. The other conditions follow in the order in which they were
+//! added.
+
+use std::fmt;
+
+use http::HeaderName;
+
+use super::{Pattern, PatternError, RequestView, StringMatch};
+
+/// A compiled match block; [`Matcher::any`] matches everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matcher {
+    uri: Option<Uri>,
+    conditions: Vec<Condition>,
+}
+
+/// A condition on the path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Uri {
+    Exact(Box<str>),
+    ExactIgnoreCase(Box<str>),
+    Prefix(Box<str>),
+    PrefixIgnoreCase(Box<str>),
+    /// Gateway API's prefix by segment (GA-3), without its trailing slash.
+    Segments(Box<str>),
+    Regex(Pattern),
+}
+
+/// A condition on anything else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Condition {
+    Scheme(StringMatch),
+    Method(StringMatch),
+    Authority(StringMatch),
+    Header(Key, Want),
+    WithoutHeader(Key, Want),
+    Query(Box<str>, Want),
+}
+
+/// A value is wanted, or just presence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Want {
+    Present,
+    Value(StringMatch),
+}
+
+/// What a header condition looks at (VM-5, VM-8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Key {
+    Header(HeaderName),
+    Method,
+    Scheme,
+    Authority,
+    Path,
+    Claim(Box<[Box<str>]>),
+}
+
+/// The first condition of a block that did not hold; [`Matcher::explain`] puts it in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// The path.
+    Uri,
+    /// The condition at this index.
+    Condition(usize),
+}
+
+impl Matcher {
+    /// The block that matches everything.
+    #[must_use]
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    /// Whether the request fits.
+    #[must_use]
+    pub fn matches(&self, view: &RequestView<'_>) -> bool {
+        self.check(view).is_ok()
+    }
+
+    /// Whether the request fits, and if not, the first condition that failed.
+    ///
+    /// # Errors
+    /// The condition that failed.
+    pub fn check(&self, view: &RequestView<'_>) -> Result<(), Mismatch> {
+        if let Some(uri) = &self.uri
+            && !uri.matches(view.path)
+        {
+            return Err(Mismatch::Uri);
+        }
+        for (index, condition) in self.conditions.iter().enumerate() {
+            if !condition.matches(view) {
+                return Err(Mismatch::Condition(index));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether every request fits: no condition at all, or just a prefix that every path has.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.conditions.is_empty()
+            && match &self.uri {
+                None => true,
+                Some(Uri::Prefix(prefix) | Uri::PrefixIgnoreCase(prefix)) => prefix.is_empty(),
+                Some(_) => false,
+            }
+    }
+
+    /// Whether this is a catch-all in the sense of VS-3: prefix `/` or regex `.*`, nothing else.
+    #[must_use]
+    pub fn is_catch_all(&self) -> bool {
+        self.conditions.is_empty()
+            && match &self.uri {
+                None => true,
+                Some(Uri::Prefix(prefix) | Uri::PrefixIgnoreCase(prefix)) => {
+                    matches!(&**prefix, "" | "/")
+                }
+                Some(Uri::Segments(prefix)) => prefix.is_empty(),
+                Some(Uri::Regex(pattern)) => pattern.as_str() == ".*",
+                Some(Uri::Exact(_) | Uri::ExactIgnoreCase(_)) => false,
+            }
+    }
+
+    /// Adds the path condition; `ignore_case` is about exact and prefix only (VM-3).
+    #[must_use]
+    pub fn uri(mut self, want: StringMatch, ignore_case: bool) -> Self {
+        self.uri = Some(match (want, ignore_case) {
+            (StringMatch::Exact(text), false) => Uri::Exact(text),
+            (StringMatch::Exact(text), true) => Uri::ExactIgnoreCase(text),
+            (StringMatch::Prefix(text), false) => Uri::Prefix(text),
+            (StringMatch::Prefix(text), true) => Uri::PrefixIgnoreCase(text),
+            (StringMatch::Regex(pattern), _) => Uri::Regex(pattern),
+        });
+        self
+    }
+
+    /// Adds Gateway API's path prefix, which ends where a segment ends (GA-3).
+    #[must_use]
+    pub fn path_segments(mut self, prefix: &str) -> Self {
+        self.uri = Some(Uri::Segments(prefix.trim_end_matches('/').into()));
+        self
+    }
+
+    /// Adds a condition on the scheme (VM-4).
+    #[must_use]
+    pub fn scheme(self, want: StringMatch) -> Self {
+        self.condition(Condition::Scheme(want))
+    }
+
+    /// Adds a condition on the method (VM-4).
+    #[must_use]
+    pub fn method(self, want: StringMatch) -> Self {
+        self.condition(Condition::Method(want))
+    }
+
+    /// Adds a condition on the authority, port included if the caller sent one (VM-4).
+    #[must_use]
+    pub fn authority(self, want: StringMatch) -> Self {
+        self.condition(Condition::Authority(want))
+    }
+
+    /// Adds a condition on a header, a pseudo header or a claim; `None` asks for presence (VM-5, VM-8).
+    ///
+    /// # Errors
+    /// If `name` is no header name, no known pseudo name and no claim.
+    pub fn header(self, name: &str, want: Option<StringMatch>) -> Result<Self, PatternError> {
+        let key = Key::new(name)?;
+        Ok(self.condition(Condition::Header(key, want.into())))
+    }
+
+    /// Adds a condition that the inner one is false; `None` asks for absence (VM-6).
+    ///
+    /// # Errors
+    /// If `name` is no header name, no known pseudo name and no claim.
+    pub fn without_header(self, name: &str, want: Option<StringMatch>) -> Result<Self, PatternError> {
+        let key = Key::new(name)?;
+        Ok(self.condition(Condition::WithoutHeader(key, want.into())))
+    }
+
+    /// Adds a condition on the first value of a query parameter; `None` asks for presence (VM-7).
+    #[must_use]
+    pub fn query_param(self, name: &str, want: Option<StringMatch>) -> Self {
+        self.condition(Condition::Query(name.into(), want.into()))
+    }
+
+    /// How many conditions beside the path there are.
+    #[must_use]
+    pub fn conditions(&self) -> usize {
+        self.conditions.len()
+    }
+
+    fn condition(mut self, condition: Condition) -> Self {
+        self.conditions.push(condition);
+        self
+    }
+}
+
+impl From<Option<StringMatch>> for Want {
+    fn from(want: Option<StringMatch>) -> Self {
+        want.map_or(Self::Present, Self::Value)
+    }
+}
+
+impl Uri {
+    fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Exact(want) => path == &**want,
+            Self::Prefix(want) => path.as_bytes().starts_with(want.as_bytes()),
+            Self::ExactIgnoreCase(want) => path.eq_ignore_ascii_case(want),
+            Self::PrefixIgnoreCase(want) => path
+                .as_bytes()
+                .get(..want.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(want.as_bytes())),
+            Self::Segments(want) => path
+                .as_bytes()
+                .strip_prefix(want.as_bytes())
+                .is_some_and(|rest| rest.is_empty() || rest[0] == b'/'),
+            Self::Regex(pattern) => pattern.matches(path),
+        }
+    }
+}
+
+impl Want {
+    fn fits(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Present => true,
+            Self::Value(want) => want.matches(value),
+        }
+    }
+}
+
+impl Condition {
+    fn matches(&self, view: &RequestView<'_>) -> bool {
+        match self {
+            Self::Scheme(want) => want.matches(view.scheme),
+            Self::Method(want) => want.matches(view.method),
+            Self::Authority(want) => want.matches(view.authority),
+            Self::Header(key, want) => key.test(view, |value| value.is_some_and(|value| want.fits(value))),
+            Self::WithoutHeader(key, Want::Present) => key.test(view, |value| value.is_none()),
+            Self::WithoutHeader(key, Want::Value(want)) => {
+                key.test(view, |value| !want.matches(value.unwrap_or_default()))
+            }
+            Self::Query(name, want) => {
+                query_value(view.query, name).is_some_and(|value| want.fits(value.as_bytes()))
+            }
+        }
+    }
+}
+
+impl Key {
+    fn new(name: &str) -> Result<Self, PatternError> {
+        match name {
+            ":method" => return Ok(Self::Method),
+            ":scheme" => return Ok(Self::Scheme),
+            ":authority" => return Ok(Self::Authority),
+            ":path" => return Ok(Self::Path),
+            _ => {}
+        }
+        if let Some(path) = name.strip_prefix("@request.auth.claims") {
+            return claim_path(path).map(Self::Claim).ok_or_else(|| {
+                PatternError::new(format!(
+                    "{name:?} names no claim: use `@request.auth.claims.a.b` or `@request.auth.claims[a][b]`"
+                ))
+            });
+        }
+        HeaderName::try_from(name)
+            .map(Self::Header)
+            .map_err(|_| PatternError::new(format!("{name:?} is not a header name")))
+    }
+
+    /// Calls `test` with the value, several joined by `,` (VM-5).
+    fn test(&self, view: &RequestView<'_>, test: impl Fn(Option<&[u8]>) -> bool) -> bool {
+        let pseudo = match self {
+            Self::Header(name) => {
+                let mut values = view.headers.get_all(name).iter();
+                let first = values.next();
+                let Some(second) = values.next() else {
+                    return test(first.map(http::HeaderValue::as_bytes));
+                };
+                let mut joined = first.map(|value| value.as_bytes().to_vec()).unwrap_or_default();
+                for value in std::iter::once(second).chain(values) {
+                    joined.push(b',');
+                    joined.extend_from_slice(value.as_bytes());
+                }
+                return test(Some(&joined));
+            }
+            Self::Claim(path) => return test_claim(view.claims, path, test),
+            Self::Method => view.method,
+            Self::Scheme => view.scheme,
+            Self::Authority => view.authority,
+            Self::Path => view.target,
+        };
+        test(Some(pseudo.as_bytes()))
+    }
+}
+
+/// `.a.b` or `[a][b]` as its parts.
+fn claim_path(text: &str) -> Option<Box<[Box<str>]>> {
+    let parts: Vec<Box<str>> = if let Some(dotted) = text.strip_prefix('.') {
+        dotted.split('.').map(Into::into).collect()
+    } else {
+        let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+        inner.split("][").map(Into::into).collect()
+    };
+    (!parts.iter().any(|part| part.is_empty())).then(|| parts.into())
+}
+
+/// A claim is a string, or a list one member of which must fit (VM-8).
+fn test_claim(
+    claims: Option<&serde_json::Value>,
+    path: &[Box<str>],
+    test: impl Fn(Option<&[u8]>) -> bool,
+) -> bool {
+    use serde_json::Value;
+    let found = path.iter().try_fold(claims, |value, part| value.map(|value| value.get(&**part)));
+    match found.flatten() {
+        Some(Value::String(text)) => test(Some(text.as_bytes())),
+        Some(Value::Array(items)) => {
+            items.iter().filter_map(Value::as_str).any(|item| test(Some(item.as_bytes())))
+        }
+        Some(Value::Bool(flag)) => test(Some(if *flag { b"true" } else { b"false" })),
+        Some(Value::Null | Value::Number(_) | Value::Object(_)) | None => test(None),
+    }
+}
+
+/// The first value of a query parameter, not decoded (VM-7).
+fn query_value<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
+    query?.split('&').find_map(|pair| {
+        let rest = pair.strip_prefix(name)?;
+        if rest.is_empty() { Some(rest) } else { rest.strip_prefix('=') }
+    })
+}
+
+impl Matcher {
+    /// Puts a mismatch in words, such as `uri prefix "/api"`.
+    #[must_use]
+    pub fn explain(&self, mismatch: Mismatch) -> String {
+        match mismatch {
+            Mismatch::Uri => self.uri.as_ref().map(ToString::to_string).unwrap_or_default(),
+            Mismatch::Condition(index) => {
+                self.conditions.get(index).map(ToString::to_string).unwrap_or_default()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.uri.is_none() && self.conditions.is_empty() {
+            return f.write_str("any request");
+        }
+        let mut separator = "";
+        if let Some(uri) = &self.uri {
+            uri.fmt(f)?;
+            separator = " and ";
+        }
+        for condition in &self.conditions {
+            write!(f, "{separator}{condition}")?;
+            separator = " and ";
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(text) => write!(f, "uri exact {text:?}"),
+            Self::ExactIgnoreCase(text) => write!(f, "uri exact {text:?} (any case)"),
+            Self::Prefix(text) => write!(f, "uri prefix {text:?}"),
+            Self::PrefixIgnoreCase(text) => write!(f, "uri prefix {text:?} (any case)"),
+            Self::Segments(text) => write!(f, "path below {:?}", if text.is_empty() { "/" } else { text }),
+            Self::Regex(pattern) => write!(f, "uri regex {:?}", pattern.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scheme(want) => write!(f, "scheme {want}"),
+            Self::Method(want) => write!(f, "method {want}"),
+            Self::Authority(want) => write!(f, "authority {want}"),
+            Self::Header(key, want) => write!(f, "header {key} {want}"),
+            Self::WithoutHeader(key, want) => write!(f, "header {key} not {want}"),
+            Self::Query(name, want) => write!(f, "query parameter {name:?} {want}"),
+        }
+    }
+}
+
+impl fmt::Display for Want {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Present => f.write_str("present"),
+            Self::Value(want) => want.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(name) => f.write_str(name.as_str()),
+            Self::Method => f.write_str(":method"),
+            Self::Scheme => f.write_str(":scheme"),
+            Self::Authority => f.write_str(":authority"),
+            Self::Path => f.write_str(":path"),
+            Self::Claim(path) => write!(f, "@request.auth.claims.{}", path.join(".")),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Making paths comparable before they are matched and forwarded (AZ-15).

@@ -1,0 +1,80 @@
+//! The facts of a request that rules may ask about, borrowed.
+
+use http::header::HOST;
+use http::{HeaderMap, Method, Request, Uri, request};
+
+/// What a matcher needs to know of a request. Cheap to make and to copy.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestView<'a> {
+    /// The method, case-sensitive (VM-4).
+    pub method: &'a str,
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// Host and port as the caller sent them: `:authority`, or HTTP/1.1's `Host`; empty if neither.
+    pub authority: &'a str,
+    /// The path without query and fragment, already normalised (VM-3).
+    pub path: &'a str,
+    /// What follows `?`, if there is one.
+    pub query: Option<&'a str>,
+    /// Path and query as one text, as `:path` holds them.
+    pub target: &'a str,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// Claims of the verified JWT, if there is one (VM-8).
+    pub claims: Option<&'a serde_json::Value>,
+}
+
+impl<'a> RequestView<'a> {
+    /// Looks at a request or at its parts.
+    ///
+    /// An origin-form request (`GET /path` of HTTP/1.1) has no scheme of its own: `http` is assumed;
+    /// who knows better says so by [`RequestView::scheme`].
+    #[must_use]
+    pub fn of(request: impl Into<Self>) -> Self {
+        request.into()
+    }
+
+    /// The same view with this scheme, for who knows how the request came in.
+    #[must_use]
+    pub const fn scheme(mut self, scheme: &'a str) -> Self {
+        self.scheme = scheme;
+        self
+    }
+
+    /// The same view with the claims of the verified JWT.
+    #[must_use]
+    pub const fn claims(mut self, claims: &'a serde_json::Value) -> Self {
+        self.claims = Some(claims);
+        self
+    }
+
+    fn new(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap) -> Self {
+        let authority = match uri.authority() {
+            Some(authority) => authority.as_str(),
+            None => headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
+        };
+        let target = uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
+        Self {
+            method: method.as_str(),
+            scheme: uri.scheme_str().unwrap_or("http"),
+            authority,
+            path: uri.path(),
+            query: uri.query(),
+            target,
+            headers,
+            claims: None,
+        }
+    }
+}
+
+impl<'a> From<&'a request::Parts> for RequestView<'a> {
+    fn from(parts: &'a request::Parts) -> Self {
+        Self::new(&parts.method, &parts.uri, &parts.headers)
+    }
+}
+
+impl<'a, B> From<&'a Request<B>> for RequestView<'a> {
+    fn from(request: &'a Request<B>) -> Self {
+        Self::new(request.method(), request.uri(), request.headers())
+    }
+}

@@ -1,0 +1,196 @@
+//! Formats of a whole line: text, or JSON (AL-1, AL-2, AL-5).
+
+use std::sync::Arc;
+
+use super::{ExtraKind, Record, Template, json};
+
+/// Istio's default line (AL-1).
+const TEXT: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" \
+    %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \
+    \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% \
+    %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \
+    \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER_RAW% \
+    %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% \
+    %REQUESTED_SERVER_NAME% %ROUTE_NAME%";
+
+/// Istio's default JSON keys, sorted (AL-2).
+const JSON: &[(&str, &str)] = &[
+    ("authority", "%REQ(:AUTHORITY)%"),
+    ("bytes_received", "%BYTES_RECEIVED%"),
+    ("bytes_sent", "%BYTES_SENT%"),
+    ("connection_termination_details", "%CONNECTION_TERMINATION_DETAILS%"),
+    ("downstream_local_address", "%DOWNSTREAM_LOCAL_ADDRESS%"),
+    ("downstream_remote_address", "%DOWNSTREAM_REMOTE_ADDRESS%"),
+    ("duration", "%DURATION%"),
+    ("method", "%REQ(:METHOD)%"),
+    ("path", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"),
+    ("protocol", "%PROTOCOL%"),
+    ("request_id", "%REQ(X-REQUEST-ID)%"),
+    ("requested_server_name", "%REQUESTED_SERVER_NAME%"),
+    ("response_code", "%RESPONSE_CODE%"),
+    ("response_code_details", "%RESPONSE_CODE_DETAILS%"),
+    ("response_flags", "%RESPONSE_FLAGS%"),
+    ("route_name", "%ROUTE_NAME%"),
+    ("start_time", "%START_TIME%"),
+    ("upstream_cluster", "%UPSTREAM_CLUSTER_RAW%"),
+    ("upstream_host", "%UPSTREAM_HOST%"),
+    ("upstream_local_address", "%UPSTREAM_LOCAL_ADDRESS%"),
+    ("upstream_service_time", "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%"),
+    ("upstream_transport_failure_reason", "%UPSTREAM_TRANSPORT_FAILURE_REASON%"),
+    ("user_agent", "%REQ(USER-AGENT)%"),
+    ("x_forwarded_for", "%REQ(X-FORWARDED-FOR)%"),
+];
+
+/// Why a format was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct FormatError(String);
+
+impl FormatError {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// A parsed format of access log lines; cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Format(Arc<Node>);
+
+#[derive(Clone, Debug)]
+enum Node {
+    Line(Template),
+    Value(Template),
+    Literal(Box<str>),
+    List(Vec<Node>),
+    /// Keys are ready to be written: `"key":`.
+    Object(Vec<(Box<str>, Node)>),
+}
+
+impl Format {
+    /// Parses a text format.
+    ///
+    /// # Errors
+    /// If a `%` is unbalanced or an operator is unknown.
+    pub fn text(format: &str) -> Result<Self, FormatError> {
+        Template::parse(format.trim_end_matches('\n')).map(|template| Self(Arc::new(Node::Line(template))))
+    }
+
+    /// Istio's default line (AL-1).
+    #[must_use]
+    pub fn default_text() -> Self {
+        Self::text(TEXT).expect("the default format parses")
+    }
+
+    /// Istio's default JSON (AL-2).
+    #[must_use]
+    pub fn default_json() -> Self {
+        let pairs = JSON.iter().map(|&(key, value)| (key.to_owned(), value.into())).collect();
+        Self::json(&pairs).expect("the default format parses")
+    }
+
+    /// Parses a JSON format: strings are templates; objects and lists may be nested; keys are sorted.
+    ///
+    /// # Errors
+    /// If a `%` is unbalanced or an operator is unknown.
+    pub fn json(labels: &serde_json::Map<String, serde_json::Value>) -> Result<Self, FormatError> {
+        object(labels).map(|node| Self(Arc::new(node)))
+    }
+
+    /// Appends one line, with its newline.
+    pub fn write(&self, record: &Record<'_>, out: &mut String) {
+        self.0.write(record, out);
+        out.push('\n');
+    }
+
+    /// The operators whose values come from [`super::Extra`], with their arguments.
+    #[must_use]
+    pub fn extras(&self) -> Vec<(ExtraKind, &str)> {
+        let mut extras = Vec::new();
+        self.0.extras(&mut extras);
+        extras
+    }
+}
+
+fn object(labels: &serde_json::Map<String, serde_json::Value>) -> Result<Node, FormatError> {
+    let mut keys: Vec<_> = labels.iter().collect();
+    keys.sort_unstable_by_key(|(key, _)| *key);
+    let fields = keys.into_iter().map(|(key, value)| {
+        let mut quoted = String::with_capacity(key.len() + 3);
+        json::string(&mut quoted, key);
+        quoted.push(':');
+        let node = node(value).map_err(|error| FormatError::new(format!("{key}: {error}")))?;
+        Ok((quoted.into(), node))
+    });
+    fields.collect::<Result<_, _>>().map(Node::Object)
+}
+
+fn node(value: &serde_json::Value) -> Result<Node, FormatError> {
+    use serde_json::Value;
+    Ok(match value {
+        Value::String(text) => Node::Value(Template::parse(text)?),
+        Value::Object(fields) => object(fields)?,
+        Value::Array(items) => Node::List(items.iter().map(node).collect::<Result<_, _>>()?),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Node::Literal(value.to_string().into()),
+    })
+}
+
+impl Node {
+    fn write(&self, record: &Record<'_>, out: &mut String) {
+        match self {
+            Self::Line(template) => template.write(record, out),
+            Self::Value(template) => value(template, record, out),
+            Self::Literal(text) => out.push_str(text),
+            Self::List(items) => {
+                out.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    item.write(record, out);
+                }
+                out.push(']');
+            }
+            Self::Object(fields) => {
+                out.push('{');
+                for (index, (key, value)) in fields.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    out.push_str(key);
+                    value.write(record, out);
+                }
+                out.push('}');
+            }
+        }
+    }
+
+    fn extras<'a>(&'a self, extras: &mut Vec<(ExtraKind, &'a str)>) {
+        match self {
+            Self::Line(template) | Self::Value(template) => extras.extend(template.extras()),
+            Self::Literal(_) => {}
+            Self::List(items) => items.iter().for_each(|item| item.extras(extras)),
+            Self::Object(fields) => fields.iter().for_each(|(_, value)| value.extras(extras)),
+        }
+    }
+}
+
+/// A lone operator keeps its type, and is `null` where absent; mixed text is a string (AL-2).
+fn value(template: &Template, record: &Record<'_>, out: &mut String) {
+    let Some(operator) = template.single() else {
+        out.push('"');
+        let start = out.len();
+        template.write(record, out);
+        return json::finish(out, start);
+    };
+    let before = out.len();
+    if !operator.is_number() {
+        out.push('"');
+    }
+    let start = out.len();
+    if !operator.write(record, out) {
+        out.truncate(before);
+        out.push_str("null");
+    } else if !operator.is_number() {
+        json::finish(out, start);
+    }
+}

@@ -1,0 +1,1 @@
+//! Trace context and request ids (TR, HD-1).
