@@ -1,0 +1,91 @@
+//! What the services that call the API have in common: web-server, mobile-server and report-server.
+//!
+//! Each passes on who answered its call, signs with its own name, and says 503 when nothing usable came back.
+
+use axum::Json;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::serve::{self, ServeArgs};
+use crate::upstream::{self, API, AnsweredBy, ApiClient, Failure, SignupList};
+use crate::{mobile, report, web};
+
+/// Header that names the front instance which made an answer.
+pub(crate) const SERVED_BY: HeaderName = HeaderName::from_static("x-fitcycle-served-by");
+
+/// Command line of a service that calls the API.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FrontArgs {
+    #[command(flatten)]
+    serve: ServeArgs,
+    /// Where the API is.
+    #[arg(long, value_name = "URL", default_value = API)]
+    api: String,
+}
+
+/// The services of this kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Web,
+    Mobile,
+    Report,
+}
+
+/// Runs one of them until it is told to stop.
+pub(crate) async fn run(kind: Kind, args: FrontArgs) -> anyhow::Result<()> {
+    let api = ApiClient::new(upstream::plain()?, &args.api);
+    let (service, router): (_, fn(Front) -> axum::Router) = match kind {
+        Kind::Web => ("web-server", web::router),
+        Kind::Mobile => ("mobile-server", mobile::router),
+        Kind::Report => ("report-server", report::router),
+    };
+    let front = Front::new(api, &args.serve.instance_or(service));
+    serve::run(&args.serve, router(front)).await
+}
+
+/// One running front: its way to the API and its name.
+#[derive(Clone, Debug)]
+pub(crate) struct Front {
+    pub(crate) api: ApiClient,
+    pub(crate) instance: String,
+}
+
+impl Front {
+    pub(crate) fn new(api: ApiClient, instance: &str) -> Self {
+        Self { api, instance: instance.to_owned() }
+    }
+
+    /// Says in the headers who answered and who wrote.
+    pub(crate) fn sign(&self, headers: &mut HeaderMap, by: Option<&AnsweredBy>) {
+        if let Some(by) = by {
+            by.write(headers);
+        }
+        if let Ok(instance) = HeaderValue::from_str(&self.instance) {
+            headers.insert(SERVED_BY, instance);
+        }
+    }
+
+    /// Asks for the newest sign-ups and answers in JSON what `body` makes of them.
+    pub(crate) async fn json(&self, body: impl FnOnce(&SignupList, &AnsweredBy) -> Value) -> Response {
+        let (by, outcome) = self.api.newest().await;
+        let (status, json) = match outcome {
+            Ok(list) => (StatusCode::OK, body(&list, &by)),
+            Err(failure) => {
+                tracing::warn!(?failure, "the API gave no list");
+                let message = match failure {
+                    Failure::Unavailable(reason) => reason,
+                    Failure::Refused(_) => "the API refused to list".to_owned(),
+                };
+                (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    json!({ "error": { "code": "unavailable", "message": message } }),
+                )
+            }
+        };
+        let mut response = (status, Json(json)).into_response();
+        self.sign(response.headers_mut(), Some(&by));
+        response
+    }
+}

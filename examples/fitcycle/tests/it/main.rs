@@ -1,0 +1,7 @@
+//! fitcycle as its users meet it: the built executable, real sockets, a real database.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
+
+mod mariadb;
+mod process;
+mod services;
