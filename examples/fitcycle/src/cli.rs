@@ -16,26 +16,26 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// The pages for people.
-    #[command(hide = true)]
-    WebServer(FrontArgs),
+    #[command(name = "web-server", hide = true)]
+    Web(FrontArgs),
     /// The JSON API.
-    #[command(hide = true)]
-    ApiServer(ApiArgs),
+    #[command(name = "api-server", hide = true)]
+    Api(ApiArgs),
     /// The API for phones.
-    #[command(hide = true)]
-    MobileServer(FrontArgs),
+    #[command(name = "mobile-server", hide = true)]
+    Mobile(FrontArgs),
     /// A service that knows nothing of the mesh.
-    #[command(hide = true)]
-    ReportServer(FrontArgs),
+    #[command(name = "report-server", hide = true)]
+    Report(FrontArgs),
 }
 
 impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self.command {
-            Command::WebServer(args) => front::run(Kind::Web, args).await,
-            Command::ApiServer(args) => api::run(args).await,
-            Command::MobileServer(args) => front::run(Kind::Mobile, args).await,
-            Command::ReportServer(args) => front::run(Kind::Report, args).await,
+            Command::Web(args) => front::run(Kind::Web, args).await,
+            Command::Api(args) => api::run(args).await,
+            Command::Mobile(args) => front::run(Kind::Mobile, args).await,
+            Command::Report(args) => front::run(Kind::Report, args).await,
         }
     }
 }

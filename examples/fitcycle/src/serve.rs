@@ -43,8 +43,9 @@ impl ServeArgs {
 /// Serves `router` until a stop is asked for, then lets open requests finish.
 pub(crate) async fn run(args: &ServeArgs, router: Router) -> anyhow::Result<()> {
     let listener = bind(args.listen).await?;
-    announce("http", listener.local_addr()?)?;
+    // Watched before the address is known to anybody: who has read it may already ask for a stop.
     let stop = stop_requested(args.until_stdin_closes)?;
+    announce("http", listener.local_addr()?)?;
 
     let draining = stop.clone();
     let server = axum::serve(listener, router).with_graceful_shutdown(draining.cancelled_owned());

@@ -96,20 +96,20 @@ impl ApiClient {
 
     /// The newest sign-ups, and who answered, whatever the outcome.
     pub(crate) async fn newest(&self) -> (AnsweredBy, Result<SignupList, Failure>) {
-        let request = self.request(Method::GET, Body::empty());
+        let request = self.request(&Method::GET, Body::empty());
         self.call(request, StatusCode::OK).await
     }
 
     /// Signs somebody up.
     pub(crate) async fn create(&self, draft: &Draft) -> (AnsweredBy, Result<Signup, Failure>) {
         let json = serde_json::to_vec(draft).expect("a draft is three strings");
-        let request = self.request(Method::POST, Body::from(json));
+        let request = self.request(&Method::POST, Body::from(json));
         self.call(request, StatusCode::CREATED).await
     }
 
-    fn request(&self, method: Method, body: Body) -> http::Result<Request<Body>> {
-        let builder = Request::builder().method(&method).uri(format!("{}{SIGNUPS}", self.base));
-        if method == Method::POST { builder.header(CONTENT_TYPE, "application/json") } else { builder }
+    fn request(&self, method: &Method, body: Body) -> http::Result<Request<Body>> {
+        let builder = Request::builder().method(method).uri(format!("{}{SIGNUPS}", self.base));
+        if *method == Method::POST { builder.header(CONTENT_TYPE, "application/json") } else { builder }
             .body(body)
     }
 

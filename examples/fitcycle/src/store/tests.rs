@@ -58,6 +58,6 @@ async fn text_is_stored_as_it_was_typed() {
         email: "a@b.de".into(),
     };
     let stored = store.insert(odd.clone()).await.unwrap();
-    assert_eq!(store.newest(1).await.unwrap(), [stored.clone()]);
+    assert_eq!(store.newest(1).await.unwrap(), std::slice::from_ref(&stored));
     assert_eq!((stored.firstname, stored.lastname), (odd.firstname, odd.lastname));
 }

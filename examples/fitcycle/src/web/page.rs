@@ -113,7 +113,7 @@ impl Page<'_> {
         main(out)?;
         out.write_str("</main><footer><div class=\"bar\">")?;
         self.origin(out)?;
-        write!(out, "<p>Page by <code>{}</code></p></div></footer></body></html>\n", Esc(self.instance))
+        writeln!(out, "<p>Page by <code>{}</code></p></div></footer></body></html>", Esc(self.instance))
     }
 
     /// Which api-server answered, so that a canary can be watched by reloading.
