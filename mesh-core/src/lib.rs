@@ -30,6 +30,8 @@
 //! | [`telemetry`] | which labels and which log line? |
 //! | [`outcome`], [`reply`], [`decision`] | how did it end, what is the caller told, what was decided? |
 
+pub mod analysis;
+pub mod api;
 pub mod clock;
 pub mod endpoint;
 pub mod error;

@@ -1,0 +1,418 @@
+//! From tree nodes to typed objects, with every mistake reported at its place.
+//!
+//! A decoder never stops at the first mistake: a field that cannot be read is reported and left at
+//! its default, and the caller drops the document because something was reported. So one run shows
+//! all that is wrong with it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::at::{At, Items, Mark, Source, Written, WrittenField, path_key};
+use super::message::{Decode, EnumValue, Shape, Status, Table};
+use super::nearest::nearest;
+use super::yaml::{Entry, Node, Plain, Style, Value, classify};
+use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
+
+/// What is done about fields that nobody knows or that we do not implement (Y-9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strictness {
+    /// They are errors.
+    #[default]
+    Strict,
+    /// They are warnings and are ignored, as Istio's running proxies do.
+    Lenient,
+    /// Unimplemented fields are read as if they were implemented.
+    #[cfg(test)]
+    EverythingImplemented,
+}
+
+/// Reads typed objects out of the tree of one document.
+#[derive(Debug)]
+pub struct Decoder<'d> {
+    source: Arc<Source>,
+    strictness: Strictness,
+    path: String,
+    diagnostics: &'d mut Diagnostics,
+    errors: usize,
+}
+
+/// The nodes of a message's fields, in table order.
+#[derive(Debug)]
+pub struct Fields<'n> {
+    table: &'static Table,
+    nodes: Vec<Option<&'n Node>>,
+    next: usize,
+}
+
+impl Fields<'_> {
+    /// Every field of the table was offered a place to go.
+    pub(crate) fn finish(&mut self) {
+        debug_assert_eq!(self.next, self.table.fields.len(), "{}", self.table.name);
+    }
+}
+
+impl<'d> Decoder<'d> {
+    /// A decoder whose paths begin with `path` (such as `spec`).
+    pub fn new(
+        source: Arc<Source>,
+        path: &str,
+        strictness: Strictness,
+        diagnostics: &'d mut Diagnostics,
+    ) -> Self {
+        Self { source, strictness, path: path.to_owned(), diagnostics, errors: 0 }
+    }
+
+    /// How many errors were reported.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// Reports an error about the node at the present path.
+    pub fn error(&mut self, mark: Mark, message: impl Into<String>) {
+        self.report(Code::SchemaValidationError, Level::Error, mark, message.into(), None);
+    }
+
+    /// Reports an error with a hint.
+    pub fn error_hint(&mut self, mark: Mark, message: impl Into<String>, hint: impl Into<String>) {
+        self.report(Code::SchemaValidationError, Level::Error, mark, message.into(), Some(hint.into()));
+    }
+
+    fn report(&mut self, code: Code, level: Level, mark: Mark, message: String, hint: Option<String>) {
+        self.errors += usize::from(level == Level::Error);
+        let origin = self.source.origin(self.path.as_str(), mark);
+        self.diagnostics.push(Diagnostic { hint, ..Diagnostic::new(code, origin, message).level(level) });
+    }
+
+    /// Runs `f` with the path made longer.
+    fn below<T>(&mut self, segment: &str, f: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.path.len();
+        let segment = if length == 0 { segment.strip_prefix('.').unwrap_or(segment) } else { segment };
+        self.path.push_str(segment);
+        let result = f(self);
+        self.path.truncate(length);
+        result
+    }
+
+    /// Sorts the entries of an object by the table's fields and reports what does not fit.
+    pub(crate) fn begin<'n>(&mut self, node: &'n Node, table: &'static Table) -> Option<(At, Fields<'n>)> {
+        let Some(entries) = node.entries() else {
+            self.error(node.mark, format!("must be an object, not {}", node.describe()));
+            return None;
+        };
+        let mut nodes: Vec<Option<&Node>> = vec![None; table.fields.len()];
+        let mut spelled: Vec<Option<&str>> = vec![None; table.fields.len()];
+        let mut oneofs: BTreeMap<&str, String> = BTreeMap::new();
+        let mut written = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let Some(index) = table.fields.iter().position(|field| field.is_named(&entry.key)) else {
+                if !table.open {
+                    self.unknown_field(entry, table);
+                }
+                continue;
+            };
+            let field = &table.fields[index];
+            if let Some(other) = spelled[index] {
+                let message = format!("the same field as `{other}`");
+                self.below(&path_key(&entry.key), |d| d.error(entry.key_mark, message));
+                continue;
+            }
+            spelled[index] = Some(&entry.key);
+            if entry.value.is_null() {
+                continue;
+            }
+            let name = field.json_name();
+            if let Some(group) = field.oneof {
+                if let Some(other) = oneofs.get(group) {
+                    let message = format!("excludes `{other}`: only one of them may be set");
+                    self.below(&path_key(&name), |d| d.error(entry.key_mark, message));
+                    continue;
+                }
+                oneofs.insert(group, name.clone());
+            }
+            written.push(written_field(&name, &entry.value));
+            if self.is_usable(field.status, &name, entry) {
+                nodes[index] = Some(&entry.value);
+            }
+        }
+        let at = At::written(Written {
+            source: self.source.clone(),
+            path: self.path.as_str().into(),
+            mark: node.mark,
+            fields: written.into(),
+        });
+        Some((at, Fields { table, nodes, next: 0 }))
+    }
+
+    fn unknown_field(&mut self, entry: &Entry, table: &Table) {
+        let names: Vec<String> = table
+            .fields
+            .iter()
+            .map(|field| if entry.key.contains('_') { field.proto_name().into() } else { field.json_name() })
+            .collect();
+        let hint = nearest(&entry.key, names.iter().map(String::as_str))
+            .map(|name| format!("did you mean `{name}`?"))
+            .or_else(|| some_names(&names));
+        let (code, level) = match self.strictness {
+            Strictness::Lenient => (Code::SchemaWarning, Level::Warning),
+            _ => (Code::SchemaValidationError, Level::Error),
+        };
+        let message = format!("unknown field `{}`", entry.key);
+        self.below(&path_key(&entry.key), |d| d.report(code, level, entry.key_mark, message, hint));
+    }
+
+    fn is_usable(&mut self, status: Status, name: &str, entry: &Entry) -> bool {
+        match status {
+            Status::Supported => true,
+            Status::Deprecated => {
+                self.below(&path_key(name), |d| {
+                    let message = format!("`{name}` is deprecated");
+                    d.report(Code::Deprecated, Level::Warning, entry.key_mark, message, None);
+                });
+                true
+            }
+            // An empty list says the same as no list.
+            Status::Refused if matches!(&entry.value.value, Value::Sequence(items) if items.is_empty()) => {
+                false
+            }
+            Status::Refused => self.below(&path_key(name), |d| {
+                d.not_implemented(entry.key_mark, format!("`{name}` is not implemented"))
+            }),
+        }
+    }
+
+    /// Reports a known and unimplemented thing; says whether to read it all the same.
+    pub(crate) fn not_implemented(&mut self, mark: Mark, message: String) -> bool {
+        let level = match self.strictness {
+            Strictness::Strict => Level::Error,
+            Strictness::Lenient => Level::Warning,
+            #[cfg(test)]
+            Strictness::EverythingImplemented => return true,
+        };
+        self.report(Code::NotImplemented, level, mark, message, None);
+        false
+    }
+
+    /// Reads the next field of the table into `value`.
+    pub(crate) fn field<T: Decode>(&mut self, fields: &mut Fields<'_>, value: &mut T) {
+        let index = fields.next;
+        fields.next += 1;
+        let Some(node) = fields.nodes[index] else { return };
+        let name = path_key(&fields.table.fields[index].json_name());
+        if let Some(decoded) = self.below(&name, |d| T::decode(node, d)) {
+            *value = decoded;
+        }
+    }
+
+    /// Finds a written enum value (Y-7).
+    pub(crate) fn enumeration(&mut self, node: &Node, values: &[EnumValue]) -> Option<usize> {
+        let number = node.plain().and_then(|text| match classify(text) {
+            Plain::Int(number) => Some(number),
+            Plain::Float(_) | Plain::Bool(_) | Plain::Null | Plain::Text => None,
+        });
+        let text = node.text().unwrap_or_default();
+        let found = match number {
+            Some(number) => values.iter().position(|value| i128::from(value.number) == number),
+            None => values.iter().position(|value| value.name == text),
+        };
+        let Some(index) = found else {
+            let names: Vec<String> = values.iter().map(|value| value.name.to_owned()).collect();
+            let hint = nearest(text, names.iter().map(String::as_str))
+                .map(|name| format!("did you mean `{name}`?"))
+                .or_else(|| some_names(&names));
+            let message = format!("{} is not one of the values allowed here", node.describe());
+            self.report(Code::SchemaValidationError, Level::Error, node.mark, message, hint);
+            return None;
+        };
+        let value = &values[index];
+        if value.status == Status::Refused
+            && !self.not_implemented(node.mark, format!("the value {} is not implemented", value.name))
+        {
+            return None;
+        }
+        Some(index)
+    }
+
+    fn number(&mut self, node: &Node, what: &str) -> Option<Plain> {
+        // Numbers may come as text in proto-JSON (Y-7), in quotes or not.
+        let plain = match &node.value {
+            Value::Scalar(scalar) if scalar.style == Style::Plain || scalar.style == Style::Quoted => {
+                classify(&scalar.text)
+            }
+            Value::Scalar(_) | Value::Sequence(_) | Value::Mapping(_) => Plain::Text,
+        };
+        if !matches!(plain, Plain::Int(_) | Plain::Float(_)) {
+            self.error(node.mark, format!("must be {what}, not {}", node.describe()));
+            return None;
+        }
+        Some(plain)
+    }
+
+    fn integer<T: TryFrom<i128>>(&mut self, node: &Node, what: &str) -> Option<T> {
+        let value = match self.number(node, what)? {
+            Plain::Int(value) => Some(value),
+            // `1e3` is a whole number too, as in proto-JSON.
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "whole and within the range of exact doubles"
+            )]
+            Plain::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => Some(value as i128),
+            Plain::Float(_) | Plain::Bool(_) | Plain::Null | Plain::Text => None,
+        };
+        let result = value.and_then(|value| T::try_from(value).ok());
+        if result.is_none() {
+            self.error(node.mark, format!("must be {what}, not {}", node.describe()));
+        }
+        result
+    }
+}
+
+fn some_names(names: &[String]) -> Option<String> {
+    const SHOWN: usize = 12;
+    let (last, rest) = names.split_last()?;
+    if names.len() > SHOWN {
+        return None;
+    }
+    let mut text = String::from("known here: ");
+    for name in rest {
+        let _ = write!(text, "`{name}`, ");
+    }
+    let _ = write!(text, "`{last}`");
+    Some(text)
+}
+
+fn written_field(name: &str, node: &Node) -> WrittenField {
+    let items = match &node.value {
+        Value::Scalar(_) => Items::None,
+        Value::Sequence(nodes) => Items::List(nodes.iter().map(|node| node.mark).collect()),
+        Value::Mapping(entries) => {
+            Items::Map(entries.iter().map(|entry| (entry.key.as_str().into(), entry.value.mark)).collect())
+        }
+    };
+    WrittenField { name: name.into(), mark: node.mark, items }
+}
+
+impl Decode for String {
+    const SHAPE: Shape = Shape::Scalar("string");
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let quote = match &node.value {
+            Value::Scalar(scalar) if scalar.style != Style::Plain => return Some(scalar.text.clone()),
+            Value::Scalar(scalar) if classify(&scalar.text) == Plain::Text => {
+                return Some(scalar.text.clone());
+            }
+            Value::Scalar(scalar) => Some(format!("write it in quotes: \"{}\"", scalar.text)),
+            Value::Sequence(_) | Value::Mapping(_) => None,
+        };
+        let message = format!("must be text, not {}", node.describe());
+        decoder.report(Code::SchemaValidationError, Level::Error, node.mark, message, quote);
+        None
+    }
+}
+
+impl Decode for bool {
+    const SHAPE: Shape = Shape::Scalar("bool");
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        if let Some(Plain::Bool(value)) = node.plain().map(classify) {
+            return Some(value);
+        }
+        let message = format!("must be true or false, not {}", node.describe());
+        let hint = match node.text().map(str::to_ascii_lowercase).as_deref() {
+            Some("yes" | "on" | "y" | "true") => Some("write true"),
+            Some("no" | "off" | "n" | "false") => Some("write false"),
+            _ => None,
+        };
+        let hint = hint.map(str::to_owned);
+        decoder.report(Code::SchemaValidationError, Level::Error, node.mark, message, hint);
+        None
+    }
+}
+
+macro_rules! integers {
+    ($($ty:ty = $name:literal $what:literal),*) => {$(
+        impl Decode for $ty {
+            const SHAPE: Shape = Shape::Scalar($name);
+
+            fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+                decoder.integer(node, $what)
+            }
+        }
+    )*};
+}
+
+integers! {
+    i32 = "int32" "a whole number",
+    i64 = "int64" "a whole number",
+    u32 = "uint32" "a whole number ≥ 0",
+    u64 = "uint64" "a whole number ≥ 0"
+}
+
+impl Decode for f64 {
+    const SHAPE: Shape = Shape::Scalar("double");
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        match decoder.number(node, "a number")? {
+            #[expect(clippy::cast_precision_loss, reason = "a double is what was asked for")]
+            Plain::Int(value) => Some(value as Self),
+            Plain::Float(value) => Some(value),
+            Plain::Bool(_) | Plain::Null | Plain::Text => None,
+        }
+    }
+}
+
+impl<T: Decode> Decode for Option<T> {
+    const SHAPE: Shape = T::SHAPE;
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        T::decode(node, decoder).map(Some)
+    }
+}
+
+impl<T: Decode> Decode for Vec<T> {
+    const SHAPE: Shape = Shape::List(&T::SHAPE);
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let Value::Sequence(items) = &node.value else {
+            let hint = "begin each item with `- `";
+            decoder.error_hint(node.mark, format!("must be a list, not {}", node.describe()), hint);
+            return None;
+        };
+        let mut values = Self::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let value = decoder.below(&format!("[{index}]"), |decoder| {
+                if item.is_null() {
+                    decoder.error(item.mark, "a list item must not be null");
+                    return None;
+                }
+                T::decode(item, decoder)
+            });
+            values.extend(value);
+        }
+        Some(values)
+    }
+}
+
+impl<T: Decode> Decode for BTreeMap<String, T> {
+    const SHAPE: Shape = Shape::Map(&T::SHAPE);
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let Some(entries) = node.entries() else {
+            decoder.error(node.mark, format!("must be a map, not {}", node.describe()));
+            return None;
+        };
+        let mut values = Self::new();
+        for entry in entries {
+            let value = decoder.below(&path_key(&entry.key), |decoder| {
+                if entry.value.is_null() {
+                    decoder.error(entry.key_mark, "a map value must not be null");
+                    return None;
+                }
+                T::decode(&entry.value, decoder)
+            });
+            values.extend(value.map(|value| (entry.key.clone(), value)));
+        }
+        Some(values)
+    }
+}

@@ -1,0 +1,161 @@
+//! Durations as Istio reads them (Y-5).
+//!
+//! Proto-JSON writes decimal seconds (`1.5s`); Go writes units in a row (`1m30s`, `100ms`). Both are
+//! accepted everywhere. A bare number is not a duration: nobody can tell whether `10` meant seconds.
+
+use std::time::Duration;
+
+/// Why a text is no duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DurationError {
+    /// It does not follow the grammar.
+    #[error("must be a duration such as 1.5s, 100ms or 1m30s")]
+    Malformed,
+    /// It is a number without a unit.
+    #[error("a duration needs a unit")]
+    NoUnit,
+    /// It is less than zero.
+    #[error("a duration must not be negative")]
+    Negative,
+    /// It is longer than a duration can be.
+    #[error("the duration is too long")]
+    TooLong,
+}
+
+/// Proto's limit: about ten thousand years.
+const LONGEST: u128 = 315_576_000_000 * 1_000_000_000;
+
+/// Reads a duration.
+///
+/// # Errors
+/// If it is malformed, has no unit, is negative or longer than ten thousand years.
+pub fn parse(text: &str) -> Result<Duration, DurationError> {
+    let (negative, mut rest) = match text.as_bytes() {
+        [b'-', ..] => (true, &text[1..]),
+        [b'+', ..] => (false, &text[1..]),
+        _ => (false, text),
+    };
+    if rest.is_empty() {
+        return Err(DurationError::Malformed);
+    }
+    let mut nanos: u128 = 0;
+    while !rest.is_empty() {
+        let unit_start = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(DurationError::NoUnit)?;
+        let (number, after) = rest.split_at(unit_start);
+        let unit_end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit_end);
+        nanos = nanos.checked_add(amount(number, unit_nanos(unit)?)?).ok_or(DurationError::TooLong)?;
+        rest = after;
+    }
+    if negative && nanos > 0 {
+        return Err(DurationError::Negative);
+    }
+    if nanos > LONGEST {
+        return Err(DurationError::TooLong);
+    }
+    let second = 1_000_000_000;
+    let seconds = u64::try_from(nanos / second).map_err(|_| DurationError::TooLong)?;
+    let below = u32::try_from(nanos % second).map_err(|_| DurationError::TooLong)?;
+    Ok(Duration::new(seconds, below))
+}
+
+fn unit_nanos(unit: &str) -> Result<u128, DurationError> {
+    Ok(match unit {
+        "ns" => 1,
+        "us" | "µs" | "μs" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        _ => return Err(DurationError::Malformed),
+    })
+}
+
+/// `12.5` of a unit, digits below a nanosecond cut off.
+fn amount(number: &str, unit: u128) -> Result<u128, DurationError> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
+        return Err(DurationError::Malformed);
+    }
+    let parse = |digits: &str| match digits {
+        "" => Ok(0),
+        digits => digits.parse::<u128>().map_err(|_| DurationError::TooLong),
+    };
+    let fraction = &fraction[..fraction.len().min(18)];
+    let scale = 10_u128.pow(u32::try_from(fraction.len()).map_err(|_| DurationError::Malformed)?);
+    let whole = parse(whole)?.checked_mul(unit).ok_or(DurationError::TooLong)?;
+    let below = parse(fraction)?.checked_mul(unit).ok_or(DurationError::TooLong)? / scale;
+    whole.checked_add(below).ok_or(DurationError::TooLong)
+}
+
+/// Whether a duration keeps the rule of most fields (Y-6): at least 1 ms, whole milliseconds.
+#[must_use]
+pub fn is_standard(duration: Duration) -> bool {
+    !duration.is_zero() && duration.subsec_nanos() % 1_000_000 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn y_5_proto_and_go_forms() {
+        for (text, nanos) in [
+            ("1.5s", 1_500_000_000),
+            ("0.025s", 25_000_000),
+            ("100ms", 100_000_000),
+            ("1m30s", 90_000_000_000),
+            ("1h", 3_600_000_000_000),
+            (".5s", 500_000_000),
+            ("1.s", 1_000_000_000),
+            ("+1s", 1_000_000_000),
+            ("0s", 0),
+            ("-0s", 0),
+            ("1h1m1s1ms1us1ns", 3_661_001_001_001),
+        ] {
+            assert_eq!(parse(text), Ok(Duration::from_nanos(nanos)), "{text}");
+        }
+        for (text, error) in [
+            ("10", DurationError::NoUnit),
+            ("1.5", DurationError::NoUnit),
+            ("1s5", DurationError::NoUnit),
+            ("", DurationError::Malformed),
+            ("s", DurationError::Malformed),
+            (".s", DurationError::Malformed),
+            ("1.2.3s", DurationError::Malformed),
+            ("1d", DurationError::Malformed),
+            ("1 s", DurationError::Malformed),
+            ("ten seconds", DurationError::Malformed),
+            ("-1s", DurationError::Negative),
+            ("315576000001s", DurationError::TooLong),
+            ("99999999999999999999999999999999999999999s", DurationError::TooLong),
+        ] {
+            assert_eq!(parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn y_6_standard_durations_are_whole_milliseconds() {
+        for (text, standard) in
+            [("1ms", true), ("0s", false), ("500us", false), ("1.0005s", false), ("2h", true)]
+        {
+            assert_eq!(is_standard(parse(text).unwrap()), standard, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn y_5_never_panics(text in "[-+]?[0-9.hmsuµn ]{0,60}") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn y_5_milliseconds_round_trip(ms in 0_u64..10_000_000_000) {
+            let expected = Ok(Duration::from_millis(ms));
+            prop_assert_eq!(parse(&format!("{ms}ms")), expected);
+            prop_assert_eq!(parse(&format!("{}.{:03}s", ms / 1000, ms % 1000)), expected);
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! `MeshConfig`: settings of the whole mesh (MC).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{
+    ConnectionPoolSettings, HttpRetry, LocalityLoadBalancerSetting, OutlierDetection, TcpKeepalive,
+    ZoneAwareLoadBalancerSetting,
+};
+use crate::api::message::{enumeration, message};
+use crate::api::values::Json;
+
+message! {
+    /// Settings of the whole mesh. What is not written has the default of MC-2.
+    pub struct MeshConfig {
+        /// Port of the outbound listener.
+        supported proxy_listen_port: Option<i32>,
+        /// Port of the inbound listener.
+        supported proxy_inbound_listen_port: Option<i32>,
+        /// Port of a plain HTTP proxy.
+        refused proxy_http_port: Option<i32>,
+        /// Limit for connecting.
+        supported connect_timeout: Option<Duration>,
+        /// Ambient only.
+        refused hbone_idle_timeout: Option<Duration>,
+        /// Limit for telling a protocol by its first bytes.
+        supported protocol_detection_timeout: Option<Duration>,
+        /// Keep-alive by the kernel.
+        supported tcp_keepalive: Option<TcpKeepalive>,
+        /// Kubernetes Ingress.
+        refused ingress_class: String,
+        /// Kubernetes Ingress.
+        refused ingress_service: String,
+        /// Kubernetes Ingress.
+        refused ingress_controller_mode: Option<Json>,
+        /// Kubernetes Ingress.
+        refused ingress_selector: String,
+        /// Whether spans are made.
+        supported enable_tracing: Option<bool>,
+        /// Where access logs go.
+        supported access_log_file: String,
+        /// Their format.
+        supported access_log_format: String,
+        /// Their encoding.
+        supported access_log_encoding: AccessLogEncoding,
+        /// Envoy's access log service.
+        refused enable_envoy_access_log_service: Option<bool>,
+        /// Envoy's listener log.
+        refused disable_envoy_listener_log: Option<bool>,
+        /// Settings of each proxy.
+        supported default_config: Option<ProxyConfig>,
+        /// What happens to calls to unknown hosts.
+        supported outbound_traffic_policy: Option<MeshOutboundTrafficPolicy>,
+        /// Where inbound calls to unknown ports go.
+        supported inbound_traffic_policy: Option<MeshInboundTrafficPolicy>,
+        /// Sources of configuration.
+        refused config_sources: Vec<Json>,
+        /// Whether workloads of the mesh call each other with mTLS by themselves.
+        supported enable_auto_mtls: Option<bool>,
+        /// Trust domain.
+        supported trust_domain: String,
+        /// Its former names.
+        supported trust_domain_aliases: Vec<String>,
+        /// Further authorities.
+        refused ca_certificates: Vec<Json>,
+        /// Who sees a Service that does not say.
+        supported default_service_export_to: Vec<String>,
+        /// Who sees a VirtualService that does not say.
+        supported default_virtual_service_export_to: Vec<String>,
+        /// Who sees a DestinationRule that does not say.
+        supported default_destination_rule_export_to: Vec<String>,
+        /// Namespace of mesh-wide resources.
+        supported root_namespace: String,
+        /// Balancing by locality.
+        supported locality_lb_setting: Option<LocalityLoadBalancerSetting>,
+        /// Balancing by zone.
+        refused zone_aware_lb_setting: Option<ZoneAwareLoadBalancerSetting>,
+        /// Pause after a failed DNS lookup.
+        supported dns_refresh_rate: Option<Duration>,
+        /// Whether HTTP/1.1 becomes HTTP/2.
+        supported h2_upgrade_policy: MeshH2UpgradePolicy,
+        /// Pattern of inbound cluster names in statistics.
+        refused inbound_cluster_stat_name: String,
+        /// Pattern of outbound cluster names in statistics.
+        refused outbound_cluster_stat_name: String,
+        /// No longer has an effect in Istio.
+        refused certificates: Vec<Json>,
+        /// Settings of single services.
+        refused service_settings: Vec<Json>,
+        /// Ambient only.
+        refused service_scope_configs: Vec<Json>,
+        /// Whether the application's metrics are scraped along.
+        supported enable_prometheus_merge: Option<bool>,
+        /// Verify servers by system authorities.
+        refused verify_certificate_at_client: Option<bool>,
+        /// An authority of its own.
+        refused ca: Option<Json>,
+        /// Providers of telemetry and authorization.
+        supported extension_providers: Vec<ExtensionProvider>,
+        /// Which of them are used.
+        supported default_providers: Option<DefaultProviders>,
+        /// Namespaces that are looked at.
+        refused discovery_selectors: Vec<Json>,
+        /// How paths are normalised.
+        supported path_normalization: Option<ProxyPathNormalization>,
+        /// Retries where no rule says otherwise.
+        supported default_http_retry_policy: Option<HttpRetry>,
+        /// Retries from a proxy to its own application.
+        supported default_inbound_http_retry_policy: Option<HttpRetry>,
+        /// TLS within the mesh.
+        supported mesh_mtls as "meshMTLS": Option<TlsConfig>,
+        /// TLS elsewhere.
+        supported tls_defaults: Option<TlsConfig>,
+        /// Policies where no rule says otherwise.
+        supported default_traffic_policy: Option<DefaultTrafficPolicy>,
+        /// Who sees ServiceEntries.
+        refused service_entry_visibility: Option<Json>,
+    }
+}
+
+enumeration! {
+    /// Encoding of access logs.
+    pub enum AccessLogEncoding {
+        /// A line of text.
+        supported Text = 0 ["TEXT"],
+        /// A JSON object.
+        supported Json = 1 ["JSON"],
+    }
+}
+
+enumeration! {
+    /// Whether HTTP/1.1 becomes HTTP/2.
+    pub enum MeshH2UpgradePolicy {
+        /// No.
+        supported DoNotUpgrade = 0 ["DO_NOT_UPGRADE"],
+        /// Yes.
+        supported Upgrade = 1 ["UPGRADE"],
+    }
+}
+
+message! {
+    /// What happens to calls to unknown hosts.
+    pub struct MeshOutboundTrafficPolicy {
+        /// Whether they pass. Absent means yes.
+        supported mode: Option<MeshOutboundMode>,
+        /// TLS for `ALLOW_ANY_DYNAMIC_DNS`.
+        refused tls: Option<Json>,
+    }
+}
+
+enumeration! {
+    /// Whether calls to unknown hosts pass.
+    pub enum MeshOutboundMode {
+        /// They fail.
+        supported RegistryOnly = 0 ["REGISTRY_ONLY"],
+        /// They go where the caller wanted to.
+        supported AllowAny = 1 ["ALLOW_ANY"],
+        /// They go to what DNS says.
+        refused AllowAnyDynamicDns = 3 ["ALLOW_ANY_DYNAMIC_DNS"],
+    }
+}
+
+message! {
+    /// Where inbound calls to unknown ports go.
+    pub struct MeshInboundTrafficPolicy {
+        /// Which address.
+        supported mode: InboundMode,
+    }
+}
+
+enumeration! {
+    /// Where inbound calls to unknown ports go.
+    pub enum InboundMode {
+        /// To the address that the caller dialled.
+        supported Passthrough = 0 ["PASSTHROUGH"],
+        /// To the loopback address.
+        supported Localhost = 1 ["LOCALHOST"],
+    }
+}
+
+message! {
+    /// A provider of telemetry or authorization; only its name and kind are read so far.
+    pub struct ExtensionProvider {
+        /// What Telemetry and AuthorizationPolicy call it.
+        supported name: String,
+        /// Prometheus metrics.
+        supported prometheus: Option<Json> [oneof provider],
+        /// Access log to a file.
+        supported envoy_file_access_log: Option<EnvoyFileAccessLogProvider> [oneof provider],
+        /// External authorization over HTTP.
+        refused envoy_ext_authz_http: Option<Json> [oneof provider],
+        /// External authorization over gRPC.
+        refused envoy_ext_authz_grpc: Option<Json> [oneof provider],
+        /// Zipkin.
+        refused zipkin: Option<Json> [oneof provider],
+        /// Lightstep.
+        refused lightstep: Option<Json> [oneof provider],
+        /// Datadog.
+        refused datadog: Option<Json> [oneof provider],
+        /// Stackdriver.
+        refused stackdriver: Option<Json> [oneof provider],
+        /// OpenCensus.
+        refused opencensus: Option<Json> [oneof provider],
+        /// SkyWalking.
+        refused skywalking: Option<Json> [oneof provider],
+        /// OpenTelemetry.
+        refused opentelemetry: Option<Json> [oneof provider],
+        /// Access log over gRPC.
+        refused envoy_http_als: Option<Json> [oneof provider],
+        /// TCP access log over gRPC.
+        refused envoy_tcp_als: Option<Json> [oneof provider],
+        /// Access log over OpenTelemetry.
+        refused envoy_otel_als: Option<Json> [oneof provider],
+        /// Secrets over SDS.
+        refused sds: Option<Json> [oneof provider],
+    }
+}
+
+message! {
+    /// An access log to a file.
+    pub struct EnvoyFileAccessLogProvider {
+        /// The file.
+        supported path: String,
+        /// Its format.
+        supported log_format: Option<LogFormat>,
+        /// Leave empty values out.
+        supported omit_empty_values: bool,
+    }
+}
+
+message! {
+    /// Format of an access log.
+    pub struct LogFormat {
+        /// A line of text.
+        supported text: Option<String> [oneof log_format],
+        /// A JSON object.
+        supported labels: Option<Json> [oneof log_format],
+    }
+}
+
+message! {
+    /// Which providers are used.
+    pub struct DefaultProviders {
+        /// For tracing.
+        supported tracing: Vec<String>,
+        /// For metrics.
+        supported metrics: Vec<String>,
+        /// For access logs.
+        supported access_logging: Vec<String>,
+    }
+}
+
+message! {
+    /// How paths are normalised.
+    pub struct ProxyPathNormalization {
+        /// How far.
+        supported normalization: NormalizationType,
+    }
+}
+
+enumeration! {
+    /// How far paths are normalised.
+    pub enum NormalizationType {
+        /// As `BASE`.
+        supported Default = 0 ["DEFAULT"],
+        /// Not at all.
+        supported None = 1 ["NONE"],
+        /// RFC 3986.
+        supported Base = 2 ["BASE"],
+        /// And repeated slashes merged.
+        supported MergeSlashes = 3 ["MERGE_SLASHES"],
+        /// And escaped slashes decoded.
+        supported DecodeAndMergeSlashes = 4 ["DECODE_AND_MERGE_SLASHES"],
+    }
+}
+
+message! {
+    /// Versions and ciphers of TLS.
+    pub struct TlsConfig {
+        /// Lowest version.
+        supported min_protocol_version: MeshTlsProtocol,
+        /// Curves.
+        refused ecdh_curves: Vec<String>,
+        /// Cipher suites.
+        refused cipher_suites: Vec<String>,
+    }
+}
+
+enumeration! {
+    /// A version of TLS.
+    pub enum MeshTlsProtocol {
+        /// Ours to choose.
+        supported Auto = 0 ["TLS_AUTO"],
+        /// 1.2.
+        supported V1_2 = 1 ["TLSV1_2"],
+        /// 1.3.
+        supported V1_3 = 2 ["TLSV1_3"],
+    }
+}
+
+message! {
+    /// Policies where no rule says otherwise.
+    pub struct DefaultTrafficPolicy {
+        /// How much at once.
+        supported connection_pool: Option<ConnectionPoolSettings>,
+        /// When to leave an endpoint out.
+        supported outlier_detection: Option<OutlierDetection>,
+    }
+}
+
+message! {
+    /// Settings of a proxy (MC-3). Those about Envoy's own start have no meaning here and are
+    /// tolerated, because every stock mesh config has some.
+    pub struct ProxyConfig [open] {
+        /// Worker threads; 0 is one per core.
+        supported concurrency: Option<i32>,
+        /// How long a replaced listener drains.
+        supported drain_duration: Option<Duration>,
+        /// How long a stopping proxy drains.
+        supported termination_drain_duration: Option<Duration>,
+        /// Address of istiod.
+        supported discovery_address: String,
+        /// Port of the admin interface.
+        supported proxy_admin_port: Option<i32>,
+        /// Port of the health interface.
+        supported status_port: Option<i32>,
+        /// Tracing.
+        supported tracing: Option<Json>,
+        /// What stands in front of a gateway.
+        refused gateway_topology: Option<Json>,
+        /// Headers that the proxy sets.
+        refused proxy_headers: Option<Json>,
+        /// Statistics that are kept.
+        supported proxy_stats_matcher: Option<Json>,
+        /// Whether the application waits for the proxy.
+        supported hold_application_until_proxy_starts: Option<bool>,
+        /// Settings handed to the proxy as environment.
+        supported proxy_metadata: BTreeMap<String, String>,
+    }
+}

@@ -1,0 +1,22 @@
+//! Istio's own kinds, field for field.
+//!
+//! No behaviour lives here and no default is applied: `None` is "not written". What a value means is
+//! decided where the plan is compiled.
+
+mod destination_rule;
+mod gateway;
+mod mesh_config;
+mod service_entry;
+mod sidecar;
+mod virtual_service;
+mod virtual_service_actions;
+mod workload_entry;
+
+pub use destination_rule::*;
+pub use gateway::*;
+pub use mesh_config::*;
+pub use service_entry::*;
+pub use sidecar::*;
+pub use virtual_service::*;
+pub use virtual_service_actions::*;
+pub use workload_entry::*;

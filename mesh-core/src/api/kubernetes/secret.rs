@@ -1,0 +1,65 @@
+//! `Secret`, `ConfigMap` and `Namespace`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::api::message::message;
+use crate::api::values::Bytes;
+
+message! {
+    /// A Secret: certificates and keys (GW-7).
+    pub struct Secret [open] {
+        /// What it holds, such as `kubernetes.io/tls`.
+        supported r#type: String,
+        /// Values in base64.
+        supported data: BTreeMap<String, Bytes>,
+        /// Values as text; they win over `data`.
+        supported string_data: BTreeMap<String, SecretText>,
+    }
+}
+
+impl Secret {
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&[u8]> {
+        let text = self.string_data.get(key).map(|text| text.0.as_bytes());
+        text.or_else(|| self.data.get(key).map(|bytes| bytes.0.as_slice()))
+    }
+}
+
+/// Text that `Debug` does not show.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SecretText(pub String);
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretText({} bytes)", self.0.len())
+    }
+}
+
+impl crate::api::message::Decode for SecretText {
+    const SHAPE: crate::api::message::Shape = crate::api::message::Shape::Scalar("string");
+
+    fn decode(node: &crate::api::yaml::Node, decoder: &mut crate::api::decode::Decoder<'_>) -> Option<Self> {
+        // Whatever was written is not repeated in the message.
+        let Some(text) = node.text() else {
+            decoder.error(node.mark, "must be text");
+            return None;
+        };
+        Some(Self(text.to_owned()))
+    }
+}
+
+message! {
+    /// A ConfigMap. `istio` in the root namespace holds the mesh config (MC-1).
+    pub struct ConfigMap [open] {
+        /// Values by key.
+        supported data: BTreeMap<String, String>,
+    }
+}
+
+message! {
+    /// A Namespace; only its metadata matters.
+    pub struct Namespace [open] {
+    }
+}

@@ -1,0 +1,292 @@
+//! One table per message type.
+//!
+//! The [`message!`](crate::api) macro turns a list of fields into a struct, its decoder, the list of
+//! names that "unknown field" is checked against, and the rows of the support table. A field whose
+//! meaning is not implemented yet stands in the table as `refused`: it is known, typed and
+//! documented, and a document that uses it is rejected by name. To support it is to change that one
+//! word, so the table cannot say one thing and the decoder another.
+//!
+//! ```text
+//! message! {
+//!     /// A rule.
+//!     pub struct HttpRoute {
+//!         /// Name for logs.
+//!         supported name: String,
+//!         /// Another VirtualService's rules.
+//!         refused delegate: Option<Delegate>,
+//!     }
+//! }
+//! ```
+//! Names are the proto's snake_case; the camelCase form is derived (Y-3), or given by `as "meshMTLS"`.
+//! `[oneof group]` after the type makes two written members of one group an error (Y-8). `pub struct
+//! Name [open]` tolerates unknown fields (Kubernetes kinds, of which we read a part). `[text]` after
+//! an enum's number lists the name as in the API.
+
+use super::at::At;
+use super::decode::{Decoder, Fields};
+use super::yaml::Node;
+
+/// Whether a field, enum value or kind does what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Implemented.
+    Supported,
+    /// Known and not implemented: using it is error `MESH0002`.
+    Refused,
+    /// Works, and using it is reported as deprecated (`IST0002`).
+    Deprecated,
+}
+
+/// The table of a message type.
+#[derive(Debug)]
+pub struct Table {
+    /// The type's name.
+    pub name: &'static str,
+    /// Whether unknown fields are tolerated.
+    pub open: bool,
+    /// The fields in the order of the API.
+    pub fields: &'static [Field],
+}
+
+/// One field of a message.
+#[derive(Debug)]
+pub struct Field {
+    pub(crate) ident: &'static str,
+    pub(crate) json: Option<&'static str>,
+    /// Whether it does what it says.
+    pub status: Status,
+    /// The oneof it belongs to.
+    pub oneof: Option<&'static str>,
+    /// What its values look like.
+    pub shape: Shape,
+}
+
+impl Field {
+    /// The proto name, in `snake_case`.
+    #[must_use]
+    pub fn proto_name(&self) -> &'static str {
+        self.ident.strip_prefix("r#").unwrap_or(self.ident)
+    }
+
+    /// The JSON name, in `lowerCamelCase`.
+    #[must_use]
+    pub fn json_name(&self) -> String {
+        self.json.map_or_else(|| lower_camel(self.proto_name()), str::to_owned)
+    }
+
+    /// Whether `key` names this field.
+    pub(crate) fn is_named(&self, key: &str) -> bool {
+        key == self.proto_name() || key == self.json_name()
+    }
+}
+
+/// What a field's values look like, for the support table.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// A scalar, named as in the API's documentation.
+    Scalar(&'static str),
+    /// An enum and its values.
+    Enum(&'static [EnumValue]),
+    /// A message.
+    Message(&'static Table),
+    /// A list.
+    List(&'static Self),
+    /// A map with text keys.
+    Map(&'static Self),
+}
+
+/// One value of an enum.
+#[derive(Debug)]
+pub struct EnumValue {
+    /// The name as written.
+    pub name: &'static str,
+    /// The number that may be written in its place.
+    pub number: i32,
+    /// Whether it does what it says.
+    pub status: Status,
+}
+
+/// A type that can be read from a tree node.
+pub trait Decode: Sized {
+    /// What its values look like.
+    const SHAPE: Shape;
+
+    /// Reads a node that is not null. On failure the reason has been reported to `decoder`.
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self>;
+}
+
+/// A type with a table.
+pub trait Message: Decode + Default {
+    /// The table.
+    const TABLE: &'static Table;
+}
+
+/// `per_try_timeout` → `perTryTimeout`, `consecutive_5xx_errors` → `consecutive5xxErrors`.
+pub(crate) fn lower_camel(snake: &str) -> String {
+    let mut camel = String::with_capacity(snake.len());
+    let mut raise = false;
+    for c in snake.chars() {
+        if c == '_' {
+            raise = true;
+        } else {
+            camel.push(if raise { c.to_ascii_uppercase() } else { c });
+            raise = false;
+        }
+    }
+    camel
+}
+
+/// Used by the macro: the empty message and its fields' nodes.
+pub(crate) fn begin<'n, M: Message>(
+    node: &'n Node,
+    decoder: &mut Decoder<'_>,
+) -> Option<(M, At, Fields<'n>)> {
+    let (at, fields) = decoder.begin(node, M::TABLE)?;
+    Some((M::default(), at, fields))
+}
+
+macro_rules! status {
+    (supported) => {
+        $crate::api::message::Status::Supported
+    };
+    (refused) => {
+        $crate::api::message::Status::Refused
+    };
+    (deprecated) => {
+        $crate::api::message::Status::Deprecated
+    };
+}
+
+macro_rules! optional {
+    () => {
+        None
+    };
+    ($value:expr) => {
+        Some($value)
+    };
+}
+
+macro_rules! message {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident $([$open:ident])? {
+            $(
+                $(#[$field_meta:meta])*
+                $status:ident $field:ident $(as $json:literal)? : $ty:ty $([oneof $group:ident])?
+            ),* $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct $name {
+            /// Where it was written.
+            pub at: $crate::api::at::At,
+            $( $(#[$field_meta])* pub $field: $ty, )*
+        }
+
+        impl $crate::api::message::Message for $name {
+            const TABLE: &'static $crate::api::message::Table = &$crate::api::message::Table {
+                name: stringify!($name),
+                open: <[&str]>::len(&[$(stringify!($open))?]) > 0,
+                fields: &[$(
+                    $crate::api::message::Field {
+                        ident: stringify!($field),
+                        json: $crate::api::message::optional!($($json)?),
+                        status: $crate::api::message::status!($status),
+                        oneof: $crate::api::message::optional!($(stringify!($group))?),
+                        shape: <$ty as $crate::api::message::Decode>::SHAPE,
+                    }
+                ),*],
+            };
+        }
+
+        impl $crate::api::message::Decode for $name {
+            const SHAPE: $crate::api::message::Shape =
+                $crate::api::message::Shape::Message(<Self as $crate::api::message::Message>::TABLE);
+
+            fn decode(
+                node: &$crate::api::yaml::Node,
+                decoder: &mut $crate::api::decode::Decoder<'_>,
+            ) -> Option<Self> {
+                let (mut message, at, mut fields) = $crate::api::message::begin::<Self>(node, decoder)?;
+                message.at = at;
+                $( decoder.field(&mut fields, &mut message.$field); )*
+                fields.finish();
+                Some(message)
+            }
+        }
+    };
+}
+
+macro_rules! enumeration {
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident {
+            $(
+                $(#[$value_meta:meta])*
+                $status:ident $variant:ident = $number:literal [$text:literal]
+            ),* $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $( $(#[$value_meta])* $variant, )*
+        }
+
+        impl $name {
+            const VALUES: &'static [$crate::api::message::EnumValue] = &[$(
+                $crate::api::message::EnumValue {
+                    name: $text,
+                    number: $number,
+                    status: $crate::api::message::status!($status),
+                }
+            ),*];
+
+            /// The name as written.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),* }
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                const FIRST: usize = 0;
+                [$(Self::$variant),*][FIRST]
+            }
+        }
+
+        impl $crate::api::message::Decode for $name {
+            const SHAPE: $crate::api::message::Shape = $crate::api::message::Shape::Enum(Self::VALUES);
+
+            fn decode(
+                node: &$crate::api::yaml::Node,
+                decoder: &mut $crate::api::decode::Decoder<'_>,
+            ) -> Option<Self> {
+                let index = decoder.enumeration(node, Self::VALUES)?;
+                [$(Self::$variant),*].get(index).copied()
+            }
+        }
+    };
+}
+
+pub(crate) use {enumeration, message, optional, status};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn y_3_camel_names_are_the_protos() {
+        for (snake, camel) in [
+            ("per_try_timeout", "perTryTimeout"),
+            ("consecutive_5xx_errors", "consecutive5xxErrors"),
+            ("http1_max_pending_requests", "http1MaxPendingRequests"),
+            ("http2_keep_alive", "http2KeepAlive"),
+            ("hosts", "hosts"),
+        ] {
+            assert_eq!(lower_camel(snake), camel);
+        }
+    }
+}

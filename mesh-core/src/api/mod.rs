@@ -1,0 +1,36 @@
+//! The configuration as written: Istio's and Kubernetes' objects with their positions.
+//!
+//! ```text
+//! text --yaml--> Node tree --decode (one table a type)--> typed objects --validate--> Documents
+//!                    \_______________________\___________________\_______> Diagnostics
+//! ```
+//!
+//! [`Documents::parse`] is the way in. It never fails as a whole: a resource that is wrong is dropped
+//! alone and reported (Y-12), and whether that is bearable is for the caller to say, except for
+//! findings marked `fail_closed`. Objects can be built in code too: every type is a plain struct with
+//! a default, put into a [`Resource`] with its [`Metadata`].
+//!
+//! | module | has |
+//! |---|---|
+//! | [`yaml`] | the trees |
+//! | [`message`] | the one table that each type is made from |
+//! | [`decode`] | the reader of trees |
+//! | [`istio`], [`kubernetes`] | the types |
+
+pub mod at;
+pub mod decode;
+mod documents;
+pub mod duration;
+pub mod istio;
+pub mod kubernetes;
+pub mod message;
+mod nearest;
+mod resource;
+mod timestamp;
+pub mod values;
+pub mod yaml;
+
+pub use at::{At, Mark, Source};
+pub use documents::Documents;
+pub use resource::{Metadata, Resource, creation_order};
+pub use timestamp::Timestamp;

@@ -1,0 +1,54 @@
+//! "Did you mean …?"
+
+/// The known name that `word` is most likely a misspelling of, if one is near enough: a third of
+/// its letters may differ.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (word.chars().count().div_ceil(3)).clamp(1, 4);
+    known
+        .into_iter()
+        .map(|name| (distance(&word.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// Edits (insert, delete, replace, swap neighbours) from `a` to `b`. A longer word than any name
+/// we know is far from all of them, so the work is bounded.
+fn distance(a: &str, b: &str) -> usize {
+    const LONGEST: usize = 64;
+    let a: Vec<char> = a.chars().take(LONGEST + 1).collect();
+    let b: Vec<char> = b.chars().take(LONGEST + 1).collect();
+    if a.len() > LONGEST || b.len() > LONGEST {
+        return usize::MAX;
+    }
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replace = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replace.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn y_9_misspelled_names_find_the_right_one() {
+        let known = ["retries", "route", "redirect", "timeout", "perTryTimeout"];
+        assert_eq!(nearest("retrys", known), Some("retries"));
+        assert_eq!(nearest("rotue", known), Some("route"));
+        assert_eq!(nearest("timeOut", known), Some("timeout"));
+        assert_eq!(nearest("perTryTimeOut", known), Some("perTryTimeout"));
+        assert_eq!(nearest("banana", known), None);
+        assert_eq!(nearest(&"x".repeat(10_000), known), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! A resource: metadata, spec, and where it was written.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::at::Source;
+use super::message::message;
+use super::timestamp::Timestamp;
+use crate::analysis::Code;
+use crate::error::Origin;
+
+message! {
+    /// Name, namespace and what else identifies or describes a resource.
+    pub struct Metadata [open] {
+        /// Name.
+        supported name: String,
+        /// Namespace; `default` where none is written (N-1).
+        supported namespace: String,
+        /// Labels.
+        supported labels: BTreeMap<String, String>,
+        /// Annotations.
+        supported annotations: BTreeMap<String, String>,
+        /// When Kubernetes created it.
+        supported creation_timestamp: Option<Timestamp>,
+    }
+}
+
+/// Annotation that hides findings of a resource (N-7).
+const SUPPRESS: &str = "galley.istio.io/analyze-suppress";
+
+impl Metadata {
+    /// Metadata with a name and a namespace; an empty one means `default`.
+    #[must_use]
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        let mut metadata = Self { name: name.into(), namespace: namespace.into(), ..Self::default() };
+        metadata.default_namespace();
+        metadata
+    }
+
+    pub(crate) fn default_namespace(&mut self) {
+        if self.namespace.is_empty() {
+            "default".clone_into(&mut self.namespace);
+        }
+    }
+
+    /// Whether the resource asks not to hear of this finding (N-7).
+    #[must_use]
+    pub fn suppresses(&self, code: Code) -> bool {
+        let codes = self.annotations.get(SUPPRESS).map(String::as_str).unwrap_or_default();
+        codes.split(',').map(str::trim).any(|named| named == "*" || named == code.as_str())
+    }
+}
+
+/// Oldest first; by name, then namespace, where the age does not decide (N-3).
+///
+/// A resource without a timestamp counts as older than any that has one: files come without, and
+/// sorting needs one order for all.
+#[must_use]
+pub fn creation_order(a: &Metadata, b: &Metadata) -> Ordering {
+    let key = |m: &Metadata| m.creation_timestamp;
+    key(a).cmp(&key(b)).then_with(|| a.name.cmp(&b.name)).then_with(|| a.namespace.cmp(&b.namespace))
+}
+
+/// A resource of kind `T`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource<T> {
+    /// Name, namespace, labels.
+    pub meta: Metadata,
+    /// What was written.
+    pub spec: T,
+    /// The document; `<builder>` if code made it. Shared by the [`At`](super::At)s inside.
+    pub source: Arc<Source>,
+}
+
+impl<T> Resource<T> {
+    /// A resource made by code.
+    #[must_use]
+    pub fn new(meta: Metadata, spec: T) -> Self {
+        let kind = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
+        let source = Source::builder(&format!("{kind} {}/{}", meta.namespace, meta.name));
+        Self { meta, spec, source: source.into() }
+    }
+
+    /// The name of the resource in messages: `Kind namespace/name`.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.source.resource
+    }
+
+    /// The place of the document.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.source.origin("", self.source.mark)
+    }
+
+    /// `origin`, naming this resource if code made it and it therefore does not know.
+    #[must_use]
+    pub fn locate(&self, origin: Origin) -> Origin {
+        if origin.resource.is_empty() {
+            Origin { resource: self.source.resource.clone(), ..origin }
+        } else {
+            origin
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn n_1_the_empty_namespace_is_default() {
+        assert_eq!(Metadata::new("", "reviews").namespace, "default");
+        assert_eq!(Metadata::new("prod", "reviews").namespace, "prod");
+    }
+
+    #[test]
+    fn n_3_older_first_then_by_name() {
+        let named = |name| Metadata::new("a", name);
+        assert_eq!(creation_order(&named("a"), &named("b")), Ordering::Less);
+        let mut old = named("z");
+        old.creation_timestamp = Timestamp::parse("2020-01-01T00:00:00Z");
+        let mut new = named("a");
+        new.creation_timestamp = Timestamp::parse("2021-01-01T00:00:00Z");
+        assert_eq!(creation_order(&old, &new), Ordering::Less);
+    }
+
+    #[test]
+    fn n_7_suppression_by_code_or_star() {
+        let mut meta = Metadata::new("", "x");
+        assert!(!meta.suppresses(Code::PortNameIsNotUnderNamingConvention));
+        meta.annotations.insert(SUPPRESS.into(), "IST0101, IST0118".into());
+        assert!(meta.suppresses(Code::PortNameIsNotUnderNamingConvention));
+        assert!(!meta.suppresses(Code::MissingAppOrVersionLabel));
+        meta.annotations.insert(SUPPRESS.into(), "*".into());
+        assert!(meta.suppresses(Code::MissingAppOrVersionLabel));
+    }
+
+    #[test]
+    fn y_11_a_built_resource_names_itself() {
+        let resource =
+            Resource::new(Metadata::new("", "reviews"), super::super::istio::VirtualService::default());
+        assert_eq!(resource.label(), "VirtualService default/reviews");
+        let origin = resource.locate(resource.spec.at.field("hosts"));
+        assert_eq!(origin.to_string(), "<builder> VirtualService default/reviews hosts");
+    }
+}
