@@ -1,1 +1,0 @@
-//! Trace context and request ids (TR, HD-1).
