@@ -32,13 +32,20 @@
 
 pub mod analysis;
 pub mod api;
+pub mod balance;
+pub mod circuit;
 pub mod clock;
 pub mod endpoint;
 pub mod error;
+pub mod fault;
 pub mod identity;
 pub mod outcome;
+pub mod outlier;
 pub mod reply;
+pub mod retry;
 pub mod rng;
 pub mod route;
+pub mod split;
 pub mod telemetry;
+pub mod timeout;
 pub mod units;

@@ -1,0 +1,27 @@
+//! Which endpoint serves a request? (LB)
+//!
+//! Spreading requests evenly is not spreading load evenly: one slow endpoint collects waiting
+//! requests under rotation. The default therefore looks at two random endpoints and takes the one
+//! with fewer requests under way, which keeps the longest queue at `log log n` where a blind draw
+//! gives `log n / log log n` (Mitzenmacher, "The Power of Two Choices in Randomized Load
+//! Balancing", 2001).
+//!
+//! | policy | equal weights | unequal weights |
+//! |---|---|---|
+//! | `LEAST_REQUEST` | the better of two draws | earliest deadline first, weight / (active + 1) |
+//! | `ROUND_ROBIN` | rotation from a random start | earliest deadline first by weight |
+//! | `RANDOM` | a draw | a draw, weights ignored |
+//!
+//! Two parts: a [`HostSet`] says who may be picked, is shared and replaced when endpoints come, go
+//! or are ejected; a [`Balancer`] is one worker's private cursor over it. A pick is `O(1)`, or
+//! `O(log n)` with unequal weights, and allocates only when the set has changed.
+//!
+//! Worked example: hosts of weight 3 and 1 under round robin serve 75 and 25 of 100 requests, in
+//! the order a a b a, a a b a, not aaa… then b.
+
+mod balancer;
+mod edf;
+mod host_set;
+
+pub use balancer::{BalancePolicy, Balancer};
+pub use host_set::{HostSet, HostView};

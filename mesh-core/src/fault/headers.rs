@@ -1,0 +1,122 @@
+//! Faults that a request asks for by header (FI-7).
+//!
+//! Off unless a workload enables them: then a tester can fail his own requests in a shared system
+//! without a rule that fails everybody's.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, StatusCode};
+
+use super::{Abort, Delay, FaultPolicy};
+use crate::outcome::GrpcCode;
+use crate::units::Percent;
+
+const DELAY: HeaderName = HeaderName::from_static("x-envoy-fault-delay-request");
+const DELAY_PERCENT: HeaderName = HeaderName::from_static("x-envoy-fault-delay-request-percentage");
+const ABORT: HeaderName = HeaderName::from_static("x-envoy-fault-abort-request");
+const ABORT_GRPC: HeaderName = HeaderName::from_static("x-envoy-fault-abort-grpc-request");
+const ABORT_PERCENT: HeaderName = HeaderName::from_static("x-envoy-fault-abort-request-percentage");
+
+/// The headers read here; they are removed before sending upstream.
+pub const CONTROL_HEADERS: [HeaderName; 5] = [DELAY, DELAY_PERCENT, ABORT, ABORT_GRPC, ABORT_PERCENT];
+
+/// The largest shares that headers may ask for; zero forbids that fault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeaderFaults {
+    /// Of delays.
+    pub delay: Percent,
+    /// Of aborts.
+    pub abort: Percent,
+}
+
+impl HeaderFaults {
+    /// The policy with the faults that the headers ask for in place of its own.
+    pub(super) fn applied_to(self, policy: &FaultPolicy, headers: &HeaderMap) -> FaultPolicy {
+        let mut effective = FaultPolicy {
+            delay: policy.delay,
+            abort: policy.abort,
+            abort_percent: policy.abort_percent,
+            ..FaultPolicy::default()
+        };
+        if let Some(millis) = number::<u64>(headers, &DELAY) {
+            effective.delay = Some(Delay {
+                duration: Duration::from_millis(millis),
+                percent: share(headers, &DELAY_PERCENT, self.delay),
+            });
+        }
+        if let Some(abort) = asked_abort(headers) {
+            effective.abort = Some(abort);
+            effective.abort_percent = share(headers, &ABORT_PERCENT, self.abort);
+        }
+        effective
+    }
+}
+
+/// The HTTP status wins over the gRPC one; what is out of range is ignored.
+fn asked_abort(headers: &HeaderMap) -> Option<Abort> {
+    let http = number::<u16>(headers, &ABORT).filter(|code| (200..600).contains(code));
+    if let Some(status) = http.and_then(|code| StatusCode::from_u16(code).ok()) {
+        return Some(Abort::http(status));
+    }
+    number::<GrpcCode>(headers, &ABORT_GRPC).filter(|code| *code <= 16).map(Abort::grpc)
+}
+
+/// The share asked for, capped by the configured one, which is also what no header means.
+fn share(headers: &HeaderMap, name: &HeaderName, cap: Percent) -> Percent {
+    let asked = number::<u32>(headers, name).and_then(|percent| Percent::new(percent.into()).ok());
+    asked.map_or(cap, |asked| asked.min(cap))
+}
+
+fn number<T: std::str::FromStr>(headers: &HeaderMap, name: &HeaderName) -> Option<T> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::fault::Injection;
+    use crate::rng::SeededRng;
+
+    fn decide(policy: &FaultPolicy, pairs: &[(&HeaderName, &'static str)]) -> Injection {
+        let headers = pairs.iter().map(|(name, value)| ((*name).clone(), HeaderValue::from_static(value)));
+        policy.decide_for(&headers.collect(), &mut SeededRng::new(1))
+    }
+
+    fn enabled() -> FaultPolicy {
+        let headers = HeaderFaults { delay: Percent::HUNDRED, abort: Percent::HUNDRED };
+        FaultPolicy { headers: Some(headers), ..FaultPolicy::default() }
+    }
+
+    #[test]
+    fn fi_7_headers_do_nothing_unless_enabled() {
+        let asked = [(&DELAY, "100"), (&ABORT, "503")];
+        assert!(decide(&FaultPolicy::default(), &asked).is_none());
+        let injection = decide(&enabled(), &asked);
+        assert_eq!(injection.delay, Some(Duration::from_millis(100)));
+        assert_eq!(injection.abort, Some(Abort::http(StatusCode::SERVICE_UNAVAILABLE)));
+    }
+
+    #[test]
+    fn fi_7_the_configured_share_is_a_cap() {
+        let policy = FaultPolicy { headers: Some(HeaderFaults::default()), ..FaultPolicy::default() };
+        assert!(decide(&policy, &[(&ABORT, "503"), (&ABORT_PERCENT, "100")]).is_none());
+        assert!(decide(&enabled(), &[(&ABORT, "503"), (&ABORT_PERCENT, "0")]).is_none());
+    }
+
+    #[test]
+    fn fi_7_out_of_range_is_ignored() {
+        for (name, value) in [(&ABORT, "199"), (&ABORT, "600"), (&ABORT_GRPC, "17"), (&DELAY, "-1")] {
+            assert!(decide(&enabled(), &[(name, value)]).is_none(), "{name}: {value}");
+        }
+        assert_eq!(decide(&enabled(), &[(&ABORT_GRPC, "14")]).abort, Some(Abort::grpc(14)));
+    }
+
+    #[test]
+    fn fi_7_rules_hold_where_headers_say_nothing() {
+        let abort = Abort::http(StatusCode::IM_A_TEAPOT);
+        let policy = FaultPolicy { abort: Some(abort), abort_percent: Percent::HUNDRED, ..enabled() };
+        assert_eq!(decide(&policy, &[]).abort, Some(abort));
+    }
+}
