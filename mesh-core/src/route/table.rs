@@ -5,15 +5,18 @@ use std::sync::Arc;
 use super::{HostMap, Recorder, RequestView, Route};
 use crate::error::Origin;
 
+#[cfg(test)]
+mod tests;
+
 /// What happens to a request whose host matches nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fallback {
     /// 404, flag NR (H-9).
     #[default]
     NotFound,
-    /// ALLOW_ANY: on to where the request was going, route name `allow_any` (H-8).
+    /// `ALLOW_ANY`: on to where the request was going, route name `allow_any` (H-8).
     Passthrough,
-    /// REGISTRY_ONLY: 502, route name `block_all` (H-8).
+    /// `REGISTRY_ONLY`: 502, route name `block_all` (H-8).
     BlackHole,
 }
 

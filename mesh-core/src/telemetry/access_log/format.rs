@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use super::{ExtraKind, Record, Template, json};
 
+#[cfg(test)]
+mod tests;
+
 /// Istio's default line (AL-1).
 const TEXT: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" \
     %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \
@@ -61,9 +64,9 @@ enum Node {
     Line(Template),
     Value(Template),
     Literal(Box<str>),
-    List(Vec<Node>),
+    List(Vec<Self>),
     /// Keys are ready to be written: `"key":`.
-    Object(Vec<(Box<str>, Node)>),
+    Object(Vec<(Box<str>, Self)>),
 }
 
 impl Format {
@@ -78,14 +81,14 @@ impl Format {
     /// Istio's default line (AL-1).
     #[must_use]
     pub fn default_text() -> Self {
-        Self::text(TEXT).expect("the default format parses")
+        built_in(Self::text(TEXT))
     }
 
     /// Istio's default JSON (AL-2).
     #[must_use]
     pub fn default_json() -> Self {
         let pairs = JSON.iter().map(|&(key, value)| (key.to_owned(), value.into())).collect();
-        Self::json(&pairs).expect("the default format parses")
+        built_in(Self::json(&pairs))
     }
 
     /// Parses a JSON format: strings are templates; objects and lists may be nested; keys are sorted.
@@ -109,6 +112,10 @@ impl Format {
         self.0.extras(&mut extras);
         extras
     }
+}
+
+fn built_in(format: Result<Format, FormatError>) -> Format {
+    format.expect("the formats above parse, as a test shows")
 }
 
 fn object(labels: &serde_json::Map<String, serde_json::Value>) -> Result<Node, FormatError> {

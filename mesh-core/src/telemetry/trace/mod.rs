@@ -84,7 +84,7 @@ impl TraceContext {
         write_hex(&mut text[3..35], self.trace_id);
         write_hex(&mut text[36..52], self.span_id.into());
         text[54] = b'0' + u8::from(self.sampled);
-        HeaderValue::from_bytes(&text).expect("hex digits and dashes are a header value")
+        header_value(&text)
     }
 
     /// Reads the caller's context: W3C first, then B3 (TR-1).
@@ -177,6 +177,11 @@ fn hex(digits: &[u8]) -> Option<u128> {
         };
         Some(number << 4 | u128::from(digit))
     })
+}
+
+/// A header value of what this module writes.
+fn header_value(text: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(text).expect("hex digits and dashes are a header value")
 }
 
 /// Fills `out` with the number's lowest digits.

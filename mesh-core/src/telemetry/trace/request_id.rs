@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue};
 
-use super::write_hex;
+use super::{header_value, write_hex};
 use crate::rng::Rng;
 
 /// The header.
@@ -55,7 +55,7 @@ pub fn request_id(rng: &mut impl Rng) -> HeaderValue {
     for (place, shift) in groups {
         write_hex(&mut text[place], bits >> shift);
     }
-    HeaderValue::from_bytes(&text).expect("hex digits and dashes are a header value")
+    header_value(&text)
 }
 
 /// A request id that is shaped like a UUID.
@@ -89,7 +89,7 @@ impl RequestId {
     #[must_use]
     pub fn with(mut self, reason: TraceReason) -> HeaderValue {
         self.0[DECISION] = reason.digit();
-        HeaderValue::from_bytes(&self.0).expect("hex digits and dashes are a header value")
+        header_value(&self.0)
     }
 }
 

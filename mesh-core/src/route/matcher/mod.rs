@@ -4,11 +4,17 @@
 //! one `memcmp` for exact and prefix. The other conditions follow in the order in which they were
 //! added.
 
-use std::fmt;
-
 use http::HeaderName;
 
 use super::{Pattern, PatternError, RequestView, StringMatch};
+
+mod compile;
+mod cover;
+mod describe;
+#[cfg(test)]
+mod tests;
+
+pub use compile::MatchError;
 
 /// A compiled match block; [`Matcher::any`] matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,32 +102,6 @@ impl Matcher {
             }
         }
         Ok(())
-    }
-
-    /// Whether every request fits: no condition at all, or just a prefix that every path has.
-    #[must_use]
-    pub fn is_any(&self) -> bool {
-        self.conditions.is_empty()
-            && match &self.uri {
-                None => true,
-                Some(Uri::Prefix(prefix) | Uri::PrefixIgnoreCase(prefix)) => prefix.is_empty(),
-                Some(_) => false,
-            }
-    }
-
-    /// Whether this is a catch-all in the sense of VS-3: prefix `/` or regex `.*`, nothing else.
-    #[must_use]
-    pub fn is_catch_all(&self) -> bool {
-        self.conditions.is_empty()
-            && match &self.uri {
-                None => true,
-                Some(Uri::Prefix(prefix) | Uri::PrefixIgnoreCase(prefix)) => {
-                    matches!(&**prefix, "" | "/")
-                }
-                Some(Uri::Segments(prefix)) => prefix.is_empty(),
-                Some(Uri::Regex(pattern)) => pattern.as_str() == ".*",
-                Some(Uri::Exact(_) | Uri::ExactIgnoreCase(_)) => false,
-            }
     }
 
     /// Adds the path condition; `ignore_case` is about exact and prefix only (VM-3).
@@ -332,83 +312,4 @@ fn query_value<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
         let rest = pair.strip_prefix(name)?;
         if rest.is_empty() { Some(rest) } else { rest.strip_prefix('=') }
     })
-}
-
-impl Matcher {
-    /// Puts a mismatch in words, such as `uri prefix "/api"`.
-    #[must_use]
-    pub fn explain(&self, mismatch: Mismatch) -> String {
-        match mismatch {
-            Mismatch::Uri => self.uri.as_ref().map(ToString::to_string).unwrap_or_default(),
-            Mismatch::Condition(index) => {
-                self.conditions.get(index).map(ToString::to_string).unwrap_or_default()
-            }
-        }
-    }
-}
-
-impl fmt::Display for Matcher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.uri.is_none() && self.conditions.is_empty() {
-            return f.write_str("any request");
-        }
-        let mut separator = "";
-        if let Some(uri) = &self.uri {
-            uri.fmt(f)?;
-            separator = " and ";
-        }
-        for condition in &self.conditions {
-            write!(f, "{separator}{condition}")?;
-            separator = " and ";
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Uri {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exact(text) => write!(f, "uri exact {text:?}"),
-            Self::ExactIgnoreCase(text) => write!(f, "uri exact {text:?} (any case)"),
-            Self::Prefix(text) => write!(f, "uri prefix {text:?}"),
-            Self::PrefixIgnoreCase(text) => write!(f, "uri prefix {text:?} (any case)"),
-            Self::Segments(text) => write!(f, "path below {:?}", if text.is_empty() { "/" } else { text }),
-            Self::Regex(pattern) => write!(f, "uri regex {:?}", pattern.as_str()),
-        }
-    }
-}
-
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Scheme(want) => write!(f, "scheme {want}"),
-            Self::Method(want) => write!(f, "method {want}"),
-            Self::Authority(want) => write!(f, "authority {want}"),
-            Self::Header(key, want) => write!(f, "header {key} {want}"),
-            Self::WithoutHeader(key, want) => write!(f, "header {key} not {want}"),
-            Self::Query(name, want) => write!(f, "query parameter {name:?} {want}"),
-        }
-    }
-}
-
-impl fmt::Display for Want {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Present => f.write_str("present"),
-            Self::Value(want) => want.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Header(name) => f.write_str(name.as_str()),
-            Self::Method => f.write_str(":method"),
-            Self::Scheme => f.write_str(":scheme"),
-            Self::Authority => f.write_str(":authority"),
-            Self::Path => f.write_str(":path"),
-            Self::Claim(path) => write!(f, "@request.auth.claims.{}", path.join(".")),
-        }
-    }
 }

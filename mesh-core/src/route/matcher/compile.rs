@@ -1,0 +1,95 @@
+//! From a match block as written to a [`Matcher`].
+
+use super::Matcher;
+use crate::api::istio;
+use crate::route::{PatternError, StringMatch};
+
+/// A condition of a match block that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct MatchError {
+    /// The field, relative to the block, such as `headers.x-user.regex`.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: PatternError,
+}
+
+impl StringMatch {
+    /// Compiles a condition as written; `None` asks for presence (VM-5).
+    ///
+    /// # Errors
+    /// If the prefix or regex is empty, or the regex is refused (VM-2).
+    pub fn compile(written: &istio::StringMatch) -> Result<Option<Self>, PatternError> {
+        if written.is_presence() {
+            return Ok(None);
+        }
+        if let Some(text) = &written.exact {
+            return Ok(Some(Self::exact(text)));
+        }
+        if let Some(text) = &written.prefix {
+            return if text.is_empty() {
+                Err(PatternError::new("a prefix may not be empty"))
+            } else {
+                Ok(Some(Self::prefix(text)))
+            };
+        }
+        written.regex.as_deref().map(Self::regex).transpose()
+    }
+}
+
+impl Matcher {
+    /// Compiles the conditions that are about the request; the static ones are a
+    /// [`Scope`](crate::route::Scope).
+    ///
+    /// # Errors
+    /// The first condition that is refused.
+    pub fn compile(written: &istio::HttpMatchRequest) -> Result<Self, MatchError> {
+        let mut matcher = Self::any();
+        if let Some(uri) = &written.uri {
+            // The one place where an empty prefix is allowed (VM-2).
+            let want = if uri.prefix.as_deref() == Some("") {
+                Some(StringMatch::prefix(""))
+            } else {
+                compiled("uri", uri)?
+            };
+            if let Some(want) = want {
+                matcher = matcher.uri(want, written.ignore_uri_case);
+            }
+        }
+        if let Some(want) = plain("method", written.method.as_ref())? {
+            matcher = matcher.method(want);
+        }
+        if let Some(want) = plain("authority", written.authority.as_ref())? {
+            matcher = matcher.authority(want);
+        }
+        if let Some(want) = plain("scheme", written.scheme.as_ref())? {
+            matcher = matcher.scheme(want);
+        }
+        for (name, written) in &written.headers {
+            let field = format!("headers.{name}");
+            let want = compiled(&field, written)?;
+            matcher = matcher.header(name, want).map_err(|reason| MatchError { field, reason })?;
+        }
+        for (name, written) in &written.without_headers {
+            let field = format!("withoutHeaders.{name}");
+            let want = compiled(&field, written)?;
+            matcher = matcher.without_header(name, want).map_err(|reason| MatchError { field, reason })?;
+        }
+        for (name, written) in &written.query_params {
+            matcher = matcher.query_param(name, compiled(&format!("queryParams.{name}"), written)?);
+        }
+        Ok(matcher)
+    }
+}
+
+/// A condition on what every request has: presence says nothing.
+fn plain(field: &str, written: Option<&istio::StringMatch>) -> Result<Option<StringMatch>, MatchError> {
+    written.map_or(Ok(None), |written| compiled(field, written))
+}
+
+fn compiled(field: &str, written: &istio::StringMatch) -> Result<Option<StringMatch>, MatchError> {
+    StringMatch::compile(written).map_err(|reason| {
+        let member = if written.prefix.is_some() { "prefix" } else { "regex" };
+        MatchError { field: format!("{field}.{member}"), reason }
+    })
+}
