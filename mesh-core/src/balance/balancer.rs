@@ -53,7 +53,7 @@ impl Balancer {
         rng: &mut impl Rng,
         active: impl Fn(usize) -> u32,
     ) -> Option<usize> {
-        let count = u32::try_from(set.usable.len()).expect("a host set is numbered in 32 bits");
+        let count = set.candidates();
         if count <= 1 && self.policy != BalancePolicy::Passthrough {
             return set.usable.first().map(|index| *index as usize);
         }

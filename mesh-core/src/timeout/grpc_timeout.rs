@@ -53,12 +53,15 @@ pub fn format(timeout: Duration) -> HeaderValue {
     let nanos = timeout.as_nanos();
     let (unit, length) =
         UNITS.into_iter().find(|(_, length)| nanos / length <= MOST).unwrap_or(UNITS[UNITS.len() - 1]);
-    let mut amount = (nanos / length).clamp(1, MOST);
+    header((nanos / length).clamp(1, MOST), unit)
+}
+
+fn header(mut amount: u128, unit: u8) -> HeaderValue {
     let mut text = [unit; 9];
     let mut start = 8;
     while amount > 0 {
         start -= 1;
-        text[start] = b'0' + u8::try_from(amount % 10).expect("a digit");
+        text[start] = b"0123456789"[(amount % 10) as usize];
         amount /= 10;
     }
     HeaderValue::from_bytes(&text[start..]).expect("digits and a letter are a valid header value")

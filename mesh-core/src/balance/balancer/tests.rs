@@ -24,7 +24,7 @@ fn spread(policy: BalancePolicy, set: &HostSet, picks: usize, load: &[u32]) -> V
 
 /// Draws what it is told to.
 struct Script(Vec<u64>);
-impl Rng for Script {
+impl crate::rng::Rng for Script {
     fn next_u64(&mut self) -> u64 {
         self.0.remove(0)
     }

@@ -305,7 +305,8 @@ proptest! {
                             if u64::from(multiplier) * 30 < 330 { multiplier += 1; }
                             out_for = Some((u64::from(multiplier) * 30).min(300));
                             since = 0;
-                            prop_assert!(matches!(event, Some(Event::Ejected { .. })));
+                            let ejected = matches!(event, Some(Event::Ejected { .. }));
+ prop_assert!(ejected);
                         } else {
                             prop_assert_eq!(event, None);
                         }
