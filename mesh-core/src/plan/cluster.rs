@@ -1,0 +1,110 @@
+//! A destination: host, port and subset, with its own balancing, pool limits and outlier state.
+
+use std::sync::Arc;
+
+use crate::balance::BalancePolicy;
+use crate::circuit::CircuitPolicy;
+use crate::endpoint::Endpoint;
+use crate::error::Origin;
+use crate::outlier::OutlierPolicy;
+use crate::units::Percent;
+
+/// A cluster of the plan: its policy, and where its endpoints come from.
+///
+/// The two are apart because endpoints change often: a running cluster whose policy is unchanged
+/// keeps its state and only takes the new endpoints.
+#[derive(Clone, Debug)]
+pub struct ClusterNode {
+    /// What decides.
+    pub policy: Arc<ClusterPlan>,
+    /// Where the endpoints come from.
+    pub discovery: Discovery,
+}
+
+/// What is decided about one destination.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterPlan {
+    /// `outbound|<port>|<subset>|<fqdn>` or `inbound|<port>||` (VA-1).
+    pub name: Arc<str>,
+    /// The service it belongs to.
+    pub service: ServiceIdentity,
+    /// Service port.
+    pub port: u16,
+    /// Subset name; empty for the whole service.
+    pub subset: Arc<str>,
+    /// What is spoken to the endpoints (CB-7).
+    pub protocol: UpstreamProtocol,
+    /// How an endpoint is picked.
+    pub balance: BalancePolicy,
+    /// Below this share of healthy endpoints all are used (LB-14).
+    pub panic_threshold: Percent,
+    /// Limits and timeouts of connections.
+    pub circuit: CircuitPolicy,
+    /// Outlier detection; `None` when the rule has no such block (OD-1).
+    pub outlier: Option<OutlierPolicy>,
+    /// TLS to the endpoints.
+    pub tls: Option<ClientTls>,
+    /// The DestinationRule that shaped it, else the service.
+    pub origin: Origin,
+}
+
+/// The service behind a cluster, as telemetry names it (ME-4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceIdentity {
+    /// FQDN.
+    pub host: Arc<str>,
+    /// Short name, or `PassthroughCluster`, `BlackHoleCluster`, `InboundPassthroughCluster`.
+    pub name: Arc<str>,
+    /// Namespace; `unknown` for hosts outside the mesh.
+    pub namespace: Arc<str>,
+    /// Whether it is outside the mesh (SE-9): no identity, no mesh headers.
+    pub external: bool,
+}
+
+/// What is spoken to endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UpstreamProtocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, by prior knowledge or ALPN.
+    Http2,
+    /// Whatever the caller spoke.
+    Downstream,
+    /// Bytes.
+    Tcp,
+}
+
+/// Where endpoints come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Discovery {
+    /// A list, replaced on reload.
+    Static(Vec<Arc<Endpoint>>),
+    /// Names to resolve; every address is a member (SE-7).
+    Dns(Vec<DnsTarget>),
+    /// The address the caller chose: in process and for `http_proxy`, the request's own authority.
+    Authority,
+}
+
+/// A name to resolve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DnsTarget {
+    /// DNS name.
+    pub name: Arc<str>,
+    /// Port of the addresses.
+    pub port: u16,
+    /// Weight, labels and locality that the addresses get; its own address is a placeholder.
+    pub template: Endpoint,
+}
+
+/// TLS to endpoints (TL-1, mode SIMPLE).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientTls {
+    /// SNI; the request's host if unset (TL-3).
+    pub sni: Option<Arc<str>>,
+    /// Accepted server names; the request's host if empty.
+    pub subject_alt_names: Vec<String>,
+    /// File of roots; the system's if unset.
+    pub ca_certificates: Option<String>,
+    /// Accept any certificate.
+    pub insecure_skip_verify: bool,
+}

@@ -1,0 +1,99 @@
+//! What the proxy binds.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::error::Origin;
+use crate::route::RouteTable;
+
+/// Which way the traffic of a listener goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the local application to others.
+    Outbound,
+    /// From others to the local application.
+    Inbound,
+    /// From outside the mesh.
+    Gateway,
+}
+
+/// One listener.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Unique name, such as `gateway|80`, `inbound|5000`, `outbound|15001`.
+    pub name: Arc<str>,
+    /// Which way.
+    pub direction: Direction,
+    /// The number that rules match. `--bind 80=127.0.0.1:0` says which socket serves it.
+    pub port: u16,
+    /// The address to bind where no flag says otherwise.
+    pub bind: Option<IpAddr>,
+    /// What is spoken.
+    pub protocol: ListenerProtocol,
+    /// How requests find their rules.
+    pub routes: ListenerRoutes,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// What a listener speaks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ListenerProtocol {
+    /// HTTP/1.1 and HTTP/2 by prior knowledge.
+    Http,
+    /// The same over TLS; the certificate is chosen by SNI, the first one without a match (GW-11).
+    Https(Vec<ServerTls>),
+}
+
+/// How a listener's requests find their rules.
+#[derive(Clone, Debug)]
+pub enum ListenerRoutes {
+    /// The port of the authority picks a table of [`Plan::outbound`](super::Plan::outbound).
+    ByAuthority,
+    /// This table.
+    Table(Arc<RouteTable>),
+}
+
+/// A certificate and whom it is for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerTls {
+    /// Host names, wildcards allowed.
+    pub hosts: Vec<String>,
+    /// Certificate chain and key.
+    pub material: Material,
+    /// Oldest version accepted.
+    pub min_version: TlsVersion,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// PEM texts, or the files to read them from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Material {
+    /// PEM texts, from a Secret.
+    Inline {
+        /// Certificate chain, leaf first.
+        certificate: Arc<[u8]>,
+        /// Private key.
+        key: Arc<[u8]>,
+    },
+    /// Files.
+    Files {
+        /// Certificate chain, leaf first.
+        certificate: String,
+        /// Private key.
+        key: String,
+    },
+    /// The credential does not exist: the listener stands, handshakes fail (GW-7).
+    Missing,
+}
+
+/// A TLS version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// 1.2
+    #[default]
+    V1_2,
+    /// 1.3
+    V1_3,
+}

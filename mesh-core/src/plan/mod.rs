@@ -1,0 +1,60 @@
+//! As compiled: the plan, our only intermediate form.
+//!
+//! Files, the builder and (later) a control plane all produce a [`Plan`]; nothing downstream knows
+//! where it came from. It is immutable and shared; a request keeps the plan it began with. Every
+//! node that can decide something remembers its [`Origin`](crate::error::Origin).
+//!
+//! ```text
+//! Plan ── outbound: port -> RouteTable -> VirtualHost -> Route ──ClusterId──┐
+//!      ── listeners (gateway servers, sidecar listeners) -> RouteTable ─────┤
+//!      ── clusters[ClusterId]: ClusterPlan (policy) + Discovery (endpoints) <┘
+//! ```
+
+mod cluster;
+mod listener;
+mod settings;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+pub use cluster::{ClientTls, ClusterNode, ClusterPlan, Discovery, DnsTarget, ServiceIdentity, UpstreamProtocol};
+pub use listener::{Direction, Listener, ListenerProtocol, ListenerRoutes, Material, ServerTls, TlsVersion};
+pub use settings::{AccessLogTarget, OutboundMode, Settings};
+
+use crate::endpoint::ClusterId;
+use crate::identity::Workload;
+use crate::route::RouteTable;
+
+/// Everything that one workload needs to decide, compiled.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Counts the plans of this process, from 1.
+    pub generation: u64,
+    /// Who we are.
+    pub workload: Arc<Workload>,
+    /// Mesh-wide settings.
+    pub settings: Settings,
+    /// What a sidecar or an in-process client knows: a route table for each service port. The port
+    /// of a request's authority chooses the table (80 or, for https, 443 where there is none).
+    pub outbound: BTreeMap<u16, Arc<RouteTable>>,
+    /// What the proxy binds, in the order of creation.
+    pub listeners: Vec<Listener>,
+    /// Destinations, indexed by [`ClusterId`].
+    pub clusters: Vec<ClusterNode>,
+    /// Destinations by name.
+    pub cluster_ids: HashMap<Arc<str>, ClusterId>,
+}
+
+impl Plan {
+    /// The cluster of this id; `None` for [`ClusterId::UNKNOWN`].
+    #[must_use]
+    pub fn cluster(&self, id: ClusterId) -> Option<&ClusterNode> {
+        self.clusters.get(id.index()?)
+    }
+
+    /// The cluster of this name, such as `outbound|5000|v1|api-server.default.svc.cluster.local`.
+    #[must_use]
+    pub fn cluster_named(&self, name: &str) -> Option<&ClusterNode> {
+        self.cluster(*self.cluster_ids.get(name)?)
+    }
+}

@@ -1,0 +1,66 @@
+//! Mesh-wide settings (MC-2, MC-3), defaults stated once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::telemetry::access_log::Format;
+
+/// What happens to calls to unknown hosts (H-8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OutboundMode {
+    /// Dial what the caller named.
+    #[default]
+    AllowAny,
+    /// 502.
+    RegistryOnly,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLogTarget {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// Appended to a file.
+    File(String),
+}
+
+/// Settings that hold for the whole mesh.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `istio-system` unless set (N-2).
+    pub root_namespace: String,
+    /// `cluster.local` unless set.
+    pub domain_suffix: String,
+    /// `cluster.local` unless set.
+    pub trust_domain: String,
+    /// Calls to unknown hosts.
+    pub outbound_mode: OutboundMode,
+    /// Format and target; `None` is no log (TM-5).
+    pub access_log: Option<(Arc<Format>, AccessLogTarget)>,
+    /// How long after a failed resolution the next is tried.
+    pub dns_refresh_rate: Duration,
+    /// How long a removed listener drains.
+    pub drain_duration: Duration,
+    /// How long a stopping proxy still accepts (OP-4).
+    pub termination_drain_duration: Duration,
+    /// Istio's running proxies' behaviour where ours is stricter by default.
+    pub istio_runtime: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            root_namespace: "istio-system".into(),
+            domain_suffix: "cluster.local".into(),
+            trust_domain: "cluster.local".into(),
+            outbound_mode: OutboundMode::default(),
+            access_log: None,
+            dns_refresh_rate: Duration::from_secs(60),
+            drain_duration: Duration::from_secs(45),
+            termination_drain_duration: Duration::from_secs(5),
+            istio_runtime: false,
+        }
+    }
+}
