@@ -7,7 +7,6 @@ use crate::circuit::CircuitPolicy;
 use crate::endpoint::Endpoint;
 use crate::error::Origin;
 use crate::outlier::OutlierPolicy;
-use crate::units::Percent;
 
 /// A cluster of the plan: its policy, and where its endpoints come from.
 ///
@@ -36,8 +35,8 @@ pub struct ClusterPlan {
     pub protocol: UpstreamProtocol,
     /// How an endpoint is picked.
     pub balance: BalancePolicy,
-    /// Below this share of healthy endpoints all are used (LB-14).
-    pub panic_threshold: Percent,
+    /// Below this percentage of healthy endpoints all are used; 0 is never (LB-14).
+    pub panic_threshold: u32,
     /// Limits and timeouts of connections.
     pub circuit: CircuitPolicy,
     /// Outlier detection; `None` when the rule has no such block (OD-1).

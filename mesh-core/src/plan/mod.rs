@@ -17,7 +17,9 @@ mod settings;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-pub use cluster::{ClientTls, ClusterNode, ClusterPlan, Discovery, DnsTarget, ServiceIdentity, UpstreamProtocol};
+pub use cluster::{
+    ClientTls, ClusterNode, ClusterPlan, Discovery, DnsTarget, ServiceIdentity, UpstreamProtocol,
+};
 pub use listener::{Direction, Listener, ListenerProtocol, ListenerRoutes, Material, ServerTls, TlsVersion};
 pub use settings::{AccessLogTarget, OutboundMode, Settings};
 

@@ -7,6 +7,7 @@ use http::{HeaderValue, Response, StatusCode};
 use super::{HeaderOps, Redirect};
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
+use crate::split::{SplitError, WeightedSplit};
 use crate::units::Percent;
 
 /// What a route does with a request.
@@ -25,8 +26,8 @@ pub enum Action {
 /// Weighted destinations.
 #[derive(Clone, Debug)]
 pub struct Forward {
-    /// The destinations that have a share of the traffic.
-    pub destinations: Vec<Destination>,
+    destinations: Vec<Destination>,
+    split: WeightedSplit,
     /// The status for a share whose cluster is unknown: 503, under the Gateway API 500 (VA-2, GA-6).
     pub unknown_cluster: StatusCode,
 }
@@ -35,13 +36,30 @@ impl Forward {
     /// Sends everything to one cluster.
     #[must_use]
     pub fn to(cluster: ClusterId) -> Self {
-        Self::new(vec![Destination::new(cluster)])
+        Self::new(vec![Destination::new(cluster)]).expect("the weight of a lone destination is ignored")
     }
 
     /// Sends to these destinations by weight.
+    ///
+    /// # Errors
+    /// If there is no destination, or several whose weights add up to 0 or to more than 2³²−1
+    /// (VA-3).
+    pub fn new(destinations: Vec<Destination>) -> Result<Self, SplitError> {
+        let weights: Vec<_> = destinations.iter().map(|destination| destination.weight).collect();
+        let split = WeightedSplit::new(&weights)?;
+        Ok(Self { destinations, split, unknown_cluster: StatusCode::SERVICE_UNAVAILABLE })
+    }
+
+    /// The destinations, those of weight 0 included.
     #[must_use]
-    pub const fn new(destinations: Vec<Destination>) -> Self {
-        Self { destinations, unknown_cluster: StatusCode::SERVICE_UNAVAILABLE }
+    pub fn destinations(&self) -> &[Destination] {
+        &self.destinations
+    }
+
+    /// Draws among the destinations.
+    #[must_use]
+    pub const fn split(&self) -> &WeightedSplit {
+        &self.split
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::{Action, HeaderOps, Matcher, Mirror, Rewrite};
 use crate::error::Origin;
+use crate::fault::FaultPolicy;
+use crate::retry::RetryPolicy;
 
 /// A rule that can serve a request, and everything it does to it.
 #[derive(Clone, Debug)]
@@ -23,6 +25,10 @@ pub struct Route {
     pub action: Action,
     /// How long the whole request may take; `None` is no limit.
     pub timeout: Option<Duration>,
+    /// Which failures are tried again.
+    pub retry: Arc<RetryPolicy>,
+    /// What is injected.
+    pub fault: Option<FaultPolicy>,
     /// What becomes of path and authority.
     pub rewrite: Option<Rewrite>,
     /// What happens to request headers.
@@ -36,7 +42,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// A route that does `action` and nothing else.
+    /// A route that does `action`, with the default retry policy (RT-6) and nothing else.
     #[must_use]
     pub fn new(name: Arc<str>, matcher: Matcher, action: Action) -> Self {
         Self {
@@ -47,6 +53,8 @@ impl Route {
             matcher,
             action,
             timeout: None,
+            retry: Arc::new(RetryPolicy::default_policy()),
+            fault: None,
             rewrite: None,
             request_headers: HeaderOps::default(),
             response_headers: HeaderOps::default(),
