@@ -108,12 +108,11 @@ mod tests {
     fn lb_3_three_to_one_is_interleaved() {
         let (mut edf, weight) = schedule(&[3, 1], 1);
         let picks: Vec<_> = (0..400).map(|_| edf.pick(&weight).unwrap()).collect();
-        for window in picks.windows(4) {
-            let light = window.iter().filter(|slot| **slot == 1).count();
-            assert!((0..=2).contains(&light) && window != [0, 0, 0, 0] || light == 0);
-        }
-        assert!((99..=101).contains(&picks.iter().filter(|slot| **slot == 1).count()));
-        assert!(picks.windows(5).all(|window| window.contains(&1)), "never starved");
+        let light = |picks: &[u32]| picks.iter().filter(|slot| **slot == 1).count();
+        assert!((99..=101).contains(&light(&picks)));
+        // Whatever its phase, the light host is due once in four picks, give or take one.
+        assert!(picks.windows(5).all(|window| (1..=2).contains(&light(window))), "{picks:?}");
+        assert!(picks.windows(3).all(|window| light(window) <= 1), "{picks:?}");
     }
 
     #[test]

@@ -66,8 +66,11 @@ impl Limits {
     /// Takes one of `resource`; `false`, counted as overflow, if its limit is reached. Pair it
     /// with [`release`](Self::release).
     pub fn try_take(&self, resource: Resource, policy: &CircuitPolicy) -> bool {
+        self.take_below(resource, self.limit(resource, policy))
+    }
+
+    fn take_below(&self, resource: Resource, limit: u32) -> bool {
         let count = self.count(resource);
-        let limit = self.limit(resource, policy);
         if limit == u32::MAX {
             // Nothing to compare with: one instruction in place of a loop.
             count.active.fetch_add(1, Relaxed);
@@ -163,6 +166,13 @@ impl Limits {
     /// Begins a retry.
     pub fn try_retry(&self, policy: &CircuitPolicy) -> bool {
         self.try_take(Resource::Retries, policy)
+    }
+
+    /// Begins a retry where requests started of late add to the load (CB-8 `budgetInterval`).
+    pub fn try_retry_with(&self, policy: &CircuitPolicy, recent: u32) -> bool {
+        let waiting = self.active(Resource::Pending).saturating_add(recent);
+        let limit = policy.concurrency().allowed(self.active(Resource::Requests), waiting);
+        self.take_below(Resource::Retries, limit)
     }
 
     /// Ends a retry.

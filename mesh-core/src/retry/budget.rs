@@ -47,8 +47,9 @@ impl Default for BudgetPolicy {
 /// All orderings are `Relaxed`: the counters publish no other data, and the modification order of
 /// each single atomic is enough for "no token is spent twice". Who wins the exchange on
 /// `refilled` alone grants that stretch of time; a thread that looks in between sees tokens
-/// missing for a moment and, at worst, makes one retry less.
+/// missing for a moment and, at worst, makes one retry less. The cache line is the budget's own.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Budget {
     policy: BudgetPolicy,
     deposit: i64,
@@ -58,6 +59,7 @@ pub struct Budget {
     refilled: AtomicU64,
     /// May stand above `cap` between withdrawals, which cut it.
     tokens: AtomicI64,
+    overflow: AtomicU64,
 }
 
 impl Budget {
@@ -67,7 +69,15 @@ impl Budget {
         let deposit = (policy.per_success.clamp(0.0, 1e9) * TOKEN as f64) as i64;
         let cap = i64::from(policy.cap) * TOKEN;
         let tokens = AtomicI64::new((i64::from(policy.initial) * TOKEN).min(cap));
-        Self { policy, deposit, cap, origin: now, refilled: AtomicU64::new(0), tokens }
+        Self {
+            policy,
+            deposit,
+            cap,
+            origin: now,
+            refilled: AtomicU64::new(0),
+            tokens,
+            overflow: AtomicU64::new(0),
+        }
     }
 
     /// The rates in force.
@@ -89,7 +99,17 @@ impl Budget {
     pub fn withdraw(&self, now: Instant) -> bool {
         self.refill(now);
         let take = |tokens: i64| (tokens.min(self.cap) >= TOKEN).then(|| tokens.min(self.cap) - TOKEN);
-        self.tokens.fetch_update(Relaxed, Relaxed, take).is_ok()
+        let granted = self.tokens.fetch_update(Relaxed, Relaxed, take).is_ok();
+        if !granted {
+            self.overflow.fetch_add(1, Relaxed);
+        }
+        granted
+    }
+
+    /// Retries refused so far (`upstream_rq_retry_overflow` with `limit="budget"`).
+    #[must_use]
+    pub fn overflow(&self) -> u64 {
+        self.overflow.load(Relaxed)
     }
 
     /// Whole tokens in the bucket, for gauges and `explain`.

@@ -5,8 +5,8 @@
 //!
 //! ```text
 //! attempt failed -> RetryPolicy::decide   is this failure one to repeat, is it safe, are tries left?
-//!                -> Concurrency::allowed  is there room among the retries now running? (CB-3, CB-8)
-//!                -> Budget::withdraw      have successes paid for it? (CB-10)
+//!                -> admit                 Concurrency: room among the retries now running? (CB-3, CB-8)
+//!                                         Budget: have successes paid for it? (CB-10)
 //!                -> Backoff::delay        then wait this long (RT-11)
 //! ```
 //!
@@ -18,6 +18,7 @@
 //! every call of a client of 1000 rps fails, the budget lets 10 retries a second through (1 % more
 //! load), not 2000.
 
+mod admit;
 mod backoff;
 mod budget;
 mod concurrency;
@@ -25,8 +26,11 @@ mod on;
 mod overrides;
 mod policy;
 mod pushback;
+mod race;
+mod recent;
 mod traits;
 
+pub use admit::admit;
 pub use backoff::Backoff;
 pub use budget::{Budget, BudgetPolicy};
 pub use concurrency::{Concurrency, RetryBudget};
@@ -34,4 +38,6 @@ pub use on::{RetryOn, UnknownToken};
 pub use overrides::CONTROL_HEADERS;
 pub use policy::{GiveUp, RetryPolicy, Verdict};
 pub use pushback::Pushback;
+pub use race::is_reuse_race;
+pub use recent::Recent;
 pub use traits::Traits;

@@ -48,7 +48,8 @@ pub enum Verdict {
     GiveUp(GiveUp),
 }
 
-/// Why there is no further attempt.
+/// Why there is no further attempt. The policy gives the reasons down to `Cancelled`; the rest
+/// are those of the limits and of the adapter that holds the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GiveUp {
     /// The policy does not repeat this outcome (a success among them).
@@ -65,6 +66,12 @@ pub enum GiveUp {
     TimedOut,
     /// The caller has gone.
     Cancelled,
+    /// As many retries run as may (RT-13).
+    Overflow,
+    /// Successes have not paid for it (CB-10).
+    BudgetSpent,
+    /// The body is larger than the replay buffer (RT-10).
+    BodyTooLarge,
 }
 
 impl GiveUp {
@@ -79,6 +86,9 @@ impl GiveUp {
             Self::Local => "failed locally",
             Self::TimedOut => "timeout spent",
             Self::Cancelled => "caller left",
+            Self::Overflow => "retry concurrency limit",
+            Self::BudgetSpent => "retry budget spent",
+            Self::BodyTooLarge => "request_payload_exceeded_retry_buffer_limit",
         }
     }
 }
