@@ -36,7 +36,11 @@ impl Forward {
     /// Sends everything to one cluster.
     #[must_use]
     pub fn to(cluster: ClusterId) -> Self {
-        Self::new(vec![Destination::new(cluster)]).expect("the weight of a lone destination is ignored")
+        Self {
+            split: WeightedSplit::single(),
+            destinations: vec![Destination::new(cluster)],
+            unknown_cluster: StatusCode::SERVICE_UNAVAILABLE,
+        }
     }
 
     /// Sends to these destinations by weight.

@@ -150,7 +150,7 @@ impl HeaderOps {
 
 /// An empty or impossible value is none.
 fn filled(text: &str) -> Option<HeaderValue> {
-    if text.is_empty() { None } else { HeaderValue::from_str(text).ok() }
+    if text.is_empty() { None } else { HeaderValue::from_bytes(text.as_bytes()).ok() }
 }
 
 fn removable(name: &str) -> Result<HeaderName, HeaderOpsError> {
@@ -193,11 +193,136 @@ impl Value {
         let template = Template::parse(text)
             .map_err(|error: FormatError| HeaderOpsError::new(name, error.to_string()))?;
         match template.constant() {
-            Some(text) => HeaderValue::from_str(&text)
-                .or_else(|_| HeaderValue::from_bytes(text.as_bytes()))
+            Some(text) => HeaderValue::from_bytes(text.as_bytes())
                 .map(Self::Constant)
                 .map_err(|_| HeaderOpsError::new(name, "is not a header value")),
             None => Ok(Self::Template(Box::new(template))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn build(
+        remove: &[&str],
+        set: &[(&str, &str)],
+        add: &[(&str, &str)],
+    ) -> Result<HeaderOps, HeaderOpsError> {
+        let (remove, set, add) = (remove.iter().copied(), set.iter().copied(), add.iter().copied());
+        HeaderOps::build(Direction::Request, remove, set, add)
+    }
+
+    fn all<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+        headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn va_4_remove_then_set_then_add() {
+        let ops =
+            build(&["a", "b"], &[("B", "set"), ("c", "set")], &[("a", "added"), ("c", "added")]).unwrap();
+        let mut headers = HeaderMap::new();
+        for name in ["a", "b", "c", "d"] {
+            headers.append(name, HeaderValue::from_static("old"));
+            headers.append(name, HeaderValue::from_static("older"));
+        }
+        assert_eq!(ops.apply_request(&mut headers, &()), None);
+        assert_eq!(all(&headers, "a"), ["added"]);
+        assert_eq!(all(&headers, "b"), ["set"]);
+        assert_eq!(all(&headers, "c"), ["set", "added"]);
+        assert_eq!(all(&headers, "d"), ["old", "older"]);
+    }
+
+    #[test]
+    fn va_4_host_is_an_authority_rewrite() {
+        for name in ["host", "Host", ":authority"] {
+            let ops = build(&[], &[(name, "new.example")], &[]).unwrap();
+            let mut headers = HeaderMap::new();
+            assert_eq!(ops.apply_request(&mut headers, &()).unwrap(), "new.example");
+            assert!(headers.is_empty());
+        }
+    }
+
+    #[test]
+    fn va_4_what_may_not_be_touched() {
+        assert!(build(&["host"], &[], &[]).is_err());
+        assert!(build(&[":authority"], &[], &[]).is_err());
+        assert!(build(&[], &[(":path", "/")], &[]).is_err());
+        assert!(build(&[], &[("a b", "x")], &[]).is_err());
+        assert!(HeaderOps::build(Direction::Response, [], [("host", "x")], []).is_err());
+    }
+
+    #[test]
+    fn va_6_values_may_hold_variables() {
+        let ops = build(
+            &[],
+            &[
+                ("x-from", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
+                ("x-all", "%REQ(x-a)%/%PROTOCOL%"),
+                ("x-p", "1%%"),
+            ],
+            &[("x-none", "%UPSTREAM_HOST%")],
+        )
+        .unwrap();
+        assert!(ops.has_variables());
+        let record = Record {
+            downstream_remote: Some("10.1.2.3:4".parse().unwrap()),
+            protocol: Some("HTTP/1.1"),
+            ..Record::default()
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert("x-a", HeaderValue::from_static("a"));
+        assert_eq!(ops.apply_request(&mut headers, &record), None);
+        assert_eq!(headers["x-from"], "10.1.2.3");
+        assert_eq!(headers["x-all"], "a/HTTP/1.1");
+        assert_eq!(headers["x-p"], "1%");
+        assert!(!headers.contains_key("x-none"));
+    }
+
+    #[test]
+    fn va_6_response_values_see_both_sides() {
+        let ops = HeaderOps::build(
+            Direction::Response,
+            [],
+            [("x", "%REQ(:METHOD)% %RESP(y)% %RESPONSE_FLAGS%")],
+            [],
+        )
+        .unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("y", HeaderValue::from_static("z"));
+        ops.apply_response(&mut headers, &Record { method: Some("GET"), ..Record::default() });
+        assert_eq!(headers["x"], "GET z ");
+    }
+
+    #[test]
+    fn va_6_bad_values_are_refused() {
+        for bad in ["%NOPE%", "50%", "a\nb", "a\0"] {
+            assert!(build(&[], &[("x", bad)], &[]).is_err(), "{bad:?}");
+        }
+        assert!(build(&[], &[("x", "a\tb é")], &[]).is_ok());
+    }
+
+    struct Counted(Cell<u32>);
+
+    impl Vars for Counted {
+        fn record(&self) -> Record<'_> {
+            self.0.set(self.0.get() + 1);
+            Record::default()
+        }
+    }
+
+    #[test]
+    fn facts_are_asked_for_only_by_variables() {
+        let counted = Counted(Cell::new(0));
+        let constant = build(&[], &[("x", "y")], &[("host", "h")]).unwrap();
+        assert!(!constant.has_variables());
+        let _ = constant.apply_request(&mut HeaderMap::new(), &counted);
+        assert_eq!(counted.0.get(), 0);
+        let variable = build(&[], &[("x", "%PROTOCOL%")], &[]).unwrap();
+        let _ = variable.apply_request(&mut HeaderMap::new(), &counted);
+        assert_eq!(counted.0.get(), 1);
     }
 }

@@ -144,3 +144,61 @@ fn default_port(scheme: &str) -> Option<u16> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn location(redirect: &Redirect, uri: &str) -> String {
+        let request = Request::builder().uri(uri).body(()).unwrap();
+        let (_, value) = redirect.location(&RequestView::of(&request)).unwrap();
+        value.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn va_8_what_is_not_given_is_kept() {
+        let moved = Redirect { path: RedirectPath::Full("/new".into()), ..Redirect::default() };
+        assert_eq!(location(&moved, "http://a.b:8080/old?q=1"), "http://a.b:8080/new?q=1");
+        let query = Redirect { path: RedirectPath::Full("/new?x".into()), ..Redirect::default() };
+        assert_eq!(location(&query, "http://a.b/old?q=1"), "http://a.b/new?x");
+        let prefix = RedirectPath::Prefix { matched: 4, to: "/new".into() };
+        let prefix = Redirect { path: prefix, ..Redirect::default() };
+        assert_eq!(location(&prefix, "http://a.b/old/x?q=1"), "http://a.b/new/x?q=1");
+        let status = Redirect::default();
+        let request = Request::builder().uri("http://a/").body(()).unwrap();
+        assert_eq!(status.location(&RequestView::of(&request)).unwrap().0, 301);
+    }
+
+    #[test]
+    fn va_8_default_ports_are_not_written() {
+        let https = Redirect { scheme: Some("https".into()), ..Redirect::default() };
+        assert_eq!(location(&https, "http://a.b/x"), "https://a.b/x");
+        assert_eq!(location(&https, "http://a.b:80/x"), "https://a.b/x");
+        assert_eq!(location(&https, "http://a.b:8080/x"), "https://a.b:8080/x");
+        assert_eq!(location(&https, "http://a.b:443/x"), "https://a.b/x");
+        let port = |port| Redirect { port: RedirectPort::Fixed(port), ..https.clone() };
+        assert_eq!(location(&port(8443), "http://a.b:8080/x"), "https://a.b:8443/x");
+        assert_eq!(location(&port(443), "http://[::1]:8080/x"), "https://[::1]/x");
+        assert_eq!(location(&port(80), "http://a.b/x"), "https://a.b:80/x");
+    }
+
+    #[test]
+    fn va_8_authority_and_the_requests_port() {
+        let other = Redirect { authority: Some("c.d".into()), ..Redirect::default() };
+        assert_eq!(location(&other, "http://a.b:8080/x"), "http://c.d/x");
+        let ported = Redirect { authority: Some("c.d:81".into()), ..Redirect::default() };
+        assert_eq!(location(&ported, "http://a.b:8080/x"), "http://c.d:81/x");
+        let same = Redirect { port: RedirectPort::FromRequest, ..other };
+        assert_eq!(location(&same, "http://a.b:8080/x"), "http://c.d:8080/x");
+        assert_eq!(location(&same, "http://a.b/x"), "http://c.d/x");
+    }
+
+    #[test]
+    fn va_8_codes() {
+        for (code, works) in [(301, true), (302, true), (303, true), (304, false), (307, true), (308, true)] {
+            assert_eq!(Redirect::is_supported(StatusCode::from_u16(code).unwrap()), works);
+        }
+    }
+}

@@ -171,3 +171,65 @@ pub(super) fn segments(target: &mut String, path: &str, matched: usize, to: &str
         target.push('/');
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied(rewrite: &PathRewrite, path: &str, query: Option<&str>) -> String {
+        rewrite.apply(path, query).unwrap().as_str().to_owned()
+    }
+
+    fn prefix_of(matched: usize, to: &str) -> PathRewrite {
+        PathRewrite::Prefix { matched, to: to.into() }
+    }
+
+    #[test]
+    fn va_7_prefix_and_whole_path_keep_the_query() {
+        assert_eq!(applied(&prefix_of(4, "/new"), "/old/a", Some("q=1")), "/new/a?q=1");
+        assert_eq!(applied(&prefix_of(1, "/new"), "/a", None), "/newa");
+        assert_eq!(applied(&prefix_of(4, ""), "/old", None), "/");
+        assert_eq!(applied(&prefix_of(4, ""), "/old/a", None), "/a");
+        assert_eq!(applied(&PathRewrite::Whole("/new".into()), "/old/a", Some("q")), "/new?q");
+    }
+
+    #[test]
+    fn va_7_regex_replaces_every_match() {
+        let swap = PathRewrite::regex("/([a-z]+)/([0-9]+)", r"/\2/\1").unwrap();
+        assert_eq!(applied(&swap, "/a/1/b/2", Some("x")), "/1/a/2/b?x");
+        assert_eq!(applied(&swap, "/A", None), "/A");
+        let whole = PathRewrite::regex("b+", r"[\0\\]").unwrap();
+        assert_eq!(applied(&whole, "/abba", None), r"/a[bb\]a");
+        let optional = PathRewrite::regex("/x(y)?", r"/z\1").unwrap();
+        assert_eq!(applied(&optional, "/x", None), "/z");
+    }
+
+    #[test]
+    fn va_7_bad_replacements_are_refused() {
+        assert!(PathRewrite::regex("(a)", r"\2").is_err());
+        assert!(PathRewrite::regex("(a)", r"\x").is_err());
+        assert!(PathRewrite::regex("(a)", "\\").is_err());
+        assert!(PathRewrite::regex("(a", "b").is_err());
+        let space = PathRewrite::regex("a", " ").unwrap();
+        assert_eq!(space.apply("/a", None), None);
+    }
+
+    #[test]
+    fn ga_8_segments_are_joined_with_one_slash() {
+        for (path, matched, to, want) in [
+            ("/foo/bar", 4, "/xyz", "/xyz/bar"),
+            ("/foo/bar", 4, "/xyz/", "/xyz/bar"),
+            ("/foo", 4, "/xyz", "/xyz"),
+            ("/foo/", 4, "/xyz", "/xyz/"),
+            ("/foo/bar", 4, "", "/bar"),
+            ("/foo/", 4, "", "/"),
+            ("/foo", 4, "", "/"),
+            ("/foo/", 4, "/", "/"),
+            ("/foo", 4, "/", "/"),
+            ("/foo", 0, "/xyz", "/xyz/foo"),
+        ] {
+            let rewrite = PathRewrite::Segments { matched, to: to.into() };
+            assert_eq!(applied(&rewrite, path, None), want, "{path} {to}");
+        }
+    }
+}

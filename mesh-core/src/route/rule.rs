@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Action, HeaderOps, Matcher, Mirror, Rewrite};
+use http::{HeaderMap, HeaderValue};
+
+use super::{Action, Destination, HeaderOps, Matcher, Mirror, Rewrite, Vars};
 use crate::error::Origin;
 use crate::fault::FaultPolicy;
 use crate::retry::RetryPolicy;
@@ -61,5 +63,130 @@ impl Route {
             mirrors: Vec::new(),
             stat_prefix: None,
         }
+    }
+
+    /// The name of a route from that of its rule and of its match block (VS-9). As in Istio, a block with
+    /// a name in a rule without one is called `.block`.
+    #[must_use]
+    pub fn name_of(rule: &str, block: Option<&str>) -> Arc<str> {
+        match block.filter(|block| !block.is_empty()) {
+            Some(block) => format!("{rule}.{block}").into(),
+            None => rule.into(),
+        }
+    }
+
+    /// The destinations; none for a route that does not forward.
+    #[must_use]
+    pub fn destinations(&self) -> &[Destination] {
+        match &self.action {
+            Action::Forward(forward) => forward.destinations(),
+            Action::Passthrough | Action::Redirect(_) | Action::DirectResponse(_) => &[],
+        }
+    }
+
+    /// Applies the header operations of rule and destination to a request on its way to destination
+    /// number `destination`; returns the new authority, if there is one.
+    ///
+    /// With one destination its operations come last and so win; with several the rule's do (VA-5). The
+    /// authority is the rewrite's, else the rule's, else the destination's.
+    #[must_use = "the new authority is for the caller to set"]
+    pub fn apply_request(
+        &self,
+        destination: usize,
+        headers: &mut HeaderMap,
+        vars: &impl Vars,
+    ) -> Option<HeaderValue> {
+        let destinations = self.destinations();
+        let chosen = destinations.get(destination).map(|destination| &destination.request_headers);
+        let mut apply = |ops: Option<&HeaderOps>| ops.and_then(|ops| ops.apply_request(headers, vars));
+        let (of_rule, of_destination) = if destinations.len() > 1 {
+            let of_destination = apply(chosen);
+            (apply(Some(&self.request_headers)), of_destination)
+        } else {
+            (apply(Some(&self.request_headers)), apply(chosen))
+        };
+        let of_rewrite = self.rewrite.as_ref().and_then(|rewrite| rewrite.authority.as_ref());
+        of_rewrite
+            .and_then(|authority| HeaderValue::from_str(authority.as_str()).ok())
+            .or(of_rule)
+            .or(of_destination)
+    }
+
+    /// Applies the header operations of rule and destination to a response, in the order of
+    /// [`Route::apply_request`].
+    pub fn apply_response(&self, destination: usize, headers: &mut HeaderMap, vars: &impl Vars) {
+        let destinations = self.destinations();
+        let chosen = destinations.get(destination).map(|destination| &destination.response_headers);
+        let levels = if destinations.len() > 1 {
+            [chosen, Some(&self.response_headers)]
+        } else {
+            [Some(&self.response_headers), chosen]
+        };
+        for ops in levels.into_iter().flatten() {
+            ops.apply_response(headers, vars);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::ClusterId;
+    use crate::route::{Direction, Forward};
+
+    fn ops(set: &[(&str, &str)], add: &[(&str, &str)]) -> HeaderOps {
+        HeaderOps::build(Direction::Request, [], set.iter().copied(), add.iter().copied()).unwrap()
+    }
+
+    fn route(destinations: usize) -> Route {
+        let mut destinations: Vec<_> = (0..destinations).map(|_| Destination::new(ClusterId(0))).collect();
+        destinations[0].request_headers = ops(&[("x", "destination"), ("host", "destination")], &[]);
+        destinations[0].response_headers = ops(&[("x", "destination")], &[]);
+        let forward = Forward::new(destinations).unwrap();
+        let mut route = Route::new("r".into(), Matcher::any(), Action::Forward(forward));
+        route.request_headers = ops(&[("x", "rule"), ("host", "rule")], &[("y", "rule")]);
+        route.response_headers = ops(&[("x", "rule")], &[]);
+        route
+    }
+
+    #[test]
+    fn va_5_the_only_destination_wins_but_the_rule_wins_over_several() {
+        for (count, winner) in [(1, "destination"), (2, "rule")] {
+            let route = route(count);
+            let mut request = HeaderMap::new();
+            let authority = route.apply_request(0, &mut request, &());
+            assert_eq!(request["x"], winner);
+            assert_eq!(request["y"], "rule");
+            assert_eq!(authority.unwrap(), "rule");
+            let mut response = HeaderMap::new();
+            route.apply_response(0, &mut response, &());
+            assert_eq!(response["x"], winner);
+        }
+    }
+
+    #[test]
+    fn va_5_authority_of_rewrite_then_rule_then_destination() {
+        let mut route = route(2);
+        route.rewrite = Some(Rewrite { path: None, authority: Some("rewrite".parse().unwrap()) });
+        assert_eq!(route.apply_request(0, &mut HeaderMap::new(), &()).unwrap(), "rewrite");
+        route.rewrite = None;
+        route.request_headers = HeaderOps::default();
+        assert_eq!(route.apply_request(0, &mut HeaderMap::new(), &()).unwrap(), "destination");
+        assert_eq!(route.apply_request(1, &mut HeaderMap::new(), &()), None);
+    }
+
+    #[test]
+    fn vs_9_route_names() {
+        assert_eq!(&*Route::name_of("rule", None), "rule");
+        assert_eq!(&*Route::name_of("rule", Some("")), "rule");
+        assert_eq!(&*Route::name_of("rule", Some("block")), "rule.block");
+        assert_eq!(&*Route::name_of("", Some("block")), ".block");
+    }
+
+    #[test]
+    fn routes_are_shared_between_threads() {
+        const fn shared<T: Send + Sync + 'static>() {}
+        shared::<Route>();
+        shared::<crate::route::RouteTable>();
     }
 }

@@ -36,7 +36,7 @@ impl WeightedSplit {
     pub fn new(weights: &[u32]) -> Result<Self, SplitError> {
         match weights {
             [] => return Err(SplitError::Empty),
-            [_] => return Ok(Self { bounds: vec![1], destinations: vec![0] }),
+            [_] => return Ok(Self::single()),
             _ => {}
         }
         let mut total = 0_u32;
@@ -48,6 +48,12 @@ impl WeightedSplit {
             destinations.push(index);
         }
         if total == 0 { Err(SplitError::ZeroTotal) } else { Ok(Self { bounds, destinations }) }
+    }
+
+    /// The split of a lone destination.
+    #[must_use]
+    pub fn single() -> Self {
+        Self { bounds: vec![1], destinations: vec![0] }
     }
 
     /// Draws a destination's index. A lone destination costs no draw.
