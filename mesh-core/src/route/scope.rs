@@ -73,7 +73,7 @@ mod tests {
         assert!(!any.admits(&client, &["infra/edge".into()]));
 
         assert!(!Scope { port: Some(81), ..any.clone() }.admits(&client, &[]));
-        let web = Scope { source_labels: Labels::from([("app".into(), "web".into())]), ..any.clone() };
+        let web = Scope { source_labels: Labels::from([("app".into(), "web".into())]), ..any };
         assert!(web.admits(&client, &[]));
         let other = Scope { source_namespace: Some("bank".into()), ..web };
         assert!(!other.admits(&client, &[]));
