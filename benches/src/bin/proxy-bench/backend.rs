@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
@@ -18,10 +19,13 @@ use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
 
 use crate::process;
-use crate::scenario::{GRPC_PATH, PLAIN_PATH, REQUEST_ID_SEEN, plain_body};
+use crate::scenario::{FLAKY_PATH, GRPC_PATH, PLAIN_PATH, REQUEST_ID_SEEN, plain_body};
 
 type Trailers = Ready<Option<Result<HeaderMap, Infallible>>>;
 type Body = Either<Full<Bytes>, WithTrailers<Full<Bytes>, Trailers>>;
+
+/// Whether the flaky path succeeds next.
+static TURN: AtomicBool = AtomicBool::new(false);
 
 /// Serves on a free port, which it announces, until the process ends.
 pub(crate) async fn serve() -> anyhow::Result<()> {
@@ -59,14 +63,18 @@ async fn answer(request: Request<Incoming>, plain: Bytes) -> Result<Response<Bod
             response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
             response
         }
-        _ => {
-            let mut response = Response::new(Either::Left(Full::default()));
-            *response.status_mut() = StatusCode::NOT_FOUND;
-            response
-        }
+        FLAKY_PATH if TURN.fetch_xor(true, Ordering::Relaxed) => empty(StatusCode::OK),
+        FLAKY_PATH => empty(StatusCode::SERVICE_UNAVAILABLE),
+        _ => empty(StatusCode::NOT_FOUND),
     };
     if identified {
         response.headers_mut().insert(REQUEST_ID_SEEN, HeaderValue::from_static("1"));
     }
     Ok(response)
+}
+
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Either::Left(Full::default()));
+    *response.status_mut() = status;
+    response
 }

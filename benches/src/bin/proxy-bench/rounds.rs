@@ -27,6 +27,8 @@ pub(crate) struct Run {
     pub(crate) cpu_us: f64,
     /// Processor time over wall-clock time: 1 is one core kept busy.
     pub(crate) busy: f64,
+    /// Share of the machine that was kept busy by processes that don't belong to the run.
+    pub(crate) others: f64,
     /// What the load generator saw.
     pub(crate) served: Served,
 }
@@ -42,19 +44,19 @@ pub(crate) struct Footprint {
 
 /// Compares what `options` asks for; prints the table and writes the JSON.
 pub(crate) async fn compare(options: Options) -> anyhow::Result<()> {
-    let mut peers = find_peers(&options)?;
+    let mut peers = find_peers(&options).await?;
     let mut report = Report::new(peers.iter().map(|(name, peer)| (*name, peer.version())).collect());
     for &scenario in &options.scenarios {
         let folder = scratch()?;
-        let (backend, address, _held_open) = start_backend(folder.path()).await?;
+        let backend = Backend::start(folder.path()).await?;
         for round in 1..=options.rounds {
             for (name, peer) in &peers {
                 eprintln!("{} {round}/{}: {}", scenario.name(), options.rounds, name.as_str());
                 let outcome = match scenario {
-                    Scenario::Idle => {
-                        hold(&options, peer.as_ref(), address).await.map(|it| report.add_footprint(*name, it))
-                    }
-                    _ => serve(&options, scenario, peer.as_ref(), address)
+                    Scenario::Idle => hold(&options, peer.as_ref(), &backend)
+                        .await
+                        .map(|it| report.add_footprint(*name, it)),
+                    _ => serve(&options, scenario, peer.as_ref(), &backend)
                         .await
                         .map(|it| report.add(scenario, *name, it)),
                 };
@@ -67,7 +69,7 @@ pub(crate) async fn compare(options: Options) -> anyhow::Result<()> {
             // Whoever goes first meets a colder machine: let that be another one each time.
             peers.rotate_left(1);
         }
-        backend.stop().await?;
+        backend.process.stop().await?;
     }
     print!("{report}");
     if let Some(file) = &options.json {
@@ -77,10 +79,10 @@ pub(crate) async fn compare(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn find_peers(options: &Options) -> anyhow::Result<Vec<(Name, Box<dyn Peer>)>> {
+async fn find_peers(options: &Options) -> anyhow::Result<Vec<(Name, Box<dyn Peer>)>> {
     let mut peers = Vec::new();
     for &name in &options.peers {
-        match peer::find(name, options) {
+        match peer::find(name, options).await {
             Ok(peer) => peers.push((name, peer)),
             Err(error) if options.strict => return Err(error.context(format!("{} is absent", name.as_str()))),
             Err(error) => eprintln!("!!! {} is ABSENT and left out: {error:#}", name.as_str()),
@@ -97,10 +99,20 @@ fn scratch() -> anyhow::Result<TempDir> {
     Ok(tempfile::Builder::new().prefix("proxy-bench-").tempdir_in(folder)?)
 }
 
-async fn start_backend(folder: &Path) -> anyhow::Result<(Process, SocketAddr, Conversation)> {
-    let (process, mut conversation) = Process::role(&["backend".to_owned()], folder)?;
-    let address = conversation.hear(Duration::from_secs(10)).await?.parse()?;
-    Ok((process, address, conversation))
+/// The server behind the proxies.
+struct Backend {
+    process: Process,
+    address: SocketAddr,
+    /// Ends the process when it is closed.
+    _conversation: Conversation,
+}
+
+impl Backend {
+    async fn start(folder: &Path) -> anyhow::Result<Self> {
+        let (process, mut conversation) = Process::role(&["backend".to_owned()], folder)?;
+        let address = conversation.hear(Duration::from_secs(10)).await?.parse()?;
+        Ok(Self { process, address, _conversation: conversation })
+    }
 }
 
 /// A proxy at work, and the role that talks to it.
@@ -158,11 +170,11 @@ async fn serve(
     options: &Options,
     scenario: Scenario,
     peer: &dyn Peer,
-    backend: SocketAddr,
+    backend: &Backend,
 ) -> anyhow::Result<Run> {
     let folder = scratch()?;
     let path = folder.path().to_owned();
-    let place = Place { scenario, listen: process::free_address()?, backend, folder: &path };
+    let place = Place { scenario, listen: process::free_address()?, backend: backend.address, folder: &path };
     let warm_up = options.requests / 4;
     let numbers = [format!("--warm-up={warm_up}"), format!("--requests={}", options.requests)];
     let mut scene = Scene::start(peer, "load", &place, folder, numbers)?;
@@ -173,23 +185,66 @@ async fn serve(
     if let Some(log) = &mut log {
         log.wait_for(warm_up).await?;
     }
-    let before = measure::processor_time(scene.proxy.pid())?;
+    let crew = [scene.proxy.pid(), scene.load.pid(), backend.process.pid()];
+    let before = Usage::now(crew)?;
     scene.conversation.go().await?;
     let served: Served = serde_json::from_str(&scene.hear().await?)?;
     // A log that is written behind the requests' back costs the proxy all the same.
     if let Some(log) = &mut log {
         log.wait_for(warm_up + options.requests).await?;
     }
-    let spent = measure::processor_time(scene.proxy.pid())?.saturating_sub(before).as_secs_f64();
+    let spent = Usage::now(crew)?.since(&before);
     scene.stop().await?;
     anyhow::ensure!(served.requests == options.requests, "{} answers were counted", served.requests);
-    Ok(Run { cpu_us: spent * 1e6 / served.requests as f64, busy: spent / served.seconds, served })
+    Ok(Run {
+        cpu_us: spent.proxy * 1e6 / served.requests as f64,
+        busy: spent.proxy / served.seconds,
+        others: spent.others(),
+        served,
+    })
 }
 
-async fn hold(options: &Options, peer: &dyn Peer, backend: SocketAddr) -> anyhow::Result<Footprint> {
+/// Processor time in seconds: of the proxy, of it with load generator and backend, and of the machine.
+struct Usage {
+    proxy: f64,
+    crew: f64,
+    machine: measure::Machine,
+}
+
+impl Usage {
+    fn now(crew: [u32; 3]) -> anyhow::Result<Self> {
+        let [proxy, load, backend] = crew.map(measure::processor_time);
+        let proxy = proxy?.as_secs_f64();
+        let crew = proxy + load?.as_secs_f64() + backend?.as_secs_f64();
+        Ok(Self { proxy, crew, machine: measure::machine_time()? })
+    }
+
+    fn since(&self, earlier: &Self) -> Self {
+        Self {
+            proxy: self.proxy - earlier.proxy,
+            crew: self.crew - earlier.crew,
+            machine: measure::Machine {
+                busy: self.machine.busy - earlier.machine.busy,
+                all: self.machine.all - earlier.machine.all,
+            },
+        }
+    }
+
+    fn others(&self) -> f64 {
+        let Self { crew, machine, .. } = self;
+        ((machine.busy - crew) / machine.all.max(f64::MIN_POSITIVE)).max(0.0)
+    }
+}
+
+async fn hold(options: &Options, peer: &dyn Peer, backend: &Backend) -> anyhow::Result<Footprint> {
     let folder = scratch()?;
     let path = folder.path().to_owned();
-    let place = Place { scenario: Scenario::Idle, listen: process::free_address()?, backend, folder: &path };
+    let place = Place {
+        scenario: Scenario::Idle,
+        listen: process::free_address()?,
+        backend: backend.address,
+        folder: &path,
+    };
     let numbers = ["--warm-up=0".to_owned(), format!("--requests={}", options.connections)];
     let mut scene = Scene::start(peer, "idle", &place, folder, numbers)?;
     scene.hear().await?;

@@ -12,6 +12,8 @@ pub(crate) const HOST: &str = "bench.local";
 pub(crate) const PLAIN_PATH: &str = "/bytes";
 /// Path of the gRPC method, which echoes its message.
 pub(crate) const GRPC_PATH: &str = "/bench.Echo/Unary";
+/// Path that answers 503 first and 200 after that, in turns: only a proxy that retries hides it.
+pub(crate) const FLAKY_PATH: &str = "/flaky";
 /// Response header by which the backend says that the proxy gave the request an id.
 pub(crate) const REQUEST_ID_SEEN: &str = "x-request-id-seen";
 

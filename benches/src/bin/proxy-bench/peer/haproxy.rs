@@ -16,10 +16,10 @@ pub(super) struct Haproxy {
 }
 
 impl Haproxy {
-    pub(super) fn find() -> anyhow::Result<Self> {
+    pub(super) async fn find() -> anyhow::Result<Self> {
         let program =
             find_program("haproxy").context("no haproxy in the search path (apt-get install haproxy)")?;
-        let version = first_line(&program, "-v")?;
+        let version = first_line(&program, "-v").await?;
         Ok(Self { program, version })
     }
 }

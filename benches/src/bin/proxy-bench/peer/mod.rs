@@ -6,11 +6,14 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::ValueEnum;
+use tokio::process::Command;
 
 use crate::cli::Options;
-use crate::process::Process;
+use crate::process::{Process, complete};
 use crate::scenario::Scenario;
 
 mod envoy;
@@ -79,20 +82,21 @@ pub(crate) trait Peer {
 }
 
 /// Looks for a proxy; the error says why it is absent.
-pub(crate) fn find(name: Name, options: &Options) -> anyhow::Result<Box<dyn Peer>> {
+pub(crate) async fn find(name: Name, options: &Options) -> anyhow::Result<Box<dyn Peer>> {
     Ok(match name {
-        Name::Ours => Box::new(ours::Ours::find(options)?),
-        Name::Envoy => Box::new(envoy::Envoy::find(options)?),
-        Name::Haproxy => Box::new(haproxy::Haproxy::find()?),
+        Name::Ours => Box::new(ours::Ours::find(options).await?),
+        Name::Envoy => Box::new(envoy::Envoy::find(options).await?),
+        Name::Haproxy => Box::new(haproxy::Haproxy::find().await?),
         Name::Hyper => Box::new(floor::Floor),
     })
 }
 
 /// The first line that a program prints when asked for its version.
-fn first_line(program: &Path, argument: &str) -> anyhow::Result<String> {
-    let output = std::process::Command::new(program).arg(argument).output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
+async fn first_line(program: &Path, argument: &str) -> anyhow::Result<String> {
+    let mut command = Command::new(program);
+    command.arg(argument);
+    let output = complete(command, Duration::from_secs(10)).await?;
+    let text = String::from_utf8_lossy(&output);
     let line = text.lines().find(|line| !line.trim().is_empty());
-    line.map(|line| line.trim().to_owned())
-        .ok_or_else(|| anyhow::anyhow!("{} {argument} said nothing", program.display()))
+    Ok(line.with_context(|| format!("{} {argument} said nothing", program.display()))?.trim().to_owned())
 }

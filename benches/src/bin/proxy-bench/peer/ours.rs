@@ -3,15 +3,19 @@
 //! The shipped executable is measured, not its library inside this one: the allocator is part of what is compared.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
+use tokio::process::Command;
 
 use crate::cli::Options;
 use crate::peer::{Peer, Place, first_line};
-use crate::process::Process;
+use crate::process::{Process, complete};
 use crate::scenario::{ERRORS_TO_EJECT, HOST, REQUEST_LIMIT, RETRIES};
+
+/// A cold release build on a small machine.
+const BUILD_LIMIT: Duration = Duration::from_secs(1800);
 
 /// The built executable.
 #[derive(Debug)]
@@ -21,12 +25,12 @@ pub(super) struct Ours {
 }
 
 impl Ours {
-    pub(super) fn find(options: &Options) -> anyhow::Result<Self> {
+    pub(super) async fn find(options: &Options) -> anyhow::Result<Self> {
         let program = match &options.proxy {
             Some(program) => program.clone(),
-            None => build()?,
+            None => build().await?,
         };
-        let version = first_line(&program, "--version")?;
+        let version = first_line(&program, "--version").await?;
         Ok(Self { program, version })
     }
 }
@@ -48,7 +52,7 @@ impl Peer for Ours {
 }
 
 /// Builds the executable with the profile that this one was built with, and asks cargo where it lies.
-fn build() -> anyhow::Result<PathBuf> {
+async fn build() -> anyhow::Result<PathBuf> {
     let cargo =
         std::env::var_os("CARGO").context("started without cargo: --proxy must name the executable")?;
     let mut command = Command::new(cargo);
@@ -64,9 +68,8 @@ fn build() -> anyhow::Result<PathBuf> {
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    let output = command.stderr(std::process::Stdio::inherit()).output()?;
-    anyhow::ensure!(output.status.success(), "cargo could not build it");
-    let executable = String::from_utf8(output.stdout)?.lines().find_map(|line| {
+    let output = complete(command, BUILD_LIMIT).await?;
+    let executable = String::from_utf8(output)?.lines().find_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
         let named = message["target"]["name"] == "mesh-proxy";
         message["executable"].as_str().filter(|_| named).map(PathBuf::from)
