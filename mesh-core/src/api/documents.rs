@@ -1,10 +1,13 @@
 //! All resources of a configuration, by kind.
 
+use super::decode::Strictness;
 use super::istio::{
     DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadEntry,
 };
 use super::kubernetes::{ConfigMap, EndpointSlice, Endpoints, Namespace, Secret, Service, Workload};
-use super::resource::Resource;
+use super::reader::Reader;
+use super::resource::{Resource, creation_order};
+use crate::analysis::Diagnostics;
 
 /// All resources of a configuration, each list in creation order (N-3), so that the order of files
 /// never matters.
@@ -38,4 +41,59 @@ pub struct Documents {
     pub gateways: Vec<Resource<Gateway>>,
     /// Sidecars.
     pub sidecars: Vec<Resource<Sidecar>>,
+}
+
+impl Documents {
+    /// Reads files, each a name (as the user knows it) and its text.
+    ///
+    /// What is wrong is reported and left out; everything else is returned (Y-12). The caller decides
+    /// whether errors are bearable, except that a finding marked `fail_closed` never is.
+    pub fn parse<N, T>(files: impl IntoIterator<Item = (N, T)>) -> (Self, Diagnostics)
+    where
+        N: AsRef<str>,
+        T: AsRef<str>,
+    {
+        Self::parse_with(files, Strictness::Strict)
+    }
+
+    /// [`Documents::parse`] with another strictness about unknown and unimplemented fields (Y-9).
+    pub fn parse_with<N, T>(
+        files: impl IntoIterator<Item = (N, T)>,
+        strictness: Strictness,
+    ) -> (Self, Diagnostics)
+    where
+        N: AsRef<str>,
+        T: AsRef<str>,
+    {
+        let mut files: Vec<(N, T)> = files.into_iter().collect();
+        files.sort_by(|(a, _), (b, _)| a.as_ref().cmp(b.as_ref()));
+        let (mut documents, mut diagnostics) = (Self::default(), Diagnostics::new());
+        let mut reader = Reader::new(strictness, &mut documents, &mut diagnostics);
+        for (name, text) in &files {
+            reader.file(name.as_ref(), text.as_ref());
+        }
+        documents.sort();
+        diagnostics.sort();
+        (documents, diagnostics)
+    }
+
+    /// Puts each list in creation order (N-3). Needed after adding resources in code.
+    pub fn sort(&mut self) {
+        fn by_age<T>(resources: &mut [Resource<T>]) {
+            resources.sort_by(|a, b| creation_order(&a.meta, &b.meta));
+        }
+        by_age(&mut self.services);
+        by_age(&mut self.endpoint_slices);
+        by_age(&mut self.endpoints);
+        by_age(&mut self.workloads);
+        by_age(&mut self.secrets);
+        by_age(&mut self.config_maps);
+        by_age(&mut self.namespaces);
+        by_age(&mut self.service_entries);
+        by_age(&mut self.workload_entries);
+        by_age(&mut self.virtual_services);
+        by_age(&mut self.destination_rules);
+        by_age(&mut self.gateways);
+        by_age(&mut self.sidecars);
+    }
 }

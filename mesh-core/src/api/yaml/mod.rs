@@ -4,9 +4,19 @@
 //! library gives at once: the place of every key and value, scalars whose meaning is left open until
 //! the expected type is known, and recovery, so that one broken document does not take the rest of
 //! its file along.
+//!
+//! A file is cut at its `---` lines first (no YAML scalar can contain one in the first column) and
+//! each piece is scanned by itself. JSON is read by the same way: it is YAML.
 
+mod build;
+mod merge;
 mod node;
 mod scalar;
+mod split;
 
+pub use build::{Document, Problem, parse, parse_at};
 pub use node::{Entry, Node, Scalar, Style, Value};
 pub use scalar::{Plain, classify};
+
+#[cfg(test)]
+mod tests;

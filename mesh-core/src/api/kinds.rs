@@ -1,0 +1,173 @@
+//! Every kind that we know, and what becomes of its documents.
+//!
+//! One table drives the reading of documents and the support list. A kind that Istio has and we do
+//! not implement is an error by name; where it says who may call, the error also forbids the
+//! configuration as a whole, because without the document more would be allowed than was written.
+
+use super::documents::Documents;
+use super::istio::{
+    DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadEntry,
+};
+use super::kubernetes::{ConfigMap, EndpointSlice, Endpoints, Namespace, Pod, PodController, Secret, Service};
+use super::message::{Message, Table};
+use super::reader::{Reader, Written};
+
+/// A kind of resource.
+#[derive(Debug)]
+pub struct Kind {
+    /// API group; empty for the core of Kubernetes.
+    pub group: &'static str,
+    /// Versions of the group that are read, all by one schema (Y-2).
+    pub versions: &'static [&'static str],
+    /// The kind.
+    pub name: &'static str,
+    /// What becomes of it.
+    pub support: Support,
+    /// The table of its fields, if it has one.
+    pub table: Option<&'static Table>,
+    pub(crate) read: Option<fn(&mut Reader<'_>, &Written<'_>)>,
+}
+
+/// What becomes of a kind's documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// They are read; each field says for itself whether it is supported.
+    Supported,
+    /// They are refused, each for itself.
+    Refused,
+    /// They are refused, and the configuration with them.
+    FailClosed,
+}
+
+const NETWORKING: &str = "networking.istio.io";
+const NETWORKING_VERSIONS: &[&str] = &["v1alpha3", "v1beta1", "v1"];
+const SECURITY: &str = "security.istio.io";
+const GATEWAY_API: &str = "gateway.networking.k8s.io";
+const GATEWAY_API_VERSIONS: &[&str] = &["v1alpha2", "v1alpha3", "v1beta1", "v1"];
+const WORKLOADS: &str = "apps";
+const WORKLOAD_VERSIONS: &[&str] = &["v1", "v1beta1", "v1beta2"];
+
+/// Groups in which an unknown kind is reported rather than passed over (Y-1).
+const OUR_GROUPS: &[&str] = &[
+    NETWORKING,
+    SECURITY,
+    "telemetry.istio.io",
+    "extensions.istio.io",
+    "install.istio.io",
+    GATEWAY_API,
+    "gateway.envoyproxy.io",
+];
+
+/// All kinds that we know.
+pub const KINDS: &[Kind] = &[
+    core("Service", Service::TABLE, |reader, doc| {
+        reader.kubernetes_spec(doc, |out: &mut Documents| &mut out.services);
+    }),
+    core("Endpoints", Endpoints::TABLE, |reader, doc| {
+        reader.kubernetes_root(doc, |out: &mut Documents| &mut out.endpoints);
+    }),
+    core("Pod", Pod::TABLE, Reader::pod),
+    core("Namespace", Namespace::TABLE, |reader, doc| {
+        reader.kubernetes_root(doc, |out: &mut Documents| &mut out.namespaces);
+    }),
+    core("Secret", Secret::TABLE, |reader, doc| {
+        reader.kubernetes_root(doc, |out: &mut Documents| &mut out.secrets);
+    }),
+    core("ConfigMap", ConfigMap::TABLE, Reader::config_map),
+    Kind {
+        group: "discovery.k8s.io",
+        versions: &["v1", "v1beta1"],
+        ..core("EndpointSlice", EndpointSlice::TABLE, |reader, doc| {
+            reader.kubernetes_root(doc, |out: &mut Documents| &mut out.endpoint_slices);
+        })
+    },
+    workload(WORKLOADS, WORKLOAD_VERSIONS, "Deployment"),
+    workload(WORKLOADS, WORKLOAD_VERSIONS, "StatefulSet"),
+    workload(WORKLOADS, WORKLOAD_VERSIONS, "DaemonSet"),
+    workload(WORKLOADS, WORKLOAD_VERSIONS, "ReplicaSet"),
+    workload("batch", &["v1"], "Job"),
+    workload("batch", &["v1"], "CronJob"),
+    networking("VirtualService", VirtualService::TABLE, |reader, doc| {
+        reader.istio(doc, |out: &mut Documents| &mut out.virtual_services);
+    }),
+    networking("DestinationRule", DestinationRule::TABLE, |reader, doc| {
+        reader.istio(doc, |out: &mut Documents| &mut out.destination_rules);
+    }),
+    networking("ServiceEntry", ServiceEntry::TABLE, |reader, doc| {
+        reader.istio(doc, |out: &mut Documents| &mut out.service_entries);
+    }),
+    networking("WorkloadEntry", WorkloadEntry::TABLE, |reader, doc| {
+        reader.istio(doc, |out: &mut Documents| &mut out.workload_entries);
+    }),
+    networking("Gateway", Gateway::TABLE, |reader, doc| {
+        reader.istio(doc, |out: &mut Documents| &mut out.gateways);
+    }),
+    networking("Sidecar", Sidecar::TABLE, |reader, doc| {
+        reader.istio(doc, |out: &mut Documents| &mut out.sidecars);
+    }),
+    refused(NETWORKING, NETWORKING_VERSIONS, "WorkloadGroup"),
+    refused(NETWORKING, NETWORKING_VERSIONS, "EnvoyFilter"),
+    refused(NETWORKING, NETWORKING_VERSIONS, "ProxyConfig"),
+    security("PeerAuthentication"),
+    security("RequestAuthentication"),
+    security("AuthorizationPolicy"),
+    refused("telemetry.istio.io", &["v1alpha1", "v1"], "Telemetry"),
+    refused("extensions.istio.io", &["v1alpha1"], "WasmPlugin"),
+    refused(GATEWAY_API, GATEWAY_API_VERSIONS, "GatewayClass"),
+    refused(GATEWAY_API, GATEWAY_API_VERSIONS, "Gateway"),
+    refused(GATEWAY_API, GATEWAY_API_VERSIONS, "HTTPRoute"),
+    refused(GATEWAY_API, GATEWAY_API_VERSIONS, "GRPCRoute"),
+    refused(GATEWAY_API, GATEWAY_API_VERSIONS, "TLSRoute"),
+    refused(GATEWAY_API, GATEWAY_API_VERSIONS, "TCPRoute"),
+    refused(GATEWAY_API, GATEWAY_API_VERSIONS, "UDPRoute"),
+    refused(GATEWAY_API, GATEWAY_API_VERSIONS, "ReferenceGrant"),
+    refused(GATEWAY_API, GATEWAY_API_VERSIONS, "BackendTLSPolicy"),
+    refused("gateway.envoyproxy.io", &["v1alpha1"], "BackendTrafficPolicy"),
+];
+
+/// The mesh config has no kind of its own: it stands in a ConfigMap or in a bare file (MC-1).
+pub const MESH_CONFIG: &Table = MeshConfig::TABLE;
+
+type Read = fn(&mut Reader<'_>, &Written<'_>);
+
+const fn core(name: &'static str, table: &'static Table, read: Read) -> Kind {
+    Kind {
+        group: "",
+        versions: &["v1"],
+        name,
+        support: Support::Supported,
+        table: Some(table),
+        read: Some(read),
+    }
+}
+
+const fn workload(group: &'static str, versions: &'static [&'static str], name: &'static str) -> Kind {
+    Kind { group, versions, ..core(name, PodController::TABLE, Reader::pod_controller) }
+}
+
+const fn networking(name: &'static str, table: &'static Table, read: Read) -> Kind {
+    Kind { group: NETWORKING, versions: NETWORKING_VERSIONS, ..core(name, table, read) }
+}
+
+const fn refused(group: &'static str, versions: &'static [&'static str], name: &'static str) -> Kind {
+    Kind { group, versions, name, support: Support::Refused, table: None, read: None }
+}
+
+const fn security(name: &'static str) -> Kind {
+    Kind { support: Support::FailClosed, ..refused(SECURITY, &["v1beta1", "v1"], name) }
+}
+
+/// The kind of that group and name.
+pub(crate) fn find(group: &str, name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.group == group && kind.name == name)
+}
+
+/// Whether the group is one in which we should know every kind.
+pub(crate) fn is_ours(group: &str) -> bool {
+    OUR_GROUPS.contains(&group) || group.ends_with(".istio.io")
+}
+
+/// Whether documents of the group say who may call.
+pub(crate) fn is_security(group: &str) -> bool {
+    group == SECURITY
+}

@@ -1,0 +1,444 @@
+//! From files to [`Documents`].
+//!
+//! Each document goes its own way: told apart by `apiVersion` and `kind`, decoded, validated, kept or
+//! dropped. Nothing that happens to one touches another (Y-12).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::at::{At, Mark, Source};
+use super::decode::{Decoder, Strictness};
+use super::documents::Documents;
+use super::istio::MeshConfig;
+use super::kinds::{self, Kind, Support};
+use super::kubernetes::{ConfigMap, Pod, PodController, Workload};
+use super::message::{Decode, Message};
+use super::nearest::nearest;
+use super::resource::{Metadata, Resource};
+use super::yaml::{self, Document, Node, Style, Value};
+use crate::analysis::validate::{Validate, metadata};
+use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
+use crate::error::Origin;
+
+/// Name and namespace of the ConfigMap that holds the mesh config (MC-1).
+const MESH_CONFIG: (&str, &str) = ("istio-system", "istio");
+
+/// Reads files into documents.
+#[derive(Debug)]
+pub struct Reader<'o> {
+    strictness: Strictness,
+    documents: &'o mut Documents,
+    diagnostics: &'o mut Diagnostics,
+    /// Where each resource was first seen.
+    seen: HashMap<Arc<str>, Origin>,
+    bare_mesh_config: bool,
+}
+
+/// A document on its way.
+#[derive(Debug)]
+pub struct Written<'n> {
+    kind: &'static Kind,
+    source: Arc<Source>,
+    node: &'n Node,
+    file_text: &'n str,
+}
+
+/// What a document says it is.
+struct Head<'n> {
+    group: &'n str,
+    version: &'n str,
+    kind: &'n str,
+}
+
+impl<'n> Head<'n> {
+    fn of(node: &'n Node) -> Self {
+        let text = |key| node.get(key).and_then(Node::text).unwrap_or_default();
+        let api_version = text("apiVersion");
+        let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+        Self { group, version, kind: text("kind") }
+    }
+}
+
+impl<'o> Reader<'o> {
+    pub(crate) fn new(
+        strictness: Strictness,
+        documents: &'o mut Documents,
+        diagnostics: &'o mut Diagnostics,
+    ) -> Self {
+        Self { strictness, documents, diagnostics, seen: HashMap::new(), bare_mesh_config: false }
+    }
+
+    pub(crate) fn file(&mut self, name: &str, text: &str) {
+        let file: Arc<str> = name.into();
+        for document in yaml::parse(text) {
+            if document.problems.is_empty() {
+                self.node(&file, &document.node, text);
+            } else {
+                self.broken(&file, document);
+            }
+        }
+    }
+
+    /// Reports a document that is no proper YAML.
+    fn broken(&mut self, file: &Arc<str>, document: Document<'_>) {
+        let head = Head::of(&document.node);
+        // What cannot be read might have said who may call: only the text can tell.
+        let fail_closed = match head.group {
+            "" => document.text.contains("security.istio.io"),
+            group => kinds::is_security(group),
+        };
+        let source = source(file, &head, &document.node);
+        for problem in document.problems {
+            let origin = source.origin(problem.path, problem.mark);
+            let diagnostic = Diagnostic::new(Code::SchemaValidationError, origin, problem.message);
+            self.diagnostics.push(Diagnostic { hint: problem.hint, fail_closed, ..diagnostic });
+        }
+    }
+
+    fn node(&mut self, file: &Arc<str>, node: &Node, text: &str) {
+        let head = Head::of(node);
+        if head.kind == "List" || (head.kind.ends_with("List") && node.get("items").is_some()) {
+            if let Some(Node { value: Value::Sequence(items), .. }) = node.get("items") {
+                items.iter().for_each(|item| self.node(file, item, text));
+            }
+            return;
+        }
+        let source = source(file, &head, node);
+        let report = |code, mark: Mark, path: &str, message: String| {
+            Diagnostic::new(code, source.origin(path, mark), message)
+        };
+        let mark_of = |key| node.get(key).map_or(node.mark, |node| node.mark);
+        if head.kind.is_empty() && head.version.is_empty() && is_mesh_config_file(file) {
+            self.bare_mesh_config(&source, node);
+        } else if let Some(kind) = kinds::find(head.group, head.kind) {
+            if !kind.versions.contains(&head.version) {
+                let message = format!("{} has no version {}", display_group(kind.group), head.version);
+                let hint = format!("known versions: {}", kind.versions.join(", "));
+                let diagnostic =
+                    report(Code::SchemaValidationError, mark_of("apiVersion"), "apiVersion", message).hint(hint);
+                self.push(kind.group, diagnostic);
+                return;
+            }
+            self.known(&Written { kind, source, node, file_text: text });
+        } else if kinds::is_ours(head.group) {
+            let known = kinds::KINDS.iter().filter(|kind| kind.group == head.group).map(|kind| kind.name);
+            let hint = nearest(head.kind, known).map(|name| format!("did you mean `{name}`?"));
+            let (code, message) = match head.kind {
+                "" => (Code::SchemaValidationError, "`kind` is missing".to_owned()),
+                kind if kinds::is_security(head.group) => {
+                    (Code::NotImplemented, format!("the kind {kind} is not implemented"))
+                }
+                kind => {
+                    (Code::SchemaWarning, format!("{} has no kind {kind}: skipped", display_group(head.group)))
+                }
+            };
+            let diagnostic = report(code, mark_of("kind"), "kind", message);
+            self.push(head.group, Diagnostic { hint, ..diagnostic });
+        } else if let Some(kind) = kinds::KINDS.iter().find(|kind| kind.name == head.kind && kinds::is_ours(kind.group))
+        {
+            // A kind that only we have, under a group that nobody has: a slip, not another's document.
+            let right = format!("{}/{}", kind.group, kind.versions.last().copied().unwrap_or_default());
+            if head.group.is_empty() || nearest(head.group, [kind.group]).is_some() {
+                let message = match head.version {
+                    "" => "`apiVersion` is missing".to_owned(),
+                    _ => format!("{} is not of this apiVersion", kind.name),
+                };
+                let diagnostic =
+                    report(Code::SchemaValidationError, mark_of("apiVersion"), "apiVersion", message)
+                        .hint(format!("write {right}"));
+                self.push(kind.group, diagnostic);
+            }
+        }
+    }
+
+    /// Reports, and forbids the whole configuration if the group says who may call.
+    fn push(&mut self, group: &str, diagnostic: Diagnostic) {
+        let fail_closed = diagnostic.is_error() && kinds::is_security(group);
+        self.diagnostics.push(Diagnostic { fail_closed, ..diagnostic });
+    }
+
+    fn known(&mut self, doc: &Written<'_>) {
+        match (doc.kind.support, doc.kind.read) {
+            (Support::Supported, Some(read)) => read(self, doc),
+            (support, _) => {
+                let origin = doc.source.origin("", doc.source.mark);
+                let message = format!("the kind {} is not implemented", doc.kind.name);
+                let diagnostic = Diagnostic::new(Code::NotImplemented, origin, message);
+                let lenient = self.strictness == Strictness::Lenient && support == Support::Refused;
+                let level = if lenient { Level::Warning } else { Level::Error };
+                self.diagnostics.push(Diagnostic {
+                    level,
+                    fail_closed: support == Support::FailClosed,
+                    ..diagnostic
+                });
+            }
+        }
+    }
+
+    /// An Istio kind: everything strict.
+    pub(crate) fn istio<T: Message + Validate>(
+        &mut self,
+        doc: &Written<'_>,
+        list: fn(&mut Documents) -> &mut Vec<Resource<T>>,
+    ) {
+        let mut found = Diagnostics::new();
+        self.top_level(doc, &mut found);
+        let meta = Self::metadata(doc, Strictness::Strict, &mut found);
+        let spec = match doc.node.get("spec").filter(|spec| !spec.is_null()) {
+            Some(spec) => self.decode::<T>(doc, "spec", spec, &mut found),
+            None => {
+                let origin = doc.source.origin("", doc.source.mark);
+                found.push(Diagnostic::new(Code::SchemaValidationError, origin, "`spec` is missing"));
+                None
+            }
+        };
+        self.finish(doc, meta, spec, found, list);
+    }
+
+    /// A Kubernetes kind of which we read the `spec`.
+    pub(crate) fn kubernetes_spec<T: Message + Validate>(
+        &mut self,
+        doc: &Written<'_>,
+        list: fn(&mut Documents) -> &mut Vec<Resource<T>>,
+    ) {
+        let mut found = Diagnostics::new();
+        let meta = Self::metadata(doc, self.strictness, &mut found);
+        let spec = match doc.node.get("spec").filter(|spec| !spec.is_null()) {
+            Some(spec) => self.decode::<T>(doc, "spec", spec, &mut found),
+            None => Some(T::default()),
+        };
+        self.finish(doc, meta, spec, found, list);
+    }
+
+    /// A Kubernetes kind whose fields stand at the root of the document.
+    pub(crate) fn kubernetes_root<T: Message + Validate>(
+        &mut self,
+        doc: &Written<'_>,
+        list: fn(&mut Documents) -> &mut Vec<Resource<T>>,
+    ) {
+        let mut found = Diagnostics::new();
+        let meta = Self::metadata(doc, self.strictness, &mut found);
+        let spec = self.decode::<T>(doc, "", doc.node, &mut found);
+        self.finish(doc, meta, spec, found, list);
+    }
+
+    pub(crate) fn pod(&mut self, doc: &Written<'_>) {
+        let mut found = Diagnostics::new();
+        let meta = Self::metadata(doc, self.strictness, &mut found);
+        let pod = self.decode::<Pod>(doc, "", doc.node, &mut found);
+        let workload = pod.map(|pod| Workload::from_pod(doc.kind.name, pod));
+        self.finish(doc, meta, workload, found, |out| &mut out.workloads);
+    }
+
+    pub(crate) fn pod_controller(&mut self, doc: &Written<'_>) {
+        let mut found = Diagnostics::new();
+        let meta = Self::metadata(doc, self.strictness, &mut found);
+        let controller = self.decode::<PodController>(doc, "", doc.node, &mut found);
+        let workload = controller.map(|controller| Workload::from_controller(doc.kind.name, controller));
+        self.finish(doc, meta, workload, found, |out| &mut out.workloads);
+    }
+
+    pub(crate) fn config_map(&mut self, doc: &Written<'_>) {
+        let before = self.documents.config_maps.len();
+        self.kubernetes_root(doc, |out: &mut Documents| &mut out.config_maps);
+        let Some(map) = self.documents.config_maps.get(before) else { return };
+        let meta = map.meta.clone();
+        if (meta.namespace.as_str(), meta.name.as_str()) == MESH_CONFIG {
+            self.embedded_mesh_config(doc, meta, &map_value(doc.node, "mesh"));
+        }
+    }
+
+    fn embedded_mesh_config(&mut self, doc: &Written<'_>, meta: Metadata, node: &Option<Node>) {
+        let Some(node) = node else { return };
+        let text = node.text().unwrap_or_default();
+        let (lines, columns) = embedded_place(node, doc.file_text);
+        let documents = yaml::parse_at(text, lines, columns);
+        for document in documents {
+            let source = doc.source.clone();
+            for problem in &document.problems {
+                let origin = source.origin(format!("data.mesh:{}", problem.path), problem.mark);
+                let diagnostic = Diagnostic::new(Code::SchemaValidationError, origin, problem.message.clone());
+                self.diagnostics.push(Diagnostic { hint: problem.hint.clone(), ..diagnostic });
+            }
+            if document.problems.is_empty() {
+                self.mesh_config(&source, "data.mesh", meta.clone(), &document.node, false);
+            }
+        }
+    }
+
+    fn bare_mesh_config(&mut self, source: &Arc<Source>, node: &Node) {
+        let resource = format!("MeshConfig {}/{}", MESH_CONFIG.0, MESH_CONFIG.1);
+        let source = Arc::new(Source { resource: resource.into(), ..Source::clone(source) });
+        self.mesh_config(&source, "", Metadata::new(MESH_CONFIG.0, MESH_CONFIG.1), node, true);
+    }
+
+    fn mesh_config(&mut self, source: &Arc<Source>, path: &str, meta: Metadata, node: &Node, bare: bool) {
+        let mut found = Diagnostics::new();
+        let mut decoder = Decoder::new(source.clone(), path, self.strictness, &mut found);
+        let spec = MeshConfig::decode(node, &mut decoder);
+        let Some(resource) = spec.map(|spec| Resource { meta, spec, source: source.clone() }) else {
+            self.diagnostics.append(found);
+            return;
+        };
+        found.append(resource.validate());
+        let usable = !found.has_errors();
+        self.diagnostics.append(found);
+        if !usable {
+            return;
+        }
+        if let Some(other) = &self.documents.mesh_config {
+            let (winner, loser) = if bare && !self.bare_mesh_config {
+                (&resource, other)
+            } else {
+                (other, &resource)
+            };
+            let message = format!("ignored: the mesh config of {} is in force", winner.origin());
+            self.diagnostics.push(Diagnostic::new(Code::SchemaWarning, loser.origin(), message));
+        }
+        if self.documents.mesh_config.is_none() || (bare && !self.bare_mesh_config) {
+            self.documents.mesh_config = Some(resource);
+            self.bare_mesh_config |= bare;
+        }
+    }
+
+    /// Top-level keys of Istio's kinds (Y-9).
+    fn top_level(&self, doc: &Written<'_>, found: &mut Diagnostics) {
+        const KNOWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
+        let lenient = self.strictness == Strictness::Lenient;
+        for entry in doc.node.entries().unwrap_or_default() {
+            let origin = || doc.source.origin(entry.key.as_str(), entry.key_mark);
+            if !KNOWN.contains(&entry.key.as_str()) {
+                let code = if lenient { Code::SchemaWarning } else { Code::SchemaValidationError };
+                let hint = nearest(&entry.key, KNOWN).map_or_else(
+                    || "fields of the kind itself stand under `spec`".to_owned(),
+                    |name| format!("did you mean `{name}`?"),
+                );
+                let message = format!("unknown field `{}`", entry.key);
+                found.push(Diagnostic::new(code, origin(), message).hint(hint));
+            } else if entry.key == "status" && entry.value.entries().is_none_or(|entries| !entries.is_empty()) {
+                found.push(Diagnostic::new(Code::SchemaWarning, origin(), "`status` is ignored"));
+            }
+        }
+    }
+
+    fn metadata(doc: &Written<'_>, strictness: Strictness, found: &mut Diagnostics) -> Option<Metadata> {
+        let node = doc.node.get("metadata").filter(|node| !node.is_null());
+        let mut meta = match node {
+            Some(node) => {
+                let mut decoder = Decoder::new(doc.source.clone(), "metadata", strictness, found);
+                Metadata::decode(node, &mut decoder)?
+            }
+            None => Metadata::default(),
+        };
+        if meta.name.is_empty() {
+            let mark = node.map_or(doc.source.mark, |node| node.mark);
+            let origin = doc.source.origin("metadata.name", mark);
+            found.push(Diagnostic::new(Code::SchemaValidationError, origin, "a name is needed"));
+            return None;
+        }
+        meta.default_namespace();
+        Some(meta)
+    }
+
+    fn decode<T: Decode>(
+        &self,
+        doc: &Written<'_>,
+        path: &str,
+        node: &Node,
+        found: &mut Diagnostics,
+    ) -> Option<T> {
+        T::decode(node, &mut Decoder::new(doc.source.clone(), path, self.strictness, found))
+    }
+
+    /// Validates what was decoded and keeps it if nothing is wrong.
+    fn finish<T: Validate>(
+        &mut self,
+        doc: &Written<'_>,
+        meta: Option<Metadata>,
+        spec: Option<T>,
+        mut found: Diagnostics,
+        list: fn(&mut Documents) -> &mut Vec<Resource<T>>,
+    ) {
+        let mut resource = None;
+        if let (Some(meta), Some(spec)) = (meta, spec) {
+            let made = Resource { meta, spec, source: doc.source.clone() };
+            found.append(metadata(&made, doc.kind));
+            found.append(made.validate());
+            found.retain(|finding| finding.is_error() || !made.meta.suppresses(finding.code));
+            resource = Some(made);
+        }
+        let key: Arc<str> = format!("{}/{}", doc.kind.group, doc.source.resource).into();
+        let origin = doc.source.origin("", doc.source.mark);
+        match self.seen.get(&key) {
+            Some(first) => {
+                let message = format!("{} is written a second time", doc.source.resource);
+                let hint = format!("the first is at {}:{}:{}", first.file, first.line, first.column);
+                found.push(Diagnostic::new(Code::SchemaValidationError, origin, message).hint(hint));
+            }
+            None => {
+                self.seen.insert(key, origin);
+            }
+        }
+        let usable = !found.has_errors();
+        self.diagnostics.append(found);
+        if let (true, Some(resource)) = (usable, resource) {
+            list(self.documents).push(resource);
+        }
+    }
+}
+
+impl Workload {
+    fn from_pod(kind: &str, pod: Pod) -> Self {
+        let template =
+            super::kubernetes::PodTemplate { at: At::default(), metadata: pod.metadata, spec: pod.spec };
+        Self { kind: kind.into(), template, pod_ip: pod.status.pod_ip, ..Self::default() }
+    }
+
+    fn from_controller(kind: &str, controller: PodController) -> Self {
+        let spec = controller.spec;
+        let template =
+            if kind == "CronJob" { spec.job_template.spec.template } else { spec.template };
+        Self { kind: kind.into(), selector: spec.selector.match_labels, template, pod_ip: None }
+    }
+}
+
+fn source(file: &Arc<str>, head: &Head<'_>, node: &Node) -> Arc<Source> {
+    let text = |key| node.get("metadata").and_then(|meta| meta.get(key)).and_then(Node::text);
+    let namespace = text("namespace").filter(|namespace| !namespace.is_empty()).unwrap_or("default");
+    let resource = match (head.kind, text("name")) {
+        ("", _) => String::new(),
+        (kind, Some(name)) => format!("{kind} {namespace}/{name}"),
+        (kind, None) => kind.to_owned(),
+    };
+    Arc::new(Source { file: file.clone(), resource: resource.into(), mark: node.mark })
+}
+
+fn display_group(group: &str) -> &str {
+    if group.is_empty() { "the core API" } else { group }
+}
+
+fn is_mesh_config_file(file: &str) -> bool {
+    let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    matches!(name, "mesh.yaml" | "mesh.yml" | "mesh.json")
+}
+
+fn map_value(node: &Node, key: &str) -> Option<Node> {
+    node.get("data").and_then(|data| data.get(key)).cloned()
+}
+
+/// Lines before the embedded text and columns before each of its lines. Exact for a `|` block, whose
+/// lines stand in the file as they are; otherwise the scalar's own place is the best there is.
+fn embedded_place(node: &Node, file_text: &str) -> (u32, u32) {
+    let literal = matches!(&node.value, Value::Scalar(scalar) if scalar.style == Style::Literal);
+    if !literal {
+        return (node.mark.line.saturating_sub(1), node.mark.column.saturating_sub(1));
+    }
+    let first = node.text().and_then(|text| text.lines().find(|line| !line.trim().is_empty()));
+    let (Some(first), Ok(skip)) = (first, usize::try_from(node.mark.line)) else { return (node.mark.line, 0) };
+    let in_file = file_text.lines().skip(skip).find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let columns = in_file.chars().count().saturating_sub(first.chars().count());
+    (node.mark.line, u32::try_from(columns).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,377 @@
+//! From scanner events to trees.
+//!
+//! The builder keeps its own stack, so that depth is a counter and not a call chain. Aliases are
+//! copied in place, marks included: a message about an aliased value points at the anchor, where the
+//! value stands. Copying is bounded in bytes and in depth (Y-10), which defuses alias bombs.
+
+use std::collections::{HashMap, HashSet};
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+
+use super::node::{Entry, Node, Scalar, Style, Value};
+use super::split::{Piece, split};
+use super::{Plain, classify, merge};
+use crate::api::at::{Mark, path_key};
+
+/// Deepest nesting.
+const MAX_DEPTH: usize = 256;
+/// Most bytes that aliases of one document may add.
+const MAX_EXPANSION: usize = 10 * 1024 * 1024;
+
+/// One document of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document<'t> {
+    /// Its tree. With a syntax error among the problems: what was read before it.
+    pub node: Node,
+    /// What is wrong with it as YAML. A document with problems must not be used, except to tell what
+    /// it would have been.
+    pub problems: Vec<Problem>,
+    /// Its text.
+    pub text: &'t str,
+}
+
+/// Something wrong with a document as YAML.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub mark: Mark,
+    /// Path of the node, as far as it is known.
+    pub path: String,
+    /// What.
+    pub message: String,
+    /// What would be right.
+    pub hint: Option<String>,
+}
+
+/// Reads all documents of a stream, empty ones left out.
+#[must_use]
+pub fn parse(text: &str) -> Vec<Document<'_>> {
+    parse_at(text, 0, 0)
+}
+
+/// Reads the documents of a text that stands in a file behind `lines` lines, each of its own lines
+/// indented by `columns`.
+#[must_use]
+pub fn parse_at(text: &str, lines: u32, columns: u32) -> Vec<Document<'_>> {
+    let mut documents = Vec::new();
+    for piece in split(text) {
+        Builder::new(piece, lines, columns).run(&mut documents);
+    }
+    documents
+}
+
+struct Builder<'t> {
+    text: &'t str,
+    lines_before: u32,
+    columns_before: u32,
+    frames: Vec<Frame>,
+    root: Option<Node>,
+    anchors: HashMap<usize, Anchor>,
+    expansion: usize,
+    problems: Vec<Problem>,
+}
+
+struct Anchor {
+    node: Node,
+    size: usize,
+    depth: usize,
+}
+
+struct Frame {
+    mark: Mark,
+    anchor: usize,
+    content: Content,
+}
+
+enum Content {
+    Sequence(Vec<Node>),
+    Mapping { entries: Vec<Entry>, keys: HashSet<String>, key: Option<(Key, Mark)>, merged: Vec<Node> },
+}
+
+enum Key {
+    Name(String),
+    Merge,
+    /// Reported already; its value is dropped.
+    Bad,
+}
+
+/// A document cannot be read on.
+struct Fatal(Mark, String, Option<String>);
+
+impl<'t> Builder<'t> {
+    fn new(piece: Piece<'t>, lines: u32, columns: u32) -> Self {
+        Self {
+            text: piece.text,
+            lines_before: piece.lines_before.saturating_add(lines),
+            columns_before: columns,
+            frames: Vec::new(),
+            root: None,
+            anchors: HashMap::new(),
+            expansion: 0,
+            problems: Vec::new(),
+        }
+    }
+
+    fn run(mut self, documents: &mut Vec<Document<'t>>) {
+        for event in Parser::new_from_str(self.text) {
+            let result = match event {
+                Ok((event, span)) => self.event(event, span, documents),
+                Err(error) => {
+                    let (message, hint) = explain(error.info());
+                    Err(Fatal(self.mark(*error.marker()), message, hint))
+                }
+            };
+            if let Err(Fatal(mark, message, hint)) = result {
+                let path = self.path();
+                self.problems.push(Problem { mark, path, message, hint });
+                while let Some(frame) = self.frames.pop() {
+                    let node = frame.finish();
+                    self.place_quietly(node);
+                }
+                self.end_document(documents);
+                return;
+            }
+        }
+    }
+
+    fn mark(&self, marker: saphyr_parser::Marker) -> Mark {
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Mark {
+            line: number(marker.line()).saturating_add(self.lines_before),
+            column: number(marker.col()).saturating_add(1).saturating_add(self.columns_before),
+        }
+    }
+
+    fn event(&mut self, event: Event<'_>, span: Span, documents: &mut Vec<Document<'t>>) -> Result<(), Fatal> {
+        let mark = self.mark(span.start);
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let style = self.style(style, tag.as_deref(), mark);
+                let node = Node { mark, value: Value::Scalar(Scalar { text: text.into_owned(), style }) };
+                self.remember(anchor, &node);
+                self.place(node);
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.collection_tag(tag.as_deref(), mark);
+                self.open(mark, anchor, Content::Sequence(Vec::new()))?;
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.collection_tag(tag.as_deref(), mark);
+                let content = Content::Mapping {
+                    entries: Vec::new(),
+                    keys: HashSet::new(),
+                    key: None,
+                    merged: Vec::new(),
+                };
+                self.open(mark, anchor, content)?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::Alias(id) => {
+                let node = self.alias(id, mark)?;
+                self.place(node);
+            }
+            Event::DocumentEnd => self.end_document(documents),
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => {}
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, mark: Mark, anchor: usize, content: Content) -> Result<(), Fatal> {
+        if self.frames.len() >= MAX_DEPTH {
+            return Err(Fatal(mark, format!("nested deeper than {MAX_DEPTH} levels"), None));
+        }
+        self.frames.push(Frame { mark, anchor, content });
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        let path = self.path();
+        let Some(mut frame) = self.frames.pop() else { return };
+        if let Content::Mapping { entries, merged, .. } = &mut frame.content {
+            let merged = std::mem::take(merged);
+            merge::expand(entries, merged, &path, &mut self.problems);
+        }
+        let anchor = frame.anchor;
+        let node = frame.finish();
+        self.remember(anchor, &node);
+        self.place(node);
+    }
+
+    fn remember(&mut self, anchor: usize, node: &Node) {
+        if anchor != 0 {
+            let (size, depth) = measure(node);
+            self.anchors.insert(anchor, Anchor { node: node.clone(), size, depth });
+        }
+    }
+
+    fn alias(&mut self, id: usize, mark: Mark) -> Result<Node, Fatal> {
+        let Some(anchor) = self.anchors.get(&id) else {
+            return Err(Fatal(mark, "an alias must not stand inside of its own anchor".into(), None));
+        };
+        self.expansion = self.expansion.saturating_add(anchor.size);
+        if self.expansion > MAX_EXPANSION {
+            let message = format!("aliases expand to more than {} MiB", MAX_EXPANSION / 1024 / 1024);
+            return Err(Fatal(mark, message, None));
+        }
+        if self.frames.len() + anchor.depth > MAX_DEPTH {
+            return Err(Fatal(mark, format!("nested deeper than {MAX_DEPTH} levels"), None));
+        }
+        Ok(anchor.node.clone())
+    }
+
+    fn style(&mut self, style: ScalarStyle, tag: Option<&Tag>, mark: Mark) -> Style {
+        let written = match style {
+            ScalarStyle::Plain => Style::Plain,
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+            ScalarStyle::Literal => Style::Literal,
+            ScalarStyle::Folded => Style::Folded,
+        };
+        match tag {
+            None => written,
+            Some(tag) if tag.is_yaml_core_schema() => match tag.suffix.as_str() {
+                "int" | "float" | "bool" | "null" => Style::Plain,
+                _ if written == Style::Plain => Style::Quoted,
+                _ => written,
+            },
+            Some(tag) => {
+                self.custom_tag(tag, mark);
+                written
+            }
+        }
+    }
+
+    fn collection_tag(&mut self, tag: Option<&Tag>, mark: Mark) {
+        if let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema()) {
+            self.custom_tag(tag, mark);
+        }
+    }
+
+    fn custom_tag(&mut self, tag: &Tag, mark: Mark) {
+        let message = format!("the tag {}{} means nothing here", tag.handle, tag.suffix);
+        self.problem(mark, message, None);
+    }
+
+    fn problem(&mut self, mark: Mark, message: String, hint: Option<String>) {
+        let path = self.path();
+        self.problems.push(Problem { mark, path, message, hint });
+    }
+
+    /// Puts a complete node where it belongs: key, value, item or root.
+    fn place(&mut self, node: Node) {
+        if let Some(Frame { content: Content::Mapping { keys, key, .. }, .. }) = self.frames.last_mut()
+            && key.is_none()
+        {
+            let mark = node.mark;
+            let (new, problem) = match node.value {
+                Value::Scalar(Scalar { text, style }) if text == "<<" && style == Style::Plain => {
+                    (Key::Merge, None)
+                }
+                Value::Scalar(Scalar { text, .. }) if keys.contains(&text) => {
+                    (Key::Bad, Some(format!("`{text}` is written twice in one object")))
+                }
+                Value::Scalar(Scalar { text, .. }) => {
+                    keys.insert(text.clone());
+                    (Key::Name(text), None)
+                }
+                Value::Sequence(_) | Value::Mapping(_) => (Key::Bad, Some("a key must be text".to_owned())),
+            };
+            *key = Some((new, mark));
+            if let Some(message) = problem {
+                self.problem(mark, message, None);
+            }
+            return;
+        }
+        self.place_quietly(node);
+    }
+
+    fn place_quietly(&mut self, node: Node) {
+        match self.frames.last_mut().map(|frame| &mut frame.content) {
+            None => self.root = Some(node),
+            Some(Content::Sequence(items)) => items.push(node),
+            Some(Content::Mapping { entries, key, merged, .. }) => match key.take() {
+                Some((Key::Name(key), key_mark)) => entries.push(Entry { key, key_mark, value: node }),
+                Some((Key::Merge, _)) => merged.push(node),
+                Some((Key::Bad, _)) | None => {}
+            },
+        }
+    }
+
+    fn end_document(&mut self, documents: &mut Vec<Document<'t>>) {
+        self.anchors.clear();
+        self.expansion = 0;
+        let problems = std::mem::take(&mut self.problems);
+        let empty = Node {
+            mark: Mark { line: self.lines_before.saturating_add(1), column: 1 },
+            value: Value::Scalar(Scalar { text: String::new(), style: Style::Plain }),
+        };
+        let node = self.root.take().unwrap_or(empty);
+        if !node.is_null() || !problems.is_empty() {
+            documents.push(Document { node, problems, text: self.text });
+        }
+    }
+
+    /// The path of the place where the next node goes.
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for frame in &self.frames {
+            match &frame.content {
+                Content::Sequence(items) => path.push_str(&format!("[{}]", items.len())),
+                Content::Mapping { key: Some((Key::Name(key), _)), .. } => path.push_str(&path_key(key)),
+                Content::Mapping { .. } => {}
+            }
+        }
+        path.strip_prefix('.').map(str::to_owned).unwrap_or(path)
+    }
+}
+
+impl Frame {
+    fn finish(self) -> Node {
+        let value = match self.content {
+            Content::Sequence(items) => Value::Sequence(items),
+            Content::Mapping { entries, .. } => Value::Mapping(entries),
+        };
+        Node { mark: self.mark, value }
+    }
+}
+
+/// Bytes that a copy takes, and nesting depth.
+fn measure(node: &Node) -> (usize, usize) {
+    let own = size_of::<Node>();
+    match &node.value {
+        Value::Scalar(scalar) => (own + scalar.text.len(), 0),
+        Value::Sequence(items) => items.iter().map(measure).fold((own, 1), |(size, depth), (s, d)| {
+            (size + s, depth.max(d + 1))
+        }),
+        Value::Mapping(entries) => entries.iter().fold((own, 1), |(size, depth), entry| {
+            let (s, d) = measure(&entry.value);
+            (size + s + entry.key.len() + size_of::<Entry>() - own, depth.max(d + 1))
+        }),
+    }
+}
+
+/// The scanner's words, with a hint for the mistakes that everybody makes.
+fn explain(info: &str) -> (String, Option<String>) {
+    if info.contains("recursion limit") {
+        return (format!("nested deeper than {MAX_DEPTH} levels"), None);
+    }
+    let hint = if info.contains("tab") {
+        Some("indent with spaces")
+    } else if info.contains("mapping values are not allowed") {
+        Some("check the indentation, or put text that contains `: ` in quotes")
+    } else if info.contains("simple key expected") || info.contains("could not find expected ':'") {
+        Some("a key is followed by `: ` and its value")
+    } else if info.contains("unknown anchor") {
+        Some("an anchor `&name` must come before its alias `*name`, in the same document")
+    } else {
+        None
+    };
+    (format!("not valid YAML: {info}"), hint.map(str::to_owned))
+}
+
+impl Document<'_> {
+    /// Whether the document says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.problems.is_empty() && self.node.plain().is_some_and(|text| classify(text) == Plain::Null)
+    }
+}
