@@ -8,7 +8,9 @@ use super::documents::Documents;
 use super::istio::{
     DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadEntry,
 };
-use super::kubernetes::{ConfigMap, EndpointSlice, Endpoints, Namespace, Pod, PodController, Secret, Service};
+use super::kubernetes::{
+    ConfigMap, EndpointSlice, Endpoints, Namespace, Pod, PodController, Secret, Service,
+};
 use super::message::{Message, Table};
 use super::reader::{Reader, Written};
 
@@ -66,14 +68,14 @@ pub const KINDS: &[Kind] = &[
     core("Endpoints", Endpoints::TABLE, |reader, doc| {
         reader.kubernetes_root(doc, |out: &mut Documents| &mut out.endpoints);
     }),
-    core("Pod", Pod::TABLE, Reader::pod),
+    core("Pod", Pod::TABLE, |reader, doc| reader.pod(doc)),
     core("Namespace", Namespace::TABLE, |reader, doc| {
         reader.kubernetes_root(doc, |out: &mut Documents| &mut out.namespaces);
     }),
     core("Secret", Secret::TABLE, |reader, doc| {
         reader.kubernetes_root(doc, |out: &mut Documents| &mut out.secrets);
     }),
-    core("ConfigMap", ConfigMap::TABLE, Reader::config_map),
+    core("ConfigMap", ConfigMap::TABLE, |reader, doc| reader.config_map(doc)),
     Kind {
         group: "discovery.k8s.io",
         versions: &["v1", "v1beta1"],
@@ -142,7 +144,7 @@ const fn core(name: &'static str, table: &'static Table, read: Read) -> Kind {
 }
 
 const fn workload(group: &'static str, versions: &'static [&'static str], name: &'static str) -> Kind {
-    Kind { group, versions, ..core(name, PodController::TABLE, Reader::pod_controller) }
+    Kind { group, versions, ..core(name, PodController::TABLE, |reader, doc| reader.pod_controller(doc)) }
 }
 
 const fn networking(name: &'static str, table: &'static Table, read: Read) -> Kind {

@@ -36,5 +36,6 @@ pub use at::{At, Mark, Source};
 pub use decode::Strictness;
 pub use documents::Documents;
 pub use kinds::{KINDS, Kind, MESH_CONFIG, Support};
+pub(crate) use nearest::nearest;
 pub use resource::{Metadata, Resource, creation_order};
 pub use timestamp::Timestamp;

@@ -11,7 +11,7 @@ use super::decode::{Decoder, Strictness};
 use super::documents::Documents;
 use super::istio::MeshConfig;
 use super::kinds::{self, Kind, Support};
-use super::kubernetes::{ConfigMap, Pod, PodController, Workload};
+use super::kubernetes::{Pod, PodController, Workload};
 use super::message::{Decode, Message};
 use super::nearest::nearest;
 use super::resource::{Metadata, Resource};
@@ -25,7 +25,7 @@ const MESH_CONFIG: (&str, &str) = ("istio-system", "istio");
 
 /// Reads files into documents.
 #[derive(Debug)]
-pub struct Reader<'o> {
+pub(crate) struct Reader<'o> {
     strictness: Strictness,
     documents: &'o mut Documents,
     diagnostics: &'o mut Diagnostics,
@@ -36,7 +36,7 @@ pub struct Reader<'o> {
 
 /// A document on its way.
 #[derive(Debug)]
-pub struct Written<'n> {
+pub(crate) struct Written<'n> {
     kind: &'static Kind,
     source: Arc<Source>,
     node: &'n Node,
@@ -115,7 +115,8 @@ impl<'o> Reader<'o> {
                 let message = format!("{} has no version {}", display_group(kind.group), head.version);
                 let hint = format!("known versions: {}", kind.versions.join(", "));
                 let diagnostic =
-                    report(Code::SchemaValidationError, mark_of("apiVersion"), "apiVersion", message).hint(hint);
+                    report(Code::SchemaValidationError, mark_of("apiVersion"), "apiVersion", message)
+                        .hint(hint);
                 self.push(kind.group, diagnostic);
                 return;
             }
@@ -128,13 +129,15 @@ impl<'o> Reader<'o> {
                 kind if kinds::is_security(head.group) => {
                     (Code::NotImplemented, format!("the kind {kind} is not implemented"))
                 }
-                kind => {
-                    (Code::SchemaWarning, format!("{} has no kind {kind}: skipped", display_group(head.group)))
-                }
+                kind => (
+                    Code::SchemaWarning,
+                    format!("{} has no kind {kind}: skipped", display_group(head.group)),
+                ),
             };
             let diagnostic = report(code, mark_of("kind"), "kind", message);
             self.push(head.group, Diagnostic { hint, ..diagnostic });
-        } else if let Some(kind) = kinds::KINDS.iter().find(|kind| kind.name == head.kind && kinds::is_ours(kind.group))
+        } else if let Some(kind) =
+            kinds::KINDS.iter().find(|kind| kind.name == head.kind && kinds::is_ours(kind.group))
         {
             // A kind that only we have, under a group that nobody has: a slip, not another's document.
             let right = format!("{}/{}", kind.group, kind.versions.last().copied().unwrap_or_default());
@@ -257,7 +260,8 @@ impl<'o> Reader<'o> {
             let source = doc.source.clone();
             for problem in &document.problems {
                 let origin = source.origin(format!("data.mesh:{}", problem.path), problem.mark);
-                let diagnostic = Diagnostic::new(Code::SchemaValidationError, origin, problem.message.clone());
+                let diagnostic =
+                    Diagnostic::new(Code::SchemaValidationError, origin, problem.message.clone());
                 self.diagnostics.push(Diagnostic { hint: problem.hint.clone(), ..diagnostic });
             }
             if document.problems.is_empty() {
@@ -287,11 +291,8 @@ impl<'o> Reader<'o> {
             return;
         }
         if let Some(other) = &self.documents.mesh_config {
-            let (winner, loser) = if bare && !self.bare_mesh_config {
-                (&resource, other)
-            } else {
-                (other, &resource)
-            };
+            let (winner, loser) =
+                if bare && !self.bare_mesh_config { (&resource, other) } else { (other, &resource) };
             let message = format!("ignored: the mesh config of {} is in force", winner.origin());
             self.diagnostics.push(Diagnostic::new(Code::SchemaWarning, loser.origin(), message));
         }
@@ -315,7 +316,8 @@ impl<'o> Reader<'o> {
                 );
                 let message = format!("unknown field `{}`", entry.key);
                 found.push(Diagnostic::new(code, origin(), message).hint(hint));
-            } else if entry.key == "status" && entry.value.entries().is_none_or(|entries| !entries.is_empty()) {
+            } else if entry.key == "status" && entry.value.entries().is_none_or(|entries| !entries.is_empty())
+            {
                 found.push(Diagnostic::new(Code::SchemaWarning, origin(), "`status` is ignored"));
             }
         }
@@ -396,8 +398,7 @@ impl Workload {
 
     fn from_controller(kind: &str, controller: PodController) -> Self {
         let spec = controller.spec;
-        let template =
-            if kind == "CronJob" { spec.job_template.spec.template } else { spec.template };
+        let template = if kind == "CronJob" { spec.job_template.spec.template } else { spec.template };
         Self { kind: kind.into(), selector: spec.selector.match_labels, template, pod_ip: None }
     }
 }
@@ -434,11 +435,10 @@ fn embedded_place(node: &Node, file_text: &str) -> (u32, u32) {
         return (node.mark.line.saturating_sub(1), node.mark.column.saturating_sub(1));
     }
     let first = node.text().and_then(|text| text.lines().find(|line| !line.trim().is_empty()));
-    let (Some(first), Ok(skip)) = (first, usize::try_from(node.mark.line)) else { return (node.mark.line, 0) };
+    let (Some(first), Ok(skip)) = (first, usize::try_from(node.mark.line)) else {
+        return (node.mark.line, 0);
+    };
     let in_file = file_text.lines().skip(skip).find(|line| !line.trim().is_empty()).unwrap_or_default();
     let columns = in_file.chars().count().saturating_sub(first.chars().count());
     (node.mark.line, u32::try_from(columns).unwrap_or(0))
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,73 @@
 //! Values that no resource of the kind may hold, whoever wrote them.
 //!
 //! The decoder knows types and names; ranges and combinations are checked here, on the typed object,
-//! so that what a Rust program builds is held to the same rules as what a file says.
+//! so that what a Rust program builds is held to the same rules as what a file says. What needs a
+//! compiled form to be judged (a regular expression, header operations, retry conditions) is put
+//! through the very constructor that the plan uses.
+
+mod check;
+mod destination_rule;
+mod gateway;
+mod http_action;
+mod http_match;
+mod kubernetes;
+mod mesh_config;
+mod names;
+mod service_entry;
+mod sidecar;
+mod traffic_policy;
+mod virtual_service;
+
+pub use check::Check;
+
+use super::{Code, Diagnostic, Diagnostics};
+use crate::api::{Kind, Metadata, Resource};
+
+/// A kind whose values are checked.
+pub trait Validate {
+    /// Reports what may not be.
+    fn validate(&self, meta: &Metadata, check: &mut Check<'_>);
+}
+
+impl<T: Validate> Resource<T> {
+    /// What is wrong with the resource by itself. Documents were asked already; this is for what code
+    /// made.
+    #[must_use]
+    pub fn validate(&self) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        self.spec.validate(&self.meta, &mut Check::new(&self.source, &mut diagnostics));
+        diagnostics
+    }
+}
+
+/// Name and annotations (N-1, N-7).
+pub(crate) fn metadata<T>(resource: &Resource<T>, kind: &Kind) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let mut check = Check::new(&resource.source, &mut diagnostics);
+    let (meta, at) = (&resource.meta, &resource.meta.at);
+    let label = kind.name == "Gateway";
+    if label && !names::is_label(&meta.name) {
+        check.error(at.field("name"), format!("`{}` is not a DNS-1123 label", meta.name));
+    } else if !names::is_name(&meta.name) {
+        check.error(at.field("name"), format!("`{}` is not a DNS-1123 name", meta.name));
+    }
+    if !names::is_label(&meta.namespace) {
+        check.error(at.field("namespace"), format!("`{}` is not a namespace", meta.namespace));
+    }
+    for key in meta.annotations.keys() {
+        if key.starts_with("internal.istio.io/") {
+            check.error(
+                at.entry("annotations", key),
+                "annotations of internal.istio.io cannot be set by users",
+            );
+        } else if key == "istio.io/dry-run" {
+            check.error(at.entry("annotations", key), "only an AuthorizationPolicy can be a dry run");
+        }
+    }
+    diagnostics
+}
+
+/// A finding that a schema rule was broken.
+fn schema(origin: crate::error::Origin, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(Code::SchemaValidationError, origin, message)
+}

@@ -142,7 +142,12 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn event(&mut self, event: Event<'_>, span: Span, documents: &mut Vec<Document<'t>>) -> Result<(), Fatal> {
+    fn event(
+        &mut self,
+        event: Event<'_>,
+        span: Span,
+        documents: &mut Vec<Document<'t>>,
+    ) -> Result<(), Fatal> {
         let mark = self.mark(span.start);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -339,9 +344,9 @@ fn measure(node: &Node) -> (usize, usize) {
     let own = size_of::<Node>();
     match &node.value {
         Value::Scalar(scalar) => (own + scalar.text.len(), 0),
-        Value::Sequence(items) => items.iter().map(measure).fold((own, 1), |(size, depth), (s, d)| {
-            (size + s, depth.max(d + 1))
-        }),
+        Value::Sequence(items) => {
+            items.iter().map(measure).fold((own, 1), |(size, depth), (s, d)| (size + s, depth.max(d + 1)))
+        }
         Value::Mapping(entries) => entries.iter().fold((own, 1), |(size, depth), entry| {
             let (s, d) = measure(&entry.value);
             (size + s + entry.key.len() + size_of::<Entry>() - own, depth.max(d + 1))

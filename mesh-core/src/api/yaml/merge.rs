@@ -6,7 +6,8 @@ use super::node::{Entry, Node, Value};
 /// Puts the entries of merged objects behind those written out, which win; earlier sources win over
 /// later ones.
 pub(super) fn expand(entries: &mut Vec<Entry>, sources: Vec<Node>, path: &str, problems: &mut Vec<Problem>) {
-    let mut known: std::collections::HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
+    let mut known: std::collections::HashSet<String> =
+        entries.iter().map(|entry| entry.key.clone()).collect();
     let mut pending: Vec<Node> = sources.into_iter().rev().collect();
     while let Some(source) = pending.pop() {
         match source.value {

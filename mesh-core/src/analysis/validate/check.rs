@@ -1,0 +1,129 @@
+//! What every validator does: report, and check the common types of values.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::{names, schema};
+use crate::analysis::{Code, Diagnostic, Diagnostics};
+use crate::api::istio::Percent;
+use crate::api::{At, Metadata, Source, duration};
+use crate::error::Origin;
+use crate::units;
+
+/// Collects what a validator finds in one resource.
+#[derive(Debug)]
+pub struct Check<'a> {
+    source: &'a Source,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl<'a> Check<'a> {
+    /// Collects findings about the resource of `source`.
+    pub fn new(source: &'a Source, diagnostics: &'a mut Diagnostics) -> Self {
+        Self { source, diagnostics }
+    }
+
+    /// Reports a finding.
+    pub fn report(&mut self, mut diagnostic: Diagnostic) {
+        if diagnostic.origin.resource.is_empty() {
+            diagnostic.origin.resource = self.source.resource.clone();
+        }
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Reports a broken rule.
+    pub fn error(&mut self, origin: Origin, message: impl Into<String>) {
+        self.report(schema(origin, message));
+    }
+
+    /// Reports a broken rule and what would be right.
+    pub fn error_hint(&mut self, origin: Origin, message: impl Into<String>, hint: impl Into<String>) {
+        self.report(schema(origin, message).hint(hint));
+    }
+
+    /// Reports something else, at its usual level.
+    pub fn note(&mut self, code: Code, origin: Origin, message: impl Into<String>) {
+        self.report(Diagnostic::new(code, origin, message));
+    }
+
+    /// The rule of most durations: at least 1 ms, whole milliseconds (Y-6).
+    pub(super) fn duration(&mut self, at: &At, field: &str, value: Option<Duration>) {
+        if let Some(value) = value.filter(|value| !duration::is_standard(*value)) {
+            let rule = if value < Duration::from_millis(1) {
+                "a duration must be at least 1ms"
+            } else {
+                "a duration must be whole milliseconds"
+            };
+            self.error(at.field(field), rule);
+        }
+    }
+
+    /// A duration that may also be 0s (Y-6).
+    pub(super) fn duration_or_zero(&mut self, at: &At, field: &str, value: Option<Duration>) {
+        self.duration(at, field, value.filter(|value| !value.is_zero()));
+    }
+
+    /// A port number.
+    pub(super) fn port(&mut self, at: &At, field: &str, port: u32) {
+        if !(1..=65_535).contains(&port) {
+            self.error(at.field(field), format!("a port is a number from 1 to 65535, not {port}"));
+        }
+    }
+
+    /// A number that may not be negative.
+    pub(super) fn not_negative(&mut self, at: &At, field: &str, value: i32) {
+        if value < 0 {
+            self.error(at.field(field), format!("must be ≥ 0, not {value}"));
+        }
+    }
+
+    /// A percentage of requests (FI-1).
+    pub(super) fn percent(&mut self, percent: &Percent) {
+        if let Err(error) = units::Percent::new(percent.value) {
+            self.error(percent.at.field("value"), format!("the percentage {error}"));
+        }
+    }
+
+    /// Labels to select by (N-6).
+    pub(super) fn selector<'l>(
+        &mut self,
+        at: &At,
+        field: &str,
+        labels: impl Iterator<Item = (&'l String, &'l String)>,
+    ) {
+        let mut empty = true;
+        for (key, value) in labels {
+            empty = false;
+            if key.is_empty() || key.contains('*') || value.contains('*') {
+                let message = "a selector takes whole labels: neither an empty name nor `*` is allowed";
+                self.error(at.entry(field, key), message);
+            }
+        }
+        if empty {
+            self.note(
+                Code::IneffectiveSelector,
+                at.field(field),
+                "a selector without labels selects everything",
+            );
+        }
+    }
+
+    /// Who sees a resource (N-4). `none` says whether `~` is allowed.
+    pub(super) fn export_to(&mut self, at: &At, meta: &Metadata, list: &[String], none: bool) {
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        for (index, entry) in list.iter().enumerate() {
+            let place = || at.item("exportTo", index);
+            let alone = entry == "*" || (entry == "~" && none);
+            if alone && list.len() > 1 {
+                self.error(place(), format!("`{entry}` excludes other entries"));
+            } else if !alone && entry != "." && !names::is_label(entry) {
+                let also = if none { "`.`, `*` or `~`" } else { "`.` or `*`" };
+                self.error(place(), format!("`{entry}` is neither a namespace nor {also}"));
+            }
+            let namespace = if entry == "." { meta.namespace.as_str() } else { entry.as_str() };
+            if seen.insert(namespace, index).is_some() && !alone {
+                self.error(place(), format!("the namespace {namespace} is written twice"));
+            }
+        }
+    }
+}

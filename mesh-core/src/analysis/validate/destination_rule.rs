@@ -1,0 +1,106 @@
+//! `DestinationRule` (DR).
+
+use super::traffic_policy::{
+    client_tls, connection_pool, load_balancer, never_ejects, outlier_detection, retry_budget,
+};
+use super::{Check, Validate, names};
+use crate::api::Metadata;
+use crate::api::istio::{
+    ClientTlsSettings, ConnectionPoolSettings, DestinationRule, LoadBalancerSettings, OutlierDetection,
+    TrafficPolicy,
+};
+
+impl Validate for DestinationRule {
+    fn validate(&self, meta: &Metadata, check: &mut Check<'_>) {
+        let at = &self.at;
+        names::host(check, at.field("host"), &self.host);
+        check.export_to(at, meta, &self.export_to, false);
+        if let Some(policy) = &self.traffic_policy {
+            traffic_policy(policy, check);
+        }
+        for (index, subset) in self.subsets.iter().enumerate() {
+            if !names::is_label(&subset.name) {
+                check.error(subset.at.field("name"), format!("`{}` is not a DNS-1123 label", subset.name));
+            } else if self.subsets[..index].iter().any(|other| other.name == subset.name) {
+                check
+                    .error(subset.at.field("name"), format!("the subset `{}` is written twice", subset.name));
+            }
+            if let Some(policy) = &subset.traffic_policy {
+                traffic_policy(policy, check);
+            }
+        }
+        if let Some(selector) = &self.workload_selector {
+            check.selector(&selector.at, "matchLabels", selector.match_labels.iter());
+        }
+    }
+}
+
+/// DR-7.
+fn traffic_policy(policy: &TrafficPolicy, check: &mut Check<'_>) {
+    let at = &policy.at;
+    let any = ["tunnel", "proxyProtocol"].iter().any(|refused| at.is_written(refused))
+        || policy.retry_budget.is_some()
+        || !policy.port_level_settings.is_empty()
+        || policy.tunnel.is_some()
+        || policy.proxy_protocol.is_some();
+    if !any
+        && !blocks(
+            &policy.load_balancer,
+            &policy.connection_pool,
+            &policy.outlier_detection,
+            &policy.tls,
+            check,
+        )
+    {
+        check.error(at.origin(), "a traffic policy must not be empty");
+    } else if any {
+        blocks(&policy.load_balancer, &policy.connection_pool, &policy.outlier_detection, &policy.tls, check);
+    }
+    if policy.tunnel.is_some() && policy.proxy_protocol.is_some() {
+        check.error(at.field("proxyProtocol"), "excludes `tunnel`");
+    }
+    if let Some(budget) = &policy.retry_budget {
+        retry_budget(budget, check);
+    }
+    for (index, port) in policy.port_level_settings.iter().enumerate() {
+        match &port.port {
+            Some(number) => {
+                check.port(&number.at, "number", number.number);
+                let same = |other: &crate::api::istio::PortTrafficPolicy| {
+                    other.port.as_ref().is_some_and(|other| other.number == number.number)
+                };
+                if policy.port_level_settings[..index].iter().any(same) {
+                    check.error(number.at.origin(), format!("the port {} is written twice", number.number));
+                }
+            }
+            None => check.error(port.at.origin(), "`port` is needed"),
+        }
+        if !blocks(&port.load_balancer, &port.connection_pool, &port.outlier_detection, &port.tls, check) {
+            check.error(port.at.origin(), "settings of a port must not be empty");
+        }
+    }
+}
+
+/// The four blocks that a policy and a port share; says whether one is there.
+fn blocks(
+    balancer: &Option<LoadBalancerSettings>,
+    pool: &Option<ConnectionPoolSettings>,
+    outlier: &Option<OutlierDetection>,
+    tls: &Option<ClientTlsSettings>,
+    check: &mut Check<'_>,
+) -> bool {
+    if let Some(balancer) = balancer {
+        load_balancer(balancer, check);
+    }
+    if let Some(pool) = pool {
+        connection_pool(pool, check);
+    }
+    if let Some(outlier) = outlier {
+        outlier_detection(outlier, check);
+        never_ejects(outlier, check);
+    }
+    if let Some(tls) = tls {
+        client_tls(tls, check);
+    }
+    balancer.is_some() || pool.is_some() || outlier.is_some() || tls.is_some()
+}

@@ -1,0 +1,300 @@
+//! What an HTTP rule does (VA, RT, FI).
+
+use super::traffic_policy::destination;
+use super::{Check, http_match};
+use crate::analysis::Code;
+use crate::api::istio::{
+    Abort, CorsPolicy, Delay, Headers, HttpDirectResponse, HttpFaultInjection, HttpRedirect, HttpRetry,
+    HttpRewrite, HttpRoute,
+};
+use crate::fault::grpc_code;
+use crate::retry::RetryOn;
+use crate::route::{Direction, HeaderOps, PathRewrite, Redirect};
+
+/// Largest fixed body, and the size from which one is told (VA-9).
+const MAX_BODY: usize = 1024 * 1024;
+const LARGE_BODY: usize = 100 * 1024;
+
+/// All actions of a rule.
+pub(super) fn check(rule: &HttpRoute, check: &mut Check<'_>) {
+    let at = &rule.at;
+    destinations(rule, check);
+    if let Some(redirect) = &rule.redirect {
+        self::redirect(redirect, rule, check);
+    }
+    if let Some(response) = &rule.direct_response {
+        direct_response(response, check);
+    }
+    if let Some(rewrite) = &rule.rewrite {
+        self::rewrite(rewrite, check);
+    }
+    check.duration(at, "timeout", rule.timeout);
+    if let Some(retries) = &rule.retries {
+        self::retries(retries, check);
+    }
+    if let Some(fault) = &rule.fault {
+        self::fault(fault, check);
+    }
+    if let Some(mirror) = &rule.mirror {
+        destination(mirror, check);
+    }
+    for mirror in &rule.mirrors {
+        match &mirror.destination {
+            Some(to) => destination(to, check),
+            None => check.error(mirror.at.origin(), "a mirror needs a `destination`"),
+        }
+    }
+    let shares = rule.mirrors.iter().map(|mirror| &mirror.percentage).chain([&rule.mirror_percentage]);
+    for share in shares.flatten() {
+        check.percent(share);
+    }
+    if rule.mirror_percent.is_some_and(|percent| percent > 100) {
+        check.error(at.field("mirrorPercent"), "must be between 0 and 100");
+    }
+    if let Some(cors) = &rule.cors_policy {
+        self::cors(cors, check);
+    }
+    if let Some(headers) = &rule.headers {
+        self::headers(headers, check);
+    }
+}
+
+/// VA-1, VA-3.
+fn destinations(rule: &HttpRoute, check: &mut Check<'_>) {
+    let mut total: i64 = 0;
+    for to in &rule.route {
+        match &to.destination {
+            Some(host) => destination(host, check),
+            None => check.error(to.at.origin(), "a `destination` is needed"),
+        }
+        let weight = to.weight.unwrap_or(0);
+        check.not_negative(&to.at, "weight", weight);
+        total += i64::from(weight);
+        if let Some(headers) = &to.headers {
+            self::headers(headers, check);
+        }
+    }
+    if rule.route.len() > 1 && total == 0 {
+        check.error(rule.at.field("route"), "the weights of several destinations must not all be 0");
+    }
+    if total > i64::from(u32::MAX) {
+        check.error(rule.at.field("route"), "the weights add up to more than 4294967295");
+    }
+}
+
+/// VA-4, VA-6.
+fn headers(headers: &Headers, check: &mut Check<'_>) {
+    let sides = [(Direction::Request, &headers.request), (Direction::Response, &headers.response)];
+    for (direction, operations) in sides {
+        let Some(operations) = operations else { continue };
+        let at = &operations.at;
+        for (index, name) in operations.remove.iter().enumerate() {
+            if let Err(error) = HeaderOps::build(direction, [name.as_str()], [], []) {
+                check.error(at.item("remove", index), error.to_string());
+            }
+        }
+        for (field, map) in [("set", &operations.set), ("add", &operations.add)] {
+            for (name, value) in map {
+                if let Err(error) = HeaderOps::build(direction, [], [(name.as_str(), value.as_str())], []) {
+                    check.error(at.entry(field, name), error.to_string());
+                }
+            }
+        }
+    }
+}
+
+/// VA-8.
+fn redirect(redirect: &HttpRedirect, rule: &HttpRoute, check: &mut Check<'_>) {
+    let at = &redirect.at;
+    let somewhere = redirect.uri.is_some()
+        || redirect.prefix_rewrite.is_some()
+        || redirect.authority.is_some()
+        || redirect.scheme.is_some()
+        || redirect.port.is_some()
+        || redirect.derive_port.is_some();
+    if !somewhere {
+        check.error(at.origin(), "a redirect must change something: `uri`, `authority`, `scheme` or `port`");
+    }
+    if redirect.uri.is_some() && redirect.prefix_rewrite.is_some() {
+        check.error(at.field("prefixRewrite"), "excludes `uri`");
+    }
+    let all_prefixes = !rule.r#match.is_empty()
+        && rule.r#match.iter().all(|block| block.uri.as_ref().is_some_and(|uri| uri.prefix.is_some()));
+    if redirect.prefix_rewrite.is_some() && !all_prefixes {
+        check.error(at.field("prefixRewrite"), "every match of the rule must have a `uri.prefix`");
+    }
+    if let Some(scheme) = redirect.scheme.as_deref().filter(|scheme| !matches!(*scheme, "http" | "https")) {
+        check.error(at.field("scheme"), format!("must be http or https, not {scheme:?}"));
+    }
+    if let Some(port) = redirect.port {
+        check.port(at, "port", port);
+    }
+    if let Some(code) = redirect.redirect_code.filter(|code| *code != 0) {
+        let status = u16::try_from(code).ok().and_then(|code| http::StatusCode::from_u16(code).ok());
+        match status {
+            Some(status) if Redirect::is_supported(status) => {}
+            Some(status) if status.is_redirection() => check.note(
+                Code::SchemaWarning,
+                at.field("redirectCode"),
+                format!("{code} is not a code to redirect with; the rule is left out"),
+            ),
+            _ => check.error_hint(
+                at.field("redirectCode"),
+                format!("{code} is not a redirect"),
+                "one of 301, 302, 303, 307, 308",
+            ),
+        }
+    }
+}
+
+/// VA-9.
+fn direct_response(response: &HttpDirectResponse, check: &mut Check<'_>) {
+    let at = &response.at;
+    if !(200..=599).contains(&response.status) {
+        check.error(at.field("status"), format!("must be a status from 200 to 599, not {}", response.status));
+    }
+    let Some(body) = &response.body else { return };
+    let size =
+        body.string.as_ref().map_or(0, String::len).max(body.bytes.as_ref().map_or(0, |bytes| bytes.0.len()));
+    if size > MAX_BODY {
+        check.error(body.at.origin(), format!("the body has {size} bytes; at most {MAX_BODY} are allowed"));
+    } else if size > LARGE_BODY {
+        let message = format!("the body has {size} bytes, which every copy of the configuration holds");
+        check.note(Code::SchemaWarning, body.at.origin(), message);
+    }
+}
+
+/// VA-7.
+fn rewrite(rewrite: &HttpRewrite, check: &mut Check<'_>) {
+    let at = &rewrite.at;
+    let set = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+    match (set(&rewrite.uri), &rewrite.uri_regex_rewrite) {
+        (true, Some(_)) => check.error(at.field("uriRegexRewrite"), "excludes `uri`"),
+        (false, None) if !set(&rewrite.authority) => {
+            check.error(at.origin(), "one of `uri`, `uriRegexRewrite` and `authority` is needed");
+        }
+        _ => {}
+    }
+    if let Some(regex) = &rewrite.uri_regex_rewrite {
+        if regex.r#match.is_empty() {
+            check.error(regex.at.field("match"), "a regex is needed");
+        } else if let Err(error) = PathRewrite::regex(&regex.r#match, &regex.rewrite) {
+            let text = error.to_string();
+            let field =
+                if matches!(error, crate::route::RewriteError::Pattern(_)) { "match" } else { "rewrite" };
+            let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            check.error(regex.at.field(field), reason);
+        }
+    }
+}
+
+/// RT-7, RT-8.
+pub(super) fn retries(retries: &HttpRetry, check: &mut Check<'_>) {
+    let at = &retries.at;
+    let attempts = retries.attempts.unwrap_or(0);
+    check.not_negative(at, "attempts", attempts);
+    if attempts == 0 {
+        for (field, set) in [
+            ("perTryTimeout", retries.per_try_timeout.is_some()),
+            ("retryOn", retries.retry_on.as_ref().is_some_and(|on| !on.is_empty())),
+            ("retryRemoteLocalities", retries.retry_remote_localities.is_some()),
+        ] {
+            if set {
+                let hint = "write `attempts`, or leave the others out";
+                check.error_hint(at.field(field), "`attempts: 0` switches retries off", hint);
+            }
+        }
+    }
+    check.duration(at, "perTryTimeout", retries.per_try_timeout);
+    check.duration(at, "backoff", retries.backoff);
+    if let Some(on) = retries.retry_on.as_deref().filter(|on| !on.is_empty())
+        && let Err(error) = RetryOn::parse(on)
+    {
+        let names = RetryOn::NAMES.iter().map(|(name, _)| *name);
+        match crate::api::nearest(&error.token, names) {
+            Some(name) => {
+                check.error_hint(at.field("retryOn"), error.to_string(), format!("did you mean `{name}`?"))
+            }
+            None => check.error(at.field("retryOn"), error.to_string()),
+        }
+    }
+}
+
+/// FI-1.
+fn fault(fault: &HttpFaultInjection, check: &mut Check<'_>) {
+    if fault.delay.is_none() && fault.abort.is_none() {
+        check.error(fault.at.origin(), "one of `delay` and `abort` is needed");
+    }
+    if let Some(delay) = &fault.delay {
+        self::delay(delay, check);
+    }
+    if let Some(abort) = &fault.abort {
+        self::abort(abort, check);
+    }
+}
+
+fn delay(delay: &Delay, check: &mut Check<'_>) {
+    if delay.fixed_delay.is_none() && !delay.at.is_written("exponentialDelay") {
+        check.error(delay.at.origin(), "`fixedDelay` is needed");
+    }
+    check.duration(&delay.at, "fixedDelay", delay.fixed_delay);
+    if delay.percent.is_some_and(|percent| !(0..=100).contains(&percent)) {
+        check.error(delay.at.field("percent"), "must be between 0 and 100");
+    }
+    if let Some(percentage) = &delay.percentage {
+        check.percent(percentage);
+    }
+}
+
+fn abort(abort: &Abort, check: &mut Check<'_>) {
+    let at = &abort.at;
+    if let Some(status) = abort.http_status.filter(|status| !(200..=599).contains(status)) {
+        check.error(at.field("httpStatus"), format!("must be a status from 200 to 599, not {status}"));
+    }
+    if let Some(name) = &abort.grpc_status
+        && grpc_code(name).is_none()
+    {
+        let hint = "a name such as UNAVAILABLE; numbers are not accepted";
+        check.error_hint(at.field("grpcStatus"), format!("{name:?} is not a gRPC status"), hint);
+    }
+    if abort.http_status.is_none() && abort.grpc_status.is_none() && !at.is_written("http2Error") {
+        check.note(
+            Code::SchemaWarning,
+            at.origin(),
+            "without `httpStatus` or `grpcStatus` nothing is aborted",
+        );
+    }
+    if let Some(percentage) = &abort.percentage {
+        check.percent(percentage);
+    }
+}
+
+/// VA-11.
+fn cors(cors: &CorsPolicy, check: &mut Check<'_>) {
+    const METHODS: [&str; 10] =
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"];
+    let at = &cors.at;
+    for origin in &cors.allow_origins {
+        let empty = |text: &Option<String>| text.as_deref() == Some("");
+        if empty(&origin.exact) || empty(&origin.prefix) || empty(&origin.regex) {
+            check.error(origin.at.origin(), "an origin must not be empty");
+        } else {
+            http_match::text(origin, false, check);
+        }
+    }
+    for (index, method) in cors.allow_methods.iter().enumerate() {
+        if !METHODS.contains(&method.as_str()) {
+            check.error(at.item("allowMethods", index), format!("{method:?} is not a method"));
+        }
+    }
+    for (field, list) in [("allowHeaders", &cors.allow_headers), ("exposeHeaders", &cors.expose_headers)] {
+        for (index, name) in list.iter().enumerate() {
+            if name != "*" && http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+                check.error(at.item(field, index), format!("{name:?} is not a header name"));
+            }
+        }
+    }
+    if cors.max_age.is_some_and(|age| age.subsec_nanos() != 0) {
+        check.error(at.field("maxAge"), "must be whole seconds");
+    }
+}

@@ -1,0 +1,132 @@
+//! Kubernetes kinds: as far as routing rests on their values (SE, P).
+//!
+//! The API server has checked them where there is one; in a folder of files nobody has.
+
+use super::{Check, Validate, names};
+use crate::analysis::Code;
+use crate::api::Metadata;
+use crate::api::kubernetes::{ConfigMap, EndpointSlice, Endpoints, Namespace, Secret, Service, Workload};
+
+impl Validate for Service {
+    fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
+        for (index, port) in self.ports.iter().enumerate() {
+            let at = &port.at;
+            check.port(at, "port", port.port);
+            let before = &self.ports[..index];
+            if port.name.is_empty() && self.ports.len() > 1 {
+                check.error(at.origin(), "each port of a service with several needs a `name`");
+            } else if !port.name.is_empty() && !names::is_label(&port.name) {
+                check.error(
+                    at.field("name"),
+                    format!("the port name `{}` is not a DNS-1123 label", port.name),
+                );
+            } else if before.iter().any(|other| other.name == port.name) {
+                check.error(at.field("name"), format!("the port name `{}` is written twice", port.name));
+            }
+            if !matches!(port.protocol.as_str(), "" | "TCP" | "UDP" | "SCTP") {
+                check.error_hint(
+                    at.field("protocol"),
+                    format!("`{}` is not a transport protocol", port.protocol),
+                    "one of TCP, UDP, SCTP; what is spoken over it is told by the port's name or `appProtocol`",
+                );
+            }
+            let named = port.app_protocol.is_some() || names::of_port_name(&port.name).is_some();
+            if !named && matches!(port.protocol.as_str(), "" | "TCP") {
+                let message = if port.name.is_empty() {
+                    format!("port {} has no name to tell its protocol by", port.port)
+                } else {
+                    format!("the port name `{}` does not tell a protocol", port.name)
+                };
+                let hint = "name it `<protocol>[-<suffix>]`, such as `http-web`, or set `appProtocol`";
+                check.report(
+                    crate::analysis::Diagnostic::new(
+                        Code::PortNameIsNotUnderNamingConvention,
+                        at.origin(),
+                        message,
+                    )
+                    .hint(hint),
+                );
+            }
+        }
+        if self.r#type == "ExternalName" && !names::is_host(&self.external_name) {
+            check.error(self.at.field("externalName"), format!("`{}` is not a DNS name", self.external_name));
+        }
+    }
+}
+
+impl Validate for EndpointSlice {
+    fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
+        if !matches!(self.address_type.as_str(), "IPv4" | "IPv6" | "FQDN") {
+            let message = format!("must be IPv4, IPv6 or FQDN, not {:?}", self.address_type);
+            check.error(self.at.field("addressType"), message);
+        }
+        for endpoint in &self.endpoints {
+            if endpoint.addresses.is_empty() {
+                check.error(endpoint.at.origin(), "an endpoint needs an address");
+            }
+            for (index, address) in endpoint.addresses.iter().enumerate() {
+                if self.address_type != "FQDN" && !names::is_ip(address) {
+                    check.error(
+                        endpoint.at.item("addresses", index),
+                        format!("`{address}` is not an IP address"),
+                    );
+                }
+            }
+        }
+        for port in &self.ports {
+            if let Some(number) = port.port {
+                check.port(&port.at, "port", number);
+            }
+        }
+    }
+}
+
+impl Validate for Endpoints {
+    fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
+        for subset in &self.subsets {
+            for address in subset.addresses.iter().chain(&subset.not_ready_addresses) {
+                if !names::is_ip(&address.ip) {
+                    check.error(address.at.field("ip"), format!("`{}` is not an IP address", address.ip));
+                }
+            }
+            for port in &subset.ports {
+                if let Some(number) = port.port {
+                    check.port(&port.at, "port", number);
+                }
+            }
+        }
+    }
+}
+
+/// MESH0001 (P-6), for what makes pods.
+impl Validate for Workload {
+    fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
+        let labels = &self.template.metadata.labels;
+        let missing: Vec<&str> = [
+            ("app", crate::identity::canonical_service(labels).is_none()),
+            ("version", crate::identity::canonical_revision(labels).is_none()),
+        ]
+        .into_iter()
+        .filter_map(|(name, missing)| missing.then_some(name))
+        .collect();
+        if !missing.is_empty() && self.kind != "Job" && self.kind != "CronJob" {
+            let message = format!("pods have no label {}", missing.join(" and "));
+            check.note(Code::MissingAppOrVersionLabel, self.template.metadata.at.field("labels"), message);
+        }
+        if let Some(ip) = self.pod_ip.as_deref().filter(|ip| !ip.is_empty() && !names::is_ip(ip)) {
+            check.error(self.template.at.origin(), format!("`{ip}` is not an IP address"));
+        }
+    }
+}
+
+impl Validate for Secret {
+    fn validate(&self, _: &Metadata, _: &mut Check<'_>) {}
+}
+
+impl Validate for ConfigMap {
+    fn validate(&self, _: &Metadata, _: &mut Check<'_>) {}
+}
+
+impl Validate for Namespace {
+    fn validate(&self, _: &Metadata, _: &mut Check<'_>) {}
+}

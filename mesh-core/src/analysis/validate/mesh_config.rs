@@ -1,0 +1,45 @@
+//! `MeshConfig` (MC).
+
+use super::http_action::retries;
+use super::traffic_policy::{connection_pool, outlier_detection};
+use super::{Check, Validate, names};
+use crate::api::Metadata;
+use crate::api::istio::MeshConfig;
+
+impl Validate for MeshConfig {
+    fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
+        let at = &self.at;
+        for (field, port) in [
+            ("proxyListenPort", self.proxy_listen_port),
+            ("proxyInboundListenPort", self.proxy_inbound_listen_port),
+        ] {
+            if let Some(port) = port.filter(|port| !(0..=65_535).contains(port)) {
+                check.error(at.field(field), format!("a port is a number from 0 to 65535, not {port}"));
+            }
+        }
+        check.duration(at, "connectTimeout", self.connect_timeout);
+        check.duration(at, "dnsRefreshRate", self.dns_refresh_rate);
+        check.duration_or_zero(at, "protocolDetectionTimeout", self.protocol_detection_timeout);
+        if !self.root_namespace.is_empty() && !names::is_label(&self.root_namespace) {
+            check.error(at.field("rootNamespace"), format!("`{}` is not a namespace", self.root_namespace));
+        }
+        for policy in [&self.default_http_retry_policy, &self.default_inbound_http_retry_policy] {
+            if let Some(policy) = policy {
+                retries(policy, check);
+            }
+        }
+        if let Some(policy) = &self.default_traffic_policy {
+            if let Some(pool) = &policy.connection_pool {
+                connection_pool(pool, check);
+            }
+            if let Some(outlier) = &policy.outlier_detection {
+                outlier_detection(outlier, check);
+            }
+        }
+        if let Some(proxy) = &self.default_config {
+            check.duration_or_zero(&proxy.at, "drainDuration", proxy.drain_duration);
+            check.duration_or_zero(&proxy.at, "terminationDrainDuration", proxy.termination_drain_duration);
+            check.not_negative(&proxy.at, "concurrency", proxy.concurrency.unwrap_or(0));
+        }
+    }
+}

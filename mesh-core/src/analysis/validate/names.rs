@@ -1,0 +1,191 @@
+//! Legal names: labels, hosts, ports (N-1, H-2, P-1).
+
+use std::net::IpAddr;
+
+use crate::error::Origin;
+
+use super::Check;
+
+/// A DNS-1123 label: letters, digits and inner hyphens, at most 63.
+pub(super) fn is_label(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let inner = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-';
+    (1..=63).contains(&bytes.len())
+        && bytes.iter().all(inner)
+        && bytes.first() != Some(&b'-')
+        && bytes.last() != Some(&b'-')
+}
+
+/// A DNS-1123 name: labels joined by dots, at most 253.
+pub(super) fn is_name(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// A host without wildcard, in any case (H-2). Underscores are left to the DNS of the user.
+pub(super) fn is_host(text: &str) -> bool {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    text.len() <= 255
+        && text.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        })
+}
+
+/// A host whose first label may be or begin with `*` (H-2).
+pub(super) fn is_wildcard_host(text: &str) -> bool {
+    if text == "*" {
+        return true;
+    }
+    match text.strip_prefix('*') {
+        Some(rest) => match rest.strip_prefix('.') {
+            Some(domain) => is_host(domain),
+            // `*-x.foo.com`: what follows the star may begin with a hyphen.
+            None => is_host(rest.trim_start_matches('-')) && rest != "-",
+        },
+        None => is_host(text),
+    }
+}
+
+pub(super) fn is_ip(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok()
+}
+
+/// An IP address or a block of them.
+pub(super) fn is_cidr(text: &str) -> bool {
+    text.contains('/') && text.parse::<ipnet::IpNet>().is_ok()
+}
+
+/// A host of the mesh: name, wildcard or address (VS-2).
+pub(super) fn host(check: &mut Check<'_>, origin: Origin, text: &str) {
+    if text.is_empty() {
+        check.error(origin, "a host is needed");
+    } else if !is_wildcard_host(text) && !is_ip(text) {
+        let hint = if text.contains("://") {
+            "write the name alone, without scheme"
+        } else if text.contains(':') {
+            "write the name alone; a port has a field of its own"
+        } else if text.contains('*') {
+            "a wildcard stands at the beginning: `*.example.com`"
+        } else {
+            "a host is made of letters, digits, hyphens and dots"
+        };
+        check.error_hint(origin, format!("`{text}` is not a host"), hint);
+    }
+}
+
+/// Whether one host covers the other: equal, or the suffix of a wildcard (H-3).
+pub(super) fn overlap(a: &str, b: &str) -> bool {
+    let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
+    let covers = |wide: &str, narrow: &str| {
+        wide.strip_prefix('*')
+            .is_some_and(|suffix| narrow.strip_prefix('*').unwrap_or(narrow).ends_with(suffix))
+    };
+    a == b || covers(&a, &b) || covers(&b, &a)
+}
+
+/// Protocols that a port may have (P-1).
+const PROTOCOLS: [&str; 12] = [
+    "tcp",
+    "udp",
+    "grpc",
+    "grpc-web",
+    "http",
+    "http_proxy",
+    "http2",
+    "https",
+    "tls",
+    "mongo",
+    "redis",
+    "mysql",
+];
+
+pub(super) fn is_protocol(text: &str) -> bool {
+    PROTOCOLS.iter().any(|known| known.eq_ignore_ascii_case(text))
+}
+
+/// Of the HTTP family (P-1).
+pub(super) fn is_http(protocol: &str) -> bool {
+    ["http", "http2", "grpc", "grpc-web", "http_proxy"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(protocol))
+}
+
+/// Of the TLS family (P-1).
+pub(super) fn is_tls(protocol: &str) -> bool {
+    ["https", "tls"].iter().any(|known| known.eq_ignore_ascii_case(protocol))
+}
+
+/// The protocol that a port name tells (P-3).
+pub(super) fn of_port_name(name: &str) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase();
+    if lower.starts_with("grpc-web") {
+        return Some("grpc-web");
+    }
+    let word = lower.split('-').next().unwrap_or_default();
+    PROTOCOLS.into_iter().find(|known| *known == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn h_2_hosts() {
+        for good in
+            ["reviews", "reviews.prod", "*", "*.foo.com", "*-x.foo.com", "*x.foo.com", "a.b.c.", "Foo.com"]
+        {
+            assert!(is_wildcard_host(good), "{good}");
+        }
+        for bad in
+            ["", ".", "a..b", "-a.com", "a-.com", "a*.com", "foo.*.com", "*.", "*-", "a b", "a/b", "a:80"]
+        {
+            assert!(!is_wildcard_host(bad), "{bad}");
+        }
+        assert!(!is_wildcard_host(&format!("{}.com", "a".repeat(64))));
+    }
+
+    #[test]
+    fn h_3_overlap() {
+        for (a, b, expected) in [
+            ("a.foo.com", "*.foo.com", true),
+            ("foo.com", "*.foo.com", false),
+            ("*.a.foo.com", "*.foo.com", true),
+            ("*", "a", true),
+            ("a", "A", true),
+            ("*.bar.com", "*.foo.com", false),
+        ] {
+            assert_eq!(overlap(a, b), expected, "{a} {b}");
+            assert_eq!(overlap(b, a), expected, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn p_3_port_names() {
+        for (name, protocol) in [
+            ("http", Some("http")),
+            ("http2-foo", Some("http2")),
+            ("http2foo", None),
+            ("httpfoo", None),
+            ("grpc-web-x", Some("grpc-web")),
+            ("grpc-web2", Some("grpc-web")),
+            ("grpc-x", Some("grpc")),
+            ("tcp-fcdb", Some("tcp")),
+            ("HTTP-x", Some("http")),
+            ("", None),
+        ] {
+            assert_eq!(of_port_name(name), protocol, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_judged_without_panic(text in any::<String>(), other in any::<String>()) {
+            let _ = (is_label(&text), is_name(&text), is_wildcard_host(&text), of_port_name(&text));
+            let _ = overlap(&text, &other);
+        }
+    }
+}

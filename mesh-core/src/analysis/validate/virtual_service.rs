@@ -1,0 +1,121 @@
+//! `VirtualService` (VS).
+
+use super::http_action;
+use super::http_match;
+use super::{Check, Validate, names};
+use crate::api::istio::{HttpRoute, VirtualService};
+use crate::api::{At, Metadata};
+
+impl Validate for VirtualService {
+    fn validate(&self, meta: &Metadata, check: &mut Check<'_>) {
+        let at = &self.at;
+        if self.http.is_empty() && self.tls.is_empty() && self.tcp.is_empty() {
+            check.error(at.origin(), "one of `http`, `tls` and `tcp` is needed");
+        }
+        hosts(self, check);
+        gateways(at, &self.gateways, check);
+        check.export_to(at, meta, &self.export_to, false);
+        let bound_to_gateway = self.gateways.iter().any(|gateway| gateway != "mesh");
+        for rule in &self.http {
+            http_rule(rule, bound_to_gateway, check);
+        }
+    }
+}
+
+/// VS-1, VS-2.
+fn hosts(service: &VirtualService, check: &mut Check<'_>) {
+    let at = &service.at;
+    if service.hosts.is_empty() {
+        for (field, empty) in [
+            ("gateways", service.gateways.is_empty()),
+            ("tls", service.tls.is_empty()),
+            ("tcp", service.tcp.is_empty()),
+        ] {
+            if !empty {
+                check.error(at.field(field), "a delegate (a VirtualService without `hosts`) cannot have it");
+            }
+        }
+        if service.gateways.is_empty() {
+            let origin = at.origin();
+            check.report(
+                crate::analysis::Diagnostic::new(
+                    crate::analysis::Code::NotImplemented,
+                    origin,
+                    "a VirtualService without `hosts` is a delegate, which is not implemented",
+                )
+                .hint("write `hosts`"),
+            );
+        }
+        return;
+    }
+    let mesh = service.gateways.is_empty() || service.gateways.iter().any(|gateway| gateway == "mesh");
+    for (index, host) in service.hosts.iter().enumerate() {
+        names::host(check, at.item("hosts", index), host);
+        if host == "*" && mesh {
+            let hint = "name the hosts, or list only real gateways under `gateways`";
+            check.error_hint(at.item("hosts", index), "`*` would catch all traffic of the mesh", hint);
+        }
+        if let Some(other) = service.hosts[..index].iter().find(|other| names::overlap(other, host)) {
+            check.error(at.item("hosts", index), format!("`{host}` overlaps `{other}`"));
+        }
+    }
+}
+
+/// H-5: `name`, `namespace/name`, `./name` or `mesh`.
+pub(super) fn gateways(at: &At, gateways: &[String], check: &mut Check<'_>) {
+    for (index, gateway) in gateways.iter().enumerate() {
+        let legal = match gateway.split_once('/') {
+            Some((namespace, name)) => {
+                (namespace == "." || names::is_label(namespace)) && names::is_name(name)
+            }
+            None => names::is_name(gateway),
+        };
+        if !legal {
+            let hint = "write `name`, `namespace/name` or `mesh`";
+            check.error_hint(at.item("gateways", index), format!("`{gateway}` is not a gateway"), hint);
+        }
+    }
+}
+
+fn http_rule(rule: &HttpRoute, bound_to_gateway: bool, check: &mut Check<'_>) {
+    for block in &rule.r#match {
+        http_match::block(block, bound_to_gateway, check);
+    }
+    one_action(rule, check);
+    http_action::check(rule, check);
+}
+
+/// VS-6.
+fn one_action(rule: &HttpRoute, check: &mut Check<'_>) {
+    let at = &rule.at;
+    let actions: Vec<&str> = [
+        ("route", !rule.route.is_empty()),
+        ("redirect", rule.redirect.is_some()),
+        ("directResponse", rule.direct_response.is_some()),
+        ("delegate", rule.delegate.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(name, set)| set.then_some(name))
+    .collect();
+    match actions.as_slice() {
+        // A refused delegate was written: that is said already.
+        [] if at.is_written("delegate") => {}
+        [] => check.error(at.origin(), "one of `route`, `redirect` and `directResponse` is needed"),
+        [_] => {}
+        [first, second, ..] => check.error(at.field(second), format!("excludes `{first}`")),
+    }
+    if rule.redirect.is_some() || rule.direct_response.is_some() {
+        let answer = if rule.redirect.is_some() { "redirect" } else { "directResponse" };
+        for (field, set) in [("fault", rule.fault.is_some()), ("rewrite", rule.rewrite.is_some())] {
+            if set {
+                check.error(
+                    at.field(field),
+                    format!("has no effect beside `{answer}`, which answers by itself"),
+                );
+            }
+        }
+    }
+    if rule.mirror.is_some() && !rule.mirrors.is_empty() {
+        check.error(at.field("mirrors"), "excludes `mirror`");
+    }
+}
