@@ -40,7 +40,6 @@ pub(crate) struct Written<'n> {
     kind: &'static Kind,
     source: Arc<Source>,
     node: &'n Node,
-    file_text: &'n str,
 }
 
 /// What a document says it is.
@@ -72,7 +71,7 @@ impl<'o> Reader<'o> {
         let file: Arc<str> = name.into();
         for document in yaml::parse(text) {
             if document.problems.is_empty() {
-                self.node(&file, &document.node, text);
+                self.node(&file, &document.node);
             } else {
                 self.broken(&file, document);
             }
@@ -95,11 +94,11 @@ impl<'o> Reader<'o> {
         }
     }
 
-    fn node(&mut self, file: &Arc<str>, node: &Node, text: &str) {
+    fn node(&mut self, file: &Arc<str>, node: &Node) {
         let head = Head::of(node);
         if head.kind == "List" || (head.kind.ends_with("List") && node.get("items").is_some()) {
             if let Some(Node { value: Value::Sequence(items), .. }) = node.get("items") {
-                items.iter().for_each(|item| self.node(file, item, text));
+                items.iter().for_each(|item| self.node(file, item));
             }
             return;
         }
@@ -120,7 +119,7 @@ impl<'o> Reader<'o> {
                 self.push(kind.group, diagnostic);
                 return;
             }
-            self.known(&Written { kind, source, node, file_text: text });
+            self.known(&Written { kind, source, node });
         } else if kinds::is_ours(head.group) {
             let known = kinds::KINDS.iter().filter(|kind| kind.group == head.group).map(|kind| kind.name);
             let hint = nearest(head.kind, known).map(|name| format!("did you mean `{name}`?"));
@@ -254,7 +253,7 @@ impl<'o> Reader<'o> {
     fn embedded_mesh_config(&mut self, doc: &Written<'_>, meta: Metadata, node: &Option<Node>) {
         let Some(node) = node else { return };
         let text = node.text().unwrap_or_default();
-        let (lines, columns) = embedded_place(node, doc.file_text);
+        let (lines, columns) = embedded_place(node);
         let documents = yaml::parse_at(text, lines, columns);
         for document in documents {
             let source = doc.source.clone();
@@ -284,7 +283,9 @@ impl<'o> Reader<'o> {
             self.diagnostics.append(found);
             return;
         };
-        found.append(resource.validate());
+        let mut invalid = resource.validate();
+        drop_consequences(&mut invalid, &found);
+        found.append(invalid);
         let usable = !found.has_errors();
         self.diagnostics.append(found);
         if !usable {
@@ -364,8 +365,10 @@ impl<'o> Reader<'o> {
         let mut resource = None;
         if let (Some(meta), Some(spec)) = (meta, spec) {
             let made = Resource { meta, spec, source: doc.source.clone() };
-            found.append(metadata(&made, doc.kind));
-            found.append(made.validate());
+            let mut invalid = metadata(&made, doc.kind);
+            invalid.append(made.validate());
+            drop_consequences(&mut invalid, &found);
+            found.append(invalid);
             found.retain(|finding| finding.is_error() || !made.meta.suppresses(finding.code));
             resource = Some(made);
         }
@@ -403,6 +406,18 @@ impl Workload {
     }
 }
 
+/// What could not be read is at its default, which validation may find missing: that is no second
+/// mistake. A finding is left out if something at its path or below was already an error.
+fn drop_consequences(invalid: &mut Diagnostics, found: &Diagnostics) {
+    let below = |path: &str, parent: &str| {
+        path.strip_prefix(parent)
+            .is_some_and(|rest| parent.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    invalid.retain(|finding| {
+        !found.iter().any(|error| error.is_error() && below(&error.origin.path, &finding.origin.path))
+    });
+}
+
 fn source(file: &Arc<str>, head: &Head<'_>, node: &Node) -> Arc<Source> {
     let text = |key| node.get("metadata").and_then(|meta| meta.get(key)).and_then(Node::text);
     let namespace = text("namespace").filter(|namespace| !namespace.is_empty()).unwrap_or("default");
@@ -429,16 +444,14 @@ fn map_value(node: &Node, key: &str) -> Option<Node> {
 
 /// Lines before the embedded text and columns before each of its lines. Exact for a `|` block, whose
 /// lines stand in the file as they are; otherwise the scalar's own place is the best there is.
-fn embedded_place(node: &Node, file_text: &str) -> (u32, u32) {
-    let literal = matches!(&node.value, Value::Scalar(scalar) if scalar.style == Style::Literal);
-    if !literal {
-        return (node.mark.line.saturating_sub(1), node.mark.column.saturating_sub(1));
+fn embedded_place(node: &Node) -> (u32, u32) {
+    let (line, column) = (node.mark.line.saturating_sub(1), node.mark.column.saturating_sub(1));
+    match &node.value {
+        // The mark is on the first line that is not blank.
+        Value::Scalar(scalar) if scalar.style == Style::Literal => {
+            let blank = scalar.text.bytes().take_while(|byte| *byte == b'\n').count();
+            (line.saturating_sub(u32::try_from(blank).unwrap_or(0)), column)
+        }
+        Value::Scalar(_) | Value::Sequence(_) | Value::Mapping(_) => (line, column),
     }
-    let first = node.text().and_then(|text| text.lines().find(|line| !line.trim().is_empty()));
-    let (Some(first), Ok(skip)) = (first, usize::try_from(node.mark.line)) else {
-        return (node.mark.line, 0);
-    };
-    let in_file = file_text.lines().skip(skip).find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let columns = in_file.chars().count().saturating_sub(first.chars().count());
-    (node.mark.line, u32::try_from(columns).unwrap_or(0))
 }

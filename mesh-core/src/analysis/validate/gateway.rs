@@ -132,7 +132,7 @@ fn tls(tls: &ServerTlsSettings, port: &ServerPort, server: &Server, check: &mut 
     let files = [&tls.server_certificate, &tls.private_key].iter().filter(|path| !path.is_empty()).count();
     if tls.mode == ServerTlsMode::Simple {
         match (files, tls.credential_name.is_empty()) {
-            (0, true) if !certificates_elsewhere(tls) => {
+            (0, true) => {
                 check.error(
                     at.origin(),
                     "SIMPLE needs `credentialName`, or `serverCertificate` and `privateKey`",
@@ -155,9 +155,4 @@ fn tls(tls: &ServerTlsSettings, port: &ServerPort, server: &Server, check: &mut 
     {
         check.error(at.field("minProtocolVersion"), "is above `maxProtocolVersion`");
     }
-}
-
-/// Sources that were written and refused: that is said already.
-fn certificates_elsewhere(tls: &ServerTlsSettings) -> bool {
-    ["credentialNames", "tlsCertificates"].iter().any(|field| tls.at.is_written(field))
 }

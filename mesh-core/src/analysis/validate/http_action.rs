@@ -234,7 +234,7 @@ fn fault(fault: &HttpFaultInjection, check: &mut Check<'_>) {
 }
 
 fn delay(delay: &Delay, check: &mut Check<'_>) {
-    if delay.fixed_delay.is_none() && !delay.at.is_written("exponentialDelay") {
+    if delay.fixed_delay.is_none() {
         check.error(delay.at.origin(), "`fixedDelay` is needed");
     }
     check.duration(&delay.at, "fixedDelay", delay.fixed_delay);
@@ -257,7 +257,7 @@ fn abort(abort: &Abort, check: &mut Check<'_>) {
         let hint = "a name such as UNAVAILABLE; numbers are not accepted";
         check.error_hint(at.field("grpcStatus"), format!("{name:?} is not a gRPC status"), hint);
     }
-    if abort.http_status.is_none() && abort.grpc_status.is_none() && !at.is_written("http2Error") {
+    if abort.http_status.is_none() && abort.grpc_status.is_none() {
         check.note(
             Code::SchemaWarning,
             at.origin(),

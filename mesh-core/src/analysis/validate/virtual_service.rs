@@ -3,6 +3,7 @@
 use super::http_action;
 use super::http_match;
 use super::{Check, Validate, names};
+use crate::analysis::{Code, Diagnostic};
 use crate::api::istio::{HttpRoute, VirtualService};
 use crate::api::{At, Metadata};
 
@@ -36,15 +37,8 @@ fn hosts(service: &VirtualService, check: &mut Check<'_>) {
             }
         }
         if service.gateways.is_empty() {
-            let origin = at.origin();
-            check.report(
-                crate::analysis::Diagnostic::new(
-                    crate::analysis::Code::NotImplemented,
-                    origin,
-                    "a VirtualService without `hosts` is a delegate, which is not implemented",
-                )
-                .hint("write `hosts`"),
-            );
+            let message = "a VirtualService without `hosts` is a delegate, which is not implemented";
+            check.report(Diagnostic::new(Code::NotImplemented, at.origin(), message).hint("write `hosts`"));
         }
         return;
     }
@@ -98,8 +92,6 @@ fn one_action(rule: &HttpRoute, check: &mut Check<'_>) {
     .filter_map(|(name, set)| set.then_some(name))
     .collect();
     match actions.as_slice() {
-        // A refused delegate was written: that is said already.
-        [] if at.is_written("delegate") => {}
         [] => check.error(at.origin(), "one of `route`, `redirect` and `directResponse` is needed"),
         [_] => {}
         [first, second, ..] => check.error(at.field(second), format!("excludes `{first}`")),

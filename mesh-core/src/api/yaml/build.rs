@@ -365,6 +365,8 @@ fn explain(info: &str) -> (String, Option<String>) {
         Some("check the indentation, or put text that contains `: ` in quotes")
     } else if info.contains("simple key expected") || info.contains("could not find expected ':'") {
         Some("a key is followed by `: ` and its value")
+    } else if info.contains("illegal placement of ':'") || info.contains("did not find expected ',' or") {
+        Some("a `[`, `{` or quote before this may not be closed")
     } else if info.contains("unknown anchor") {
         Some("an anchor `&name` must come before its alias `*name`, in the same document")
     } else {
