@@ -4,8 +4,11 @@
 //! path it holds shared pointers into the plan and a few numbers; nothing is formatted.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use http::HeaderValue;
 
 use crate::endpoint::Endpoint;
 use crate::outcome::Outcome;
@@ -46,6 +49,12 @@ pub struct Decision {
     pub flags: ResponseFlags,
     /// Response code details; empty means `via_upstream`.
     pub details: Cow<'static, str>,
+    /// `x-request-id`, where it was made here rather than sent by the caller (HD-1).
+    pub request_id: Option<HeaderValue>,
+    /// `x-forwarded-for` as it goes on, where it was changed here (HD-5).
+    pub forwarded_for: Option<HeaderValue>,
+    /// The caller's address as trusted headers tell it, where that is not the connection's peer (HD-5).
+    pub client: Option<SocketAddr>,
 }
 
 impl Decision {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{ExtraKind, Record, Template, json};
+use http::HeaderMap;
+
+use super::captured::{Wanted, copy};
+use super::{Captured, ExtraKind, Record, Template, json};
 
 #[cfg(test)]
 mod tests;
@@ -57,7 +60,13 @@ impl FormatError {
 
 /// A parsed format of access log lines; cloning shares it.
 #[derive(Clone, Debug)]
-pub struct Format(Arc<Node>);
+pub struct Format(Arc<Parsed>);
+
+#[derive(Debug)]
+struct Parsed {
+    node: Node,
+    wanted: Wanted,
+}
 
 #[derive(Clone, Debug)]
 enum Node {
@@ -75,7 +84,7 @@ impl Format {
     /// # Errors
     /// If a `%` is unbalanced or an operator is unknown.
     pub fn text(format: &str) -> Result<Self, FormatError> {
-        Template::parse(format.trim_end_matches('\n')).map(|template| Self(Arc::new(Node::Line(template))))
+        Template::parse(format.trim_end_matches('\n')).map(|template| Self::new(Node::Line(template)))
     }
 
     /// Istio's default line (AL-1).
@@ -96,12 +105,33 @@ impl Format {
     /// # Errors
     /// If a `%` is unbalanced or an operator is unknown.
     pub fn json(labels: &serde_json::Map<String, serde_json::Value>) -> Result<Self, FormatError> {
-        object(labels).map(|node| Self(Arc::new(node)))
+        object(labels).map(Self::new)
+    }
+
+    fn new(node: Node) -> Self {
+        let mut wanted = Wanted::default();
+        node.wanted(&mut wanted);
+        Self(Arc::new(Parsed { node, wanted }))
+    }
+
+    /// Copies the request headers that this format names.
+    pub fn capture_request(&self, headers: &HeaderMap, captured: &mut Captured) {
+        copy(&self.0.wanted.request, headers, &mut captured.request);
+    }
+
+    /// Copies the response headers that this format names.
+    pub fn capture_response(&self, headers: &HeaderMap, captured: &mut Captured) {
+        copy(&self.0.wanted.response, headers, &mut captured.response);
+    }
+
+    /// Copies the trailers that this format names.
+    pub fn capture_trailers(&self, trailers: &HeaderMap, captured: &mut Captured) {
+        copy(&self.0.wanted.trailers, trailers, &mut captured.trailers);
     }
 
     /// Appends one line, with its newline.
     pub fn write(&self, record: &Record<'_>, out: &mut String) {
-        self.0.write(record, out);
+        self.0.node.write(record, out);
         out.push('\n');
     }
 
@@ -109,7 +139,7 @@ impl Format {
     #[must_use]
     pub fn extras(&self) -> Vec<(ExtraKind, &str)> {
         let mut extras = Vec::new();
-        self.0.extras(&mut extras);
+        self.0.node.extras(&mut extras);
         extras
     }
 }
@@ -168,6 +198,15 @@ impl Node {
                 }
                 out.push('}');
             }
+        }
+    }
+
+    fn wanted(&self, wanted: &mut Wanted) {
+        match self {
+            Self::Line(template) | Self::Value(template) => template.wanted(wanted),
+            Self::Literal(_) => {}
+            Self::List(items) => items.iter().for_each(|item| item.wanted(wanted)),
+            Self::Object(fields) => fields.iter().for_each(|(_, value)| value.wanted(wanted)),
         }
     }
 

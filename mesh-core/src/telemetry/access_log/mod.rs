@@ -9,6 +9,7 @@
 //! Header operations use the same operators (VA-6), so [`Template`] is shared with
 //! [`route::HeaderOps`](crate::route::HeaderOps).
 
+mod captured;
 mod format;
 mod json;
 mod operator;
@@ -16,6 +17,7 @@ mod record;
 mod template;
 mod time;
 
+pub use captured::Captured;
 pub use format::{Format, FormatError};
 pub use record::{Extra, ExtraKind, Record};
 pub use template::Template;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 
+use super::Captured;
 use crate::endpoint::Address;
 use crate::outcome::GrpcCode;
 use crate::reply::ResponseFlags;
@@ -55,6 +56,8 @@ pub struct Record<'a> {
     pub response_headers: Option<&'a HeaderMap>,
     /// The response's trailers.
     pub response_trailers: Option<&'a HeaderMap>,
+    /// The headers kept for this line, where the whole maps above are gone.
+    pub captured: Option<&'a Captured>,
     /// gRPC status, wherever it stood.
     pub grpc: Option<GrpcCode>,
     /// The endpoint that served.

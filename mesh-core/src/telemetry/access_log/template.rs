@@ -1,5 +1,6 @@
 //! Text with `%OPERATOR%`s in it, parsed once.
 
+use super::captured::Wanted;
 use super::operator::Operator;
 use super::{ExtraKind, FormatError, Record};
 
@@ -92,6 +93,15 @@ impl Template {
             Segment::Operator(operator) => operator.extra(),
             Segment::Text(_) => None,
         })
+    }
+
+    /// The headers that the operators name.
+    pub(super) fn wanted(&self, wanted: &mut Wanted) {
+        for segment in &self.segments {
+            if let Segment::Operator(operator) = segment {
+                operator.wanted(wanted);
+            }
+        }
     }
 
     /// The operator, if the text is one operator and nothing else: JSON keeps its type (AL-2).

@@ -195,3 +195,34 @@ fn al_5_metadata_and_cel_are_asked_of_who_knows() {
         [(ExtraKind::Cel, "request.path == ')x'"), (ExtraKind::Metadata, "CLUSTER:istio:services")]
     );
 }
+
+#[test]
+fn al_1_the_headers_that_a_format_names_are_kept_and_no_others() {
+    let format =
+        Format::text("%REQ(X-A?X-B)% %REQ(X-C)% %REQ_WITHOUT_QUERY(:PATH)% %RESP(X-D)% %TRAILER(X-E)%")
+            .unwrap();
+    let request = headers(&[("x-b", "b"), ("x-c", "1"), ("x-c", "2"), ("cookie", "secret")]);
+    let response = headers(&[("x-d", "d"), ("x-e", "no")]);
+    let trailers = headers(&[("x-e", "e")]);
+    let mut captured = Captured::default();
+    format.capture_request(&request, &mut captured);
+    format.capture_response(&response, &mut captured);
+    format.capture_trailers(&trailers, &mut captured);
+    assert!(!format!("{captured:?}").contains("secret"));
+    let mut kept = String::new();
+    format.write(&Record { captured: Some(&captured), ..Record::default() }, &mut kept);
+    let mut whole = String::new();
+    let record = Record {
+        request_headers: Some(&request),
+        response_headers: Some(&response),
+        response_trailers: Some(&trailers),
+        ..Record::default()
+    };
+    format.write(&record, &mut whole);
+    assert_eq!(kept, "b 1,2 - d e\n");
+    assert_eq!(kept, whole);
+    captured.set_request(&http::HeaderName::from_static("x-c"), &"new".parse().unwrap());
+    kept.clear();
+    format.write(&Record { captured: Some(&captured), ..Record::default() }, &mut kept);
+    assert_eq!(kept, "b new - d e\n");
+}

@@ -1,8 +1,9 @@
 //! The operators: `%NAME%`, `%NAME(argument)%`, `%NAME(argument):limit%` (AL-3, AL-5).
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use self::fact::{Fact, number, push};
+use super::captured::Wanted;
 use super::time::{TimeFormat, write_rfc3339};
 use super::{ExtraKind, FormatError, Record};
 use crate::outcome::GrpcCode;
@@ -111,6 +112,21 @@ impl Operator {
         }
     }
 
+    /// The headers that the operator names.
+    pub(super) fn wanted(&self, wanted: &mut Wanted) {
+        let (names, to) = match &self.kind {
+            Kind::Request(names) | Kind::RequestWithoutQuery(names) => (names, &mut wanted.request),
+            Kind::Response(names) => (names, &mut wanted.response),
+            Kind::Trailer(names) => (names, &mut wanted.trailers),
+            Kind::StartTime(_) | Kind::Grpc(_) | Kind::Extra(..) | Kind::Fact(_) => return,
+        };
+        for name in [Some(&names.0), names.1.as_ref()].into_iter().flatten() {
+            if let Name::Header(name) = name {
+                Wanted::add(to, name);
+            }
+        }
+    }
+
     pub(super) fn extra(&self) -> Option<(ExtraKind, &str)> {
         match &self.kind {
             Kind::Extra(kind, argument) => Some((*kind, argument)),
@@ -190,7 +206,9 @@ impl Kind {
                 found
             }
             Self::Response(names) => names.write(out, |name, out| name.response(record, out)),
-            Self::Trailer(names) => names.write(out, |name, out| name.header(record.response_trailers, out)),
+            Self::Trailer(names) => names.write(out, |name, out| {
+                name.header(record.response_trailers, record.captured.map(|kept| &*kept.trailers), out)
+            }),
             Self::Grpc(form) => grpc(record.grpc, *form, out),
             Self::Extra(kind, argument) => {
                 let start = out.len();
@@ -241,33 +259,52 @@ impl Name {
             Self::Authority => push(out, record.authority),
             Self::Path => push(out, record.path),
             Self::Status => false,
-            Self::Header(_) => self.header(record.request_headers, out),
+            Self::Header(_) => {
+                self.header(record.request_headers, record.captured.map(|kept| &*kept.request), out)
+            }
         }
     }
 
     fn response(&self, record: &Record<'_>, out: &mut String) -> bool {
         match self {
             Self::Status if record.code != 0 => number(out, record.code.into()),
-            Self::Header(_) => self.header(record.response_headers, out),
+            Self::Header(_) => {
+                self.header(record.response_headers, record.captured.map(|kept| &*kept.response), out)
+            }
             Self::Status | Self::Method | Self::Scheme | Self::Authority | Self::Path => false,
         }
     }
 
-    fn header(&self, headers: Option<&HeaderMap>, out: &mut String) -> bool {
-        let (Self::Header(name), Some(headers)) = (self, headers) else { return false };
-        let start = out.len();
-        for (index, value) in headers.get_all(name).iter().enumerate() {
-            if index > 0 {
-                out.push(',');
+    fn header(
+        &self,
+        headers: Option<&HeaderMap>,
+        captured: Option<&[(HeaderName, HeaderValue)]>,
+        out: &mut String,
+    ) -> bool {
+        let Self::Header(name) = self else { return false };
+        match (headers, captured) {
+            (Some(headers), _) => join(headers.get_all(name).iter(), out),
+            (None, Some(captured)) => {
+                join(captured.iter().filter(|(kept, _)| kept == name).map(|(_, value)| value), out)
             }
-            match std::str::from_utf8(value.as_bytes()) {
-                Ok(text) => out.push_str(text),
-                Err(_) => out.push_str(&String::from_utf8_lossy(value.as_bytes())),
-            }
+            (None, None) => false,
         }
-        // An empty value is as absent as none.
-        out.len() > start
     }
+}
+
+/// Appends the values of one header; an empty value is as absent as none.
+fn join<'a>(values: impl Iterator<Item = &'a HeaderValue>, out: &mut String) -> bool {
+    let start = out.len();
+    for (index, value) in values.enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        match std::str::from_utf8(value.as_bytes()) {
+            Ok(text) => out.push_str(text),
+            Err(_) => out.push_str(&String::from_utf8_lossy(value.as_bytes())),
+        }
+    }
+    out.len() > start
 }
 
 /// gRPC status names, in camel and in snake form.
