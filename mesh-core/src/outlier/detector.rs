@@ -131,6 +131,12 @@ impl Detector {
         was_ejected
     }
 
+    /// Counts the ejections of hosts that another detector watched before, as after a reload that
+    /// changed the policy; they last as long as they were meant to.
+    pub fn adopt<'a>(&self, hosts: impl IntoIterator<Item = &'a HostState>) {
+        *self.ejected() = hosts.into_iter().filter(|host| host.is_ejected()).count();
+    }
+
     /// Notes that a host left the cluster, so that it no longer counts as ejected.
     pub fn forget(&self, host: &HostState) {
         let mut ejected = self.ejected();

@@ -112,6 +112,23 @@ mod tests {
         assert!((140..270).contains(&pairs), "{pairs}");
     }
 
+    /// Yields every draw of `below(total)` in turn.
+    struct Every(u32, u32);
+    impl crate::rng::Rng for Every {
+        fn next_u64(&mut self) -> u64 {
+            self.0 += 1;
+            (u64::from(self.0 - 1) << 32).div_ceil(u64::from(self.1)) << 32
+        }
+    }
+
+    #[test]
+    fn va_3_each_destination_owns_exactly_its_weight_of_draws() {
+        let split = WeightedSplit::new(&[2, 0, 1, 3]).unwrap();
+        let mut rng = Every(0, 6);
+        let picks: Vec<_> = (0..6).map(|_| split.pick(&mut rng)).collect();
+        assert_eq!(picks, [0, 0, 2, 3, 3, 3]);
+    }
+
     proptest! {
         #[test]
         fn va_3_shares_follow_the_weights(weights in prop::collection::vec(0_u32..1_000, 2..8), seed: u64) {

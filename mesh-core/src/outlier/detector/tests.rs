@@ -278,6 +278,20 @@ fn lb_17_a_host_that_left_no_longer_counts() {
     assert_eq!(cluster.detector.active(), 1, "a tick counts those who are there");
 }
 
+#[test]
+fn od_6_a_new_policy_counts_the_ejections_it_inherits() {
+    let cluster = Cluster::new(4, half());
+    cluster.until_ejected(0, status(500), 3).unwrap();
+    let policy = OutlierPolicy { max_ejection_percent: 25, consecutive_5xx: 1, ..half() };
+    let next = Detector::new(policy);
+    next.adopt(&cluster.hosts);
+    assert_eq!(next.active(), 1);
+    let event = next.record(&cluster.hosts[1], &status(500), 4, cluster.clock.now());
+    assert_eq!(event, Some(Event::Overflow { reason: Reason::Consecutive5xx }));
+    cluster.clock.advance(30 * SECOND);
+    assert_eq!(next.tick(&cluster.hosts, cluster.clock.now()), 1);
+}
+
 proptest! {
     /// Against a model that is written as the rules are: one host, single-threaded.
     #[test]
