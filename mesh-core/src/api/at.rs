@@ -95,13 +95,13 @@ impl At {
     /// written.
     #[must_use]
     pub fn field(&self, name: &str) -> Origin {
-        self.below(name, String::new(), |_| None)
+        self.below(name, "", |_| None)
     }
 
     /// The place of an item of a list field.
     #[must_use]
     pub fn item(&self, name: &str, index: usize) -> Origin {
-        self.below(name, format!("[{index}]"), |items| match items {
+        self.below(name, &format!("[{index}]"), |items| match items {
             Items::List(marks) => marks.get(index).copied(),
             Items::None | Items::Map(_) => None,
         })
@@ -110,7 +110,7 @@ impl At {
     /// The place of a value of a map field.
     #[must_use]
     pub fn entry(&self, name: &str, key: &str) -> Origin {
-        self.below(name, path_key(key), |items| match items {
+        self.below(name, &path_key(key), |items| match items {
             Items::Map(marks) => marks.iter().find(|(k, _)| **k == *key).map(|(_, mark)| *mark),
             Items::None | Items::List(_) => None,
         })
@@ -122,7 +122,7 @@ impl At {
         self.0.as_ref().is_some_and(|written| written.fields.iter().any(|field| *field.name == *name))
     }
 
-    fn below(&self, name: &str, rest: String, mark: impl Fn(&Items) -> Option<Mark>) -> Origin {
+    fn below(&self, name: &str, rest: &str, mark: impl Fn(&Items) -> Option<Mark>) -> Origin {
         let Some(written) = &self.0 else {
             return Origin { path: format!("{name}{rest}").into(), ..Origin::builder("") };
         };

@@ -47,7 +47,7 @@ pub struct Fields<'n> {
 
 impl Fields<'_> {
     /// Every field of the table was offered a place to go.
-    pub(crate) fn finish(&mut self) {
+    pub(crate) fn finish(&self) {
         debug_assert_eq!(self.next, self.table.fields.len(), "{}", self.table.name);
     }
 }
@@ -154,9 +154,10 @@ impl<'d> Decoder<'d> {
         let hint = nearest(&entry.key, names.iter().map(String::as_str))
             .map(|name| format!("did you mean `{name}`?"))
             .or_else(|| some_names(&names));
-        let (code, level) = match self.strictness {
-            Strictness::Lenient => (Code::SchemaWarning, Level::Warning),
-            _ => (Code::SchemaValidationError, Level::Error),
+        let (code, level) = if self.strictness == Strictness::Lenient {
+            (Code::SchemaWarning, Level::Warning)
+        } else {
+            (Code::SchemaValidationError, Level::Error)
         };
         let message = format!("unknown field `{}`", entry.key);
         self.below(&path_key(&entry.key), |d| d.report(code, level, entry.key_mark, message, hint));

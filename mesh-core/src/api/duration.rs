@@ -91,7 +91,7 @@ fn amount(number: &str, unit: u128) -> Result<u128, DurationError> {
 /// Whether a duration keeps the rule of most fields (Y-6): at least 1 ms, whole milliseconds.
 #[must_use]
 pub fn is_standard(duration: Duration) -> bool {
-    !duration.is_zero() && duration.subsec_nanos() % 1_000_000 == 0
+    !duration.is_zero() && duration.subsec_nanos().is_multiple_of(1_000_000)
 }
 
 #[cfg(test)]

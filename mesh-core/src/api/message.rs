@@ -17,7 +17,7 @@
 //!     }
 //! }
 //! ```
-//! Names are the proto's snake_case; the camelCase form is derived (Y-3), or given by `as "meshMTLS"`.
+//! Names are the proto's `snake_case`; the `camelCase` form is derived (Y-3), or given by `as "meshMTLS"`.
 //! `[oneof group]` after the type makes two written members of one group an error (Y-8). `pub struct
 //! Name [open]` tolerates unknown fields (Kubernetes kinds, of which we read a part). `[text]` after
 //! an enum's number lists the name as in the API.
@@ -208,6 +208,7 @@ macro_rules! message {
                 node: &$crate::api::yaml::Node,
                 decoder: &mut $crate::api::decode::Decoder<'_>,
             ) -> Option<Self> {
+                #[allow(unused_mut, reason = "a message may have no fields")]
                 let (mut message, at, mut fields) = $crate::api::message::begin::<Self>(node, decoder)?;
                 message.at = at;
                 $( decoder.field(&mut fields, &mut message.$field); )*

@@ -28,6 +28,7 @@ pub mod message;
 mod nearest;
 mod reader;
 mod resource;
+mod support;
 mod timestamp;
 pub mod values;
 pub mod yaml;
@@ -38,4 +39,8 @@ pub use documents::Documents;
 pub use kinds::{KINDS, Kind, MESH_CONFIG, Support};
 pub(crate) use nearest::nearest;
 pub use resource::{Metadata, Resource, creation_order};
+pub use support::{SupportRow, support};
 pub use timestamp::Timestamp;
+
+#[cfg(test)]
+mod tests;

@@ -246,12 +246,13 @@ impl<'o> Reader<'o> {
         let Some(map) = self.documents.config_maps.get(before) else { return };
         let meta = map.meta.clone();
         if (meta.namespace.as_str(), meta.name.as_str()) == MESH_CONFIG {
-            self.embedded_mesh_config(doc, meta, &map_value(doc.node, "mesh"));
+            if let Some(node) = doc.node.get("data").and_then(|data| data.get("mesh")) {
+                self.embedded_mesh_config(doc, &meta, node);
+            }
         }
     }
 
-    fn embedded_mesh_config(&mut self, doc: &Written<'_>, meta: Metadata, node: &Option<Node>) {
-        let Some(node) = node else { return };
+    fn embedded_mesh_config(&mut self, doc: &Written<'_>, meta: &Metadata, node: &Node) {
         let text = node.text().unwrap_or_default();
         let (lines, columns) = embedded_place(node);
         let documents = yaml::parse_at(text, lines, columns);
@@ -436,10 +437,6 @@ fn display_group(group: &str) -> &str {
 fn is_mesh_config_file(file: &str) -> bool {
     let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
     matches!(name, "mesh.yaml" | "mesh.yml" | "mesh.json")
-}
-
-fn map_value(node: &Node, key: &str) -> Option<Node> {
-    node.get("data").and_then(|data| data.get(key)).cloned()
 }
 
 /// Lines before the embedded text and columns before each of its lines. Exact for a `|` block, whose

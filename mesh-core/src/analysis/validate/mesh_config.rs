@@ -23,10 +23,9 @@ impl Validate for MeshConfig {
         if !self.root_namespace.is_empty() && !names::is_label(&self.root_namespace) {
             check.error(at.field("rootNamespace"), format!("`{}` is not a namespace", self.root_namespace));
         }
-        for policy in [&self.default_http_retry_policy, &self.default_inbound_http_retry_policy] {
-            if let Some(policy) = policy {
-                retries(policy, check);
-            }
+        let policies = [&self.default_http_retry_policy, &self.default_inbound_http_retry_policy];
+        for policy in policies.into_iter().flatten() {
+            retries(policy, check);
         }
         if let Some(policy) = &self.default_traffic_policy {
             if let Some(pool) = &policy.connection_pool {

@@ -201,7 +201,8 @@ fn warmup(warmup: &WarmupConfiguration, check: &mut Check<'_>) {
 }
 
 fn is_prime(number: u64) -> bool {
-    number >= 2 && (2..).take_while(|factor| factor * factor <= number).all(|factor| number % factor != 0)
+    number >= 2
+        && (2..).take_while(|factor| factor * factor <= number).all(|factor| !number.is_multiple_of(factor))
 }
 
 /// OD-6, told where it is certain from the block alone.
