@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::cli::Options;
 use crate::measure::median;
 use crate::peer::Name;
 use crate::rounds::{Footprint, Run};
@@ -13,9 +14,13 @@ use crate::scenario::Scenario;
 /// All figures of one invocation.
 #[derive(Debug)]
 pub(crate) struct Report {
+    parameters: Value,
     versions: Vec<(Name, String)>,
     cells: Vec<Cell>,
 }
+
+/// Share of the machine taken by others from which the figures are called noisy.
+const NOISY: f64 = 0.2;
 
 /// One proxy in one scenario.
 #[derive(Debug)]
@@ -46,8 +51,10 @@ impl Cell {
 
 impl Report {
     /// Nothing measured yet.
-    pub(crate) const fn new(versions: Vec<(Name, String)>) -> Self {
-        Self { versions, cells: Vec::new() }
+    pub(crate) fn new(options: &Options, versions: Vec<(Name, String)>) -> Self {
+        let Options { requests, rounds, connections, .. } = options;
+        let parameters = json!({ "requests": requests, "rounds": rounds, "idle_connections": connections });
+        Self { parameters, versions, cells: Vec::new() }
     }
 
     /// Adds a round.
@@ -85,7 +92,7 @@ impl Report {
         let versions: BTreeMap<_, _> =
             self.versions.iter().map(|(name, version)| (name.as_str(), version)).collect();
         let cells: Vec<_> = self.cells.iter().map(|cell| self.cell_json(cell)).collect();
-        json!({ "machine": machine(), "versions": versions, "results": cells })
+        json!({ "machine": machine(), "parameters": self.parameters, "versions": versions, "results": cells })
     }
 
     fn cell_json(&self, cell: &Cell) -> Value {
@@ -121,6 +128,11 @@ impl fmt::Display for Report {
             } else {
                 self.figures(f, scenario, &cells)?
             }
+        }
+        let noisy = self.cells.iter().flat_map(|cell| &cell.runs).filter(|run| run.others > NOISY).count();
+        if noisy > 0 {
+            let percent = NOISY * 100.0;
+            writeln!(f, "\nNOISY: in {noisy} runs other processes took over {percent:.0}% of the machine")?;
         }
         Ok(())
     }

@@ -45,7 +45,8 @@ pub(crate) struct Footprint {
 /// Compares what `options` asks for; prints the table and writes the JSON.
 pub(crate) async fn compare(options: Options) -> anyhow::Result<()> {
     let mut peers = find_peers(&options).await?;
-    let mut report = Report::new(peers.iter().map(|(name, peer)| (*name, peer.version())).collect());
+    let mut report =
+        Report::new(&options, peers.iter().map(|(name, peer)| (*name, peer.version())).collect());
     for &scenario in &options.scenarios {
         let folder = scratch()?;
         let backend = Backend::start(folder.path()).await?;
