@@ -1,0 +1,70 @@
+//! The edge's clock and random source.
+//!
+//! The clock is tokio's, so that a paused test drives the `std` instants of the pure policies.
+
+use std::time::Instant;
+
+use mesh_core::clock::Clock;
+use mesh_core::rng::Rng;
+
+/// Tokio's clock; paused in tests that pause it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TokioClock;
+
+impl Clock for TokioClock {
+    fn now(&self) -> Instant {
+        now()
+    }
+}
+
+/// Now, by tokio's clock.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// A fast generator (wyrand), seedable; not for secrets.
+#[derive(Clone, Debug)]
+pub struct FastRng(fastrand::Rng);
+
+impl FastRng {
+    /// A generator with a random seed.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(fastrand::Rng::new())
+    }
+
+    /// A generator that always yields the same numbers.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self(fastrand::Rng::with_seed(seed))
+    }
+}
+
+impl Default for FastRng {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Rng for FastRng {
+    fn next_u64(&mut self) -> u64 {
+        self.0.u64(..)
+    }
+}
+
+/// A random source that the clones of a layer share; seeded in tests (OU-1).
+#[derive(Clone, Debug, Default)]
+pub struct SharedRng(std::sync::Arc<std::sync::Mutex<FastRng>>);
+
+impl SharedRng {
+    /// A source that always yields the same numbers.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self(std::sync::Arc::new(std::sync::Mutex::new(FastRng::seeded(seed))))
+    }
+
+    /// Draws; the lock is held for the draw only.
+    pub(crate) fn draw<T>(&self, draw: impl FnOnce(&mut FastRng) -> T) -> T {
+        draw(&mut self.0.lock().expect("no panic while drawing"))
+    }
+}

@@ -1,0 +1,231 @@
+//! One attempt at a destination.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::HOST;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Response, Uri, Version};
+use hyper::body::Incoming;
+use mesh_core::outcome::Outcome;
+use mesh_core::reply::{Flag, LocalReply};
+use mesh_core::route::RequestView;
+
+use super::body::{End, ResponseBody};
+use super::{Cluster, ClusterPool};
+use crate::body::Body;
+use crate::error::{BoxError, Error};
+use crate::grpc;
+use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, Protocol};
+use crate::route::Matched;
+use crate::upload;
+
+/// How long an attempt may take from the moment it is sent until response headers (RT-3); an
+/// extension of the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PerTryTimeout(pub(crate) Duration);
+
+/// How often a request that never left is moved to another connection before that counts as a
+/// failure: each time, a connection that looked alive was found dead.
+const MOVES: usize = 8;
+
+/// Sends the request to an endpoint of its cluster.
+pub(crate) async fn attempt(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxError> {
+    let Some(matched) = request.extensions_mut().remove::<Matched>() else {
+        debug_assert!(false, "the route layer stands outside the cluster");
+        return Err(Error::local(LocalReply::no_route()).into());
+    };
+    let by_authority;
+    let pool = if matched.dials_authority() {
+        by_authority = passthrough(&matched, &request).await?;
+        &by_authority
+    } else if let Some(pool) = matched.cluster() {
+        pool
+    } else {
+        return Err(Error::local(matched.no_cluster()).into());
+    };
+    let cluster = pool.cluster();
+    let record = matched.record();
+    record.note(|decision| decision.cluster = Some(cluster.plan().clone()));
+    let Some(permit) = cluster.try_request() else {
+        return Err(Error::local(LocalReply::overflow()).into());
+    };
+    let Some(endpoint) = pick(pool, &matched) else {
+        return Err(Error::local(LocalReply::no_healthy_upstream()).into());
+    };
+    cluster.stats().upstream_rq_total.increment(1);
+    endpoint.host().begin();
+    record.note(|decision| decision.begin_attempt(Some(endpoint.host().endpoint().clone())));
+    let mut end = End {
+        cluster: cluster.clone(),
+        endpoint: endpoint.clone(),
+        lease: None,
+        record: record.clone(),
+        status: http::StatusCode::OK,
+        // Until an outcome is known, being dropped means that the caller left.
+        awaits_trailers: true,
+        _permit: permit,
+    };
+    let protocol = pool.protocol(request.version());
+    let is_grpc = grpc::is_grpc(request.headers());
+    let per_try = request.extensions_mut().remove::<PerTryTimeout>();
+    match send(&endpoint, protocol, request, per_try).await {
+        Ok((response, lease)) => {
+            let (head, body) = response.into_parts();
+            end.status = head.status;
+            end.lease = Some(lease);
+            let trailers_only = if is_grpc { grpc::status(&head.headers) } else { None };
+            end.awaits_trailers = is_grpc && trailers_only.is_none() && head.status.is_success();
+            if !end.awaits_trailers {
+                let (status, grpc) = (head.status, trailers_only);
+                end.outcome(Outcome::Response { status, grpc, in_trailers: false });
+            }
+            Ok(Response::from_parts(head, ResponseBody::new(body, end)))
+        }
+        Err(Unsent::Overflow) => {
+            end.awaits_trailers = false;
+            Err(Error::local(LocalReply::overflow()).into())
+        }
+        Err(Unsent::Failed(error)) => {
+            end.awaits_trailers = false;
+            if let Some(outcome) = error.outcome() {
+                count(cluster, &outcome);
+                end.outcome(outcome);
+            }
+            let (name, address) = (&cluster.plan().name, &endpoint.host().endpoint().address);
+            Err(error.context(format!("{name} at {address}")).into())
+        }
+    }
+}
+
+/// The pool for the host that the request itself names (H-8, SE-7 NONE).
+async fn passthrough(matched: &Matched, request: &Request<Body>) -> Result<Arc<ClusterPool>, BoxError> {
+    let facts = RequestView::of(request);
+    let pool = matched.view().passthrough().pool(facts.authority, facts.scheme == "https").await;
+    pool.map_err(|source| {
+        let mut reply = LocalReply::no_healthy_upstream();
+        reply.flags = Flag::DnsResolutionFailed.into();
+        reply.details = "dns_resolution_failure".into();
+        Error::caller(reply, Some(source)).into()
+    })
+}
+
+fn count(cluster: &Cluster, outcome: &Outcome) {
+    if *outcome == Outcome::PerTryTimeout {
+        cluster.stats().upstream_rq_per_try_timeout.increment(1);
+    }
+}
+
+fn pick(pool: &ClusterPool, matched: &Matched) -> Option<Arc<Endpoint>> {
+    let retry = &matched.route().retry;
+    let tried: Vec<_> = matched.record().note(|decision| {
+        if decision.attempt_count == 0 || !retry.avoid_previous_hosts {
+            return Vec::new();
+        }
+        let endpoints = decision.attempts.iter().filter_map(|attempt| attempt.endpoint.as_ref());
+        endpoints.map(|endpoint| endpoint.address.clone()).collect()
+    });
+    pool.pick(&tried, retry.host_selection_attempts)
+}
+
+enum Unsent {
+    Overflow,
+    Failed(Error),
+}
+
+async fn send(
+    endpoint: &Arc<Endpoint>,
+    protocol: Protocol,
+    mut request: Request<Body>,
+    per_try: Option<PerTryTimeout>,
+) -> Result<(Response<Incoming>, Lease), Unsent> {
+    address(&mut request, protocol, endpoint.is_secure())
+        .map_err(|source| Unsent::Failed(Error::caller(LocalReply::bad_request("invalid_authority"), Some(source))))?;
+    let mut moves = 0;
+    loop {
+        let mut lease = endpoint.checkout(protocol).await.map_err(|error| match error {
+            CheckoutError::Overflow => Unsent::Overflow,
+            CheckoutError::Dial(DialError { reset, source }) => {
+                let outcome = Outcome::Reset { reset, written: false };
+                Unsent::Failed(Error::attempt(outcome, Some(Box::new(Shared(source)))))
+            }
+        })?;
+        let result = match per_try {
+            None => lease.send(request).await,
+            Some(PerTryTimeout(limit)) => {
+                let (head, body) = request.into_parts();
+                let (body, uploaded) = upload::watch(body);
+                let sending = lease.send(Request::from_parts(head, body));
+                let expired = async {
+                    if let Some(uploaded) = uploaded {
+                        let _ = uploaded.await;
+                    }
+                    tokio::time::sleep(limit).await;
+                };
+                tokio::select! {
+                    biased;
+                    result = sending => result,
+                    () = expired => return Err(Unsent::Failed(Error::attempt(Outcome::PerTryTimeout, None))),
+                }
+            }
+        };
+        match result {
+            Ok(response) => return Ok((response, lease)),
+            Err(Failure { request: Some(unsent), .. }) if moves < MOVES => {
+                moves += 1;
+                request = *unsent;
+            }
+            Err(failure) => return Err(Unsent::Failed(failure.error())),
+        }
+    }
+}
+
+/// Puts the target into the form of the protocol: origin-form and `Host`, or scheme and
+/// `:authority`.
+fn address(request: &mut Request<Body>, protocol: Protocol, secure: bool) -> Result<(), BoxError> {
+    let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    match protocol {
+        Protocol::Http1 => {
+            if let Some(authority) = request.uri().authority()
+                && !request.headers().contains_key(HOST)
+            {
+                let host = HeaderValue::try_from(authority.as_str())?;
+                request.headers_mut().insert(HOST, host);
+            }
+            *request.uri_mut() = Uri::from(path);
+            *request.version_mut() = Version::HTTP_11;
+        }
+        Protocol::Http2 => {
+            let host = request.headers_mut().remove(HOST);
+            let authority = match (request.uri().authority(), host) {
+                (Some(authority), _) => authority.clone(),
+                (None, Some(host)) => Authority::try_from(host.as_bytes())?,
+                (None, None) => return Err("a request without a host".into()),
+            };
+            let mut parts = http::uri::Parts::default();
+            parts.scheme = Some(if secure { Scheme::HTTPS } else { Scheme::HTTP });
+            parts.authority = Some(authority);
+            parts.path_and_query = Some(path);
+            *request.uri_mut() = Uri::from_parts(parts)?;
+            *request.version_mut() = Version::HTTP_2;
+        }
+    }
+    Ok(())
+}
+
+/// A dial's error, shared by those who waited for it.
+#[derive(Debug)]
+struct Shared(Arc<BoxError>);
+
+impl std::fmt::Display for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Shared {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+

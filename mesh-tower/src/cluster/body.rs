@@ -1,0 +1,153 @@
+//! The response body of an attempt: where its outcome is known at last.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use mesh_core::circuit::Permit;
+use mesh_core::outcome::{GrpcCode, Outcome, Reset};
+
+use super::Cluster;
+use crate::error::{BoxError, Error};
+use crate::grpc;
+use crate::pool::{Endpoint, Failure, Lease};
+use crate::record::Record;
+
+/// A body from an endpoint, or one made here.
+///
+/// At its end, on its failure, or when it is dropped, the attempt's outcome is recorded and its
+/// permits are freed, once.
+#[derive(Debug)]
+pub struct ResponseBody {
+    kind: Kind,
+    end: Option<End>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Incoming(Incoming),
+    Local(Option<Bytes>),
+}
+
+/// What an attempt holds until it ends.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) lease: Option<Lease>,
+    pub(super) record: Record,
+    pub(super) status: StatusCode,
+    /// Whether the status stands in trailers yet to come.
+    pub(super) awaits_trailers: bool,
+    pub(super) _permit: Permit,
+}
+
+impl End {
+    /// Records the outcome: for the endpoint, and in the decision record.
+    pub(super) fn outcome(&self, outcome: Outcome) {
+        self.cluster.record(self.endpoint.host(), &outcome);
+        self.record.note(|decision| decision.end_attempt(outcome));
+    }
+
+    fn finished(mut self, trailers: Option<GrpcCode>) {
+        if self.awaits_trailers {
+            self.awaits_trailers = false;
+            self.outcome(Outcome::Response { status: self.status, grpc: trailers, in_trailers: true });
+        }
+        if let Some(lease) = self.lease.take() {
+            lease.finish();
+        }
+    }
+
+    fn failed(mut self, reset: Reset) {
+        self.awaits_trailers = false;
+        self.outcome(Outcome::Reset { reset, written: true });
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if self.awaits_trailers {
+            self.awaits_trailers = false;
+            self.outcome(Outcome::Cancelled);
+        }
+        self.endpoint.host().end();
+    }
+}
+
+impl ResponseBody {
+    pub(super) fn new(body: Incoming, end: End) -> Self {
+        let mut body = Self { kind: Kind::Incoming(body), end: Some(end) };
+        if http_body::Body::is_end_stream(&body)
+            && let Some(end) = body.end.take()
+        {
+            end.finished(None);
+        }
+        body
+    }
+}
+
+impl From<Bytes> for ResponseBody {
+    fn from(bytes: Bytes) -> Self {
+        Self { kind: Kind::Local(Some(bytes).filter(|bytes| !bytes.is_empty())), end: None }
+    }
+}
+
+impl http_body::Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        let body = match &mut this.kind {
+            Kind::Local(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::Incoming(body) => body,
+        };
+        match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                let trailers = frame.trailers_ref().map(grpc::status);
+                if (trailers.is_some() || http_body::Body::is_end_stream(body))
+                    && let Some(end) = this.end.take()
+                {
+                    end.finished(trailers.flatten());
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Some(Err(error)) => {
+                let reset = Failure::classify(&error);
+                if let Some(end) = this.end.take() {
+                    end.failed(reset);
+                }
+                let outcome = Outcome::Reset { reset, written: true };
+                Poll::Ready(Some(Err(Error::attempt(outcome, Some(error.into())).into())))
+            }
+            None => {
+                if let Some(end) = this.end.take() {
+                    end.finished(None);
+                }
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Local(bytes) => bytes.is_none(),
+            Kind::Incoming(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Local(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Kind::Incoming(body) => body.size_hint(),
+        }
+    }
+}

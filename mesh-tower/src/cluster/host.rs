@@ -1,0 +1,85 @@
+//! A running endpoint: what all workers know of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use mesh_core::endpoint::Endpoint;
+use mesh_core::outlier::HostState;
+
+/// One endpoint of a running cluster.
+///
+/// Its counts survive updates while its address stays (LB-17), also when its weight or labels
+/// change.
+#[derive(Clone, Debug)]
+pub struct Host {
+    endpoint: Arc<Endpoint>,
+    state: Arc<State>,
+}
+
+/// Aligned to a cache line of its own: the active count is written for every request.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct State {
+    active: AtomicU32,
+    unreachable: AtomicBool,
+    outlier: HostState,
+}
+
+impl Host {
+    pub(crate) fn new(endpoint: Arc<Endpoint>) -> Self {
+        Self { endpoint, state: Arc::default() }
+    }
+
+    /// The same host with newer facts.
+    pub(crate) fn updated(&self, endpoint: Arc<Endpoint>) -> Self {
+        Self { endpoint, state: self.state.clone() }
+    }
+
+    /// What is known of it from configuration or discovery.
+    #[must_use]
+    pub fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+
+    /// Whether both are one host with the same facts.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state) && self.endpoint == other.endpoint
+    }
+
+    /// Requests in flight, over all workers.
+    #[must_use]
+    pub fn active(&self) -> u32 {
+        self.state.active.load(Ordering::Relaxed)
+    }
+
+    /// Whether outlier detection keeps it out.
+    #[must_use]
+    pub fn is_ejected(&self) -> bool {
+        self.state.outlier.is_ejected()
+    }
+
+    /// Whether the last dial failed and none has succeeded since.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        self.state.unreachable.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_unreachable(&self, unreachable: bool) {
+        if self.is_unreachable() != unreachable {
+            self.state.unreachable.store(unreachable, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn outlier(&self) -> &HostState {
+        &self.state.outlier
+    }
+
+    // Relaxed for both: a count that least-request reads as a hint; it orders nothing.
+    pub(crate) fn begin(&self) {
+        self.state.active.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end(&self) {
+        self.state.active.fetch_sub(1, Ordering::Relaxed);
+    }
+}

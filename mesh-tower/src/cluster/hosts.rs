@@ -1,0 +1,37 @@
+//! The endpoints of a running cluster at one moment.
+
+use mesh_core::balance::HostSet;
+use mesh_core::units::Percent;
+
+use super::Host;
+
+/// A snapshot: replaced whole when endpoints come, go, or change their health.
+#[derive(Debug, Default)]
+pub struct Hosts {
+    list: Vec<Host>,
+    set: HostSet,
+}
+
+impl Hosts {
+    pub(super) fn build(generation: u64, list: Vec<Host>, panic_threshold: Percent) -> Self {
+        let views = list.iter().map(|host| (host.endpoint().weight, !host.is_ejected()));
+        let set = HostSet::build(generation, views, panic_threshold);
+        Self { list, set }
+    }
+
+    /// The endpoints, in the order of discovery.
+    #[must_use]
+    pub fn list(&self) -> &[Host] {
+        &self.list
+    }
+
+    /// What the balancer picks from.
+    #[must_use]
+    pub fn set(&self) -> &HostSet {
+        &self.set
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.set.generation
+    }
+}

@@ -1,0 +1,44 @@
+//! A destination at work: circuit limits, pick of an endpoint, the outcome's record.
+//!
+//! ```text
+//!  request ─▶ limits (Cluster, process-wide) ─▶ pick (ClusterPool, per worker) ─▶ pool::Endpoint ─▶ wire
+//!                                                                                      │
+//!  outlier detector, retry budget, counters  ◀───────── outcome, once ◀── response body ends
+//! ```
+//!
+//! State is kept in two places on purpose. What is a *fact about the destination* (how many requests
+//! run, which endpoints are ejected, what the retry budget holds) is process-wide, in [`Cluster`]:
+//! padded atomics, a lock only when the set of endpoints changes. What is *machinery* (connections,
+//! balancer cursor) is the worker's own, in [`ClusterPool`].
+//!
+//! # Readiness
+//! Always ready; refusal happens in `call` (CB-5).
+//!
+//! # Errors
+//! Overflow `UO`, no endpoint `UH`, no cluster `NC`, and every kind of reset; see [`crate::Error`].
+//!
+//! # Cancellation
+//! Dropping the future, or the response body, frees the permits and resets the stream; it says
+//! nothing about the endpoint.
+//!
+//! # Metrics
+//! Envoy's cluster counters (ME-7), under `envoy_cluster_`, label `cluster_name`.
+
+mod attempt;
+mod body;
+mod host;
+mod hosts;
+mod passthrough;
+mod pool;
+mod running;
+mod stats;
+
+pub(crate) use attempt::{PerTryTimeout, attempt};
+pub use body::ResponseBody;
+pub use host::Host;
+pub use hosts::Hosts;
+pub(crate) use passthrough::Passthrough;
+pub(crate) use pool::ClusterPool;
+pub use running::Cluster;
+pub(crate) use running::{ConnectionPermit, Retrying};
+pub use stats::Stats;

@@ -1,0 +1,113 @@
+//! One worker's machinery for a destination: balancer and endpoint pools.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use mesh_core::balance::Balancer;
+use mesh_core::endpoint::Address;
+use mesh_core::plan::UpstreamProtocol;
+
+use super::{Cluster, Host, Hosts};
+use crate::clock::FastRng;
+use crate::pool::{Connect, Endpoint, Protocol};
+use crate::tls::ClientTls;
+
+/// See the [module](super).
+#[derive(Debug)]
+pub(crate) struct ClusterPool {
+    cluster: Arc<Cluster>,
+    connector: Arc<dyn Connect>,
+    tls: Option<ClientTls>,
+    picker: Mutex<Picker>,
+}
+
+#[derive(Debug)]
+struct Picker {
+    balancer: Balancer,
+    rng: FastRng,
+    hosts: Arc<Hosts>,
+    endpoints: Vec<Arc<Endpoint>>,
+}
+
+impl ClusterPool {
+    pub(crate) fn new(
+        cluster: Arc<Cluster>,
+        connector: Arc<dyn Connect>,
+        tls: Option<ClientTls>,
+        mut rng: FastRng,
+    ) -> Self {
+        let balancer = Balancer::new(cluster.plan().balance.clone(), &mut rng);
+        let picker = Picker { balancer, rng, hosts: Arc::default(), endpoints: Vec::new() };
+        Self { cluster, connector, tls, picker: Mutex::new(picker) }
+    }
+
+    pub(crate) fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// What to speak to an endpoint for a request of this version (CB-7).
+    pub(crate) fn protocol(&self, version: http::Version) -> Protocol {
+        match self.cluster.plan().protocol {
+            UpstreamProtocol::Http1 | UpstreamProtocol::Tcp => Protocol::Http1,
+            UpstreamProtocol::Http2 => Protocol::Http2,
+            UpstreamProtocol::Downstream if version == http::Version::HTTP_2 => Protocol::Http2,
+            UpstreamProtocol::Downstream => Protocol::Http1,
+        }
+    }
+
+    /// Picks an endpoint. One that `tried` names, or that could not be reached lately, is drawn
+    /// again up to `redraws` times, then taken anyway (RT-12).
+    pub(crate) fn pick(&self, tried: &[Address], redraws: u32) -> Option<Arc<Endpoint>> {
+        let hosts = self.cluster.load_hosts();
+        let mut picker = self.picker.lock().expect("no panic while an endpoint is picked");
+        if !Arc::ptr_eq(&picker.hosts, &hosts) {
+            self.follow(&mut picker, &hosts);
+        }
+        let Picker { balancer, rng, hosts, endpoints } = &mut *picker;
+        let active = |index: usize| hosts.list()[index].active();
+        let mut index = balancer.pick(hosts.set(), rng, active)?;
+        let mut left = redraws;
+        while left > 0 && is_poor(&hosts.list()[index], tried) {
+            left -= 1;
+            index = balancer.pick(hosts.set(), rng, active)?;
+        }
+        Some(endpoints[index].clone())
+    }
+
+    /// Takes the new set of hosts; endpoints that stay keep their connections.
+    fn follow(&self, picker: &mut Picker, hosts: &Arc<Hosts>) {
+        let mut known: HashMap<Address, Arc<Endpoint>> = picker
+            .endpoints
+            .drain(..)
+            .map(|endpoint| (endpoint.host().endpoint().address.clone(), endpoint))
+            .collect();
+        picker.endpoints = hosts
+            .list()
+            .iter()
+            .map(|host| match known.remove(&host.endpoint().address) {
+                Some(endpoint) if endpoint.host().is_same(host) => endpoint,
+                _ => self.endpoint(host),
+            })
+            .collect();
+        picker.hosts = hosts.clone();
+    }
+
+    /// A pool for one endpoint.
+    pub(crate) fn endpoint(&self, host: &Host) -> Arc<Endpoint> {
+        let endpoint =
+            Endpoint::new(host.clone(), self.cluster.clone(), self.connector.clone(), self.tls.clone());
+        Arc::new(endpoint)
+    }
+
+    /// Closes connections that have been idle for too long.
+    pub(crate) fn sweep(&self) {
+        let picker = self.picker.lock().expect("no panic while an endpoint is picked");
+        for endpoint in &picker.endpoints {
+            endpoint.sweep();
+        }
+    }
+}
+
+fn is_poor(host: &Host, tried: &[Address]) -> bool {
+    host.is_unreachable() || tried.contains(&host.endpoint().address)
+}

@@ -1,0 +1,236 @@
+//! The process-wide state of a destination.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use mesh_core::circuit::{Limits, Permit, Resource};
+use mesh_core::endpoint::Endpoint;
+use mesh_core::outcome::Outcome;
+use mesh_core::outlier::{Detector, Event};
+use mesh_core::plan::ClusterPlan;
+use mesh_core::retry::{Budget, BudgetPolicy};
+use metrics::gauge;
+
+use super::{Host, Hosts, Stats};
+use crate::clock::now;
+use crate::pool::DialError;
+
+/// A running destination; see the [module](super).
+#[derive(Debug)]
+pub struct Cluster {
+    plan: Arc<ClusterPlan>,
+    limits: Arc<Limits>,
+    budget: Budget,
+    detector: Option<Detector>,
+    hosts: ArcSwap<Hosts>,
+    /// Held while the set of hosts is replaced, so that two updates do not lose one another.
+    update: Mutex<u64>,
+    stats: Stats,
+}
+
+/// A place among the cluster's connections.
+pub(crate) type ConnectionPermit = Permit;
+
+/// A retry in flight.
+pub(crate) type Retrying = Permit;
+
+impl Cluster {
+    pub(crate) fn new(plan: Arc<ClusterPlan>, endpoints: &[Arc<Endpoint>]) -> Self {
+        let cluster = Self {
+            limits: Arc::default(),
+            budget: Budget::new(BudgetPolicy::default(), now()),
+            detector: plan.outlier.clone().map(Detector::new),
+            hosts: ArcSwap::default(),
+            update: Mutex::new(0),
+            stats: Stats::new(&plan.name),
+            plan,
+        };
+        cluster.update_endpoints(endpoints);
+        cluster
+    }
+
+    /// The policy.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<ClusterPlan> {
+        &self.plan
+    }
+
+    /// The endpoints now.
+    #[must_use]
+    pub fn hosts(&self) -> Arc<Hosts> {
+        self.hosts.load_full()
+    }
+
+    pub(crate) fn load_hosts(&self) -> arc_swap::Guard<Arc<Hosts>> {
+        self.hosts.load()
+    }
+
+    /// Circuit limits, with what is in use.
+    #[must_use]
+    pub fn limits(&self) -> &Arc<Limits> {
+        &self.limits
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Replaces the endpoints; those whose address stays keep their state (LB-17).
+    pub(crate) fn update_endpoints(&self, endpoints: &[Arc<Endpoint>]) {
+        let unchanged = |hosts: &Hosts| {
+            hosts.list().len() == endpoints.len()
+                && hosts.list().iter().zip(endpoints).all(|(host, endpoint)| host.endpoint() == endpoint)
+        };
+        if unchanged(&self.hosts.load()) {
+            return;
+        }
+        let before = self.hosts.load_full();
+        let known: std::collections::HashMap<_, _> =
+            before.list().iter().map(|host| (&host.endpoint().address, host)).collect();
+        let list = endpoints
+            .iter()
+            .map(|endpoint| match known.get(&endpoint.address) {
+                Some(host) => host.updated(endpoint.clone()),
+                None => Host::new(endpoint.clone()),
+            })
+            .collect();
+        self.replace(|_| Some(list));
+    }
+
+    /// Takes over the state of hosts that an earlier cluster of the same name had.
+    pub(crate) fn inherit(&self, earlier: &Self) {
+        let before = earlier.hosts.load_full();
+        self.replace(|hosts| {
+            let adopt = |host: &Host| {
+                let same = before.list().iter().find(|known| known.endpoint().address == host.endpoint().address);
+                same.map_or_else(|| host.clone(), |known| known.updated(host.endpoint().clone()))
+            };
+            Some(hosts.list().iter().map(adopt).collect())
+        });
+    }
+
+    /// Builds the next snapshot from this one: endpoints, or their health, have changed.
+    fn replace(&self, list: impl FnOnce(&Hosts) -> Option<Vec<Host>>) {
+        let mut generation = self.update.lock().expect("no panic while hosts are replaced");
+        let before = self.hosts.load_full();
+        let list = list(&before).unwrap_or_else(|| before.list().to_vec());
+        *generation += 1;
+        self.hosts.store(Arc::new(Hosts::build(*generation, list, self.plan.panic_threshold)));
+    }
+
+    pub(crate) fn try_request(&self) -> Option<Permit> {
+        let permit = Permit::try_take(&self.limits, Resource::Requests, &self.plan.circuit);
+        if permit.is_none() {
+            self.stats.upstream_rq_pending_overflow.increment(1);
+        }
+        permit
+    }
+
+    pub(crate) fn try_pending(&self) -> Option<Permit> {
+        let permit = Permit::try_take(&self.limits, Resource::Pending, &self.plan.circuit);
+        if permit.is_none() {
+            self.stats.upstream_rq_pending_overflow.increment(1);
+        }
+        permit
+    }
+
+    pub(crate) fn try_connection(&self, pool_is_empty: bool) -> Option<ConnectionPermit> {
+        let permit = Permit::try_connection(&self.limits, &self.plan.circuit, pool_is_empty);
+        if permit.is_none() {
+            self.stats.upstream_cx_overflow.increment(1);
+        }
+        permit
+    }
+
+    pub(crate) fn dialled(&self, error: Option<&DialError>) {
+        self.stats.upstream_cx_total.increment(1);
+        if error.is_some() {
+            self.stats.upstream_cx_connect_fail.increment(1);
+        }
+    }
+
+    /// Whether one more retry is allowed: a token *and* room (CB-8, CB-10, RT-13).
+    pub(crate) fn try_retry(&self, now: Instant) -> Option<Retrying> {
+        let Some(permit) = Permit::try_take(&self.limits, Resource::Retries, &self.plan.circuit) else {
+            self.stats.upstream_rq_retry_overflow_concurrency.increment(1);
+            return None;
+        };
+        if !self.budget.withdraw(now) {
+            self.stats.upstream_rq_retry_overflow_budget.increment(1);
+            return None;
+        }
+        self.stats.upstream_rq_retry.increment(1);
+        Some(permit)
+    }
+
+    /// Records how an attempt at `host` ended: for outlier detection and the retry budget.
+    pub(crate) fn record(&self, host: &Host, outcome: &Outcome) {
+        if outcome.class() == mesh_core::outcome::Class::Success {
+            self.budget.deposit();
+        }
+        let Some(detector) = &self.detector else { return };
+        let hosts = self.hosts.load();
+        match detector.record(host.outlier(), outcome, hosts.list().len(), now()) {
+            Some(Event::Ejected { .. }) => {
+                drop(hosts);
+                self.stats.outlier_detection_ejections_enforced_total.increment(1);
+                tracing::warn!(
+                    cluster = %self.plan.name,
+                    endpoint = %host.endpoint().address,
+                    ?outcome,
+                    "endpoint ejected by outlier detection"
+                );
+                self.replace(|_| None);
+            }
+            Some(Event::Overflow) => self.stats.outlier_detection_ejections_overflow.increment(1),
+            None => {}
+        }
+    }
+
+    /// How often [`tick`](Self::tick) is due; `None` without outlier detection.
+    pub(crate) fn tick_interval(&self) -> Option<std::time::Duration> {
+        self.detector.as_ref().map(Detector::interval)
+    }
+
+    /// Returns endpoints whose ejection is over (OD-8).
+    pub(crate) fn tick(&self) {
+        let Some(detector) = &self.detector else { return };
+        let hosts = self.hosts.load();
+        let returned = detector.tick(hosts.list().iter().map(Host::outlier), now());
+        drop(hosts);
+        if returned > 0 {
+            tracing::info!(cluster = %self.plan.name, returned, "endpoints are back from ejection");
+            self.replace(|_| None);
+        }
+    }
+
+    /// Sets the gauges of ME-7 to what holds now; called before metrics are rendered.
+    pub fn publish(&self) {
+        let hosts = self.hosts.load();
+        let ejected = hosts.list().iter().filter(|host| host.is_ejected()).count();
+        let total = hosts.list().len();
+        let set = |name: &'static str, value: f64| {
+            gauge!(name, "cluster_name" => self.plan.name.clone()).set(value);
+        };
+        set("envoy_cluster_membership_total", total as f64);
+        set("envoy_cluster_membership_healthy", (total - ejected) as f64);
+        set("envoy_cluster_outlier_detection_ejections_active", ejected as f64);
+        set("envoy_cluster_lb_healthy_panic", f64::from(u8::from(hosts.set().panic)));
+        set("envoy_cluster_upstream_rq_active", f64::from(self.limits.active(Resource::Requests)));
+        set("envoy_cluster_upstream_rq_pending_active", f64::from(self.limits.active(Resource::Pending)));
+        set("envoy_cluster_upstream_cx_active", f64::from(self.limits.active(Resource::Connections)));
+        for resource in Resource::ALL {
+            let name = match resource {
+                Resource::Connections => "envoy_cluster_circuit_breakers_default_cx_open",
+                Resource::Pending => "envoy_cluster_circuit_breakers_default_rq_pending_open",
+                Resource::Requests => "envoy_cluster_circuit_breakers_default_rq_open",
+                Resource::Retries => "envoy_cluster_circuit_breakers_default_rq_retry_open",
+            };
+            let open = self.limits.is_open(resource, &self.plan.circuit);
+            set(name, f64::from(u8::from(open)));
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Where endpoints come from when the configuration only names them.
+
+pub(crate) mod dns;

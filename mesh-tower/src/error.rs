@@ -1,0 +1,245 @@
+//! The one error of the stack, and how it becomes a response.
+//!
+//! An in-process caller gets the same outcome as a client of the proxy, as a typed error carrying
+//! status, flags, details and what was tried; turned into a response it is exactly the proxy's
+//! (RF-7).
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use http::Response;
+use mesh_core::outcome::{Fault, Outcome, Reset};
+use mesh_core::reply::{Flag, LocalReply};
+
+use crate::body::Body;
+
+/// Any error, as tower's middleware passes it.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Why a call through the mesh got no response from an endpoint.
+///
+/// `Display` prints one line: what happened and Envoy's flag; `source` gives the cause below it.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: Kind,
+    reply: LocalReply,
+    source: Option<BoxError>,
+    context: Option<String>,
+    /// The connection had served an earlier request (RT-20).
+    reused: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An attempt failed at the endpoint.
+    Attempt(Outcome),
+    /// Decided here: no route, no endpoint, limit, injected.
+    Local,
+    /// The caller's own body or request failed.
+    Caller,
+}
+
+impl Error {
+    pub(crate) fn local(reply: LocalReply) -> Self {
+        Self::new(Kind::Local, reply, None)
+    }
+
+    pub(crate) fn attempt(outcome: Outcome, source: Option<BoxError>) -> Self {
+        let text = source.as_deref().map(|source| deepest(source).to_string());
+        let reply = match outcome {
+            // Envoy names the transport's own failure only where a connection could not be made.
+            Outcome::Reset { reset: reset @ (Reset::ConnectFailure | Reset::ConnectTimeout), .. } => {
+                LocalReply::reset(reset, false, text.as_deref())
+            }
+            Outcome::Reset { reset, .. } => LocalReply::reset(reset, false, None),
+            Outcome::PerTryTimeout => LocalReply::per_try_timeout(),
+            Outcome::Timeout => LocalReply::timeout(),
+            Outcome::Cancelled | Outcome::Response { .. } => {
+                LocalReply::reset(Reset::LocalReset, false, None)
+            }
+        };
+        Self::new(Kind::Attempt(outcome), reply, source)
+    }
+
+    pub(crate) fn caller(reply: LocalReply, source: Option<BoxError>) -> Self {
+        Self::new(Kind::Caller, reply, source)
+    }
+
+    fn new(kind: Kind, reply: LocalReply, source: Option<BoxError>) -> Self {
+        Self(Box::new(Inner { kind, reply, source, context: None, reused: false }))
+    }
+
+    pub(crate) fn reused(mut self, reused: bool) -> Self {
+        self.0.reused = reused;
+        self
+    }
+
+    /// Adds where it happened: cluster, endpoint, attempts.
+    pub(crate) fn context(mut self, text: String) -> Self {
+        self.0.context = Some(text);
+        self
+    }
+
+    /// Adds Envoy's mark that the retries are used up (RT-13), and the words for it.
+    pub(crate) fn retried(mut self, exhausted: bool) -> Self {
+        if let Kind::Attempt(Outcome::Reset { reset, .. }) = self.0.kind {
+            let text = match reset {
+                Reset::ConnectFailure | Reset::ConnectTimeout => {
+                    self.0.source.as_deref().map(|source| deepest(source).to_string())
+                }
+                _ => None,
+            };
+            self.0.reply = LocalReply::reset(reset, true, text.as_deref());
+        }
+        if exhausted {
+            self.0.reply.flags.set(Flag::UpstreamRetryLimitExceeded);
+        }
+        self
+    }
+
+    /// Finds our error in what a layer returned; anything else is wrapped as the endpoint's failure.
+    #[must_use]
+    pub fn from_box(error: BoxError) -> Self {
+        match error.downcast::<Self>() {
+            Ok(own) => *own,
+            Err(other) => Self::attempt(
+                Outcome::Reset { reset: Reset::ConnectionTermination, written: true },
+                Some(other),
+            ),
+        }
+    }
+
+    /// How the attempt ended, if one was made.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self.0.kind {
+            Kind::Attempt(outcome) => Some(outcome),
+            Kind::Local | Kind::Caller => None,
+        }
+    }
+
+    /// Whether a connection that had served earlier requests broke under this one (RT-20).
+    #[must_use]
+    pub fn is_reuse_race(&self) -> bool {
+        self.0.reused
+            && matches!(
+                self.0.kind,
+                Kind::Attempt(Outcome::Reset {
+                    reset: Reset::ConnectionTermination | Reset::RemoteReset,
+                    ..
+                })
+            )
+    }
+
+    /// Whose fault it was.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self.0.kind {
+            Kind::Attempt(outcome) => match outcome.class() {
+                mesh_core::outcome::Class::Failure(fault) => fault,
+                mesh_core::outcome::Class::Success => Fault::Upstream,
+            },
+            Kind::Local => Fault::Local,
+            Kind::Caller => Fault::Downstream,
+        }
+    }
+
+    /// The answer a client of the proxy would get: status, flags, details, body.
+    #[must_use]
+    pub fn reply(&self) -> &LocalReply {
+        &self.0.reply
+    }
+
+    /// Whether a timeout of ours ran out, of the whole request or of its last try.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.0.reply.flags.has(Flag::UpstreamRequestTimeout)
+    }
+
+    /// Whether a circuit limit refused it.
+    #[must_use]
+    pub fn is_overflow(&self) -> bool {
+        self.0.reply.flags.has(Flag::UpstreamOverflow)
+    }
+
+    /// Whether it was injected by a fault rule.
+    #[must_use]
+    pub fn is_injected(&self) -> bool {
+        self.0.reply.flags.has(Flag::FaultInjected)
+    }
+
+    /// The response that the proxy would send; `grpc` says that the request was gRPC.
+    #[must_use]
+    pub fn response(&self, grpc: bool) -> Response<Body> {
+        let mut response = self.0.reply.response(grpc).map(|body| match body {
+            std::borrow::Cow::Borrowed(text) => Body::from(text),
+            std::borrow::Cow::Owned(text) => Body::from(text),
+        });
+        response.headers_mut().insert(
+            "x-mesh-reason",
+            http::HeaderValue::try_from(self.0.reply.details.as_ref())
+                .unwrap_or_else(|_| http::HeaderValue::from_static("local")),
+        );
+        response
+    }
+}
+
+fn deepest(error: &(dyn StdError + 'static)) -> &(dyn StdError + 'static) {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reply = &self.0.reply;
+        write!(f, "{} {} {}", reply.status.as_u16(), reply.flags, reply.details)?;
+        if let Some(context) = &self.0.context {
+            write!(f, " ({context})")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("reply", &self.0.reply)
+            .field("context", &self.0.context)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_is_one_pointer_and_survives_boxing() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+        let error: BoxError = Error::local(LocalReply::overflow()).into();
+        let error = Error::from_box(error);
+        assert!(error.is_overflow());
+        assert_eq!(error.fault(), Fault::Local);
+    }
+
+    #[test]
+    fn rf_7_the_error_becomes_the_proxys_response() {
+        let error = Error::local(LocalReply::no_healthy_upstream());
+        let response = error.response(false);
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()["x-mesh-reason"], "no_healthy_upstream");
+        assert_eq!(error.to_string(), "503 UH no_healthy_upstream");
+    }
+}

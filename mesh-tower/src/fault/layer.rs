@@ -1,0 +1,45 @@
+//! [`FaultLayer`].
+
+use std::sync::Arc;
+
+use mesh_core::fault::FaultPolicy;
+use tower_layer::Layer;
+
+use super::Fault;
+use crate::clock::SharedRng;
+
+/// Injects faults: by one policy, or by the matched route's.
+#[derive(Clone, Debug)]
+pub struct FaultLayer {
+    policy: Option<Arc<FaultPolicy>>,
+    rng: SharedRng,
+}
+
+impl FaultLayer {
+    /// Injects by `policy` into every request.
+    #[must_use]
+    pub fn new(policy: FaultPolicy) -> Self {
+        Self { policy: Some(Arc::new(policy)), rng: SharedRng::default() }
+    }
+
+    /// Injects by the matched route's policy.
+    #[must_use]
+    pub fn per_route() -> Self {
+        Self { policy: None, rng: SharedRng::default() }
+    }
+
+    /// Draws from this source.
+    #[must_use]
+    pub fn rng(mut self, rng: SharedRng) -> Self {
+        self.rng = rng;
+        self
+    }
+}
+
+impl<S> Layer<S> for FaultLayer {
+    type Service = Fault<S>;
+
+    fn layer(&self, inner: S) -> Fault<S> {
+        Fault { inner, policy: self.policy.clone(), rng: self.rng.clone() }
+    }
+}

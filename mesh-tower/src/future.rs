@@ -1,0 +1,44 @@
+//! The future of a layer that sometimes answers by itself.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::error::BoxError;
+
+/// Either the inner service's future, or an answer that was ready at once.
+#[pin_project::pin_project(project = Project)]
+#[derive(Debug)]
+pub enum ReadyOr<F, T> {
+    /// The inner service answers.
+    Calling(#[pin] F),
+    /// The layer answered; `None` once taken.
+    Done(Option<Result<T, BoxError>>),
+}
+
+impl<F, T> ReadyOr<F, T> {
+    pub(crate) fn ok(answer: T) -> Self {
+        Self::Done(Some(Ok(answer)))
+    }
+
+    pub(crate) fn fail(error: impl Into<BoxError>) -> Self {
+        Self::Done(Some(Err(error.into())))
+    }
+}
+
+impl<F, T, E> Future for ReadyOr<F, T>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<T, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            Project::Calling(future) => future.poll(cx).map_err(Into::into),
+            Project::Done(answer) => {
+                Poll::Ready(answer.take().expect("a future is not polled after it is ready"))
+            }
+        }
+    }
+}

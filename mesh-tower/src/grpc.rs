@@ -1,0 +1,37 @@
+//! What makes a request gRPC, and how its outcome is told.
+
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use mesh_core::outcome::GrpcCode;
+
+/// Whether the message is gRPC: `application/grpc` or `application/grpc+…` (RF-4); grpc-web is not.
+#[must_use]
+pub fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| {
+        value
+            .as_bytes()
+            .strip_prefix(b"application/grpc")
+            .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+    })
+}
+
+/// `grpc-status` of headers (trailers-only) or trailers.
+pub(crate) fn status(headers: &HeaderMap) -> Option<GrpcCode> {
+    headers.get("grpc-status")?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn rf_4_grpc_web_is_not_grpc() {
+        let headers = |text| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(text))]);
+        assert!(is_grpc(&headers("application/grpc")));
+        assert!(is_grpc(&headers("application/grpc+proto")));
+        assert!(!is_grpc(&headers("application/grpc-web")));
+        assert!(!is_grpc(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,103 @@
+//! A plan at work: the plan and the running clusters it names, swapped as one pointer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mesh_core::endpoint::{ClusterId, Endpoint};
+use mesh_core::plan::{ClusterNode, Discovery, Plan};
+
+use crate::cluster::Cluster;
+use crate::discover;
+
+/// The plan in force and its running state.
+///
+/// A cluster whose policy did not change is the same object as before: its counts, ejections and
+/// budget survive the reload, and the workers keep their connections.
+#[derive(Debug)]
+pub struct Live {
+    plan: Arc<Plan>,
+    clusters: Vec<Arc<Cluster>>,
+}
+
+impl Live {
+    /// Links a plan to running state, taking over from `previous` what did not change.
+    ///
+    /// Spawns the background tasks of new clusters (ejection ticks, DNS) on the current runtime;
+    /// they end when nobody uses the cluster any more.
+    pub(crate) fn link(plan: Plan, previous: Option<&Self>) -> Self {
+        let known: HashMap<&str, &Arc<Cluster>> =
+            previous.into_iter().flat_map(|live| &live.clusters).map(|cluster| (&*cluster.plan().name, cluster)).collect();
+        let discoveries: HashMap<&str, &Discovery> = previous
+            .into_iter()
+            .flat_map(|live| &live.plan.clusters)
+            .map(|node| (&*node.policy.name, &node.discovery))
+            .collect();
+        let link = |node: &ClusterNode| {
+            let earlier = known.get(&*node.policy.name).copied();
+            let same_source = |earlier: &Arc<Cluster>| match &node.discovery {
+                Discovery::Static(_) => matches!(
+                    discoveries.get(&*earlier.plan().name),
+                    Some(Discovery::Static(_))
+                ),
+                other => discoveries.get(&*earlier.plan().name) == Some(&other),
+            };
+            match earlier {
+                Some(cluster) if *cluster.plan() == node.policy && same_source(cluster) => {
+                    if let Discovery::Static(endpoints) = &node.discovery {
+                        cluster.update_endpoints(endpoints);
+                    }
+                    cluster.clone()
+                }
+                _ => start(node, earlier),
+            }
+        };
+        let clusters = plan.clusters.iter().map(link).collect();
+        Self { plan: Arc::new(plan), clusters }
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The running clusters, in the plan's order.
+    #[must_use]
+    pub fn clusters(&self) -> &[Arc<Cluster>] {
+        &self.clusters
+    }
+
+    /// The running cluster of this id.
+    #[must_use]
+    pub fn cluster(&self, id: ClusterId) -> Option<&Arc<Cluster>> {
+        self.clusters.get(id.index()?)
+    }
+}
+
+fn start(node: &ClusterNode, earlier: Option<&Arc<Cluster>>) -> Arc<Cluster> {
+    let endpoints: &[Arc<Endpoint>] = match &node.discovery {
+        Discovery::Static(endpoints) => endpoints,
+        Discovery::Dns(_) | Discovery::Authority => &[],
+    };
+    let cluster = Arc::new(Cluster::new(node.policy.clone(), endpoints));
+    if let Some(earlier) = earlier {
+        cluster.inherit(earlier);
+    }
+    if let Some(interval) = cluster.tick_interval() {
+        let owner = Arc::downgrade(&cluster);
+        tokio::spawn(async move {
+            // Every process ticks by its own start; nothing is sent, so no jitter is needed.
+            loop {
+                tokio::time::sleep(interval).await;
+                match owner.upgrade() {
+                    Some(cluster) => cluster.tick(),
+                    None => return,
+                }
+            }
+        });
+    }
+    if let Discovery::Dns(targets) = &node.discovery {
+        discover::dns::follow(&cluster, targets.clone());
+    }
+    cluster
+}

@@ -1,0 +1,34 @@
+//! Sends copies of requests elsewhere: fire and forget (VA-10).
+//!
+//! A mirror can neither delay nor fail the caller. Its response is read and thrown away; its body
+//! is streamed beside the caller's through a buffer of [`BUFFER`] bytes, and a mirror that cannot
+//! keep up is dropped. At most [`MAX_RUNNING`] mirrored requests run at a time.
+//!
+//! # Readiness
+//! The inner service's; a mirror's readiness is awaited in its own task.
+//!
+//! # Clone
+//! Clones share the random source and the bound on running mirrors.
+//!
+//! # Errors
+//! None of its own.
+//!
+//! # Cancellation
+//! Dropping the caller's future does not end a mirror that runs, unless its body was still being
+//! sent.
+//!
+//! # Metrics
+//! `mesh_mirror_requests_total{result}`: `sent`, `failed`, `slow`, `refused`.
+
+mod layer;
+mod service;
+mod tee;
+
+pub use layer::MirrorLayer;
+pub use service::Mirror;
+
+/// How far a mirror may lag behind the caller's body.
+pub const BUFFER: usize = 64 << 10;
+
+/// How many mirrored requests may run at a time, for all clones of a layer.
+pub const MAX_RUNNING: usize = 1024;

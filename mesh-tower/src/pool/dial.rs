@@ -1,0 +1,151 @@
+//! Opening a connection: dial, TLS, HTTP handshake, all within the connect timeout.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use mesh_core::outcome::Reset;
+use tokio::sync::oneshot;
+
+use super::connection::{Facts, Http1, Http2};
+use super::stream::Counted;
+use super::{Endpoint, Protocol};
+use crate::clock::now;
+use crate::cluster::ConnectionPermit;
+use crate::error::BoxError;
+
+/// A failed dial; shared by all who waited for it.
+#[derive(Clone, Debug)]
+pub(crate) struct DialError {
+    pub(crate) reset: Reset,
+    pub(crate) source: Arc<BoxError>,
+}
+
+pub(super) enum Connection {
+    Http1(Http1),
+    Http2(Arc<Http2>),
+}
+
+pub(super) async fn dial(
+    endpoint: &Arc<Endpoint>,
+    protocol: Protocol,
+    permit: ConnectionPermit,
+) -> Result<Connection, DialError> {
+    let limit = endpoint.policy().circuit.connect_timeout;
+    match tokio::time::timeout(limit, open(endpoint, protocol, permit)).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(source)) => Err(DialError { reset: Reset::ConnectFailure, source: Arc::new(source) }),
+        Err(_) => Err(DialError {
+            reset: Reset::ConnectTimeout,
+            source: Arc::new(format!("no connection to {} within {limit:?}", endpoint.address()).into()),
+        }),
+    }
+}
+
+async fn open(
+    endpoint: &Arc<Endpoint>,
+    protocol: Protocol,
+    permit: ConnectionPermit,
+) -> Result<Connection, BoxError> {
+    let circuit = &endpoint.policy().circuit;
+    let stream = endpoint
+        .connector()
+        .connect(endpoint.address(), circuit.tcp_keepalive.as_ref())
+        .await
+        .map_err(|error| Refused { address: endpoint.address().to_string(), source: error })?;
+    let local = stream.local_addr();
+    let stream = endpoint.secure(stream, protocol).await?;
+    let (io, written, first_read) = Counted::new(stream);
+    match protocol {
+        Protocol::Http1 => {
+            let (sender, connection) = http1::Builder::new().handshake(io).await?;
+            let owner = Arc::downgrade(endpoint);
+            let task = tokio::spawn(async move {
+                // An error reaches the request that met it; between requests it is just a close.
+                let _ = connection.with_upgrades().await;
+                if let Some(endpoint) = owner.upgrade() {
+                    endpoint.connection_ended(Protocol::Http1);
+                }
+            });
+            let facts = Facts { local, since: now(), task: task.abort_handle(), _permit: permit };
+            Ok(Connection::Http1(Http1 { sender, written, facts, served: 0, idle_since: now() }))
+        }
+        Protocol::Http2 => {
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            builder.timer(TokioTimer::new()).adaptive_window(false).initial_stream_window_size(1 << 20);
+            builder.initial_connection_window_size(4 << 20);
+            if let Some(keepalive) = &circuit.http2_keepalive {
+                builder.keep_alive_interval(keepalive.interval).keep_alive_timeout(keepalive.timeout);
+            }
+            let (sender, connection) = builder.handshake(io).await?;
+            let owner = Arc::downgrade(endpoint);
+            let task = tokio::spawn(async move {
+                let _ = connection.await;
+                if let Some(endpoint) = owner.upgrade() {
+                    endpoint.connection_ended(Protocol::Http2);
+                }
+            });
+            settled(first_read, &sender).await?;
+            let facts = Facts { local, since: now(), task: task.abort_handle(), _permit: permit };
+            Ok(Connection::Http2(Arc::new(Http2 {
+                sender,
+                facts,
+                streams: 0.into(),
+                served: 0.into(),
+                draining: false.into(),
+            })))
+        }
+    }
+}
+
+/// Waits for the peer's SETTINGS: only they tell how many streams it allows, and a peer that does
+/// not speak HTTP/2 is found out before a request is at stake.
+async fn settled(
+    first_read: oneshot::Receiver<()>,
+    sender: &http2::SendRequest<crate::body::Body>,
+) -> Result<(), BoxError> {
+    let closed = "the peer closed the connection before its HTTP/2 settings";
+    first_read.await.map_err(|_| closed)?;
+    // The connection's task reads the frame after the bytes; let it run once.
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+    if sender.is_closed() { Err(closed.into()) } else { Ok(()) }
+}
+
+/// The operating system refused the connection.
+#[derive(Debug, thiserror::Error)]
+#[error("connecting to {address}")]
+struct Refused {
+    address: String,
+    source: std::io::Error,
+}
+
+/// How long to wait before dial `failures + 1` of an endpoint that cannot be reached: doubling from
+/// 50 ms to 2 s, each drawn from the upper half, so that many clients do not return in step.
+pub(super) fn reconnect_delay(failures: u32, unit: f64) -> Duration {
+    let ceiling = Duration::from_millis(50).saturating_mul(1 << failures.min(6)).min(Duration::from_secs(2));
+    ceiling.mul_f64(0.5 + unit / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reconnect_delays_grow_with_jitter_and_stop_at_two_seconds() {
+        assert_eq!(reconnect_delay(0, 0.0), Duration::from_millis(25));
+        assert_eq!(reconnect_delay(1, 1.0), Duration::from_millis(100));
+        assert_eq!(reconnect_delay(40, 1.0), Duration::from_secs(2));
+    }
+}

@@ -1,0 +1,342 @@
+//! The connections of one worker to one endpoint.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use mesh_core::endpoint::Address;
+use mesh_core::plan::ClusterPlan;
+use mesh_core::rng::Rng;
+use tokio::sync::oneshot;
+
+use super::connection::{Http1, Http2, StreamPermit};
+use super::dial::{Connection, DialError, dial, reconnect_delay};
+use super::lane::Lane;
+use super::lease::Lease;
+use super::{Connect, Protocol, Stream};
+use crate::clock::{FastRng, now};
+use crate::cluster::{Cluster, Host};
+use crate::error::BoxError;
+use crate::tls::ClientTls;
+
+/// See the [module](super).
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    host: Host,
+    cluster: Arc<Cluster>,
+    connector: Arc<dyn Connect>,
+    tls: Option<ClientTls>,
+    /// How many wait, readable without the lock.
+    waiting: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Ready HTTP/1.1 connections, the latest used last: it is the likeliest to be alive.
+    idle: Vec<Box<Http1>>,
+    /// HTTP/2 connections that may take more streams.
+    shared: Vec<Arc<Http2>>,
+    http1: Lane,
+    http2: Lane,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum CheckoutError {
+    /// A circuit limit (CB-5).
+    Overflow,
+    /// The dial failed.
+    Dial(DialError),
+}
+
+impl Endpoint {
+    pub(crate) fn new(
+        host: Host,
+        cluster: Arc<Cluster>,
+        connector: Arc<dyn Connect>,
+        tls: Option<ClientTls>,
+    ) -> Self {
+        Self { host, cluster, connector, tls, waiting: AtomicUsize::new(0), state: Mutex::default() }
+    }
+
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Whether TLS is spoken.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    pub(super) fn policy(&self) -> &ClusterPlan {
+        self.cluster.plan()
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.host.endpoint().address
+    }
+
+    pub(super) fn connector(&self) -> &dyn Connect {
+        &*self.connector
+    }
+
+    pub(super) async fn secure(&self, stream: Stream, protocol: Protocol) -> Result<Stream, BoxError> {
+        match &self.tls {
+            None => Ok(stream),
+            Some(tls) => tls.handshake(stream, protocol).await,
+        }
+    }
+
+    /// A connection for one request: ready, newly dialled, or waited for.
+    pub(crate) async fn checkout(self: &Arc<Self>, protocol: Protocol) -> Result<Lease, CheckoutError> {
+        let (receiver, _pending) = {
+            let mut state = self.lock();
+            if let Some(lease) = self.ready(&mut state, protocol) {
+                return Ok(lease);
+            }
+            let dialled = self.try_dial(&mut state, protocol);
+            let pending = if dialled { None } else { Some(self.cluster.try_pending()) };
+            if matches!(pending, Some(None)) {
+                return Err(CheckoutError::Overflow);
+            }
+            let (sender, receiver) = oneshot::channel();
+            state.lane(protocol).waiters.push_back(sender);
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+            (Waiting { receiver, waiting: &self.waiting }, pending)
+        };
+        receiver.wait().await.map_err(CheckoutError::Dial)
+    }
+
+    /// A response ended, or was dropped: its stream's place may serve one who waits.
+    pub(super) fn stream_ended(self: &Arc<Self>) {
+        if self.waiting.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut state = self.lock();
+        self.serve_waiters(&mut state);
+    }
+
+    /// An HTTP/1.1 connection is ready for another request.
+    pub(super) fn give_back(self: &Arc<Self>, mut connection: Box<Http1>) {
+        connection.idle_since = now();
+        let lease = Lease::http1(self, connection);
+        let mut state = self.lock();
+        let back = if state.http1.waiters.is_empty() { Some(lease) } else { state.http1.hand_over(lease) };
+        if let Some(connection) = back.and_then(Lease::into_http1) {
+            state.idle.push(connection);
+        }
+    }
+
+    /// Whether a connection has served enough (CB-3) or long enough.
+    pub(super) fn is_worn_out(&self, served: u32, since: Instant) -> bool {
+        let circuit = &self.policy().circuit;
+        circuit.max_requests_per_connection.is_some_and(|max| served >= max)
+            || circuit
+                .max_connection_duration
+                .is_some_and(|max| now().saturating_duration_since(since) >= max)
+    }
+
+    /// A connection's task has ended; called once for each established connection.
+    pub(super) fn connection_ended(self: &Arc<Self>, protocol: Protocol) {
+        let mut state = self.lock();
+        state.idle.retain(|connection| connection.is_open());
+        state.shared.retain(|connection| !connection.sender.is_closed());
+        let lane = state.lane(protocol);
+        lane.open -= 1;
+        lane.forget_gone();
+        if !lane.waiters.is_empty() {
+            self.try_dial(&mut state, protocol);
+        } else if lane.open == 0 && lane.dialing == 0 && lane.used {
+            self.restore(lane, protocol);
+        }
+    }
+
+    /// Closes connections that have been idle too long (CB-3); returns how many are open.
+    pub(crate) fn sweep(&self) -> usize {
+        let now = now();
+        let mut state = self.lock();
+        if let Some(limit) = self.policy().circuit.idle_timeout {
+            state
+                .idle
+                .retain(|connection| now.saturating_duration_since(connection.idle_since) < limit && connection.is_open());
+        }
+        state.http1.open + state.http2.open
+    }
+
+    fn ready(self: &Arc<Self>, state: &mut State, protocol: Protocol) -> Option<Lease> {
+        let lease = match protocol {
+            Protocol::Http1 => loop {
+                let connection = state.idle.pop()?;
+                if connection.is_open() {
+                    break Lease::http1(self, connection);
+                }
+            },
+            Protocol::Http2 => Lease::http2(self, self.least_loaded(state)?),
+        };
+        state.lane(protocol).used = true;
+        Some(lease)
+    }
+
+    fn least_loaded(&self, state: &mut State) -> Option<StreamPermit> {
+        let cap = usize::try_from(self.policy().circuit.max_concurrent_streams).unwrap_or(usize::MAX);
+        let best = state
+            .shared
+            .iter()
+            .filter(|connection| connection.has_room(cap))
+            .min_by_key(|connection| connection.streams.load(Ordering::Relaxed));
+        let permit = best.map(StreamPermit::take)?;
+        let served = permit.0.served.load(Ordering::Relaxed) + 1;
+        if self.is_worn_out(u32::try_from(served).unwrap_or(u32::MAX), permit.0.facts.since) {
+            permit.0.draining.store(true, Ordering::Relaxed);
+        }
+        // A draining connection lives on in its streams' permits.
+        state.shared.retain(|connection| !connection.draining.load(Ordering::Relaxed));
+        Some(permit)
+    }
+
+    /// Starts a dial if one is worth it and allowed.
+    fn try_dial(self: &Arc<Self>, state: &mut State, protocol: Protocol) -> bool {
+        let lane = state.lane(protocol);
+        if !lane.wants_dial(protocol == Protocol::Http2) {
+            return false;
+        }
+        // CB-6: one connection is always allowed, or an endpoint could never be reached while
+        // others of the cluster hold all places.
+        let Some(permit) = self.cluster.try_connection(lane.open + lane.dialing == 0) else {
+            return false;
+        };
+        lane.dialing += 1;
+        let pool = self.clone();
+        tokio::spawn(async move {
+            let outcome = dial(&pool, protocol, permit).await;
+            pool.dialled(protocol, outcome);
+        });
+        true
+    }
+
+    fn dialled(self: &Arc<Self>, protocol: Protocol, outcome: Result<Connection, DialError>) {
+        self.cluster.dialled(outcome.as_ref().err());
+        self.host.set_unreachable(outcome.is_err());
+        let mut state = self.lock();
+        let lane = state.lane(protocol);
+        lane.dialing -= 1;
+        match outcome {
+            Ok(connection) => {
+                lane.failures = 0;
+                lane.used = false;
+                lane.open += 1;
+                match connection {
+                    Connection::Http1(connection) => state.idle.push(Box::new(connection)),
+                    Connection::Http2(connection) => {
+                        lane.useless = connection.sender.current_max_send_streams() == 0;
+                        state.shared.push(connection);
+                    }
+                }
+                self.serve_waiters(&mut state);
+            }
+            Err(error) => {
+                lane.failures = lane.failures.saturating_add(1);
+                // An HTTP/1.1 dial was for one request; the one HTTP/2 dial was for all.
+                let many = if protocol == Protocol::Http2 { usize::MAX } else { 1 };
+                lane.forget_gone();
+                for waiter in lane.waiters.drain(..many.min(lane.waiters.len())) {
+                    // One who has left needs no answer.
+                    let _ = waiter.send(Err(error.clone()));
+                }
+                if lane.open == 0 {
+                    self.restore(lane, protocol);
+                }
+            }
+        }
+    }
+
+    fn serve_waiters(self: &Arc<Self>, state: &mut State) {
+        for protocol in [Protocol::Http1, Protocol::Http2] {
+            while !state.lane(protocol).waiters.is_empty() {
+                let Some(lease) = self.ready(state, protocol) else {
+                    self.try_dial(state, protocol);
+                    break;
+                };
+                if let Some(back) = state.lane(protocol).hand_over(lease) {
+                    // Nobody is left to take it.
+                    if let Some(connection) = back.into_http1() {
+                        state.idle.push(connection);
+                    }
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Dials in the background until the endpoint is back, or gone from the configuration.
+    fn restore(self: &Arc<Self>, lane: &mut Lane, protocol: Protocol) {
+        if std::mem::replace(&mut lane.restoring, true) {
+            return;
+        }
+        let owner = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let mut rng = FastRng::new();
+            loop {
+                let Some(pool) = owner.upgrade() else { return };
+                let delay = {
+                    let mut state = pool.lock();
+                    let lane = state.lane(protocol);
+                    if lane.open > 0 {
+                        lane.restoring = false;
+                        return;
+                    }
+                    reconnect_delay(lane.failures, rng.unit())
+                };
+                drop(pool);
+                tokio::time::sleep(delay).await;
+                let Some(pool) = owner.upgrade() else { return };
+                let permit = {
+                    let mut state = pool.lock();
+                    let lane = state.lane(protocol);
+                    let permit = if lane.open + lane.dialing == 0 { pool.cluster.try_connection(true) } else { None };
+                    lane.dialing += usize::from(permit.is_some());
+                    permit
+                };
+                if let Some(permit) = permit {
+                    let outcome = dial(&pool, protocol, permit).await;
+                    pool.dialled(protocol, outcome);
+                }
+            }
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while a pool is locked")
+    }
+}
+
+impl State {
+    fn lane(&mut self, protocol: Protocol) -> &mut Lane {
+        match protocol {
+            Protocol::Http1 => &mut self.http1,
+            Protocol::Http2 => &mut self.http2,
+        }
+    }
+}
+
+/// Counts itself out however the wait ends.
+struct Waiting<'a> {
+    receiver: oneshot::Receiver<Result<Lease, DialError>>,
+    waiting: &'a AtomicUsize,
+}
+
+impl Waiting<'_> {
+    async fn wait(mut self) -> Result<Lease, DialError> {
+        (&mut self.receiver).await.expect("a waiter is answered before its sender is dropped")
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How often a worker looks for idle connections to close.
+pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(5);

@@ -1,0 +1,73 @@
+//! Why a connection or a request on it failed, in the words of the policies.
+
+use std::error::Error as StdError;
+
+use http::Request;
+use mesh_core::outcome::{Outcome, Reset};
+
+use crate::body::Body;
+use crate::error::{BoxError, Error};
+
+/// A request that got no response.
+pub(crate) struct Failure {
+    pub(crate) reset: Reset,
+    /// Whether any byte of the request may have reached the peer.
+    pub(crate) written: bool,
+    /// Whether the connection had served an earlier request.
+    pub(crate) reused: bool,
+    /// The request, if hyper never took it: it can be sent elsewhere as it is.
+    pub(crate) request: Option<Box<Request<Body>>>,
+    pub(crate) source: BoxError,
+}
+
+impl Failure {
+    pub(crate) fn error(self) -> Error {
+        let outcome = Outcome::Reset { reset: self.reset, written: self.written };
+        Error::attempt(outcome, Some(self.source)).reused(self.reused)
+    }
+
+    /// Reads hyper's error; see [`classify`].
+    pub(crate) fn classify(error: &hyper::Error) -> Reset {
+        classify(error)
+    }
+}
+
+/// Reads hyper's error: which kind of reset was it, as the peer or the connection showed it?
+///
+/// A GOAWAY with `NO_ERROR` fails only the streams above its last stream id, which the peer
+/// promises not to have processed (RFC 9113 §6.8); with another code nothing is promised.
+pub(super) fn classify(error: &hyper::Error) -> Reset {
+    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+    while let Some(inner) = cause {
+        if let Some(h2) = inner.downcast_ref::<h2::Error>() {
+            return classify_h2(h2);
+        }
+        if inner.is::<std::io::Error>() {
+            return Reset::ConnectionTermination;
+        }
+        cause = inner.source();
+    }
+    if error.is_parse() || error.is_parse_status() {
+        Reset::Protocol
+    } else if error.is_user() {
+        Reset::LocalReset
+    } else {
+        Reset::ConnectionTermination
+    }
+}
+
+fn classify_h2(error: &h2::Error) -> Reset {
+    if error.is_io() {
+        Reset::ConnectionTermination
+    } else if error.reason() == Some(h2::Reason::REFUSED_STREAM)
+        || (error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR))
+    {
+        Reset::RemoteRefused
+    } else if error.is_remote() {
+        if error.is_go_away() { Reset::ConnectionTermination } else { Reset::RemoteReset }
+    } else if error.is_library() {
+        Reset::Protocol
+    } else {
+        Reset::LocalReset
+    }
+}

@@ -1,0 +1,60 @@
+//! The line for connections of one protocol to one endpoint.
+
+use std::collections::VecDeque;
+
+use tokio::sync::oneshot;
+
+use super::dial::DialError;
+use super::lease::Lease;
+
+/// At most this many HTTP/2 connections to one endpoint, per worker, however many streams wait.
+const MAX_HTTP2_CONNECTIONS: usize = 64;
+
+pub(super) type Waiter = oneshot::Sender<Result<Lease, DialError>>;
+
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    /// Dials under way.
+    pub(super) dialing: usize,
+    /// Established connections, lent ones included.
+    pub(super) open: usize,
+    /// Who waits, first come first served.
+    pub(super) waiters: VecDeque<Waiter>,
+    /// Failed dials since the last success.
+    pub(super) failures: u32,
+    /// Whether a request was served since the last dial: the endpoint is in use.
+    pub(super) used: bool,
+    /// Whether the background task that restores the connection runs.
+    pub(super) restoring: bool,
+    /// The latest HTTP/2 connection allowed no stream at all; more of them would not help.
+    pub(super) useless: bool,
+}
+
+impl Lane {
+    /// Whether a dial is worth starting for one more waiter.
+    pub(super) fn wants_dial(&self, shared: bool) -> bool {
+        if shared {
+            self.dialing == 0 && !self.useless && self.open < MAX_HTTP2_CONNECTIONS
+        } else {
+            self.dialing <= self.waiters.len()
+        }
+    }
+
+    /// Gives a lease to the first who still waits; back if nobody does.
+    pub(super) fn hand_over(&mut self, lease: Lease) -> Option<Lease> {
+        let mut lease = lease;
+        while let Some(waiter) = self.waiters.pop_front() {
+            match waiter.send(Ok(lease)) {
+                Ok(()) => return None,
+                Err(Ok(back)) => lease = back,
+                Err(Err(_)) => unreachable!("a lease was sent"),
+            }
+        }
+        Some(lease)
+    }
+
+    /// Drops those who have stopped waiting.
+    pub(super) fn forget_gone(&mut self) {
+        self.waiters.retain(|waiter| !waiter.is_closed());
+    }
+}

@@ -1,0 +1,112 @@
+//! A connection, or a stream's place on one, lent to a request.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use super::connection::{Http1, StreamPermit};
+use super::endpoint::Endpoint;
+use super::failure::Failure;
+use crate::body::Body;
+
+/// How long an HTTP/1.1 connection may take to become ready again after its response ended. One
+/// that does not (a response that came before the request body was sent, say) is closed.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// The right to send one request on a connection.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    owner: Arc<Endpoint>,
+    kind: Option<Kind>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Http1(Box<Http1>),
+    Http2(StreamPermit),
+}
+
+impl Lease {
+    pub(super) fn http1(owner: &Arc<Endpoint>, connection: Box<Http1>) -> Self {
+        Self { owner: owner.clone(), kind: Some(Kind::Http1(connection)) }
+    }
+
+    pub(super) fn http2(owner: &Arc<Endpoint>, permit: StreamPermit) -> Self {
+        Self { owner: owner.clone(), kind: Some(Kind::Http2(permit)) }
+    }
+
+    /// Sends the request; resolves with the response's head.
+    pub(crate) async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
+        match self.kind.as_mut().expect("a lease sends once, before it ends") {
+            Kind::Http1(connection) => connection.send(request).await,
+            Kind::Http2(permit) => permit.send(request).await,
+        }
+    }
+
+    pub(super) fn into_http1(mut self) -> Option<Box<Http1>> {
+        match self.kind.take()? {
+            Kind::Http1(connection) => Some(connection),
+            Kind::Http2(_) => None,
+        }
+    }
+
+    /// Our address on this connection.
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        match self.kind.as_ref()? {
+            Kind::Http1(connection) => connection.facts.local,
+            Kind::Http2(permit) => permit.0.facts.local,
+        }
+    }
+
+    /// The response has been read to its end: the connection may serve another.
+    pub(crate) fn finish(mut self) {
+        match self.kind.take() {
+            Some(Kind::Http1(connection)) => give_back(&self.owner, connection),
+            Some(Kind::Http2(permit)) => {
+                drop(permit);
+                self.owner.stream_ended();
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        match self.kind.take() {
+            // In the middle of an exchange: nothing but closing it is safe.
+            Some(Kind::Http1(connection)) => connection.facts.task.abort(),
+            Some(Kind::Http2(permit)) => {
+                drop(permit);
+                self.owner.stream_ended();
+            }
+            None => {}
+        }
+    }
+}
+
+fn give_back(owner: &Arc<Endpoint>, mut connection: Box<Http1>) {
+    if owner.is_worn_out(connection.served, connection.facts.since) {
+        return; // Dropping the sender ends the connection gracefully.
+    }
+    if connection.sender.is_ready() {
+        owner.give_back(connection);
+        return;
+    }
+    if connection.sender.is_closed() {
+        return;
+    }
+    // hyper has not come round to the next request yet: on a multi-threaded runtime the response
+    // can overtake the connection's task.
+    let owner = owner.clone();
+    tokio::spawn(async move {
+        match tokio::time::timeout(SETTLE, connection.sender.ready()).await {
+            Ok(Ok(())) => owner.give_back(connection),
+            Ok(Err(_)) => {}
+            Err(_) => connection.facts.task.abort(),
+        }
+    });
+}

@@ -1,0 +1,49 @@
+//! Connections to endpoints: opened on first use, shared or lent, watched while idle.
+//!
+//! Why our own: a pool has to answer questions that general-purpose clients do not. Was a byte of
+//! the request written (may it be sent again)? Was the connection used before (a stale one)? Is
+//! there room, by Envoy's limits, or is the request refused at once? Is the peer's stream limit
+//! reached, so that another connection is due? Here each answer is a field.
+//!
+//! ```text
+//!  checkout ─▶ ready connection? ──yes──────────────────────────▶ lease ─▶ send ─▶ response
+//!                 │ no                                              ▲                 │ body ends
+//!                 ├─ may dial? ─▶ dial (task of its own) ──────────▶│                 ▼
+//!                 └─ else wait in line (bounded: overflow)─────────▶│◀───────── idle / stream freed
+//! ```
+//!
+//! * A dial belongs to the pool, not to the request that caused it: if that request gives up, the
+//!   connection serves the next.
+//! * HTTP/2: one dial at a time; the least loaded connection with room is used; another one is
+//!   opened when all are at the peer's `SETTINGS_MAX_CONCURRENT_STREAMS`.
+//! * An idle connection is watched by its task: one that the peer closes is gone before it is
+//!   handed out, but for a close that is on its way (RT-20, the reuse race).
+//! * An endpoint in use that loses its last connection is dialled again in the background, with
+//!   backoff and jitter, so that it returns without a request having to fail for it.
+//!
+//! # Cancellation
+//! A dropped checkout leaves the line. A dropped lease closes an HTTP/1.1 connection that was in
+//! the middle of an exchange and resets an HTTP/2 stream.
+
+mod connect;
+mod connection;
+mod dial;
+mod endpoint;
+mod failure;
+mod lane;
+mod lease;
+mod stream;
+
+pub use connect::{Connect, Connecting, SocketConnector};
+pub(crate) use dial::DialError;
+pub(crate) use endpoint::{CheckoutError, Endpoint, SWEEP_INTERVAL};
+pub(crate) use failure::Failure;
+pub(crate) use lease::Lease;
+pub use stream::Stream;
+
+/// What is spoken on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+}

@@ -1,0 +1,62 @@
+//! [`RetryLayer`].
+
+use std::sync::Arc;
+
+use mesh_core::retry::{Budget, BudgetPolicy, RetryPolicy};
+use tower_layer::Layer;
+
+use super::{ReplayBudget, Retry};
+use crate::clock::{SharedRng, now};
+
+/// Retries: by one policy, or by the matched route's.
+#[derive(Clone, Debug)]
+pub struct RetryLayer {
+    fixed: Option<Fixed>,
+    rng: SharedRng,
+    replay: ReplayBudget,
+}
+
+/// A policy with a budget of its own.
+#[derive(Clone, Debug)]
+pub(super) struct Fixed {
+    pub(super) policy: Arc<RetryPolicy>,
+    pub(super) budget: Arc<Budget>,
+}
+
+impl RetryLayer {
+    /// Retries every request by `policy`, within one budget for all services this layer makes.
+    #[must_use]
+    pub fn new(policy: RetryPolicy) -> Self {
+        let budget = Arc::new(Budget::new(BudgetPolicy::default(), now()));
+        let fixed = Some(Fixed { policy: Arc::new(policy), budget });
+        Self { fixed, rng: SharedRng::default(), replay: ReplayBudget::default() }
+    }
+
+    /// Retries by the matched route's policy, within the budget of its cluster.
+    #[must_use]
+    pub fn per_route() -> Self {
+        Self { fixed: None, rng: SharedRng::default(), replay: ReplayBudget::default() }
+    }
+
+    /// Draws back-offs from this source.
+    #[must_use]
+    pub fn rng(mut self, rng: SharedRng) -> Self {
+        self.rng = rng;
+        self
+    }
+
+    /// Shares this cap on kept request bodies.
+    #[must_use]
+    pub fn replay(mut self, replay: ReplayBudget) -> Self {
+        self.replay = replay;
+        self
+    }
+}
+
+impl<S> Layer<S> for RetryLayer {
+    type Service = Retry<S>;
+
+    fn layer(&self, inner: S) -> Retry<S> {
+        Retry { inner, fixed: self.fixed.clone(), rng: self.rng.clone(), replay: self.replay.clone() }
+    }
+}

@@ -1,0 +1,200 @@
+//! What is kept between attempts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use mesh_core::outcome::Outcome;
+use mesh_core::reply::Flag;
+use mesh_core::retry::{Budget, CONTROL_HEADERS, GiveUp, RetryPolicy, Traits, Verdict};
+use mesh_core::timeout::{Deadline, EXPECTED_TIMEOUT, GRPC_TIMEOUT, grpc_timeout};
+
+use super::replay::Replay;
+use crate::body::Body;
+use crate::clock::{SharedRng, now};
+use crate::cluster::{PerTryTimeout, Retrying};
+use crate::error::Error;
+use crate::grpc;
+use crate::route::Matched;
+
+const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
+const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
+
+/// Where the next attempt's body comes from.
+pub(super) enum Source {
+    /// A copy is at hand.
+    Whole(Body),
+    /// It is being kept as it is read.
+    Replay(Replay),
+    /// Sent once, gone.
+    Gone,
+}
+
+/// The request as it was, and how far the loop has come.
+pub(super) struct Again {
+    head: Parts,
+    source: Source,
+    policy: Arc<RetryPolicy>,
+    traits: Traits,
+    matched: Option<Matched>,
+    budget: Option<Arc<Budget>>,
+    rng: SharedRng,
+    attempts: u32,
+    raced: bool,
+    retrying: Option<Retrying>,
+}
+
+/// What to do with an attempt's end.
+pub(super) enum Next {
+    /// Wait, then send this.
+    Retry(Duration, Box<Request<Body>>),
+    /// Pass it on.
+    Pass,
+}
+
+impl Again {
+    pub(super) fn new(
+        head: Parts,
+        source: Source,
+        policy: Arc<RetryPolicy>,
+        traits: Traits,
+        matched: Option<Matched>,
+        budget: Option<Arc<Budget>>,
+        rng: SharedRng,
+    ) -> Self {
+        Self { head, source, policy, traits, matched, budget, rng, attempts: 1, raced: false, retrying: None }
+    }
+
+    /// Puts the marks of this attempt on its request: its number (RT-14), what is left of the
+    /// deadline (RT-4), the limit of one try (RT-3).
+    pub(super) fn mark(&self, mut request: Request<Body>) -> Request<Body> {
+        let headers = request.headers_mut();
+        for name in &CONTROL_HEADERS {
+            headers.remove(name);
+        }
+        let number = match self.attempts {
+            1 => HeaderValue::from_static("1"),
+            more => HeaderValue::from(more),
+        };
+        headers.insert(ATTEMPT_COUNT, number);
+        if self.attempts > 1 {
+            if self.traits.grpc {
+                let before = self.traits.previous_attempts + self.attempts - 1;
+                headers.insert(PREVIOUS_ATTEMPTS, HeaderValue::from(before));
+            }
+            if let Some(deadline) = self.matched.as_ref().and_then(Matched::deadline) {
+                refresh(headers, Deadline::at(deadline).remaining(now()), self.traits.grpc);
+            }
+        }
+        if let Some(limit) = self.policy.per_try_timeout {
+            request.extensions_mut().insert(PerTryTimeout(limit));
+        }
+        request
+    }
+
+    pub(super) fn after_response<B>(&mut self, response: &Response<B>) -> Next {
+        let headers = response.headers();
+        let grpc = if self.traits.grpc { grpc::status(headers) } else { None };
+        let outcome = Outcome::Response { status: response.status(), grpc, in_trailers: false };
+        match self.policy.decide(&self.traits, self.attempts, &outcome, Some(headers)) {
+            Verdict::Retry => self.retry(),
+            Verdict::GiveUp(reason) => {
+                self.gave_up(reason);
+                if self.attempts > 1 && response.status().as_u16() < 500 {
+                    self.count(|stats| &stats.upstream_rq_retry_success);
+                }
+                Next::Pass
+            }
+        }
+    }
+
+    /// What follows an error: another attempt, or the error as it is passed on.
+    pub(super) fn after_error(&mut self, error: Error) -> Result<Next, Error> {
+        let Some(outcome) = error.outcome() else { return Err(error) };
+        if matches!(&self.source, Source::Replay(replay) if replay.source_failed()) {
+            return Err(error);
+        }
+        if !self.raced && self.traits.idempotent && error.is_reuse_race() {
+            // RT-20: not an attempt of the policy's; the connection was dead before it began.
+            if let Some(request) = self.rebuild() {
+                self.raced = true;
+                self.count(|stats| &stats.upstream_reuse_race);
+                return Ok(Next::Retry(Duration::ZERO, Box::new(self.mark(request))));
+            }
+        }
+        match self.policy.decide(&self.traits, self.attempts, &outcome, None) {
+            Verdict::Retry => match self.retry() {
+                Next::Pass => Err(self.retried(error, false)),
+                next => Ok(next),
+            },
+            Verdict::GiveUp(reason) => {
+                self.gave_up(reason);
+                Err(self.retried(error, reason == GiveUp::Exhausted))
+            }
+        }
+    }
+
+    /// The response is passed on: nothing will be repeated.
+    pub(super) fn commit(&self) {
+        if let Source::Replay(replay) = &self.source {
+            replay.commit();
+        }
+    }
+
+    fn retried(&self, error: Error, exhausted: bool) -> Error {
+        if self.attempts > 1 || exhausted { error.retried(exhausted) } else { error }
+    }
+
+    fn retry(&mut self) -> Next {
+        // The earlier retry has ended, and with it its place among the retries in flight.
+        self.retrying = None;
+        let allowed = match (&self.budget, self.matched.as_ref().and_then(Matched::cluster)) {
+            (Some(budget), _) => budget.withdraw(now()),
+            (None, Some(pool)) => {
+                self.retrying = pool.cluster().try_retry(now());
+                self.retrying.is_some()
+            }
+            (None, None) => false,
+        };
+        if !allowed {
+            return Next::Pass;
+        }
+        let Some(request) = self.rebuild() else { return Next::Pass };
+        let delay = self.rng.draw(|rng| self.policy.backoff.delay(self.attempts, rng));
+        self.attempts += 1;
+        Next::Retry(delay, Box::new(request))
+    }
+
+    fn rebuild(&self) -> Option<Request<Body>> {
+        let body = match &self.source {
+            Source::Whole(body) => body.try_clone()?,
+            Source::Replay(replay) => Body::replay(replay.again()?),
+            Source::Gone => return None,
+        };
+        Some(Request::from_parts(self.head.clone(), body))
+    }
+
+    fn gave_up(&self, reason: GiveUp) {
+        if reason == GiveUp::Exhausted {
+            self.count(|stats| &stats.upstream_rq_retry_limit_exceeded);
+            if let Some(matched) = &self.matched {
+                matched.record().note(|decision| decision.flags.set(Flag::UpstreamRetryLimitExceeded));
+            }
+        }
+    }
+
+    fn count(&self, counter: impl FnOnce(&crate::cluster::Stats) -> &metrics::Counter) {
+        if let Some(pool) = self.matched.as_ref().and_then(Matched::cluster) {
+            counter(pool.cluster().stats()).increment(1);
+        }
+    }
+}
+
+/// Tells the next hop how much time is left.
+fn refresh(headers: &mut HeaderMap, left: Duration, grpc: bool) {
+    headers.insert(EXPECTED_TIMEOUT, Deadline::expected_ms(left));
+    if grpc {
+        headers.insert(GRPC_TIMEOUT, grpc_timeout::format(left));
+    }
+}

@@ -1,0 +1,342 @@
+//! A request body that can be sent again.
+//!
+//! Retrying a request means sending its body twice, and the caller sends it once. What has been
+//! read is kept, up to a cap, until the response is committed; past the cap the body streams on and
+//! the request is simply no longer repeatable (fail open): a gigabyte upload never lives in memory.
+//!
+//! ```text
+//!            attempt 1 reads          attempt 2 reads
+//! source ──▶ [frame][frame] ──▶ …    [frame][frame] (again) ──▶ source (the rest)
+//!            kept: ≤ cap
+//! ```
+//!
+//! Only the newest attempt may read: an older one, still held by a connection that is being torn
+//! down, gets an error instead of stealing frames. A `kept` frame is shared bytes, not a copy.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body as _, Frame, SizeHint};
+
+use crate::body::Body;
+use crate::error::BoxError;
+
+/// How much one request may keep: 1 MiB (RT-10).
+pub const REQUEST_CAP: usize = 1 << 20;
+
+/// How much all requests of a client or proxy may keep together.
+///
+/// Clones share the count.
+#[derive(Clone, Debug)]
+pub struct ReplayBudget {
+    used: Arc<AtomicUsize>,
+    max: usize,
+}
+
+impl Default for ReplayBudget {
+    /// 64 MiB.
+    fn default() -> Self {
+        Self { used: Arc::default(), max: 64 << 20 }
+    }
+}
+
+impl ReplayBudget {
+    /// Room for `max` bytes.
+    #[must_use]
+    pub fn new(max: usize) -> Self {
+        Self { used: Arc::default(), max }
+    }
+
+    /// How many bytes are kept now.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        // Relaxed: a count, which orders nothing else.
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > self.max {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return false;
+        }
+        true
+    }
+
+    fn give(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// One attempt's view of a replayable body; see the [module](self).
+#[derive(Debug)]
+pub struct ReplayBody {
+    shared: Arc<Shared>,
+    attempt: u32,
+    position: usize,
+    sent: u64,
+    trailers_sent: bool,
+}
+
+/// The handle by which the retry loop asks for another attempt's body.
+#[derive(Clone, Debug)]
+pub(crate) struct Replay(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    budget: ReplayBudget,
+    cap: usize,
+    hint: SizeHint,
+}
+
+#[derive(Debug)]
+struct State {
+    source: Body,
+    ended: bool,
+    failed: bool,
+    kept: Vec<Bytes>,
+    kept_bytes: usize,
+    trailers: Option<HeaderMap>,
+    replayable: bool,
+    attempt: u32,
+}
+
+impl ReplayBody {
+    pub(crate) fn new(source: Body, budget: ReplayBudget, cap: usize) -> (Replay, Self) {
+        let hint = source.size_hint();
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                source,
+                ended: false,
+                failed: false,
+                kept: Vec::new(),
+                kept_bytes: 0,
+                trailers: None,
+                replayable: true,
+                attempt: 0,
+            }),
+            budget,
+            cap,
+            hint,
+        });
+        let body = Self { shared: shared.clone(), attempt: 0, position: 0, sent: 0, trailers_sent: false };
+        (Replay(shared), body)
+    }
+
+    pub(crate) fn try_clone(&self) -> Option<Self> {
+        Replay(self.shared.clone()).again()
+    }
+}
+
+impl Replay {
+    /// The body for the next attempt; `None` if it can no longer be repeated. The attempt before
+    /// may not read on.
+    pub(crate) fn again(&self) -> Option<ReplayBody> {
+        let mut state = self.0.lock();
+        if !state.replayable {
+            return None;
+        }
+        state.attempt += 1;
+        Some(ReplayBody {
+            shared: self.0.clone(),
+            attempt: state.attempt,
+            position: 0,
+            sent: 0,
+            trailers_sent: false,
+        })
+    }
+
+    /// Whether the caller's own body failed, which is nobody else's fault.
+    pub(crate) fn source_failed(&self) -> bool {
+        self.0.lock().failed
+    }
+
+    /// Lets go of what is kept: the response is committed, nothing will be repeated.
+    pub(crate) fn commit(&self) {
+        let mut state = self.0.lock();
+        // A reader that has not caught up still needs its frames; it is the last one.
+        state.replayable = false;
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while the replay buffer is locked")
+    }
+
+    fn keep(&self, state: &mut State, data: &Bytes) -> bool {
+        if state.replayable
+            && state.kept_bytes + data.len() <= self.cap
+            && self.budget.take(data.len())
+        {
+            state.kept.push(data.clone());
+            state.kept_bytes += data.len();
+            true
+        } else {
+            state.replayable = false;
+            false
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let kept = self.lock().kept_bytes;
+        self.budget.give(kept);
+    }
+}
+
+impl http_body::Body for ReplayBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        let mut state = this.shared.lock();
+        if state.attempt != this.attempt {
+            return Poll::Ready(Some(Err("a newer attempt took over the request body".into())));
+        }
+        if let Some(data) = state.kept.get(this.position) {
+            this.position += 1;
+            this.sent += data.len() as u64;
+            return Poll::Ready(Some(Ok(Frame::data(data.clone()))));
+        }
+        if !state.replayable && state.kept_bytes > 0 {
+            // Caught up and never to be repeated: what was kept has no reader left.
+            let bytes = std::mem::take(&mut state.kept_bytes);
+            state.kept = Vec::new();
+            this.position = 0;
+            this.shared.budget.give(bytes);
+        }
+        if !state.ended {
+            match ready!(Pin::new(&mut state.source).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => {
+                        if this.shared.keep(&mut state, &data) {
+                            this.position += 1;
+                        }
+                        this.sent += data.len() as u64;
+                        return Poll::Ready(Some(Ok(Frame::data(data))));
+                    }
+                    Err(frame) => state.trailers = frame.into_trailers().ok(),
+                },
+                Some(Err(error)) => {
+                    state.failed = true;
+                    state.replayable = false;
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => {}
+            }
+            state.ended = true;
+        }
+        if !this.trailers_sent {
+            this.trailers_sent = true;
+            if let Some(trailers) = state.trailers.clone() {
+                return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let state = self.shared.lock();
+        if state.attempt != self.attempt || self.position < state.kept.len() {
+            return false;
+        }
+        (state.ended && (self.trailers_sent || state.trailers.is_none()))
+            || (!state.ended && state.source.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        hint.set_lower(self.shared.hint.lower().saturating_sub(self.sent));
+        if let Some(upper) = self.shared.hint.upper() {
+            hint.set_upper(upper.saturating_sub(self.sent));
+        }
+        hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    fn streamed(chunks: &[&'static str]) -> Body {
+        let frames: Vec<_> =
+            chunks.iter().map(|chunk| Ok::<_, BoxError>(Frame::data(Bytes::from_static(chunk.as_bytes())))).collect();
+        Body::new(http_body_util::StreamBody::new(futures_util::stream::iter(frames)))
+    }
+
+    async fn text(body: ReplayBody) -> String {
+        String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_attempt_sends_the_same_bytes_wherever_the_first_stopped() {
+        let chunks = ["one ", "two ", "three"];
+        for read_first in 0..=chunks.len() {
+            let (replay, mut first) = ReplayBody::new(streamed(&chunks), ReplayBudget::default(), REQUEST_CAP);
+            for _ in 0..read_first {
+                first.frame().await.unwrap().unwrap();
+            }
+            let second = replay.again().unwrap();
+            assert!(first.frame().await.unwrap().is_err(), "the older attempt may not steal frames");
+            let third_before_read = text(second).await;
+            assert_eq!(third_before_read, "one two three", "after {read_first} frames");
+            assert_eq!(text(replay.again().unwrap()).await, "one two three");
+        }
+    }
+
+    #[tokio::test]
+    async fn rt_10_past_the_cap_it_streams_on_and_lets_go() {
+        let budget = ReplayBudget::default();
+        let (replay, mut body) = ReplayBody::new(streamed(&["12345", "67890", "x"]), budget.clone(), 8);
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "12345");
+        assert_eq!(budget.used(), 5);
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "67890");
+        assert!(replay.again().is_none());
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "x");
+        assert_eq!(budget.used(), 0);
+        assert!(body.frame().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn the_budget_of_all_requests_is_a_bound_too() {
+        let budget = ReplayBudget::new(6);
+        let (one, mut first) = ReplayBody::new(streamed(&["12345"]), budget.clone(), 100);
+        let (two, mut second) = ReplayBody::new(streamed(&["12345"]), budget.clone(), 100);
+        first.frame().await.unwrap().unwrap();
+        second.frame().await.unwrap().unwrap();
+        assert!(one.again().is_some());
+        assert!(two.again().is_none());
+        drop((one, first, two, second));
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_commit_frees_what_was_kept_once_it_was_sent() {
+        let budget = ReplayBudget::default();
+        let (replay, mut body) = ReplayBody::new(streamed(&["12345", "6", "7"]), budget.clone(), 100);
+        body.frame().await.unwrap().unwrap();
+        replay.commit();
+        body.frame().await.unwrap().unwrap();
+        assert_eq!(budget.used(), 0);
+        assert_eq!(text(body).await, "7");
+    }
+
+    #[tokio::test]
+    async fn the_size_is_told_so_that_content_length_survives() {
+        let (_replay, body) = ReplayBody::new(Body::from("12345"), ReplayBudget::default(), 100);
+        assert_eq!(body.size_hint().exact(), Some(5));
+    }
+}

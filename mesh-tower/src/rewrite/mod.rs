@@ -1,0 +1,22 @@
+//! Path, authority and header operations of the matched rule and destination (VA-4 to VA-7).
+//!
+//! Header operations first, then the authority, then the path, which leaves the old one in
+//! `x-envoy-original-path`. With one destination the rule's operations come first and the
+//! destination wins; with several it is the other way round (VA-5).
+//!
+//! # Readiness
+//! The inner service's.
+//!
+//! # Clone
+//! Nothing is shared.
+//!
+//! # Errors
+//! None of its own.
+
+mod future;
+mod layer;
+mod service;
+
+pub use future::ResponseFuture;
+pub use layer::RewriteLayer;
+pub use service::Rewrite;

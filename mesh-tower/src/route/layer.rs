@@ -1,0 +1,57 @@
+//! [`RouteLayer`].
+
+use std::sync::Arc;
+
+use mesh_core::plan::ListenerRoutes;
+use tower_layer::Layer;
+
+use super::Route;
+use crate::worker::Worker;
+
+/// Routes by the plan of a worker.
+#[derive(Clone, Debug)]
+pub struct RouteLayer {
+    worker: Arc<Worker>,
+    listener: Option<Arc<str>>,
+}
+
+impl RouteLayer {
+    /// Routes like an in-process client or a sidecar's outbound listener: the port of the authority
+    /// picks the table.
+    #[must_use]
+    pub const fn outbound(worker: Arc<Worker>) -> Self {
+        Self { worker, listener: None }
+    }
+
+    /// Routes by the table of the plan's listener of this name.
+    #[must_use]
+    pub const fn listener(worker: Arc<Worker>, name: Arc<str>) -> Self {
+        Self { worker, listener: Some(name) }
+    }
+}
+
+impl<S> Layer<S> for RouteLayer {
+    type Service = Route<S>;
+
+    fn layer(&self, inner: S) -> Route<S> {
+        Route { inner, worker: self.worker.clone(), listener: self.listener.clone() }
+    }
+}
+
+/// The table that serves a request of `authority`, under `listener` if one is given.
+pub(super) fn table<'a>(
+    plan: &'a mesh_core::plan::Plan,
+    listener: Option<&str>,
+    authority: &str,
+    https: bool,
+) -> Option<&'a Arc<mesh_core::route::RouteTable>> {
+    if let Some(name) = listener {
+        let listener = plan.listeners.iter().find(|listener| *listener.name == *name)?;
+        if let ListenerRoutes::Table(table) = &listener.routes {
+            return Some(table);
+        }
+    }
+    let host = mesh_core::route::host_of(authority);
+    let port = authority.get(host.len() + 1..).and_then(|port| port.parse().ok());
+    plan.outbound.get(&port.unwrap_or(if https { 443 } else { 80 }))
+}

@@ -1,0 +1,102 @@
+//! What the route layer found.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use mesh_core::endpoint::ClusterId;
+use mesh_core::reply::LocalReply;
+use mesh_core::route;
+
+use crate::cluster::ClusterPool;
+use crate::record::Record;
+use crate::worker::View;
+
+/// The route of a request, the plan it came from, and the destination drawn for it.
+///
+/// An extension of the request. Cloning is three reference counts.
+#[derive(Clone, Debug)]
+pub struct Matched {
+    view: Arc<View>,
+    route: Arc<route::Route>,
+    record: Record,
+    destination: usize,
+    /// Another cluster than the destination's, for mirrors.
+    instead: Option<ClusterId>,
+    deadline: Option<Instant>,
+}
+
+impl Matched {
+    pub(crate) fn new(view: Arc<View>, route: Arc<route::Route>, record: Record) -> Self {
+        Self { view, route, record, destination: 0, instead: None, deadline: None }
+    }
+
+    /// The route.
+    #[must_use]
+    pub fn route(&self) -> &Arc<route::Route> {
+        &self.route
+    }
+
+    /// The record of this request.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(crate) fn view(&self) -> &Arc<View> {
+        &self.view
+    }
+
+    pub(crate) fn set_destination(&mut self, index: usize) {
+        self.destination = index;
+    }
+
+    /// The destination drawn by the split; the first until then.
+    pub(crate) fn destination(&self) -> Option<&route::Destination> {
+        match &self.route.action {
+            route::Action::Forward(forward) => forward.destinations.get(self.destination),
+            _ => None,
+        }
+    }
+
+    /// The answer to a request whose cluster does not exist (VA-2, GA-6).
+    pub(crate) fn no_cluster(&self) -> LocalReply {
+        let mut reply = LocalReply::no_cluster();
+        if let route::Action::Forward(forward) = &self.route.action {
+            reply.status = forward.unknown_cluster;
+        }
+        reply
+    }
+
+    /// The cluster the request goes to; `None` if its host or subset does not exist.
+    pub(crate) fn cluster(&self) -> Option<&Arc<ClusterPool>> {
+        let id = match self.instead {
+            Some(id) => id,
+            None => self.destination()?.cluster,
+        };
+        self.view.pool(id)
+    }
+
+    /// Whether the host that the request names is dialled, not an endpoint of a cluster.
+    pub(crate) fn dials_authority(&self) -> bool {
+        match (&self.route.action, self.instead, self.destination()) {
+            (_, Some(id), _) => self.view.dials_authority(id),
+            (route::Action::Passthrough, ..) => true,
+            (_, None, Some(destination)) => self.view.dials_authority(destination.cluster),
+            (_, None, None) => false,
+        }
+    }
+
+    /// The same match for a copy of the request that goes to `cluster`, with a record of its own.
+    pub(crate) fn mirrored(&self, cluster: ClusterId) -> Self {
+        Self { instead: Some(cluster), record: Record::default(), ..self.clone() }
+    }
+
+    /// When the whole request has to be answered.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    pub(crate) fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = Some(deadline);
+    }
+}

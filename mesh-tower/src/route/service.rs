@@ -1,0 +1,103 @@
+//! [`Route`].
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::LOCATION;
+use http::{Request, Response};
+use mesh_core::reply::LocalReply;
+use mesh_core::route::{Action, Fallback, Found, RequestView};
+use tower_service::Service;
+
+use super::Matched;
+use super::layer::table;
+use crate::error::{BoxError, Error};
+use crate::future::ReadyOr;
+use crate::record::Record;
+use crate::worker::Worker;
+
+/// Routes requests; see the [module](super).
+#[derive(Clone, Debug)]
+pub struct Route<S> {
+    pub(super) inner: S,
+    pub(super) worker: Arc<Worker>,
+    pub(super) listener: Option<Arc<str>>,
+}
+
+enum Step {
+    Forward(Matched),
+    Answer(Response<Bytes>),
+    Refuse(LocalReply),
+}
+
+impl<S> Route<S> {
+    fn decide<B>(&self, request: &Request<B>) -> Step {
+        let view = self.worker.view();
+        let record = request.extensions().get::<Record>().cloned().unwrap_or_default();
+        let facts = RequestView::of(request);
+        let https = facts.scheme == "https";
+        let found = match table(view.plan(), self.listener.as_deref(), facts.authority, https) {
+            Some(table) => table.find(&facts),
+            None => Found::NoHost(view.unknown_port()),
+        };
+        let route = match found {
+            Found::Route(_, route) => route.clone(),
+            Found::NoRule(_) | Found::NoHost(Fallback::NotFound) => {
+                return Step::Refuse(LocalReply::no_route());
+            }
+            Found::NoHost(Fallback::BlackHole) => return Step::Refuse(LocalReply::black_hole()),
+            Found::NoHost(Fallback::Passthrough) => view.allow_any().clone(),
+        };
+        record.note(|decision| {
+            decision.generation = view.plan().generation;
+            decision.route = Some(route.clone());
+        });
+        match &route.action {
+            Action::Forward(_) | Action::Passthrough => Step::Forward(Matched::new(view, route, record)),
+            Action::Redirect(redirect) => match redirect.location(&facts) {
+                Some((status, location)) => {
+                    let mut response = Response::new(Bytes::new());
+                    *response.status_mut() = status;
+                    response.headers_mut().insert(LOCATION, location);
+                    route.response_headers.apply(response.headers_mut(), &());
+                    record.note(|decision| decision.details = "direct_response".into());
+                    Step::Answer(response)
+                }
+                None => Step::Refuse(LocalReply::bad_request("redirect_location_invalid")),
+            },
+            Action::DirectResponse(direct) => {
+                let mut response = direct.response();
+                route.response_headers.apply(response.headers_mut(), &());
+                record.note(|decision| decision.details = "direct_response".into());
+                Step::Answer(response)
+            }
+        }
+    }
+}
+
+impl<S, B, ResB> Service<Request<B>> for Route<S>
+where
+    S: Service<Request<B>, Response = Response<ResB>>,
+    S::Error: Into<BoxError>,
+    ResB: From<Bytes>,
+{
+    type Response = Response<ResB>;
+    type Error = BoxError;
+    type Future = ReadyOr<S::Future, Response<ResB>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        match self.decide(&request) {
+            Step::Forward(matched) => {
+                request.extensions_mut().insert(matched);
+                ReadyOr::Calling(self.inner.call(request))
+            }
+            Step::Answer(response) => ReadyOr::ok(response.map(Into::into)),
+            Step::Refuse(reply) => ReadyOr::fail(Error::local(reply)),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! [`Split`].
+
+use std::task::{Context, Poll};
+
+use http::Request;
+use mesh_core::route::Action;
+use tower_service::Service;
+
+use crate::clock::SharedRng;
+use crate::route::Matched;
+
+/// Draws destinations; see the [module](super).
+#[derive(Clone, Debug)]
+pub struct Split<S> {
+    pub(super) inner: S,
+    pub(super) rng: SharedRng,
+}
+
+impl<S, B> Service<Request<B>> for Split<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        if let Some(matched) = request.extensions_mut().get_mut::<Matched>() {
+            let index = match &matched.route().action {
+                Action::Forward(forward) if forward.destinations.len() > 1 => {
+                    self.rng.draw(|rng| forward.split.pick(rng))
+                }
+                _ => 0,
+            };
+            matched.set_destination(index);
+            matched.record().note(|decision| decision.destination = index);
+        }
+        self.inner.call(request)
+    }
+}

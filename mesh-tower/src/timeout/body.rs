@@ -1,0 +1,65 @@
+//! A response body that the deadline follows.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use super::timer::Timer;
+use crate::error::BoxError;
+
+/// The inner body, while there is time.
+#[pin_project::pin_project]
+#[derive(Debug)]
+pub struct ResponseBody<B> {
+    #[pin]
+    inner: B,
+    timer: Option<Timer>,
+}
+
+impl<B> ResponseBody<B> {
+    pub(super) const fn new(inner: B, timer: Option<Timer>) -> Self {
+        Self { inner, timer }
+    }
+}
+
+impl<B: From<Bytes>> From<Bytes> for ResponseBody<B> {
+    fn from(bytes: Bytes) -> Self {
+        Self::new(bytes.into(), None)
+    }
+}
+
+impl<B> Body for ResponseBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = B::Data;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
+        let this = self.project();
+        if let Poll::Ready(frame) = this.inner.poll_frame(cx) {
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        if let Some(timer) = this.timer
+            && let Poll::Ready(error) = timer.poll(cx)
+        {
+            *this.timer = None;
+            return Poll::Ready(Some(Err(error.into())));
+        }
+        Poll::Pending
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,74 @@
+//! [`Timeout`].
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use mesh_core::timeout::{
+    CONTROL_HEADERS, Deadline, EXPECTED_TIMEOUT, TimeoutHeaders, TimeoutPolicy, grpc_timeout,
+};
+use tower_service::Service;
+
+use super::timer::Timer;
+use super::{ResponseBody, ResponseFuture};
+use crate::body::Body;
+use crate::clock::now;
+use crate::error::BoxError;
+use crate::grpc::is_grpc;
+use crate::record::Record;
+use crate::route::Matched;
+use crate::upload;
+
+/// Bounds requests; see the [module](super).
+#[derive(Clone, Debug)]
+pub struct Timeout<S> {
+    pub(super) inner: S,
+    pub(super) fixed: Option<Duration>,
+}
+
+impl<S, ResB> Service<Request<Body>> for Timeout<S>
+where
+    S: Service<Request<Body>, Response = Response<ResB>>,
+    S::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody<ResB>>;
+    type Error = BoxError;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let matched = request.extensions().get::<Matched>();
+        let route = self.fixed.or_else(|| matched?.route().timeout);
+        let grpc = is_grpc(request.headers());
+        let headers = request.headers_mut();
+        let trusted = CONTROL_HEADERS.iter().any(|name| headers.contains_key(name)).then(|| {
+            let trusted = TimeoutHeaders::of(headers);
+            for name in &CONTROL_HEADERS {
+                headers.remove(name);
+            }
+            trusted
+        });
+        let policy = TimeoutPolicy { request: route, ..TimeoutPolicy::default() };
+        let Some(limit) = policy.effective(headers, grpc, trusted.as_ref()) else {
+            return ResponseFuture::new(self.inner.call(request), None);
+        };
+        headers.insert(EXPECTED_TIMEOUT, Deadline::expected_ms(limit));
+        if grpc {
+            headers.insert(grpc_timeout::GRPC_TIMEOUT, grpc_timeout::format(limit));
+        }
+        let record = match request.extensions_mut().get_mut::<Matched>() {
+            Some(matched) => {
+                matched.set_deadline(now() + limit);
+                Some(matched.record().clone())
+            }
+            None => request.extensions().get::<Record>().cloned(),
+        };
+        let (head, body) = request.into_parts();
+        let (body, uploaded) = upload::watch(body);
+        let future = self.inner.call(Request::from_parts(head, body));
+        ResponseFuture::new(future, Some(Timer::new(limit, uploaded, record)))
+    }
+}

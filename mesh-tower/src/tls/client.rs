@@ -1,0 +1,130 @@
+//! TLS to endpoints (TL-1, TL-3: mode SIMPLE).
+
+use std::fmt;
+use std::sync::Arc;
+
+use mesh_core::plan;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio_rustls::TlsConnector;
+
+use crate::error::BoxError;
+use crate::pool::{Protocol, Stream};
+
+/// How a cluster's connections are secured.
+///
+/// A configuration that cannot be built (a file of roots that is missing, say) fails each
+/// handshake with the reason; the plan's other clusters work.
+#[derive(Clone)]
+pub(crate) struct ClientTls(Arc<Result<Ready, String>>);
+
+struct Ready {
+    http1: TlsConnector,
+    http2: TlsConnector,
+    name: ServerName<'static>,
+}
+
+impl ClientTls {
+    /// Reads roots and builds the configuration; `host` names the server where the rule does not.
+    pub(crate) fn new(tls: &plan::ClientTls, host: &str) -> Self {
+        Self(Arc::new(Ready::new(tls, host).map_err(|error| error.to_string())))
+    }
+
+    pub(crate) async fn handshake(&self, stream: Stream, protocol: Protocol) -> Result<Stream, BoxError> {
+        let ready = self.0.as_ref().as_ref().map_err(|reason| format!("TLS_error: {reason}"))?;
+        let connector = match protocol {
+            Protocol::Http1 => &ready.http1,
+            Protocol::Http2 => &ready.http2,
+        };
+        let handshake = connector.connect(ready.name.clone(), stream);
+        Ok(Stream::new(handshake.await.map_err(|error| format!("TLS_error: {error}"))?))
+    }
+}
+
+impl Ready {
+    fn new(tls: &plan::ClientTls, host: &str) -> Result<Self, BoxError> {
+        let provider = super::provider();
+        let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+        let config = if tls.insecure_skip_verify {
+            let verifier = Arc::new(AnyCertificate(provider));
+            builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+        } else {
+            builder.with_root_certificates(roots(tls)?).with_no_client_auth()
+        };
+        let with = |alpn: &[u8]| {
+            let mut config = config.clone();
+            config.alpn_protocols = vec![alpn.to_vec()];
+            TlsConnector::from(Arc::new(config))
+        };
+        let name = tls.subject_alt_names.first().map(String::as_str).or(tls.sni.as_deref()).unwrap_or(host);
+        let name = ServerName::try_from(name.to_owned())?;
+        Ok(Self { http1: with(b"http/1.1"), http2: with(b"h2"), name })
+    }
+}
+
+fn roots(tls: &plan::ClientTls) -> Result<RootCertStore, BoxError> {
+    let mut roots = RootCertStore::empty();
+    match &tls.ca_certificates {
+        Some(file) => {
+            for certificate in CertificateDer::pem_file_iter(file)? {
+                roots.add(certificate?)?;
+            }
+        }
+        None => {
+            let system = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(system.certs);
+        }
+    }
+    if roots.is_empty() {
+        let place = tls.ca_certificates.as_deref().unwrap_or("the system's certificates");
+        return Err(format!("no root certificate in {place}").into());
+    }
+    Ok(roots)
+}
+
+impl fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientTls").finish_non_exhaustive()
+    }
+}
+
+/// `insecureSkipVerify: true`: the user asked for it.
+#[derive(Debug)]
+struct AnyCertificate(Arc<rustls::crypto::CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,55 @@
+//! When has the request been sent? Timeouts count from there (RT-1, RT-3).
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use tokio::sync::oneshot;
+
+use crate::body::Body;
+use crate::error::BoxError;
+
+/// Resolves when the last byte of the body was read for sending; at once if there is none.
+pub(crate) type Uploaded = Option<oneshot::Receiver<()>>;
+
+/// Watches a body for its end. A body that has ended already is left as it is.
+pub(crate) fn watch(body: Body) -> (Body, Uploaded) {
+    if body.is_end_stream() || body.try_clone().is_some_and(|_| body.size_hint().exact().is_some_and(|n| n <= 65_536)) {
+        // Nothing to wait for: empty, or in memory and handed to the connection in one go.
+        return (body, None);
+    }
+    let (sender, receiver) = oneshot::channel();
+    (Body::new(Watched { body, _end: Some(sender) }), Some(receiver))
+}
+
+struct Watched {
+    body: Body,
+    /// Dropped at the end of the body, or with it: either way the upload is over.
+    _end: Option<oneshot::Sender<()>>,
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
+        if frame.is_none() || this.body.is_end_stream() {
+            this._end = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,167 @@
+//! What one runtime thread owns: connections and balancer cursors, seen through the plan in force.
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use mesh_core::endpoint::ClusterId;
+use mesh_core::plan::{Discovery, OutboundMode, Plan};
+use mesh_core::route::{Action, Fallback, Matcher, Route};
+
+use crate::clock::{FastRng, SharedRng};
+use crate::cluster::{Cluster, ClusterPool, Passthrough};
+use crate::live::Live;
+use crate::pool::{Connect, SWEEP_INTERVAL};
+use crate::retry::ReplayBudget;
+use crate::tls::ClientTls;
+
+/// A worker: in the proxy one for each core, in the library one.
+///
+/// Shared by the clones of the stacks made for it. Its sweep of idle connections runs on the
+/// runtime that it was started on.
+#[derive(Debug)]
+pub struct Worker {
+    view: ArcSwap<View>,
+    connector: Arc<dyn Connect>,
+    rng: SharedRng,
+    replay: ReplayBudget,
+}
+
+/// The plan in force as one worker sees it; a request keeps the one it began with.
+#[derive(Debug)]
+pub(crate) struct View {
+    live: Arc<Live>,
+    /// Made when first used; a cluster that did not change keeps its pool over a reload.
+    pools: Box<[OnceLock<Arc<ClusterPool>>]>,
+    makings: Makings,
+    allow_any: Arc<Route>,
+    passthrough: Arc<Passthrough>,
+}
+
+#[derive(Clone, Debug)]
+struct Makings {
+    connector: Arc<dyn Connect>,
+    rng: SharedRng,
+}
+
+impl Worker {
+    pub(crate) fn start(
+        live: Arc<Live>,
+        connector: Arc<dyn Connect>,
+        rng: SharedRng,
+        replay: ReplayBudget,
+    ) -> Arc<Self> {
+        let makings = Makings { connector: connector.clone(), rng: rng.clone() };
+        let route = Route::new("allow_any".into(), Matcher::default(), Action::Passthrough);
+        let view = View {
+            pools: live.clusters().iter().map(|_| OnceLock::new()).collect(),
+            live,
+            makings,
+            allow_any: Arc::new(route),
+            passthrough: Arc::new(Passthrough::new(connector.clone())),
+        };
+        let worker = Arc::new(Self { view: ArcSwap::from_pointee(view), connector, rng, replay });
+        let owner = Arc::downgrade(&worker);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP_INTERVAL).await;
+                match owner.upgrade() {
+                    Some(worker) => worker.view().sweep(),
+                    None => return,
+                }
+            }
+        });
+        worker
+    }
+
+    /// Takes a new plan; requests under way keep theirs.
+    pub(crate) fn follow(&self, live: Arc<Live>) {
+        let before = self.view();
+        let keep = |cluster: &Arc<Cluster>| {
+            let slot = OnceLock::new();
+            // Found by its place in most reloads; else by a search among the few that were used.
+            let pool = before.pools.iter().filter_map(OnceLock::get).find(|pool| Arc::ptr_eq(pool.cluster(), cluster));
+            if let Some(pool) = pool {
+                slot.set(pool.clone()).expect("just made");
+            }
+            slot
+        };
+        let view = View {
+            pools: live.clusters().iter().map(keep).collect(),
+            live,
+            makings: before.makings.clone(),
+            allow_any: before.allow_any.clone(),
+            passthrough: before.passthrough.clone(),
+        };
+        self.view.store(Arc::new(view));
+    }
+
+    pub(crate) fn view(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+
+    pub(crate) fn rng(&self) -> &SharedRng {
+        &self.rng
+    }
+
+    pub(crate) fn replay(&self) -> &ReplayBudget {
+        &self.replay
+    }
+
+    /// What opens this worker's connections.
+    #[must_use]
+    pub fn connector(&self) -> &Arc<dyn Connect> {
+        &self.connector
+    }
+}
+
+impl View {
+    pub(crate) fn plan(&self) -> &Arc<Plan> {
+        self.live.plan()
+    }
+
+    /// What happens where not even a table exists for the port (H-8).
+    pub(crate) fn unknown_port(&self) -> Fallback {
+        match self.plan().settings.outbound_mode {
+            OutboundMode::AllowAny => Fallback::Passthrough,
+            OutboundMode::RegistryOnly => Fallback::BlackHole,
+        }
+    }
+
+    pub(crate) fn allow_any(&self) -> &Arc<Route> {
+        &self.allow_any
+    }
+
+    pub(crate) fn passthrough(&self) -> &Arc<Passthrough> {
+        &self.passthrough
+    }
+
+    /// Whether the cluster has no endpoints of its own: the request's authority is dialled.
+    pub(crate) fn dials_authority(&self, id: ClusterId) -> bool {
+        self.plan().cluster(id).is_some_and(|node| node.discovery == Discovery::Authority)
+    }
+
+    pub(crate) fn pool(&self, id: ClusterId) -> Option<&Arc<ClusterPool>> {
+        let slot = self.pools.get(id.index()?)?;
+        if let Some(pool) = slot.get() {
+            return Some(pool);
+        }
+        let cluster = self.live.cluster(id)?.clone();
+        Some(slot.get_or_init(|| self.makings.pool(cluster)))
+    }
+
+    fn sweep(&self) {
+        for pool in self.pools.iter().filter_map(OnceLock::get) {
+            pool.sweep();
+        }
+    }
+}
+
+impl Makings {
+    fn pool(&self, cluster: Arc<Cluster>) -> Arc<ClusterPool> {
+        let plan = cluster.plan();
+        let tls = plan.tls.as_ref().map(|tls| ClientTls::new(tls, &plan.service.host));
+        let seed = self.rng.draw(mesh_core::rng::Rng::next_u64);
+        let rng = FastRng::seeded(seed);
+        Arc::new(ClusterPool::new(cluster, self.connector.clone(), tls, rng))
+    }
+}
