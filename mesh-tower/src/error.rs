@@ -119,17 +119,9 @@ impl Error {
         }
     }
 
-    /// Whether a connection that had served earlier requests broke under this one (RT-20).
-    #[must_use]
-    pub fn is_reuse_race(&self) -> bool {
+    /// Whether the connection had served earlier requests (RT-20).
+    pub(crate) fn is_reused(&self) -> bool {
         self.0.reused
-            && matches!(
-                self.0.kind,
-                Kind::Attempt(Outcome::Reset {
-                    reset: Reset::ConnectionTermination | Reset::RemoteReset,
-                    ..
-                })
-            )
     }
 
     /// Whose fault it was.
@@ -185,7 +177,7 @@ impl Error {
     }
 }
 
-fn deepest(error: &(dyn StdError + 'static)) -> &(dyn StdError + 'static) {
+fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

@@ -10,6 +10,7 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use mesh_core::circuit::Permit;
 use mesh_core::outcome::{GrpcCode, Outcome, Reset};
+use mesh_core::reply::Flag;
 
 use super::Cluster;
 use crate::error::{BoxError, Error};
@@ -73,7 +74,12 @@ impl Drop for End {
     fn drop(&mut self) {
         if self.awaits_trailers {
             self.awaits_trailers = false;
-            self.outcome(Outcome::Cancelled);
+            // Whoever drops an attempt because its time is up says so in the record first.
+            let timed_out = self.record.note(|decision| decision.flags.has(Flag::UpstreamRequestTimeout));
+            if timed_out {
+                self.cluster.stats().upstream_rq_timeout.increment(1);
+            }
+            self.outcome(if timed_out { Outcome::Timeout } else { Outcome::Cancelled });
         }
         self.endpoint.host().end();
     }

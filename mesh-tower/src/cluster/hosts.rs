@@ -1,7 +1,6 @@
 //! The endpoints of a running cluster at one moment.
 
 use mesh_core::balance::HostSet;
-use mesh_core::units::Percent;
 
 use super::Host;
 
@@ -13,9 +12,10 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    pub(super) fn build(generation: u64, list: Vec<Host>, panic_threshold: Percent) -> Self {
-        let views = list.iter().map(|host| (host.endpoint().weight, !host.is_ejected()));
-        let set = HostSet::build(generation, views, panic_threshold);
+    pub(super) fn build(generation: u64, list: Vec<Host>, panic_threshold: u32) -> Self {
+        let weights: Vec<_> = list.iter().map(|host| host.endpoint().weight).collect();
+        let healthy: Vec<_> = list.iter().map(|host| !host.is_ejected()).collect();
+        let set = HostSet::build(generation, &weights, &healthy, panic_threshold);
         Self { list, set }
     }
 
@@ -29,9 +29,5 @@ impl Hosts {
     #[must_use]
     pub fn set(&self) -> &HostSet {
         &self.set
-    }
-
-    pub(super) fn generation(&self) -> u64 {
-        self.set.generation
     }
 }

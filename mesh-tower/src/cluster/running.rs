@@ -9,7 +9,7 @@ use mesh_core::endpoint::Endpoint;
 use mesh_core::outcome::Outcome;
 use mesh_core::outlier::{Detector, Event};
 use mesh_core::plan::ClusterPlan;
-use mesh_core::retry::{Budget, BudgetPolicy};
+use mesh_core::retry::{self, Budget, BudgetPolicy, GiveUp};
 use metrics::gauge;
 
 use super::{Host, Hosts, Stats};
@@ -32,8 +32,15 @@ pub struct Cluster {
 /// A place among the cluster's connections.
 pub(crate) type ConnectionPermit = Permit;
 
-/// A retry in flight.
-pub(crate) type Retrying = Permit;
+/// A retry in flight; its place is freed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Retrying(Arc<Limits>);
+
+impl Drop for Retrying {
+    fn drop(&mut self) {
+        self.0.release_retry();
+    }
+}
 
 impl Cluster {
     pub(crate) fn new(plan: Arc<ClusterPlan>, endpoints: &[Arc<Endpoint>]) -> Self {
@@ -154,16 +161,20 @@ impl Cluster {
 
     /// Whether one more retry is allowed: a token *and* room (CB-8, CB-10, RT-13).
     pub(crate) fn try_retry(&self, now: Instant) -> Option<Retrying> {
-        let Some(permit) = Permit::try_take(&self.limits, Resource::Retries, &self.plan.circuit) else {
-            self.stats.upstream_rq_retry_overflow_concurrency.increment(1);
-            return None;
-        };
-        if !self.budget.withdraw(now) {
-            self.stats.upstream_rq_retry_overflow_budget.increment(1);
-            return None;
+        match retry::admit(&self.limits, &self.plan.circuit, Some(&self.budget), 0, now) {
+            Ok(()) => {
+                self.stats.upstream_rq_retry.increment(1);
+                Some(Retrying(self.limits.clone()))
+            }
+            Err(GiveUp::Overflow) => {
+                self.stats.upstream_rq_retry_overflow_concurrency.increment(1);
+                None
+            }
+            Err(_) => {
+                self.stats.upstream_rq_retry_overflow_budget.increment(1);
+                None
+            }
         }
-        self.stats.upstream_rq_retry.increment(1);
-        Some(permit)
     }
 
     /// Records how an attempt at `host` ended: for outlier detection and the retry budget.
@@ -185,14 +196,14 @@ impl Cluster {
                 );
                 self.replace(|_| None);
             }
-            Some(Event::Overflow) => self.stats.outlier_detection_ejections_overflow.increment(1),
+            Some(Event::Overflow { .. }) => self.stats.outlier_detection_ejections_overflow.increment(1),
             None => {}
         }
     }
 
     /// How often [`tick`](Self::tick) is due; `None` without outlier detection.
     pub(crate) fn tick_interval(&self) -> Option<std::time::Duration> {
-        self.detector.as_ref().map(Detector::interval)
+        self.detector.as_ref().map(|detector| detector.policy().interval)
     }
 
     /// Returns endpoints whose ejection is over (OD-8).

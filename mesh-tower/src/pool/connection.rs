@@ -32,6 +32,8 @@ pub(crate) struct Http2 {
     pub(super) sender: http2::SendRequest<Body>,
     pub(super) facts: Facts,
     pub(super) streams: AtomicUsize,
+    /// The peer's `SETTINGS_MAX_CONCURRENT_STREAMS`, as its connection last saw it.
+    pub(super) max_streams: Arc<AtomicUsize>,
     pub(super) served: AtomicUsize,
     /// Refused by the peer (GOAWAY) or over its request limit: open streams finish, no new ones.
     pub(super) draining: AtomicBool,
@@ -68,7 +70,7 @@ impl Http2 {
     pub(super) fn has_room(&self, cap: usize) -> bool {
         !self.draining.load(Ordering::Relaxed)
             && !self.sender.is_closed()
-            && self.streams.load(Ordering::Relaxed) < self.sender.current_max_send_streams().min(cap)
+            && self.streams.load(Ordering::Relaxed) < self.max_streams.load(Ordering::Relaxed).min(cap)
     }
 }
 

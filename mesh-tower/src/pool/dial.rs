@@ -1,7 +1,9 @@
 //! Opening a connection: dial, TLS, HTTP handshake, all within the connect timeout.
 
-use std::future::poll_fn;
-use std::sync::Arc;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use mesh_core::outcome::Reset;
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 use super::connection::{Facts, Http1, Http2};
 use super::stream::Counted;
@@ -62,13 +65,11 @@ async fn open(
     match protocol {
         Protocol::Http1 => {
             let (sender, connection) = http1::Builder::new().handshake(io).await?;
-            let owner = Arc::downgrade(endpoint);
+            let ended = Ended::of(endpoint, Protocol::Http1);
             let task = tokio::spawn(async move {
+                let _ended = ended;
                 // An error reaches the request that met it; between requests it is just a close.
                 let _ = connection.with_upgrades().await;
-                if let Some(endpoint) = owner.upgrade() {
-                    endpoint.connection_ended(Protocol::Http1);
-                }
             });
             let facts = Facts { local, since: now(), task: task.abort_handle(), _permit: permit };
             Ok(Connection::Http1(Http1 { sender, written, facts, served: 0, idle_since: now() }))
@@ -81,19 +82,28 @@ async fn open(
                 builder.keep_alive_interval(keepalive.interval).keep_alive_timeout(keepalive.timeout);
             }
             let (sender, connection) = builder.handshake(io).await?;
-            let owner = Arc::downgrade(endpoint);
+            let max_streams = Arc::new(AtomicUsize::new(0));
+            let seen = max_streams.clone();
+            let ended = Ended::of(endpoint, Protocol::Http2);
             let task = tokio::spawn(async move {
-                let _ = connection.await;
-                if let Some(endpoint) = owner.upgrade() {
-                    endpoint.connection_ended(Protocol::Http2);
-                }
+                let _ended = ended;
+                let mut connection = pin!(connection);
+                // An error reaches the streams that met it.
+                let _ = poll_fn(|cx| {
+                    let poll = connection.as_mut().poll(cx);
+                    seen.store(connection.current_max_send_streams(), Ordering::Relaxed);
+                    poll
+                })
+                .await;
             });
+            let task = Abort(Some(task.abort_handle()));
             settled(first_read, &sender).await?;
-            let facts = Facts { local, since: now(), task: task.abort_handle(), _permit: permit };
+            let facts = Facts { local, since: now(), task: task.keep(), _permit: permit };
             Ok(Connection::Http2(Arc::new(Http2 {
                 sender,
                 facts,
                 streams: 0.into(),
+                max_streams,
                 served: 0.into(),
                 draining: false.into(),
             })))
@@ -121,6 +131,43 @@ async fn settled(
     })
     .await;
     if sender.is_closed() { Err(closed.into()) } else { Ok(()) }
+}
+
+/// Tells the pool that a connection's task is over, however it ended.
+struct Ended {
+    owner: Weak<Endpoint>,
+    protocol: Protocol,
+}
+
+impl Ended {
+    fn of(endpoint: &Arc<Endpoint>, protocol: Protocol) -> Self {
+        Self { owner: Arc::downgrade(endpoint), protocol }
+    }
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        if let Some(endpoint) = self.owner.upgrade() {
+            endpoint.connection_ended(self.protocol);
+        }
+    }
+}
+
+/// Ends the task of a connection that was given up before it was ready.
+struct Abort(Option<AbortHandle>);
+
+impl Abort {
+    fn keep(mut self) -> AbortHandle {
+        self.0.take().expect("kept once")
+    }
+}
+
+impl Drop for Abort {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
 }
 
 /// The operating system refused the connection.

@@ -229,7 +229,7 @@ impl Endpoint {
                 match connection {
                     Connection::Http1(connection) => state.idle.push(Box::new(connection)),
                     Connection::Http2(connection) => {
-                        lane.useless = connection.sender.current_max_send_streams() == 0;
+                        lane.useless = connection.max_streams.load(Ordering::Relaxed) == 0;
                         state.shared.push(connection);
                     }
                 }

@@ -7,8 +7,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::Flag;
-use mesh_core::retry::{Budget, CONTROL_HEADERS, GiveUp, RetryPolicy, Traits, Verdict};
-use mesh_core::timeout::{Deadline, EXPECTED_TIMEOUT, GRPC_TIMEOUT, grpc_timeout};
+use mesh_core::retry::{Budget, CONTROL_HEADERS, GiveUp, RetryPolicy, Traits, Verdict, is_reuse_race};
+use mesh_core::timeout::{Deadline, EXPECTED_TIMEOUT, grpc_timeout};
 
 use super::replay::Replay;
 use crate::body::Body;
@@ -115,7 +115,7 @@ impl Again {
         if matches!(&self.source, Source::Replay(replay) if replay.source_failed()) {
             return Err(error);
         }
-        if !self.raced && self.traits.idempotent && error.is_reuse_race() {
+        if !self.raced && is_reuse_race(&self.traits, &outcome, error.is_reused()) {
             // RT-20: not an attempt of the policy's; the connection was dead before it began.
             if let Some(request) = self.rebuild() {
                 self.raced = true;
@@ -195,6 +195,6 @@ impl Again {
 fn refresh(headers: &mut HeaderMap, left: Duration, grpc: bool) {
     headers.insert(EXPECTED_TIMEOUT, Deadline::expected_ms(left));
     if grpc {
-        headers.insert(GRPC_TIMEOUT, grpc_timeout::format(left));
+        headers.insert(grpc_timeout::GRPC_TIMEOUT, grpc_timeout::format(left));
     }
 }

@@ -64,7 +64,7 @@ where
             }
             None => (Source::Gone, body),
         };
-        let mut again = Again::new(
+        let again = Again::new(
             head.clone(),
             source,
             policy,

@@ -6,7 +6,6 @@ use std::task::{Context, Poll, ready};
 
 use http::Response;
 
-use super::service::Levels;
 use crate::route::Matched;
 
 /// The inner call, then the operations on its response.
@@ -34,9 +33,8 @@ where
         let this = self.project();
         let mut result = ready!(this.inner.poll(cx));
         if let (Ok(response), Some(matched)) = (&mut result, this.answers) {
-            for ops in Levels::response(matched).into_iter().flatten() {
-                ops.apply_response(response.headers_mut(), &());
-            }
+            let (route, destination) = (matched.route(), matched.destination_index());
+            route.apply_response(destination, response.headers_mut(), &());
         }
         Poll::Ready(result)
     }

@@ -46,6 +46,10 @@ impl Matched {
         &self.view
     }
 
+    pub(crate) fn destination_index(&self) -> usize {
+        self.destination
+    }
+
     pub(crate) fn set_destination(&mut self, index: usize) {
         self.destination = index;
     }
@@ -53,7 +57,7 @@ impl Matched {
     /// The destination drawn by the split; the first until then.
     pub(crate) fn destination(&self) -> Option<&route::Destination> {
         match &self.route.action {
-            route::Action::Forward(forward) => forward.destinations.get(self.destination),
+            route::Action::Forward(forward) => forward.destinations().get(self.destination),
             _ => None,
         }
     }

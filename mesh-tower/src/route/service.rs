@@ -60,7 +60,7 @@ impl<S> Route<S> {
                     let mut response = Response::new(Bytes::new());
                     *response.status_mut() = status;
                     response.headers_mut().insert(LOCATION, location);
-                    route.response_headers.apply(response.headers_mut(), &());
+                    route.response_headers.apply_response(response.headers_mut(), &());
                     record.note(|decision| decision.details = "direct_response".into());
                     Step::Answer(response)
                 }
@@ -68,7 +68,7 @@ impl<S> Route<S> {
             },
             Action::DirectResponse(direct) => {
                 let mut response = direct.response();
-                route.response_headers.apply(response.headers_mut(), &());
+                route.response_headers.apply_response(response.headers_mut(), &());
                 record.note(|decision| decision.details = "direct_response".into());
                 Step::Answer(response)
             }

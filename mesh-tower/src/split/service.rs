@@ -31,8 +31,8 @@ where
     fn call(&mut self, mut request: Request<B>) -> S::Future {
         if let Some(matched) = request.extensions_mut().get_mut::<Matched>() {
             let index = match &matched.route().action {
-                Action::Forward(forward) if forward.destinations.len() > 1 => {
-                    self.rng.draw(|rng| forward.split.pick(rng))
+                Action::Forward(forward) if forward.destinations().len() > 1 => {
+                    self.rng.draw(|rng| forward.split().pick(rng))
                 }
                 _ => 0,
             };

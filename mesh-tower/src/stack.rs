@@ -1,0 +1,72 @@
+//! The onion: the one place where the order of layers is written.
+//!
+//! ```text
+//!   request ─▶ telemetry ─▶ normalize ─▶ route ─▶ fault ─▶ split ─▶ rewrite ─▶ mirror
+//!                                                                                │
+//!   wire ◀─ endpoint pool ◀─ cluster ◀─ retry ◀─ timeout ◀──────────────────────┘
+//! ```
+//!
+//! The library client, the sidecar and the gateway run this same function; what differs is who is
+//! asked for the route ([`RouteLayer`]) and what the edge may believe of the caller
+//! ([`NormalizeLayer`]).
+
+use std::sync::Arc;
+
+use http::{Request, Response};
+use tower::ServiceBuilder;
+use tower_service::Service;
+
+use crate::body::Body;
+use crate::cluster;
+use crate::error::BoxError;
+use crate::fault::FaultLayer;
+use crate::mirror::MirrorLayer;
+use crate::normalize::NormalizeLayer;
+use crate::retry::RetryLayer;
+use crate::rewrite::RewriteLayer;
+use crate::route::RouteLayer;
+use crate::split::SplitLayer;
+use crate::telemetry::TelemetryLayer;
+use crate::timeout::TimeoutLayer;
+use crate::worker::Worker;
+
+/// From a caller to an endpoint.
+///
+/// The future is not boxed: the proxy hands it to hyper as it is, the library boxes it once at its
+/// edge.
+pub fn outbound(
+    worker: &Arc<Worker>,
+    telemetry: TelemetryLayer,
+    normalize: NormalizeLayer,
+    route: RouteLayer,
+) -> impl Service<
+    Request<Body>,
+    Response = Response<impl http_body::Body<Data = bytes::Bytes, Error = BoxError> + Send + 'static>,
+    Error = BoxError,
+    Future = impl Future + Send,
+> + Clone
++ Send
++ 'static {
+    let rng = worker.rng().clone();
+    let endpoint = tower::service_fn(cluster::attempt);
+    ServiceBuilder::new()
+        // Sees everything below it, refusals and injected faults included.
+        .layer(telemetry)
+        // Routing must see the normal form of a path, or two spellings would have two policies.
+        .layer(normalize)
+        // All that follows acts by the route. Redirects and direct responses end here.
+        .layer(route)
+        // Before the split and outside every timeout: an aborted request is nobody's traffic.
+        .layer(FaultLayer::per_route().rng(rng.clone()))
+        // Outside retries: they stay in the chosen cluster.
+        .layer(SplitLayer::new(rng.clone()))
+        // Knows the destination, whose header operations it applies; once, not for each attempt.
+        .layer(RewriteLayer::per_route())
+        // Copies what is really sent, once, and not the retries of it.
+        .layer(MirrorLayer::new(endpoint, rng.clone()))
+        // Around all attempts and the waits between them.
+        .layer(TimeoutLayer::per_route())
+        .layer(RetryLayer::per_route().rng(rng).replay(worker.replay().clone()))
+        // Limits, pick, pool, wire: for each attempt anew.
+        .service(endpoint)
+}
