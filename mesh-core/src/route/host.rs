@@ -4,7 +4,6 @@
 //! list of lengths that occur, longest first: a lookup asks once a length, not once a host. A name
 //! that is lower-case already is looked up without being copied.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
@@ -67,21 +66,25 @@ impl HostMap {
     /// What was declared for `authority`; its port and case are ignored (H-7).
     #[must_use]
     pub fn get(&self, authority: &str) -> Option<usize> {
-        let authority = if authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            Cow::Owned(authority.to_ascii_lowercase())
-        } else {
-            Cow::Borrowed(authority)
-        };
-        let host = host_of(&authority);
-        if self.ported
-            && host.len() != authority.len()
-            && let Some(&index) = self.exact.get(&*authority)
-        {
-            return Some(index);
-        }
-        if let Some(&index) = self.exact.get(host) {
-            return Some(index);
-        }
+        // Nearly every authority is a known name in lower case: case is looked at only after a miss.
+        self.get_exact(authority).or_else(|| {
+            if authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                let authority = authority.to_ascii_lowercase();
+                self.get_exact(&authority).or_else(|| self.get_wildcard(host_of(&authority)))
+            } else {
+                self.get_wildcard(host_of(authority))
+            }
+        })
+    }
+
+    fn get_exact(&self, authority: &str) -> Option<usize> {
+        let host = host_of(authority);
+        let with_port =
+            if self.ported && host.len() != authority.len() { self.exact.get(authority) } else { None };
+        with_port.or_else(|| self.exact.get(host)).copied()
+    }
+
+    fn get_wildcard(&self, host: &str) -> Option<usize> {
         if host.is_empty() {
             return None;
         }

@@ -10,6 +10,7 @@
 //! [`route::HeaderOps`](crate::route::HeaderOps).
 
 mod captured;
+mod digits;
 mod format;
 mod json;
 mod operator;

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::FormatError;
+use super::digits::{ascii, write as digits};
 
 const FIELDS: &str = "YmdeHMSsTFDRZzjaAbBhyIptuwC";
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -106,28 +107,28 @@ fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
 /// Appends `2026-11-22T16:49:00.123Z` (AL-3).
 pub fn write_rfc3339(time: SystemTime, out: &mut String) {
     let civil = Civil::new(time);
-    digits(out, civil.year.unsigned_abs(), 4);
-    out.push('-');
-    digits(out, civil.month.into(), 2);
-    out.push('-');
-    digits(out, civil.day.into(), 2);
-    out.push('T');
-    clock(out, &civil);
-    out.push('.');
-    digits(out, u64::from(civil.nanos / 1_000_000), 3);
-    out.push('Z');
+    let Some(year) = u32::try_from(civil.year).ok().filter(|&year| year <= 9999) else {
+        let _ = write!(out, "{:+}-{:02}-{:02}T", civil.year, civil.month, civil.day);
+        clock(out, &civil);
+        out.push('Z');
+        return;
+    };
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    fill(&mut text[0..4], year);
+    fill(&mut text[5..7], civil.month);
+    fill(&mut text[8..10], civil.day);
+    fill(&mut text[11..13], civil.hour());
+    fill(&mut text[14..16], civil.minute());
+    fill(&mut text[17..19], civil.second());
+    fill(&mut text[20..23], civil.nanos / 1_000_000);
+    ascii(out, &text);
 }
 
-/// Appends a number with leading zeros.
-fn digits(out: &mut String, mut number: u64, width: usize) {
-    let mut buffer = [b'0'; 20];
-    let mut at = buffer.len();
-    while number > 0 || buffer.len() - at < width {
-        at -= 1;
-        buffer[at] = b'0' + u8::try_from(number % 10).expect("a digit");
+fn fill(place: &mut [u8], mut number: u32) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
         number /= 10;
     }
-    out.extend(buffer[at..].iter().map(|&byte| char::from(byte)));
 }
 
 fn clock(out: &mut String, civil: &Civil) {

@@ -1,10 +1,10 @@
 //! Operators without an argument that matters: one plain fact each.
 
 use std::fmt::{Display, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::super::Record;
+use super::super::{Record, digits};
 use crate::endpoint::Address;
 
 /// Which part of an address.
@@ -166,18 +166,8 @@ fn show(out: &mut String, value: impl Display) -> bool {
     write!(out, "{value}").is_ok()
 }
 
-pub(super) fn number(out: &mut String, mut value: u64) -> bool {
-    let mut buffer = [0_u8; 20];
-    let mut at = buffer.len();
-    loop {
-        at -= 1;
-        buffer[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    out.extend(buffer[at..].iter().map(|&byte| char::from(byte)));
+pub(super) fn number(out: &mut String, value: u64) -> bool {
+    digits::write(out, value, 1);
     true
 }
 
@@ -187,8 +177,31 @@ fn millis(out: &mut String, duration: Option<Duration>) -> bool {
 
 fn socket(out: &mut String, address: Option<SocketAddr>, part: Part) -> bool {
     address.is_some_and(|address| match part {
-        Part::All => show(out, address),
-        Part::Ip => show(out, address.ip()),
+        Part::All => match address {
+            SocketAddr::V4(v4) => {
+                ip(out, *v4.ip());
+                out.push(':');
+                number(out, v4.port().into())
+            }
+            SocketAddr::V6(v6) => show(out, v6),
+        },
+        Part::Ip => match address.ip() {
+            IpAddr::V4(v4) => {
+                ip(out, v4);
+                true
+            }
+            IpAddr::V6(v6) => show(out, v6),
+        },
         Part::Port => number(out, address.port().into()),
     })
+}
+
+/// Most addresses are IPv4, and there are several in a line: the formatter's padding is not needed.
+fn ip(out: &mut String, address: Ipv4Addr) {
+    for (index, octet) in address.octets().into_iter().enumerate() {
+        if index > 0 {
+            out.push('.');
+        }
+        digits::write(out, octet.into(), 1);
+    }
 }
