@@ -72,6 +72,11 @@ impl Report {
         self.cell(scenario, name).failures.push(format!("{error:#}"));
     }
 
+    /// Rounds that gave no figures.
+    pub(crate) fn failures(&self) -> usize {
+        self.cells.iter().map(|cell| cell.failures.len()).sum()
+    }
+
     fn cell(&mut self, scenario: Scenario, name: Name) -> &mut Cell {
         let found = self.cells.iter().position(|cell| cell.scenario == scenario && cell.name == name);
         let index = found.unwrap_or_else(|| {

@@ -77,6 +77,8 @@ pub(crate) async fn compare(options: Options) -> anyhow::Result<()> {
         let text = serde_json::to_string_pretty(&report.to_json())?;
         std::fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))?;
     }
+    let failures = report.failures();
+    anyhow::ensure!(failures == 0, "{failures} runs failed");
     Ok(())
 }
 
