@@ -7,11 +7,13 @@
 //!
 //! | file | finds |
 //! |---|---|
+//! | `rules` | rules of a VirtualService that are legal and probably not what was meant |
 //! | [`validate`] | values that no resource of the kind may hold |
 
 mod code;
 mod collection;
 mod diagnostic;
+mod rules;
 pub mod validate;
 
 pub use code::Code;

@@ -245,10 +245,10 @@ impl<'o> Reader<'o> {
         self.kubernetes_root(doc, |out: &mut Documents| &mut out.config_maps);
         let Some(map) = self.documents.config_maps.get(before) else { return };
         let meta = map.meta.clone();
-        if (meta.namespace.as_str(), meta.name.as_str()) == MESH_CONFIG {
-            if let Some(node) = doc.node.get("data").and_then(|data| data.get("mesh")) {
-                self.embedded_mesh_config(doc, &meta, node);
-            }
+        if (meta.namespace.as_str(), meta.name.as_str()) == MESH_CONFIG
+            && let Some(node) = doc.node.get("data").and_then(|data| data.get("mesh"))
+        {
+            self.embedded_mesh_config(doc, &meta, node);
         }
     }
 

@@ -30,23 +30,6 @@ impl Validate for Service {
                     "one of TCP, UDP, SCTP; what is spoken over it is told by the port's name or `appProtocol`",
                 );
             }
-            let named = port.app_protocol.is_some() || names::of_port_name(&port.name).is_some();
-            if !named && matches!(port.protocol.as_str(), "" | "TCP") {
-                let message = if port.name.is_empty() {
-                    format!("port {} has no name to tell its protocol by", port.port)
-                } else {
-                    format!("the port name `{}` does not tell a protocol", port.name)
-                };
-                let hint = "name it `<protocol>[-<suffix>]`, such as `http-web`, or set `appProtocol`";
-                check.report(
-                    crate::analysis::Diagnostic::new(
-                        Code::PortNameIsNotUnderNamingConvention,
-                        at.origin(),
-                        message,
-                    )
-                    .hint(hint),
-                );
-            }
         }
         if self.r#type == "ExternalName" && !names::is_host(&self.external_name) {
             check.error(self.at.field("externalName"), format!("`{}` is not a DNS name", self.external_name));

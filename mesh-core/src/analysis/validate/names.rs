@@ -117,16 +117,6 @@ pub(super) fn is_tls(protocol: &str) -> bool {
     ["https", "tls"].iter().any(|known| known.eq_ignore_ascii_case(protocol))
 }
 
-/// The protocol that a port name tells (P-3).
-pub(super) fn of_port_name(name: &str) -> Option<&'static str> {
-    let lower = name.to_ascii_lowercase();
-    if lower.starts_with("grpc-web") {
-        return Some("grpc-web");
-    }
-    let word = lower.split('-').next().unwrap_or_default();
-    PROTOCOLS.into_iter().find(|known| *known == word)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -163,28 +153,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn p_3_port_names() {
-        for (name, protocol) in [
-            ("http", Some("http")),
-            ("http2-foo", Some("http2")),
-            ("http2foo", None),
-            ("httpfoo", None),
-            ("grpc-web-x", Some("grpc-web")),
-            ("grpc-web2", Some("grpc-web")),
-            ("grpc-x", Some("grpc")),
-            ("tcp-fcdb", Some("tcp")),
-            ("HTTP-x", Some("http")),
-            ("", None),
-        ] {
-            assert_eq!(of_port_name(name), protocol, "{name}");
-        }
-    }
-
     proptest! {
         #[test]
         fn any_text_is_judged_without_panic(text in any::<String>(), other in any::<String>()) {
-            let _ = (is_label(&text), is_name(&text), is_wildcard_host(&text), of_port_name(&text));
+            let _ = (is_label(&text), is_name(&text), is_wildcard_host(&text));
             let _ = overlap(&text, &other);
         }
     }

@@ -3,7 +3,7 @@
 use super::http_action;
 use super::http_match;
 use super::{Check, Validate, names};
-use crate::analysis::{Code, Diagnostic};
+use crate::analysis::{Code, Diagnostic, rules};
 use crate::api::istio::{HttpRoute, VirtualService};
 use crate::api::{At, Metadata};
 
@@ -20,6 +20,7 @@ impl Validate for VirtualService {
         for rule in &self.http {
             http_rule(rule, bound_to_gateway, check);
         }
+        rules::check(self, check);
     }
 }
 
