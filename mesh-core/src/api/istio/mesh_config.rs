@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    ConnectionPoolSettings, HttpRetry, LocalityLoadBalancerSetting, OutlierDetection, TcpKeepalive,
-    ZoneAwareLoadBalancerSetting,
+    ConnectionPoolSettings, DefaultProviders, ExtensionProvider, HttpRetry, LocalityLoadBalancerSetting,
+    OutlierDetection, TcpKeepalive, ZoneAwareLoadBalancerSetting,
 };
 use crate::api::message::{enumeration, message};
 use crate::api::values::Json;
@@ -175,78 +175,6 @@ enumeration! {
         supported Passthrough = 0 ["PASSTHROUGH"],
         /// To the loopback address.
         supported Localhost = 1 ["LOCALHOST"],
-    }
-}
-
-message! {
-    /// A provider of telemetry or authorization; only its name and kind are read so far.
-    pub struct ExtensionProvider {
-        /// What Telemetry and AuthorizationPolicy call it.
-        supported name: String,
-        /// Prometheus metrics.
-        supported prometheus: Option<Json> [oneof provider],
-        /// Access log to a file.
-        supported envoy_file_access_log: Option<EnvoyFileAccessLogProvider> [oneof provider],
-        /// External authorization over HTTP.
-        refused envoy_ext_authz_http: Option<Json> [oneof provider],
-        /// External authorization over gRPC.
-        refused envoy_ext_authz_grpc: Option<Json> [oneof provider],
-        /// Zipkin.
-        refused zipkin: Option<Json> [oneof provider],
-        /// Lightstep.
-        refused lightstep: Option<Json> [oneof provider],
-        /// Datadog.
-        refused datadog: Option<Json> [oneof provider],
-        /// Stackdriver.
-        refused stackdriver: Option<Json> [oneof provider],
-        /// OpenCensus.
-        refused opencensus: Option<Json> [oneof provider],
-        /// SkyWalking.
-        refused skywalking: Option<Json> [oneof provider],
-        /// OpenTelemetry.
-        refused opentelemetry: Option<Json> [oneof provider],
-        /// Access log over gRPC.
-        refused envoy_http_als: Option<Json> [oneof provider],
-        /// TCP access log over gRPC.
-        refused envoy_tcp_als: Option<Json> [oneof provider],
-        /// Access log over OpenTelemetry.
-        refused envoy_otel_als: Option<Json> [oneof provider],
-        /// Secrets over SDS.
-        refused sds: Option<Json> [oneof provider],
-    }
-}
-
-message! {
-    /// An access log to a file.
-    pub struct EnvoyFileAccessLogProvider {
-        /// The file.
-        supported path: String,
-        /// Its format.
-        supported log_format: Option<LogFormat>,
-        /// Leave empty values out.
-        supported omit_empty_values: bool,
-    }
-}
-
-message! {
-    /// Format of an access log.
-    pub struct LogFormat {
-        /// A line of text.
-        supported text: Option<String> [oneof log_format],
-        /// A JSON object.
-        supported labels: Option<Json> [oneof log_format],
-    }
-}
-
-message! {
-    /// Which providers are used.
-    pub struct DefaultProviders {
-        /// For tracing.
-        supported tracing: Vec<String>,
-        /// For metrics.
-        supported metrics: Vec<String>,
-        /// For access logs.
-        supported access_logging: Vec<String>,
     }
 }
 

@@ -3,18 +3,24 @@
 //! No behaviour lives here and no default is applied: `None` is "not written". What a value means is
 //! decided where the plan is compiled.
 
+mod connection_pool;
 mod destination_rule;
 mod gateway;
+mod load_balancer;
 mod mesh_config;
+mod mesh_providers;
 mod service_entry;
 mod sidecar;
 mod virtual_service;
 mod virtual_service_actions;
 mod workload_entry;
 
+pub use connection_pool::*;
 pub use destination_rule::*;
 pub use gateway::*;
+pub use load_balancer::*;
 pub use mesh_config::*;
+pub use mesh_providers::*;
 pub use service_entry::*;
 pub use sidecar::*;
 pub use virtual_service::*;

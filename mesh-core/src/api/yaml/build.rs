@@ -8,40 +8,16 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
-use super::node::{Entry, Node, Scalar, Style, Value};
+use super::document::{Document, Problem, explain};
+use super::merge;
+use super::node::{Entry, Node, Scalar, Style, Value, measure};
 use super::split::{Piece, split};
-use super::{Plain, classify, merge};
 use crate::api::at::{Mark, path_key};
 
 /// Deepest nesting.
-const MAX_DEPTH: usize = 256;
+pub(super) const MAX_DEPTH: usize = 256;
 /// Most bytes that aliases of one document may add.
 const MAX_EXPANSION: usize = 10 * 1024 * 1024;
-
-/// One document of a stream.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Document<'t> {
-    /// Its tree. With a syntax error among the problems: what was read before it.
-    pub node: Node,
-    /// What is wrong with it as YAML. A document with problems must not be used, except to tell what
-    /// it would have been.
-    pub problems: Vec<Problem>,
-    /// Its text.
-    pub text: &'t str,
-}
-
-/// Something wrong with a document as YAML.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Where.
-    pub mark: Mark,
-    /// Path of the node, as far as it is known.
-    pub path: String,
-    /// What.
-    pub message: String,
-    /// What would be right.
-    pub hint: Option<String>,
-}
 
 /// Reads all documents of a stream, empty ones left out.
 #[must_use]
@@ -336,49 +312,5 @@ impl Frame {
             Content::Mapping { entries, .. } => Value::Mapping(entries),
         };
         Node { mark: self.mark, value }
-    }
-}
-
-/// Bytes that a copy takes, and nesting depth.
-fn measure(node: &Node) -> (usize, usize) {
-    let own = size_of::<Node>();
-    match &node.value {
-        Value::Scalar(scalar) => (own + scalar.text.len(), 0),
-        Value::Sequence(items) => {
-            items.iter().map(measure).fold((own, 1), |(size, depth), (s, d)| (size + s, depth.max(d + 1)))
-        }
-        Value::Mapping(entries) => entries.iter().fold((own, 1), |(size, depth), entry| {
-            let (s, d) = measure(&entry.value);
-            (size + s + entry.key.len() + size_of::<Entry>() - own, depth.max(d + 1))
-        }),
-    }
-}
-
-/// The scanner's words, with a hint for the mistakes that everybody makes.
-fn explain(info: &str) -> (String, Option<String>) {
-    if info.contains("recursion limit") {
-        return (format!("nested deeper than {MAX_DEPTH} levels"), None);
-    }
-    let hint = if info.contains("tab") {
-        Some("indent with spaces")
-    } else if info.contains("mapping values are not allowed") {
-        Some("check the indentation, or put text that contains `: ` in quotes")
-    } else if info.contains("simple key expected") || info.contains("could not find expected ':'") {
-        Some("a key is followed by `: ` and its value")
-    } else if info.contains("illegal placement of ':'") || info.contains("did not find expected ',' or") {
-        Some("a `[`, `{` or quote before this may not be closed")
-    } else if info.contains("unknown anchor") {
-        Some("an anchor `&name` must come before its alias `*name`, in the same document")
-    } else {
-        None
-    };
-    (format!("not valid YAML: {info}"), hint.map(str::to_owned))
-}
-
-impl Document<'_> {
-    /// Whether the document says nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.problems.is_empty() && self.node.plain().is_some_and(|text| classify(text) == Plain::Null)
     }
 }

@@ -1,6 +1,6 @@
 //! Merge keys: `<<: *defaults`.
 
-use super::build::Problem;
+use super::document::Problem;
 use super::node::{Entry, Node, Value};
 
 /// Puts the entries of merged objects behind those written out, which win; earlier sources win over

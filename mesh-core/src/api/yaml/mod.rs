@@ -9,12 +9,14 @@
 //! each piece is scanned by itself. JSON is read by the same way: it is YAML.
 
 mod build;
+mod document;
 mod merge;
 mod node;
 mod scalar;
 mod split;
 
-pub use build::{Document, Problem, parse, parse_at};
+pub use build::{parse, parse_at};
+pub use document::{Document, Problem};
 pub use node::{Entry, Node, Scalar, Style, Value};
 pub use scalar::{Plain, classify};
 

@@ -114,6 +114,21 @@ impl Node {
     }
 }
 
+/// Bytes that a copy takes, and nesting depth.
+pub(super) fn measure(node: &Node) -> (usize, usize) {
+    let own = size_of::<Node>();
+    match &node.value {
+        Value::Scalar(scalar) => (own + scalar.text.len(), 0),
+        Value::Sequence(items) => {
+            items.iter().map(measure).fold((own, 1), |(size, depth), (s, d)| (size + s, depth.max(d + 1)))
+        }
+        Value::Mapping(entries) => entries.iter().fold((own, 1), |(size, depth), entry| {
+            let (s, d) = measure(&entry.value);
+            (size + s + entry.key.len() + size_of::<Entry>() - own, depth.max(d + 1))
+        }),
+    }
+}
+
 fn shorten(text: &str) -> String {
     const LIMIT: usize = 60;
     if text.chars().count() <= LIMIT {

@@ -3,25 +3,23 @@
 //! Each document goes its own way: told apart by `apiVersion` and `kind`, decoded, validated, kept or
 //! dropped. Nothing that happens to one touches another (Y-12).
 
+mod mesh_config;
+mod pods;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::at::{At, Mark, Source};
+use super::at::{Mark, Source};
 use super::decode::{Decoder, Strictness};
 use super::documents::Documents;
-use super::istio::MeshConfig;
 use super::kinds::{self, Kind, Support};
-use super::kubernetes::{Pod, PodController, Workload};
 use super::message::{Decode, Message};
 use super::nearest::nearest;
 use super::resource::{Metadata, Resource};
-use super::yaml::{self, Document, Node, Style, Value};
+use super::yaml::{self, Document, Node, Value};
 use crate::analysis::validate::{Validate, metadata};
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::Origin;
-
-/// Name and namespace of the ConfigMap that holds the mesh config (MC-1).
-const MESH_CONFIG: (&str, &str) = ("istio-system", "istio");
 
 /// Reads files into documents.
 #[derive(Debug)]
@@ -107,7 +105,7 @@ impl<'o> Reader<'o> {
             Diagnostic::new(code, source.origin(path, mark), message)
         };
         let mark_of = |key| node.get(key).map_or(node.mark, |node| node.mark);
-        if head.kind.is_empty() && head.version.is_empty() && is_mesh_config_file(file) {
+        if head.kind.is_empty() && head.version.is_empty() && mesh_config::is_file(file) {
             self.bare_mesh_config(&source, node);
         } else if let Some(kind) = kinds::find(head.group, head.kind) {
             if !kind.versions.contains(&head.version) {
@@ -224,86 +222,6 @@ impl<'o> Reader<'o> {
         self.finish(doc, meta, spec, found, list);
     }
 
-    pub(crate) fn pod(&mut self, doc: &Written<'_>) {
-        let mut found = Diagnostics::new();
-        let meta = Self::metadata(doc, self.strictness, &mut found);
-        let pod = self.decode::<Pod>(doc, "", doc.node, &mut found);
-        let workload = pod.map(|pod| Workload::from_pod(doc.kind.name, pod));
-        self.finish(doc, meta, workload, found, |out| &mut out.workloads);
-    }
-
-    pub(crate) fn pod_controller(&mut self, doc: &Written<'_>) {
-        let mut found = Diagnostics::new();
-        let meta = Self::metadata(doc, self.strictness, &mut found);
-        let controller = self.decode::<PodController>(doc, "", doc.node, &mut found);
-        let workload = controller.map(|controller| Workload::from_controller(doc.kind.name, controller));
-        self.finish(doc, meta, workload, found, |out| &mut out.workloads);
-    }
-
-    pub(crate) fn config_map(&mut self, doc: &Written<'_>) {
-        let before = self.documents.config_maps.len();
-        self.kubernetes_root(doc, |out: &mut Documents| &mut out.config_maps);
-        let Some(map) = self.documents.config_maps.get(before) else { return };
-        let meta = map.meta.clone();
-        if (meta.namespace.as_str(), meta.name.as_str()) == MESH_CONFIG
-            && let Some(node) = doc.node.get("data").and_then(|data| data.get("mesh"))
-        {
-            self.embedded_mesh_config(doc, &meta, node);
-        }
-    }
-
-    fn embedded_mesh_config(&mut self, doc: &Written<'_>, meta: &Metadata, node: &Node) {
-        let text = node.text().unwrap_or_default();
-        let (lines, columns) = embedded_place(node);
-        let documents = yaml::parse_at(text, lines, columns);
-        for document in documents {
-            let source = doc.source.clone();
-            for problem in &document.problems {
-                let origin = source.origin(format!("data.mesh:{}", problem.path), problem.mark);
-                let diagnostic =
-                    Diagnostic::new(Code::SchemaValidationError, origin, problem.message.clone());
-                self.diagnostics.push(Diagnostic { hint: problem.hint.clone(), ..diagnostic });
-            }
-            if document.problems.is_empty() {
-                self.mesh_config(&source, "data.mesh", meta.clone(), &document.node, false);
-            }
-        }
-    }
-
-    fn bare_mesh_config(&mut self, source: &Arc<Source>, node: &Node) {
-        let resource = format!("MeshConfig {}/{}", MESH_CONFIG.0, MESH_CONFIG.1);
-        let source = Arc::new(Source { resource: resource.into(), ..Source::clone(source) });
-        self.mesh_config(&source, "", Metadata::new(MESH_CONFIG.0, MESH_CONFIG.1), node, true);
-    }
-
-    fn mesh_config(&mut self, source: &Arc<Source>, path: &str, meta: Metadata, node: &Node, bare: bool) {
-        let mut found = Diagnostics::new();
-        let mut decoder = Decoder::new(source.clone(), path, self.strictness, &mut found);
-        let spec = MeshConfig::decode(node, &mut decoder);
-        let Some(resource) = spec.map(|spec| Resource { meta, spec, source: source.clone() }) else {
-            self.diagnostics.append(found);
-            return;
-        };
-        let mut invalid = resource.validate();
-        drop_consequences(&mut invalid, &found);
-        found.append(invalid);
-        let usable = !found.has_errors();
-        self.diagnostics.append(found);
-        if !usable {
-            return;
-        }
-        if let Some(other) = &self.documents.mesh_config {
-            let (winner, loser) =
-                if bare && !self.bare_mesh_config { (&resource, other) } else { (other, &resource) };
-            let message = format!("ignored: the mesh config of {} is in force", winner.origin());
-            self.diagnostics.push(Diagnostic::new(Code::SchemaWarning, loser.origin(), message));
-        }
-        if self.documents.mesh_config.is_none() || (bare && !self.bare_mesh_config) {
-            self.documents.mesh_config = Some(resource);
-            self.bare_mesh_config |= bare;
-        }
-    }
-
     /// Top-level keys of Istio's kinds (Y-9).
     fn top_level(&self, doc: &Written<'_>, found: &mut Diagnostics) {
         const KNOWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
@@ -393,20 +311,6 @@ impl<'o> Reader<'o> {
     }
 }
 
-impl Workload {
-    fn from_pod(kind: &str, pod: Pod) -> Self {
-        let template =
-            super::kubernetes::PodTemplate { at: At::default(), metadata: pod.metadata, spec: pod.spec };
-        Self { kind: kind.into(), template, pod_ip: pod.status.pod_ip, ..Self::default() }
-    }
-
-    fn from_controller(kind: &str, controller: PodController) -> Self {
-        let spec = controller.spec;
-        let template = if kind == "CronJob" { spec.job_template.spec.template } else { spec.template };
-        Self { kind: kind.into(), selector: spec.selector.match_labels, template, pod_ip: None }
-    }
-}
-
 /// What could not be read is at its default, which validation may find missing: that is no second
 /// mistake. A finding is left out if something at its path or below was already an error.
 fn drop_consequences(invalid: &mut Diagnostics, found: &Diagnostics) {
@@ -432,23 +336,4 @@ fn source(file: &Arc<str>, head: &Head<'_>, node: &Node) -> Arc<Source> {
 
 fn display_group(group: &str) -> &str {
     if group.is_empty() { "the core API" } else { group }
-}
-
-fn is_mesh_config_file(file: &str) -> bool {
-    let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
-    matches!(name, "mesh.yaml" | "mesh.yml" | "mesh.json")
-}
-
-/// Lines before the embedded text and columns before each of its lines. Exact for a `|` block, whose
-/// lines stand in the file as they are; otherwise the scalar's own place is the best there is.
-fn embedded_place(node: &Node) -> (u32, u32) {
-    let (line, column) = (node.mark.line.saturating_sub(1), node.mark.column.saturating_sub(1));
-    match &node.value {
-        // The mark is on the first line that is not blank.
-        Value::Scalar(scalar) if scalar.style == Style::Literal => {
-            let blank = scalar.text.bytes().take_while(|byte| *byte == b'\n').count();
-            (line.saturating_sub(u32::try_from(blank).unwrap_or(0)), column)
-        }
-        Value::Scalar(_) | Value::Sequence(_) | Value::Mapping(_) => (line, column),
-    }
 }
