@@ -6,6 +6,7 @@ use crate::balance::BalancePolicy;
 use crate::circuit::CircuitPolicy;
 use crate::endpoint::Endpoint;
 use crate::error::Origin;
+use crate::identity::Labels;
 use crate::outlier::OutlierPolicy;
 
 /// A cluster of the plan: its policy, and where its endpoints come from.
@@ -31,6 +32,8 @@ pub struct ClusterPlan {
     pub port: u16,
     /// Subset name; empty for the whole service.
     pub subset: Arc<str>,
+    /// Labels that the subset's endpoints have; none for the whole service (DR-5).
+    pub subset_labels: Labels,
     /// What is spoken to the endpoints (CB-7).
     pub protocol: UpstreamProtocol,
     /// How an endpoint is picked.

@@ -11,6 +11,7 @@
 //! ```
 
 mod cluster;
+mod compile;
 mod listener;
 mod settings;
 
@@ -20,6 +21,7 @@ use std::sync::Arc;
 pub use cluster::{
     ClientTls, ClusterNode, ClusterPlan, Discovery, DnsTarget, ServiceIdentity, UpstreamProtocol,
 };
+pub use compile::{CompileOptions, Compiled, WorkloadSource, compile, workload_of_environment};
 pub use listener::{Direction, Listener, ListenerProtocol, ListenerRoutes, Material, ServerTls, TlsVersion};
 pub use settings::{AccessLogTarget, OutboundMode, Settings};
 

@@ -1,0 +1,280 @@
+//! What holds together and still is probably not what was meant (AN-2, AN-4).
+
+use std::collections::{HashMap, HashSet};
+
+use super::Compiler;
+use super::gateway::server_host;
+use super::names;
+use super::policies;
+use super::registry::{self, has_labels};
+use super::virtual_services::{Virtual, VirtualServices};
+use crate::analysis::{Code, Diagnostic, Diagnostics};
+use crate::api::istio::{DestinationRule, HttpMatchRequest, HttpRoute, TrafficPolicy};
+use crate::api::nearest::nearest;
+use crate::api::{Documents, Metadata, Resource};
+use crate::error::Origin;
+use crate::plan::Discovery;
+use crate::retry::RetryPolicy;
+use crate::route::{Matcher, Scope};
+
+/// Methods that may be repeated (RT-19).
+const IDEMPOTENT: [&str; 6] = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
+
+impl Compiler<'_> {
+    pub(super) fn check(&mut self, virtuals: &VirtualServices<'_>) {
+        for one in &virtuals.all {
+            self.gateways_exist(one);
+            self.reachable(one);
+            for rule in &one.resource.spec.http {
+                self.retries(one, rule);
+            }
+        }
+        for rule in &self.documents.destination_rules {
+            destination_rule(self, rule);
+        }
+        self.workload_labels();
+    }
+
+    /// IST0101 and IST0132: the gateways of a VirtualService, and its hosts in them.
+    fn gateways_exist(&mut self, one: &Virtual<'_>) {
+        let resource = one.resource;
+        let gateways: Vec<_> = one.gateways.iter().filter(|name| *name != super::MESH).collect();
+        for (index, name) in gateways.iter().enumerate() {
+            let (namespace, short) = name.split_once('/').unwrap_or(("", name));
+            let is_named =
+                |gateway: &&Resource<_>| gateway.meta.name == short && gateway.meta.namespace == namespace;
+            let origin = resource.locate(resource.spec.at.item("gateways", index));
+            let Some(gateway) = self.documents.gateways.iter().find(is_named) else {
+                let message = format!("referenced gateway not found: {:?}", short);
+                let known = self.documents.gateways.iter().map(|gateway| gateway.meta.name.as_str());
+                let finding = Diagnostic::new(Code::ReferencedResourceNotFound, origin, message);
+                self.out.push(match nearest(short, known) {
+                    Some(near) => finding.hint(format!("did you mean {near}?")),
+                    None => finding,
+                });
+                continue;
+            };
+            for (host_index, host) in one.hosts.iter().enumerate() {
+                let served = gateway.spec.servers.iter().flat_map(|server| &server.hosts).any(|entry| {
+                    let (owner, pattern) = server_host(entry, &gateway.meta.namespace);
+                    (owner == "*" || owner == one.namespace()) && names::narrower(host, &pattern).is_some()
+                });
+                if !served {
+                    let origin = resource.locate(resource.spec.at.item("hosts", host_index));
+                    let message = format!("host {host} is not served by {}", gateway.label());
+                    self.out.push(Diagnostic::new(
+                        Code::VirtualServiceHostNotFoundInGateway,
+                        origin,
+                        message,
+                    ));
+                }
+            }
+        }
+    }
+
+    /// IST0130 and IST0131: what stands behind a match that takes everything, or more than it.
+    fn reachable(&mut self, one: &Virtual<'_>) {
+        let resource = one.resource;
+        let mut earlier: Vec<(Scope, Matcher, Origin)> = Vec::new();
+        for (index, rule) in resource.spec.http.iter().enumerate() {
+            let origin = resource.locate(resource.spec.at.item("http", index));
+            let everything = HttpMatchRequest::default();
+            let blocks: Vec<_> = if rule.r#match.is_empty() {
+                vec![(Scope::default(), &everything, origin.clone())]
+            } else {
+                let place = |block: usize| resource.locate(rule.at.item("match", block));
+                (0..rule.r#match.len())
+                    .map(|block| (one.scopes[index][block].clone(), &rule.r#match[block], place(block)))
+                    .collect()
+            };
+            let mut covered = Vec::new();
+            for (scope, block, place) in &blocks {
+                let Ok(matcher) = Matcher::compile(block) else { continue };
+                let by = earlier.iter().find(|(theirs, known, _)| {
+                    (*theirs == Scope::default() || theirs == scope) && known.covers(&matcher)
+                });
+                if let Some((.., by)) = by {
+                    covered.push((place.clone(), by.clone()));
+                }
+                earlier.push((scope.clone(), matcher, place.clone()));
+            }
+            if covered.len() == blocks.len() {
+                let by = &covered[0].1;
+                let message = format!("no request reaches this rule: line {} takes them all", by.line);
+                self.out.push(Diagnostic::new(Code::VirtualServiceUnreachableRule, origin, message));
+            } else {
+                for (place, by) in covered {
+                    let message = format!("this match has no effect: line {} covers it", by.line);
+                    self.out.push(Diagnostic::new(Code::VirtualServiceIneffectiveMatch, place, message));
+                }
+            }
+        }
+    }
+
+    /// MESH0003 and MESH0004.
+    fn retries(&mut self, one: &Virtual<'_>, rule: &HttpRoute) {
+        let Some(written) = &rule.retries else { return };
+        let Ok(policy) = policies::retry(written, &RetryPolicy::default_policy()) else { return };
+        let origin = || one.resource.locate(written.at.origin());
+        if policy.may_repeat_processed() && !only_idempotent(rule) {
+            let message = "these retries can repeat a POST or PATCH that the service has processed";
+            self.out.push(Diagnostic::new(Code::RetriesMayRepeatProcessedRequest, origin(), message).hint(
+                "give such methods a rule of their own with retryOn: \
+                     connect-failure,refused-stream,reset-before-request",
+            ));
+        }
+        if policy.attempts > 0 && rule.fault.as_ref().is_some_and(|fault| fault.abort.is_some()) {
+            let message = "an injected abort is not retried: it is answered before the retries";
+            self.out.push(Diagnostic::new(Code::FaultWithRetries, origin(), message));
+        }
+    }
+
+    /// MESH0001: telemetry cannot name a workload without these labels (P-6).
+    fn workload_labels(&mut self) {
+        for workload in &self.documents.workloads {
+            let labels = &workload.spec.template.metadata.labels;
+            let missing: Vec<&str> = [
+                ("app", crate::identity::canonical_service(labels)),
+                ("version", crate::identity::canonical_revision(labels)),
+            ]
+            .into_iter()
+            .filter_map(|(name, value)| value.is_none().then_some(name))
+            .collect();
+            if !missing.is_empty() {
+                let message = format!("the pods have no label {}", missing.join(" and no label "));
+                self.out.push(Diagnostic::new(Code::MissingAppOrVersionLabel, workload.origin(), message));
+            }
+        }
+    }
+}
+
+fn only_idempotent(rule: &HttpRoute) -> bool {
+    let is_idempotent = |block: &HttpMatchRequest| {
+        let method = block.method.as_ref().and_then(|method| method.exact.as_deref());
+        method.is_some_and(|method| IDEMPOTENT.contains(&method))
+    };
+    !rule.r#match.is_empty() && rule.r#match.iter().all(is_idempotent)
+}
+
+/// IST0173, IST0174, MESH0005 and MESH0007.
+fn destination_rule(compiler: &mut Compiler<'_>, rule: &Resource<DestinationRule>) {
+    let spec = &rule.spec;
+    let suffix = &compiler.mesh.settings.domain_suffix;
+    let host = names::resolve(&spec.host, &rule.meta.namespace, suffix);
+    let service = compiler.registry.find(&host).map(|index| compiler.registry.get(index));
+    let mut found = Vec::new();
+    let hosts = || compiler.registry.services().iter().map(|service| &*service.identity.host);
+    if service.is_none() && !(host.starts_with('*') && hosts().any(|known| names::is_within(known, &host))) {
+        let message = format!("no service has host {host}");
+        found.push(Diagnostic::new(
+            Code::UnknownDestinationRuleHost,
+            rule.locate(spec.at.field("host")),
+            message,
+        ));
+    }
+    let ports = service.map(|service| service.ports.as_slice()).unwrap_or_default();
+    let selected = |labels: &std::collections::BTreeMap<String, String>| {
+        let lists = ports.iter().map(|port| registry::subset(&port.discovery, labels));
+        let counts: Vec<usize> = lists.map(|list| count(&list)).collect();
+        counts.iter().any(|count| *count > 0)
+    };
+    // Without endpoints nothing can be said; the pods that are to come may be documented.
+    let known = ports.iter().any(|port| count(&port.discovery) > 0);
+    for subset in &spec.subsets {
+        let planned = || {
+            compiler.documents.workloads.iter().any(|workload| {
+                workload.meta.namespace == rule.meta.namespace
+                    && has_labels(&workload.spec.template.metadata.labels, &subset.labels)
+            })
+        };
+        if known && !selected(&subset.labels) && !planned() {
+            let message = format!("subset {:?} selects no endpoint of {host}", subset.name);
+            let origin = rule.locate(subset.at.field("labels"));
+            found.push(Diagnostic::new(Code::DestinationRuleSubsetNotSelectPods, origin, message));
+        }
+        if let Some(policy) = &subset.traffic_policy {
+            loses_parent(rule, policy, spec.traffic_policy.as_ref(), &mut found);
+            never_ejects(rule, policy, ports.iter().map(|port| count(&port.discovery)).max(), &mut found);
+        }
+    }
+    if let Some(policy) = &spec.traffic_policy {
+        loses_parent(rule, policy, Some(policy), &mut found);
+        never_ejects(rule, policy, ports.iter().map(|port| count(&port.discovery)).max(), &mut found);
+    }
+    compiler.out.extend(found);
+}
+
+fn count(discovery: &Discovery) -> usize {
+    match discovery {
+        Discovery::Static(endpoints) => endpoints.len(),
+        Discovery::Dns(_) | Discovery::Authority => 0,
+    }
+}
+
+/// MESH0005: with so few endpoints one is already more than the share that may be out (OD-6).
+fn never_ejects(
+    rule: &Resource<DestinationRule>,
+    policy: &TrafficPolicy,
+    endpoints: Option<usize>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let Some(written) = &policy.outlier_detection else { return };
+    let origin = rule.locate(written.at.origin());
+    let policy = policies::outlier(written, origin.clone());
+    if let Some(hosts) = endpoints.filter(|hosts| *hosts > 0 && !policy.has_room(0, *hosts)) {
+        let message = format!(
+            "with {hosts} endpoints and maxEjectionPercent {} none is ever ejected",
+            policy.max_ejection_percent
+        );
+        let enough = 100_usize.div_ceil(hosts);
+        found.push(
+            Diagnostic::new(Code::OutlierDetectionNeverEjects, origin, message)
+                .hint(format!("maxEjectionPercent: {enough} lets one go")),
+        );
+    }
+}
+
+/// MESH0007: a block for one port stands alone, what it does not repeat is lost (DR-6).
+fn loses_parent(
+    rule: &Resource<DestinationRule>,
+    policy: &TrafficPolicy,
+    parent: Option<&TrafficPolicy>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let Some(parent) = parent else { return };
+    for entry in &policy.port_level_settings {
+        let blocks = [
+            ("loadBalancer", parent.load_balancer.is_some(), entry.load_balancer.is_some()),
+            ("connectionPool", parent.connection_pool.is_some(), entry.connection_pool.is_some()),
+            ("outlierDetection", parent.outlier_detection.is_some(), entry.outlier_detection.is_some()),
+            ("tls", parent.tls.is_some(), entry.tls.is_some()),
+            ("retryBudget", parent.retry_budget.is_some(), false),
+        ];
+        let lost: Vec<&str> =
+            blocks.into_iter().filter(|(_, above, here)| *above && !here).map(|(name, ..)| name).collect();
+        if !lost.is_empty() {
+            let message = format!("this port loses {} of the rule: repeat it here", lost.join(", "));
+            let origin = rule.locate(entry.at.origin());
+            found.push(Diagnostic::new(Code::PolicyLosesParentSettings, origin, message));
+        }
+    }
+}
+
+/// Leaves out what a resource asks not to hear (N-7).
+pub(super) fn suppress(documents: &Documents, out: &mut Diagnostics) {
+    let mut quiet: HashMap<&str, &Metadata> = HashMap::new();
+    let mut seen = HashSet::new();
+    macro_rules! note {
+        ($($list:ident),*) => {
+            $(for resource in &documents.$list {
+                if !resource.meta.annotations.is_empty() && seen.insert(resource.label()) {
+                    quiet.insert(resource.label(), &resource.meta);
+                }
+            })*
+        };
+    }
+    note!(services, workloads, service_entries, virtual_services, destination_rules, gateways, sidecars);
+    out.retain(|finding| {
+        quiet.get(&*finding.origin.resource).is_none_or(|meta| !meta.suppresses(finding.code))
+    });
+}

@@ -1,0 +1,156 @@
+//! Destinations: one cluster for each service, port and subset (VA-1, DR-5, DR-6).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::policies;
+use super::registry::{self, Registry, Service};
+use super::rules::{Blocks, Rule, Rules, with_mesh_defaults};
+use super::settings::Mesh;
+use crate::api::istio::Subset;
+use crate::balance::BalancePolicy;
+use crate::endpoint::ClusterId;
+use crate::error::Origin;
+use crate::plan::{ClusterNode, ClusterPlan, Discovery, UpstreamProtocol};
+
+/// Envoy's threshold where no outlier detection says another (LB-14).
+const DEFAULT_PANIC: u32 = 50;
+
+/// The clusters of the plan under construction.
+#[derive(Debug, Default)]
+pub(super) struct Clusters {
+    nodes: Vec<ClusterNode>,
+    ids: HashMap<Arc<str>, ClusterId>,
+}
+
+/// Why there is no such cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    Host,
+    /// The service has no such port; it has these.
+    Port(Vec<u16>),
+    /// No rule for the host has the subset; these there are, and the rule's name.
+    Subset(Vec<String>, Option<Origin>),
+}
+
+impl Clusters {
+    pub(super) fn into_parts(self) -> (Vec<ClusterNode>, HashMap<Arc<str>, ClusterId>) {
+        (self.nodes, self.ids)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<ClusterId> {
+        self.ids.get(name).copied()
+    }
+
+    pub(super) fn node(&self, id: ClusterId) -> Option<&ClusterNode> {
+        self.nodes.get(id.index()?)
+    }
+
+    pub(super) fn insert(&mut self, node: ClusterNode) -> ClusterId {
+        let id = ClusterId(u32::try_from(self.nodes.len()).expect("clusters are numbered in 32 bits"));
+        self.ids.insert(Arc::clone(&node.policy.name), id);
+        self.nodes.push(node);
+        id
+    }
+
+    /// Makes the clusters of all ports and subsets of a service.
+    pub(super) fn add_service<'a>(&mut self, service: &Service, rules: &Rules<'a>, mesh: &Mesh<'a>) {
+        let rule = rules.find(&service.identity.host, &service.identity.namespace);
+        for port in &service.ports {
+            self.ensure(service, port.number, None, rule, mesh);
+            for (_, subset) in rule.iter().flat_map(|rule| &rule.subsets) {
+                self.ensure(service, port.number, Some(subset), rule, mesh);
+            }
+        }
+    }
+
+    /// The cluster of a destination, made if it is not there yet.
+    pub(super) fn destination<'a>(
+        &mut self,
+        registry: &Registry,
+        rules: &Rules<'a>,
+        mesh: &Mesh<'a>,
+        host: &str,
+        port: u16,
+        subset: &str,
+    ) -> Result<ClusterId, Missing> {
+        let service = registry.find(host).map(|index| registry.get(index)).filter(|service| service.visible);
+        let service = service.ok_or(Missing::Host)?;
+        if service.port(port).is_none() {
+            return Err(Missing::Port(service.ports.iter().map(|port| port.number).collect()));
+        }
+        let rule = rules.find(&service.identity.host, &service.identity.namespace);
+        let chosen = if subset.is_empty() {
+            None
+        } else {
+            let known = rule.map(|rule| rule.subsets.as_slice()).unwrap_or_default();
+            let found = known.iter().find(|(_, known)| known.name == subset).map(|(_, subset)| *subset);
+            Some(found.ok_or_else(|| {
+                let names = known.iter().map(|(_, subset)| subset.name.clone()).collect();
+                Missing::Subset(names, rule.map(Rule::origin))
+            })?)
+        };
+        Ok(self.ensure(service, port, chosen, rule, mesh))
+    }
+
+    fn ensure<'a>(
+        &mut self,
+        service: &Service,
+        port: u16,
+        subset: Option<&'a Subset>,
+        rule: Option<&Rule<'a>>,
+        mesh: &Mesh<'a>,
+    ) -> ClusterId {
+        let subset_name = subset.map_or("", |subset| subset.name.as_str());
+        let name = format!("outbound|{port}|{subset_name}|{}", service.identity.host);
+        if let Some(id) = self.get(&name) {
+            return id;
+        }
+        let written = service.port(port).expect("asked for a port of the service");
+        let mut blocks = Blocks::default();
+        let origin = match rule {
+            Some(rule) => {
+                blocks = rule.blocks(port, subset, mesh);
+                rule.origin()
+            }
+            None => {
+                with_mesh_defaults(&mut blocks, mesh);
+                service.origin.clone()
+            }
+        };
+        let at =
+            |origin: Origin| rule.map_or_else(|| origin.clone(), |rule| rule.resource.locate(origin.clone()));
+        let pool_origin = blocks.pool.map_or_else(|| origin.clone(), |pool| at(pool.at.origin()));
+        let circuit = policies::circuit(&blocks, mesh, &pool_origin);
+        let outlier = blocks.outlier.map(|outlier| policies::outlier(outlier, at(outlier.at.origin())));
+        let protocol = match written.protocol.upstream() {
+            _ if circuit.use_client_protocol && written.protocol.is_routed() => UpstreamProtocol::Downstream,
+            UpstreamProtocol::Http1 if circuit.h2_upgrade => UpstreamProtocol::Http2,
+            protocol => protocol,
+        };
+        let balance = policies::balance(&blocks);
+        let discovery = match (balance, subset) {
+            (BalancePolicy::Passthrough, _) => Discovery::Authority,
+            (_, Some(subset)) => registry::subset(&written.discovery, &subset.labels),
+            (_, None) => written.discovery.clone(),
+        };
+        let percent = outlier.as_ref().map_or(DEFAULT_PANIC, |outlier| outlier.min_health_percent);
+        self.insert(ClusterNode {
+            policy: Arc::new(ClusterPlan {
+                name: name.into(),
+                service: service.identity.clone(),
+                port,
+                subset: subset_name.into(),
+                subset_labels: subset.map(|subset| subset.labels.clone()).unwrap_or_default(),
+                protocol,
+                balance,
+                panic_threshold: percent,
+                circuit,
+                outlier,
+                tls: policies::tls(&blocks, &service.subject_alt_names),
+                origin,
+            }),
+            discovery,
+        })
+    }
+}

@@ -1,0 +1,309 @@
+//! What a gateway listens for, and where it sends it (GW-1 to GW-11, VS-3).
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::Compiler;
+use super::names;
+use super::registry::has_labels;
+use super::routes::Place;
+use super::virtual_services::VirtualServices;
+use crate::analysis::{Code, Diagnostic, Level};
+use crate::api::Resource;
+use crate::api::istio::{Gateway, Server, ServerTlsMode, ServerTlsSettings, TlsProtocol};
+use crate::error::Origin;
+use crate::plan::{Direction, Listener, ListenerProtocol, ListenerRoutes, Material, ServerTls, TlsVersion};
+use crate::route::{Action, Fallback, Matcher, Redirect, Route, RouteTable, VirtualHost};
+
+/// Servers that share a port and an address (GW-9).
+#[derive(Debug)]
+struct Shared<'a> {
+    port: u16,
+    bind: Option<IpAddr>,
+    https: bool,
+    servers: Vec<(&'a Resource<Gateway>, &'a Server)>,
+}
+
+/// Routes of one host at a listener, from all VirtualServices.
+#[derive(Debug)]
+struct Host {
+    routes: Vec<Arc<Route>>,
+    contributors: usize,
+    lost: bool,
+    origin: Origin,
+}
+
+/// Hosts in the order in which they came.
+#[derive(Debug, Default)]
+struct Hosts {
+    order: Vec<String>,
+    by_name: HashMap<String, Host>,
+}
+
+impl<'a> Compiler<'a> {
+    /// The listeners of all Gateways that select our workload.
+    pub(super) fn gateway_listeners(&mut self, virtuals: &VirtualServices<'a>) -> Vec<Listener> {
+        let shared = self.shared_servers();
+        shared.iter().map(|shared| self.gateway_listener(shared, virtuals)).collect()
+    }
+
+    fn shared_servers(&mut self) -> Vec<Shared<'a>> {
+        let documents = self.documents;
+        let mut shared: Vec<Shared<'a>> = Vec::new();
+        for gateway in &documents.gateways {
+            if !has_labels(&self.workload.labels, &gateway.spec.selector) {
+                continue;
+            }
+            for server in &gateway.spec.servers {
+                let Some(port) = &server.port else { continue };
+                let Ok(number) = u16::try_from(port.number) else { continue };
+                let bind = server.bind.parse().ok();
+                let refuse =
+                    |code, at: Origin, message: String| Diagnostic::new(code, gateway.locate(at), message);
+                let https = match port.protocol.to_ascii_uppercase().as_str() {
+                    "HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB" => false,
+                    "HTTPS" => true,
+                    other => {
+                        let message = format!("protocol {other} of a gateway server is not implemented");
+                        self.out.push(refuse(Code::NotImplemented, port.at.field("protocol"), message));
+                        continue;
+                    }
+                };
+                match shared.iter_mut().find(|shared| shared.port == number && shared.bind == bind) {
+                    Some(same) if same.https == https => same.servers.push((gateway, server)),
+                    Some(same) => {
+                        let message = format!(
+                            "port {number} is served by {} with another protocol: this server is skipped",
+                            same.servers[0].0.label()
+                        );
+                        let finding = refuse(Code::ConflictingGateways, port.at.field("protocol"), message);
+                        self.out.push(finding);
+                    }
+                    None => {
+                        shared.push(Shared { port: number, bind, https, servers: vec![(gateway, server)] });
+                    }
+                }
+            }
+        }
+        shared
+    }
+
+    fn gateway_listener(&mut self, shared: &Shared<'a>, virtuals: &VirtualServices<'a>) -> Listener {
+        let mut hosts = Hosts::default();
+        let mut certificates: Vec<ServerTls> = Vec::new();
+        for (gateway, server) in &shared.servers {
+            if shared.https {
+                self.certificate(gateway, server, &mut certificates);
+            }
+            if server.tls.as_ref().is_some_and(|tls| tls.https_redirect) {
+                redirected(gateway, server, &mut hosts);
+            } else {
+                self.bind(gateway, server, shared.port, virtuals, &mut hosts);
+            }
+        }
+        let name: Arc<str> = match shared.bind {
+            Some(bind) => format!("gateway|{}|{bind}", shared.port).into(),
+            None => format!("gateway|{}", shared.port).into(),
+        };
+        let scheme = if shared.https { "https" } else { "http" };
+        let table = self.gateway_table(&format!("{scheme}.{}", shared.port), &name, shared.port, hosts);
+        let (first, server) = shared.servers[0];
+        Listener {
+            name,
+            direction: Direction::Gateway,
+            port: shared.port,
+            bind: shared.bind,
+            protocol: if shared.https {
+                ListenerProtocol::Https(certificates)
+            } else {
+                ListenerProtocol::Http
+            },
+            routes: ListenerRoutes::Table(Arc::new(table)),
+            origin: first.locate(server.at.origin()),
+        }
+    }
+
+    /// Adds the hosts of the VirtualServices that are bound to a server (GW-2).
+    fn bind(
+        &mut self,
+        gateway: &Resource<Gateway>,
+        server: &Server,
+        port: u16,
+        virtuals: &VirtualServices<'a>,
+        hosts: &mut Hosts,
+    ) {
+        let name = format!("{}/{}", gateway.meta.namespace, gateway.meta.name);
+        for index in virtuals.of_gateway(&name) {
+            let one = &virtuals.all[*index];
+            let mut served: Vec<String> = Vec::new();
+            for entry in &server.hosts {
+                let (namespace, host) = server_host(entry, &gateway.meta.namespace);
+                if namespace != "*" && namespace != one.namespace() {
+                    continue;
+                }
+                for written in &one.hosts {
+                    if let Some(narrow) = names::narrower(written, &host)
+                        && !served.iter().any(|known| known == narrow)
+                    {
+                        served.push(narrow.to_owned());
+                    }
+                }
+            }
+            if served.is_empty() {
+                continue;
+            }
+            let routes = self.routes(one, Place { gateway: Some(&name), port });
+            for host in served {
+                hosts.add(&host, &routes.routes, routes.lost, one.resource.origin());
+            }
+        }
+    }
+
+    fn gateway_table(&mut self, table: &str, listener: &str, port: u16, hosts: Hosts) -> RouteTable {
+        let last = self.last_good.and_then(|plan| {
+            let listener = plan.listeners.iter().find(|known| &*known.name == listener)?;
+            match &listener.routes {
+                ListenerRoutes::Table(table) => Some(Arc::clone(table)),
+                ListenerRoutes::ByAuthority => None,
+            }
+        });
+        let Hosts { order, mut by_name } = hosts;
+        let mut virtual_hosts = Vec::with_capacity(order.len());
+        for name in order {
+            let Some(host) = by_name.remove(&name) else { continue };
+            let full = format!("{name}:{port}");
+            let kept = last.as_deref().filter(|_| host.lost).and_then(|table| self.keep(table, &full));
+            let routes = kept.unwrap_or_else(|| {
+                let mut routes = host.routes;
+                if host.contributors > 1 {
+                    // Stable: the order among themselves is kept (VS-3).
+                    routes.sort_by_key(|route| route.matcher.is_catch_all());
+                }
+                routes
+            });
+            virtual_hosts.push(VirtualHost {
+                name: full.into(),
+                domains: vec![name],
+                routes,
+                origin: host.origin,
+            });
+        }
+        RouteTable::build(table.into(), virtual_hosts, Fallback::NotFound).expect("each host stands once")
+    }
+
+    /// The certificate of a server (GW-6, GW-7); a host that has one already keeps it (GW-9).
+    fn certificate(&mut self, gateway: &'a Resource<Gateway>, server: &Server, known: &mut Vec<ServerTls>) {
+        let Some(tls) = &server.tls else { return };
+        if tls.mode != ServerTlsMode::Simple {
+            let message = format!("TLS mode {} is not implemented", tls.mode.as_str());
+            let origin = gateway.locate(tls.at.field("mode"));
+            self.out.push(Diagnostic::new(Code::NotImplemented, origin, message));
+            return;
+        }
+        let mut hosts = Vec::new();
+        for entry in &server.hosts {
+            let (_, host) = server_host(entry, &gateway.meta.namespace);
+            if known.iter().any(|known| known.hosts.contains(&host)) {
+                let message =
+                    format!("host {host} has a certificate on this port already: this one is skipped");
+                let origin = gateway.locate(server.at.field("hosts"));
+                self.out
+                    .push(Diagnostic::new(Code::ConflictingGateways, origin, message).level(Level::Warning));
+            } else {
+                hosts.push(host);
+            }
+        }
+        if hosts.is_empty() {
+            return;
+        }
+        let min_version = match tls.min_protocol_version {
+            TlsProtocol::V1_3 => TlsVersion::V1_3,
+            TlsProtocol::Auto | TlsProtocol::V1_0 | TlsProtocol::V1_1 | TlsProtocol::V1_2 => TlsVersion::V1_2,
+        };
+        let material = self.material(gateway, tls);
+        known.push(ServerTls { hosts, material, min_version, origin: gateway.locate(tls.at.origin()) });
+    }
+
+    fn material(&mut self, gateway: &Resource<Gateway>, tls: &ServerTlsSettings) -> Material {
+        if tls.credential_name.is_empty() {
+            return Material::Files {
+                certificate: tls.server_certificate.clone(),
+                key: tls.private_key.clone(),
+            };
+        }
+        let namespace = &gateway.meta.namespace;
+        let is_named = |secret: &&Resource<crate::api::kubernetes::Secret>| {
+            secret.meta.name == tls.credential_name && secret.meta.namespace == *namespace
+        };
+        let secret = self.documents.secrets.iter().find(is_named);
+        let pair = secret.and_then(|secret| {
+            let pair = |certificate, key| Some((secret.spec.get(certificate)?, secret.spec.get(key)?));
+            pair("tls.crt", "tls.key").or_else(|| pair("cert", "key"))
+        });
+        if let Some((certificate, key)) = pair {
+            return Material::Inline { certificate: certificate.into(), key: key.into() };
+        }
+        let origin = gateway.locate(tls.at.field("credentialName"));
+        self.out.push(match secret {
+            None => Diagnostic::new(
+                Code::ReferencedResourceNotFound,
+                origin,
+                format!("referenced credentialName not found: {:?}", tls.credential_name),
+            )
+            .hint(format!("a Secret {namespace}/{} with tls.crt and tls.key", tls.credential_name)),
+            Some(secret) => Diagnostic::new(
+                Code::InvalidGatewayCredential,
+                origin,
+                format!("{} has no tls.crt and tls.key", secret.label()),
+            ),
+        });
+        Material::Missing
+    }
+}
+
+impl Hosts {
+    fn add(&mut self, name: &str, routes: &[Arc<Route>], lost: bool, origin: Origin) {
+        match self.by_name.get_mut(name) {
+            Some(host) => {
+                host.routes.extend(routes.iter().cloned());
+                host.contributors += 1;
+                host.lost |= lost;
+            }
+            None => {
+                self.order.push(name.to_owned());
+                let host = Host { routes: routes.to_vec(), contributors: 1, lost, origin };
+                self.by_name.insert(name.to_owned(), host);
+            }
+        }
+    }
+}
+
+/// Every host of the server, and every request to it, goes to `https` (GW-4).
+fn redirected(gateway: &Resource<Gateway>, server: &Server, hosts: &mut Hosts) {
+    let redirect = Redirect {
+        status: StatusCode::MOVED_PERMANENTLY,
+        scheme: Some("https".into()),
+        ..Redirect::default()
+    };
+    let mut route = Route::new("https-redirect".into(), Matcher::any(), Action::Redirect(redirect));
+    route.origin = gateway.locate(server.at.field("tls"));
+    let route = Arc::new(route);
+    for entry in &server.hosts {
+        let (_, host) = server_host(entry, &gateway.meta.namespace);
+        if !hosts.by_name.contains_key(&host) {
+            hosts.add(&host, &[Arc::clone(&route)], false, gateway.locate(server.at.origin()));
+        }
+    }
+}
+
+/// Namespace and host of `[namespace/]host`.
+pub(super) fn server_host<'h>(entry: &'h str, own: &'h str) -> (&'h str, String) {
+    match entry.split_once('/') {
+        Some((".", host)) => (own, host.to_ascii_lowercase()),
+        Some((namespace, host)) => (namespace, host.to_ascii_lowercase()),
+        None => ("*", entry.to_ascii_lowercase()),
+    }
+}

@@ -1,0 +1,192 @@
+//! From documents to a plan, as one workload sees them.
+//!
+//! One compiler for files, the builder and (later) control planes. It is a pure function: the same
+//! documents give the same plan, whatever the order of files, and what cannot be compiled is reported
+//! and left out, never guessed.
+//!
+//! ```text
+//! Documents ─ settings ─ workload ─ registry (hosts, ports, endpoints) ─ rules (DestinationRules)
+//!                 │                     │                                   │
+//!                 │                     └────────── clusters ───────────────┘
+//!                 └ virtual services ─ routes ─────────┤
+//!                                        │             │
+//!                 outbound tables, gateway listeners, sidecar listeners ── Plan
+//! ```
+//!
+//! | file | decides |
+//! |---|---|
+//! | `names`, `protocol` | what a name means, who sees it, what a port speaks |
+//! | `registry` | which hosts can be called, and where their endpoints are |
+//! | `rules`, `policies`, `clusters` | how a destination is called |
+//! | `virtual_services`, `routes`, `actions` | which rule serves, and what it does |
+//! | `outbound`, `gateway`, `sidecar` | which tables and listeners there are |
+//! | `retain` | what is kept of the last good plan (Y-12) |
+
+mod actions;
+mod check;
+mod clusters;
+mod gateway;
+mod names;
+mod outbound;
+mod policies;
+mod protocol;
+mod references;
+mod registry;
+mod retain;
+mod routes;
+mod rules;
+mod scope;
+mod settings;
+mod sidecar;
+#[cfg(test)]
+mod tests;
+mod virtual_services;
+mod workload;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+pub use workload::{WorkloadSource, workload_of_environment};
+
+use self::clusters::Clusters;
+use self::registry::Registry;
+use self::rules::Rules;
+use self::scope::EgressScope;
+use self::settings::Mesh;
+use self::virtual_services::VirtualServices;
+use super::Plan;
+use crate::analysis::Diagnostics;
+use crate::api::Documents;
+use crate::identity::Workload;
+
+/// The reserved gateway name of sidecars and library clients (H-5).
+const MESH: &str = "mesh";
+/// How many unknown hosts are compared with all known ones.
+const HINTS: usize = 16;
+
+/// For whom, and how, documents are compiled.
+#[derive(Clone, Debug, Default)]
+pub struct CompileOptions {
+    /// The workload whose plan it is.
+    pub workload: WorkloadSource,
+    /// Whether it is a gateway rather than a sidecar or a library client.
+    pub gateway: bool,
+    /// Istio's running proxies' behaviour where ours is stricter by default.
+    pub istio_runtime: bool,
+    /// Number of the plan.
+    pub generation: u64,
+}
+
+/// A plan, and what was found on the way.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The plan; usable even if there are errors, because what they are about is left out.
+    pub plan: Plan,
+    /// References that lead nowhere, conflicts, advice; sorted.
+    pub diagnostics: Diagnostics,
+    /// Whether a finding forbids the configuration as a whole: start-up must fail, a reload must keep
+    /// the whole last good plan.
+    pub fail_closed: bool,
+    /// Virtual hosts that keep their last good rules, because their new ones lost a reference (Y-12).
+    pub stale_hosts: BTreeSet<String>,
+}
+
+/// Compiles documents to the plan of one workload.
+///
+/// `last_good` is the plan in force, if there is one: a host whose rules lost a reference keeps the
+/// rules and clusters that it has there, while all others move on.
+///
+/// ```
+/// use mesh_core::api::Documents;
+/// use mesh_core::plan::{CompileOptions, WorkloadSource, compile};
+///
+/// let options = CompileOptions { workload: WorkloadSource::Named("web".into()), ..Default::default() };
+/// let compiled = compile(&Documents::default(), &options, None);
+/// assert_eq!(compiled.plan.workload.name, "web");
+/// ```
+#[must_use]
+pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Option<&Plan>) -> Compiled {
+    let mut out = Diagnostics::new();
+    let mut mesh = Mesh::compile(documents, options.istio_runtime, &mut out);
+    let workload = workload::resolve(documents, &options.workload, &mesh.settings.trust_domain, &mut out);
+    let workload = Arc::new(Workload { gateway: options.gateway || workload.gateway, ..workload });
+    let client = workload.namespace.as_str();
+    let sidecar = if workload.gateway {
+        None
+    } else {
+        scope::sidecar(documents, &workload, &mesh.settings.root_namespace)
+    };
+    if let Some(mode) = sidecar.and_then(sidecar::outbound_mode) {
+        mesh.settings.outbound_mode = mode;
+    }
+    let egress = sidecar.map(sidecar::egress_scope).unwrap_or_default();
+    let registry = Registry::build(documents, &mesh, client, &mut out);
+    let rules = Rules::build(documents, &mesh, client);
+    let virtuals = VirtualServices::build(documents, &mesh, client, &egress, &mut out);
+    let mut compiler = Compiler {
+        documents,
+        options,
+        last_good,
+        mesh,
+        workload: Arc::clone(&workload),
+        registry,
+        rules,
+        clusters: Clusters::default(),
+        out,
+        stale: BTreeSet::new(),
+        hints: HINTS,
+        default_name: "default".into(),
+    };
+    let mut plan = Plan { generation: options.generation, ..Plan::default() };
+    if workload.gateway {
+        compiler.all_clusters(&EgressScope::default());
+        plan.listeners = compiler.gateway_listeners(&virtuals);
+    } else {
+        plan.outbound = compiler.outbound(&virtuals, &egress);
+        plan.listeners = compiler.sidecar_listeners(sidecar, &virtuals);
+    }
+    compiler.check(&virtuals);
+    compiler.finish(plan)
+}
+
+/// What all steps share.
+#[derive(Debug)]
+struct Compiler<'a> {
+    documents: &'a Documents,
+    options: &'a CompileOptions,
+    last_good: Option<&'a Plan>,
+    mesh: Mesh<'a>,
+    workload: Arc<Workload>,
+    registry: Registry,
+    rules: Rules<'a>,
+    clusters: Clusters,
+    out: Diagnostics,
+    stale: BTreeSet<String>,
+    hints: usize,
+    default_name: Arc<str>,
+}
+
+impl Compiler<'_> {
+    /// Makes the clusters of every service that is seen.
+    fn all_clusters(&mut self, scope: &EgressScope) {
+        for service in self.registry.services() {
+            if service.visible && scope.admits(&service.identity.namespace, &service.identity.host) {
+                self.clusters.add_service(service, &self.rules, &self.mesh);
+            }
+        }
+    }
+
+    fn finish(mut self, mut plan: Plan) -> Compiled {
+        plan.settings = self.mesh.settings;
+        plan.workload = self.workload;
+        (plan.clusters, plan.cluster_ids) = self.clusters.into_parts();
+        check::suppress(self.documents, &mut self.out);
+        self.out.sort();
+        Compiled {
+            plan,
+            fail_closed: self.out.fail_closed().is_some(),
+            diagnostics: self.out,
+            stale_hosts: self.stale,
+        }
+    }
+}

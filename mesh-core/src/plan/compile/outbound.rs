@@ -1,0 +1,175 @@
+//! What a sidecar or library client knows: a table for each service port (H-6, VS-3, VS-7).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::Compiler;
+use super::names;
+use super::routes::{Place, Routes};
+use super::scope::EgressScope;
+use super::virtual_services::VirtualServices;
+use crate::api::Resource;
+use crate::api::istio::VirtualService;
+use crate::endpoint::ClusterId;
+use crate::error::Origin;
+use crate::plan::OutboundMode;
+use crate::route::{Action, Fallback, Forward, Matcher, Route, RouteTable, VirtualHost};
+
+/// The port where hosts without a service are looked for.
+const DEFAULT_PORT: u16 = 80;
+
+/// Tables under construction. The first virtual host that claims a domain has it.
+#[derive(Debug, Default)]
+struct Tables {
+    tables: BTreeMap<u16, (Vec<VirtualHost>, HashSet<String>)>,
+}
+
+impl Tables {
+    fn add(&mut self, port: u16, host: &str, names: &[String], routes: Vec<Arc<Route>>, origin: Origin) {
+        let (hosts, claimed) = self.tables.entry(port).or_default();
+        let mut domains = Vec::with_capacity(names.len() * 2);
+        for name in names {
+            for domain in [name.clone(), format!("{name}:{port}")] {
+                if claimed.insert(domain.clone()) {
+                    domains.push(domain);
+                }
+            }
+        }
+        if !domains.is_empty() {
+            hosts.push(VirtualHost { name: format!("{host}:{port}").into(), domains, routes, origin });
+        }
+    }
+}
+
+impl<'a> Compiler<'a> {
+    /// The tables of all ports, as far as `scope` lets services be seen.
+    pub(super) fn outbound(
+        &mut self,
+        virtuals: &VirtualServices<'a>,
+        scope: &EgressScope,
+    ) -> BTreeMap<u16, Arc<RouteTable>> {
+        let mut tables = Tables::default();
+        let mut compiled: HashMap<(usize, u16), Routes> = HashMap::new();
+        for index in 0..self.registry.services().len() {
+            let service = self.registry.get(index);
+            let identity = service.identity.clone();
+            if !service.visible || !scope.admits(&identity.namespace, &identity.host) {
+                continue;
+            }
+            let origin = service.origin.clone();
+            let ports: Vec<u16> = service
+                .ports
+                .iter()
+                .filter(|port| port.protocol.is_routed())
+                .map(|port| port.number)
+                .collect();
+            let mut domains =
+                names::domains(&identity.host, &self.workload.namespace, &self.mesh.settings.domain_suffix);
+            domains.extend(service.addresses.iter().map(|address| bracketed(address)));
+            self.clusters.add_service(self.registry.get(index), &self.rules, &self.mesh);
+            for port in ports {
+                let chosen = virtuals.of_host(&identity.host);
+                let (routes, origin) = match chosen {
+                    Some(one) => {
+                        let routes = self.compiled(virtuals, one, port, &mut compiled);
+                        (self.kept_or(&identity.host, port, &routes), origin_of(virtuals.all[one].resource))
+                    }
+                    None => (vec![self.default_route(&identity.host, port)], origin.clone()),
+                };
+                tables.add(port, &identity.host, &domains, routes, origin);
+            }
+        }
+        self.hosts_without_service(virtuals, &mut tables, &mut compiled);
+        let fallback = match self.mesh.settings.outbound_mode {
+            OutboundMode::AllowAny => Fallback::Passthrough,
+            OutboundMode::RegistryOnly => Fallback::BlackHole,
+        };
+        let build = |(port, (hosts, _)): (u16, (Vec<VirtualHost>, HashSet<String>))| {
+            let table = RouteTable::build(port.to_string().into(), hosts, fallback);
+            (port, Arc::new(table.expect("domains are claimed once")))
+        };
+        tables.tables.into_iter().map(build).collect()
+    }
+
+    /// Hosts that only a VirtualService knows: they stand on the ports of its other hosts, else on 80.
+    fn hosts_without_service(
+        &mut self,
+        virtuals: &VirtualServices<'a>,
+        tables: &mut Tables,
+        compiled: &mut HashMap<(usize, u16), Routes>,
+    ) {
+        let mut ports_of: HashMap<usize, BTreeSet<u16>> = HashMap::new();
+        let routed = |compiler: &Self, host: &str| -> Vec<u16> {
+            let service = compiler.registry.find(host).map(|index| compiler.registry.get(index));
+            let ports = service.filter(|service| service.visible).map(|service| service.ports.as_slice());
+            let ports = ports.unwrap_or_default().iter().filter(|port| port.protocol.is_routed());
+            ports.map(|port| port.number).collect()
+        };
+        for (host, one) in &virtuals.claims {
+            ports_of.entry(*one).or_default().extend(routed(self, host));
+        }
+        for (host, one) in &virtuals.claims {
+            if self.registry.exact(host).is_some() {
+                continue;
+            }
+            let mut ports = ports_of.get(one).cloned().unwrap_or_default();
+            if ports.is_empty() {
+                ports.insert(DEFAULT_PORT);
+            }
+            let domains = names::domains(host, &self.workload.namespace, &self.mesh.settings.domain_suffix);
+            for port in ports {
+                let routes = self.compiled(virtuals, *one, port, compiled);
+                let routes = self.kept_or(host, port, &routes);
+                tables.add(port, host, &domains, routes, origin_of(virtuals.all[*one].resource));
+            }
+        }
+    }
+
+    fn compiled(
+        &mut self,
+        virtuals: &VirtualServices<'a>,
+        one: usize,
+        port: u16,
+        compiled: &mut HashMap<(usize, u16), Routes>,
+    ) -> Routes {
+        if let Some(routes) = compiled.get(&(one, port)) {
+            return routes.clone();
+        }
+        let routes = self.routes(&virtuals.all[one], Place { gateway: None, port });
+        compiled.insert((one, port), routes.clone());
+        routes
+    }
+
+    /// The routes, or the last good ones of the host if a reference was lost (Y-12).
+    fn kept_or(&mut self, host: &str, port: u16, routes: &Routes) -> Vec<Arc<Route>> {
+        if routes.lost
+            && let Some(table) = self.last_good.and_then(|plan| plan.outbound.get(&port))
+            && let Some(kept) = self.keep(table, &format!("{host}:{port}"))
+        {
+            return kept;
+        }
+        routes.routes.clone()
+    }
+
+    /// The route of a service without rules (VS-7).
+    fn default_route(&mut self, host: &str, port: u16) -> Arc<Route> {
+        let cluster = self.clusters.destination(&self.registry, &self.rules, &self.mesh, host, port, "");
+        let cluster = cluster.unwrap_or(ClusterId::UNKNOWN);
+        let mut route =
+            Route::new(Arc::clone(&self.default_name), Matcher::any(), Action::Forward(Forward::to(cluster)));
+        route.retry = Arc::clone(&self.mesh.retry);
+        if let Some(node) = self.clusters.node(cluster) {
+            route.origin = node.policy.origin.clone();
+        }
+        Arc::new(route)
+    }
+}
+
+fn origin_of(resource: &Resource<VirtualService>) -> Origin {
+    resource.origin()
+}
+
+/// An IPv6 address as it stands in an authority.
+fn bracketed(address: &str) -> String {
+    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
+}

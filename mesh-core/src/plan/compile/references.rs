@@ -1,0 +1,80 @@
+//! What to say of a destination that does not exist (IST0101): where it is written, what there is
+//! instead, and what was probably meant.
+
+use super::Compiler;
+use super::clusters::Missing;
+use super::virtual_services::Virtual;
+use crate::analysis::{Code, Diagnostic};
+use crate::api::istio::Destination;
+use crate::api::nearest::nearest;
+
+impl Compiler<'_> {
+    pub(super) fn missing(
+        &mut self,
+        one: &Virtual<'_>,
+        written: &Destination,
+        host: &str,
+        port: u16,
+        what: &str,
+        missing: &Missing,
+    ) -> Diagnostic {
+        let finding = |field: &str, message: String| {
+            let origin = one.resource.locate(written.at.field(field));
+            Diagnostic::new(Code::ReferencedResourceNotFound, origin, message)
+        };
+        match missing {
+            Missing::Host => {
+                let message = format!("referenced {what} not found: {:?}", written.host);
+                let finding = finding("host", message);
+                match self.host_hint(host) {
+                    Some(hint) => finding.hint(hint),
+                    None => finding,
+                }
+            }
+            Missing::Port(known) => {
+                let message = format!("referenced {what}:port not found: \"{}:{port}\"", written.host);
+                let known: Vec<String> = known.iter().map(u16::to_string).collect();
+                finding("port", message).hint(format!("{host} has port {}", known.join(", ")))
+            }
+            Missing::Subset(known, rule) => {
+                let kind = if what == "host" { "host+subset" } else { "mirror+subset" };
+                let message = format!(
+                    "referenced {kind} in destinationrule not found: \"{}+{}\"",
+                    written.host, written.subset
+                );
+                let finding = finding("subset", message);
+                let Some(rule) = rule else {
+                    return finding.hint(format!("no DestinationRule for {host} is visible here"));
+                };
+                let place = if rule.line > 0 {
+                    format!("{}:{}", rule.file, rule.line)
+                } else {
+                    rule.file.to_string()
+                };
+                let mut hint = if known.is_empty() {
+                    format!("{} ({place}) defines no subsets", rule.resource)
+                } else {
+                    format!("defined in {} ({place}): {}", rule.resource, known.join(", "))
+                };
+                if let Some(near) = nearest(&written.subset, known.iter().map(String::as_str)) {
+                    hint.push_str(&format!("; did you mean {near}?"));
+                }
+                finding.hint(hint)
+            }
+        }
+    }
+
+    /// What may help to find a host. Comparing with every host costs, so only the first few ask.
+    fn host_hint(&mut self, host: &str) -> Option<String> {
+        if let Some(index) = self.registry.find(host) {
+            let origin = &self.registry.get(index).origin;
+            return Some(format!(
+                "{} exists, but is not exported to namespace {}",
+                origin.resource, self.workload.namespace
+            ));
+        }
+        self.hints = self.hints.checked_sub(1)?;
+        let hosts = self.registry.services().iter().map(|service| &*service.identity.host);
+        nearest(host, hosts).map(|near| format!("did you mean {near}?"))
+    }
+}

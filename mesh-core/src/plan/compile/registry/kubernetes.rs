@@ -1,0 +1,224 @@
+//! Kubernetes Services with their EndpointSlices, Endpoints or Pods (SE-1 to SE-3).
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::pods::{Pod, Pods};
+use super::{ByHost, Port, Service, is_visible, push_endpoint};
+use crate::analysis::{Code, Diagnostic, Diagnostics};
+use crate::api::kubernetes::{
+    EndpointPort, EndpointSlice, Endpoints, Service as Written, ServicePort, SliceEndpoint,
+};
+use crate::api::values::IntOrString;
+use crate::api::{Documents, Resource};
+use crate::endpoint::{Address, Endpoint};
+use crate::identity::Locality;
+use crate::plan::compile::protocol::Protocol;
+use crate::plan::compile::settings::Mesh;
+use crate::plan::{Discovery, DnsTarget, ServiceIdentity};
+
+/// Label of a slice that names its Service.
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
+/// Annotation of a Service in place of `exportTo`.
+const EXPORT_TO: &str = "networking.istio.io/exportTo";
+
+struct Sources<'a> {
+    slices: HashMap<(&'a str, &'a str), Vec<&'a Resource<EndpointSlice>>>,
+    endpoints: HashMap<(&'a str, &'a str), &'a Resource<Endpoints>>,
+    pods: Pods<'a>,
+}
+
+pub(super) fn services(
+    documents: &Documents,
+    mesh: &Mesh<'_>,
+    client: &str,
+    out: &mut Diagnostics,
+) -> ByHost {
+    let mut sources = Sources {
+        slices: HashMap::new(),
+        endpoints: HashMap::new(),
+        pods: Pods::of(documents, &mesh.settings.trust_domain),
+    };
+    for slice in &documents.endpoint_slices {
+        if let Some(service) = slice.meta.labels.get(SERVICE_NAME) {
+            sources.slices.entry((&slice.meta.namespace, service)).or_default().push(slice);
+        }
+    }
+    for endpoints in &documents.endpoints {
+        sources.endpoints.insert((&endpoints.meta.namespace, &endpoints.meta.name), endpoints);
+    }
+    let mut services = ByHost::with_capacity(documents.services.len());
+    for resource in &documents.services {
+        let service = service(resource, &sources, mesh, client, out);
+        services.entry(Arc::clone(&service.identity.host)).or_insert(service);
+    }
+    services
+}
+
+fn service(
+    resource: &Resource<Written>,
+    sources: &Sources<'_>,
+    mesh: &Mesh<'_>,
+    client: &str,
+    out: &mut Diagnostics,
+) -> Service {
+    let (meta, spec) = (&resource.meta, &resource.spec);
+    let export: Vec<String> = meta
+        .annotations
+        .get(EXPORT_TO)
+        .map(|list| list.split(',').map(|entry| entry.trim().to_owned()).collect())
+        .unwrap_or_default();
+    let host: Arc<str> =
+        format!("{}.{}.svc.{}", meta.name, meta.namespace, mesh.settings.domain_suffix).into();
+    let mut ports = Vec::with_capacity(spec.ports.len());
+    for port in &spec.ports {
+        let Some(number) = u16::try_from(port.port).ok().filter(|number| *number > 0) else { continue };
+        let protocol = Protocol::of_service_port(port, number);
+        check_name(resource, port, protocol, out);
+        let discovery = discovery(resource, port, sources);
+        ports.push(Port { number, protocol, discovery });
+    }
+    let mut addresses: Vec<String> = [&spec.cluster_ip]
+        .into_iter()
+        .chain(&spec.cluster_ips)
+        .filter(|address| address.parse::<IpAddr>().is_ok())
+        .cloned()
+        .collect();
+    addresses.dedup();
+    Service {
+        identity: ServiceIdentity {
+            host,
+            name: meta.name.as_str().into(),
+            namespace: meta.namespace.as_str().into(),
+            external: false,
+        },
+        ports,
+        addresses,
+        subject_alt_names: Vec::new(),
+        visible: is_visible(&export, mesh.service_export, &meta.namespace, client).is_some(),
+        origin: resource.origin(),
+    }
+}
+
+/// IST0118: the name does not tell the protocol, so the first bytes must (P-3).
+fn check_name(resource: &Resource<Written>, port: &ServicePort, protocol: Protocol, out: &mut Diagnostics) {
+    if protocol == Protocol::Sniffed && !resource.meta.suppresses(Code::PortNameIsNotUnderNamingConvention) {
+        let message = if port.name.is_empty() {
+            format!("port {} has no name that tells its protocol", port.port)
+        } else {
+            format!("port name {:?} does not tell the protocol of port {}", port.name, port.port)
+        };
+        out.push(
+            Diagnostic::new(
+                Code::PortNameIsNotUnderNamingConvention,
+                resource.locate(port.at.field("name")),
+                message,
+            )
+            .hint("name it <protocol>[-<suffix>], such as http-web, or write appProtocol"),
+        );
+    }
+}
+
+fn discovery(resource: &Resource<Written>, port: &ServicePort, sources: &Sources<'_>) -> Discovery {
+    let (meta, spec) = (&resource.meta, &resource.spec);
+    let key = (meta.namespace.as_str(), meta.name.as_str());
+    if spec.r#type == "ExternalName" {
+        let number = u16::try_from(port.port).unwrap_or_default();
+        let template = Endpoint::new(SocketAddr::from(([0, 0, 0, 0], number)));
+        let name = spec.external_name.trim_end_matches('.').into();
+        return Discovery::Dns(vec![DnsTarget { name, port: number, template }]);
+    }
+    let mut endpoints = Vec::new();
+    let mut seen = HashMap::new();
+    if let Some(slices) = sources.slices.get(&key) {
+        for slice in slices {
+            let Some(number) = port_number(&slice.spec.ports, port, spec.ports.len()) else { continue };
+            let usable = |endpoint: &&SliceEndpoint| spec.publish_not_ready_addresses || is_ready(endpoint);
+            for written in slice.spec.endpoints.iter().filter(usable) {
+                let ip = written.addresses.first().map(String::as_str).unwrap_or_default();
+                let pod = sources.pods.behind(written.target_ref.as_ref(), &slice.meta.namespace, ip);
+                if let Some(endpoint) = endpoint(ip, number, locality(written), pod) {
+                    push_endpoint(&mut endpoints, &mut seen, endpoint);
+                }
+            }
+        }
+    } else if let Some(object) = sources.endpoints.get(&key) {
+        for subset in &object.spec.subsets {
+            let Some(number) = port_number(&subset.ports, port, spec.ports.len()) else { continue };
+            let unready =
+                if spec.publish_not_ready_addresses { &subset.not_ready_addresses[..] } else { &[] };
+            for written in subset.addresses.iter().chain(unready) {
+                let pod =
+                    sources.pods.behind(written.target_ref.as_ref(), &object.meta.namespace, &written.ip);
+                if let Some(endpoint) = endpoint(&written.ip, number, Locality::default(), pod) {
+                    push_endpoint(&mut endpoints, &mut seen, endpoint);
+                }
+            }
+        }
+    } else if !spec.selector.is_empty() {
+        for pod in sources.pods.running(&meta.namespace, &spec.selector) {
+            let ip = pod.resource.spec.pod_ip.as_deref().unwrap_or_default();
+            let number = target_port(port, pod.resource);
+            if let Some(endpoint) =
+                number.and_then(|number| endpoint(ip, number, Locality::default(), Some(pod)))
+            {
+                push_endpoint(&mut endpoints, &mut seen, endpoint);
+            }
+        }
+    }
+    Discovery::Static(endpoints)
+}
+
+/// Null or true is ready; what terminates gets nothing new (SE-2).
+fn is_ready(endpoint: &SliceEndpoint) -> bool {
+    endpoint.conditions.as_ref().is_none_or(|conditions| {
+        conditions.ready.unwrap_or(true) && !conditions.terminating.unwrap_or_default()
+    })
+}
+
+/// The endpoints' port for a port of the Service: by name, and where there is but one, that one.
+fn port_number(ports: &[EndpointPort], wanted: &ServicePort, count: usize) -> Option<u16> {
+    let named = ports.iter().find(|port| port.name == wanted.name);
+    let lone = || (count == 1 && ports.len() == 1).then(|| &ports[0]);
+    u16::try_from(named.or_else(lone)?.port?).ok()
+}
+
+/// The container port that a Service's port leads to.
+pub(in crate::plan::compile) fn target_port(
+    port: &ServicePort,
+    workload: &Resource<crate::api::kubernetes::Workload>,
+) -> Option<u16> {
+    match &port.target_port {
+        None => u16::try_from(port.port).ok(),
+        Some(IntOrString::Int(0)) => u16::try_from(port.port).ok(),
+        Some(IntOrString::Int(number)) => u16::try_from(*number).ok(),
+        Some(IntOrString::String(name)) => {
+            let containers = &workload.spec.template.spec.containers;
+            let found =
+                containers.iter().flat_map(|container| &container.ports).find(|port| port.name == *name);
+            u16::try_from(found?.container_port).ok()
+        }
+    }
+}
+
+fn locality(endpoint: &SliceEndpoint) -> Locality {
+    let old = |key: &str| endpoint.deprecated_topology.get(key).cloned();
+    Locality {
+        region: old("topology.kubernetes.io/region").unwrap_or_default(),
+        zone: endpoint.zone.clone().or_else(|| old("topology.kubernetes.io/zone")).unwrap_or_default(),
+        subzone: old("topology.istio.io/subzone").unwrap_or_default(),
+    }
+}
+
+fn endpoint(ip: &str, port: u16, locality: Locality, pod: Option<&Pod<'_>>) -> Option<Endpoint> {
+    let ip: IpAddr = ip.parse().ok()?;
+    Some(Endpoint {
+        address: Address::Socket(SocketAddr::new(ip, port)),
+        weight: 1,
+        locality,
+        labels: pod.map(|pod| Arc::clone(&pod.labels)).unwrap_or_default(),
+        workload: pod.map(|pod| pod.workload.clone()),
+        identity: pod.map(|pod| Arc::clone(&pod.identity)),
+    })
+}

@@ -1,0 +1,130 @@
+//! What can be called: hosts with their ports and endpoints, from all sources (SE).
+//!
+//! Built once for a plan, sorted by host, found by host: everything after it works with indices.
+
+mod kubernetes;
+mod pods;
+mod service_entry;
+
+pub(super) use self::kubernetes::target_port;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::names::{self, Visibility};
+use super::protocol::Protocol;
+use super::settings::Mesh;
+use crate::analysis::Diagnostics;
+use crate::api::Documents;
+use crate::endpoint::Endpoint;
+use crate::error::Origin;
+use crate::identity::Labels;
+use crate::plan::{Discovery, ServiceIdentity};
+
+/// A host that can be called.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) identity: ServiceIdentity,
+    pub(super) ports: Vec<Port>,
+    /// Virtual addresses, which are domains too (H-6).
+    pub(super) addresses: Vec<String>,
+    /// Names that its servers may present (SE-9).
+    pub(super) subject_alt_names: Vec<String>,
+    /// Whether our workload's namespace sees it (N-4).
+    pub(super) visible: bool,
+    pub(super) origin: Origin,
+}
+
+/// One port of a service.
+#[derive(Debug)]
+pub(super) struct Port {
+    pub(super) number: u16,
+    pub(super) protocol: Protocol,
+    pub(super) discovery: Discovery,
+}
+
+impl Service {
+    pub(super) fn port(&self, number: u16) -> Option<&Port> {
+        self.ports.iter().find(|port| port.number == number)
+    }
+}
+
+/// All hosts that can be called, sorted.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    services: Vec<Service>,
+    by_host: HashMap<Arc<str>, usize>,
+    wildcards: Vec<usize>,
+}
+
+impl Registry {
+    pub(super) fn build(documents: &Documents, mesh: &Mesh<'_>, client: &str, out: &mut Diagnostics) -> Self {
+        let mut services = kubernetes::services(documents, mesh, client, out);
+        service_entry::add(&mut services, documents, mesh, client, out);
+        let mut services: Vec<Service> = services.into_values().collect();
+        services.sort_by(|a, b| a.identity.host.cmp(&b.identity.host));
+        let mut registry = Self::default();
+        for (index, service) in services.iter().enumerate() {
+            registry.by_host.insert(Arc::clone(&service.identity.host), index);
+            if service.identity.host.starts_with('*') {
+                registry.wildcards.push(index);
+            }
+        }
+        // The longest wildcard that fits wins (H-3).
+        registry.wildcards.sort_by_key(|index| std::cmp::Reverse(services[*index].identity.host.len()));
+        registry.services = services;
+        registry
+    }
+
+    pub(super) fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    pub(super) fn get(&self, index: usize) -> &Service {
+        &self.services[index]
+    }
+
+    /// The service of this host; a wildcard service stands for the hosts that fit it (AN-4).
+    pub(super) fn find(&self, host: &str) -> Option<usize> {
+        self.exact(host).or_else(|| {
+            let fits = |index: &&usize| names::is_within(host, &self.services[**index].identity.host);
+            self.wildcards.iter().find(fits).copied()
+        })
+    }
+
+    pub(super) fn exact(&self, host: &str) -> Option<usize> {
+        self.by_host.get(host).copied()
+    }
+}
+
+/// Services under construction, by host.
+type ByHost = HashMap<Arc<str>, Service>;
+
+/// The part of a discovery whose endpoints have these labels (DR-5).
+pub(super) fn subset(discovery: &Discovery, labels: &Labels) -> Discovery {
+    match discovery {
+        Discovery::Static(endpoints) => Discovery::Static(
+            endpoints.iter().filter(|endpoint| has_labels(&endpoint.labels, labels)).cloned().collect(),
+        ),
+        Discovery::Dns(targets) => Discovery::Dns(
+            targets.iter().filter(|target| has_labels(&target.template.labels, labels)).cloned().collect(),
+        ),
+        Discovery::Authority => Discovery::Authority,
+    }
+}
+
+/// Whether `labels` has all of `wanted`.
+pub(super) fn has_labels(labels: &Labels, wanted: &Labels) -> bool {
+    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
+fn is_visible(export_to: &[String], default: &[String], owner: &str, client: &str) -> Option<Visibility> {
+    names::visibility(export_to, default, owner, client)
+}
+
+/// Adds an endpoint unless its address is there already.
+fn push_endpoint(endpoints: &mut Vec<Arc<Endpoint>>, seen: &mut HashMap<String, ()>, endpoint: Endpoint) {
+    if seen.insert(endpoint.address.to_string(), ()).is_none() {
+        endpoints.push(Arc::new(endpoint));
+    }
+}

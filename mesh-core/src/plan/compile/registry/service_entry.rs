@@ -1,0 +1,155 @@
+//! ServiceEntries: hosts that Kubernetes does not know (SE-4 to SE-10).
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::pods::spiffe_id;
+use super::{ByHost, Port, Service, is_visible};
+use crate::analysis::{Code, Diagnostic, Diagnostics};
+use crate::api::istio::{Location, Resolution, ServiceEntry, ServiceEntryPort, WorkloadEntry};
+use crate::api::{Documents, Resource};
+use crate::endpoint::{Address, Endpoint};
+use crate::identity::Locality;
+use crate::plan::compile::protocol::Protocol;
+use crate::plan::compile::settings::Mesh;
+use crate::plan::{Discovery, DnsTarget, ServiceIdentity};
+
+type Entry = Resource<ServiceEntry>;
+
+pub(super) fn add(
+    services: &mut ByHost,
+    documents: &Documents,
+    mesh: &Mesh<'_>,
+    client: &str,
+    out: &mut Diagnostics,
+) {
+    let mut by_host: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
+    for entry in &documents.service_entries {
+        for host in &entry.spec.hosts {
+            by_host.entry(host.to_ascii_lowercase()).or_default().push(entry);
+        }
+    }
+    for (host, entries) in by_host {
+        if let Some(service) = services.get_mut(host.as_str()) {
+            // The Kubernetes service wins; an entry only adds names (SE-10).
+            let names = entries.iter().flat_map(|entry| &entry.spec.subject_alt_names).cloned();
+            service.subject_alt_names.extend(names);
+            continue;
+        }
+        let sees = |entry: &&&Entry| {
+            let export = &entry.spec.export_to;
+            is_visible(export, mesh.service_export, &entry.meta.namespace, client).is_some()
+        };
+        let seen: Vec<&Entry> = entries.iter().filter(sees).copied().collect();
+        // Nobody's choice if none is visible: one is still kept, to say so of references to it.
+        let (visible, candidates) = if seen.is_empty() { (false, &entries) } else { (true, &seen) };
+        let own = candidates.iter().find(|entry| entry.meta.namespace == client);
+        let Some(chosen) = own.or_else(|| candidates.first()) else { continue };
+        let namespace = chosen.meta.namespace.clone();
+        let merged: Vec<&Entry> =
+            candidates.iter().filter(|entry| entry.meta.namespace == namespace).copied().collect();
+        let service = service(&host, &merged, visible, mesh, out);
+        services.insert(Arc::clone(&service.identity.host), service);
+    }
+}
+
+/// One host from the entries of one namespace: the oldest defines each port, endpoints add up.
+fn service(host: &str, entries: &[&Entry], visible: bool, mesh: &Mesh<'_>, out: &mut Diagnostics) -> Service {
+    let oldest = entries[0];
+    let mut ports: Vec<(&Entry, &ServiceEntryPort, Port)> = Vec::new();
+    for entry in entries {
+        for written in &entry.spec.ports {
+            let Ok(number) = u16::try_from(written.number) else { continue };
+            let protocol =
+                Protocol::named(&written.protocol).or_else(|| Protocol::of_port_name(&written.name));
+            let protocol = protocol.unwrap_or_else(|| Protocol::untold(number));
+            let discovery = discovery(host, entry, written, number, mesh);
+            match ports.iter_mut().find(|(_, _, port)| port.number == number) {
+                None => ports.push((entry, written, Port { number, protocol, discovery })),
+                Some((first, _, port)) => {
+                    if port.protocol != protocol {
+                        let message = format!(
+                            "port {number} of {host} is {} here, and something else in {}",
+                            written.protocol,
+                            first.label()
+                        );
+                        let origin = entry.locate(written.at.field("protocol"));
+                        out.push(Diagnostic::new(Code::ConflictingServiceEntryProtocol, origin, message));
+                    }
+                    merge(&mut port.discovery, discovery);
+                }
+            }
+        }
+    }
+    let external = oldest.spec.location == Location::MeshExternal;
+    let names = entries.iter().flat_map(|entry| &entry.spec.subject_alt_names);
+    let addresses = entries.iter().flat_map(|entry| &entry.spec.addresses);
+    Service {
+        identity: ServiceIdentity {
+            host: host.into(),
+            name: host.into(),
+            namespace: oldest.meta.namespace.as_str().into(),
+            external,
+        },
+        ports: ports.into_iter().map(|(_, _, port)| port).collect(),
+        addresses: addresses.filter(|address| address.parse::<IpAddr>().is_ok()).cloned().collect(),
+        subject_alt_names: names.cloned().collect(),
+        visible,
+        origin: oldest.origin(),
+    }
+}
+
+fn merge(into: &mut Discovery, from: Discovery) {
+    match (into, from) {
+        (Discovery::Static(all), Discovery::Static(more)) => all.extend(more),
+        (Discovery::Dns(all), Discovery::Dns(more)) => all.extend(more),
+        _ => {}
+    }
+}
+
+fn discovery(host: &str, entry: &Entry, port: &ServiceEntryPort, number: u16, mesh: &Mesh<'_>) -> Discovery {
+    let spec = &entry.spec;
+    let target = port.target_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(number);
+    let of = |written: &WorkloadEntry| {
+        let named = written.ports.get(&port.name).and_then(|port| u16::try_from(*port).ok());
+        (named.unwrap_or(target), facts(written, &entry.meta.namespace, mesh))
+    };
+    match spec.resolution {
+        Resolution::None | Resolution::DynamicDns => Discovery::Authority,
+        Resolution::Static => {
+            let endpoint = |written: &WorkloadEntry| {
+                let (port, facts) = of(written);
+                let address = match written.address.strip_prefix("unix://") {
+                    Some(path) => Address::Unix(path.into()),
+                    None => Address::Socket(SocketAddr::new(written.address.parse().ok()?, port)),
+                };
+                Some(Arc::new(Endpoint { address, ..facts }))
+            };
+            Discovery::Static(spec.endpoints.iter().filter_map(endpoint).collect())
+        }
+        Resolution::Dns | Resolution::DnsRoundRobin if spec.endpoints.is_empty() => {
+            let template = Endpoint::new(SocketAddr::from(([0, 0, 0, 0], target)));
+            Discovery::Dns(vec![DnsTarget { name: host.into(), port: target, template }])
+        }
+        Resolution::Dns | Resolution::DnsRoundRobin => {
+            let target = |written: &WorkloadEntry| {
+                let (port, template) = of(written);
+                DnsTarget { name: written.address.trim_end_matches('.').into(), port, template }
+            };
+            Discovery::Dns(spec.endpoints.iter().map(target).collect())
+        }
+    }
+}
+
+/// All that an endpoint says but its address (SE-6).
+fn facts(written: &WorkloadEntry, namespace: &str, mesh: &Mesh<'_>) -> Endpoint {
+    let account = &written.service_account;
+    Endpoint {
+        weight: written.weight.max(1),
+        locality: Locality::parse(&written.locality),
+        labels: Arc::new(written.labels.clone()),
+        identity: (!account.is_empty()).then(|| spiffe_id(&mesh.settings.trust_domain, namespace, account)),
+        ..Endpoint::new(SocketAddr::from(([0, 0, 0, 0], 0)))
+    }
+}

@@ -1,0 +1,284 @@
+//! From HTTP rules to routes: one for each rule and match block that can apply here (VS-5, VS-8, VS-9).
+
+use std::sync::Arc;
+
+use super::Compiler;
+use super::actions;
+use super::policies;
+use super::virtual_services::Virtual;
+use crate::analysis::{Code, Diagnostic};
+use crate::api::istio::{Destination as WrittenDestination, HttpMatchRequest, HttpRoute};
+use crate::endpoint::ClusterId;
+use crate::error::Origin;
+use crate::retry::RetryPolicy;
+use crate::route::{Action, Destination, Forward, Matcher, Mirror, Route, Vantage};
+use crate::units::Percent;
+
+/// The routes of a VirtualService at one place.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Routes {
+    pub(super) routes: Vec<Arc<Route>>,
+    /// Whether a destination does not exist, or a rule could not be made (Y-12).
+    pub(super) lost: bool,
+}
+
+/// The place that rules are compiled for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    /// `namespace/name` of a Gateway; `None` for sidecars and library clients.
+    pub(super) gateway: Option<&'a str>,
+    pub(super) port: u16,
+}
+
+impl Compiler<'_> {
+    /// The routes of a VirtualService at `place`.
+    pub(super) fn routes(&mut self, one: &Virtual<'_>, place: Place<'_>) -> Routes {
+        let mut routes = Routes::default();
+        let workload = Arc::clone(&self.workload);
+        let vantage = Vantage {
+            gateway: place.gateway,
+            port: place.port,
+            labels: &workload.labels,
+            namespace: &workload.namespace,
+        };
+        for (index, rule) in one.resource.spec.http.iter().enumerate() {
+            let scopes = &one.scopes[index];
+            let admitted: Vec<usize> =
+                (0..scopes.len()).filter(|block| scopes[*block].admits(&vantage, &one.gateways)).collect();
+            if !scopes.is_empty() && admitted.is_empty() {
+                continue;
+            }
+            let Some(base) = self.rule(one, index, rule, place, &mut routes.lost) else { continue };
+            if scopes.is_empty() {
+                routes.routes.push(Arc::new(base));
+                continue;
+            }
+            for block in admitted {
+                let written = &rule.r#match[block];
+                match self.matched(one, rule, written, &base, place) {
+                    Ok(route) => routes.routes.push(Arc::new(Route { match_index: block, ..route })),
+                    Err(diagnostic) => {
+                        self.out.push(diagnostic);
+                        routes.lost = true;
+                    }
+                }
+            }
+        }
+        routes
+    }
+
+    /// The route of a rule, whatever it matches.
+    fn rule(
+        &mut self,
+        one: &Virtual<'_>,
+        index: usize,
+        rule: &HttpRoute,
+        place: Place<'_>,
+        lost: &mut bool,
+    ) -> Option<Route> {
+        let resource = one.resource;
+        let refuse = |at: Origin, reason: String| {
+            Diagnostic::new(Code::SchemaValidationError, resource.locate(at), reason)
+        };
+        let action = if let Some(redirect) = &rule.redirect {
+            match actions::redirect(redirect, None, place.port) {
+                Ok(redirect) => Action::Redirect(redirect),
+                // Another 3xx: the rule is dropped (VA-8).
+                Err(reason) => {
+                    let at = redirect.at.field("redirectCode");
+                    self.out.push(refuse(at, reason).level(crate::analysis::Level::Warning));
+                    return None;
+                }
+            }
+        } else if let Some(direct) = &rule.direct_response {
+            match actions::direct_response(direct) {
+                Ok(direct) => Action::DirectResponse(direct),
+                Err(reason) => {
+                    self.out.push(refuse(direct.at.origin(), reason));
+                    *lost = true;
+                    Action::Forward(Forward::to(ClusterId::UNKNOWN))
+                }
+            }
+        } else {
+            Action::Forward(self.forward(one, rule, place, lost))
+        };
+        let name = if rule.name.is_empty() { Arc::default() } else { rule.name.as_str().into() };
+        let mut route = Route::new(name, Matcher::any(), action);
+        route.origin = resource.locate(resource.spec.at.item("http", index));
+        route.rule_index = index;
+        route.timeout = rule.timeout.filter(|timeout| !timeout.is_zero());
+        route.retry = match &rule.retries {
+            None => Arc::clone(&self.mesh.retry),
+            Some(written) => match policies::retry(written, &RetryPolicy::default_policy()) {
+                Ok(policy) => {
+                    Arc::new(RetryPolicy { origin: resource.locate(policy.origin.clone()), ..policy })
+                }
+                Err(reason) => {
+                    self.out.push(refuse(written.at.origin(), reason));
+                    *lost = true;
+                    Arc::clone(&self.mesh.retry)
+                }
+            },
+        };
+        if let Some(fault) = &rule.fault {
+            route.fault =
+                policies::fault(fault, resource.locate(fault.at.origin())).unwrap_or_else(|reason| {
+                    self.out.push(refuse(fault.at.origin(), reason));
+                    *lost = true;
+                    None
+                });
+        }
+        match actions::header_ops(rule.headers.as_ref()) {
+            Ok((request, response)) => {
+                route.request_headers = request;
+                route.response_headers = response;
+            }
+            Err(reason) => {
+                self.out.push(refuse(rule.at.field("headers"), reason));
+                *lost = true;
+            }
+        }
+        match actions::rewrite(rule.rewrite.as_ref(), None) {
+            Ok(rewrite) => route.rewrite = rewrite,
+            Err(reason) => {
+                self.out.push(refuse(rule.at.field("rewrite"), reason));
+                *lost = true;
+            }
+        }
+        route.mirrors = self.mirrors(one, rule, place);
+        Some(route)
+    }
+
+    /// A rule's route for one of its match blocks.
+    fn matched(
+        &self,
+        one: &Virtual<'_>,
+        rule: &HttpRoute,
+        block: &HttpMatchRequest,
+        base: &Route,
+        place: Place<'_>,
+    ) -> Result<Route, Diagnostic> {
+        let resource = one.resource;
+        let refuse = |at: Origin, reason: String| {
+            Diagnostic::new(Code::SchemaValidationError, resource.locate(at), reason)
+        };
+        let mut route = base.clone();
+        route.matcher = Matcher::compile(block).map_err(|error| {
+            let field = error.field.split('.').next().unwrap_or_default().to_owned();
+            refuse(block.at.field(&field), error.to_string())
+        })?;
+        if !block.name.is_empty() {
+            route.name = format!("{}.{}", rule.name, block.name).into();
+        }
+        route.stat_prefix = (!block.stat_prefix.is_empty()).then(|| block.stat_prefix.as_str().into());
+        let uri = block.uri.as_ref();
+        route.rewrite = actions::rewrite(rule.rewrite.as_ref(), uri)
+            .map_err(|reason| refuse(rule.at.field("rewrite"), reason))?;
+        if let Some(redirect) = &rule.redirect {
+            let redirect = actions::redirect(redirect, uri, place.port)
+                .map_err(|reason| refuse(rule.at.field("redirect"), reason))?;
+            route.action = Action::Redirect(redirect);
+        }
+        Ok(route)
+    }
+
+    fn forward(&mut self, one: &Virtual<'_>, rule: &HttpRoute, place: Place<'_>, lost: &mut bool) -> Forward {
+        let mut destinations = Vec::with_capacity(rule.route.len());
+        let lone = rule.route.len() == 1;
+        for (index, written) in rule.route.iter().enumerate() {
+            let origin = one.resource.locate(rule.at.item("route", index));
+            let cluster = match &written.destination {
+                Some(destination) => self.destination(one, destination, place.port, "host"),
+                None => ClusterId::UNKNOWN,
+            };
+            *lost |= cluster == ClusterId::UNKNOWN;
+            let weight = match written.weight {
+                None if lone => 1,
+                weight => u32::try_from(weight.unwrap_or_default()).unwrap_or_default(),
+            };
+            let mut destination = Destination { weight, origin, ..Destination::new(cluster) };
+            match actions::header_ops(written.headers.as_ref()) {
+                Ok((request, response)) => {
+                    destination.request_headers = request;
+                    destination.response_headers = response;
+                }
+                Err(reason) => {
+                    let origin = one.resource.locate(written.at.field("headers"));
+                    self.out.push(Diagnostic::new(Code::SchemaValidationError, origin, reason));
+                    *lost = true;
+                }
+            }
+            destinations.push(destination);
+        }
+        Forward::new(destinations).unwrap_or_else(|error| {
+            let origin = one.resource.locate(rule.at.field("route"));
+            self.out.push(Diagnostic::new(Code::SchemaValidationError, origin, error.to_string()));
+            *lost = true;
+            Forward::to(ClusterId::UNKNOWN)
+        })
+    }
+
+    fn mirrors(&mut self, one: &Virtual<'_>, rule: &HttpRoute, place: Place<'_>) -> Vec<Mirror> {
+        let mut mirrors = Vec::new();
+        let whole = rule.mirror_percent.map(f64::from);
+        let first = rule.mirror.as_ref().map(|destination| {
+            (destination, rule.mirror_percentage.as_ref().map(|percent| percent.value).or(whole))
+        });
+        let more = rule.mirrors.iter().filter_map(|mirror| {
+            Some((mirror.destination.as_ref()?, mirror.percentage.as_ref().map(|percent| percent.value)))
+        });
+        for (destination, percent) in first.into_iter().chain(more) {
+            let cluster = self.destination(one, destination, place.port, "mirror host");
+            let percent = percent.map_or(Ok(Percent::HUNDRED), Percent::new);
+            match percent {
+                // A mirror that leads nowhere is reported, and costs the request nothing.
+                Ok(percent) if cluster != ClusterId::UNKNOWN && !percent.is_zero() => {
+                    mirrors.push(Mirror { cluster, percent });
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let origin = one.resource.locate(destination.at.origin());
+                    self.out.push(Diagnostic::new(Code::SchemaValidationError, origin, error.to_string()));
+                }
+            }
+        }
+        mirrors
+    }
+
+    /// The cluster of a destination (VA-1); [`ClusterId::UNKNOWN`] and a finding if there is none.
+    fn destination(
+        &mut self,
+        one: &Virtual<'_>,
+        written: &WrittenDestination,
+        came_on: u16,
+        what: &'static str,
+    ) -> ClusterId {
+        let host = super::names::resolve(&written.host, one.namespace(), &self.mesh.settings.domain_suffix);
+        let given = written.port.as_ref().and_then(|port| u16::try_from(port.number).ok());
+        let port = given.filter(|port| *port > 0).unwrap_or_else(|| {
+            let ports = self.registry.find(&host).map(|index| self.registry.get(index).ports.as_slice());
+            match ports.unwrap_or_default() {
+                [only] => only.number,
+                [] => came_on,
+                several => {
+                    let numbers: Vec<String> = several.iter().map(|port| port.number.to_string()).collect();
+                    let code = Code::VirtualServiceDestinationPortSelectorRequired;
+                    let message = format!("{host} has several ports: say which");
+                    let origin = one.resource.locate(written.at.origin());
+                    self.out.push(
+                        Diagnostic::new(code, origin, message)
+                            .hint(format!("write port.number, one of {}", numbers.join(", "))),
+                    );
+                    came_on
+                }
+            }
+        });
+        let found =
+            self.clusters.destination(&self.registry, &self.rules, &self.mesh, &host, port, &written.subset);
+        found.unwrap_or_else(|missing| {
+            let finding = self.missing(one, written, &host, port, what, &missing);
+            self.out.push(finding);
+            ClusterId::UNKNOWN
+        })
+    }
+}

@@ -1,0 +1,174 @@
+//! Which DestinationRule holds for a service, and what it says for a port and subset (DR-2 to DR-6).
+
+use std::collections::HashMap;
+
+use super::names::{self, Visibility};
+use super::settings::Mesh;
+use crate::api::istio::{
+    ClientTlsSettings, ConnectionPoolSettings, DestinationRule, LoadBalancerSettings, OutlierDetection,
+    PortTrafficPolicy, RetryBudget, Subset, TrafficPolicy,
+};
+use crate::api::{Documents, Resource};
+use crate::error::Origin;
+use crate::route::HostMap;
+
+/// Rules of one host, namespace and audience, merged (DR-3).
+#[derive(Debug)]
+pub(super) struct Rule<'a> {
+    pub(super) resource: &'a Resource<DestinationRule>,
+    export_to: &'a [String],
+    pub(super) subsets: Vec<(&'a Resource<DestinationRule>, &'a Subset)>,
+    pub(super) policy: Option<(&'a Resource<DestinationRule>, &'a TrafficPolicy)>,
+}
+
+/// The blocks in force for one port and subset.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Blocks<'a> {
+    pub(super) balancer: Option<&'a LoadBalancerSettings>,
+    pub(super) pool: Option<&'a ConnectionPoolSettings>,
+    pub(super) outlier: Option<&'a OutlierDetection>,
+    pub(super) tls: Option<&'a ClientTlsSettings>,
+    pub(super) budget: Option<&'a RetryBudget>,
+}
+
+impl<'a> Blocks<'a> {
+    fn of_port(entry: &'a PortTrafficPolicy) -> Self {
+        Self {
+            balancer: entry.load_balancer.as_ref(),
+            pool: entry.connection_pool.as_ref(),
+            outlier: entry.outlier_detection.as_ref(),
+            tls: entry.tls.as_ref(),
+            budget: None,
+        }
+    }
+
+    fn of_policy(policy: &'a TrafficPolicy) -> Self {
+        Self {
+            balancer: policy.load_balancer.as_ref(),
+            pool: policy.connection_pool.as_ref(),
+            outlier: policy.outlier_detection.as_ref(),
+            tls: policy.tls.as_ref(),
+            budget: policy.retry_budget.as_ref(),
+        }
+    }
+}
+
+fn port_entry(policy: &TrafficPolicy, port: u16) -> Option<&PortTrafficPolicy> {
+    let is_for = |entry: &&PortTrafficPolicy| {
+        entry.port.as_ref().is_some_and(|selector| selector.number == u32::from(port))
+    };
+    policy.port_level_settings.iter().find(is_for)
+}
+
+impl<'a> Rule<'a> {
+    /// The blocks for a port and subset, in DR-6's order.
+    pub(super) fn blocks(&self, port: u16, subset: Option<&'a Subset>, mesh: &Mesh<'a>) -> Blocks<'a> {
+        let mut blocks = self.policy.map_or_else(Blocks::default, |(_, policy)| {
+            port_entry(policy, port).map_or_else(|| Blocks::of_policy(policy), Blocks::of_port)
+        });
+        with_mesh_defaults(&mut blocks, mesh);
+        if let Some(policy) = subset.and_then(|subset| subset.traffic_policy.as_ref()) {
+            let own = Blocks::of_policy(policy);
+            blocks.balancer = own.balancer.or(blocks.balancer);
+            blocks.pool = own.pool.or(blocks.pool);
+            blocks.outlier = own.outlier.or(blocks.outlier);
+            blocks.tls = own.tls.or(blocks.tls);
+            blocks.budget = own.budget.or(blocks.budget);
+            if let Some(entry) = port_entry(policy, port) {
+                blocks = Blocks { budget: blocks.budget, ..Blocks::of_port(entry) };
+            }
+        }
+        blocks
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        self.resource.locate(self.resource.spec.at.field("host"))
+    }
+}
+
+/// The blocks where no rule says anything.
+pub(super) fn with_mesh_defaults<'a>(blocks: &mut Blocks<'a>, mesh: &Mesh<'a>) {
+    if let Some(default) = mesh.traffic_policy {
+        blocks.pool = blocks.pool.or(default.connection_pool.as_ref());
+        blocks.outlier = blocks.outlier.or(default.outlier_detection.as_ref());
+    }
+}
+
+/// Rules of one namespace by host, most specific first.
+#[derive(Debug, Default)]
+struct Hosts<'a> {
+    map: HostMap,
+    rules: Vec<Rule<'a>>,
+    by_host: HashMap<String, Vec<usize>>,
+}
+
+/// The rules that our workload's namespace sees.
+#[derive(Debug, Default)]
+pub(super) struct Rules<'a> {
+    /// Of our own namespace.
+    own: Hosts<'a>,
+    /// Of every namespace, as far as they are exported to us.
+    exported: HashMap<&'a str, Hosts<'a>>,
+    root: String,
+}
+
+impl<'a> Rules<'a> {
+    pub(super) fn build(documents: &'a Documents, mesh: &Mesh<'a>, client: &str) -> Self {
+        let root = mesh.settings.root_namespace.as_str();
+        let mut rules = Self { root: root.to_owned(), ..Self::default() };
+        for resource in &documents.destination_rules {
+            let namespace = resource.meta.namespace.as_str();
+            let host = names::resolve(&resource.spec.host, namespace, &mesh.settings.domain_suffix);
+            let default = mesh.destination_rule_export;
+            let Some(seen) = names::visibility(&resource.spec.export_to, default, namespace, client) else {
+                continue;
+            };
+            // The root namespace's own clients find its public rules last, like everybody (DR-2).
+            if namespace == client && (client != root || seen == Visibility::Private) {
+                rules.own.add(&host, resource);
+            }
+            if seen != Visibility::Private || namespace == client {
+                rules.exported.entry(namespace).or_default().add(&host, resource);
+            }
+        }
+        rules
+    }
+
+    /// The rule for a host whose service is of `namespace`.
+    pub(super) fn find(&self, host: &str, namespace: &str) -> Option<&Rule<'a>> {
+        self.own
+            .find(host)
+            .or_else(|| self.exported.get(namespace)?.find(host))
+            .or_else(|| self.exported.get(self.root.as_str())?.find(host))
+    }
+}
+
+impl<'a> Hosts<'a> {
+    fn add(&mut self, host: &str, resource: &'a Resource<DestinationRule>) {
+        let spec = &resource.spec;
+        let same = self.by_host.entry(host.to_owned()).or_default();
+        let merged = same.iter().find(|index| self.rules[**index].export_to == spec.export_to).copied();
+        let index = merged.unwrap_or_else(|| {
+            self.rules.push(Rule { resource, export_to: &spec.export_to, subsets: Vec::new(), policy: None });
+            same.push(self.rules.len() - 1);
+            self.rules.len() - 1
+        });
+        let rule = &mut self.rules[index];
+        for subset in &spec.subsets {
+            if !rule.subsets.iter().any(|(_, known)| known.name == subset.name) {
+                rule.subsets.push((resource, subset));
+            }
+        }
+        rule.policy = rule.policy.or_else(|| Some((resource, spec.traffic_policy.as_ref()?)));
+        // Kept apart from an older rule of the host: that one is found first (DR-3).
+        let first = same[0];
+        let _: Result<(), usize> = self.map.insert(host, first);
+    }
+
+    fn find(&self, host: &str) -> Option<&Rule<'a>> {
+        if host.starts_with('*') {
+            return self.by_host.get(host).map(|indices| &self.rules[indices[0]]);
+        }
+        self.map.get(host).map(|index| &self.rules[index])
+    }
+}

@@ -1,0 +1,158 @@
+//! The mesh config, as far as it concerns the plan (MC-2, MC-3).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::policies;
+use crate::analysis::{Code, Diagnostic, Diagnostics};
+use crate::api::Documents;
+use crate::api::istio::{
+    AccessLogEncoding, DefaultTrafficPolicy, EnvoyFileAccessLogProvider, HttpRetry, MeshConfig,
+    MeshH2UpgradePolicy, MeshOutboundMode, TcpKeepalive,
+};
+use crate::plan::{AccessLogTarget, OutboundMode, Settings};
+use crate::retry::RetryPolicy;
+use crate::telemetry::access_log::{Format, FormatError};
+
+/// The mesh config: what goes into the plan, and what other compile steps fall back to.
+#[derive(Debug)]
+pub(super) struct Mesh<'a> {
+    pub(super) settings: Settings,
+    pub(super) listen_port: u16,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) tcp_keepalive: Option<&'a TcpKeepalive>,
+    pub(super) h2_upgrade: bool,
+    pub(super) traffic_policy: Option<&'a DefaultTrafficPolicy>,
+    pub(super) service_export: &'a [String],
+    pub(super) virtual_service_export: &'a [String],
+    pub(super) destination_rule_export: &'a [String],
+    /// Where no rule says otherwise (RT-6).
+    pub(super) retry: Arc<RetryPolicy>,
+    /// From a proxy to its own application (RT-15).
+    pub(super) inbound_retry: Arc<RetryPolicy>,
+}
+
+const LISTEN_PORT: u16 = 15001;
+
+impl<'a> Mesh<'a> {
+    pub(super) fn compile(documents: &'a Documents, istio_runtime: bool, out: &mut Diagnostics) -> Self {
+        let mut settings = Settings { istio_runtime, ..Settings::default() };
+        let mut mesh = Self {
+            listen_port: LISTEN_PORT,
+            connect_timeout: None,
+            tcp_keepalive: None,
+            h2_upgrade: false,
+            traffic_policy: None,
+            service_export: &[],
+            virtual_service_export: &[],
+            destination_rule_export: &[],
+            retry: Arc::new(RetryPolicy { written: istio_runtime, ..RetryPolicy::default_policy() }),
+            inbound_retry: Arc::new(RetryPolicy::inbound()),
+            settings: settings.clone(),
+        };
+        let Some(written) = &documents.mesh_config else { return mesh };
+        let config = &written.spec;
+        let mut refuse = |origin, reason: String| {
+            out.push(Diagnostic::new(Code::SchemaValidationError, written.locate(origin), reason));
+        };
+        set(&mut settings.root_namespace, &config.root_namespace);
+        set(&mut settings.trust_domain, &config.trust_domain);
+        if let Some(policy) = &config.outbound_traffic_policy {
+            settings.outbound_mode = match policy.mode {
+                Some(MeshOutboundMode::RegistryOnly) => OutboundMode::RegistryOnly,
+                Some(MeshOutboundMode::AllowAny | MeshOutboundMode::AllowAnyDynamicDns) | None => {
+                    OutboundMode::AllowAny
+                }
+            };
+        }
+        settings.dns_refresh_rate = config.dns_refresh_rate.unwrap_or(settings.dns_refresh_rate);
+        if let Some(proxy) = &config.default_config {
+            settings.drain_duration = proxy.drain_duration.unwrap_or(settings.drain_duration);
+            settings.termination_drain_duration =
+                proxy.termination_drain_duration.unwrap_or(settings.termination_drain_duration);
+        }
+        match access_log(config) {
+            Ok(log) => settings.access_log = log,
+            Err(error) => refuse(config.at.field("accessLogFormat"), error.to_string()),
+        }
+        let mut retry = |field, written: &Option<HttpRetry>, base: RetryPolicy| match written {
+            None => Arc::new(base),
+            Some(retry) => Arc::new(policies::retry(retry, &base).unwrap_or_else(|error| {
+                refuse(config.at.field(field), error.to_string());
+                base
+            })),
+        };
+        let base = RetryPolicy { written: istio_runtime, ..RetryPolicy::default_policy() };
+        mesh.retry = retry("defaultHttpRetryPolicy", &config.default_http_retry_policy, base);
+        mesh.inbound_retry = retry(
+            "defaultInboundHttpRetryPolicy",
+            &config.default_inbound_http_retry_policy,
+            RetryPolicy::inbound(),
+        );
+        mesh.listen_port =
+            config.proxy_listen_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(LISTEN_PORT);
+        mesh.connect_timeout = config.connect_timeout;
+        mesh.tcp_keepalive = config.tcp_keepalive.as_ref();
+        mesh.h2_upgrade = config.h2_upgrade_policy == MeshH2UpgradePolicy::Upgrade;
+        mesh.traffic_policy = config.default_traffic_policy.as_ref();
+        mesh.service_export = &config.default_service_export_to;
+        mesh.virtual_service_export = &config.default_virtual_service_export_to;
+        mesh.destination_rule_export = &config.default_destination_rule_export_to;
+        mesh.settings = settings;
+        mesh
+    }
+}
+
+fn set(value: &mut String, written: &str) {
+    if !written.is_empty() {
+        written.clone_into(value);
+    }
+}
+
+/// Format and target of the access log: the mesh's own file, else a default provider (TM-5, AL-5).
+fn access_log(config: &MeshConfig) -> Result<Option<(Arc<Format>, AccessLogTarget)>, FormatError> {
+    if !config.access_log_file.is_empty() {
+        let format = match (config.access_log_encoding, config.access_log_format.as_str()) {
+            (AccessLogEncoding::Text, "") => Format::default_text(),
+            (AccessLogEncoding::Text, text) => Format::text(text)?,
+            (AccessLogEncoding::Json, "") => Format::default_json(),
+            (AccessLogEncoding::Json, text) => match serde_json::from_str(text) {
+                Ok(serde_json::Value::Object(labels)) => Format::json(&labels)?,
+                _ => Format::text(text)?,
+            },
+        };
+        return Ok(Some((Arc::new(format), target(&config.access_log_file))));
+    }
+    let names = config.default_providers.iter().flat_map(|providers| &providers.access_logging);
+    for name in names {
+        let provider = config.extension_providers.iter().find(|provider| provider.name == *name);
+        match provider.and_then(|provider| provider.envoy_file_access_log.as_ref()) {
+            Some(log) => return provided(log).map(Some),
+            None if name == "envoy" => {
+                return Ok(Some((Arc::new(Format::default_text()), AccessLogTarget::Stdout)));
+            }
+            None => {}
+        }
+    }
+    Ok(None)
+}
+
+fn provided(log: &EnvoyFileAccessLogProvider) -> Result<(Arc<Format>, AccessLogTarget), FormatError> {
+    let written = log.log_format.as_ref();
+    let labels = written.and_then(|format| format.labels.as_ref()).and_then(|json| json.0.as_object());
+    let text = written.and_then(|format| format.text.as_deref());
+    let format = match (labels, text) {
+        (Some(labels), _) => Format::json(labels)?,
+        (None, Some(text)) => Format::text(text)?,
+        (None, None) => Format::default_text(),
+    };
+    Ok((Arc::new(format), target(&log.path)))
+}
+
+fn target(path: &str) -> AccessLogTarget {
+    match path {
+        "/dev/stdout" | "" => AccessLogTarget::Stdout,
+        "/dev/stderr" => AccessLogTarget::Stderr,
+        file => AccessLogTarget::File(file.to_owned()),
+    }
+}

@@ -1,0 +1,81 @@
+//! From YAML to the plan: what a request would meet.
+
+mod cases;
+mod fitcycle;
+mod gateways;
+mod reload;
+mod scale;
+mod services;
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::{CompileOptions, Compiled, WorkloadSource, compile};
+use crate::analysis::{Code, Diagnostics};
+use crate::api::Documents;
+use crate::plan::{Discovery, Plan};
+use crate::route::{Action, Found, RequestView, Route, RouteTable};
+
+/// Documents without a finding of level Error.
+fn documents(text: &str) -> Documents {
+    let (documents, diagnostics) = Documents::parse([("mesh.yaml", text)]);
+    assert!(!diagnostics.has_errors(), "{diagnostics:#?}");
+    documents
+}
+
+fn options(workload: &str) -> CompileOptions {
+    CompileOptions { workload: WorkloadSource::Named(workload.into()), ..CompileOptions::default() }
+}
+
+fn sidecar(text: &str, workload: &str) -> Compiled {
+    compile(&documents(text), &options(workload), None)
+}
+
+fn gateway(text: &str, workload: &str) -> Compiled {
+    compile(&documents(text), &CompileOptions { gateway: true, ..options(workload) }, None)
+}
+
+fn codes(diagnostics: &Diagnostics) -> Vec<Code> {
+    let mut codes: Vec<Code> = diagnostics.iter().map(|finding| finding.code).collect();
+    codes.dedup();
+    codes
+}
+
+/// The route for `GET http://<authority><path>` through this table.
+fn found<'t>(table: &'t RouteTable, authority: &str, path: &str) -> Option<&'t Arc<Route>> {
+    let headers = HeaderMap::new();
+    let view = RequestView {
+        method: "GET",
+        scheme: "http",
+        authority,
+        path,
+        query: None,
+        target: path,
+        headers: &headers,
+        claims: None,
+    };
+    match table.find(&view) {
+        Found::Route(_, route) => Some(route),
+        Found::NoRule(_) | Found::NoHost(_) => None,
+    }
+}
+
+/// Names and weights of the clusters that a route leads to; `-` for an unknown one.
+fn clusters(plan: &Plan, route: &Route) -> Vec<(String, u32)> {
+    let Action::Forward(forward) = &route.action else { return Vec::new() };
+    let name = |id| plan.cluster(id).map_or_else(|| "-".into(), |node| node.policy.name.to_string());
+    forward.destinations().iter().map(|one| (name(one.cluster), one.weight)).collect()
+}
+
+fn outbound<'p>(plan: &'p Plan, port: u16, authority: &str, path: &str) -> Option<&'p Arc<Route>> {
+    found(plan.outbound.get(&port)?, authority, path)
+}
+
+fn addresses(plan: &Plan, cluster: &str) -> Vec<String> {
+    match &plan.cluster_named(cluster).expect("the cluster exists").discovery {
+        Discovery::Static(endpoints) => endpoints.iter().map(|one| one.address.to_string()).collect(),
+        Discovery::Dns(targets) => targets.iter().map(|one| format!("{}:{}", one.name, one.port)).collect(),
+        Discovery::Authority => vec!["authority".into()],
+    }
+}

@@ -1,0 +1,304 @@
+//! Rules, references and findings (VS, VA, DR, IST0101).
+
+use super::{addresses, clusters, codes, outbound, sidecar};
+use crate::analysis::{Code, Level};
+use crate::endpoint::ClusterId;
+use crate::route::Action;
+
+const SERVICE: &str = r#"
+apiVersion: v1
+kind: Service
+metadata: {name: reviews}
+spec: {ports: [{name: http, port: 9080}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: reviews-1, labels: {kubernetes.io/service-name: reviews}}
+addressType: IPv4
+ports: [{name: http, port: 9080}]
+endpoints:
+- {addresses: [10.0.0.1], targetRef: {kind: Pod, name: r1}}
+- {addresses: [10.0.0.2], targetRef: {kind: Pod, name: r2}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: r1, labels: {app: reviews, version: v1}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: r2, labels: {app: reviews, version: v2}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews}
+spec:
+  host: reviews
+  trafficPolicy:
+    loadBalancer: {simple: ROUND_ROBIN}
+    connectionPool: {tcp: {maxConnections: 7}, http: {http2MaxRequests: 9}}
+  subsets:
+  - {name: v1, labels: {version: v1}}
+  - name: v2
+    labels: {version: v2}
+    trafficPolicy: {loadBalancer: {simple: RANDOM}}
+"#;
+
+fn with(rules: &str) -> String {
+    format!("{SERVICE}---\n{rules}")
+}
+
+#[test]
+fn dr_5_dr_6_subsets_have_their_endpoints_and_policy() {
+    let plan = sidecar(SERVICE, "nobody").plan;
+    let v2 = "outbound|9080|v2|reviews.default.svc.cluster.local";
+    assert_eq!(addresses(&plan, v2), ["10.0.0.2:9080"]);
+    let policy = &plan.cluster_named(v2).unwrap().policy;
+    assert_eq!(format!("{:?}", policy.balance), "Random");
+    assert_eq!((policy.circuit.max_connections, policy.circuit.max_requests), (7, 9));
+    let whole = &plan.cluster_named("outbound|9080||reviews.default.svc.cluster.local").unwrap().policy;
+    assert_eq!(format!("{:?}", whole.balance), "RoundRobin");
+}
+
+#[test]
+fn dr_2_own_namespace_beats_the_services_and_specific_beats_wildcard() {
+    let rule = |name: &str, namespace: &str, host: &str, most: u32| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
+             spec: {{host: \"{host}\", trafficPolicy: {{connectionPool: {{tcp: {{maxConnections: {most}}}}}}}}}\n"
+        )
+    };
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: srv}\nspec: {ports: [{name: http, port: 80}]}\n";
+    let limit = |rules: &[String], workload: &str| {
+        let plan = sidecar(&format!("{service}{}", rules.concat()), workload).plan;
+        let cluster = plan.cluster_named("outbound|80||a.srv.svc.cluster.local").unwrap();
+        cluster.policy.circuit.max_connections
+    };
+    let full = "a.srv.svc.cluster.local";
+    let all = [
+        rule("root", "istio-system", full, 1),
+        rule("service", "srv", "a", 2),
+        rule("client", "cli", full, 3),
+        rule("wild", "cli", "*.srv.svc.cluster.local", 4),
+        rule("stranger", "else", full, 5),
+    ];
+    assert_eq!(limit(&all, "cli/me"), 3);
+    assert_eq!(limit(&all[3..], "cli/me"), 4);
+    assert_eq!(limit(&all, "third/me"), 2);
+    assert_eq!(limit(&[all[0].clone(), all[4].clone()], "third/me"), 1);
+}
+
+#[test]
+fn dr_3_rules_of_one_host_are_merged() {
+    let more = r#"
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: z-more}
+spec:
+  host: reviews.default.svc.cluster.local
+  trafficPolicy: {connectionPool: {tcp: {maxConnections: 99}}}
+  subsets: [{name: all, labels: {app: reviews}}, {name: v1, labels: {version: v9}}]
+"#;
+    let plan = sidecar(&with(more), "nobody").plan;
+    let all = "outbound|9080|all|reviews.default.svc.cluster.local";
+    assert_eq!(addresses(&plan, all).len(), 2);
+    assert_eq!(plan.cluster_named(all).unwrap().policy.circuit.max_connections, 7, "the first policy whole");
+    assert_eq!(addresses(&plan, "outbound|9080|v1|reviews.default.svc.cluster.local"), ["10.0.0.1:9080"]);
+}
+
+#[test]
+fn vs_5_va_2_rules_in_order_and_unknown_subsets() {
+    let compiled = sidecar(
+        &with(
+            "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+  - name: new
+    match: [{name: path, uri: {prefix: /new}}]
+    rewrite: {uri: /old}
+    route: [{destination: {host: reviews, subset: v22}}]
+  - route: [{destination: {host: reviews, subset: v1}}]
+",
+        ),
+        "nobody",
+    );
+    let plan = &compiled.plan;
+    let route = outbound(plan, 9080, "reviews", "/new/1").unwrap();
+    assert_eq!(&*route.name, "new.path", "VS-9");
+    let Action::Forward(forward) = &route.action else { panic!("forward") };
+    assert_eq!(forward.destinations()[0].cluster, ClusterId::UNKNOWN);
+    assert_eq!(
+        clusters(plan, outbound(plan, 9080, "reviews", "/x").unwrap())[0].0,
+        "outbound|9080|v1|reviews.default.svc.cluster.local"
+    );
+    assert_eq!(codes(&compiled.diagnostics)[0], Code::ReferencedResourceNotFound);
+    let finding = &compiled.diagnostics.as_slice()[0];
+    assert_eq!(finding.level, Level::Error);
+    assert_eq!(finding.origin.path.as_ref(), "spec.http[0].route[0].destination.subset");
+    assert!(finding.origin.line > 0 && finding.message.contains("reviews+v22"));
+    let hint = finding.hint.as_deref().unwrap();
+    assert!(hint.contains("defined in DestinationRule default/reviews (mesh.yaml:"), "{hint}");
+    assert!(hint.contains("v1, v2; did you mean v2?"), "{hint}");
+}
+
+#[test]
+fn va_2_an_unknown_host_is_named_with_what_was_meant() {
+    let compiled = sidecar(
+        &with(
+            "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec: {hosts: [reviews], http: [{route: [{destination: {host: revews}}]}]}
+",
+        ),
+        "nobody",
+    );
+    let finding = &compiled.diagnostics.as_slice()[0];
+    assert_eq!(finding.hint.as_deref(), Some("did you mean reviews.default.svc.cluster.local?"));
+    assert!(clusters(&compiled.plan, outbound(&compiled.plan, 9080, "reviews", "/").unwrap())[0].0 == "-");
+}
+
+#[test]
+fn vs_8_static_conditions_are_settled_here() {
+    let text = with(
+        "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+  - {name: port, match: [{port: 1234}], route: [{destination: {host: reviews, subset: v1}}]}
+  - {name: label, match: [{sourceLabels: {app: web}}], route: [{destination: {host: reviews, subset: v2}}]}
+  - {name: gw, match: [{gateways: [edge]}], route: [{destination: {host: reviews, subset: v1}}]}
+  - {name: rest, route: [{destination: {host: reviews}}]}
+",
+    );
+    let names = |workload: &str| -> Vec<String> {
+        let plan = sidecar(&text, workload).plan;
+        let host = plan.outbound[&9080].host("reviews").unwrap();
+        host.routes.iter().map(|route| route.name.to_string()).collect()
+    };
+    assert_eq!(names("web"), ["label", "rest"]);
+    assert_eq!(names("other"), ["rest"]);
+}
+
+#[test]
+fn vs_3_vs_4_the_oldest_has_the_host_and_wildcards_yield() {
+    let service = |name: &str, host: &str, route: &str| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}}}\n\
+             spec: {{hosts: [\"{host}\"], http: [{{name: {route}, route: [{{destination: {{host: reviews}}}}]}}]}}\n"
+        )
+    };
+    let wild = service("a-wild", "*.default.svc.cluster.local", "wild");
+    let first = service("b", "reviews", "first");
+    let second = service("c", "reviews.default.svc.cluster.local", "second");
+    let compiled = sidecar(&format!("{SERVICE}{second}{first}{wild}"), "nobody");
+    assert_eq!(&*outbound(&compiled.plan, 9080, "reviews", "/").unwrap().name, "first");
+    let conflicts: Vec<_> = compiled
+        .diagnostics
+        .iter()
+        .filter(|finding| finding.code == Code::ConflictingMeshGatewayVirtualServiceHosts)
+        .collect();
+    assert_eq!(conflicts.len(), 2, "on all of them");
+    let only = sidecar(&format!("{SERVICE}{wild}"), "nobody");
+    assert_eq!(&*outbound(&only.plan, 9080, "reviews", "/").unwrap().name, "wild");
+}
+
+#[test]
+fn va_1_a_service_of_several_ports_needs_one_named() {
+    let compiled = sidecar(
+        "apiVersion: v1
+kind: Service
+metadata: {name: a}
+spec: {ports: [{name: http-a, port: 80}, {name: http-b, port: 81}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a}
+spec: {hosts: [a], http: [{route: [{destination: {host: a}}]}]}
+",
+        "nobody",
+    );
+    let code = Code::VirtualServiceDestinationPortSelectorRequired;
+    assert_eq!(compiled.diagnostics.iter().filter(|finding| finding.code == code).count(), 1);
+    let route = outbound(&compiled.plan, 81, "a:81", "/").unwrap();
+    assert_eq!(clusters(&compiled.plan, route)[0].0, "outbound|81||a.default.svc.cluster.local");
+}
+
+#[test]
+fn findings_about_rules_that_cannot_be_meant() {
+    let compiled = sidecar(
+        &with(
+            "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  gateways: [mesh, nowhere]
+  http:
+  - match: [{uri: {prefix: /a}}, {uri: {exact: /a/b}}]
+    route: [{destination: {host: reviews}}]
+    retries: {attempts: 2, retryOn: 5xx}
+    fault: {abort: {httpStatus: 500, percentage: {value: 1}}}
+  - route: [{destination: {host: reviews}}]
+  - match: [{uri: {prefix: /late}}]
+    route: [{destination: {host: reviews}}]
+",
+        ),
+        "nobody",
+    );
+    let found = codes(&compiled.diagnostics);
+    for code in [
+        Code::ReferencedResourceNotFound,
+        Code::VirtualServiceUnreachableRule,
+        Code::VirtualServiceIneffectiveMatch,
+        Code::RetriesMayRepeatProcessedRequest,
+        Code::FaultWithRetries,
+    ] {
+        assert!(found.contains(&code), "{code} is missing from {:#}", compiled.diagnostics);
+    }
+}
+
+#[test]
+fn h_6_a_host_that_only_rules_know_stands_on_port_80() {
+    let compiled = sidecar(
+        &with(
+            "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: alias}
+spec: {hosts: [alias.example.com], http: [{name: alias, route: [{destination: {host: reviews}}]}]}
+",
+        ),
+        "nobody",
+    );
+    assert_eq!(&*outbound(&compiled.plan, 80, "alias.example.com", "/").unwrap().name, "alias");
+}
+
+#[test]
+fn mc_1_the_mesh_config_changes_the_defaults() {
+    let compiled = sidecar(
+        &with(
+            "apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data:
+  mesh: |
+    connectTimeout: 3s
+    outboundTrafficPolicy: {mode: REGISTRY_ONLY}
+    accessLogFile: /dev/stdout
+    trustDomain: example.org
+    defaultHttpRetryPolicy: {attempts: 5, retryOn: reset}
+",
+        ),
+        "nobody",
+    );
+    let plan = &compiled.plan;
+    assert_eq!(plan.workload.trust_domain, "example.org");
+    assert!(plan.settings.access_log.is_some());
+    assert_eq!(outbound(plan, 9080, "reviews", "/").unwrap().retry.attempts, 5);
+    let cluster = plan.cluster_named("outbound|9080||reviews.default.svc.cluster.local").unwrap();
+    assert_eq!(cluster.policy.circuit.connect_timeout.as_secs(), 3);
+}

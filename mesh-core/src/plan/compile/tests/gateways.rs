@@ -1,0 +1,144 @@
+//! Listeners of gateways (GW).
+
+use super::{codes, found, gateway};
+use crate::analysis::Code;
+use crate::plan::{Listener, ListenerProtocol, ListenerRoutes, Material, Plan};
+use crate::route::{Action, RouteTable};
+
+const EDGE: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: edge}
+spec: {template: {metadata: {labels: {app: edge, version: v1, istio: ingressgateway}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{name: http, port: 8000}]}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: cert}
+stringData: {tls.crt: CERT, tls.key: KEY}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 80, name: http, protocol: HTTP}
+    hosts: ["*.example.com"]
+    tls: {httpsRedirect: true}
+  - port: {number: 443, name: https, protocol: HTTPS}
+    hosts: ["*.example.com"]
+    tls: {mode: SIMPLE, credentialName: cert}
+  - port: {number: 8080, name: plain, protocol: HTTP}
+    hosts: ["./a.example.com", "other/b.example.com"]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: not-ours}
+spec:
+  selector: {istio: somebody-else}
+  servers: [{port: {number: 9999, name: http, protocol: HTTP}, hosts: ["*"]}]
+"#;
+
+fn service(name: &str, hosts: &str, rules: &str) -> String {
+    format!(
+        "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}}}\n\
+         spec:\n  hosts: {hosts}\n  gateways: [edge]\n  http:\n{rules}\n"
+    )
+}
+
+fn listener(plan: &Plan, port: u16) -> &Listener {
+    plan.listeners.iter().find(|listener| listener.port == port).expect("the listener exists")
+}
+
+fn table(plan: &Plan, port: u16) -> &RouteTable {
+    match &listener(plan, port).routes {
+        ListenerRoutes::Table(table) => table,
+        ListenerRoutes::ByAuthority => panic!("a gateway has a table"),
+    }
+}
+
+#[test]
+fn gw_2_gw_4_gw_7_servers_become_listeners() {
+    let rules = "  - {name: all, route: [{destination: {host: web}}]}";
+    let compiled = gateway(&format!("{EDGE}{}", service("all", "[\"*\"]", rules)), "edge");
+    let plan = &compiled.plan;
+    assert!(!compiled.diagnostics.has_errors(), "{:#}", compiled.diagnostics);
+    let ports: Vec<u16> = plan.listeners.iter().map(|listener| listener.port).collect();
+    assert_eq!(ports, [80, 443, 8080], "Gateways for other workloads do not count");
+
+    let redirect = found(table(plan, 80), "a.example.com", "/x").unwrap();
+    let Action::Redirect(redirect) = &redirect.action else { panic!("GW-4") };
+    assert_eq!((redirect.status.as_u16(), redirect.scheme.as_deref()), (301, Some("https")));
+
+    let ListenerProtocol::Https(certificates) = &listener(plan, 443).protocol else { panic!("https") };
+    assert_eq!(certificates[0].hosts, ["*.example.com"]);
+    assert_eq!(
+        certificates[0].material,
+        Material::Inline { certificate: (*b"CERT").into(), key: (*b"KEY").into() }
+    );
+    assert_eq!(&*found(table(plan, 443), "x.example.com", "/").unwrap().name, "all");
+    assert!(found(table(plan, 443), "example.org", "/").is_none(), "the narrower host is served");
+    assert!(found(table(plan, 8080), "a.example.com", "/").is_some());
+    assert!(found(table(plan, 8080), "b.example.com", "/").is_none(), "only for namespace other");
+}
+
+#[test]
+fn vs_3_rules_of_several_resources_follow_each_other_catch_alls_last() {
+    let first = "  - {name: a1, match: [{uri: {prefix: /a}}], route: [{destination: {host: web}}]}\n  \
+                 - {name: rest, match: [{uri: {prefix: /}}], route: [{destination: {host: web}}]}";
+    let second = "  - {name: b1, match: [{uri: {prefix: /b}}], route: [{destination: {host: web}}]}";
+    let text = format!(
+        "{EDGE}{}{}",
+        service("a", "[a.example.com]", first),
+        service("b", "[a.example.com]", second)
+    );
+    let plan = gateway(&text, "edge").plan;
+    let host = table(&plan, 8080).host("a.example.com").unwrap();
+    let names: Vec<_> = host.routes.iter().map(|route| route.name.to_string()).collect();
+    assert_eq!(names, ["a1", "b1", "rest"]);
+}
+
+#[test]
+fn gw_7_a_missing_credential_leaves_the_listener_standing() {
+    let text = EDGE.replace("credentialName: cert", "credentialName: crt");
+    let compiled = gateway(&text, "edge");
+    let ListenerProtocol::Https(certificates) = &listener(&compiled.plan, 443).protocol else {
+        panic!("https")
+    };
+    assert_eq!(certificates[0].material, Material::Missing);
+    assert_eq!(codes(&compiled.diagnostics)[0], Code::ReferencedResourceNotFound);
+}
+
+#[test]
+fn ist0132_a_host_that_the_gateway_does_not_serve() {
+    let rules = "  - {route: [{destination: {host: web}}]}";
+    let compiled = gateway(&format!("{EDGE}{}", service("x", "[shop.example.org]", rules)), "edge");
+    assert!(codes(&compiled.diagnostics).contains(&Code::VirtualServiceHostNotFoundInGateway));
+}
+
+#[test]
+fn gw_9_plain_servers_of_one_port_share_it_and_https_may_not() {
+    let more = r#"
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: second}
+spec:
+  selector: {app: edge}
+  servers:
+  - {port: {number: 8080, name: more, protocol: HTTP2}, hosts: [c.example.com]}
+  - port: {number: 8080, name: tls, protocol: HTTPS}
+    hosts: [d.example.com]
+    tls: {mode: SIMPLE, credentialName: cert}
+  - {port: {number: 8080, name: bound, protocol: HTTP}, bind: 10.0.0.1, hosts: [e.example.com]}
+"#;
+    let compiled = gateway(&format!("{EDGE}{more}"), "edge");
+    let names: Vec<_> = compiled.plan.listeners.iter().map(|listener| listener.name.to_string()).collect();
+    assert_eq!(names, ["gateway|80", "gateway|443", "gateway|8080", "gateway|8080|10.0.0.1"]);
+    assert!(codes(&compiled.diagnostics).contains(&Code::ConflictingGateways));
+}

@@ -1,0 +1,205 @@
+//! Hosts, ports and endpoints (SE, P, H-6).
+
+use super::{addresses, clusters, outbound, sidecar};
+use crate::plan::{Discovery, UpstreamProtocol};
+use crate::route::Fallback;
+
+const REVIEWS: &str = r#"
+apiVersion: v1
+kind: Service
+metadata: {name: reviews, namespace: shop}
+spec:
+  clusterIP: 10.1.2.3
+  ports:
+  - {name: http-web, port: 9080, targetPort: 8080}
+  - {name: grpc-api, port: 9090}
+  - {name: tcp-raw, port: 9100}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: reviews-1, namespace: shop, labels: {kubernetes.io/service-name: reviews}}
+addressType: IPv4
+ports:
+- {name: http-web, port: 8080}
+- {name: grpc-api, port: 9090}
+endpoints:
+- {addresses: [10.0.0.1], targetRef: {kind: Pod, name: reviews-v1-abc-x}, zone: z1}
+- {addresses: [10.0.0.2], conditions: {ready: true}, targetRef: {kind: Pod, name: reviews-v2-abc-y}}
+- {addresses: [10.0.0.3], conditions: {ready: false}}
+- {addresses: [10.0.0.4], conditions: {ready: true, terminating: true}}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: reviews-v1-abc-x
+  namespace: shop
+  labels: {app: reviews, version: v1, pod-template-hash: abc}
+spec: {serviceAccountName: reviews}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: reviews-v2-abc-y, namespace: shop, labels: {app: reviews, version: v2, pod-template-hash: abc}}
+spec: {serviceAccountName: reviews}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec: {template: {metadata: {labels: {app: web, version: v1}}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: other, namespace: elsewhere}
+spec: {template: {metadata: {labels: {app: other, version: v1}}}}
+"#;
+
+#[test]
+fn se_2_only_ready_endpoints_and_their_pods_facts() {
+    let plan = sidecar(REVIEWS, "web").plan;
+    let name = "outbound|9080||reviews.shop.svc.cluster.local";
+    assert_eq!(addresses(&plan, name), ["10.0.0.1:8080", "10.0.0.2:8080"]);
+    let node = plan.cluster_named(name).unwrap();
+    let Discovery::Static(endpoints) = &node.discovery else { panic!("static") };
+    let first = &endpoints[0];
+    assert_eq!(first.labels["version"], "v1");
+    assert_eq!(first.locality.zone, "z1");
+    assert_eq!(first.identity.as_deref(), Some("spiffe://cluster.local/ns/shop/sa/reviews"));
+    assert_eq!(first.workload.as_ref().unwrap().0.as_ref(), "reviews-v1");
+    assert_eq!(node.policy.protocol, UpstreamProtocol::Http1);
+    let grpc = plan.cluster_named("outbound|9090||reviews.shop.svc.cluster.local").unwrap();
+    assert_eq!(grpc.policy.protocol, UpstreamProtocol::Http2, "CB-7");
+}
+
+#[test]
+fn h_6_a_service_is_called_by_each_of_its_names() {
+    let plan = sidecar(REVIEWS, "web").plan;
+    for host in [
+        "reviews",
+        "reviews:9080",
+        "reviews.shop",
+        "reviews.shop.svc",
+        "reviews.shop.svc.cluster.local",
+        "Reviews.shop.svc.cluster.local.",
+        "10.1.2.3:9080",
+    ] {
+        assert!(outbound(&plan, 9080, host, "/").is_some(), "{host}");
+    }
+    let route = outbound(&plan, 9080, "reviews", "/").unwrap();
+    assert_eq!(&*route.name, "default", "VS-7");
+    assert_eq!((route.retry.attempts, route.timeout), (2, None), "VS-7, RT-6");
+    assert_eq!(clusters(&plan, route), [("outbound|9080||reviews.shop.svc.cluster.local".into(), 1)]);
+    assert!(!plan.outbound.contains_key(&9100), "P-5");
+    let far = sidecar(REVIEWS, "other").plan;
+    assert!(outbound(&far, 9080, "reviews", "/").is_none(), "a short name is for its own namespace");
+    assert!(outbound(&far, 9080, "reviews.shop", "/").is_some());
+}
+
+#[test]
+fn se_3_pods_with_an_address_are_endpoints_where_no_slice_is() {
+    let plan = sidecar(
+        r#"
+apiVersion: v1
+kind: Service
+metadata: {name: a}
+spec: {selector: {app: a}, ports: [{name: http, port: 80, targetPort: web}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: a-1, labels: {app: a, version: v1}}
+spec: {containers: [{name: c, ports: [{name: web, containerPort: 8000}]}]}
+status: {podIP: 10.0.0.9}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: a-2, labels: {app: a, version: v1}}
+spec: {containers: []}
+"#,
+        "a-2",
+    )
+    .plan;
+    assert_eq!(addresses(&plan, "outbound|80||a.default.svc.cluster.local"), ["10.0.0.9:8000"]);
+}
+
+const ENTRIES: &str = r#"
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: static}
+spec:
+  hosts: [static.example.com]
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}]
+  endpoints:
+  - {address: 10.9.0.1, labels: {version: v1}, weight: 3, locality: eu/a/1}
+  - {address: 10.9.0.2, ports: {http: 9999}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: dns}
+spec:
+  hosts: [dns.example.com]
+  resolution: DNS
+  location: MESH_EXTERNAL
+  ports: [{number: 80, name: http, protocol: HTTP}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: none}
+spec:
+  hosts: ["*.wild.example.com"]
+  resolution: NONE
+  ports: [{number: 80, name: http, protocol: HTTP}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: hidden, namespace: other}
+spec:
+  hosts: [hidden.example.com]
+  exportTo: ["."]
+  resolution: DNS
+  ports: [{number: 80, name: http, protocol: HTTP}]
+"#;
+
+#[test]
+fn se_6_se_7_service_entries_by_resolution() {
+    let plan = sidecar(ENTRIES, "nobody").plan;
+    assert_eq!(addresses(&plan, "outbound|80||static.example.com"), ["10.9.0.1:8080", "10.9.0.2:9999"]);
+    assert_eq!(addresses(&plan, "outbound|80||dns.example.com"), ["dns.example.com:80"]);
+    assert_eq!(addresses(&plan, "outbound|80||*.wild.example.com"), ["authority"]);
+    assert!(plan.cluster_named("outbound|80||dns.example.com").unwrap().policy.service.external, "SE-9");
+    let wild = outbound(&plan, 80, "a.b.wild.example.com", "/").unwrap();
+    assert_eq!(clusters(&plan, wild)[0].0, "outbound|80||*.wild.example.com");
+    assert!(outbound(&plan, 80, "hidden.example.com", "/").is_none(), "N-5");
+    assert_eq!(plan.outbound[&80].fallback(), Fallback::Passthrough, "H-8");
+}
+
+#[test]
+fn p_3_an_untelling_port_name_is_reported_where_it_stands() {
+    let compiled = sidecar(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  ports:\n  - name: http2foo\n    port: 80\n",
+        "nobody",
+    );
+    let finding = compiled.diagnostics.iter().find(|finding| finding.code.as_str() == "IST0118").unwrap();
+    assert_eq!((finding.origin.line, finding.origin.column), (6, 11));
+    let cluster = compiled.plan.cluster_named("outbound|80||a.default.svc.cluster.local").unwrap();
+    assert_eq!(cluster.policy.protocol, UpstreamProtocol::Downstream);
+}
+
+#[test]
+fn sc_2_sc_4_a_sidecar_limits_what_is_seen() {
+    let text = format!(
+        "{REVIEWS}---\n{ENTRIES}---\n{}",
+        r#"
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default, namespace: shop}
+spec:
+  egress:
+  - hosts: ["./*"]
+  outboundTrafficPolicy: {}
+"#
+    );
+    let plan = sidecar(&text, "web").plan;
+    assert!(outbound(&plan, 9080, "reviews", "/").is_some());
+    assert!(!plan.outbound.contains_key(&80));
+    assert_eq!(plan.outbound[&9080].fallback(), Fallback::BlackHole, "SC-4: present without mode");
+    assert_eq!(plan.listeners[0].name.as_ref(), "outbound|15001");
+}

@@ -1,0 +1,144 @@
+//! Which VirtualService has which host (VS-3, VS-4).
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::names::{self, Visibility};
+use super::scope::EgressScope;
+use super::settings::Mesh;
+use crate::analysis::{Code, Diagnostic, Diagnostics};
+use crate::api::istio::VirtualService;
+use crate::api::{Documents, Resource};
+use crate::route::{HostMap, Scope};
+
+/// A VirtualService that our workload's namespace sees, with its names in full.
+#[derive(Debug)]
+pub(super) struct Virtual<'a> {
+    pub(super) resource: &'a Resource<VirtualService>,
+    pub(super) hosts: Vec<String>,
+    /// `namespace/name` each, or `mesh`.
+    pub(super) gateways: Vec<String>,
+    /// The static part of each rule's match blocks; a rule without any has none.
+    pub(super) scopes: Vec<Vec<Scope>>,
+    visibility: Visibility,
+}
+
+impl Virtual<'_> {
+    pub(super) fn is_mesh(&self) -> bool {
+        self.gateways.iter().any(|gateway| gateway == super::MESH)
+    }
+
+    /// A host's full name as `host` of this resource writes it.
+    pub(super) fn namespace(&self) -> &str {
+        &self.resource.meta.namespace
+    }
+}
+
+/// The VirtualServices in creation order, and who has which host of the mesh.
+#[derive(Debug, Default)]
+pub(super) struct VirtualServices<'a> {
+    pub(super) all: Vec<Virtual<'a>>,
+    /// The hosts of sidecars and library clients, in the order in which they were claimed.
+    pub(super) claims: Vec<(String, usize)>,
+    hosts: HostMap,
+    by_gateway: HashMap<String, Vec<usize>>,
+}
+
+impl<'a> VirtualServices<'a> {
+    pub(super) fn build(
+        documents: &'a Documents,
+        mesh: &Mesh<'a>,
+        client: &str,
+        egress: &EgressScope,
+        out: &mut Diagnostics,
+    ) -> Self {
+        let mut virtuals = Self::default();
+        let suffix = &mesh.settings.domain_suffix;
+        for resource in &documents.virtual_services {
+            let (meta, spec) = (&resource.meta, &resource.spec);
+            let default = mesh.virtual_service_export;
+            let Some(visibility) = names::visibility(&spec.export_to, default, &meta.namespace, client)
+            else {
+                continue;
+            };
+            let full = |gateway: &String| names::gateway(gateway, &meta.namespace, suffix);
+            let mut gateways: Vec<String> = spec.gateways.iter().map(full).collect();
+            if gateways.is_empty() {
+                gateways.push(super::MESH.to_owned());
+            }
+            let scopes = spec.http.iter().map(|rule| {
+                let scope = |block: &crate::api::istio::HttpMatchRequest| Scope {
+                    port: block.port.and_then(|port| u16::try_from(port).ok()),
+                    gateways: block.gateways.iter().map(full).collect(),
+                    source_labels: block.source_labels.clone(),
+                    source_namespace: (!block.source_namespace.is_empty())
+                        .then(|| block.source_namespace.clone()),
+                };
+                rule.r#match.iter().map(scope).collect()
+            });
+            let index = virtuals.all.len();
+            for gateway in &gateways {
+                let bound = virtuals.by_gateway.entry(gateway.clone()).or_default();
+                if bound.last() != Some(&index) {
+                    bound.push(index);
+                }
+            }
+            virtuals.all.push(Virtual {
+                resource,
+                hosts: spec.hosts.iter().map(|host| names::resolve(host, &meta.namespace, suffix)).collect(),
+                scopes: scopes.collect(),
+                gateways,
+                visibility,
+            });
+        }
+        virtuals.claim_mesh_hosts(egress, out);
+        virtuals
+    }
+
+    fn claim_mesh_hosts(&mut self, egress: &EgressScope, out: &mut Diagnostics) {
+        let mut order: Vec<usize> = (0..self.all.len()).filter(|index| self.all[*index].is_mesh()).collect();
+        order.sort_by_key(|index| self.all[*index].visibility);
+        let mut claimed: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for index in order {
+            let one = &self.all[index];
+            if !one.hosts.iter().any(|host| egress.admits(one.namespace(), host)) {
+                continue;
+            }
+            for host in &one.hosts {
+                let claimants = claimed.entry(host).or_default();
+                if claimants.is_empty() {
+                    let _: Result<(), usize> = self.hosts.insert(host, index);
+                    self.claims.push((host.clone(), index));
+                }
+                if !claimants.contains(&index) {
+                    claimants.push(index);
+                }
+            }
+        }
+        for (host, claimants) in claimed.into_iter().filter(|(_, claimants)| claimants.len() > 1) {
+            let labels: Vec<_> = claimants.iter().map(|index| self.all[*index].resource.label()).collect();
+            for index in &claimants {
+                let resource = self.all[*index].resource;
+                let code = Code::ConflictingMeshGatewayVirtualServiceHosts;
+                let message =
+                    format!("host {host} is claimed by {}; only {} is used", labels.join(", "), labels[0]);
+                let origin = resource.locate(resource.spec.at.field("hosts"));
+                out.push(
+                    Diagnostic::new(code, origin, message).hint("put the rules into one VirtualService"),
+                );
+            }
+        }
+    }
+
+    /// The one that has this host in the mesh: by its name, else by the longest wildcard.
+    pub(super) fn of_host(&self, host: &str) -> Option<usize> {
+        match host.strip_prefix('*') {
+            Some(_) => self.claims.iter().find(|(claimed, _)| claimed == host).map(|(_, index)| *index),
+            None => self.hosts.get(host),
+        }
+    }
+
+    /// Those that list this gateway, in creation order.
+    pub(super) fn of_gateway(&self, gateway: &str) -> &[usize] {
+        self.by_gateway.get(gateway).map(Vec::as_slice).unwrap_or_default()
+    }
+}

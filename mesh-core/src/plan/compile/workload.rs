@@ -1,0 +1,178 @@
+//! Who we are (MC-4): a document's name, or what Kubernetes tells a pod through its environment.
+
+use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
+use crate::api::Documents;
+use crate::api::Resource;
+use crate::api::kubernetes;
+use crate::api::nearest::nearest;
+use crate::error::Origin;
+use crate::identity::{Labels, Locality, Workload};
+
+/// How a workload knows itself.
+#[derive(Clone, Debug, Default)]
+pub enum WorkloadSource {
+    /// Nothing is known: namespace `default`, account `default`, no labels.
+    #[default]
+    Unknown,
+    /// It was told.
+    Explicit(Workload),
+    /// A document names it: `namespace/kind/name`, such as `default/Deployment/web-server`, or a name
+    /// alone. A name that no document has stands for a workload of namespace `default` with label
+    /// `app`, so that a program can run before its Deployment is written.
+    Named(String),
+}
+
+/// The documented workload of this name, if there is one.
+pub(super) fn find<'a>(documents: &'a Documents, name: &str) -> Option<&'a Resource<kubernetes::Workload>> {
+    let parts: Vec<&str> = name.split('/').collect();
+    let (namespace, kind, name) = match parts[..] {
+        [namespace, kind, name] => (Some(namespace), Some(kind), name),
+        [namespace, name] => (Some(namespace), None, name),
+        _ => (None, None, name),
+    };
+    let fits = |resource: &&Resource<kubernetes::Workload>| {
+        namespace.is_none_or(|namespace| resource.meta.namespace == namespace)
+            && kind.is_none_or(|kind| resource.spec.kind.eq_ignore_ascii_case(kind))
+    };
+    let named = documents.workloads.iter().filter(fits).find(|resource| resource.meta.name == name);
+    // `api-server-v1` and `-v2` are both the app `api-server`: a bare name may mean the app.
+    let app = |resource: &&Resource<kubernetes::Workload>| {
+        kind.is_none() && resource.spec.template.metadata.labels.get("app").is_some_and(|app| app == name)
+    };
+    named.or_else(|| documents.workloads.iter().filter(fits).find(app))
+}
+
+/// The workload of `source`.
+pub(super) fn resolve(
+    documents: &Documents,
+    source: &WorkloadSource,
+    trust_domain: &str,
+    out: &mut Diagnostics,
+) -> Workload {
+    match source {
+        WorkloadSource::Explicit(workload) => workload.clone(),
+        WorkloadSource::Unknown => Workload { trust_domain: trust_domain.to_owned(), ..Workload::default() },
+        WorkloadSource::Named(name) => {
+            let workload = if let Some(resource) = find(documents, name) {
+                documented(resource)
+            } else {
+                let known = documents.workloads.iter().map(|resource| resource.meta.name.as_str());
+                let message = format!("no document describes workload {name:?}: it has no labels but `app`");
+                let mut warning =
+                    Diagnostic::new(Code::ReferencedResourceNotFound, Origin::default(), message)
+                        .level(Level::Warning);
+                if let Some(near) = nearest(name, known) {
+                    warning = warning.hint(format!("did you mean {near}?"));
+                }
+                out.push(warning);
+                undocumented(name)
+            };
+            Workload { trust_domain: trust_domain.to_owned(), ..workload }
+        }
+    }
+}
+
+fn documented(resource: &Resource<kubernetes::Workload>) -> Workload {
+    let template = &resource.spec.template;
+    let spec = &template.spec;
+    let account = [&spec.service_account_name, &spec.service_account];
+    let account = account.into_iter().find(|account| !account.is_empty());
+    Workload {
+        name: resource.meta.name.clone(),
+        namespace: resource.meta.namespace.clone(),
+        service_account: account.cloned().unwrap_or_else(|| "default".into()),
+        labels: template.metadata.labels.clone(),
+        ip: resource.spec.pod_ip.as_deref().and_then(|ip| ip.parse().ok()),
+        ..Workload::default()
+    }
+}
+
+fn undocumented(name: &str) -> Workload {
+    let mut parts = name.split('/');
+    let first = parts.next().unwrap_or_default();
+    let (namespace, name) = match parts.next_back() {
+        Some(last) => (first, last),
+        None => ("default", first),
+    };
+    Workload {
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
+        labels: Labels::from([("app".to_owned(), name.to_owned())]),
+        ..Workload::default()
+    }
+}
+
+/// The workload that Kubernetes tells of through the environment of an injected pod (KI-5); `None`
+/// where it says nothing.
+///
+/// ```
+/// use mesh_core::plan::workload_of_environment;
+///
+/// let pairs = [("POD_NAMESPACE", "shop"), ("ISTIO_META_WORKLOAD_NAME", "cart"), ("SERVICE_ACCOUNT", "cart")];
+/// let workload = workload_of_environment(pairs).unwrap();
+/// assert_eq!(workload.spiffe_id(), "spiffe://cluster.local/ns/shop/sa/cart");
+/// ```
+#[must_use]
+pub fn workload_of_environment<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<Workload> {
+    let mut workload = Workload::default();
+    let (mut pod, mut named, mut known) = (None, false, false);
+    for (key, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
+        match key {
+            "POD_NAME" => pod = Some(value),
+            "POD_NAMESPACE" => value.clone_into(&mut workload.namespace),
+            "SERVICE_ACCOUNT" => value.clone_into(&mut workload.service_account),
+            "INSTANCE_IP" => workload.ip = value.parse().ok(),
+            "TRUST_DOMAIN" => value.clone_into(&mut workload.trust_domain),
+            "ISTIO_META_CLUSTER_ID" => value.clone_into(&mut workload.cluster),
+            "ISTIO_META_WORKLOAD_NAME" => {
+                value.clone_into(&mut workload.name);
+                named = true;
+            }
+            // kubernetes://apis/apps/v1/namespaces/<namespace>/deployments/<name>
+            "ISTIO_META_OWNER" if !named => {
+                value.rsplit('/').next().unwrap_or_default().clone_into(&mut workload.name);
+                named = true;
+            }
+            "ISTIO_METAJSON_LABELS" => {
+                workload.labels.append(&mut serde_json::from_str(value).unwrap_or_default());
+            }
+            "ISTIO_META_LOCALITY" => workload.locality = Locality::parse(value),
+            _ => continue,
+        }
+        known = true;
+    }
+    if !named && let Some(pod) = pod {
+        pod.clone_into(&mut workload.name);
+    }
+    known.then_some(workload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mc_4_the_environment_of_a_pod_names_its_workload() {
+        let pairs = [
+            ("POD_NAME", "web-7d9f-x2x"),
+            ("POD_NAMESPACE", "shop"),
+            ("SERVICE_ACCOUNT", "web"),
+            ("INSTANCE_IP", "10.0.0.7"),
+            ("ISTIO_META_OWNER", "kubernetes://apis/apps/v1/namespaces/shop/deployments/web"),
+            ("ISTIO_METAJSON_LABELS", r#"{"app":"web","version":"v1"}"#),
+            ("TRUST_DOMAIN", "example.org"),
+            ("HOME", "/root"),
+        ];
+        let workload = workload_of_environment(pairs).unwrap();
+        assert_eq!(workload.name, "web");
+        assert_eq!(workload.labels["version"], "v1");
+        assert_eq!(workload.spiffe_id(), "spiffe://example.org/ns/shop/sa/web");
+        assert_eq!(workload.ip.unwrap().to_string(), "10.0.0.7");
+    }
+
+    #[test]
+    fn mc_4_an_environment_of_no_pod_says_nothing() {
+        assert_eq!(workload_of_environment([("HOME", "/root"), ("POD_NAME", "")]), None);
+        assert_eq!(workload_of_environment([("POD_NAME", "a"), ("HOME", "/root")]).unwrap().name, "a");
+    }
+}
