@@ -85,6 +85,7 @@ impl Passthrough {
             service,
             port,
             subset: "".into(),
+            subset_labels: Default::default(),
             protocol: UpstreamProtocol::Downstream,
             balance: BalancePolicy::RoundRobin,
             panic_threshold: 0,
