@@ -1,0 +1,85 @@
+//! [`NormalizeLayer`].
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use mesh_core::plan::Direction;
+use mesh_core::route::normalize::PathNormalization;
+use mesh_core::units::Percent;
+use tower_layer::Layer;
+
+use super::Normalize;
+use super::policy::Policy;
+use crate::clock::SharedRng;
+
+/// Normalises requests; see the [module](super).
+#[derive(Clone, Debug)]
+pub struct NormalizeLayer {
+    policy: Policy,
+}
+
+impl NormalizeLayer {
+    /// Normalises as this side of the mesh does it.
+    #[must_use]
+    pub fn new(direction: Direction) -> Self {
+        Self { policy: Policy::new(direction) }
+    }
+
+    /// How far paths are normalised; BASE unless set (AZ-15).
+    #[must_use]
+    pub const fn paths(mut self, level: PathNormalization) -> Self {
+        self.policy.paths = level;
+        self
+    }
+
+    /// How many proxies in front of a gateway are believed in `x-forwarded-for`; none unless set (HD-5).
+    #[must_use]
+    pub const fn trusted_proxies(mut self, count: usize) -> Self {
+        self.policy.trusted_proxies = count;
+        self
+    }
+
+    /// Lets inbound peers with a mesh identity steer us by `x-envoy-…` headers (HD-2).
+    #[must_use]
+    pub const fn trust_peers(mut self, trust: bool) -> Self {
+        self.policy.trust_peers = trust;
+        self
+    }
+
+    /// Serves HTTP/1.0 too (H-7).
+    #[must_use]
+    pub const fn http10(mut self, serve: bool) -> Self {
+        self.policy.http10 = serve;
+        self
+    }
+
+    /// Overwrites `server` of responses (HD-3).
+    #[must_use]
+    pub fn server(mut self, name: HeaderValue) -> Self {
+        self.policy.server = Some(name);
+        self
+    }
+
+    /// Gives each request a span of its own, and a trace where none came in, of which this share is
+    /// sampled (TR-2). For when spans are exported.
+    #[must_use]
+    pub const fn trace(mut self, share: Percent) -> Self {
+        self.policy.trace = Some(share);
+        self
+    }
+
+    /// Draws ids from this source.
+    #[must_use]
+    pub fn rng(mut self, rng: SharedRng) -> Self {
+        self.policy.rng = rng;
+        self
+    }
+}
+
+impl<S> Layer<S> for NormalizeLayer {
+    type Service = Normalize<S>;
+
+    fn layer(&self, inner: S) -> Normalize<S> {
+        Normalize { inner, policy: Arc::new(self.policy.clone()) }
+    }
+}

@@ -1,0 +1,182 @@
+//! Who gets which of the rules.
+
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+use mesh_core::headers::forwarded::{self, Client};
+use mesh_core::headers::hop::Upgrade;
+use mesh_core::headers::{Survey, control, hop, unify_host};
+use mesh_core::identity::PeerIdentity;
+use mesh_core::plan::Direction;
+use mesh_core::reply::{Flag, LocalReply};
+use mesh_core::route::normalize::{self, PathNormalization, Rejected};
+use mesh_core::telemetry::trace::{REQUEST_ID, RequestId, TraceContext, request_id, sample};
+use mesh_core::units::Percent;
+
+use super::Downstream;
+use crate::clock::SharedRng;
+use crate::record::Record;
+
+#[derive(Clone, Debug)]
+pub(super) struct Policy {
+    pub(super) direction: Direction,
+    pub(super) paths: PathNormalization,
+    pub(super) trusted_proxies: usize,
+    pub(super) trust_peers: bool,
+    pub(super) http10: bool,
+    pub(super) server: Option<HeaderValue>,
+    pub(super) trace: Option<Percent>,
+    pub(super) rng: SharedRng,
+}
+
+impl Policy {
+    pub(super) fn new(direction: Direction) -> Self {
+        Self {
+            direction,
+            paths: PathNormalization::default(),
+            trusted_proxies: 0,
+            trust_peers: false,
+            http10: false,
+            server: None,
+            trace: None,
+            rng: SharedRng::default(),
+        }
+    }
+
+    /// Makes the request fit to be decided about.
+    pub(super) fn apply<B>(&self, request: &mut Request<B>) -> Result<(), LocalReply> {
+        if request.version() < Version::HTTP_11 && !self.http10 {
+            let status = http::StatusCode::UPGRADE_REQUIRED;
+            return Err(LocalReply::new(status, Flag::DownstreamProtocolError, "low_version"));
+        }
+        let refuse = |rejected: Rejected| LocalReply::bad_request(rejected.details());
+        if *request.method() != Method::GET {
+            normalize::method(request.method().as_str()).map_err(refuse)?;
+        }
+        if let Some(target) = request.uri().path_and_query()
+            && let Some(target) = normalize::target(self.paths, target).map_err(refuse)?
+        {
+            let mut parts = std::mem::take(request.uri_mut()).into_parts();
+            parts.path_and_query = Some(target);
+            *request.uri_mut() =
+                Uri::from_parts(parts).map_err(|_| LocalReply::bad_request("path_normalization_failed"))?;
+        }
+        self.headers(request)
+    }
+
+    fn headers<B>(&self, request: &mut Request<B>) -> Result<(), LocalReply> {
+        let uri = std::mem::take(request.uri_mut());
+        let https = uri.scheme_str() == Some("https");
+        let survey = Survey::of(request.headers());
+        // What ends here goes before anything is set: `Connection` may name any header.
+        let host =
+            strip_hops(survey, request.headers_mut()).and_then(|()| unify_host(&uri, request.headers_mut()));
+        *request.uri_mut() = uri;
+        host?;
+        let peer_proved = request.extensions().get::<PeerIdentity>().is_some();
+        let downstream = request.extensions().get::<Downstream>();
+        let tls = downstream.map_or(https, Downstream::is_tls);
+        let peer = downstream.map(Downstream::peer);
+        let record = request.extensions().get::<Record>().cloned();
+        let headers = request.headers_mut();
+        self.distrust(headers, survey, peer_proved);
+        // By now some of what was seen may be gone, by the caller's own `Connection`.
+        let survey = if survey.hop_by_hop { Survey::of(headers) } else { survey };
+        let gateway = self.direction == Direction::Gateway;
+        let client =
+            if gateway { peer.map(|peer| self.forward(headers, peer, record.as_ref())) } else { None };
+        if !survey.forwarded_proto || (gateway && self.trusted_proxies == 0) {
+            forwarded::set_proto(headers, tls);
+        }
+        let stranger = gateway && !client.is_some_and(|client| client.internal);
+        if stranger || !survey.request_id {
+            let id = self.rng.draw(request_id);
+            if let Some(record) = &record {
+                record.note(|decision| decision.request_id = Some(id.clone()));
+            }
+            headers.insert(REQUEST_ID, id);
+        }
+        if let Some(share) = self.trace {
+            let context = self.begin_span(headers, share, record.as_ref());
+            request.extensions_mut().insert(context);
+        }
+        Ok(())
+    }
+
+    /// Removes what this caller has no say in (HD-2, HD-6, GW-12).
+    fn distrust(&self, headers: &mut HeaderMap, survey: Survey, peer_proved: bool) {
+        match self.direction {
+            Direction::Outbound => {}
+            Direction::Inbound => {
+                if survey.envoy && !(peer_proved && self.trust_peers) {
+                    control::strip_steering(headers);
+                }
+                if !peer_proved {
+                    control::strip_client_certificate(headers, survey);
+                }
+            }
+            Direction::Gateway => {
+                if survey.envoy {
+                    control::strip_all(headers);
+                }
+                control::strip_client_certificate(headers, survey);
+            }
+        }
+    }
+
+    /// Tells the next hop where the request came from (HD-5).
+    fn forward(
+        &self,
+        headers: &mut HeaderMap,
+        peer: std::net::SocketAddr,
+        record: Option<&Record>,
+    ) -> Client {
+        let client = forwarded::append(headers, peer, self.trusted_proxies);
+        forwarded::mark(headers, client);
+        if let Some(record) = record {
+            let list = headers.get(forwarded::FORWARDED_FOR).cloned();
+            record.note(|decision| {
+                decision.forwarded_for = list;
+                decision.client = Some(client.address).filter(|address| *address != peer);
+            });
+        }
+        client
+    }
+
+    /// A span of our own below the caller's, or at the head of a new trace (TR-1, TR-2).
+    fn begin_span(&self, headers: &mut HeaderMap, share: Percent, record: Option<&Record>) -> TraceContext {
+        let incoming = TraceContext::extract(headers);
+        let id = headers.get(REQUEST_ID).and_then(RequestId::parse);
+        // Who may not force a trace has lost this header by now.
+        let forced = headers.contains_key("x-envoy-force-trace");
+        let (reason, context) = self.rng.draw(|rng| {
+            let reason = sample(incoming.sampled, forced, id.map(|id| id.reason()), share, rng);
+            let context = match incoming.context {
+                Some(parent) => parent.child(rng),
+                None => TraceContext::generate(rng, false),
+            };
+            (reason, TraceContext { sampled: reason.is_sampled(), ..context })
+        });
+        context.inject(incoming.context.map(|parent| parent.span_id), incoming.b3, headers);
+        if let Some(id) = id.filter(|id| id.reason() != reason) {
+            let id = id.with(reason);
+            if let Some(record) = record {
+                record.note(|decision| decision.request_id = Some(id.clone()));
+            }
+            headers.insert(REQUEST_ID, id);
+        }
+        context
+    }
+}
+
+fn strip_hops(survey: Survey, headers: &mut HeaderMap) -> Result<(), LocalReply> {
+    if survey.hop_by_hop {
+        let upgrade = hop::upgrade(headers);
+        if upgrade == Upgrade::Other {
+            return Err(LocalReply::upgrade_refused());
+        }
+        hop::strip(headers, upgrade);
+    }
+    if survey.te {
+        hop::strip_te(headers);
+    }
+    Ok(())
+}

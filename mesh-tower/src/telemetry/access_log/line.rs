@@ -1,0 +1,143 @@
+//! What is kept of one request for its line.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
+use mesh_core::decision::Decision;
+use mesh_core::headers::forwarded::FORWARDED_FOR;
+use mesh_core::outcome::{Outcome, Reset};
+use mesh_core::telemetry::access_log::{Captured, Record};
+use mesh_core::telemetry::trace::REQUEST_ID;
+
+use super::target::Sink;
+use crate::error::Error;
+use crate::normalize::Downstream;
+use crate::telemetry::call::{Summary, chain};
+
+/// The facts of a request that are gone when it has ended.
+#[derive(Debug)]
+pub(in crate::telemetry) struct Line {
+    sink: Arc<Sink>,
+    start: SystemTime,
+    method: Method,
+    uri: Uri,
+    host: Option<HeaderValue>,
+    version: Version,
+    downstream: Option<Downstream>,
+    captured: Captured,
+    responded: Option<(Instant, Version)>,
+}
+
+impl Line {
+    pub(super) fn begin<B>(sink: Arc<Sink>, request: &Request<B>) -> Self {
+        let mut captured = Captured::default();
+        sink.format.capture_request(request.headers(), &mut captured);
+        let uri = request.uri().clone();
+        let host = if uri.authority().is_none() { request.headers().get(HOST).cloned() } else { None };
+        Self {
+            sink,
+            start: SystemTime::now(),
+            method: request.method().clone(),
+            uri,
+            host,
+            version: request.version(),
+            downstream: request.extensions().get().cloned(),
+            captured,
+            responded: None,
+        }
+    }
+
+    pub(in crate::telemetry) fn head<B>(&mut self, response: &Response<B>, now: Instant) {
+        self.sink.format.capture_response(response.headers(), &mut self.captured);
+        self.responded = Some((now, response.version()));
+    }
+
+    pub(in crate::telemetry) fn trailers(&mut self, trailers: &HeaderMap) {
+        self.sink.format.capture_trailers(trailers, &mut self.captured);
+    }
+
+    /// Makes the line and hands it over.
+    pub(in crate::telemetry) fn write(
+        &mut self,
+        decision: &Decision,
+        peer: Option<&str>,
+        summary: &Summary<'_>,
+        start: Instant,
+    ) {
+        self.take_over(&REQUEST_ID, decision.request_id.as_ref());
+        self.take_over(&FORWARDED_FOR, decision.forwarded_for.as_ref());
+        let downstream = self.downstream.as_ref();
+        let direct = downstream.map(Downstream::peer);
+        let responded = self.responded.map(|(at, _)| at.saturating_duration_since(start));
+        let tried = decision.attempt_count > 0;
+        let details = match &summary.details {
+            Some(details) => details,
+            None if decision.details.is_empty() => "via_upstream",
+            None => &*decision.details,
+        };
+        let failure = summary.error.and_then(transport_failure);
+        let authority = match self.uri.authority() {
+            Some(authority) => Some(authority.as_str()),
+            None => self.host.as_ref().and_then(|host| host.to_str().ok()),
+        };
+        self.sink.write(&Record {
+            start: Some(self.start),
+            method: Some(self.method.as_str()),
+            path: self.uri.path_and_query().map(http::uri::PathAndQuery::as_str),
+            scheme: self.uri.scheme_str(),
+            authority,
+            protocol: Some(protocol(self.version)),
+            upstream_protocol: self.responded.filter(|_| tried).map(|(_, version)| protocol(version)),
+            code: summary.facts.code,
+            flags: summary.facts.flags,
+            details: Some(details),
+            transport_failure: failure.as_deref(),
+            bytes_received: summary.sizes.received,
+            bytes_sent: summary.sizes.sent,
+            duration: Some(summary.duration),
+            response_duration: responded,
+            response_tx_duration: responded.map(|responded| summary.duration.saturating_sub(responded)),
+            captured: Some(&self.captured),
+            grpc: summary.facts.grpc,
+            upstream_host: decision.endpoint().map(|endpoint| &endpoint.address),
+            upstream_cluster: decision.cluster.as_ref().map(|cluster| &*cluster.name),
+            downstream_local: downstream.and_then(Downstream::local_address),
+            downstream_remote: decision.client.or(direct),
+            downstream_direct_remote: direct,
+            server_name: downstream.and_then(Downstream::server_name_indication),
+            tls_version: downstream.and_then(Downstream::tls_version),
+            route_name: decision.route.as_ref().map(|route| &*route.name),
+            attempts: Some(decision.attempt_count).filter(|_| tried),
+            downstream_peer_uri: peer,
+            ..Record::default()
+        });
+    }
+
+    /// Headers that were made or changed below are logged as they went on.
+    fn take_over(&mut self, name: &HeaderName, value: Option<&HeaderValue>) {
+        if let Some(value) = value {
+            self.captured.set_request(name, value);
+        }
+    }
+}
+
+/// Why no connection could be made, in the words of the innermost cause.
+fn transport_failure(error: &Error) -> Option<String> {
+    let connect = matches!(
+        error.outcome(),
+        Some(Outcome::Reset { reset: Reset::ConnectFailure | Reset::ConnectTimeout, .. })
+    );
+    connect.then(|| chain(error).skip(1).last().map(ToString::to_string)).flatten()
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "HTTP/0.9",
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_3 => "HTTP/3",
+        _ => "HTTP/1.1",
+    }
+}

@@ -1,0 +1,13 @@
+//! The access log: where lines go, without a request ever waiting for it (AL-6).
+//!
+//! ```text
+//! request ends -> line made in a buffer of the thread -> queue (bounded) -> writer thread -> target
+//!                                                          full: dropped, counted
+//! ```
+
+mod line;
+mod queue;
+mod target;
+
+pub(super) use line::Line;
+pub use target::{AccessLog, Lines};

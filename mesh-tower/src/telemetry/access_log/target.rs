@@ -1,0 +1,176 @@
+//! [`AccessLog`]: a format and a target, to be changed while requests run.
+
+use std::cell::RefCell;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use http::Request;
+use mesh_core::plan::AccessLogTarget;
+use mesh_core::telemetry::access_log::{Format, Record};
+
+use super::Line;
+use super::queue::{CAPACITY, Queue};
+
+/// Most lines that a log in memory keeps.
+const MEMORY: usize = 65_536;
+/// What a thread's buffer keeps after a long line.
+const KEEP: usize = 16 * 1024;
+
+thread_local! {
+    static BUFFER: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// An access log; off by default.
+///
+/// Clones share it. A line is made on the thread of the request and written by a thread of the log; a
+/// request never waits, and when the queue is full the line is dropped and counted.
+#[derive(Clone, Debug, Default)]
+pub struct AccessLog(Arc<ArcSwapOption<Sink>>);
+
+/// A format and a target. A request keeps the one that it began with.
+#[derive(Debug)]
+pub(super) struct Sink {
+    pub(super) format: Format,
+    output: Arc<Output>,
+    target: Option<AccessLogTarget>,
+}
+
+#[derive(Debug)]
+enum Output {
+    Queue(Queue),
+    Memory(Lines),
+}
+
+/// The lines of a log in memory; clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Lines {
+    /// Takes the lines, without their newlines, oldest first.
+    ///
+    /// # Panics
+    /// If another thread panicked while it wrote one.
+    #[must_use]
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().expect("no panic while a line is kept"))
+    }
+
+    fn push(&self, line: &str) {
+        let mut lines = self.0.lock().expect("no panic while a line is kept");
+        if lines.len() < MEMORY {
+            lines.push(line.trim_end_matches('\n').to_owned());
+        }
+    }
+}
+
+impl AccessLog {
+    /// A log that writes nothing until it is [configured](Self::configure).
+    #[must_use]
+    pub fn off() -> Self {
+        Self::default()
+    }
+
+    /// A log in memory, written at once, for tests.
+    #[must_use]
+    pub fn in_memory(format: Format) -> (Self, Lines) {
+        let lines = Lines::default();
+        (Self::with(format, Output::Memory(lines.clone()), None), lines)
+    }
+
+    /// A log that writes to `writer`, from a thread of its own.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn to_writer(format: Format, writer: impl Write + Send + 'static) -> io::Result<Self> {
+        let queue = Queue::start(Box::new(writer), CAPACITY)?;
+        Ok(Self::with(format, Output::Queue(queue), None))
+    }
+
+    fn with(format: Format, output: Output, target: Option<AccessLogTarget>) -> Self {
+        let sink = Sink { format, output: Arc::new(output), target };
+        Self(Arc::new(ArcSwapOption::from_pointee(sink)))
+    }
+
+    /// Writes what the plan's settings say from now on; `None` is nothing. A target that stays is not
+    /// opened again.
+    ///
+    /// # Errors
+    /// If a file cannot be opened, or no thread can be started; the log stays as it was.
+    pub fn configure(&self, settings: Option<&(Arc<Format>, AccessLogTarget)>) -> io::Result<()> {
+        let Some((format, target)) = settings else {
+            self.0.store(None);
+            return Ok(());
+        };
+        let before = self.0.load_full().filter(|sink| sink.target.as_ref() == Some(target));
+        let output = match before {
+            Some(sink) => sink.output.clone(),
+            None => Arc::new(Output::Queue(Queue::start(open(target)?, CAPACITY)?)),
+        };
+        let sink = Sink { format: Format::clone(format), output, target: Some(target.clone()) };
+        self.0.store(Some(Arc::new(sink)));
+        Ok(())
+    }
+
+    /// Whether lines are written.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.load().is_some()
+    }
+
+    /// Writes one line; for what is not a request, such as a TCP connection.
+    pub fn write(&self, record: &Record<'_>) {
+        if let Some(sink) = &*self.0.load() {
+            sink.write(record);
+        }
+    }
+
+    /// Waits until what was logged is written; false if that takes longer than `timeout`. Blocks the
+    /// thread: it is for the end of a process.
+    #[must_use]
+    pub fn flush(&self, timeout: Duration) -> bool {
+        match self.0.load().as_deref().map(|sink| &*sink.output) {
+            Some(Output::Queue(queue)) => queue.flush(timeout),
+            Some(Output::Memory(_)) | None => true,
+        }
+    }
+
+    /// How many lines the present target has lost.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        match self.0.load().as_deref().map(|sink| &*sink.output) {
+            Some(Output::Queue(queue)) => queue.dropped(),
+            Some(Output::Memory(_)) | None => 0,
+        }
+    }
+
+    /// Begins the line of a request, if there is to be one.
+    pub(in crate::telemetry) fn begin<B>(&self, request: &Request<B>) -> Option<Box<Line>> {
+        let sink = self.0.load().as_ref()?.clone();
+        Some(Box::new(Line::begin(sink, request)))
+    }
+}
+
+impl Sink {
+    pub(super) fn write(&self, record: &Record<'_>) {
+        BUFFER.with_borrow_mut(|buffer| {
+            buffer.clear();
+            buffer.shrink_to(KEEP);
+            self.format.write(record, buffer);
+            match &*self.output {
+                Output::Queue(queue) => queue.push(buffer),
+                Output::Memory(lines) => lines.push(buffer),
+            }
+        });
+    }
+}
+
+fn open(target: &AccessLogTarget) -> io::Result<Box<dyn Write + Send>> {
+    Ok(match target {
+        AccessLogTarget::Stdout => Box::new(io::stdout()),
+        AccessLogTarget::Stderr => Box::new(io::stderr()),
+        AccessLogTarget::File(path) => Box::new(OpenOptions::new().append(true).create(true).open(path)?),
+    })
+}

@@ -1,0 +1,260 @@
+//! One request on its way, as telemetry sees it.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use mesh_core::identity::PeerIdentity;
+use mesh_core::outcome::{GrpcCode, Outcome, Reset};
+use mesh_core::plan::Direction;
+use mesh_core::reply::{Flag, ResponseFlags, grpc_of_http};
+use mesh_core::telemetry::labels::{Protocol, ResponseFacts};
+use tracing::Span;
+use tracing::field::Empty;
+
+use super::AccessLog;
+use super::access_log::Line;
+use super::received::Received;
+use super::series::{Handles, Sizes};
+use crate::clock::now;
+use crate::error::{BoxError, Error};
+use crate::grpc::{is_grpc, status};
+use crate::record::Record;
+
+/// How a request ended.
+pub(super) enum Ending<'a> {
+    /// The response was sent whole.
+    Complete,
+    /// There is no response, or not all of it; `None` for errors that are not ours.
+    Failed(Option<&'a Error>),
+    /// The caller went away.
+    Left,
+}
+
+/// What is remembered of a request until it ends; reports the end when dropped.
+#[derive(Debug)]
+pub(super) struct Call {
+    handles: Arc<Handles>,
+    record: Record,
+    span: Span,
+    start: Instant,
+    received: Received,
+    sent: u64,
+    /// 0 until the head is sent.
+    code: u16,
+    grpc: Option<GrpcCode>,
+    is_grpc: bool,
+    is_head: bool,
+    /// Nothing more is to come: being dropped is not the caller's leaving.
+    may_be_dropped: bool,
+    done: bool,
+    peer: Option<Arc<str>>,
+    line: Option<Box<Line>>,
+}
+
+/// What the end came to.
+pub(super) struct Summary<'a> {
+    pub(super) facts: ResponseFacts,
+    /// `None` leaves it to the record.
+    pub(super) details: Option<Cow<'a, str>>,
+    pub(super) sizes: Sizes,
+    pub(super) duration: Duration,
+    pub(super) error: Option<&'a Error>,
+}
+
+impl Call {
+    pub(super) fn begin<B>(handles: &Arc<Handles>, log: &AccessLog, request: &mut Request<B>) -> Self
+    where
+        B: http_body::Body + 'static,
+    {
+        let start = now();
+        let line = log.begin(request);
+        let span = tracing::debug_span!(
+            "request",
+            method = request.method().as_str(),
+            target = %request.uri(),
+            code = Empty,
+            flags = Empty
+        );
+        let peer = match handles.direction() {
+            Direction::Inbound => {
+                request.extensions().get::<PeerIdentity>().map(|peer| peer.spiffe_id.clone())
+            }
+            Direction::Outbound | Direction::Gateway => None,
+        };
+        // Who made one already wants to read it afterwards: the test kit, explain.
+        let record = match request.extensions().get::<Record>() {
+            Some(record) => record.clone(),
+            None => {
+                let record = Record::default();
+                request.extensions_mut().insert(record.clone());
+                record
+            }
+        };
+        Self {
+            handles: handles.clone(),
+            record,
+            span,
+            start,
+            received: Received::watch(request.body_mut()),
+            sent: 0,
+            code: 0,
+            grpc: None,
+            is_grpc: is_grpc(request.headers()),
+            is_head: request.method() == Method::HEAD,
+            may_be_dropped: false,
+            done: false,
+            peer,
+            line,
+        }
+    }
+
+    pub(super) const fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// The head is on its way.
+    pub(super) fn head<B>(&mut self, response: &Response<B>) {
+        self.code = response.status().as_u16();
+        if self.is_grpc {
+            self.grpc = status(response.headers());
+        }
+        if let Some(line) = &mut self.line {
+            line.head(response, now());
+        }
+    }
+
+    /// Whether this kind of response has no body, whatever the body says.
+    pub(super) fn is_bodiless(&self) -> bool {
+        const NO_CONTENT: u16 = StatusCode::NO_CONTENT.as_u16();
+        const NOT_MODIFIED: u16 = StatusCode::NOT_MODIFIED.as_u16();
+        self.is_head || matches!(self.code, 100..=199 | NO_CONTENT | NOT_MODIFIED)
+    }
+
+    pub(super) const fn sent(&mut self, bytes: usize) {
+        self.sent += bytes as u64;
+    }
+
+    pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
+        if self.is_grpc {
+            self.grpc = status(trailers).or(self.grpc);
+        }
+        if let Some(line) = &mut self.line {
+            line.trailers(trailers);
+        }
+    }
+
+    pub(super) const fn may_be_dropped(&mut self, may: bool) {
+        self.may_be_dropped = may;
+    }
+
+    /// The end, reported once.
+    pub(super) fn end(&mut self, ending: Ending<'_>) {
+        if std::mem::replace(&mut self.done, true) {
+            return;
+        }
+        let duration = now().saturating_duration_since(self.start);
+        let (flags, details) = self.outcome(&ending);
+        let error = match ending {
+            Ending::Failed(error) => error,
+            Ending::Complete | Ending::Left => None,
+        };
+        let protocol = if self.is_grpc { Protocol::Grpc } else { Protocol::Http };
+        let mut summary = Summary {
+            facts: ResponseFacts {
+                protocol,
+                code: self.code,
+                grpc: self.grpc,
+                flags,
+                mutual_tls: self.peer.is_some(),
+            },
+            details,
+            sizes: Sizes { received: self.received.bytes(), sent: self.sent },
+            duration,
+            error,
+        };
+        let Self { record, handles, peer, line, span, start, .. } = self;
+        record.note(|decision| {
+            decision.flags = decision.flags.union(flags);
+            if let Some(details) = &summary.details {
+                decision.details = Cow::Owned(details.to_string());
+            }
+            summary.facts.flags = decision.flags;
+            handles.report(decision, peer.as_ref(), &summary);
+            if let Some(line) = line {
+                line.write(decision, peer.as_deref(), &summary, *start);
+            }
+        });
+        if !span.is_disabled() {
+            span.record("code", summary.facts.code);
+            span.record("flags", tracing::field::display(summary.facts.flags));
+        }
+    }
+
+    /// Flags and details of this end; fills in what an answer made of the error will say.
+    fn outcome<'a>(&mut self, ending: &Ending<'a>) -> (ResponseFlags, Option<Cow<'a, str>>) {
+        match *ending {
+            Ending::Complete => (ResponseFlags::NONE, None),
+            Ending::Left => {
+                (Flag::DownstreamConnectionTermination.into(), Some("downstream_remote_disconnect".into()))
+            }
+            Ending::Failed(Some(error)) if self.code == 0 => {
+                let reply = error.reply();
+                if self.is_grpc {
+                    self.code = StatusCode::OK.as_u16();
+                    self.grpc = Some(reply.grpc.unwrap_or_else(|| grpc_of_http(reply.status)));
+                } else {
+                    self.code = reply.status.as_u16();
+                    self.sent = reply.body.len() as u64;
+                }
+                (reply.flags, Some(Cow::Borrowed(&*reply.details)))
+            }
+            Ending::Failed(error) => {
+                // What is not ours to read counts as the other side's hanging up.
+                let Some(error) = error else {
+                    let words = broken(Reset::ConnectionTermination, self.code != 0);
+                    if self.code == 0 {
+                        self.code = StatusCode::SERVICE_UNAVAILABLE.as_u16();
+                    }
+                    return (Flag::UpstreamConnectionTermination.into(), Some(words.into()));
+                };
+                let reply = error.reply();
+                let details = match error.outcome() {
+                    Some(Outcome::Reset { reset, .. }) => broken(reset, true).into(),
+                    _ => Cow::Borrowed(&*reply.details),
+                };
+                (reply.flags, Some(details))
+            }
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.end(if self.may_be_dropped { Ending::Complete } else { Ending::Left });
+    }
+}
+
+/// Envoy's words for a response that did not come, or broke off once `started` (RF-2).
+fn broken(reset: Reset, started: bool) -> String {
+    let when = if started { "after" } else { "before" };
+    format!("upstream_reset_{when}_response_started{{{}}}", reset.reason().replace(' ', "_"))
+}
+
+/// Our error, if this is one, boxed or not.
+pub(super) fn mesh_error(error: &dyn Any) -> Option<&Error> {
+    match error.downcast_ref::<BoxError>() {
+        Some(boxed) => chain(&**boxed).find_map(|error| error.downcast_ref()),
+        None => error.downcast_ref(),
+    }
+}
+
+/// An error and what caused it, from the outside in.
+pub(super) fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}

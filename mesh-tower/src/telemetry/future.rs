@@ -1,0 +1,58 @@
+//! The future of [`Telemetry`](super::Telemetry).
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+
+use super::Body;
+use super::call::{Call, Ending, mesh_error};
+
+/// Waits for the response head, then gives the request's end to the body to watch for.
+#[pin_project::pin_project]
+pub struct ResponseFuture<F> {
+    #[pin]
+    future: F,
+    call: Option<Call>,
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) const fn new(future: F, call: Call) -> Self {
+        Self { future, call: Some(call) }
+    }
+}
+
+impl<F, ResB, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<ResB>, E>>,
+    E: 'static,
+    ResB: http_body::Body,
+{
+    type Output = Result<Response<Body<ResB>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let call = this.call.as_ref().expect("a future is not polled after it is ready");
+        let result = ready!(call.span().in_scope(|| this.future.poll(cx)));
+        let mut call = this.call.take().expect("seen above");
+        Poll::Ready(match result {
+            Ok(response) => {
+                call.head(&response);
+                Ok(response.map(|body| Body::new(body, call)))
+            }
+            Err(error) => {
+                call.end(Ending::Failed(mesh_error(&error as &dyn Any)));
+                Err(error)
+            }
+        })
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").field("waiting", &self.call.is_some()).finish()
+    }
+}

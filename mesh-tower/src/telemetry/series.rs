@@ -1,0 +1,312 @@
+//! Metric handles, found by what was decided and how it ended.
+//!
+//! A label set is 25 strings; making one and looking it up costs more than the rest of telemetry. So
+//! there are two stores:
+//!
+//! ```text
+//! (cluster, endpoint, code, flags, …) ──▶ Handles: small keys, a few nanoseconds, one for each layer
+//!                                            │ miss
+//!                                            ▼
+//!              the label set itself ──▶ Metrics: every series there is, capped, shared
+//! ```
+//!
+//! Callers cannot create series: a host that nobody declared is `unknown` (ME-4), and what goes past
+//! the cap is counted under the label value `overflow` (ME-8).
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::{Arc, Mutex, RwLock, Weak};
+
+use mesh_core::decision::Decision;
+use mesh_core::endpoint::Endpoint;
+use mesh_core::identity::Workload;
+use mesh_core::plan::{ClusterPlan, Direction, ServiceIdentity};
+use mesh_core::telemetry::labels::{Peer, Reporter, RequestLabels, ResponseFacts, Service};
+use metrics::{Counter, Histogram, Key, Label, Level, Metadata, with_recorder};
+
+use super::call::Summary;
+use super::names;
+
+/// Series that are kept apart before the rest is `overflow`.
+const CAP: usize = 10_000;
+
+static METADATA: Metadata<'static> = Metadata::new("mesh_tower::telemetry", Level::INFO, None);
+
+/// Every series of this process, bounded.
+///
+/// Clones share the bound: give the same one to all layers of a process.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Registry>);
+
+#[derive(Debug)]
+struct Registry {
+    cap: usize,
+    known: Mutex<HashMap<Vec<Label>, Arc<Series>>>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::with_cap(CAP)
+    }
+}
+
+impl Metrics {
+    /// At most `cap` label sets; the rest is counted under `overflow`.
+    #[must_use]
+    pub fn with_cap(cap: usize) -> Self {
+        Self(Arc::new(Registry { cap, known: Mutex::default() }))
+    }
+
+    fn series(&self, labels: Vec<Label>) -> Arc<Series> {
+        let mut known = self.0.known.lock().expect("no panic while series are looked up");
+        let room = known.len() < self.0.cap;
+        match known.entry(labels) {
+            Entry::Occupied(series) => series.get().clone(),
+            Entry::Vacant(place) if room => {
+                let series = Arc::new(Series::new(place.key(), None));
+                place.insert(series).clone()
+            }
+            Entry::Vacant(place) => {
+                let labels = overflow(place.into_key());
+                let series = known.entry(labels);
+                series
+                    .or_insert_with_key(|labels| Arc::new(Series::new(labels, Some(overflow_counter()))))
+                    .clone()
+            }
+        }
+    }
+}
+
+/// The label set that stands for all that found no room: one for each reporter.
+fn overflow(labels: Vec<Label>) -> Vec<Label> {
+    let rename = |label: Label| match label.key() {
+        "reporter" => label,
+        _ => Label::new(label.into_parts().0, "overflow"),
+    };
+    labels.into_iter().map(rename).collect()
+}
+
+fn overflow_counter() -> Counter {
+    with_recorder(|recorder| {
+        recorder.register_counter(&Key::from_static_name(names::SERIES_OVERFLOW), &METADATA)
+    })
+}
+
+/// The handles of one label set.
+struct Series {
+    requests: Counter,
+    duration: Histogram,
+    received: Histogram,
+    sent: Histogram,
+    overflow: Option<Counter>,
+}
+
+impl std::fmt::Debug for Series {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Series").field("overflow", &self.overflow.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// Body sizes of one request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    pub(super) received: u64,
+    pub(super) sent: u64,
+}
+
+impl Series {
+    fn new(labels: &[Label], overflow: Option<Counter>) -> Self {
+        let key = |name| Key::from_parts(name, labels.to_vec());
+        with_recorder(|recorder| {
+            let histogram = |name| recorder.register_histogram(&key(name), &METADATA);
+            Self {
+                requests: recorder.register_counter(&key(names::REQUESTS), &METADATA),
+                duration: histogram(names::DURATION),
+                received: histogram(names::REQUEST_BYTES),
+                sent: histogram(names::RESPONSE_BYTES),
+                overflow,
+            }
+        })
+    }
+
+    fn record(&self, summary: &Summary<'_>) {
+        self.requests.increment(1);
+        self.duration.record(summary.duration.as_secs_f64() * 1_000.0);
+        self.received.record(summary.sizes.received as f64);
+        self.sent.record(summary.sizes.sent as f64);
+        if let Some(overflow) = &self.overflow {
+            overflow.increment(1);
+        }
+    }
+}
+
+/// Who reports, and of what.
+#[derive(Debug)]
+pub(super) struct Scope {
+    pub(super) direction: Direction,
+    pub(super) workload: Arc<Workload>,
+    /// The service of requests for which no cluster is decided.
+    pub(super) service: ServiceIdentity,
+}
+
+/// The handles that one layer has used.
+#[derive(Debug)]
+pub(super) struct Handles {
+    scope: Arc<Scope>,
+    metrics: Metrics,
+    used: RwLock<HashMap<Use, Used, BuildHasherDefault<Mix>>>,
+}
+
+/// What tells one label set from another, without a string where there is no peer.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Use {
+    cluster: usize,
+    endpoint: usize,
+    peer: Option<Arc<str>>,
+    facts: ResponseFacts,
+}
+
+#[derive(Debug)]
+struct Used {
+    series: Arc<Series>,
+    // The key holds addresses; as long as these live, nothing else can be at the same place.
+    _cluster: Option<Weak<ClusterPlan>>,
+    _endpoint: Option<Weak<Endpoint>>,
+}
+
+impl Handles {
+    pub(super) fn new(scope: Arc<Scope>, metrics: Metrics) -> Self {
+        Self { scope, metrics, used: RwLock::default() }
+    }
+
+    pub(super) fn direction(&self) -> Direction {
+        self.scope.direction
+    }
+
+    /// Counts a request that has ended.
+    pub(super) fn report(&self, decision: &Decision, peer: Option<&Arc<str>>, summary: &Summary<'_>) {
+        let cluster = decision.cluster.as_ref();
+        // Nothing is told of such an endpoint: all of them share one label set.
+        let endpoint = decision.endpoint().filter(|endpoint| {
+            self.scope.direction != Direction::Inbound
+                && (endpoint.workload.is_some() || !endpoint.labels.is_empty())
+        });
+        let key = Use {
+            cluster: cluster.map_or(0, |cluster| Arc::as_ptr(cluster).addr()),
+            endpoint: endpoint.map_or(0, |endpoint| Arc::as_ptr(endpoint).addr()),
+            peer: peer.cloned(),
+            facts: summary.facts,
+        };
+        if let Some(used) = self.used.read().expect("no panic while handles are looked up").get(&key) {
+            return used.series.record(summary);
+        }
+        let labels = self.scope.labels(cluster, endpoint, peer.map(|peer| &**peer), summary.facts);
+        let series = self.metrics.series(labels);
+        series.record(summary);
+        let _cluster = cluster.map(Arc::downgrade);
+        let _endpoint = endpoint.map(Arc::downgrade);
+        let mut used = self.used.write().expect("no panic while handles are kept");
+        if used.len() >= CAP {
+            // Reloads leave keys behind that never come again; what is in use returns at once.
+            used.clear();
+        }
+        used.insert(key, Used { series, _cluster, _endpoint });
+    }
+}
+
+impl Scope {
+    fn labels(
+        &self,
+        cluster: Option<&Arc<ClusterPlan>>,
+        endpoint: Option<&Arc<Endpoint>>,
+        peer: Option<&str>,
+        response: ResponseFacts,
+    ) -> Vec<Label> {
+        let inbound = self.direction == Direction::Inbound;
+        let workload = |principal| Peer::of(&self.workload, principal);
+        let service = service(cluster.map_or(&self.service, |cluster| &cluster.service), inbound);
+        let own = peer.map(|_| self.workload.spiffe_id());
+        let labels = if inbound {
+            RequestLabels {
+                reporter: Reporter::Destination,
+                source: Peer { principal: peer, namespace: peer.and_then(namespace), ..Peer::default() },
+                destination: workload(own.as_deref()),
+                service,
+                response,
+            }
+        } else {
+            RequestLabels {
+                reporter: Reporter::Source,
+                source: workload(None),
+                destination: endpoint
+                    .map_or_else(Peer::default, |endpoint| Peer::of_endpoint(endpoint, None)),
+                service,
+                response,
+            }
+        };
+        labels.iter().map(|(name, value)| Label::new(name, value.into_owned())).collect()
+    }
+}
+
+/// The service as labels name it: the host of a call outside the registry is the caller's word (ME-4).
+fn service(identity: &ServiceIdentity, inbound: bool) -> Service<'_> {
+    match &*identity.name {
+        "PassthroughCluster" => Service::passthrough(None),
+        "BlackHoleCluster" => Service::black_hole(None),
+        "InboundPassthroughCluster" => Service::inbound_passthrough(),
+        "" if inbound => Service::inbound_passthrough(),
+        name => {
+            Service { host: Some(&identity.host), name: Some(name), namespace: Some(&identity.namespace) }
+        }
+    }
+}
+
+/// The namespace in `spiffe://<trust domain>/ns/<namespace>/sa/<account>`.
+fn namespace(principal: &str) -> Option<&str> {
+    principal.split_once("/ns/")?.1.split('/').next()
+}
+
+/// Mixes the few words of a [`Use`]; its parts are ours, so nobody can aim for collisions.
+#[derive(Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.write_u64(value.into());
+    }
+
+    fn write_u16(&mut self, value: u16) {
+        self.write_u64(value.into());
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(value.into());
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        // An odd constant from the golden ratio spreads neighbours over the high bits.
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
+    }
+
+    fn write_isize(&mut self, value: isize) {
+        self.write_u64(value as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        // Tables look at the low bits for the place and at the high ones for the tag.
+        self.0 ^ (self.0 >> 32)
+    }
+}
