@@ -10,6 +10,7 @@
 //!      ── clusters[ClusterId]: ClusterPlan (policy) + Discovery (endpoints) <┘
 //! ```
 
+pub mod builder;
 mod cluster;
 mod compile;
 mod listener;

@@ -1,4 +1,6 @@
-//! What holds together and still is probably not what was meant (AN-2, AN-4).
+//! What resources say of each other that does not hold, or is probably not meant (AN-2, AN-4).
+//!
+//! What a resource says by itself is [`analysis`](crate::analysis)'s affair.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,30 +11,19 @@ use super::policies;
 use super::registry::{self, has_labels};
 use super::virtual_services::{Virtual, VirtualServices};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
-use crate::api::istio::{DestinationRule, HttpMatchRequest, HttpRoute, TrafficPolicy};
+use crate::api::istio::{DestinationRule, TrafficPolicy};
 use crate::api::nearest::nearest;
 use crate::api::{Documents, Metadata, Resource};
-use crate::error::Origin;
 use crate::plan::Discovery;
-use crate::retry::RetryPolicy;
-use crate::route::{Matcher, Scope};
-
-/// Methods that may be repeated (RT-19).
-const IDEMPOTENT: [&str; 6] = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
 
 impl Compiler<'_> {
     pub(super) fn check(&mut self, virtuals: &VirtualServices<'_>) {
         for one in &virtuals.all {
             self.gateways_exist(one);
-            self.reachable(one);
-            for rule in &one.resource.spec.http {
-                self.retries(one, rule);
-            }
         }
         for rule in &self.documents.destination_rules {
             destination_rule(self, rule);
         }
-        self.workload_labels();
     }
 
     /// IST0101 and IST0132: the gateways of a VirtualService, and its hosts in them.
@@ -71,89 +62,6 @@ impl Compiler<'_> {
             }
         }
     }
-
-    /// IST0130 and IST0131: what stands behind a match that takes everything, or more than it.
-    fn reachable(&mut self, one: &Virtual<'_>) {
-        let resource = one.resource;
-        let mut earlier: Vec<(Scope, Matcher, Origin)> = Vec::new();
-        for (index, rule) in resource.spec.http.iter().enumerate() {
-            let origin = resource.locate(resource.spec.at.item("http", index));
-            let everything = HttpMatchRequest::default();
-            let blocks: Vec<_> = if rule.r#match.is_empty() {
-                vec![(Scope::default(), &everything, origin.clone())]
-            } else {
-                let place = |block: usize| resource.locate(rule.at.item("match", block));
-                (0..rule.r#match.len())
-                    .map(|block| (one.scopes[index][block].clone(), &rule.r#match[block], place(block)))
-                    .collect()
-            };
-            let mut covered = Vec::new();
-            for (scope, block, place) in &blocks {
-                let Ok(matcher) = Matcher::compile(block) else { continue };
-                let by = earlier.iter().find(|(theirs, known, _)| {
-                    (*theirs == Scope::default() || theirs == scope) && known.covers(&matcher)
-                });
-                if let Some((.., by)) = by {
-                    covered.push((place.clone(), by.clone()));
-                }
-                earlier.push((scope.clone(), matcher, place.clone()));
-            }
-            if covered.len() == blocks.len() {
-                let by = &covered[0].1;
-                let message = format!("no request reaches this rule: line {} takes them all", by.line);
-                self.out.push(Diagnostic::new(Code::VirtualServiceUnreachableRule, origin, message));
-            } else {
-                for (place, by) in covered {
-                    let message = format!("this match has no effect: line {} covers it", by.line);
-                    self.out.push(Diagnostic::new(Code::VirtualServiceIneffectiveMatch, place, message));
-                }
-            }
-        }
-    }
-
-    /// MESH0003 and MESH0004.
-    fn retries(&mut self, one: &Virtual<'_>, rule: &HttpRoute) {
-        let Some(written) = &rule.retries else { return };
-        let Ok(policy) = policies::retry(written, &RetryPolicy::default_policy()) else { return };
-        let origin = || one.resource.locate(written.at.origin());
-        if policy.may_repeat_processed() && !only_idempotent(rule) {
-            let message = "these retries can repeat a POST or PATCH that the service has processed";
-            self.out.push(Diagnostic::new(Code::RetriesMayRepeatProcessedRequest, origin(), message).hint(
-                "give such methods a rule of their own with retryOn: \
-                     connect-failure,refused-stream,reset-before-request",
-            ));
-        }
-        if policy.attempts > 0 && rule.fault.as_ref().is_some_and(|fault| fault.abort.is_some()) {
-            let message = "an injected abort is not retried: it is answered before the retries";
-            self.out.push(Diagnostic::new(Code::FaultWithRetries, origin(), message));
-        }
-    }
-
-    /// MESH0001: telemetry cannot name a workload without these labels (P-6).
-    fn workload_labels(&mut self) {
-        for workload in &self.documents.workloads {
-            let labels = &workload.spec.template.metadata.labels;
-            let missing: Vec<&str> = [
-                ("app", crate::identity::canonical_service(labels)),
-                ("version", crate::identity::canonical_revision(labels)),
-            ]
-            .into_iter()
-            .filter_map(|(name, value)| value.is_none().then_some(name))
-            .collect();
-            if !missing.is_empty() {
-                let message = format!("the pods have no label {}", missing.join(" and no label "));
-                self.out.push(Diagnostic::new(Code::MissingAppOrVersionLabel, workload.origin(), message));
-            }
-        }
-    }
-}
-
-fn only_idempotent(rule: &HttpRoute) -> bool {
-    let is_idempotent = |block: &HttpMatchRequest| {
-        let method = block.method.as_ref().and_then(|method| method.exact.as_deref());
-        method.is_some_and(|method| IDEMPOTENT.contains(&method))
-    };
-    !rule.r#match.is_empty() && rule.r#match.iter().all(is_idempotent)
 }
 
 /// IST0173, IST0174, MESH0005 and MESH0007.
@@ -221,7 +129,9 @@ fn never_ejects(
     let Some(written) = &policy.outlier_detection else { return };
     let origin = rule.locate(written.at.origin());
     let policy = policies::outlier(written, origin.clone());
-    if let Some(hosts) = endpoints.filter(|hosts| *hosts > 0 && !policy.has_room(0, *hosts)) {
+    if let Some(hosts) =
+        endpoints.filter(|hosts| *hosts > 0 && policy.max_ejection_percent > 0 && !policy.has_room(0, *hosts))
+    {
         let message = format!(
             "with {hosts} endpoints and maxEjectionPercent {} none is ever ejected",
             policy.max_ejection_percent

@@ -15,24 +15,13 @@ impl Compiler<'_> {
             return None;
         }
         let last = self.last_good?;
-        let host = self.last_host(table, virtual_host)?;
+        let host = last_host(table, virtual_host)?;
         if host.routes.iter().any(|route| leads_nowhere(route)) {
             return None;
         }
         let routes = host.routes.iter().map(|route| Arc::new(self.carried(route, last))).collect();
         self.stale.insert(virtual_host.to_owned());
         Some(routes)
-    }
-
-    fn last_host<'t>(&self, table: &'t RouteTable, name: &str) -> Option<&'t VirtualHost> {
-        // The host's own name is a domain of it, so the table's index finds it.
-        let domain = name.rsplit_once(':').map_or(name, |(domain, _)| domain);
-        table.host(name).filter(|host| *host.name == *name).or_else(|| {
-            table
-                .host(domain)
-                .filter(|host| *host.name == *name)
-                .or_else(|| table.hosts().iter().find(|host| *host.name == *name))
-        })
     }
 
     fn carried(&mut self, route: &Route, last: &Plan) -> Route {
@@ -69,6 +58,14 @@ impl Compiler<'_> {
         );
         self.clusters.insert(ClusterNode { policy: Arc::clone(&node.policy), discovery })
     }
+}
+
+/// The virtual host of this name. Its own name is a domain of it, so the index finds it.
+fn last_host<'t>(table: &'t RouteTable, name: &str) -> Option<&'t VirtualHost> {
+    let domain = name.rsplit_once(':').map_or(name, |(domain, _)| domain);
+    let is_it = |host: &&VirtualHost| *host.name == *name;
+    let indexed = table.host(name).filter(is_it).or_else(|| table.host(domain).filter(is_it));
+    indexed.or_else(|| table.hosts().iter().find(is_it))
 }
 
 fn leads_nowhere(route: &Route) -> bool {

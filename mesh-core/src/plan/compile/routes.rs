@@ -55,7 +55,7 @@ impl Compiler<'_> {
             }
             for block in admitted {
                 let written = &rule.r#match[block];
-                match self.matched(one, rule, written, &base, place) {
+                match matched(one, rule, written, &base, place) {
                     Ok(route) => routes.routes.push(Arc::new(Route { match_index: block, ..route })),
                     Err(diagnostic) => {
                         self.out.push(diagnostic);
@@ -147,39 +147,6 @@ impl Compiler<'_> {
         }
         route.mirrors = self.mirrors(one, rule, place);
         Some(route)
-    }
-
-    /// A rule's route for one of its match blocks.
-    fn matched(
-        &self,
-        one: &Virtual<'_>,
-        rule: &HttpRoute,
-        block: &HttpMatchRequest,
-        base: &Route,
-        place: Place<'_>,
-    ) -> Result<Route, Diagnostic> {
-        let resource = one.resource;
-        let refuse = |at: Origin, reason: String| {
-            Diagnostic::new(Code::SchemaValidationError, resource.locate(at), reason)
-        };
-        let mut route = base.clone();
-        route.matcher = Matcher::compile(block).map_err(|error| {
-            let field = error.field.split('.').next().unwrap_or_default().to_owned();
-            refuse(block.at.field(&field), error.to_string())
-        })?;
-        if !block.name.is_empty() {
-            route.name = format!("{}.{}", rule.name, block.name).into();
-        }
-        route.stat_prefix = (!block.stat_prefix.is_empty()).then(|| block.stat_prefix.as_str().into());
-        let uri = block.uri.as_ref();
-        route.rewrite = actions::rewrite(rule.rewrite.as_ref(), uri)
-            .map_err(|reason| refuse(rule.at.field("rewrite"), reason))?;
-        if let Some(redirect) = &rule.redirect {
-            let redirect = actions::redirect(redirect, uri, place.port)
-                .map_err(|reason| refuse(rule.at.field("redirect"), reason))?;
-            route.action = Action::Redirect(redirect);
-        }
-        Ok(route)
     }
 
     fn forward(&mut self, one: &Virtual<'_>, rule: &HttpRoute, place: Place<'_>, lost: &mut bool) -> Forward {
@@ -281,4 +248,36 @@ impl Compiler<'_> {
             ClusterId::UNKNOWN
         })
     }
+}
+
+/// A rule's route for one of its match blocks.
+fn matched(
+    one: &Virtual<'_>,
+    rule: &HttpRoute,
+    block: &HttpMatchRequest,
+    base: &Route,
+    place: Place<'_>,
+) -> Result<Route, Diagnostic> {
+    let resource = one.resource;
+    let refuse = |at: Origin, reason: String| {
+        Diagnostic::new(Code::SchemaValidationError, resource.locate(at), reason)
+    };
+    let mut route = base.clone();
+    route.matcher = Matcher::compile(block).map_err(|error| {
+        let field = error.field.split('.').next().unwrap_or_default().to_owned();
+        refuse(block.at.field(&field), error.to_string())
+    })?;
+    if !block.name.is_empty() {
+        route.name = format!("{}.{}", rule.name, block.name).into();
+    }
+    route.stat_prefix = (!block.stat_prefix.is_empty()).then(|| block.stat_prefix.as_str().into());
+    let uri = block.uri.as_ref();
+    route.rewrite = actions::rewrite(rule.rewrite.as_ref(), uri)
+        .map_err(|reason| refuse(rule.at.field("rewrite"), reason))?;
+    if let Some(redirect) = &rule.redirect {
+        let redirect = actions::redirect(redirect, uri, place.port)
+            .map_err(|reason| refuse(rule.at.field("redirect"), reason))?;
+        route.action = Action::Redirect(redirect);
+    }
+    Ok(route)
 }

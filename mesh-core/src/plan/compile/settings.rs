@@ -78,7 +78,7 @@ impl<'a> Mesh<'a> {
         let mut retry = |field, written: &Option<HttpRetry>, base: RetryPolicy| match written {
             None => Arc::new(base),
             Some(retry) => Arc::new(policies::retry(retry, &base).unwrap_or_else(|error| {
-                refuse(config.at.field(field), error.to_string());
+                refuse(config.at.field(field), error);
                 base
             })),
         };

@@ -201,7 +201,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Inbound listeners by the Services of the workload.
-    fn service_inbound(&mut self, sidecar: Option<&'a Resource<Sidecar>>) -> Vec<Inbound<'a>> {
+    fn service_inbound(&self, sidecar: Option<&'a Resource<Sidecar>>) -> Vec<Inbound<'a>> {
         let documents = self.documents;
         let document = match &self.options.workload {
             WorkloadSource::Named(name) => workload::find(documents, name),

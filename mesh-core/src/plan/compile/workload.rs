@@ -15,11 +15,17 @@ pub enum WorkloadSource {
     #[default]
     Unknown,
     /// It was told.
-    Explicit(Workload),
+    Explicit(Box<Workload>),
     /// A document names it: `namespace/kind/name`, such as `default/Deployment/web-server`, or a name
     /// alone. A name that no document has stands for a workload of namespace `default` with label
     /// `app`, so that a program can run before its Deployment is written.
     Named(String),
+}
+
+impl From<Workload> for WorkloadSource {
+    fn from(workload: Workload) -> Self {
+        Self::Explicit(Box::new(workload))
+    }
 }
 
 /// The documented workload of this name, if there is one.
@@ -50,7 +56,7 @@ pub(super) fn resolve(
     out: &mut Diagnostics,
 ) -> Workload {
     match source {
-        WorkloadSource::Explicit(workload) => workload.clone(),
+        WorkloadSource::Explicit(workload) => Workload::clone(workload),
         WorkloadSource::Unknown => Workload { trust_domain: trust_domain.to_owned(), ..Workload::default() },
         WorkloadSource::Named(name) => {
             let workload = if let Some(resource) = find(documents, name) {

@@ -88,7 +88,7 @@ fn service(host: &str, entries: &[&Entry], visible: bool, mesh: &Mesh<'_>, out: 
     Service {
         identity: ServiceIdentity {
             host: host.into(),
-            name: host.into(),
+            name: short_name(host, &mesh.settings.domain_suffix).into(),
             namespace: oldest.meta.namespace.as_str().into(),
             external,
         },
@@ -98,6 +98,12 @@ fn service(host: &str, entries: &[&Entry], visible: bool, mesh: &Mesh<'_>, out: 
         visible,
         origin: oldest.origin(),
     }
+}
+
+/// `reviews` of `reviews.shop.svc.cluster.local`; other hosts are called by their whole name.
+fn short_name<'h>(host: &'h str, suffix: &str) -> &'h str {
+    let head = host.strip_suffix(suffix).and_then(|head| head.strip_suffix(".svc."));
+    head.and_then(|head| head.rsplit_once('.')).map_or(host, |(name, _)| name)
 }
 
 fn merge(into: &mut Discovery, from: Discovery) {

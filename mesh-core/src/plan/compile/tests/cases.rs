@@ -229,23 +229,30 @@ spec: {hosts: [a], http: [{route: [{destination: {host: a}}]}]}
 }
 
 #[test]
-fn findings_about_rules_that_cannot_be_meant() {
+fn an_4_gateways_and_rules_that_lead_nowhere_are_told() {
     let compiled = sidecar(
         &with(
             "apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: reviews}
+spec: {hosts: [reviews], gateways: [mesh, nowhere], http: [{route: [{destination: {host: reviews}}]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: ghost}
 spec:
-  hosts: [reviews]
-  gateways: [mesh, nowhere]
-  http:
-  - match: [{uri: {prefix: /a}}, {uri: {exact: /a/b}}]
-    route: [{destination: {host: reviews}}]
-    retries: {attempts: 2, retryOn: 5xx}
-    fault: {abort: {httpStatus: 500, percentage: {value: 1}}}
-  - route: [{destination: {host: reviews}}]
-  - match: [{uri: {prefix: /late}}]
-    route: [{destination: {host: reviews}}]
+  host: ghost
+  subsets: [{name: v1, labels: {version: v1}}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: z-reviews}
+spec:
+  host: reviews
+  trafficPolicy:
+    outlierDetection: {interval: 1s}
+    portLevelSettings: [{port: {number: 9080}, loadBalancer: {simple: RANDOM}}]
+  subsets: [{name: v7, labels: {version: v7}}]
 ",
         ),
         "nobody",
@@ -253,10 +260,10 @@ spec:
     let found = codes(&compiled.diagnostics);
     for code in [
         Code::ReferencedResourceNotFound,
-        Code::VirtualServiceUnreachableRule,
-        Code::VirtualServiceIneffectiveMatch,
-        Code::RetriesMayRepeatProcessedRequest,
-        Code::FaultWithRetries,
+        Code::UnknownDestinationRuleHost,
+        Code::DestinationRuleSubsetNotSelectPods,
+        Code::PolicyLosesParentSettings,
+        Code::OutlierDetectionNeverEjects,
     ] {
         assert!(found.contains(&code), "{code} is missing from {:#}", compiled.diagnostics);
     }
