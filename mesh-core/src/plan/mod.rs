@@ -14,6 +14,7 @@ pub mod builder;
 mod cluster;
 mod compile;
 mod listener;
+mod load;
 mod settings;
 
 use std::collections::{BTreeMap, HashMap};
@@ -24,6 +25,7 @@ pub use cluster::{
 };
 pub use compile::{CompileOptions, Compiled, WorkloadSource, compile, workload_of_environment};
 pub use listener::{Direction, Listener, ListenerProtocol, ListenerRoutes, Material, ServerTls, TlsVersion};
+pub use load::{Loaded, load};
 pub use settings::{AccessLogTarget, OutboundMode, Settings};
 
 use crate::endpoint::ClusterId;

@@ -73,7 +73,9 @@ pub struct CompileOptions {
     pub gateway: bool,
     /// Istio's running proxies' behaviour where ours is stricter by default.
     pub istio_runtime: bool,
-    /// Number of the plan.
+    /// Whether any error fails start-up ([`load`](crate::plan::load)).
+    pub strict: bool,
+    /// Number of the plan; [`load`](crate::plan::load) counts by itself.
     pub generation: u64,
 }
 

@@ -1,0 +1,235 @@
+//! From one good configuration to the next (Y-12).
+//!
+//! A mistake in a file must not take down what worked before it was made. Three rules, from the
+//! smallest thing to the whole:
+//!
+//! ```text
+//! a resource is invalid        -> its last good version stays, everything else moves on
+//! a host lost a reference      -> its last good rules and clusters stay, other hosts move on
+//! a finding is `fail_closed`   -> the whole last good plan stays; with none, start-up fails
+//! ```
+//!
+//! On the first load there is nothing to keep, and under `--istio-runtime` nothing is kept: then what
+//! is invalid is left out, and a lost reference answers 503 (VA-2).
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use super::{CompileOptions, Plan, compile};
+use crate::analysis::Diagnostics;
+use crate::api::{Documents, Resource};
+
+/// The configuration in force.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The plan; its generation counts the loads of this process, from 1.
+    pub plan: Arc<Plan>,
+    /// The documents that it was made of, kept ones included.
+    pub documents: Arc<Documents>,
+    /// All findings, of reading and of compiling.
+    pub diagnostics: Diagnostics,
+    /// Resources, as `Kind namespace/name`, whose last good version stays.
+    pub stale_resources: BTreeSet<String>,
+    /// Virtual hosts whose last good rules stay.
+    pub stale_hosts: BTreeSet<String>,
+}
+
+/// Compiles what [`Documents::parse`] or the builder gave, keeping of `last` what is still needed.
+///
+/// ```
+/// use mesh_core::api::Documents;
+/// use mesh_core::plan::{CompileOptions, load};
+///
+/// let (documents, findings) = Documents::parse([("mesh.yaml", "")]);
+/// let first = load(documents, findings, &CompileOptions::default(), None).unwrap();
+/// let (documents, findings) = Documents::parse([("mesh.yaml", "")]);
+/// let second = load(documents, findings, &CompileOptions::default(), Some(&first)).unwrap();
+/// assert_eq!(second.plan.generation, 2);
+/// ```
+///
+/// # Errors
+/// All findings, if one of them forbids the configuration as a whole, or if `strict` is set, this is
+/// the first load and one is an error. `last` then stays in force.
+pub fn load(
+    mut documents: Documents,
+    findings: Diagnostics,
+    options: &CompileOptions,
+    last: Option<&Loaded>,
+) -> Result<Loaded, Diagnostics> {
+    let mut diagnostics = findings;
+    let mut stale_resources = BTreeSet::new();
+    if let Some(last) = last.filter(|_| !options.istio_runtime) {
+        stale_resources = keep_invalid(&mut documents, &diagnostics, &last.documents);
+    }
+    let generation = last.map_or(1, |last| last.plan.generation + 1);
+    let options = CompileOptions { generation, ..options.clone() };
+    let compiled = compile(&documents, &options, last.map(|last| &*last.plan));
+    diagnostics.append(compiled.diagnostics);
+    diagnostics.sort();
+    let refused = options.strict && last.is_none() && diagnostics.has_errors();
+    if refused || diagnostics.fail_closed().is_some() {
+        return Err(diagnostics);
+    }
+    Ok(Loaded {
+        plan: Arc::new(compiled.plan),
+        documents: Arc::new(documents),
+        diagnostics,
+        stale_resources,
+        stale_hosts: compiled.stale_hosts,
+    })
+}
+
+/// Which resources have errors, by name, or by file where an error has made it unreadable.
+struct Invalid<'a> {
+    labels: HashSet<&'a str>,
+    files: HashSet<&'a str>,
+}
+
+fn keep_invalid(documents: &mut Documents, findings: &Diagnostics, last: &Documents) -> BTreeSet<String> {
+    let mut invalid = Invalid { labels: HashSet::new(), files: HashSet::new() };
+    for finding in findings.iter().filter(|finding| finding.is_error()) {
+        let label = &*finding.origin.resource;
+        // A document that has no name any more is known by its file only.
+        if label.is_empty() || label.ends_with('/') || !label.contains('/') {
+            invalid.files.insert(&finding.origin.file);
+        } else {
+            invalid.labels.insert(label);
+        }
+    }
+    let mut kept = BTreeSet::new();
+    macro_rules! keep {
+        ($($list:ident),*) => {
+            $(keep_list(&mut documents.$list, &last.$list, &invalid, &mut kept);)*
+        };
+    }
+    keep!(
+        services,
+        endpoint_slices,
+        endpoints,
+        workloads,
+        secrets,
+        config_maps,
+        namespaces,
+        service_entries,
+        workload_entries,
+        virtual_services,
+        destination_rules,
+        gateways,
+        sidecars
+    );
+    if documents.mesh_config.is_none()
+        && let Some(config) = last.mesh_config.as_ref().filter(|config| invalid.has(config))
+    {
+        kept.insert(config.label().to_owned());
+        documents.mesh_config = Some(config.clone());
+    }
+    if !kept.is_empty() {
+        documents.sort();
+    }
+    kept
+}
+
+impl Invalid<'_> {
+    fn has<T>(&self, resource: &Resource<T>) -> bool {
+        self.labels.contains(resource.label()) || self.files.contains(&*resource.source.file)
+    }
+}
+
+fn keep_list<T: Clone>(
+    list: &mut Vec<Resource<T>>,
+    last: &[Resource<T>],
+    invalid: &Invalid<'_>,
+    kept: &mut BTreeSet<String>,
+) {
+    if !last.iter().any(|resource| invalid.has(resource)) {
+        return;
+    }
+    let present: HashSet<String> = list.iter().map(|resource| resource.label().to_owned()).collect();
+    for resource in last.iter().filter(|resource| invalid.has(resource)) {
+        if !present.contains(resource.label()) {
+            kept.insert(resource.label().to_owned());
+            list.push(resource.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::WorkloadSource;
+
+    const GOOD: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: a}
+spec: {ports: [{name: http, port: 80}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a}
+spec: {hosts: [a], http: [{name: good, route: [{destination: {host: a}}]}]}
+";
+
+    fn options() -> CompileOptions {
+        CompileOptions { workload: WorkloadSource::Named("web".into()), ..CompileOptions::default() }
+    }
+
+    fn loaded(files: &[(&str, &str)], last: Option<&Loaded>) -> Result<Loaded, Diagnostics> {
+        let (documents, findings) = Documents::parse(files.iter().copied());
+        load(documents, findings, &options(), last)
+    }
+
+    fn rule(loaded: &Loaded) -> String {
+        loaded.plan.outbound[&80].host("a").unwrap().routes[0].name.to_string()
+    }
+
+    #[test]
+    fn y_12_an_invalid_resource_keeps_its_last_good_version() {
+        let first = loaded(&[("mesh.yaml", GOOD)], None).unwrap();
+        let broken = GOOD
+            .replace("name: good,", "name: bad, retrys: 3,")
+            .replace("port: 80", "port: 80}, {name: http-b, port: 81");
+        let second = loaded(&[("mesh.yaml", &broken)], Some(&first)).unwrap();
+        assert_eq!(rule(&second), "good");
+        assert!(second.plan.outbound.contains_key(&81), "the rest moves on");
+        assert_eq!(second.stale_resources.iter().collect::<Vec<_>>(), ["VirtualService default/a"]);
+        assert_eq!(second.plan.generation, 2);
+        let alone = loaded(&[("mesh.yaml", &broken)], None).unwrap();
+        assert_eq!(rule(&alone), "default", "on first load it is left out");
+    }
+
+    #[test]
+    fn y_12_what_was_deleted_is_gone() {
+        let first = loaded(&[("mesh.yaml", GOOD)], None).unwrap();
+        let service = GOOD.split("---").next().unwrap();
+        let second = loaded(&[("mesh.yaml", service)], Some(&first)).unwrap();
+        assert_eq!(rule(&second), "default");
+        assert!(second.stale_resources.is_empty());
+    }
+
+    #[test]
+    fn y_12_an_unreadable_file_keeps_what_it_said() {
+        let first = loaded(&[("mesh.yaml", GOOD)], None).unwrap();
+        let second = loaded(&[("mesh.yaml", "apiVersion: [")], Some(&first)).unwrap();
+        assert_eq!(rule(&second), "good");
+        assert!(second.diagnostics.has_errors());
+    }
+
+    #[test]
+    fn what_says_who_may_call_and_is_not_implemented_forbids_all() {
+        let policy =
+            "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p}\nspec: {}\n";
+        assert!(loaded(&[("mesh.yaml", GOOD), ("policy.yaml", policy)], None).is_err());
+        let first = loaded(&[("mesh.yaml", GOOD)], None).unwrap();
+        assert!(loaded(&[("mesh.yaml", GOOD), ("policy.yaml", policy)], Some(&first)).is_err());
+    }
+
+    #[test]
+    fn y_12_strict_fails_start_up_on_any_error() {
+        let broken = GOOD.replace("host: a}", "host: b}");
+        let (documents, findings) = Documents::parse([("mesh.yaml", &broken)]);
+        let strict = CompileOptions { strict: true, ..options() };
+        assert!(load(documents, findings, &strict, None).is_err());
+        assert!(loaded(&[("mesh.yaml", &broken)], None).is_ok());
+    }
+}
