@@ -25,6 +25,7 @@ use crate::grpc::{is_grpc, status};
 use crate::record::Record;
 
 /// How a request ended.
+#[derive(Clone, Copy)]
 pub(super) enum Ending<'a> {
     /// The response was sent whole.
     Complete,
@@ -157,7 +158,7 @@ impl Call {
             return;
         }
         let duration = now().saturating_duration_since(self.start);
-        let (flags, details) = self.outcome(&ending);
+        let (flags, details) = self.outcome(ending);
         let error = match ending {
             Ending::Failed(error) => error,
             Ending::Complete | Ending::Left => None,
@@ -195,8 +196,8 @@ impl Call {
     }
 
     /// Flags and details of this end; fills in what an answer made of the error will say.
-    fn outcome<'a>(&mut self, ending: &Ending<'a>) -> (ResponseFlags, Option<Cow<'a, str>>) {
-        match *ending {
+    fn outcome<'a>(&mut self, ending: Ending<'a>) -> (ResponseFlags, Option<Cow<'a, str>>) {
+        match ending {
             Ending::Complete => (ResponseFlags::NONE, None),
             Ending::Left => {
                 (Flag::DownstreamConnectionTermination.into(), Some("downstream_remote_disconnect".into()))

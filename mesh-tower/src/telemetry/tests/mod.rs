@@ -73,7 +73,7 @@ impl http_body::Body for Script {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.hint.clone()
+        self.hint
     }
 }
 
@@ -165,6 +165,7 @@ fn cluster() -> ClusterPlan {
         },
         port: 9080,
         subset: "v1".into(),
+        subset_labels: Labels::new(),
         protocol: UpstreamProtocol::Http1,
         balance: mesh_core::balance::BalancePolicy::default(),
         panic_threshold: 0,
