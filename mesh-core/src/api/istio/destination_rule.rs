@@ -18,7 +18,7 @@ message! {
         /// Namespaces that see this resource (N-4).
         supported export_to: Vec<String>,
         /// Only for these calling workloads (DR-4).
-        refused workload_selector: Option<LabelSelector>,
+        supported workload_selector: Option<LabelSelector>,
     }
 }
 

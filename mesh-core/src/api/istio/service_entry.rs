@@ -21,7 +21,7 @@ message! {
         /// Its endpoints.
         supported endpoints: Vec<WorkloadEntry>,
         /// Take workloads with these labels as endpoints.
-        refused workload_selector: Option<WorkloadSelector>,
+        supported workload_selector: Option<WorkloadSelector>,
         /// Namespaces that see this resource (N-4).
         supported export_to: Vec<String>,
         /// Names that its servers may present.

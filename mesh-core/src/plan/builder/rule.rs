@@ -7,7 +7,7 @@ use crate::api::istio::{
     HttpRewrite, HttpRoute, HttpRouteDestination, Percent, PortSelector, StringMatch,
 };
 
-/// A rule for a host. Its conditions are ANDed; without any it holds for every request.
+/// A rule for a host. All of its conditions must hold; without any it is for every request.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Rule {

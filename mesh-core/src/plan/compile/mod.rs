@@ -123,7 +123,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
     }
     let egress = sidecar.map(sidecar::egress_scope).unwrap_or_default();
     let registry = Registry::build(documents, &mesh, client, &mut out);
-    let rules = Rules::build(documents, &mesh, client);
+    let rules = Rules::build(documents, &mesh, &workload);
     let virtuals = VirtualServices::build(documents, &mesh, client, &egress, &mut out);
     let mut compiler = Compiler {
         documents,

@@ -268,7 +268,10 @@ fn matched(
         refuse(block.at.field(&field), error.to_string())
     })?;
     if !block.name.is_empty() {
-        route.name = format!("{}.{}", rule.name, block.name).into();
+        route.name = match rule.name.as_str() {
+            "" => block.name.as_str().into(),
+            name => format!("{name}.{}", block.name).into(),
+        };
     }
     route.stat_prefix = (!block.stat_prefix.is_empty()).then(|| block.stat_prefix.as_str().into());
     let uri = block.uri.as_ref();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::names::{self, Visibility};
+use super::registry::has_labels;
 use super::settings::Mesh;
 use crate::api::istio::{
     ClientTlsSettings, ConnectionPoolSettings, DestinationRule, LoadBalancerSettings, OutlierDetection,
@@ -10,13 +11,13 @@ use crate::api::istio::{
 };
 use crate::api::{Documents, Resource};
 use crate::error::Origin;
+use crate::identity::Workload;
 use crate::route::HostMap;
 
 /// Rules of one host, namespace and audience, merged (DR-3).
 #[derive(Debug)]
 pub(super) struct Rule<'a> {
     pub(super) resource: &'a Resource<DestinationRule>,
-    export_to: &'a [String],
     pub(super) subsets: Vec<(&'a Resource<DestinationRule>, &'a Subset)>,
     pub(super) policy: Option<(&'a Resource<DestinationRule>, &'a TrafficPolicy)>,
 }
@@ -81,6 +82,10 @@ impl<'a> Rule<'a> {
         blocks
     }
 
+    fn selects(&self) -> bool {
+        self.resource.spec.workload_selector.is_some()
+    }
+
     pub(super) fn origin(&self) -> Origin {
         self.resource.locate(self.resource.spec.at.field("host"))
     }
@@ -113,7 +118,8 @@ pub(super) struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
-    pub(super) fn build(documents: &'a Documents, mesh: &Mesh<'a>, client: &str) -> Self {
+    pub(super) fn build(documents: &'a Documents, mesh: &Mesh<'a>, workload: &Workload) -> Self {
+        let client = workload.namespace.as_str();
         let root = mesh.settings.root_namespace.as_str();
         let mut rules = Self { root: root.to_owned(), ..Self::default() };
         for resource in &documents.destination_rules {
@@ -123,8 +129,15 @@ impl<'a> Rules<'a> {
             let Some(seen) = names::visibility(&resource.spec.export_to, default, namespace, client) else {
                 continue;
             };
+            // With a selector it is for its own namespace's workloads only (DR-4).
+            if let Some(selector) = &resource.spec.workload_selector
+                && (namespace != client || !has_labels(&workload.labels, &selector.match_labels))
+            {
+                continue;
+            }
             // The root namespace's own clients find its public rules last, like everybody (DR-2).
-            if namespace == client && (client != root || seen == Visibility::Private) {
+            let selected = resource.spec.workload_selector.is_some();
+            if namespace == client && (client != root || seen == Visibility::Private || selected) {
                 rules.own.add(&host, resource);
             }
             if seen != Visibility::Private || namespace == client {
@@ -147,11 +160,17 @@ impl<'a> Hosts<'a> {
     fn add(&mut self, host: &str, resource: &'a Resource<DestinationRule>) {
         let spec = &resource.spec;
         let same = self.by_host.entry(host.to_owned()).or_default();
-        let merged = same.iter().find(|index| self.rules[**index].export_to == spec.export_to).copied();
-        let index = merged.unwrap_or_else(|| {
-            self.rules.push(Rule { resource, export_to: &spec.export_to, subsets: Vec::new(), policy: None });
-            same.push(self.rules.len() - 1);
-            self.rules.len() - 1
+        let is_same = |index: &&usize| {
+            let known = &self.rules[**index].resource.spec;
+            known.export_to == spec.export_to && known.workload_selector == spec.workload_selector
+        };
+        let index = same.iter().find(is_same).copied().unwrap_or_else(|| {
+            let index = self.rules.len();
+            self.rules.push(Rule { resource, subsets: Vec::new(), policy: None });
+            // One that selects us beats those for everybody (DR-4).
+            let older = same.partition_point(|index| self.rules[*index].selects());
+            same.insert(if spec.workload_selector.is_some() { older } else { same.len() }, index);
+            index
         });
         let rule = &mut self.rules[index];
         for subset in &spec.subsets {

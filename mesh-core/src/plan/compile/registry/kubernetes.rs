@@ -26,20 +26,17 @@ const EXPORT_TO: &str = "networking.istio.io/exportTo";
 struct Sources<'a> {
     slices: HashMap<(&'a str, &'a str), Vec<&'a Resource<EndpointSlice>>>,
     endpoints: HashMap<(&'a str, &'a str), &'a Resource<Endpoints>>,
-    pods: Pods<'a>,
+    pods: &'a Pods<'a>,
 }
 
 pub(super) fn services(
     documents: &Documents,
+    pods: &Pods<'_>,
     mesh: &Mesh<'_>,
     client: &str,
     out: &mut Diagnostics,
 ) -> ByHost {
-    let mut sources = Sources {
-        slices: HashMap::new(),
-        endpoints: HashMap::new(),
-        pods: Pods::of(documents, &mesh.settings.trust_domain),
-    };
+    let mut sources = Sources { slices: HashMap::new(), endpoints: HashMap::new(), pods };
     for slice in &documents.endpoint_slices {
         if let Some(service) = slice.meta.labels.get(SERVICE_NAME) {
             sources.slices.entry((&slice.meta.namespace, service)).or_default().push(slice);

@@ -11,6 +11,7 @@ pub(super) use self::kubernetes::target_port;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use self::pods::Pods;
 use super::names::{self, Visibility};
 use super::protocol::Protocol;
 use super::settings::Mesh;
@@ -59,8 +60,9 @@ pub(super) struct Registry {
 
 impl Registry {
     pub(super) fn build(documents: &Documents, mesh: &Mesh<'_>, client: &str, out: &mut Diagnostics) -> Self {
-        let mut services = kubernetes::services(documents, mesh, client, out);
-        service_entry::add(&mut services, documents, mesh, client, out);
+        let pods = Pods::of(documents, &mesh.settings.trust_domain);
+        let mut services = kubernetes::services(documents, &pods, mesh, client, out);
+        service_entry::add(&mut services, documents, &pods, mesh, client, out);
         let mut services: Vec<Service> = services.into_values().collect();
         services.sort_by(|a, b| a.identity.host.cmp(&b.identity.host));
         let mut registry = Self::default();

@@ -14,6 +14,8 @@ pub(super) struct Pod<'a> {
     pub(super) labels: Arc<Labels>,
     /// Name and namespace of its workload.
     pub(super) workload: (Arc<str>, Arc<str>),
+    /// Its service account.
+    pub(super) account: &'a str,
     /// The SPIFFE id of its account.
     pub(super) identity: Arc<str>,
 }
@@ -93,6 +95,7 @@ impl<'a> Pod<'a> {
             resource,
             labels: Arc::new(labels.clone()),
             workload: (owner.unwrap_or(&meta.name).into(), meta.namespace.as_str().into()),
+            account,
             identity: spiffe_id(trust_domain, &meta.namespace, account),
         }
     }

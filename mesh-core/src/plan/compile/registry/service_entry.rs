@@ -1,11 +1,12 @@
 //! ServiceEntries: hosts that Kubernetes does not know (SE-4 to SE-10).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::pods::spiffe_id;
-use super::{ByHost, Port, Service, is_visible};
+use super::pods::{Pods, spiffe_id};
+use super::{ByHost, Port, Service, has_labels, is_visible};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::istio::{Location, Resolution, ServiceEntry, ServiceEntryPort, WorkloadEntry};
 use crate::api::{Documents, Resource};
@@ -20,6 +21,7 @@ type Entry = Resource<ServiceEntry>;
 pub(super) fn add(
     services: &mut ByHost,
     documents: &Documents,
+    pods: &Pods<'_>,
     mesh: &Mesh<'_>,
     client: &str,
     out: &mut Diagnostics,
@@ -49,13 +51,19 @@ pub(super) fn add(
         let namespace = chosen.meta.namespace.clone();
         let merged: Vec<&Entry> =
             candidates.iter().filter(|entry| entry.meta.namespace == namespace).copied().collect();
-        let service = service(&host, &merged, visible, mesh, out);
+        let service = service(&host, &merged, visible, &Known { documents, pods, mesh }, out);
         services.insert(Arc::clone(&service.identity.host), service);
     }
 }
 
 /// One host from the entries of one namespace: the oldest defines each port, endpoints add up.
-fn service(host: &str, entries: &[&Entry], visible: bool, mesh: &Mesh<'_>, out: &mut Diagnostics) -> Service {
+fn service(
+    host: &str,
+    entries: &[&Entry],
+    visible: bool,
+    known: &Known<'_>,
+    out: &mut Diagnostics,
+) -> Service {
     let oldest = entries[0];
     let mut ports: Vec<(&Entry, &ServiceEntryPort, Port)> = Vec::new();
     for entry in entries {
@@ -64,7 +72,7 @@ fn service(host: &str, entries: &[&Entry], visible: bool, mesh: &Mesh<'_>, out: 
             let protocol =
                 Protocol::named(&written.protocol).or_else(|| Protocol::of_port_name(&written.name));
             let protocol = protocol.unwrap_or_else(|| Protocol::untold(number));
-            let discovery = discovery(host, entry, written, number, mesh);
+            let discovery = discovery(host, entry, written, number, known);
             match ports.iter_mut().find(|(_, _, port)| port.number == number) {
                 None => ports.push((entry, written, Port { number, protocol, discovery })),
                 Some((first, _, port)) => {
@@ -88,7 +96,7 @@ fn service(host: &str, entries: &[&Entry], visible: bool, mesh: &Mesh<'_>, out: 
     Service {
         identity: ServiceIdentity {
             host: host.into(),
-            name: short_name(host, &mesh.settings.domain_suffix).into(),
+            name: short_name(host, &known.mesh.settings.domain_suffix).into(),
             namespace: oldest.meta.namespace.as_str().into(),
             external,
         },
@@ -114,17 +122,24 @@ fn merge(into: &mut Discovery, from: Discovery) {
     }
 }
 
-fn discovery(host: &str, entry: &Entry, port: &ServiceEntryPort, number: u16, mesh: &Mesh<'_>) -> Discovery {
+fn discovery(
+    host: &str,
+    entry: &Entry,
+    port: &ServiceEntryPort,
+    number: u16,
+    known: &Known<'_>,
+) -> Discovery {
     let spec = &entry.spec;
     let target = port.target_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(number);
     let of = |written: &WorkloadEntry| {
         let named = written.ports.get(&port.name).and_then(|port| u16::try_from(*port).ok());
-        (named.unwrap_or(target), facts(written, &entry.meta.namespace, mesh))
+        (named.unwrap_or(target), facts(written, &entry.meta.namespace, known.mesh))
     };
+    let endpoints = known.endpoints(entry);
     match spec.resolution {
         Resolution::None | Resolution::DynamicDns => Discovery::Authority,
         Resolution::Static => {
-            let endpoint = |written: &WorkloadEntry| {
+            let endpoint = |written: &Cow<'_, WorkloadEntry>| {
                 let (port, facts) = of(written);
                 let address = match written.address.strip_prefix("unix://") {
                     Some(path) => Address::Unix(path.into()),
@@ -132,19 +147,50 @@ fn discovery(host: &str, entry: &Entry, port: &ServiceEntryPort, number: u16, me
                 };
                 Some(Arc::new(Endpoint { address, ..facts }))
             };
-            Discovery::Static(spec.endpoints.iter().filter_map(endpoint).collect())
+            Discovery::Static(endpoints.iter().filter_map(endpoint).collect())
         }
-        Resolution::Dns | Resolution::DnsRoundRobin if spec.endpoints.is_empty() => {
+        Resolution::Dns | Resolution::DnsRoundRobin
+            if endpoints.is_empty() && spec.workload_selector.is_none() =>
+        {
             let template = Endpoint::new(SocketAddr::from(([0, 0, 0, 0], target)));
             Discovery::Dns(vec![DnsTarget { name: host.into(), port: target, template }])
         }
         Resolution::Dns | Resolution::DnsRoundRobin => {
-            let target = |written: &WorkloadEntry| {
+            let target = |written: &Cow<'_, WorkloadEntry>| {
                 let (port, template) = of(written);
                 DnsTarget { name: written.address.trim_end_matches('.').into(), port, template }
             };
-            Discovery::Dns(spec.endpoints.iter().map(target).collect())
+            Discovery::Dns(endpoints.iter().map(target).collect())
         }
+    }
+}
+
+/// Where selected endpoints are looked for.
+struct Known<'a> {
+    documents: &'a Documents,
+    pods: &'a Pods<'a>,
+    mesh: &'a Mesh<'a>,
+}
+
+impl Known<'_> {
+    /// The endpoints of an entry: its own, or the WorkloadEntries and Pods that it selects (SE-8).
+    fn endpoints<'e>(&'e self, entry: &'e Entry) -> Vec<Cow<'e, WorkloadEntry>> {
+        let Some(selector) = &entry.spec.workload_selector else {
+            return entry.spec.endpoints.iter().map(Cow::Borrowed).collect();
+        };
+        let namespace = &entry.meta.namespace;
+        let entries = self.documents.workload_entries.iter().filter(|workload| {
+            workload.meta.namespace == *namespace && has_labels(&workload.spec.labels, &selector.labels)
+        });
+        let pods = self.pods.running(namespace, &selector.labels).map(|pod| {
+            Cow::Owned(WorkloadEntry {
+                address: pod.resource.spec.pod_ip.clone().unwrap_or_default(),
+                labels: pod.labels.as_ref().clone(),
+                service_account: pod.account.to_owned(),
+                ..WorkloadEntry::default()
+            })
+        });
+        entries.map(|workload| Cow::Borrowed(&workload.spec)).chain(pods).collect()
     }
 }
 

@@ -309,3 +309,21 @@ data:
     let cluster = plan.cluster_named("outbound|9080||reviews.default.svc.cluster.local").unwrap();
     assert_eq!(cluster.policy.circuit.connect_timeout.as_secs(), 3);
 }
+
+#[test]
+fn dr_4_a_rule_with_a_selector_is_for_its_workloads_and_wins_there() {
+    let selected = "apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: z-selected}
+spec:
+  host: reviews
+  workloadSelector: {matchLabels: {app: web}}
+  trafficPolicy: {connectionPool: {tcp: {maxConnections: 3}}}
+";
+    let limit = |workload: &str| {
+        let plan = sidecar(&with(selected), workload).plan;
+        let name = "outbound|9080||reviews.default.svc.cluster.local";
+        plan.cluster_named(name).unwrap().policy.circuit.max_connections
+    };
+    assert_eq!((limit("web"), limit("api"), limit("other/web")), (3, 7, 7));
+}

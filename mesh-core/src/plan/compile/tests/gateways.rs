@@ -1,7 +1,8 @@
 //! Listeners of gateways (GW).
 
-use super::{codes, found, gateway};
+use super::{codes, documents, found, gateway, options};
 use crate::analysis::Code;
+use crate::plan::compile::{CompileOptions, compile};
 use crate::plan::{Listener, ListenerProtocol, ListenerRoutes, Material, Plan};
 use crate::route::{Action, RouteTable};
 
@@ -112,6 +113,24 @@ fn gw_7_a_missing_credential_leaves_the_listener_standing() {
     };
     assert_eq!(certificates[0].material, Material::Missing);
     assert_eq!(codes(&compiled.diagnostics)[0], Code::ReferencedResourceNotFound);
+}
+
+#[test]
+fn y_12_a_credential_that_went_missing_is_kept() {
+    let first = gateway(EDGE, "edge");
+    let gone = documents(&EDGE.replace("metadata: {name: cert}", "metadata: {name: other}"));
+    let again = CompileOptions { gateway: true, ..options("edge") };
+    let second = compile(&gone, &again, Some(&first.plan));
+    assert_eq!(listener(&second.plan, 443).protocol, listener(&first.plan, 443).protocol);
+    assert!(second.stale_hosts.contains("*.example.com"));
+    assert!(second.diagnostics.has_errors());
+}
+
+#[test]
+fn ist0145_two_gateways_serve_one_host() {
+    let text = EDGE.replace("istio: somebody-else", "istio: ingressgateway").replace("9999", "8080");
+    let text = text.replace("hosts: [\"*\"]", "hosts: [./a.example.com]");
+    assert!(codes(&gateway(&text, "edge").diagnostics).contains(&Code::ConflictingGateways));
 }
 
 #[test]

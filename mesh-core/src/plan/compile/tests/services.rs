@@ -203,3 +203,44 @@ spec:
     assert_eq!(plan.outbound[&9080].fallback(), Fallback::BlackHole, "SC-4: present without mode");
     assert_eq!(plan.listeners[0].name.as_ref(), "outbound|15001");
 }
+
+#[test]
+fn se_8_an_entry_selects_workload_entries_and_pods() {
+    let plan = sidecar(
+        r#"
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: vm}
+spec:
+  hosts: [vm.example.com]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}]
+  workloadSelector: {labels: {app: vm}}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: vm-1}
+spec: {address: 10.7.0.1, ports: {http: 9090}, labels: {app: vm, version: v1}, serviceAccount: vm}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: vm-1, namespace: other}
+spec: {address: 10.7.0.9, labels: {app: vm}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: vm-2, labels: {app: vm, version: v2}}
+spec: {serviceAccountName: vm}
+status: {podIP: 10.7.0.2}
+"#,
+        "nobody",
+    )
+    .plan;
+    let name = "outbound|80||vm.example.com";
+    assert_eq!(addresses(&plan, name), ["10.7.0.1:9090", "10.7.0.2:8080"]);
+    let Discovery::Static(endpoints) = &plan.cluster_named(name).unwrap().discovery else { panic!("static") };
+    for endpoint in endpoints {
+        assert_eq!(endpoint.identity.as_deref(), Some("spiffe://cluster.local/ns/default/sa/vm"));
+    }
+}

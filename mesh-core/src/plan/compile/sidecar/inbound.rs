@@ -1,54 +1,30 @@
-//! What a sidecar listens for (SC-4, SC-5, SC-7, SC-8, RT-15).
+//! What a sidecar listens for on the way in (SC-5, SC-7, DR-8, RT-15).
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use super::Compiler;
-use super::policies;
-use super::protocol::Protocol;
-use super::registry::{has_labels, target_port};
-use super::rules::Blocks;
-use super::scope::EgressScope;
-use super::virtual_services::VirtualServices;
-use super::workload::{self, WorkloadSource};
 use crate::analysis::{Code, Diagnostic};
 use crate::api::Resource;
-use crate::api::istio::{
-    self, CaptureMode, ConnectionPoolSettings, IstioEgressListener, IstioIngressListener, Sidecar,
-};
+use crate::api::istio::{ConnectionPoolSettings, IstioIngressListener, Sidecar};
 use crate::balance::BalancePolicy;
 use crate::endpoint::{Address, ClusterId, Endpoint};
 use crate::error::Origin;
+use crate::plan::compile::Compiler;
+use crate::plan::compile::policies;
+use crate::plan::compile::protocol::Protocol;
+use crate::plan::compile::registry::{has_labels, target_port};
+use crate::plan::compile::rules::Blocks;
+use crate::plan::compile::workload::{self, WorkloadSource};
 use crate::plan::{
-    ClusterNode, ClusterPlan, Direction, Discovery, Listener, ListenerProtocol, ListenerRoutes, OutboundMode,
+    ClusterNode, ClusterPlan, Direction, Discovery, Listener, ListenerProtocol, ListenerRoutes,
     ServiceIdentity,
 };
 use crate::route::{Action, Fallback, Forward, Matcher, Route, RouteTable, VirtualHost};
 
-/// What the Sidecar says of calls to unknown hosts (SC-4); `None` leaves it to the mesh.
-pub(super) fn outbound_mode(sidecar: &Resource<Sidecar>) -> Option<OutboundMode> {
-    let policy = sidecar.spec.outbound_traffic_policy.as_ref()?;
-    Some(match policy.mode {
-        istio::OutboundMode::RegistryOnly => OutboundMode::RegistryOnly,
-        istio::OutboundMode::AllowAny => OutboundMode::AllowAny,
-    })
-}
-
-/// What is seen through the Sidecar as a whole: by the listener of all ports, else by any.
-pub(super) fn egress_scope(sidecar: &Resource<Sidecar>) -> EgressScope {
-    let egress = &sidecar.spec.egress;
-    let own = &sidecar.meta.namespace;
-    match egress.iter().find(|listener| listener.port.is_none()) {
-        _ if egress.is_empty() => EgressScope::default(),
-        Some(listener) => EgressScope::of(&listener.hosts, own),
-        None => EgressScope::of(egress.iter().flat_map(|listener| &listener.hosts), own),
-    }
-}
-
 /// An inbound port: where it listens, and where the application is.
 #[derive(Debug)]
-struct Inbound<'a> {
+pub(super) struct Inbound<'a> {
     port: u16,
     bind: Option<IpAddr>,
     protocol: Protocol,
@@ -59,88 +35,8 @@ struct Inbound<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    /// The listeners of a sidecar; a library client does without.
-    pub(super) fn sidecar_listeners(
-        &mut self,
-        sidecar: Option<&'a Resource<Sidecar>>,
-        virtuals: &VirtualServices<'a>,
-    ) -> Vec<Listener> {
-        let egress = sidecar.map(|sidecar| sidecar.spec.egress.as_slice()).unwrap_or_default();
-        let mut listeners = Vec::new();
-        // A Sidecar that lists its outbound ports one by one has no other **[O]**.
-        if egress.is_empty() || egress.iter().any(|listener| listener.port.is_none()) {
-            let port = self.mesh.listen_port;
-            listeners.push(Listener {
-                name: format!("outbound|{port}").into(),
-                direction: Direction::Outbound,
-                port,
-                bind: None,
-                protocol: ListenerProtocol::Http,
-                routes: ListenerRoutes::ByAuthority,
-                origin: sidecar.map(Resource::origin).unwrap_or_default(),
-            });
-        }
-        if let Some(sidecar) = sidecar {
-            for listener in egress {
-                listeners.extend(self.egress_listener(sidecar, listener, virtuals));
-            }
-        }
-        let inbound = match sidecar.filter(|sidecar| !sidecar.spec.ingress.is_empty()) {
-            Some(sidecar) => self.written_inbound(sidecar),
-            None => self.service_inbound(sidecar),
-        };
-        listeners.extend(inbound.into_iter().map(|inbound| self.inbound_listener(inbound)));
-        listeners
-    }
-
-    /// An egress listener with a port of its own (SC-2, SC-8).
-    fn egress_listener(
-        &mut self,
-        sidecar: &Resource<Sidecar>,
-        written: &IstioEgressListener,
-        virtuals: &VirtualServices<'a>,
-    ) -> Option<Listener> {
-        let port = written.port.as_ref()?;
-        let number = u16::try_from(port.number).ok()?;
-        let protocol = Protocol::named(&port.protocol);
-        let routes = match protocol {
-            // A proxy is told the port of the service with each request.
-            Some(Protocol::HttpProxy) => ListenerRoutes::ByAuthority,
-            Some(protocol) if protocol.is_http() => {
-                let scope = EgressScope::of(&written.hosts, &sidecar.meta.namespace);
-                let table = self.outbound(virtuals, &scope).remove(&number);
-                ListenerRoutes::Table(table.unwrap_or_else(|| self.empty_table(number)))
-            }
-            _ => {
-                let message = format!("protocol {} of an egress listener is not implemented", port.protocol);
-                let origin = sidecar.locate(port.at.field("protocol"));
-                self.out.push(Diagnostic::new(Code::NotImplemented, origin, message));
-                return None;
-            }
-        };
-        let loopback = || (written.capture_mode == CaptureMode::None).then_some(Ipv4Addr::LOCALHOST.into());
-        Some(Listener {
-            name: format!("outbound|{number}").into(),
-            direction: Direction::Outbound,
-            port: number,
-            bind: written.bind.parse().ok().or_else(loopback),
-            protocol: ListenerProtocol::Http,
-            routes,
-            origin: sidecar.locate(written.at.origin()),
-        })
-    }
-
-    fn empty_table(&self, port: u16) -> Arc<RouteTable> {
-        let fallback = match self.mesh.settings.outbound_mode {
-            OutboundMode::AllowAny => Fallback::Passthrough,
-            OutboundMode::RegistryOnly => Fallback::BlackHole,
-        };
-        let table = RouteTable::build(port.to_string().into(), Vec::new(), fallback);
-        Arc::new(table.expect("no host, no conflict"))
-    }
-
     /// The Sidecar's own inbound listeners (SC-5).
-    fn written_inbound(&mut self, sidecar: &'a Resource<Sidecar>) -> Vec<Inbound<'a>> {
+    pub(super) fn written_inbound(&mut self, sidecar: &'a Resource<Sidecar>) -> Vec<Inbound<'a>> {
         let mut inbound = Vec::new();
         for written in &sidecar.spec.ingress {
             let Some(port) = &written.port else { continue };
@@ -201,7 +97,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Inbound listeners by the Services of the workload.
-    fn service_inbound(&self, sidecar: Option<&'a Resource<Sidecar>>) -> Vec<Inbound<'a>> {
+    pub(super) fn service_inbound(&self, sidecar: Option<&'a Resource<Sidecar>>) -> Vec<Inbound<'a>> {
         let documents = self.documents;
         let document = match &self.options.workload {
             WorkloadSource::Named(name) => workload::find(documents, name),
@@ -271,7 +167,7 @@ impl<'a> Compiler<'a> {
         rule.blocks(port, None, &self.mesh).pool
     }
 
-    fn inbound_listener(&mut self, inbound: Inbound<'a>) -> Listener {
+    pub(super) fn inbound_listener(&mut self, inbound: Inbound<'a>) -> Listener {
         let Inbound { port, bind, protocol, address, service, pool, origin } = inbound;
         let blocks = Blocks { pool, ..Blocks::default() };
         let circuit = policies::circuit(&blocks, &self.mesh, &origin);

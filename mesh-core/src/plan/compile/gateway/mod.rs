@@ -1,5 +1,7 @@
 //! What a gateway listens for, and where it sends it (GW-1 to GW-11, VS-3).
 
+mod certificates;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,11 +13,11 @@ use super::names;
 use super::registry::has_labels;
 use super::routes::Place;
 use super::virtual_services::VirtualServices;
-use crate::analysis::{Code, Diagnostic, Level};
+use crate::analysis::{Code, Diagnostic};
 use crate::api::Resource;
-use crate::api::istio::{Gateway, Server, ServerTlsMode, ServerTlsSettings, TlsProtocol};
+use crate::api::istio::{Gateway, Server};
 use crate::error::Origin;
-use crate::plan::{Direction, Listener, ListenerProtocol, ListenerRoutes, Material, ServerTls, TlsVersion};
+use crate::plan::{Direction, Listener, ListenerProtocol, ListenerRoutes, ServerTls};
 use crate::route::{Action, Fallback, Matcher, Redirect, Route, RouteTable, VirtualHost};
 
 /// Servers that share a port and an address (GW-9).
@@ -95,6 +97,7 @@ impl<'a> Compiler<'a> {
         let mut hosts = Hosts::default();
         let mut certificates: Vec<ServerTls> = Vec::new();
         for (gateway, server) in &shared.servers {
+            self.conflicts(shared, gateway, server);
             if shared.https {
                 self.certificate(gateway, server, &mut certificates);
             }
@@ -123,6 +126,20 @@ impl<'a> Compiler<'a> {
             },
             routes: ListenerRoutes::Table(Arc::new(table)),
             origin: first.locate(server.at.origin()),
+        }
+    }
+
+    /// IST0145: an older Gateway for the same workloads serves the same host on the port.
+    fn conflicts(&mut self, shared: &Shared<'a>, gateway: &Resource<Gateway>, server: &Server) {
+        let older = shared.servers.iter().take_while(|(other, _)| !std::ptr::eq(*other, gateway));
+        for (other, theirs) in older.filter(|(other, _)| other.spec.selector == gateway.spec.selector) {
+            for (index, host) in
+                server.hosts.iter().enumerate().filter(|(_, host)| theirs.hosts.contains(host))
+            {
+                let message = format!("{} serves {host} on port {} too", other.label(), shared.port);
+                let origin = gateway.locate(server.at.item("hosts", index));
+                self.out.push(Diagnostic::new(Code::ConflictingGateways, origin, message));
+            }
         }
     }
 
@@ -192,75 +209,6 @@ impl<'a> Compiler<'a> {
             });
         }
         RouteTable::build(table.into(), virtual_hosts, Fallback::NotFound).expect("each host stands once")
-    }
-
-    /// The certificate of a server (GW-6, GW-7); a host that has one already keeps it (GW-9).
-    fn certificate(&mut self, gateway: &'a Resource<Gateway>, server: &Server, known: &mut Vec<ServerTls>) {
-        let Some(tls) = &server.tls else { return };
-        if tls.mode != ServerTlsMode::Simple {
-            let message = format!("TLS mode {} is not implemented", tls.mode.as_str());
-            let origin = gateway.locate(tls.at.field("mode"));
-            self.out.push(Diagnostic::new(Code::NotImplemented, origin, message));
-            return;
-        }
-        let mut hosts = Vec::new();
-        for entry in &server.hosts {
-            let (_, host) = server_host(entry, &gateway.meta.namespace);
-            if known.iter().any(|known| known.hosts.contains(&host)) {
-                let message =
-                    format!("host {host} has a certificate on this port already: this one is skipped");
-                let origin = gateway.locate(server.at.field("hosts"));
-                self.out
-                    .push(Diagnostic::new(Code::ConflictingGateways, origin, message).level(Level::Warning));
-            } else {
-                hosts.push(host);
-            }
-        }
-        if hosts.is_empty() {
-            return;
-        }
-        let min_version = match tls.min_protocol_version {
-            TlsProtocol::V1_3 => TlsVersion::V1_3,
-            TlsProtocol::Auto | TlsProtocol::V1_0 | TlsProtocol::V1_1 | TlsProtocol::V1_2 => TlsVersion::V1_2,
-        };
-        let material = self.material(gateway, tls);
-        known.push(ServerTls { hosts, material, min_version, origin: gateway.locate(tls.at.origin()) });
-    }
-
-    fn material(&mut self, gateway: &Resource<Gateway>, tls: &ServerTlsSettings) -> Material {
-        if tls.credential_name.is_empty() {
-            return Material::Files {
-                certificate: tls.server_certificate.clone(),
-                key: tls.private_key.clone(),
-            };
-        }
-        let namespace = &gateway.meta.namespace;
-        let is_named = |secret: &&Resource<crate::api::kubernetes::Secret>| {
-            secret.meta.name == tls.credential_name && secret.meta.namespace == *namespace
-        };
-        let secret = self.documents.secrets.iter().find(is_named);
-        let pair = secret.and_then(|secret| {
-            let pair = |certificate, key| Some((secret.spec.get(certificate)?, secret.spec.get(key)?));
-            pair("tls.crt", "tls.key").or_else(|| pair("cert", "key"))
-        });
-        if let Some((certificate, key)) = pair {
-            return Material::Inline { certificate: certificate.into(), key: key.into() };
-        }
-        let origin = gateway.locate(tls.at.field("credentialName"));
-        self.out.push(match secret {
-            None => Diagnostic::new(
-                Code::ReferencedResourceNotFound,
-                origin,
-                format!("referenced credentialName not found: {:?}", tls.credential_name),
-            )
-            .hint(format!("a Secret {namespace}/{} with tls.crt and tls.key", tls.credential_name)),
-            Some(secret) => Diagnostic::new(
-                Code::InvalidGatewayCredential,
-                origin,
-                format!("{} has no tls.crt and tls.key", secret.label()),
-            ),
-        });
-        Material::Missing
     }
 }
 

@@ -1,0 +1,104 @@
+//! The certificates of a gateway (GW-6 to GW-9).
+
+use super::server_host;
+use crate::analysis::{Code, Diagnostic, Level};
+use crate::api::Resource;
+use crate::api::istio::{Gateway, Server, ServerTlsMode, ServerTlsSettings, TlsProtocol};
+use crate::plan::compile::Compiler;
+use crate::plan::{ListenerProtocol, Material, ServerTls, TlsVersion};
+
+impl<'a> Compiler<'a> {
+    /// The certificate of a server (GW-6, GW-7); a host that has one already keeps it (GW-9).
+    pub(super) fn certificate(
+        &mut self,
+        gateway: &'a Resource<Gateway>,
+        server: &Server,
+        known: &mut Vec<ServerTls>,
+    ) {
+        let Some(tls) = &server.tls else { return };
+        if tls.mode != ServerTlsMode::Simple {
+            let message = format!("TLS mode {} is not implemented", tls.mode.as_str());
+            let origin = gateway.locate(tls.at.field("mode"));
+            self.out.push(Diagnostic::new(Code::NotImplemented, origin, message));
+            return;
+        }
+        let mut hosts = Vec::new();
+        for entry in &server.hosts {
+            let (_, host) = server_host(entry, &gateway.meta.namespace);
+            if known.iter().any(|known| known.hosts.contains(&host)) {
+                let message =
+                    format!("host {host} has a certificate on this port already: this one is skipped");
+                let origin = gateway.locate(server.at.field("hosts"));
+                self.out
+                    .push(Diagnostic::new(Code::ConflictingGateways, origin, message).level(Level::Warning));
+            } else {
+                hosts.push(host);
+            }
+        }
+        if hosts.is_empty() {
+            return;
+        }
+        let min_version = match tls.min_protocol_version {
+            TlsProtocol::V1_3 => TlsVersion::V1_3,
+            TlsProtocol::Auto | TlsProtocol::V1_0 | TlsProtocol::V1_1 | TlsProtocol::V1_2 => TlsVersion::V1_2,
+        };
+        let material = self.material(gateway, tls, &hosts);
+        known.push(ServerTls { hosts, material, min_version, origin: gateway.locate(tls.at.origin()) });
+    }
+
+    fn material(
+        &mut self,
+        gateway: &Resource<Gateway>,
+        tls: &ServerTlsSettings,
+        hosts: &[String],
+    ) -> Material {
+        if tls.credential_name.is_empty() {
+            return Material::Files {
+                certificate: tls.server_certificate.clone(),
+                key: tls.private_key.clone(),
+            };
+        }
+        let namespace = &gateway.meta.namespace;
+        let is_named = |secret: &&Resource<crate::api::kubernetes::Secret>| {
+            secret.meta.name == tls.credential_name && secret.meta.namespace == *namespace
+        };
+        let secret = self.documents.secrets.iter().find(is_named);
+        let pair = secret.and_then(|secret| {
+            let pair = |certificate, key| Some((secret.spec.get(certificate)?, secret.spec.get(key)?));
+            pair("tls.crt", "tls.key").or_else(|| pair("cert", "key"))
+        });
+        if let Some((certificate, key)) = pair {
+            return Material::Inline { certificate: certificate.into(), key: key.into() };
+        }
+        let origin = gateway.locate(tls.at.field("credentialName"));
+        self.out.push(match secret {
+            None => Diagnostic::new(
+                Code::ReferencedResourceNotFound,
+                origin,
+                format!("referenced credentialName not found: {:?}", tls.credential_name),
+            )
+            .hint(format!("a Secret {namespace}/{} with tls.crt and tls.key", tls.credential_name)),
+            Some(secret) => Diagnostic::new(
+                Code::InvalidGatewayCredential,
+                origin,
+                format!("{} has no tls.crt and tls.key", secret.label()),
+            ),
+        });
+        self.last_material(gateway, hosts).unwrap_or(Material::Missing)
+    }
+
+    /// The certificate that these hosts of the Gateway had, if they had one (Y-12).
+    fn last_material(&mut self, gateway: &Resource<Gateway>, hosts: &[String]) -> Option<Material> {
+        let last = self.last_good.filter(|_| !self.options.istio_runtime)?;
+        let known = last.listeners.iter().filter_map(|listener| match &listener.protocol {
+            ListenerProtocol::Https(certificates) => Some(certificates),
+            ListenerProtocol::Http => None,
+        });
+        let same =
+            known.flatten().find(|one| one.origin.resource == gateway.source.resource && one.hosts == hosts);
+        let material =
+            same.map(|one| one.material.clone()).filter(|material| *material != Material::Missing)?;
+        self.stale.extend(hosts.iter().cloned());
+        Some(material)
+    }
+}

@@ -1,0 +1,118 @@
+//! What a sidecar listens for on the way out, and what it sees (SC-2, SC-4, SC-8).
+
+mod inbound;
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use super::Compiler;
+use super::protocol::Protocol;
+use super::scope::EgressScope;
+use super::virtual_services::VirtualServices;
+use crate::analysis::{Code, Diagnostic};
+use crate::api::Resource;
+use crate::api::istio::{self, CaptureMode, IstioEgressListener, Sidecar};
+use crate::plan::{Direction, Listener, ListenerProtocol, ListenerRoutes, OutboundMode};
+use crate::route::{Fallback, RouteTable};
+
+/// What the Sidecar says of calls to unknown hosts (SC-4); `None` leaves it to the mesh.
+pub(super) fn outbound_mode(sidecar: &Resource<Sidecar>) -> Option<OutboundMode> {
+    let policy = sidecar.spec.outbound_traffic_policy.as_ref()?;
+    Some(match policy.mode {
+        istio::OutboundMode::RegistryOnly => OutboundMode::RegistryOnly,
+        istio::OutboundMode::AllowAny => OutboundMode::AllowAny,
+    })
+}
+
+/// What is seen through the Sidecar as a whole: by the listener of all ports, else by any.
+pub(super) fn egress_scope(sidecar: &Resource<Sidecar>) -> EgressScope {
+    let egress = &sidecar.spec.egress;
+    let own = &sidecar.meta.namespace;
+    match egress.iter().find(|listener| listener.port.is_none()) {
+        _ if egress.is_empty() => EgressScope::default(),
+        Some(listener) => EgressScope::of(&listener.hosts, own),
+        None => EgressScope::of(egress.iter().flat_map(|listener| &listener.hosts), own),
+    }
+}
+
+impl<'a> Compiler<'a> {
+    /// The listeners of a sidecar; a library client does without.
+    pub(super) fn sidecar_listeners(
+        &mut self,
+        sidecar: Option<&'a Resource<Sidecar>>,
+        virtuals: &VirtualServices<'a>,
+    ) -> Vec<Listener> {
+        let egress = sidecar.map(|sidecar| sidecar.spec.egress.as_slice()).unwrap_or_default();
+        let mut listeners = Vec::new();
+        // A Sidecar that lists its outbound ports one by one has no other **[O]**.
+        if egress.is_empty() || egress.iter().any(|listener| listener.port.is_none()) {
+            let port = self.mesh.listen_port;
+            listeners.push(Listener {
+                name: format!("outbound|{port}").into(),
+                direction: Direction::Outbound,
+                port,
+                bind: None,
+                protocol: ListenerProtocol::Http,
+                routes: ListenerRoutes::ByAuthority,
+                origin: sidecar.map(Resource::origin).unwrap_or_default(),
+            });
+        }
+        if let Some(sidecar) = sidecar {
+            for listener in egress {
+                listeners.extend(self.egress_listener(sidecar, listener, virtuals));
+            }
+        }
+        let inbound = match sidecar.filter(|sidecar| !sidecar.spec.ingress.is_empty()) {
+            Some(sidecar) => self.written_inbound(sidecar),
+            None => self.service_inbound(sidecar),
+        };
+        listeners.extend(inbound.into_iter().map(|inbound| self.inbound_listener(inbound)));
+        listeners
+    }
+
+    /// An egress listener with a port of its own (SC-2, SC-8).
+    fn egress_listener(
+        &mut self,
+        sidecar: &Resource<Sidecar>,
+        written: &IstioEgressListener,
+        virtuals: &VirtualServices<'a>,
+    ) -> Option<Listener> {
+        let port = written.port.as_ref()?;
+        let number = u16::try_from(port.number).ok()?;
+        let protocol = Protocol::named(&port.protocol);
+        let routes = match protocol {
+            // A proxy is told the port of the service with each request.
+            Some(Protocol::HttpProxy) => ListenerRoutes::ByAuthority,
+            Some(protocol) if protocol.is_http() => {
+                let scope = EgressScope::of(&written.hosts, &sidecar.meta.namespace);
+                let table = self.outbound(virtuals, &scope).remove(&number);
+                ListenerRoutes::Table(table.unwrap_or_else(|| self.empty_table(number)))
+            }
+            _ => {
+                let message = format!("protocol {} of an egress listener is not implemented", port.protocol);
+                let origin = sidecar.locate(port.at.field("protocol"));
+                self.out.push(Diagnostic::new(Code::NotImplemented, origin, message));
+                return None;
+            }
+        };
+        let loopback = || (written.capture_mode == CaptureMode::None).then_some(Ipv4Addr::LOCALHOST.into());
+        Some(Listener {
+            name: format!("outbound|{number}").into(),
+            direction: Direction::Outbound,
+            port: number,
+            bind: written.bind.parse().ok().or_else(loopback),
+            protocol: ListenerProtocol::Http,
+            routes,
+            origin: sidecar.locate(written.at.origin()),
+        })
+    }
+
+    fn empty_table(&self, port: u16) -> Arc<RouteTable> {
+        let fallback = match self.mesh.settings.outbound_mode {
+            OutboundMode::AllowAny => Fallback::Passthrough,
+            OutboundMode::RegistryOnly => Fallback::BlackHole,
+        };
+        let table = RouteTable::build(port.to_string().into(), Vec::new(), fallback);
+        Arc::new(table.expect("no host, no conflict"))
+    }
+}
