@@ -8,6 +8,7 @@ pub mod fault;
 mod future;
 pub mod grpc;
 pub mod live;
+pub mod mesh;
 pub mod mirror;
 pub mod normalize;
 pub mod pool;

@@ -1,0 +1,174 @@
+//! How a mesh is started.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use mesh_core::analysis::Diagnostics;
+use mesh_core::identity::Workload;
+use mesh_core::plan::{CompileOptions, WorkloadSource};
+use tokio::sync::watch as signal;
+use tokio_util::sync::CancellationToken;
+
+use super::config::{Configuration, Source};
+use super::{Inner, Mesh};
+use crate::clock::SharedRng;
+use crate::live::Live;
+use crate::pool::{Connect, SocketConnector};
+use crate::retry::ReplayBudget;
+use crate::telemetry::AccessLog;
+
+/// Settings of a mesh that is about to start.
+#[derive(Debug)]
+#[must_use = "nothing happens until it is started"]
+pub struct MeshBuilder {
+    source: Source,
+    options: CompileOptions,
+    strict: bool,
+    watch: bool,
+    connector: Arc<dyn Connect>,
+    rng: SharedRng,
+    access_log: Option<AccessLog>,
+}
+
+impl MeshBuilder {
+    pub(super) fn new(source: Source) -> Self {
+        Self {
+            source,
+            options: CompileOptions::default(),
+            strict: false,
+            watch: true,
+            connector: Arc::new(SocketConnector),
+            rng: SharedRng::default(),
+            access_log: None,
+        }
+    }
+
+    /// Who this process is: `namespace/kind/name` of a document, or a workload's name (MC-4).
+    pub fn workload(mut self, name: impl Into<String>) -> Self {
+        self.options.workload = WorkloadSource::Named(name.into());
+        self
+    }
+
+    /// Who this process is, told in full (MC-4).
+    pub fn identity(mut self, workload: Workload) -> Self {
+        self.options.workload = WorkloadSource::Explicit(workload);
+        self
+    }
+
+    /// Compiles for a gateway rather than for a sidecar or a client.
+    pub fn gateway(mut self, gateway: bool) -> Self {
+        self.options.gateway = gateway;
+        self
+    }
+
+    /// Does what Istio's running proxies do where ours is stricter by default.
+    pub fn istio_runtime(mut self, istio_runtime: bool) -> Self {
+        self.options.istio_runtime = istio_runtime;
+        self
+    }
+
+    /// Refuses a configuration with any error, instead of leaving out what is wrong.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// Whether the folder is watched; on by default.
+    pub fn watch(mut self, watch: bool) -> Self {
+        self.watch = watch;
+        self
+    }
+
+    /// Opens connections by this connector; the default dials sockets.
+    pub fn connector(mut self, connector: Arc<dyn Connect>) -> Self {
+        self.connector = connector;
+        self
+    }
+
+    /// Draws all chance from this seed, so that a run can be repeated (OU-1).
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.rng = SharedRng::seeded(seed);
+        self
+    }
+
+    /// Writes the access log here instead of where the configuration says.
+    pub fn access_log(mut self, log: AccessLog) -> Self {
+        self.access_log = Some(log);
+        self
+    }
+
+    /// Loads, checks and starts. Background work runs on the current runtime.
+    ///
+    /// Returns when the first plan is in force: requests can be sent at once.
+    ///
+    /// # Errors
+    /// If the folder cannot be read, a security resource cannot be honoured, or, with
+    /// [`strict`](Self::strict), anything is wrong. The error lists every finding.
+    #[expect(clippy::unused_async, reason = "later sources, such as a control plane, are waited for")]
+    pub async fn start(self) -> Result<Mesh, StartError> {
+        let mut configuration = Configuration::new(self.source, self.options, self.strict);
+        let loaded = configuration.load(None);
+        let Some(plan) = loaded.plan else {
+            let reason = loaded.status.rejected.unwrap_or_default();
+            return Err(StartError { reason, diagnostics: loaded.status.diagnostics });
+        };
+        let generation = plan.generation;
+        let access_log = match self.access_log {
+            Some(log) => log,
+            None => AccessLog::start(plan.settings.access_log.as_ref().map(|(_, target)| target))
+                .map_err(|error| StartError { reason: error.to_string(), diagnostics: Diagnostics::new() })?,
+        };
+        #[cfg(feature = "file")]
+        let folder = configuration.folder().filter(|_| self.watch).map(ToOwned::to_owned);
+        let mesh = Mesh(Arc::new(Inner {
+            live: ArcSwap::from_pointee(Live::link(plan, None)),
+            status: ArcSwap::from_pointee(loaded.status),
+            generation: signal::channel(generation).0,
+            workers: Mutex::default(),
+            configuration: Mutex::new(configuration),
+            connector: self.connector,
+            rng: self.rng,
+            replay: ReplayBudget::default(),
+            access_log,
+            closed: CancellationToken::new(),
+        }));
+        #[cfg(feature = "file")]
+        if let Some(folder) = folder {
+            let failed = |error: notify::Error| StartError {
+                reason: format!("{} cannot be watched: {error}", folder.display()),
+                diagnostics: Diagnostics::new(),
+            };
+            super::watch::start(&mesh.0, &folder).map_err(failed)?;
+        }
+        metrics::gauge!("mesh_config_generation").set(generation as f64);
+        Ok(mesh)
+    }
+}
+
+/// Why a mesh did not start. Displays every finding, a line each.
+#[derive(Debug)]
+pub struct StartError {
+    reason: String,
+    diagnostics: Diagnostics,
+}
+
+impl StartError {
+    /// What was found in the configuration.
+    #[must_use]
+    pub fn diagnostics(&self) -> &Diagnostics {
+        &self.diagnostics
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the mesh does not start: {}", self.reason)?;
+        for finding in self.diagnostics.iter() {
+            write!(f, "\n{finding}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for StartError {}

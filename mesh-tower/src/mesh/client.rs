@@ -1,0 +1,93 @@
+//! The in-process client.
+
+use std::fmt;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+use tower_service::Service;
+
+use super::Mesh;
+use crate::body::Body;
+use crate::error::{BoxError, Error};
+use crate::normalize::{NormalizeLayer, Role};
+use crate::route::RouteLayer;
+use crate::stack;
+use crate::telemetry::TelemetryLayer;
+
+/// Calls other services through the mesh.
+///
+/// A request names its destination as any HTTP request does: `http://api-server:5000/path`. The
+/// plan's rules for that host and port say what happens.
+///
+/// # Readiness
+/// Always ready; see the [crate](crate).
+///
+/// # Clone
+/// Clones share connections, limits and budgets.
+///
+/// # Errors
+/// [`Error`]: what a client of the proxy would see as a response made by the mesh.
+///
+/// # Cancellation
+/// Dropping the future, or the response body, cancels the request upstream.
+#[derive(Clone)]
+pub struct Client(BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>);
+
+impl Client {
+    pub(super) fn new(mesh: &Mesh) -> Self {
+        let worker = mesh.worker();
+        let telemetry = TelemetryLayer::client(mesh);
+        let route = RouteLayer::outbound(worker.clone());
+        let stack = stack::outbound(&worker, telemetry, NormalizeLayer::new(Role::Outbound), route);
+        Self(BoxCloneSyncService::new(stack.map_response(|response| response.map(Body::new))))
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// If no endpoint answered; see [`Error`].
+    pub async fn request<B>(&self, request: Request<B>) -> Result<Response<Body>, Error>
+    where
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.0.clone().oneshot(request.map(Body::new)).await.map_err(Error::from_box)
+    }
+
+    /// Sends a GET request without a body.
+    ///
+    /// # Errors
+    /// If the URI does not parse, or no endpoint answered; see [`Error`].
+    pub async fn get(&self, uri: &str) -> Result<Response<Body>, BoxError> {
+        let request = Request::get(uri).body(Body::empty())?;
+        Ok(self.request(request).await?)
+    }
+}
+
+impl<B> Service<Request<B>> for Client
+where
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Error;
+    type Future = BoxFuture<'static, Result<Response<Body>, Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll_ready(cx).map_err(Error::from_box)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let future = self.0.call(request.map(Body::new));
+        Box::pin(async move { future.await.map_err(Error::from_box) })
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}

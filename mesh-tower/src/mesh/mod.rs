@@ -1,0 +1,161 @@
+//! The handle of a running mesh: configuration in, clients and layers out.
+//!
+//! ```text
+//! folder of YAML ──read──▶ documents ──compile──▶ Plan ──link──▶ Live ──▶ every Worker, one swap each
+//!       ▲                                                          │
+//!       └───────────── a change is seen, debounced ────────────────┘
+//! ```
+//!
+//! A reload builds and checks the whole new plan before anything is swapped. What is invalid keeps
+//! its last good version; what belongs to security and cannot be honoured keeps the whole last good
+//! plan (a first load refuses to start). A request keeps the plan it began with.
+//!
+//! # Clone
+//! Clones are the same mesh.
+//!
+//! # Metrics
+//! `mesh_config_reload_total{result}`: `applied`, `unchanged`, `rejected`; `mesh_config_generation`.
+
+mod builder;
+mod client;
+mod config;
+#[cfg(feature = "file")]
+mod watch;
+
+use std::sync::{Arc, Mutex, Weak};
+
+use arc_swap::ArcSwap;
+use mesh_core::plan::Plan;
+use tokio::sync::watch as signal;
+use tokio_util::sync::CancellationToken;
+
+pub use builder::{MeshBuilder, StartError};
+pub use client::Client;
+pub use config::{Source, Status};
+
+use self::config::Configuration;
+use crate::clock::SharedRng;
+use crate::live::Live;
+use crate::pool::Connect;
+use crate::retry::ReplayBudget;
+use crate::worker::Worker;
+
+/// A running mesh; see the [module](self).
+#[derive(Clone, Debug)]
+pub struct Mesh(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    live: ArcSwap<Live>,
+    status: ArcSwap<Status>,
+    generation: signal::Sender<u64>,
+    workers: Mutex<Vec<Weak<Worker>>>,
+    configuration: Mutex<Configuration>,
+    connector: Arc<dyn Connect>,
+    rng: SharedRng,
+    replay: ReplayBudget,
+    access_log: crate::telemetry::AccessLog,
+    /// Cancelled when the last handle is dropped: ends the watcher.
+    closed: CancellationToken,
+}
+
+impl Mesh {
+    /// A mesh configured by the YAML files of a folder, watched for changes.
+    #[cfg(feature = "file")]
+    pub fn from_dir(dir: impl Into<std::path::PathBuf>) -> MeshBuilder {
+        MeshBuilder::new(Source::Folder(dir.into()))
+    }
+
+    /// A mesh configured by documents made in code; see [`mesh_core::plan::builder`].
+    #[must_use]
+    pub fn from_documents(documents: mesh_core::api::Documents) -> MeshBuilder {
+        MeshBuilder::new(Source::Documents(Box::new(documents)))
+    }
+
+    /// The plan in force and its running state.
+    #[must_use]
+    pub fn live(&self) -> Arc<Live> {
+        self.0.live.load_full()
+    }
+
+    /// The plan in force.
+    #[must_use]
+    pub fn plan(&self) -> Arc<Plan> {
+        self.live().plan().clone()
+    }
+
+    /// What the latest load found.
+    #[must_use]
+    pub fn status(&self) -> Arc<Status> {
+        self.0.status.load_full()
+    }
+
+    /// Tells of every new generation.
+    #[must_use]
+    pub fn generations(&self) -> signal::Receiver<u64> {
+        self.0.generation.subscribe()
+    }
+
+    /// Starts a worker on the current runtime: connections and balancer cursors of its own.
+    ///
+    /// The proxy starts one for each core; [`client`](Self::client) does it for the library.
+    #[must_use]
+    pub fn worker(&self) -> Arc<Worker> {
+        let mut workers = self.0.workers.lock().expect("no panic while workers are listed");
+        let seed = self.0.rng.draw(mesh_core::rng::Rng::next_u64);
+        let worker = Worker::start(
+            self.live(),
+            self.0.connector.clone(),
+            SharedRng::seeded(seed),
+            self.0.replay.clone(),
+        );
+        workers.retain(|worker| worker.strong_count() > 0);
+        workers.push(Arc::downgrade(&worker));
+        worker
+    }
+
+    /// A client: calls go by the plan's outbound rules.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(self)
+    }
+
+    /// Where access log lines go.
+    #[must_use]
+    pub fn access_log(&self) -> &crate::telemetry::AccessLog {
+        &self.0.access_log
+    }
+
+    /// Reads the configuration again, now. Whether a new plan is in force.
+    ///
+    /// The watcher calls this; a program calls it when it does not watch.
+    pub fn reload(&self) -> bool {
+        let mut configuration = self.0.configuration.lock().expect("no panic while reloading");
+        let before = self.live();
+        let outcome = configuration.load(Some(before.plan()));
+        metrics::counter!("mesh_config_reload_total", "result" => outcome.result()).increment(1);
+        let Some(plan) = outcome.plan else {
+            self.0.status.store(Arc::new(outcome.status));
+            return false;
+        };
+        let generation = plan.generation;
+        let live = Arc::new(Live::link(plan, Some(&before)));
+        let workers = self.0.workers.lock().expect("no panic while workers are listed");
+        self.0.live.store(live.clone());
+        for worker in workers.iter().filter_map(Weak::upgrade) {
+            worker.follow(live.clone());
+        }
+        drop(workers);
+        self.0.status.store(Arc::new(outcome.status));
+        metrics::gauge!("mesh_config_generation").set(generation as f64);
+        tracing::info!(generation, "configuration applied");
+        self.0.generation.send_replace(generation);
+        true
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
+}
