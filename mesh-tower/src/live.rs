@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mesh_core::endpoint::{ClusterId, Endpoint};
 use mesh_core::plan::{ClusterNode, Discovery, Plan};
@@ -48,7 +49,7 @@ impl Live {
                     }
                     cluster.clone()
                 }
-                _ => start(node, earlier),
+                _ => start(node, earlier, plan.settings.dns_refresh_rate),
             }
         };
         let clusters = plan.clusters.iter().map(link).collect();
@@ -74,7 +75,7 @@ impl Live {
     }
 }
 
-fn start(node: &ClusterNode, earlier: Option<&Arc<Cluster>>) -> Arc<Cluster> {
+fn start(node: &ClusterNode, earlier: Option<&Arc<Cluster>>, dns_refresh_rate: Duration) -> Arc<Cluster> {
     let endpoints: &[Arc<Endpoint>] = match &node.discovery {
         Discovery::Static(endpoints) => endpoints,
         Discovery::Dns(_) | Discovery::Authority => &[],
@@ -97,7 +98,7 @@ fn start(node: &ClusterNode, earlier: Option<&Arc<Cluster>>) -> Arc<Cluster> {
         });
     }
     if let Discovery::Dns(targets) = &node.discovery {
-        discover::dns::follow(&cluster, targets.clone());
+        discover::dns::follow(&cluster, targets.clone(), dns_refresh_rate);
     }
     cluster
 }

@@ -20,6 +20,7 @@
 pub mod at;
 pub mod decode;
 mod documents;
+mod last_good;
 pub mod duration;
 pub mod istio;
 mod kinds;
