@@ -1,11 +1,37 @@
-//! x
-#![allow(missing_docs)]
+//! The acting half of Mesh: what [`mesh_core`] decides is done here, with tokio, hyper and tower.
+//!
+//! A [`Mesh`] reads Istio's YAML (or documents made in code), compiles it to a plan, and hands out
+//! clients that call other services by it:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! use mesh_tower::Mesh;
+//!
+//! let mesh = Mesh::from_dir("mesh/").workload("web-server").start().await?;
+//! let client = mesh.client();
+//! let response = client.get("http://api-server:5000/api/v1.0/signups").await?;
+//! # Ok(()) }
+//! ```
+//!
+//! Every piece is a tower layer or service of its own, useful alone: around any
+//! `Service<http::Request<B>>` with a fixed policy, or by the matched route of a plan. The order in
+//! which the stack has them stands in [`stack`], and nowhere else.
+//!
+//! # Readiness
+//! The destination depends on the request, so the whole stack is always ready; admission, queueing
+//! and refusal happen in `call`. A layer used alone forwards its inner service's readiness.
+//!
+//! # Features
+//! `dns`, `file`, `tls` (all on by default) bring name resolution, the watched folder and TLS; `test`
+//! brings the test kit.
+
 pub mod body;
 pub mod clock;
 pub mod cluster;
+pub mod discover;
 pub mod error;
 pub mod fault;
-mod future;
+pub mod future;
 pub mod grpc;
 pub mod live;
 pub mod mesh;
@@ -17,11 +43,13 @@ pub mod retry;
 pub mod rewrite;
 pub mod route;
 pub mod split;
+pub mod stack;
 pub mod telemetry;
 pub mod timeout;
 pub mod tls;
 mod upload;
 pub mod worker;
-mod discover;
+
 pub use body::Body;
 pub use error::{BoxError, Error};
+pub use mesh::{Client, Mesh, MeshBuilder, StartError};

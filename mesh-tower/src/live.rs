@@ -26,8 +26,11 @@ impl Live {
     /// Spawns the background tasks of new clusters (ejection ticks, DNS) on the current runtime;
     /// they end when nobody uses the cluster any more.
     pub(crate) fn link(plan: Plan, previous: Option<&Self>) -> Self {
-        let known: HashMap<&str, &Arc<Cluster>> =
-            previous.into_iter().flat_map(|live| &live.clusters).map(|cluster| (&*cluster.plan().name, cluster)).collect();
+        let known: HashMap<&str, &Arc<Cluster>> = previous
+            .into_iter()
+            .flat_map(|live| &live.clusters)
+            .map(|cluster| (&*cluster.plan().name, cluster))
+            .collect();
         let discoveries: HashMap<&str, &Discovery> = previous
             .into_iter()
             .flat_map(|live| &live.plan.clusters)
@@ -36,10 +39,9 @@ impl Live {
         let link = |node: &ClusterNode| {
             let earlier = known.get(&*node.policy.name).copied();
             let same_source = |earlier: &Arc<Cluster>| match &node.discovery {
-                Discovery::Static(_) => matches!(
-                    discoveries.get(&*earlier.plan().name),
-                    Some(Discovery::Static(_))
-                ),
+                Discovery::Static(_) => {
+                    matches!(discoveries.get(&*earlier.plan().name), Some(Discovery::Static(_)))
+                }
                 other => discoveries.get(&*earlier.plan().name) == Some(&other),
             };
             match earlier {

@@ -41,12 +41,15 @@ pub fn outbound(
     route: RouteLayer,
 ) -> impl Service<
     Request<Body>,
-    Response = Response<impl http_body::Body<Data = bytes::Bytes, Error = BoxError> + Send + 'static>,
+    Response = Response<impl http_body::Body<Data = bytes::Bytes, Error = BoxError> + Send + 'static + use<>>,
     Error = BoxError,
-    Future = impl Future + Send,
-> + Clone
+    Future = impl Future + Send + use<>,
+>
++ Clone
 + Send
-+ 'static {
++ Sync
++ 'static
++ use<> {
     let rng = worker.rng().clone();
     let endpoint = tower::service_fn(cluster::attempt);
     ServiceBuilder::new()

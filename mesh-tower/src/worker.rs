@@ -79,7 +79,11 @@ impl Worker {
         let keep = |cluster: &Arc<Cluster>| {
             let slot = OnceLock::new();
             // Found by its place in most reloads; else by a search among the few that were used.
-            let pool = before.pools.iter().filter_map(OnceLock::get).find(|pool| Arc::ptr_eq(pool.cluster(), cluster));
+            let pool = before
+                .pools
+                .iter()
+                .filter_map(OnceLock::get)
+                .find(|pool| Arc::ptr_eq(pool.cluster(), cluster));
             if let Some(pool) = pool {
                 slot.set(pool.clone()).expect("just made");
             }

@@ -61,7 +61,8 @@ impl Broken<'_> {
         let lost = |resource: &&Resource<T>| {
             self.took(resource)
                 && !now.iter().any(|present| {
-                    present.meta.name == resource.meta.name && present.meta.namespace == resource.meta.namespace
+                    present.meta.name == resource.meta.name
+                        && present.meta.namespace == resource.meta.namespace
                 })
         };
         let restored: Vec<_> = earlier.iter().filter(lost).cloned().collect();

@@ -20,11 +20,11 @@
 pub mod at;
 pub mod decode;
 mod documents;
-mod last_good;
 pub mod duration;
 pub mod istio;
 mod kinds;
 pub mod kubernetes;
+mod last_good;
 pub mod message;
 pub(crate) mod nearest;
 mod reader;

@@ -37,7 +37,9 @@ pub(crate) async fn attempt(mut request: Request<Body>) -> Result<Response<Respo
     };
     let by_authority;
     let pool = if matched.dials_authority() {
-        by_authority = passthrough(&matched, &request).await?;
+        let facts = RequestView::of(&request);
+        let (authority, https) = (facts.authority.to_owned(), facts.scheme == "https");
+        by_authority = passthrough(&matched, &authority, https).await?;
         &by_authority
     } else if let Some(pool) = matched.cluster() {
         pool
@@ -99,10 +101,8 @@ pub(crate) async fn attempt(mut request: Request<Body>) -> Result<Response<Respo
 }
 
 /// The pool for the host that the request itself names (H-8, SE-7 NONE).
-async fn passthrough(matched: &Matched, request: &Request<Body>) -> Result<Arc<ClusterPool>, BoxError> {
-    let facts = RequestView::of(request);
-    let pool = matched.view().passthrough().pool(facts.authority, facts.scheme == "https").await;
-    pool.map_err(|source| {
+async fn passthrough(matched: &Matched, authority: &str, https: bool) -> Result<Arc<ClusterPool>, BoxError> {
+    matched.view().passthrough().pool(authority, https).await.map_err(|source| {
         let mut reply = LocalReply::no_healthy_upstream();
         reply.flags = Flag::DnsResolutionFailed.into();
         reply.details = "dns_resolution_failure".into();
@@ -139,8 +139,9 @@ async fn send(
     mut request: Request<Body>,
     per_try: Option<PerTryTimeout>,
 ) -> Result<(Response<Incoming>, Lease), Unsent> {
-    address(&mut request, protocol, endpoint.is_secure())
-        .map_err(|source| Unsent::Failed(Error::caller(LocalReply::bad_request("invalid_authority"), Some(source))))?;
+    address(&mut request, protocol, endpoint.is_secure()).map_err(|source| {
+        Unsent::Failed(Error::caller(LocalReply::bad_request("invalid_authority"), Some(source)))
+    })?;
     let mut moves = 0;
     loop {
         let mut lease = endpoint.checkout(protocol).await.map_err(|error| match error {
@@ -228,4 +229,3 @@ impl std::error::Error for Shared {
         self.0.source()
     }
 }
-

@@ -112,7 +112,8 @@ impl Cluster {
         let before = earlier.hosts.load_full();
         self.replace(|hosts| {
             let adopt = |host: &Host| {
-                let same = before.list().iter().find(|known| known.endpoint().address == host.endpoint().address);
+                let same =
+                    before.list().iter().find(|known| known.endpoint().address == host.endpoint().address);
                 same.map_or_else(|| host.clone(), |known| known.updated(host.endpoint().clone()))
             };
             Some(hosts.list().iter().map(adopt).collect())

@@ -32,7 +32,10 @@ impl Stats {
     pub(super) fn new(cluster: &Arc<str>) -> Self {
         let name = || Label::new("cluster_name", cluster.clone());
         let retry_overflow = |limit| {
-            counter!("envoy_cluster_upstream_rq_retry_overflow", vec![name(), Label::from_static_parts("limit", limit)])
+            counter!(
+                "envoy_cluster_upstream_rq_retry_overflow",
+                vec![name(), Label::from_static_parts("limit", limit)]
+            )
         };
         macro_rules! plain {
             ($name:literal) => {

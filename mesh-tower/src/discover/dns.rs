@@ -40,7 +40,8 @@ async fn resolve_on(owner: Weak<Cluster>, targets: Vec<DnsTarget>, after_failure
                     wait = wait.min(ttl);
                 }
                 Err(error) => {
-                    metrics::counter!("mesh_dns_failures_total", "name" => target.name.to_string()).increment(1);
+                    metrics::counter!("mesh_dns_failures_total", "name" => target.name.to_string())
+                        .increment(1);
                     tracing::warn!(name = %target.name, %error, "a name does not resolve; its last good addresses stay in use");
                     wait = wait.min(after_failure);
                 }

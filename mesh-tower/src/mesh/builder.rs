@@ -52,7 +52,7 @@ impl MeshBuilder {
 
     /// Who this process is, told in full (MC-4).
     pub fn identity(mut self, workload: Workload) -> Self {
-        self.options.workload = WorkloadSource::Explicit(workload);
+        self.options.workload = WorkloadSource::Explicit(Box::new(workload));
         self
     }
 
@@ -114,11 +114,15 @@ impl MeshBuilder {
             return Err(StartError { reason, diagnostics: loaded.status.diagnostics });
         };
         let generation = plan.generation;
-        let access_log = match self.access_log {
-            Some(log) => log,
-            None => AccessLog::start(plan.settings.access_log.as_ref().map(|(_, target)| target))
-                .map_err(|error| StartError { reason: error.to_string(), diagnostics: Diagnostics::new() })?,
-        };
+        let own_log = self.access_log.is_none();
+        let access_log = self.access_log.unwrap_or_else(AccessLog::off);
+        if own_log {
+            let fail = |error: std::io::Error| StartError {
+                reason: format!("the access log cannot be opened: {error}"),
+                diagnostics: Diagnostics::new(),
+            };
+            access_log.configure(plan.settings.access_log.as_ref()).map_err(fail)?;
+        }
         #[cfg(feature = "file")]
         let folder = configuration.folder().filter(|_| self.watch).map(ToOwned::to_owned);
         let mesh = Mesh(Arc::new(Inner {
@@ -131,6 +135,7 @@ impl MeshBuilder {
             rng: self.rng,
             replay: ReplayBudget::default(),
             access_log,
+            own_log,
             closed: CancellationToken::new(),
         }));
         #[cfg(feature = "file")]

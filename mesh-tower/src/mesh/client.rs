@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
+use mesh_core::plan::Direction;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 use tower_service::Service;
@@ -12,7 +13,7 @@ use tower_service::Service;
 use super::Mesh;
 use crate::body::Body;
 use crate::error::{BoxError, Error};
-use crate::normalize::{NormalizeLayer, Role};
+use crate::normalize::NormalizeLayer;
 use crate::route::RouteLayer;
 use crate::stack;
 use crate::telemetry::TelemetryLayer;
@@ -39,9 +40,16 @@ pub struct Client(BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>);
 impl Client {
     pub(super) fn new(mesh: &Mesh) -> Self {
         let worker = mesh.worker();
-        let telemetry = TelemetryLayer::client(mesh);
+        let plan = mesh.plan();
+        let telemetry = TelemetryLayer::new(Direction::Outbound, plan.workload.clone())
+            .access_log(mesh.access_log().clone());
         let route = RouteLayer::outbound(worker.clone());
-        let stack = stack::outbound(&worker, telemetry, NormalizeLayer::new(Role::Outbound), route);
+        let stack = stack::outbound(
+            &worker,
+            telemetry,
+            NormalizeLayer::new(Direction::Outbound).rng(worker.rng().clone()),
+            route,
+        );
         Self(BoxCloneSyncService::new(stack.map_response(|response| response.map(Body::new))))
     }
 

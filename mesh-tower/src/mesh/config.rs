@@ -137,10 +137,7 @@ fn read(folder: &Path) -> Result<Vec<(String, String)>, String> {
 }
 
 #[cfg(feature = "file")]
-fn collect(
-    folder: &Path,
-    texts: &mut Vec<(String, String)>,
-) -> Result<(), (PathBuf, std::io::Error)> {
+fn collect(folder: &Path, texts: &mut Vec<(String, String)>) -> Result<(), (PathBuf, std::io::Error)> {
     let at = |error| (folder.to_owned(), error);
     for entry in std::fs::read_dir(folder).map_err(at)? {
         let path = entry.map_err(at)?.path();

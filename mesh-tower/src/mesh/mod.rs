@@ -38,6 +38,7 @@ use crate::clock::SharedRng;
 use crate::live::Live;
 use crate::pool::Connect;
 use crate::retry::ReplayBudget;
+use crate::telemetry::AccessLog;
 use crate::worker::Worker;
 
 /// A running mesh; see the [module](self).
@@ -54,7 +55,9 @@ struct Inner {
     connector: Arc<dyn Connect>,
     rng: SharedRng,
     replay: ReplayBudget,
-    access_log: crate::telemetry::AccessLog,
+    access_log: AccessLog,
+    /// Whether the configuration says where the log goes, rather than the program.
+    own_log: bool,
     /// Cancelled when the last handle is dropped: ends the watcher.
     closed: CancellationToken,
 }
@@ -122,7 +125,7 @@ impl Mesh {
 
     /// Where access log lines go.
     #[must_use]
-    pub fn access_log(&self) -> &crate::telemetry::AccessLog {
+    pub fn access_log(&self) -> &AccessLog {
         &self.0.access_log
     }
 
@@ -139,6 +142,11 @@ impl Mesh {
             return false;
         };
         let generation = plan.generation;
+        if self.0.own_log
+            && let Err(error) = self.0.access_log.configure(plan.settings.access_log.as_ref())
+        {
+            tracing::error!(%error, "the access log cannot be opened; lines go where they went before");
+        }
         let live = Arc::new(Live::link(plan, Some(&before)));
         let workers = self.0.workers.lock().expect("no panic while workers are listed");
         self.0.live.store(live.clone());

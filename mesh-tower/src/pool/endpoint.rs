@@ -147,7 +147,9 @@ impl Endpoint {
         lane.forget_gone();
         if !lane.waiters.is_empty() {
             self.try_dial(&mut state, protocol);
-        } else if lane.open == 0 && lane.dialing == 0 && lane.used {
+        } else if protocol == Protocol::Http2 && lane.open == 0 && lane.dialing == 0 && lane.used {
+            // An HTTP/1.1 connection that ends between requests says nothing: servers close idle
+            // ones. Only a dial that fails does, and then the endpoint is restored from there.
             self.restore(lane, protocol);
         }
     }
@@ -157,9 +159,9 @@ impl Endpoint {
         let now = now();
         let mut state = self.lock();
         if let Some(limit) = self.policy().circuit.idle_timeout {
-            state
-                .idle
-                .retain(|connection| now.saturating_duration_since(connection.idle_since) < limit && connection.is_open());
+            state.idle.retain(|connection| {
+                now.saturating_duration_since(connection.idle_since) < limit && connection.is_open()
+            });
         }
         state.http1.open + state.http2.open
     }
@@ -294,7 +296,8 @@ impl Endpoint {
                 let permit = {
                     let mut state = pool.lock();
                     let lane = state.lane(protocol);
-                    let permit = if lane.open + lane.dialing == 0 { pool.cluster.try_connection(true) } else { None };
+                    let permit =
+                        if lane.open + lane.dialing == 0 { pool.cluster.try_connection(true) } else { None };
                     lane.dialing += usize::from(permit.is_some());
                     permit
                 };

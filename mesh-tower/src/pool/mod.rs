@@ -18,8 +18,9 @@
 //!   opened when all are at the peer's `SETTINGS_MAX_CONCURRENT_STREAMS`.
 //! * An idle connection is watched by its task: one that the peer closes is gone before it is
 //!   handed out, but for a close that is on its way (RT-20, the reuse race).
-//! * An endpoint in use that loses its last connection is dialled again in the background, with
-//!   backoff and jitter, so that it returns without a request having to fail for it.
+//! * An endpoint in use that loses its last HTTP/2 connection, or that cannot be reached, is dialled
+//!   again in the background, with backoff and jitter, so that it returns without a request having
+//!   to fail for it.
 //!
 //! # Cancellation
 //! A dropped checkout leaves the line. A dropped lease closes an HTTP/1.1 connection that was in

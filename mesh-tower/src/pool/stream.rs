@@ -144,11 +144,8 @@ impl Counted {
     pub(crate) fn new(stream: Stream) -> (Self, Written, oneshot::Receiver<()>) {
         let written = Written::default();
         let (first_read, signal) = oneshot::channel();
-        let counted = Self {
-            stream: TokioIo::new(stream),
-            written: written.clone(),
-            first_read: Some(first_read),
-        };
+        let counted =
+            Self { stream: TokioIo::new(stream), written: written.clone(), first_read: Some(first_read) };
         (counted, written, signal)
     }
 
@@ -161,11 +158,7 @@ impl Counted {
 }
 
 impl Read for Counted {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_read(cx, buf);
         if poll.is_ready()

@@ -170,10 +170,7 @@ impl Shared {
     }
 
     fn keep(&self, state: &mut State, data: &Bytes) -> bool {
-        if state.replayable
-            && state.kept_bytes + data.len() <= self.cap
-            && self.budget.take(data.len())
-        {
+        if state.replayable && state.kept_bytes + data.len() <= self.cap && self.budget.take(data.len()) {
             state.kept.push(data.clone());
             state.kept_bytes += data.len();
             true
@@ -272,8 +269,10 @@ mod tests {
     use super::*;
 
     fn streamed(chunks: &[&'static str]) -> Body {
-        let frames: Vec<_> =
-            chunks.iter().map(|chunk| Ok::<_, BoxError>(Frame::data(Bytes::from_static(chunk.as_bytes())))).collect();
+        let frames: Vec<_> = chunks
+            .iter()
+            .map(|chunk| Ok::<_, BoxError>(Frame::data(Bytes::from_static(chunk.as_bytes()))))
+            .collect();
         Body::new(http_body_util::StreamBody::new(futures_util::stream::iter(frames)))
     }
 
@@ -285,7 +284,8 @@ mod tests {
     async fn every_attempt_sends_the_same_bytes_wherever_the_first_stopped() {
         let chunks = ["one ", "two ", "three"];
         for read_first in 0..=chunks.len() {
-            let (replay, mut first) = ReplayBody::new(streamed(&chunks), ReplayBudget::default(), REQUEST_CAP);
+            let (replay, mut first) =
+                ReplayBody::new(streamed(&chunks), ReplayBudget::default(), REQUEST_CAP);
             for _ in 0..read_first {
                 first.frame().await.unwrap().unwrap();
             }

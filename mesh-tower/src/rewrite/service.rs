@@ -72,7 +72,8 @@ fn set_authority<B>(request: &mut Request<B>, value: &HeaderValue) {
     if request.uri().authority().is_some() {
         let mut parts = std::mem::take(request.uri_mut()).into_parts();
         parts.authority = Some(authority);
-        *request.uri_mut() = Uri::from_parts(parts).expect("only the authority of a valid target has changed");
+        *request.uri_mut() =
+            Uri::from_parts(parts).expect("only the authority of a valid target has changed");
         if !request.headers().contains_key(HOST) {
             return;
         }

@@ -46,7 +46,8 @@ impl ClientTls {
 impl Ready {
     fn new(tls: &plan::ClientTls, host: &str) -> Result<Self, BoxError> {
         let provider = super::provider();
-        let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+        let builder =
+            ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
         let config = if tls.insecure_skip_verify {
             let verifier = Arc::new(AnyCertificate(provider));
             builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()

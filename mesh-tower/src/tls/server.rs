@@ -31,7 +31,10 @@ pub fn acceptor_config(servers: &[ServerTls]) -> Result<Arc<ServerConfig>, Serve
     let mut hosts = HostMap::default();
     let mut keys = Vec::with_capacity(servers.len());
     for (index, server) in servers.iter().enumerate() {
-        let fail = |reason: BoxError| ServerTlsError { origin: server.origin.to_string(), reason: reason.to_string() };
+        let fail = |reason: BoxError| ServerTlsError {
+            origin: server.origin.to_string(),
+            reason: reason.to_string(),
+        };
         for host in &server.hosts {
             // A host that an earlier server has keeps that server's certificate (GW-9).
             let _ = hosts.insert(host, index);
@@ -58,11 +61,13 @@ fn load(
 ) -> Result<Option<Arc<CertifiedKey>>, BoxError> {
     let (chain, key) = match material {
         Material::Missing => return Ok(None),
-        Material::Inline { certificate, key } => {
-            (CertificateDer::pem_slice_iter(certificate).collect::<Result<Vec<_>, _>>()?, PrivateKeyDer::from_pem_slice(key)?)
-        }
+        Material::Inline { certificate, key } => (
+            CertificateDer::pem_slice_iter(certificate).collect::<Result<Vec<_>, _>>()?,
+            PrivateKeyDer::from_pem_slice(key)?,
+        ),
         Material::Files { certificate, key } => {
-            let chain = CertificateDer::pem_file_iter(certificate).map_err(|error| format!("{certificate}: {error}"))?;
+            let chain = CertificateDer::pem_file_iter(certificate)
+                .map_err(|error| format!("{certificate}: {error}"))?;
             let key = PrivateKeyDer::from_pem_file(key).map_err(|error| format!("{key}: {error}"))?;
             (chain.collect::<Result<Vec<_>, _>>()?, key)
         }
