@@ -64,13 +64,15 @@ async fn open(
     let (io, written, first_read) = Counted::new(stream);
     match protocol {
         Protocol::Http1 => {
-            let (sender, connection) = http1::Builder::new().handshake(io).await?;
+            let (mut sender, connection) = http1::Builder::new().handshake(io).await?;
             let ended = Ended::of(endpoint, Protocol::Http1);
             let task = tokio::spawn(async move {
                 let _ended = ended;
                 // An error reaches the request that met it; between requests it is just a close.
                 let _ = connection.with_upgrades().await;
             });
+            // Ready once its task has been polled; before that it would look like a dead one.
+            sender.ready().await?;
             let facts = Facts { local, since: now(), task: task.abort_handle(), _permit: permit };
             Ok(Connection::Http1(Http1 { sender, written, facts, served: 0, idle_since: now() }))
         }
