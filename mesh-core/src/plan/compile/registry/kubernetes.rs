@@ -1,6 +1,6 @@
 //! Kubernetes Services with their EndpointSlices, Endpoints or Pods (SE-1 to SE-3).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ fn service(
         ports,
         addresses,
         subject_alt_names: Vec::new(),
-        visible: is_visible(&export, mesh.service_export, &meta.namespace, client).is_some(),
+        visible: is_visible(&export, mesh.service_export, &meta.namespace, client),
         origin: resource.origin(),
     }
 }
@@ -127,7 +127,7 @@ fn discovery(resource: &Resource<Written>, port: &ServicePort, sources: &Sources
         return Discovery::Dns(vec![DnsTarget { name, port: number, template }]);
     }
     let mut endpoints = Vec::new();
-    let mut seen = HashMap::new();
+    let mut seen = HashSet::new();
     if let Some(slices) = sources.slices.get(&key) {
         for slice in slices {
             let Some(number) = port_number(&slice.spec.ports, port, spec.ports.len()) else { continue };

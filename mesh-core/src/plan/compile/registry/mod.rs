@@ -8,16 +8,16 @@ mod service_entry;
 
 pub(super) use self::kubernetes::target_port;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use self::pods::Pods;
-use super::names::{self, Visibility};
+use super::names;
 use super::protocol::Protocol;
 use super::settings::Mesh;
 use crate::analysis::Diagnostics;
 use crate::api::Documents;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Address, Endpoint};
 use crate::error::Origin;
 use crate::identity::Labels;
 use crate::plan::{Discovery, ServiceIdentity};
@@ -120,13 +120,13 @@ pub(super) fn has_labels(labels: &Labels, wanted: &Labels) -> bool {
     wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
-fn is_visible(export_to: &[String], default: &[String], owner: &str, client: &str) -> Option<Visibility> {
-    names::visibility(export_to, default, owner, client)
+fn is_visible(export_to: &[String], default: &[String], owner: &str, client: &str) -> bool {
+    names::visibility(export_to, default, owner, client).is_some()
 }
 
 /// Adds an endpoint unless its address is there already.
-fn push_endpoint(endpoints: &mut Vec<Arc<Endpoint>>, seen: &mut HashMap<String, ()>, endpoint: Endpoint) {
-    if seen.insert(endpoint.address.to_string(), ()).is_none() {
+fn push_endpoint(endpoints: &mut Vec<Arc<Endpoint>>, seen: &mut HashSet<Address>, endpoint: Endpoint) {
+    if seen.insert(endpoint.address.clone()) {
         endpoints.push(Arc::new(endpoint));
     }
 }

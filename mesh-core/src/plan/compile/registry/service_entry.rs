@@ -41,7 +41,7 @@ pub(super) fn add(
         }
         let sees = |entry: &&&Entry| {
             let export = &entry.spec.export_to;
-            is_visible(export, mesh.service_export, &entry.meta.namespace, client).is_some()
+            is_visible(export, mesh.service_export, &entry.meta.namespace, client)
         };
         let seen: Vec<&Entry> = entries.iter().filter(sees).copied().collect();
         // Nobody's choice if none is visible: one is still kept, to say so of references to it.

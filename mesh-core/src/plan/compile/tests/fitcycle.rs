@@ -79,3 +79,33 @@ fn the_sidecar_has_its_two_listeners() {
     assert_eq!(route.retry.attempts, 2, "RT-15");
     assert!(outbound(&plan, 5000, "api-server:5000", "/").is_some());
 }
+
+#[test]
+fn instances_that_are_plain_processes_name_their_deployment() {
+    let slice = r#"
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: api-server-1, labels: {kubernetes.io/service-name: api-server}}
+addressType: IPv4
+ports: [{name: http-fcapi, port: 40001}]
+endpoints: [{addresses: [127.0.0.1], targetRef: {kind: Deployment, name: api-server-v1}}]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: api-server-2, labels: {kubernetes.io/service-name: api-server}}
+addressType: IPv4
+ports: [{name: http-fcapi, port: 40002}]
+endpoints: [{addresses: [127.0.0.1], targetRef: {kind: Deployment, name: api-server-v2}}]
+"#;
+    let (local, findings) = Documents::parse([("local.yaml", slice)]);
+    assert!(!findings.has_errors(), "{findings:#}");
+    let mut documents = fitcycle();
+    documents.endpoint_slices = local.endpoint_slices;
+    let workload = WorkloadSource::Named("web-server".into());
+    let plan = compile(&documents, &CompileOptions { workload, ..Default::default() }, None).plan;
+    let subset =
+        |name: &str| addresses(&plan, &format!("outbound|5000|{name}|api-server.default.svc.cluster.local"));
+    assert_eq!(subset("v1"), ["127.0.0.1:40001"]);
+    assert_eq!(subset("v2"), ["127.0.0.1:40002"]);
+    assert_eq!(subset("").len(), 2);
+}
