@@ -28,6 +28,7 @@
 pub mod body;
 pub mod clock;
 pub mod cluster;
+pub mod context;
 pub mod discover;
 pub mod error;
 pub mod fault;
@@ -42,6 +43,7 @@ pub mod record;
 pub mod retry;
 pub mod rewrite;
 pub mod route;
+pub mod server;
 pub mod split;
 pub mod stack;
 pub mod telemetry;
@@ -52,4 +54,4 @@ pub mod worker;
 
 pub use body::Body;
 pub use error::{BoxError, Error};
-pub use mesh::{Client, Mesh, MeshBuilder, StartError};
+pub use mesh::{Channel, Client, Mesh, MeshBuilder, StartError};

@@ -1,7 +1,7 @@
 //! The onion: the one place where the order of layers is written.
 //!
 //! ```text
-//!   request ─▶ telemetry ─▶ normalize ─▶ route ─▶ fault ─▶ split ─▶ rewrite ─▶ mirror
+//!   request ─▶ telemetry ─▶ context ─▶ normalize ─▶ route ─▶ fault ─▶ split ─▶ rewrite ─▶ mirror
 //!                                                                                │
 //!   wire ◀─ endpoint pool ◀─ cluster ◀─ retry ◀─ timeout ◀──────────────────────┘
 //! ```
@@ -18,6 +18,7 @@ use tower_service::Service;
 
 use crate::body::Body;
 use crate::cluster;
+use crate::context::InheritLayer;
 use crate::error::BoxError;
 use crate::fault::FaultLayer;
 use crate::mirror::MirrorLayer;
@@ -55,6 +56,8 @@ pub fn outbound(
     ServiceBuilder::new()
         // Sees everything below it, refusals and injected faults included.
         .layer(telemetry)
+        // A request made by a handler carries on what that handler's request brought.
+        .layer(InheritLayer::default())
         // Routing must see the normal form of a path, or two spellings would have two policies.
         .layer(normalize)
         // All that follows acts by the route. Redirects and direct responses end here.

@@ -17,6 +17,7 @@
 //! `mesh_config_reload_total{result}`: `applied`, `unchanged`, `rejected`; `mesh_config_generation`.
 
 mod builder;
+mod channel;
 mod client;
 mod config;
 #[cfg(feature = "file")]
@@ -30,6 +31,7 @@ use tokio::sync::watch as signal;
 use tokio_util::sync::CancellationToken;
 
 pub use builder::{MeshBuilder, StartError};
+pub use channel::Channel;
 pub use client::Client;
 pub use config::{Source, Status};
 
@@ -38,6 +40,7 @@ use crate::clock::SharedRng;
 use crate::live::Live;
 use crate::pool::Connect;
 use crate::retry::ReplayBudget;
+use crate::server::ServerLayer;
 use crate::telemetry::AccessLog;
 use crate::worker::Worker;
 
@@ -121,6 +124,20 @@ impl Mesh {
     #[must_use]
     pub fn client(&self) -> Client {
         Client::new(self)
+    }
+
+    /// A gRPC channel to a service, `reviews` or `reviews:9080`; without a port, to its gRPC port.
+    ///
+    /// # Errors
+    /// If the name is not a host name.
+    pub fn channel(&self, service: &str) -> Result<Channel, http::uri::InvalidUri> {
+        Channel::new(self, service)
+    }
+
+    /// A layer that makes a server a member of the mesh; see [`server`](crate::server).
+    #[must_use]
+    pub fn layer(&self) -> ServerLayer {
+        ServerLayer::new(self)
     }
 
     /// Where access log lines go.

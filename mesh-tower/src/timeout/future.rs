@@ -8,7 +8,7 @@ use http::Response;
 
 use super::ResponseBody;
 use super::timer::Timer;
-use crate::error::BoxError;
+use crate::error::{BoxError, Error};
 
 /// The inner call, while there is time.
 #[pin_project::pin_project]
@@ -17,11 +17,17 @@ pub struct ResponseFuture<F> {
     #[pin]
     inner: Option<F>,
     timer: Option<Timer>,
+    expired: Option<Error>,
 }
 
 impl<F> ResponseFuture<F> {
     pub(super) const fn new(inner: F, timer: Option<Timer>) -> Self {
-        Self { inner: Some(inner), timer }
+        Self { inner: Some(inner), timer, expired: None }
+    }
+
+    /// The time was up before the call.
+    pub(super) const fn expired(error: Error) -> Self {
+        Self { inner: None, timer: None, expired: Some(error) }
     }
 }
 
@@ -34,6 +40,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        if let Some(error) = this.expired.take() {
+            return Poll::Ready(Err(error.into()));
+        }
         let inner = this.inner.as_mut().as_pin_mut().expect("a future is not polled after it is ready");
         if let Poll::Ready(result) = inner.poll(cx) {
             let timer = this.timer.take();

@@ -1,9 +1,10 @@
 //! [`Timeout`].
 
-use std::task::{Context, Poll};
+use std::task::{self, Poll};
 use std::time::Duration;
 
 use http::{Request, Response};
+use mesh_core::outcome::Outcome;
 use mesh_core::timeout::{
     CONTROL_HEADERS, Deadline, EXPECTED_TIMEOUT, TimeoutHeaders, TimeoutPolicy, grpc_timeout,
 };
@@ -13,7 +14,8 @@ use super::timer::Timer;
 use super::{ResponseBody, ResponseFuture};
 use crate::body::Body;
 use crate::clock::now;
-use crate::error::BoxError;
+use crate::context::Context;
+use crate::error::{BoxError, Error};
 use crate::grpc::is_grpc;
 use crate::record::Record;
 use crate::route::Matched;
@@ -35,7 +37,7 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
@@ -52,7 +54,14 @@ where
             trusted
         });
         let policy = TimeoutPolicy { request: route, ..TimeoutPolicy::default() };
-        let Some(limit) = policy.effective(headers, grpc, trusted.as_ref()) else {
+        let own = policy.effective(headers, grpc, trusted.as_ref());
+        let inherited = request.extensions().get::<Context>().and_then(Context::deadline);
+        let inherited = inherited.map(|deadline| Deadline::at(deadline).remaining(now()));
+        if inherited.is_some_and(|left| left.is_zero()) {
+            return ResponseFuture::expired(Error::attempt(Outcome::Timeout, None));
+        }
+        let headers = request.headers_mut();
+        let Some(limit) = [own, inherited].into_iter().flatten().min() else {
             return ResponseFuture::new(self.inner.call(request), None);
         };
         headers.insert(EXPECTED_TIMEOUT, Deadline::expected_ms(limit));

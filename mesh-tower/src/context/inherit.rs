@@ -1,0 +1,56 @@
+//! The client's half: outgoing requests take the context on.
+
+use std::task::{Context as Task, Poll};
+
+use http::Request;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{CURRENT, Context};
+
+/// Gives requests the context of the task that makes them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InheritLayer(());
+
+impl<S> Layer<S> for InheritLayer {
+    type Service = Inherit<S>;
+
+    fn layer(&self, inner: S) -> Inherit<S> {
+        Inherit { inner }
+    }
+}
+
+/// Gives requests their context; see the [module](super).
+#[derive(Clone, Debug)]
+pub struct Inherit<S> {
+    inner: S,
+}
+
+impl<S, B> Service<Request<B>> for Inherit<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        if let Some(context) = request.extensions().get::<Context>().cloned() {
+            context.complete(request.headers_mut());
+        } else {
+            // No clone of the headers: most calls are made in the task that serves the request.
+            let deadline = CURRENT.try_with(|context| {
+                context.complete(request.headers_mut());
+                context.deadline
+            });
+            if let Ok(Some(deadline)) = deadline {
+                request.extensions_mut().insert(Context { deadline: Some(deadline), headers: Vec::new() });
+            }
+        }
+        self.inner.call(request)
+    }
+}

@@ -1,0 +1,66 @@
+//! The future of [`Server`](super::Server).
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::body::Body;
+use crate::context::Scope;
+use crate::error::{BoxError, Error};
+use crate::normalize::Normalize;
+use crate::telemetry::{self, Telemetry};
+
+type Inner<S, B> = <Telemetry<Normalize<Scope<S>>> as Service<Request<B>>>::Future;
+
+/// The inner response, or the one that stands for its failure.
+#[pin_project::pin_project]
+pub struct ResponseFuture<S, B>
+where
+    Telemetry<Normalize<Scope<S>>>: Service<Request<B>>,
+{
+    #[pin]
+    future: Inner<S, B>,
+    grpc: bool,
+}
+
+impl<S, B> ResponseFuture<S, B>
+where
+    Telemetry<Normalize<Scope<S>>>: Service<Request<B>>,
+{
+    pub(super) const fn new(future: Inner<S, B>, grpc: bool) -> Self {
+        Self { future, grpc }
+    }
+}
+
+impl<S, B, ResB> Future for ResponseFuture<S, B>
+where
+    Telemetry<Normalize<Scope<S>>>:
+        Service<Request<B>, Response = Response<telemetry::Body<ResB>>, Error = BoxError>,
+    ResB: http_body::Body<Data = Bytes> + Send + 'static,
+    ResB::Error: Into<BoxError>,
+{
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        Poll::Ready(Ok(match ready!(this.future.poll(cx)) {
+            Ok(response) => response.map(Body::new),
+            Err(error) => Error::from_box(error).response(*this.grpc),
+        }))
+    }
+}
+
+impl<S, B> fmt::Debug for ResponseFuture<S, B>
+where
+    Telemetry<Normalize<Scope<S>>>: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

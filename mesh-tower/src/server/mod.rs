@@ -1,0 +1,35 @@
+//! The layer for a Rust server: what a sidecar's inbound listener does, without the hop.
+//!
+//! Telemetry, normalisation and the request's [context](crate::context), around any service of
+//! `http` requests. Failures become responses, because a server's services do not fail.
+//!
+//! # Readiness
+//! The inner service's.
+//!
+//! # Clone
+//! Clones share metrics and the access log.
+//!
+//! # Errors
+//! None: `Infallible`.
+//!
+//! # Cancellation
+//! Dropping the future is a caller that left.
+//!
+//! # Example
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use mesh_tower::Mesh;
+//!
+//! let mesh = Mesh::from_dir("mesh/").workload("reviews").start().await?;
+//! // axum: Router::new().route(…).layer(mesh.layer())
+//! let layer = mesh.layer();
+//! # Ok(()) }
+//! ```
+
+mod future;
+mod layer;
+mod service;
+
+pub use future::ResponseFuture;
+pub use layer::ServerLayer;
+pub use service::Server;

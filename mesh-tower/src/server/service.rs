@@ -1,0 +1,43 @@
+//! [`Server`].
+
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::ResponseFuture;
+use crate::body::Body;
+use crate::context::Scope;
+use crate::error::BoxError;
+use crate::grpc::is_grpc;
+use crate::normalize::Normalize;
+use crate::telemetry::Telemetry;
+
+/// A service of the mesh; see the [module](super).
+#[derive(Clone, Debug)]
+pub struct Server<S>(pub(super) Telemetry<Normalize<Scope<S>>>);
+
+impl<S, B, ResB> Service<Request<B>> for Server<S>
+where
+    S: Service<Request<B>, Response = Response<ResB>>,
+    S::Error: Into<BoxError>,
+    B: http_body::Body + 'static,
+    ResB: http_body::Body<Data = Bytes> + Send + 'static,
+    ResB::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // A service that cannot become ready says so to the request, as a response.
+        self.0.poll_ready(cx).map(|_| Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let grpc = is_grpc(request.headers());
+        ResponseFuture::new(self.0.call(request), grpc)
+    }
+}
