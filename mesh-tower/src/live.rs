@@ -25,7 +25,7 @@ impl Live {
     ///
     /// Spawns the background tasks of new clusters (ejection ticks, DNS) on the current runtime;
     /// they end when nobody uses the cluster any more.
-    pub(crate) fn link(plan: Plan, previous: Option<&Self>) -> Self {
+    pub(crate) fn link(plan: Arc<Plan>, previous: Option<&Self>) -> Self {
         let known: HashMap<&str, &Arc<Cluster>> = previous
             .into_iter()
             .flat_map(|live| &live.clusters)
@@ -55,7 +55,7 @@ impl Live {
             }
         };
         let clusters = plan.clusters.iter().map(link).collect();
-        Self { plan: Arc::new(plan), clusters }
+        Self { plan, clusters }
     }
 
     /// The plan.

@@ -24,7 +24,6 @@ pub mod duration;
 pub mod istio;
 mod kinds;
 pub mod kubernetes;
-mod last_good;
 pub mod message;
 pub(crate) mod nearest;
 mod reader;

@@ -66,15 +66,14 @@ mod tests {
         let outgoing = ServiceBuilder::new().layer(InheritLayer::default()).service(service_fn(
             |request: Request<()>| async move { Ok::<_, Infallible>(Response::new(request)) },
         ));
-        let server = ServiceBuilder::new().layer(ScopeLayer::default()).service(service_fn(
-            move |_: Request<()>| {
+        let server =
+            ServiceBuilder::new().layer(ScopeLayer::default()).service(service_fn(move |_: Request<()>| {
                 let outgoing = outgoing.clone();
                 async move {
                     tokio::time::advance(Duration::from_millis(200)).await;
                     outgoing.oneshot(Request::new(())).await
                 }
-            },
-        ));
+            }));
         let start = now();
         let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let request = Request::builder()

@@ -10,7 +10,7 @@ use mesh_core::plan::{CompileOptions, WorkloadSource};
 use tokio::sync::watch as signal;
 use tokio_util::sync::CancellationToken;
 
-use super::config::{Configuration, Source};
+use super::config::{Configuration, Outcome, Source};
 use super::{Inner, Mesh};
 use crate::clock::SharedRng;
 use crate::live::Live;
@@ -24,7 +24,6 @@ use crate::telemetry::AccessLog;
 pub struct MeshBuilder {
     source: Source,
     options: CompileOptions,
-    strict: bool,
     watch: bool,
     connector: Arc<dyn Connect>,
     rng: SharedRng,
@@ -36,7 +35,6 @@ impl MeshBuilder {
         Self {
             source,
             options: CompileOptions::default(),
-            strict: false,
             watch: true,
             connector: Arc::new(SocketConnector),
             rng: SharedRng::default(),
@@ -70,7 +68,7 @@ impl MeshBuilder {
 
     /// Refuses a configuration with any error, instead of leaving out what is wrong.
     pub fn strict(mut self, strict: bool) -> Self {
-        self.strict = strict;
+        self.options.strict = strict;
         self
     }
 
@@ -107,11 +105,14 @@ impl MeshBuilder {
     /// [`strict`](Self::strict), anything is wrong. The error lists every finding.
     #[expect(clippy::unused_async, reason = "later sources, such as a control plane, are waited for")]
     pub async fn start(self) -> Result<Mesh, StartError> {
-        let mut configuration = Configuration::new(self.source, self.options, self.strict);
-        let loaded = configuration.load(None);
-        let Some(plan) = loaded.plan else {
-            let reason = loaded.status.rejected.unwrap_or_default();
-            return Err(StartError { reason, diagnostics: loaded.status.diagnostics });
+        let mut configuration = Configuration::new(self.source, self.options);
+        let (plan, status) = match configuration.load() {
+            Outcome::Applied(plan, status) => (plan, status),
+            Outcome::Rejected(status) => {
+                let reason = status.rejected.unwrap_or_default();
+                return Err(StartError { reason, diagnostics: status.diagnostics });
+            }
+            Outcome::Unchanged => unreachable!("the first load has nothing to compare with"),
         };
         let generation = plan.generation;
         let own_log = self.access_log.is_none();
@@ -127,7 +128,7 @@ impl MeshBuilder {
         let folder = configuration.folder().filter(|_| self.watch).map(ToOwned::to_owned);
         let mesh = Mesh(Arc::new(Inner {
             live: ArcSwap::from_pointee(Live::link(plan, None)),
-            status: ArcSwap::from_pointee(loaded.status),
+            status: ArcSwap::from_pointee(status),
             generation: signal::channel(generation).0,
             workers: Mutex::default(),
             configuration: Mutex::new(configuration),

@@ -3,9 +3,12 @@
 #[cfg(feature = "file")]
 use std::path::{Path, PathBuf};
 
-use mesh_core::analysis::Diagnostics;
+use std::sync::Arc;
+
+use mesh_core::analysis::{Diagnostics, Level};
 use mesh_core::api::Documents;
-use mesh_core::plan::{CompileOptions, Plan, compile};
+use mesh_core::api::decode::Strictness;
+use mesh_core::plan::{CompileOptions, Loaded, Plan, load};
 
 /// Where the configuration comes from.
 #[derive(Clone, Debug)]
@@ -24,6 +27,8 @@ pub struct Status {
     pub generation: u64,
     /// Findings about the latest files, in force or not.
     pub diagnostics: Diagnostics,
+    /// Resources, as `Kind namespace/name`, whose last good version stays in force.
+    pub stale_resources: Vec<String>,
     /// Hosts that keep earlier rules because their new ones are broken.
     pub stale_hosts: Vec<String>,
     /// Why the latest files are not in force as a whole, if they are not.
@@ -35,31 +40,30 @@ pub struct Status {
 pub(super) struct Configuration {
     source: Source,
     options: CompileOptions,
-    strict: bool,
-    texts: Vec<(String, String)>,
-    documents: Option<Documents>,
+    texts: Option<Vec<(String, String)>>,
+    loaded: Option<Loaded>,
 }
 
-/// The outcome of one load.
-pub(super) struct Loaded {
-    /// The new plan; `None` if nothing changed or the load was rejected.
-    pub(super) plan: Option<Plan>,
-    pub(super) status: Status,
+/// The outcome of a load.
+pub(super) enum Outcome {
+    Applied(Arc<Plan>, Status),
+    Unchanged,
+    Rejected(Status),
 }
 
-impl Loaded {
-    pub(super) fn result(&self) -> &'static str {
-        match (&self.plan, &self.status.rejected) {
-            (Some(_), _) => "applied",
-            (None, Some(_)) => "rejected",
-            (None, None) => "unchanged",
+impl Outcome {
+    pub(super) const fn result(&self) -> &'static str {
+        match self {
+            Self::Applied(..) => "applied",
+            Self::Unchanged => "unchanged",
+            Self::Rejected(_) => "rejected",
         }
     }
 }
 
 impl Configuration {
-    pub(super) fn new(source: Source, options: CompileOptions, strict: bool) -> Self {
-        Self { source, options, strict, texts: Vec::new(), documents: None }
+    pub(super) fn new(source: Source, options: CompileOptions) -> Self {
+        Self { source, options, texts: None, loaded: None }
     }
 
     #[cfg(feature = "file")]
@@ -70,59 +74,65 @@ impl Configuration {
         }
     }
 
-    /// Reads and compiles. `last_good` is the plan in force.
-    pub(super) fn load(&mut self, last_good: Option<&Plan>) -> Loaded {
-        let generation = last_good.map_or(0, |plan| plan.generation);
-        let rejected = |diagnostics, reason: String| Loaded {
-            plan: None,
-            status: Status { generation, diagnostics, rejected: Some(reason), ..Status::default() },
-        };
-        let (documents, mut diagnostics) = match &self.source {
+    /// Reads and compiles; keeps what is last known to be good.
+    pub(super) fn load(&mut self) -> Outcome {
+        let (documents, findings) = match &self.source {
             Source::Documents(documents) => ((**documents).clone(), Diagnostics::new()),
             #[cfg(feature = "file")]
             Source::Folder(folder) => {
                 let texts = match read(folder) {
                     Ok(texts) => texts,
-                    Err(error) => return rejected(Diagnostics::new(), error),
+                    Err(error) => return self.reject(error, Diagnostics::new()),
                 };
-                if last_good.is_some() && texts == self.texts {
-                    let status = Status { generation, ..Status::default() };
-                    return Loaded { plan: None, status };
+                if self.texts.as_ref() == Some(&texts) {
+                    return Outcome::Unchanged;
                 }
+                let strictness =
+                    if self.options.istio_runtime { Strictness::Lenient } else { Strictness::Strict };
                 let files = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-                let parsed = Documents::parse(files);
-                self.texts = texts;
+                let parsed = Documents::parse_with(files, strictness);
+                self.texts = Some(texts);
                 parsed
             }
         };
-        let documents = match &self.documents {
-            // An invalid resource was dropped alone: its last good version stays in force.
-            Some(earlier) => documents.keep_last_good(earlier, &diagnostics),
-            None => documents,
-        };
-        self.options.generation = generation + 1;
-        let compiled = compile(&documents, &self.options, last_good);
-        let fail_closed = compiled.fail_closed || diagnostics.fail_closed().is_some();
-        diagnostics.append(compiled.diagnostics);
-        diagnostics.sort();
-        for finding in diagnostics.iter() {
-            if finding.is_error() { tracing::error!("{finding}") } else { tracing::warn!("{finding}") }
+        match load(documents, findings, &self.options, self.loaded.as_ref()) {
+            Ok(loaded) => {
+                log(&loaded.diagnostics);
+                let status = Status {
+                    generation: loaded.plan.generation,
+                    diagnostics: loaded.diagnostics.clone(),
+                    stale_resources: loaded.stale_resources.iter().cloned().collect(),
+                    stale_hosts: loaded.stale_hosts.iter().cloned().collect(),
+                    rejected: None,
+                };
+                let plan = loaded.plan.clone();
+                self.loaded = Some(loaded);
+                Outcome::Applied(plan, status)
+            }
+            Err(diagnostics) => {
+                log(&diagnostics);
+                let reason = if diagnostics.fail_closed().is_some() {
+                    "a security resource cannot be honoured"
+                } else {
+                    "there are errors, and strictness was asked for"
+                };
+                self.reject(reason.to_owned(), diagnostics)
+            }
         }
-        if fail_closed {
-            return rejected(diagnostics, "a security resource cannot be honoured".into());
-        }
-        if self.strict && diagnostics.has_errors() {
-            return rejected(diagnostics, "there are errors, and --strict is given".into());
-        }
-        self.documents = Some(documents);
-        Loaded {
-            status: Status {
-                generation: compiled.plan.generation,
-                diagnostics,
-                stale_hosts: compiled.stale_hosts.into_iter().collect(),
-                rejected: None,
-            },
-            plan: Some(compiled.plan),
+    }
+
+    fn reject(&self, reason: String, diagnostics: Diagnostics) -> Outcome {
+        let generation = self.loaded.as_ref().map_or(0, |loaded| loaded.plan.generation);
+        Outcome::Rejected(Status { generation, diagnostics, rejected: Some(reason), ..Status::default() })
+    }
+}
+
+fn log(diagnostics: &Diagnostics) {
+    for finding in diagnostics.iter() {
+        match finding.level {
+            Level::Error => tracing::error!("{finding:#}"),
+            Level::Warning => tracing::warn!("{finding:#}"),
+            Level::Info => tracing::info!("{finding:#}"),
         }
     }
 }

@@ -35,7 +35,7 @@ pub use channel::Channel;
 pub use client::Client;
 pub use config::{Source, Status};
 
-use self::config::Configuration;
+use self::config::{Configuration, Outcome};
 use crate::clock::SharedRng;
 use crate::live::Live;
 use crate::pool::Connect;
@@ -151,12 +151,20 @@ impl Mesh {
     /// The watcher calls this; a program calls it when it does not watch.
     pub fn reload(&self) -> bool {
         let mut configuration = self.0.configuration.lock().expect("no panic while reloading");
-        let before = self.live();
-        let outcome = configuration.load(Some(before.plan()));
+        let outcome = configuration.load();
         metrics::counter!("mesh_config_reload_total", "result" => outcome.result()).increment(1);
-        let Some(plan) = outcome.plan else {
-            self.0.status.store(Arc::new(outcome.status));
-            return false;
+        let (plan, status) = match outcome {
+            Outcome::Applied(plan, status) => (plan, status),
+            Outcome::Unchanged => return false,
+            Outcome::Rejected(status) => {
+                let reason = status.rejected.as_deref().unwrap_or_default();
+                tracing::error!(
+                    reason,
+                    "the new configuration is rejected; the last good one stays in force"
+                );
+                self.0.status.store(Arc::new(status));
+                return false;
+            }
         };
         let generation = plan.generation;
         if self.0.own_log
@@ -164,14 +172,14 @@ impl Mesh {
         {
             tracing::error!(%error, "the access log cannot be opened; lines go where they went before");
         }
-        let live = Arc::new(Live::link(plan, Some(&before)));
+        let live = Arc::new(Live::link(plan, Some(&self.live())));
         let workers = self.0.workers.lock().expect("no panic while workers are listed");
         self.0.live.store(live.clone());
         for worker in workers.iter().filter_map(Weak::upgrade) {
             worker.follow(live.clone());
         }
         drop(workers);
-        self.0.status.store(Arc::new(outcome.status));
+        self.0.status.store(Arc::new(status));
         metrics::gauge!("mesh_config_generation").set(generation as f64);
         tracing::info!(generation, "configuration applied");
         self.0.generation.send_replace(generation);
