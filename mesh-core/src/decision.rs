@@ -43,6 +43,8 @@ pub struct Decision {
     pub delay: Option<Duration>,
     /// The tries, oldest first, at most [`MAX_REMEMBERED`].
     pub attempts: Vec<Attempt>,
+    /// Our address on the connection of the latest try.
+    pub local: Option<SocketAddr>,
     /// How many tries there were.
     pub attempt_count: u32,
     /// Response flags.

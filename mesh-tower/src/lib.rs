@@ -25,7 +25,9 @@
 //! `dns`, `file`, `tls` (all on by default) bring name resolution, the watched folder and TLS; `test`
 //! brings the test kit.
 
+pub mod balance;
 pub mod body;
+pub mod circuit;
 pub mod clock;
 pub mod cluster;
 pub mod context;
@@ -38,6 +40,7 @@ pub mod live;
 pub mod mesh;
 pub mod mirror;
 pub mod normalize;
+pub mod outlier;
 pub mod pool;
 pub mod record;
 pub mod retry;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Response, Uri, Version};
+use http::{HeaderName, HeaderValue, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::{Flag, LocalReply};
@@ -14,6 +14,7 @@ use mesh_core::route::RequestView;
 use super::body::{End, ResponseBody};
 use super::{Cluster, ClusterPool};
 use crate::body::Body;
+use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::grpc;
 use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, Protocol};
@@ -24,6 +25,9 @@ use crate::upload;
 /// extension of the request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PerTryTimeout(pub(crate) Duration);
+
+/// How long the endpoint took until response headers, in milliseconds (HD-3).
+const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
 
 /// How often a request that never left is moved to another connection before that counts as a
 /// failure: each time, a connection that looked alive was found dead.
@@ -71,9 +75,14 @@ pub(crate) async fn attempt(mut request: Request<Body>) -> Result<Response<Respo
     let protocol = pool.protocol(request.version());
     let is_grpc = grpc::is_grpc(request.headers());
     let per_try = request.extensions_mut().remove::<PerTryTimeout>();
+    let start = now();
     match send(&endpoint, protocol, request, per_try).await {
         Ok((response, lease)) => {
-            let (head, body) = response.into_parts();
+            let (mut head, body) = response.into_parts();
+            let millis = now().saturating_duration_since(start).as_millis();
+            let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+            head.headers.insert(SERVICE_TIME, HeaderValue::from(millis));
+            record.note(|decision| decision.local = lease.local_addr());
             end.status = head.status;
             end.lease = Some(lease);
             let trailers_only = if is_grpc { grpc::status(&head.headers) } else { None };

@@ -103,6 +103,7 @@ impl Line {
             grpc: summary.facts.grpc,
             upstream_host: decision.endpoint().map(|endpoint| &endpoint.address),
             upstream_cluster: decision.cluster.as_ref().map(|cluster| &*cluster.name),
+            upstream_local: decision.local,
             downstream_local: downstream.and_then(Downstream::local_address),
             downstream_remote: decision.client.or(direct),
             downstream_direct_remote: direct,

@@ -1,0 +1,36 @@
+//! Spreads requests over keyed services (LB).
+//!
+//! The stack balances in [`cluster`](crate::cluster), over endpoints that discovery brings and takes.
+//! This is the same decision for a set of services of one's own: least request by default, by weight,
+//! without those that outlier detection has ejected.
+//!
+//! # Readiness
+//! Always ready: the pick is made in `call`, so that each request goes where it is best then; the
+//! chosen service's readiness is awaited in the future.
+//!
+//! # Clone
+//! Clones share the set, its counts and the balancer.
+//!
+//! # Errors
+//! 503 `UH` where nobody can be picked; else the chosen service's.
+//!
+//! # Cancellation
+//! Dropping the future, or the response body, ends the request's count.
+//!
+//! # Example
+//! ```
+//! use mesh_core::balance::BalancePolicy;
+//! use mesh_tower::balance::Balance;
+//!
+//! # fn example<S: Clone>(a: S, b: S) {
+//! let balance = Balance::new(BalancePolicy::LeastRequest, [("a", 1, a), ("b", 3, b)]);
+//! # }
+//! ```
+
+mod body;
+mod future;
+mod service;
+
+pub use body::ResponseBody;
+pub use future::ResponseFuture;
+pub use service::Balance;
