@@ -28,7 +28,7 @@ impl<R: Rng + ?Sized> Rng for &mut R {
     }
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): tiny, seedable, good enough for tests.
+/// `SplitMix64` (Steele, Lea, Flood 2014): tiny, seedable, good enough for tests.
 #[cfg(any(test, feature = "test-util"))]
 #[derive(Clone, Debug)]
 pub struct SeededRng(u64);

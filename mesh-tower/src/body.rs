@@ -42,11 +42,12 @@ impl Body {
         B::Error: Into<BoxError>,
     {
         let mut slot = Some(body);
-        if let Some(own) = (&mut slot as &mut dyn std::any::Any).downcast_mut::<Option<Self>>() {
-            return own.take().expect("filled above");
+        let own = (&mut slot as &mut dyn std::any::Any).downcast_mut::<Option<Self>>();
+        if let Some(own) = own.and_then(Option::take) {
+            return own;
         }
-        let body = slot.take().expect("filled above");
-        Self(Kind::Boxed(body.map_err(Into::into).boxed_unsync()))
+        let boxed = slot.map(|body| Self(Kind::Boxed(body.map_err(Into::into).boxed_unsync())));
+        boxed.unwrap_or_default()
     }
 
     pub(crate) fn replay(body: ReplayBody) -> Self {

@@ -87,11 +87,17 @@ impl LocalReply {
     #[must_use]
     pub fn reset(reset: Reset, retried: bool, transport_failure: Option<&str>) -> Self {
         let (status, flag) = match reset {
-            Reset::ConnectFailure | Reset::ConnectTimeout => (503, Flag::UpstreamConnectionFailure),
-            Reset::ConnectionTermination => (503, Flag::UpstreamConnectionTermination),
-            Reset::RemoteReset | Reset::RemoteRefused => (503, Flag::UpstreamRemoteReset),
-            Reset::LocalReset => (503, Flag::LocalReset),
-            Reset::Protocol => (502, Flag::UpstreamProtocolError),
+            Reset::ConnectFailure | Reset::ConnectTimeout => {
+                (StatusCode::SERVICE_UNAVAILABLE, Flag::UpstreamConnectionFailure)
+            }
+            Reset::ConnectionTermination => {
+                (StatusCode::SERVICE_UNAVAILABLE, Flag::UpstreamConnectionTermination)
+            }
+            Reset::RemoteReset | Reset::RemoteRefused => {
+                (StatusCode::SERVICE_UNAVAILABLE, Flag::UpstreamRemoteReset)
+            }
+            Reset::LocalReset => (StatusCode::SERVICE_UNAVAILABLE, Flag::LocalReset),
+            Reset::Protocol => (StatusCode::BAD_GATEWAY, Flag::UpstreamProtocolError),
         };
         let words = if retried {
             "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: "
@@ -105,7 +111,7 @@ impl LocalReply {
             details = format!("{details}|{}", text.replace(char::is_whitespace, "_"));
         }
         Self {
-            status: StatusCode::from_u16(status).expect("a known status"),
+            status,
             flags: flag.into(),
             details: format!("upstream_reset_before_response_started{{{details}}}").into(),
             body: body.into(),
@@ -143,7 +149,7 @@ impl LocalReply {
         Self::new(StatusCode::BAD_REQUEST, Flag::DownstreamProtocolError, details)
     }
 
-    /// Outbound to a host that the registry does not know, under REGISTRY_ONLY (H-8).
+    /// Outbound to a host that the registry does not know, under `REGISTRY_ONLY` (H-8).
     #[must_use]
     pub fn black_hole() -> Self {
         let mut reply = Self::new(StatusCode::BAD_GATEWAY, Flag::NoRouteFound, "direct_response");
@@ -172,11 +178,10 @@ impl LocalReply {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
             headers.insert("grpc-status", HeaderValue::from(u16::from(code)));
             if !self.body.is_empty() {
-                let message = percent_encode(&self.body);
-                headers.insert(
-                    "grpc-message",
-                    HeaderValue::try_from(message).expect("percent-encoded text is a valid header value"),
-                );
+                // Percent-encoded text is always a valid header value.
+                if let Ok(message) = HeaderValue::try_from(percent_encode(&self.body)) {
+                    headers.insert("grpc-message", message);
+                }
             }
         } else {
             // RF-4 is the only place where a gRPC status speaks without a gRPC request: FI-5.

@@ -1,4 +1,4 @@
-//! Hosts that the registry does not know, under ALLOW_ANY (H-8): the authority itself is dialled.
+//! Hosts that the registry does not know, under `ALLOW_ANY` (H-8): the authority itself is dialled.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -36,7 +36,7 @@ impl ClusterPool {
         tls: Option<ClientTls>,
         mut rng: FastRng,
     ) -> Self {
-        let balancer = Balancer::new(cluster.plan().balance.clone(), &mut rng);
+        let balancer = Balancer::new(cluster.plan().balance, &mut rng);
         let picker = Picker { balancer, rng, hosts: Arc::default(), endpoints: Vec::new() };
         Self { cluster, connector, tls, picker: Mutex::new(picker) }
     }

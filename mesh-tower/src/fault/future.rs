@@ -22,7 +22,7 @@ pub struct ResponseFuture<S: Service<Request<B>>, B> {
 #[pin_project::pin_project(project = Project)]
 enum State<S, B, F> {
     // Delaying => (Calling | Aborted)
-    Delaying { sleep: Pin<Box<Sleep>>, next: Option<Result<(S, Request<B>), Error>> },
+    Delaying { sleep: Pin<Box<Sleep>>, next: Option<Box<Result<(S, Request<B>), Error>>> },
     // Calling => done
     Calling(#[pin] F),
     // Aborted => done
@@ -40,7 +40,7 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
 
     pub(super) fn delayed(delay: Duration, abort: Option<Error>, service: S, request: Request<B>) -> Self {
         let next = abort.map_or(Ok((service, request)), Err);
-        Self { state: State::Delaying { sleep: Box::pin(sleep(delay)), next: Some(next) } }
+        Self { state: State::Delaying { sleep: Box::pin(sleep(delay)), next: Some(Box::new(next)) } }
     }
 }
 
@@ -57,7 +57,7 @@ where
             let next = match this.state.as_mut().project() {
                 Project::Delaying { sleep, next } => {
                     ready!(sleep.as_mut().poll(cx));
-                    match next.take().expect("left at once") {
+                    match *next.take().expect("left at once") {
                         Ok((mut service, request)) => State::Calling(service.call(request)),
                         Err(error) => State::Aborted(Some(error)),
                     }

@@ -23,7 +23,7 @@ mod config;
 #[cfg(feature = "file")]
 mod watch;
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use arc_swap::ArcSwap;
 use mesh_core::plan::Plan;
@@ -73,7 +73,6 @@ impl Mesh {
     }
 
     /// A mesh configured by documents made in code; see [`mesh_core::plan::builder`].
-    #[must_use]
     pub fn from_documents(documents: mesh_core::api::Documents) -> MeshBuilder {
         MeshBuilder::new(Source::Documents(Box::new(documents)))
     }
@@ -107,7 +106,7 @@ impl Mesh {
     /// The proxy starts one for each core; [`client`](Self::client) does it for the library.
     #[must_use]
     pub fn worker(&self) -> Arc<Worker> {
-        let mut workers = self.0.workers.lock().expect("no panic while workers are listed");
+        let mut workers = self.workers();
         let seed = self.0.rng.draw(mesh_core::rng::Rng::next_u64);
         let worker = Worker::start(
             self.live(),
@@ -150,7 +149,7 @@ impl Mesh {
     ///
     /// The watcher calls this; a program calls it when it does not watch.
     pub fn reload(&self) -> bool {
-        let mut configuration = self.0.configuration.lock().expect("no panic while reloading");
+        let mut configuration = self.configuration();
         let outcome = configuration.load();
         metrics::counter!("mesh_config_reload_total", "result" => outcome.result()).increment(1);
         let (plan, status) = match outcome {
@@ -173,7 +172,7 @@ impl Mesh {
             tracing::error!(%error, "the access log cannot be opened; lines go where they went before");
         }
         let live = Arc::new(Live::link(plan, Some(&self.live())));
-        let workers = self.0.workers.lock().expect("no panic while workers are listed");
+        let workers = self.workers();
         self.0.live.store(live.clone());
         for worker in workers.iter().filter_map(Weak::upgrade) {
             worker.follow(live.clone());
@@ -184,6 +183,16 @@ impl Mesh {
         tracing::info!(generation, "configuration applied");
         self.0.generation.send_replace(generation);
         true
+    }
+}
+
+impl Mesh {
+    fn workers(&self) -> MutexGuard<'_, Vec<Weak<Worker>>> {
+        self.0.workers.lock().expect("no panic while workers are listed")
+    }
+
+    fn configuration(&self) -> MutexGuard<'_, Configuration> {
+        self.0.configuration.lock().expect("no panic while reloading")
     }
 }
 

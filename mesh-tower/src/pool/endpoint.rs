@@ -34,6 +34,7 @@ pub(crate) struct Endpoint {
 #[derive(Debug, Default)]
 struct State {
     /// Ready HTTP/1.1 connections, the latest used last: it is the likeliest to be alive.
+    #[expect(clippy::vec_box, reason = "moved in and out of leases whole")]
     idle: Vec<Box<Http1>>,
     /// HTTP/2 connections that may take more streams.
     shared: Vec<Arc<Http2>>,

@@ -63,7 +63,7 @@ where
                                 again.commit();
                                 return Poll::Ready(Ok(response));
                             }
-                            next => {
+                            next @ Next::Retry(..) => {
                                 drain(response.into_body());
                                 next
                             }

@@ -126,7 +126,7 @@ impl Again {
         match self.policy.decide(&self.traits, self.attempts, &outcome, None) {
             Verdict::Retry => match self.retry() {
                 Next::Pass => Err(self.retried(error, false)),
-                next => Ok(next),
+                next @ Next::Retry(..) => Ok(next),
             },
             Verdict::GiveUp(reason) => {
                 self.gave_up(reason);

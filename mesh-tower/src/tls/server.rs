@@ -48,7 +48,7 @@ pub fn acceptor_config(servers: &[ServerTls]) -> Result<Arc<ServerConfig>, Serve
     };
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
-        .expect("the provider knows both versions")
+        .map_err(|error| ServerTlsError { origin: String::new(), reason: error.to_string() })?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(BySni { hosts, keys }));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
