@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mesh_core::endpoint::{ClusterId, Endpoint};
-use mesh_core::plan::{ClusterNode, Discovery, Plan};
+use mesh_core::plan::{ClusterNode, Discovery, Plan, Settings};
 
 use crate::cluster::Cluster;
 use crate::discover;
@@ -51,7 +50,7 @@ impl Live {
                     }
                     cluster.clone()
                 }
-                _ => start(node, earlier, plan.settings.dns_refresh_rate),
+                _ => start(node, earlier, &plan.settings),
             }
         };
         let clusters = plan.clusters.iter().map(link).collect();
@@ -77,12 +76,12 @@ impl Live {
     }
 }
 
-fn start(node: &ClusterNode, earlier: Option<&Arc<Cluster>>, dns_refresh_rate: Duration) -> Arc<Cluster> {
+fn start(node: &ClusterNode, earlier: Option<&Arc<Cluster>>, settings: &Settings) -> Arc<Cluster> {
     let endpoints: &[Arc<Endpoint>] = match &node.discovery {
         Discovery::Static(endpoints) => endpoints,
         Discovery::Dns(_) | Discovery::Authority => &[],
     };
-    let cluster = Arc::new(Cluster::new(node.policy.clone(), endpoints));
+    let cluster = Arc::new(Cluster::new(node.policy.clone(), endpoints, settings.istio_runtime));
     if let Some(earlier) = earlier {
         cluster.inherit(earlier);
     }
@@ -100,7 +99,7 @@ fn start(node: &ClusterNode, earlier: Option<&Arc<Cluster>>, dns_refresh_rate: D
         });
     }
     if let Discovery::Dns(targets) = &node.discovery {
-        discover::dns::follow(&cluster, targets.clone(), dns_refresh_rate);
+        discover::dns::follow(&cluster, targets.clone(), settings.dns_refresh_rate);
     }
     cluster
 }

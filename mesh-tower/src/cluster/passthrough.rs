@@ -95,7 +95,7 @@ impl Passthrough {
             origin: Origin::default(),
         };
         let tls = plan.tls.as_ref().map(|tls| ClientTls::new(tls, host));
-        let cluster = Arc::new(Cluster::new(Arc::new(plan), addresses));
+        let cluster = Arc::new(Cluster::new(Arc::new(plan), addresses, false));
         ClusterPool::new(cluster, self.connector.clone(), tls, FastRng::new())
     }
 

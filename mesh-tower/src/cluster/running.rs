@@ -21,7 +21,8 @@ use crate::pool::DialError;
 pub struct Cluster {
     plan: Arc<ClusterPlan>,
     limits: Arc<Limits>,
-    budget: Budget,
+    /// None where Istio's running behaviour was asked for (CB-10).
+    budget: Option<Budget>,
     detector: Option<Detector>,
     hosts: ArcSwap<Hosts>,
     /// Held while the set of hosts is replaced, so that two updates do not lose one another.
@@ -43,10 +44,10 @@ impl Drop for Retrying {
 }
 
 impl Cluster {
-    pub(crate) fn new(plan: Arc<ClusterPlan>, endpoints: &[Arc<Endpoint>]) -> Self {
+    pub(crate) fn new(plan: Arc<ClusterPlan>, endpoints: &[Arc<Endpoint>], istio_runtime: bool) -> Self {
         let cluster = Self {
             limits: Arc::default(),
-            budget: Budget::new(BudgetPolicy::default(), now()),
+            budget: (!istio_runtime).then(|| Budget::new(BudgetPolicy::default(), now())),
             detector: plan.outlier.clone().map(Detector::new),
             hosts: ArcSwap::default(),
             update: Mutex::new(0),
@@ -118,6 +119,9 @@ impl Cluster {
             };
             Some(hosts.list().iter().map(adopt).collect())
         });
+        if let Some(detector) = &self.detector {
+            detector.adopt(self.hosts.load().list().iter().map(Host::outlier));
+        }
     }
 
     /// Builds the next snapshot from this one: endpoints, or their health, have changed.
@@ -162,7 +166,7 @@ impl Cluster {
 
     /// Whether one more retry is allowed: a token *and* room (CB-8, CB-10, RT-13).
     pub(crate) fn try_retry(&self, now: Instant) -> Option<Retrying> {
-        match retry::admit(&self.limits, &self.plan.circuit, Some(&self.budget), 0, now) {
+        match retry::admit(&self.limits, &self.plan.circuit, self.budget.as_ref(), 0, now) {
             Ok(()) => {
                 self.stats.upstream_rq_retry.increment(1);
                 Some(Retrying(self.limits.clone()))
@@ -180,8 +184,10 @@ impl Cluster {
 
     /// Records how an attempt at `host` ended: for outlier detection and the retry budget.
     pub(crate) fn record(&self, host: &Host, outcome: &Outcome) {
-        if outcome.class() == mesh_core::outcome::Class::Success {
-            self.budget.deposit();
+        if outcome.class() == mesh_core::outcome::Class::Success
+            && let Some(budget) = &self.budget
+        {
+            budget.deposit();
         }
         let Some(detector) = &self.detector else { return };
         let hosts = self.hosts.load();

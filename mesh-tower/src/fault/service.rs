@@ -54,6 +54,13 @@ where
                 decision.flags.set(Flag::DelayInjected);
             });
         }
+        if let Some(matched) = matched
+            && injection.abort.is_some()
+        {
+            // No destination will be drawn; metrics tell which service the request was meant for.
+            let meant = matched.cluster().map(|pool| pool.cluster().plan().clone());
+            matched.record().note(|decision| decision.cluster = meant);
+        }
         let abort = injection.abort.map(|abort| Error::local(abort.reply(is_grpc(request.headers()))));
         match (injection.delay, abort) {
             (None, None) => ResponseFuture::calling(self.inner.call(request)),

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use http::Response;
 
+use super::facts::{Asked, Facts};
 use crate::route::Matched;
 
 /// The inner call, then the operations on its response.
@@ -14,11 +15,11 @@ use crate::route::Matched;
 pub struct ResponseFuture<F> {
     #[pin]
     inner: F,
-    answers: Option<Matched>,
+    answers: Option<(Matched, Option<Box<Facts>>)>,
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) const fn new(inner: F, answers: Option<Matched>) -> Self {
+    pub(super) const fn new(inner: F, answers: Option<(Matched, Option<Box<Facts>>)>) -> Self {
         Self { inner, answers }
     }
 }
@@ -32,9 +33,14 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut result = ready!(this.inner.poll(cx));
-        if let (Ok(response), Some(matched)) = (&mut result, this.answers) {
+        if let (Ok(response), Some((matched, facts))) = (&mut result, this.answers) {
+            if let Some(facts) = facts {
+                let code = response.status().as_u16();
+                matched.record().note(|decision| facts.responded(code, decision));
+            }
             let (route, destination) = (matched.route(), matched.destination_index());
-            route.apply_response(destination, response.headers_mut(), &());
+            let facts = Asked::from(facts.as_deref());
+            route.apply_response(destination, response.headers_mut(), &facts);
         }
         Poll::Ready(result)
     }

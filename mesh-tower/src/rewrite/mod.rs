@@ -13,6 +13,7 @@
 //! # Errors
 //! None of its own.
 
+mod facts;
 mod future;
 mod layer;
 mod service;

@@ -9,6 +9,7 @@ use mesh_core::route::HeaderOps;
 use tower_service::Service;
 
 use super::ResponseFuture;
+use super::facts::{Asked, Facts};
 use crate::route::Matched;
 
 const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
@@ -42,18 +43,22 @@ where
         };
         let answers = some(&route.response_headers, destination.map(|to| &to.response_headers));
         let asks = some(&route.request_headers, destination.map(|to| &to.request_headers));
-        let answers = answers.then(|| matched.clone());
-        if asks || route.rewrite.is_some() {
-            let matched = matched.clone();
-            rewrite(&matched, &mut request);
+        if !asks && !answers && route.rewrite.is_none() {
+            return ResponseFuture::new(self.inner.call(request), None);
         }
-        ResponseFuture::new(self.inner.call(request), answers)
+        let matched = matched.clone();
+        let facts = Facts::wanted(&matched, &request);
+        if asks || matched.route().rewrite.is_some() {
+            rewrite(&matched, &mut request, facts.as_deref());
+        }
+        ResponseFuture::new(self.inner.call(request), answers.then_some((matched, facts)))
     }
 }
 
-fn rewrite<B>(matched: &Matched, request: &mut Request<B>) {
+fn rewrite<B>(matched: &Matched, request: &mut Request<B>, facts: Option<&Facts>) {
     let route = matched.route();
-    if let Some(value) = route.apply_request(matched.destination_index(), request.headers_mut(), &()) {
+    let facts = Asked::from(facts);
+    if let Some(value) = route.apply_request(matched.destination_index(), request.headers_mut(), &facts) {
         set_authority(request, &value);
     }
     let uri = request.uri();
