@@ -1,5 +1,13 @@
 //! Benchmarks whose every figure stands beside a floor or a peer of the same run.
 //!
-//! Absolute times say more about the machine than about the code, so nothing here prints one alone. `proxy-bench` (this
-//! crate's binary) starts `mesh-proxy`, Envoy, HAProxy and a bare hyper pass-through in turn on one backend and compares the
-//! processor time that each spends on a request.
+//! Absolute times say more about the machine than about the code, so nothing here prints one alone.
+//!
+//! | what | compares | with |
+//! |---|---|---|
+//! | `cargo bench -p mesh-benches --bench layers` | each layer | the same call without it |
+//! | `cargo bench -p mesh-benches --bench stack` | the library's stack, its client | a no-op service, a bare hyper client |
+//! | `cargo run --release -p mesh-benches --bin stack-calls` | the same calls, in counted allocations and instructions | the same |
+//! | `cargo run --release -p mesh-benches --bin proxy-bench` | `mesh-proxy` | Envoy, HAProxy, a bare hyper pass-through |
+
+pub mod calls;
+pub mod side_by_side;

@@ -51,8 +51,40 @@ pub fn outbound(
 + Sync
 + 'static
 + use<> {
+    outbound_over(tower::service_fn(cluster::attempt), worker, telemetry, normalize, route)
+}
+
+/// The same stack over a service of one's own in the place of the clusters: what is decided is done,
+/// but nothing is picked, limited or sent.
+///
+/// For measuring the stack alone, and for programs that have a transport already. The service finds the
+/// decided destination in the request's [`Matched`](crate::route::Matched); it also gets the copies
+/// for mirrors.
+pub fn outbound_over<S, B>(
+    endpoint: S,
+    worker: &Arc<Worker>,
+    telemetry: TelemetryLayer,
+    normalize: NormalizeLayer,
+    route: RouteLayer,
+) -> impl Service<
+    Request<Body>,
+    Response = Response<
+        impl http_body::Body<Data = bytes::Bytes, Error = BoxError> + Send + 'static + use<S, B>,
+    >,
+    Error = BoxError,
+    Future = impl Future + Send + use<S, B>,
+>
++ Clone
++ Send
++ Sync
++ 'static
++ use<S, B>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: http_body::Body<Data = bytes::Bytes, Error = BoxError> + From<bytes::Bytes> + Send + 'static,
+{
     let rng = worker.rng().clone();
-    let endpoint = tower::service_fn(cluster::attempt);
     ServiceBuilder::new()
         // Sees everything below it, refusals and injected faults included.
         .layer(telemetry)
@@ -69,7 +101,7 @@ pub fn outbound(
         // Knows the destination, whose header operations it applies; once, not for each attempt.
         .layer(RewriteLayer::per_route())
         // Copies what is really sent, once, and not the retries of it.
-        .layer(MirrorLayer::new(endpoint, rng.clone()))
+        .layer(MirrorLayer::new(endpoint.clone(), rng.clone()))
         // Around all attempts and the waits between them.
         .layer(TimeoutLayer::per_route())
         .layer(RetryLayer::per_route().rng(rng).replay(worker.replay().clone()))
