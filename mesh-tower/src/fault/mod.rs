@@ -30,3 +30,6 @@ mod service;
 pub use future::ResponseFuture;
 pub use layer::FaultLayer;
 pub use service::Fault;
+
+#[cfg(test)]
+mod tests;

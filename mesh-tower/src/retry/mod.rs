@@ -42,3 +42,6 @@ pub use future::ResponseFuture;
 pub use layer::RetryLayer;
 pub use replay::{REQUEST_CAP, ReplayBody, ReplayBudget};
 pub use service::Retry;
+
+#[cfg(test)]
+mod tests;

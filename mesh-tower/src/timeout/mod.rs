@@ -27,3 +27,6 @@ pub use body::ResponseBody;
 pub use future::ResponseFuture;
 pub use layer::TimeoutLayer;
 pub use service::Timeout;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use tokio::sync::mpsc;
+use tokio_test::{assert_pending, assert_ready};
+use tower_layer::Layer;
+use tower_service::Service;
+use tower_test::mock::{self, Handle, Mock};
+
+use super::{Timeout, TimeoutLayer};
+use crate::body::Body;
+use crate::error::{BoxError, Error};
+
+type Inner = Mock<Request<Body>, Response<Body>>;
+
+async fn timeout(limit: Duration) -> (Timeout<Inner>, Handle<Request<Body>, Response<Body>>) {
+    let (inner, mut handle) = mock::pair();
+    handle.allow(100);
+    let mut service = TimeoutLayer::new(limit).layer(inner);
+    std::future::poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
+    (service, handle)
+}
+
+type Sender = mpsc::UnboundedSender<Result<Frame<bytes::Bytes>, BoxError>>;
+
+fn piped() -> (Sender, Body) {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let stream = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
+    (sender, Body::new(StreamBody::new(stream)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn rt_2_expiry_before_headers_is_504_ut() {
+    let (mut service, mut handle) = timeout(Duration::from_secs(1)).await;
+    let mut call = tokio_test::task::spawn(service.call(Request::new(Body::empty())));
+    assert_pending!(call.poll());
+    let (request, send) = handle.next_request().await.unwrap();
+    assert_eq!(request.headers()["x-envoy-expected-rq-timeout-ms"], "1000");
+    tokio::time::advance(Duration::from_millis(1001)).await;
+    let error = Error::from_box(assert_ready!(call.poll()).unwrap_err());
+    assert!(error.is_timeout());
+    assert_eq!(error.to_string(), "504 UT response_timeout");
+    drop(send);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rt_1_the_clock_starts_when_the_upload_has_ended() {
+    let (mut service, mut handle) = timeout(Duration::from_secs(1)).await;
+    let (upload, body) = piped();
+    let mut call = tokio_test::task::spawn(service.call(Request::post("/").body(body).unwrap()));
+    assert_pending!(call.poll());
+    let (request, _send) = handle.next_request().await.unwrap();
+    let reading = tokio::spawn(request.into_body().collect());
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_pending!(call.poll());
+    drop(upload);
+    reading.await.unwrap().unwrap();
+    assert_pending!(call.poll());
+    tokio::time::advance(Duration::from_millis(999)).await;
+    assert_pending!(call.poll());
+    tokio::time::advance(Duration::from_millis(2)).await;
+    assert!(Error::from_box(assert_ready!(call.poll()).unwrap_err()).is_timeout());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rt_1_the_clock_stops_with_the_last_response_byte() {
+    let (mut service, mut handle) = timeout(Duration::from_secs(1)).await;
+    let mut call = tokio_test::task::spawn(service.call(Request::new(Body::empty())));
+    assert_pending!(call.poll());
+    let (download, body) = piped();
+    handle.next_request().await.unwrap().1.send_response(Response::new(body));
+    let mut body = assert_ready!(call.poll()).unwrap().into_body();
+    download.send(Ok(Frame::data("first".into()))).unwrap();
+    body.frame().await.unwrap().unwrap();
+    tokio::time::advance(Duration::from_millis(1001)).await;
+    let error = Error::from_box(body.frame().await.unwrap().unwrap_err());
+    assert!(error.is_timeout());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rt_4_a_shorter_grpc_timeout_holds_and_is_told_on() {
+    let (mut service, mut handle) = timeout(Duration::from_secs(10)).await;
+    let request = Request::post("/s/m")
+        .header("content-type", "application/grpc")
+        .header("grpc-timeout", "500m")
+        .body(Body::empty())
+        .unwrap();
+    let mut call = tokio_test::task::spawn(service.call(request));
+    assert_pending!(call.poll());
+    let (request, _send) = handle.next_request().await.unwrap();
+    let told = mesh_core::timeout::grpc_timeout::of(request.headers());
+    assert_eq!(told, Some(Duration::from_millis(500)));
+    assert_eq!(request.headers()["x-envoy-expected-rq-timeout-ms"], "500");
+    tokio::time::advance(Duration::from_millis(501)).await;
+    let error = Error::from_box(assert_ready!(call.poll()).unwrap_err());
+    assert_eq!(error.response(true).headers()["grpc-status"], "4");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_has_passed_makes_no_call() {
+    let (mut service, mut handle) = timeout(Duration::from_secs(10)).await;
+    let mut request = Request::new(Body::empty());
+    request.extensions_mut().insert(crate::context::Context::default().deadline_at(crate::clock::now()));
+    let error = Error::from_box(service.call(request).await.unwrap_err());
+    assert!(error.is_timeout());
+    assert_pending!(tokio_test::task::spawn(handle.next_request()).poll());
+}
