@@ -1,0 +1,74 @@
+//! `docs/support.md` says what the code does: it is made from the decoder's tables, and compared.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use mesh_core::api::message::Status;
+use mesh_core::api::{KINDS, Support, SupportRow, support};
+
+const HEAD: &str = "\
+# What of the API is implemented
+
+Made from the tables that the decoder runs on; `just update-docs` rewrites it. A field that is *refused* is
+known, and an error (`MESH0002` at its file, line and column) wherever it is used: nothing is ignored in
+silence. What stands below a refused field is refused with it. `[]` is a list, `{}` a map, `=` a value.
+
+Kubernetes objects are read in part: what concerns a mesh is listed, everything else in them is left alone.
+";
+
+/// The page, as it should be. Kinds that are read by one table share a section.
+fn page() -> String {
+    let rows = support();
+    let mut sections: Vec<(Vec<&str>, String)> = Vec::new();
+    for group in rows.chunk_by(|one, other| one.kind == other.kind) {
+        let (kind, table) = (&*group[0].kind, fields(group));
+        match sections.iter_mut().find(|(_, known)| *known == table) {
+            Some((kinds, _)) => kinds.push(kind),
+            None => sections.push((vec![kind], table)),
+        }
+    }
+    let mut page = HEAD.to_owned();
+    kinds(&mut page);
+    for (kinds, table) in sections.iter().filter(|(_, table)| !table.is_empty()) {
+        let _ = write!(page, "\n## {}\n\n| field | type | |\n|---|---|---|\n{table}", kinds.join(", "));
+    }
+    page
+}
+
+fn kinds(page: &mut String) {
+    page.push_str("\n## Kinds\n\n| group | kind | versions | |\n|---|---|---|---|\n");
+    for kind in KINDS {
+        let status = match kind.support {
+            Support::Supported => "supported",
+            Support::Refused => "refused",
+            Support::FailClosed => "refused, and the whole configuration with it (fail closed)",
+        };
+        let group = if kind.group.is_empty() { "core" } else { kind.group };
+        let _ = writeln!(page, "| {group} | {} | {} | {status} |", kind.name, kind.versions.join(", "));
+    }
+}
+
+fn fields(rows: &[SupportRow]) -> String {
+    let mut table = String::new();
+    for row in rows.iter().filter(|row| !row.path.is_empty()) {
+        let status = match row.status {
+            Status::Supported => "supported",
+            Status::Refused => "refused",
+            Status::Deprecated => "supported, deprecated (`IST0002`)",
+        };
+        let _ = writeln!(table, "| `{}` | {} | {status} |", row.path, row.shape);
+    }
+    table
+}
+
+#[test]
+fn the_support_page_is_what_the_decoder_does() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/support.md");
+    let page = page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&file, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    let stale = page.lines().zip(written.lines()).find(|(is, was)| is != was);
+    assert!(page == written, "docs/support.md is stale; run `just update-docs`. First difference: {stale:?}");
+}
