@@ -4,15 +4,15 @@
 //! answer stays in force and the next try comes after `dnsRefreshRate`. An answer that is empty is an
 //! answer.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::net::IpAddr;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
 use mesh_core::endpoint::{Address, Endpoint};
 use mesh_core::plan::DnsTarget;
 use mesh_core::rng::Rng;
 
-use crate::clock::{FastRng, now};
+use crate::clock::FastRng;
 use crate::cluster::Cluster;
 use crate::error::BoxError;
 
@@ -63,25 +63,41 @@ async fn lookup(target: &DnsTarget) -> Result<(Vec<Arc<Endpoint>>, Duration), Bo
     if let Ok(ip) = target.name.parse() {
         return Ok((vec![member(target, ip)], LONGEST));
     }
-    let lookup = resolver()?.lookup_ip(&*target.name).await?;
-    let ttl = lookup.valid_until().saturating_duration_since(now());
-    let mut endpoints: Vec<_> = lookup.iter().map(|ip| member(target, ip)).collect();
+    let (addresses, ttl) = resolve(&target.name).await?;
+    let mut endpoints: Vec<_> = addresses.into_iter().map(|ip| member(target, ip)).collect();
     // Name servers rotate their answers; the set is what counts.
     endpoints.sort_by(|a, b| a.address.cmp(&b.address));
     Ok((endpoints, ttl))
 }
 
-fn member(target: &DnsTarget, ip: std::net::IpAddr) -> Arc<Endpoint> {
-    let address = Address::Socket((ip, target.port).into());
-    Arc::new(Endpoint { address, ..target.template.clone() })
+#[cfg(feature = "dns")]
+async fn resolve(name: &str) -> Result<(Vec<IpAddr>, Duration), BoxError> {
+    use std::sync::OnceLock;
+
+    use hickory_resolver::TokioResolver;
+
+    // The system's configuration, read once.
+    static RESOLVER: OnceLock<TokioResolver> = OnceLock::new();
+    let resolver = match RESOLVER.get() {
+        Some(resolver) => resolver,
+        None => {
+            let resolver = TokioResolver::builder_tokio()?.build()?;
+            RESOLVER.get_or_init(|| resolver)
+        }
+    };
+    let lookup = resolver.lookup_ip(name).await?;
+    let ttl = lookup.valid_until().saturating_duration_since(crate::clock::now());
+    Ok((lookup.iter().collect(), ttl))
 }
 
-/// The system's resolver, read once: it caches nothing that outlives a TTL.
-fn resolver() -> Result<&'static TokioResolver, BoxError> {
-    static RESOLVER: OnceLock<TokioResolver> = OnceLock::new();
-    if let Some(resolver) = RESOLVER.get() {
-        return Ok(resolver);
-    }
-    let resolver = TokioResolver::builder_tokio()?.build()?;
-    Ok(RESOLVER.get_or_init(|| resolver))
+/// The system's resolver hides TTLs: half a minute stands for all.
+#[cfg(not(feature = "dns"))]
+async fn resolve(name: &str) -> Result<(Vec<IpAddr>, Duration), BoxError> {
+    let addresses = tokio::net::lookup_host((name, 0)).await?;
+    Ok((addresses.map(|address| address.ip()).collect(), Duration::from_secs(30)))
+}
+
+fn member(target: &DnsTarget, ip: IpAddr) -> Arc<Endpoint> {
+    let address = Address::Socket((ip, target.port).into());
+    Arc::new(Endpoint { address, ..target.template.clone() })
 }

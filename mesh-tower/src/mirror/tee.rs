@@ -66,7 +66,7 @@ impl http_body::Body for First {
         let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref() {
+                if let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) {
                     this.forward(Piece::Data(data.clone()));
                 } else if let Some(trailers) = frame.trailers_ref() {
                     this.forward(Piece::Trailers(trailers.clone()));

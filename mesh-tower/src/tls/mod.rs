@@ -3,16 +3,23 @@
 //! The crypto provider is always named, never taken from the process: an application that links two
 //! of them starts all the same.
 
+#[cfg(not(feature = "tls"))]
+mod absent;
+#[cfg(feature = "tls")]
 mod client;
+#[cfg(feature = "tls")]
 mod server;
 
+#[cfg(not(feature = "tls"))]
+pub(crate) use absent::ClientTls;
+#[cfg(feature = "tls")]
 pub(crate) use client::ClientTls;
+#[cfg(feature = "tls")]
 pub use server::{ServerTlsError, acceptor_config};
 
-use std::sync::Arc;
-
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+#[cfg(feature = "tls")]
+fn provider() -> std::sync::Arc<rustls::crypto::CryptoProvider> {
     rustls::crypto::CryptoProvider::get_default()
         .cloned()
-        .unwrap_or_else(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .unwrap_or_else(|| std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
 }
