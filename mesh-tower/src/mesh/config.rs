@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use mesh_core::analysis::{Diagnostics, Level};
 use mesh_core::api::Documents;
+#[cfg(feature = "file")]
 use mesh_core::api::decode::Strictness;
 use mesh_core::plan::{CompileOptions, Loaded, Plan, load};
 
@@ -40,6 +41,7 @@ pub struct Status {
 pub(super) struct Configuration {
     source: Source,
     options: CompileOptions,
+    #[cfg(feature = "file")]
     texts: Option<Vec<(String, String)>>,
     loaded: Option<Loaded>,
 }
@@ -47,6 +49,7 @@ pub(super) struct Configuration {
 /// The outcome of a load.
 pub(super) enum Outcome {
     Applied(Arc<Plan>, Status),
+    #[cfg_attr(not(feature = "file"), expect(dead_code, reason = "only files can be read again"))]
     Unchanged,
     Rejected(Status),
 }
@@ -63,7 +66,13 @@ impl Outcome {
 
 impl Configuration {
     pub(super) fn new(source: Source, options: CompileOptions) -> Self {
-        Self { source, options, texts: None, loaded: None }
+        Self {
+            source,
+            options,
+            #[cfg(feature = "file")]
+            texts: None,
+            loaded: None,
+        }
     }
 
     #[cfg(feature = "file")]
