@@ -50,6 +50,8 @@ pub mod server;
 pub mod split;
 pub mod stack;
 pub mod telemetry;
+#[cfg(feature = "test")]
+pub mod test;
 pub mod timeout;
 pub mod tls;
 mod upload;

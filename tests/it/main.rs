@@ -1,1 +1,19 @@
-//! it.
+//! The one integration binary.
+//!
+//! Most modules run the production stack over in-memory upstreams in virtual time; `blackbox` runs
+//! the built proxy over sockets. Tests cite the rules they hold by their ids, such as `rt_19`.
+
+mod circuit;
+mod grpc;
+mod kit;
+mod locally;
+mod mirror;
+mod outlier;
+mod pool;
+mod reload;
+mod replay;
+mod retry;
+mod retry_matrix;
+mod rewrite;
+mod split_fault;
+mod timeout;

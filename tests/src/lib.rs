@@ -1,1 +1,7 @@
-//! Placeholder.
+//! The harness of the integration tests: configuration in a line, bodies that come in pieces, and
+//! the built proxy as a child process.
+//!
+//! What outsiders can use as well is in `mesh_tower::test`; here is what only our own tests need.
+
+pub mod body;
+pub mod config;

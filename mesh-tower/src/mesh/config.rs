@@ -83,6 +83,11 @@ impl Configuration {
         }
     }
 
+    /// The next load compiles these documents.
+    pub(super) fn replace(&mut self, documents: Documents) {
+        self.source = Source::Documents(Box::new(documents));
+    }
+
     /// Reads and compiles; keeps what is last known to be good.
     pub(super) fn load(&mut self) -> Outcome {
         let (documents, findings) = match &self.source {

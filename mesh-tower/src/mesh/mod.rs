@@ -145,11 +145,26 @@ impl Mesh {
         &self.0.access_log
     }
 
+    /// Puts these documents in the place of the configuration so far. Whether they are in force.
+    ///
+    /// For a mesh that is configured in code; a folder, if there was one, is not read again.
+    #[must_use = "the documents may have been refused"]
+    pub fn apply(&self, documents: mesh_core::api::Documents) -> bool {
+        self.load(Some(documents))
+    }
+
     /// Reads the configuration again, now. Whether a new plan is in force.
     ///
     /// The watcher calls this; a program calls it when it does not watch.
     pub fn reload(&self) -> bool {
+        self.load(None)
+    }
+
+    fn load(&self, documents: Option<mesh_core::api::Documents>) -> bool {
         let mut configuration = self.configuration();
+        if let Some(documents) = documents {
+            configuration.replace(documents);
+        }
         let outcome = configuration.load();
         metrics::counter!("mesh_config_reload_total", "result" => outcome.result()).increment(1);
         let (plan, status) = match outcome {

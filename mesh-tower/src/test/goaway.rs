@@ -1,0 +1,132 @@
+//! A GOAWAY whose last stream id lies below a request that is on its way.
+//!
+//! No server library can be told to send one at a given request: the race is the point of it. So a
+//! filter stands in the pipe. It knows HTTP/2's frame header and nothing more: it counts the
+//! streams that the client opens, holds back the first that is too many, and tells the client that
+//! this stream was never processed (RFC 9113 §6.8). Streams before it go on to their end.
+
+use std::io;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, split};
+use tokio::sync::oneshot;
+
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const HEADERS: u8 = 1;
+const GOAWAY: u8 = 7;
+const HEADER_LENGTH: usize = 9;
+
+/// Stands between `client` and the returned end. `said` is called when GOAWAY is sent.
+pub(super) fn filter(client: DuplexStream, after: u32, said: impl FnOnce() + Send + 'static) -> DuplexStream {
+    let (inner, server) = tokio::io::duplex(64 * 1024);
+    let (client_read, client_write) = split(client);
+    let (inner_read, inner_write) = split(inner);
+    let (say, asked) = oneshot::channel();
+    tokio::spawn(async move {
+        let up = upstream(client_read, inner_write, after, say);
+        let down = downstream(inner_read, client_write, asked, said);
+        // Each direction ends with its stream; an error is a close.
+        let _ = tokio::join!(up, down);
+    });
+    server
+}
+
+async fn upstream(
+    mut from: ReadHalf<DuplexStream>,
+    mut to: WriteHalf<DuplexStream>,
+    after: u32,
+    say: oneshot::Sender<u32>,
+) -> io::Result<()> {
+    let mut preface = [0; PREFACE.len()];
+    from.read_exact(&mut preface).await?;
+    to.write_all(&preface).await?;
+    if preface != *PREFACE {
+        tokio::io::copy(&mut from, &mut to).await?;
+        return to.shutdown().await;
+    }
+    let (mut opened, mut last, mut say) = (0, 0, Some(say));
+    while let Some(frame) = next(&mut from).await? {
+        let stream = stream_of(&frame);
+        if frame[3] == HEADERS && stream > last && say.is_some() {
+            opened += 1;
+            if opened > after {
+                let say = say.take().expect("just seen");
+                // The other direction may have ended; then there is nobody to tell.
+                let _ = say.send(last);
+            } else {
+                last = stream;
+            }
+        }
+        if say.is_some() || stream <= last {
+            to.write_all(&frame).await?;
+        }
+    }
+    to.shutdown().await
+}
+
+async fn downstream(
+    mut from: ReadHalf<DuplexStream>,
+    mut to: WriteHalf<DuplexStream>,
+    mut asked: oneshot::Receiver<u32>,
+    said: impl FnOnce(),
+) -> io::Result<()> {
+    let mut said = Some(said);
+    let mut pending = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            last = &mut asked, if said.is_some() => {
+                let said = said.take().expect("asked once");
+                if let Ok(last) = last {
+                    to.write_all(&goaway(last)).await?;
+                    said();
+                }
+            }
+            read = from.read_buf(&mut pending) => {
+                if read? == 0 {
+                    return to.shutdown().await;
+                }
+                while let Some(length) = whole_frame(&pending) {
+                    to.write_all(&pending[..length]).await?;
+                    pending.drain(..length);
+                }
+            }
+        }
+    }
+}
+
+async fn next(from: &mut ReadHalf<DuplexStream>) -> io::Result<Option<Vec<u8>>> {
+    let mut frame = vec![0; HEADER_LENGTH];
+    if from.read(&mut frame[..1]).await? == 0 {
+        return Ok(None);
+    }
+    from.read_exact(&mut frame[1..]).await?;
+    let length = payload_length(&frame);
+    frame.resize(HEADER_LENGTH + length, 0);
+    from.read_exact(&mut frame[HEADER_LENGTH..]).await?;
+    Ok(Some(frame))
+}
+
+fn whole_frame(bytes: &[u8]) -> Option<usize> {
+    if bytes.len() < HEADER_LENGTH {
+        return None;
+    }
+    let length = HEADER_LENGTH + payload_length(bytes);
+    (bytes.len() >= length).then_some(length)
+}
+
+fn payload_length(frame: &[u8]) -> usize {
+    u32::from_be_bytes([0, frame[0], frame[1], frame[2]]) as usize
+}
+
+fn stream_of(frame: &[u8]) -> u32 {
+    u32::from_be_bytes([frame[5], frame[6], frame[7], frame[8]]) & 0x7fff_ffff
+}
+
+fn goaway(last: u32) -> [u8; 17] {
+    let mut frame = [0; 17];
+    frame[2] = 8;
+    frame[3] = GOAWAY;
+    frame[9..13].copy_from_slice(&last.to_be_bytes());
+    // The error code stays 0: NO_ERROR.
+    frame
+}

@@ -1,0 +1,259 @@
+//! A mesh over the network in memory.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use mesh_core::api::Documents;
+use mesh_core::identity::Workload;
+
+use super::{Event, Network, Upstream};
+use crate::body::Body;
+use crate::error::{BoxError, Error};
+use crate::mesh::{Client, Mesh, MeshBuilder};
+use crate::telemetry::AccessLog;
+
+/// A mesh under test, about to start.
+#[derive(Debug)]
+#[must_use = "nothing happens until it is started"]
+pub struct MeshTest {
+    builder: MeshBuilder,
+    network: Network,
+}
+
+impl MeshTest {
+    /// A mesh configured by YAML, one or several documents.
+    ///
+    /// # Panics
+    /// If anything is wrong with it; the message has every finding.
+    pub fn new(yaml: &str) -> Self {
+        Self::from_documents(documents(yaml))
+    }
+
+    /// A mesh configured by documents.
+    pub fn from_documents(documents: Documents) -> Self {
+        let network = Network::new();
+        let builder = Mesh::from_documents(documents)
+            .connector(Arc::new(network.clone()))
+            .access_log(AccessLog::off())
+            .strict(true)
+            .seed(1);
+        Self { builder, network }
+    }
+
+    /// Draws all chance from this seed; 1 unless told.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.builder = self.builder.seed(seed);
+        self
+    }
+
+    /// Who the process is: `namespace/kind/name` of a document, or a workload's name.
+    pub fn workload(mut self, name: &str) -> Self {
+        self.builder = self.builder.workload(name);
+        self
+    }
+
+    /// Who the process is, told in full.
+    pub fn identity(mut self, workload: Workload) -> Self {
+        self.builder = self.builder.identity(workload);
+        self
+    }
+
+    /// Changes the mesh's own settings.
+    pub fn with(mut self, change: impl FnOnce(MeshBuilder) -> MeshBuilder) -> Self {
+        self.builder = change(self.builder);
+        self
+    }
+
+    /// Starts it on the current runtime.
+    ///
+    /// # Panics
+    /// If the mesh does not start; the message has every finding.
+    pub async fn start(self) -> TestMesh {
+        let mesh = match self.builder.start().await {
+            Ok(mesh) => mesh,
+            Err(error) => panic!("{error}"),
+        };
+        let client = mesh.client();
+        TestMesh { mesh, client, network: self.network }
+    }
+}
+
+/// A mesh under test.
+///
+/// # Panics
+/// Dropping it fails the test if a scripted fault never happened: such a test proves nothing.
+#[derive(Debug)]
+pub struct TestMesh {
+    mesh: Mesh,
+    client: Client,
+    network: Network,
+}
+
+impl TestMesh {
+    /// The mesh.
+    #[must_use]
+    pub fn mesh(&self) -> &Mesh {
+        &self.mesh
+    }
+
+    /// Its client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The upstream at this address; from now on somebody listens there.
+    ///
+    /// # Panics
+    /// If `address` is not `IP:port`.
+    #[must_use]
+    pub fn upstream(&self, address: &str) -> Upstream {
+        self.network.upstream(address)
+    }
+
+    /// Sends a GET and reads the whole answer; what the mesh answers itself comes as its response.
+    ///
+    /// # Panics
+    /// If the URI does not parse.
+    pub async fn get(&self, uri: &str) -> Answer {
+        self.send(Request::get(uri).body(Body::empty()).expect("a URI")).await
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let grpc = crate::grpc::is_grpc(request.headers());
+        match self.client.request(request).await {
+            Ok(response) => Answer::read(response, None).await,
+            Err(error) => Answer::read(error.response(grpc), Some(error)).await,
+        }
+    }
+
+    /// Puts another configuration in force, as a reload does.
+    ///
+    /// # Panics
+    /// If anything is wrong with the text.
+    pub fn reload(&self, yaml: &str) {
+        assert!(self.mesh.apply(documents(yaml)), "the reload was refused: {:?}", self.mesh.status());
+    }
+
+    /// What happened at the upstreams, in order.
+    #[must_use]
+    pub fn events(&self) -> Vec<Event> {
+        self.network.events()
+    }
+
+    /// What happened at the upstreams, a line for each event.
+    #[must_use]
+    pub fn transcript(&self) -> String {
+        self.events().iter().fold(String::new(), |mut text, event| {
+            writeln!(text, "{event}").expect("a string takes all");
+            text
+        })
+    }
+
+    /// Fails if a scripted fault has not happened.
+    ///
+    /// # Panics
+    /// That is how it fails.
+    pub fn assert_all_fired(&self) {
+        let unfired = self.network.unfired();
+        assert!(
+            unfired.is_empty(),
+            "scripted faults that never happened: {unfired:?}\n{}",
+            self.transcript()
+        );
+    }
+}
+
+impl Drop for TestMesh {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.assert_all_fired();
+        }
+    }
+}
+
+/// A whole response.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Answer {
+    /// Status, version and headers.
+    pub head: http::response::Parts,
+    /// The body's bytes, as far as they came.
+    pub body: bytes::Bytes,
+    /// Trailers.
+    pub trailers: Option<http::HeaderMap>,
+    /// The mesh's own error, if no endpoint answered.
+    pub error: Option<Error>,
+    /// Why the body ended early, if it did.
+    pub broken: Option<BoxError>,
+}
+
+impl Answer {
+    /// Reads a response to its end.
+    pub async fn read(response: Response<Body>, error: Option<Error>) -> Self {
+        let (head, mut body) = response.into_parts();
+        let (mut bytes, mut trailers, mut broken) = (Vec::new(), None, None);
+        while let Some(frame) = body.frame().await {
+            match frame.map(http_body::Frame::into_data) {
+                Ok(Ok(data)) => bytes.extend_from_slice(&data),
+                Ok(Err(other)) => trailers = other.into_trailers().ok(),
+                Err(error) => {
+                    broken = Some(error);
+                    break;
+                }
+            }
+        }
+        Self { head, body: bytes.into(), trailers, error, broken }
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.head.status
+    }
+
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The header's value as text; empty if it is missing.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Envoy's response flags, of an answer that the mesh made itself; `-` where an endpoint answered.
+    #[must_use]
+    pub fn flags(&self) -> String {
+        self.error.as_ref().map_or_else(|| "-".to_owned(), |error| error.reply().flags.to_string())
+    }
+
+    /// `grpc-status`, wherever it stood.
+    #[must_use]
+    pub fn grpc_status(&self) -> Option<u8> {
+        let trailers = self.trailers.as_ref().and_then(crate::grpc::status);
+        trailers.or_else(|| crate::grpc::status(&self.head.headers))
+    }
+}
+
+fn documents(yaml: &str) -> Documents {
+    let (documents, findings) = Documents::parse([("test.yaml", yaml)]);
+    let text =
+        findings.iter().filter(|finding| finding.is_error()).fold(String::new(), |mut text, finding| {
+            writeln!(text, "{finding}").expect("a string takes all");
+            text
+        });
+    assert!(text.is_empty(), "the configuration of the test is wrong:\n{text}");
+    documents
+}

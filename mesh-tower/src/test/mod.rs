@@ -1,0 +1,60 @@
+//! The public test kit: your configuration against scripted upstreams, in memory and virtual time.
+//!
+//! Whether a service survives a dead instance, a slow one, or one that closes its connection after
+//! it has read a POST, is a question about timing, and tests of timing over sockets are slow or
+//! flaky, mostly both. Here the production stack (route, fault, split, timeout, retry, limits, pool)
+//! runs unchanged, but the pool's connector opens pipes in memory. At the other end stand real
+//! HTTP/1.1 and HTTP/2 servers that do as the test says, so framing, trailers, GOAWAY and resets are
+//! real too. With tokio's paused clock half a minute of back-off takes a millisecond.
+//!
+//! ```text
+//!  client ─▶ the stack ─▶ pool ─▶ Network ──pipe──▶ Upstream 10.0.0.1:5000   script, arrivals
+//!                                       └──pipe──▶ Upstream 10.0.0.2:5000   script, arrivals
+//! ```
+//!
+//! * Addresses are those of the configuration (`EndpointSlice`, `ServiceEntry` with `STATIC`); where
+//!   no [`Upstream`] was asked for, connections are refused.
+//! * The same seed gives the same [`Event`]s (OU-1), if the test runs on one thread (`#[tokio::test]`
+//!   does) and starts its requests in a fixed order.
+//! * A scripted fault that never happened fails the test.
+//!
+//! # Example
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
+//! use mesh_tower::test::MeshTest;
+//!
+//! let test = MeshTest::new(r#"
+//! apiVersion: networking.istio.io/v1
+//! kind: ServiceEntry
+//! metadata: {name: reviews, namespace: default}
+//! spec:
+//!   hosts: [reviews.example.com]
+//!   ports: [{number: 80, name: http, protocol: HTTP}]
+//!   resolution: STATIC
+//!   endpoints: [{address: 10.0.0.1}]
+//! "#)
+//! .seed(7)
+//! .start()
+//! .await;
+//! let reviews = test.upstream("10.0.0.1:80");
+//! reviews.respond(200, "fine").refuse();
+//!
+//! let answer = test.get("http://reviews.example.com/").await;
+//! assert_eq!(answer.status(), 200);
+//! assert_eq!(reviews.arrivals()[0].attempt(), 2);
+//! # });
+//! ```
+
+mod goaway;
+mod log;
+mod mesh;
+mod network;
+mod script;
+mod serve;
+mod upstream;
+
+pub use log::{Arrival, Event, Received, What};
+pub use mesh::{Answer, MeshTest, TestMesh};
+pub use network::Network;
+pub use script::Fault;
+pub use upstream::{Upstream, grpc_frame};

@@ -1,0 +1,313 @@
+//! A scripted upstream: a real HTTP/1.1 and HTTP/2 server at an address of the test's network.
+
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::log::{Arrival, Log};
+use super::script::Script;
+use super::{Fault, serve};
+use crate::body::Body;
+
+pub(super) type Handler =
+    Arc<dyn Fn(Request<Body>) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync>;
+
+/// A server that does as it is told and writes down what it got.
+///
+/// It answers every request with `200` and an empty body until told otherwise. What is scripted with
+/// [`fault`](Self::fault) and its relatives happens once each, in the order of declaration;
+/// connection faults and request faults are two queues.
+///
+/// # Clone
+/// Clones are the same upstream.
+#[derive(Clone)]
+pub struct Upstream(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) address: SocketAddr,
+    pub(super) log: Log,
+    pub(super) script: Script,
+    pub(super) handler: Mutex<Handler>,
+    pub(super) arrivals: Mutex<Vec<Arc<Mutex<Arrival>>>>,
+    /// Counts arrivals, and tells who waits for one.
+    pub(super) arrived: watch::Sender<usize>,
+    pub(super) connections: AtomicU64,
+    pub(super) open: watch::Sender<usize>,
+    pub(super) max_streams: AtomicU32,
+    pub(super) down: AtomicBool,
+    /// Cancelled to close the connections open now; replaced by a fresh one then.
+    pub(super) close: Mutex<CancellationToken>,
+    /// Cancelled to drain them.
+    pub(super) drain: Mutex<CancellationToken>,
+}
+
+#[expect(clippy::must_use_candidate, reason = "told for its effect; what it returns only allows chains")]
+impl Upstream {
+    pub(super) fn new(address: SocketAddr, log: Log) -> Self {
+        Self(Arc::new(Inner {
+            address,
+            log,
+            script: Script::default(),
+            handler: Mutex::new(answer(StatusCode::OK, Bytes::new())),
+            arrivals: Mutex::default(),
+            arrived: watch::channel(0).0,
+            connections: AtomicU64::new(0),
+            open: watch::channel(0).0,
+            max_streams: AtomicU32::new(100),
+            down: AtomicBool::new(false),
+            close: Mutex::default(),
+            drain: Mutex::default(),
+        }))
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.0.address
+    }
+
+    /// Answers from now on with this status and body, after the request's body was read.
+    ///
+    /// # Panics
+    /// If the status is not one.
+    pub fn respond(&self, status: u16, body: impl Into<Bytes>) -> &Self {
+        let status = StatusCode::from_u16(status).expect("a status from 100 to 999");
+        self.set(answer(status, body.into()));
+        self
+    }
+
+    /// Answers from now on with one gRPC message of these bytes (length prefix added) and this
+    /// status in real trailers.
+    pub fn respond_grpc(&self, status: u8, message: impl Into<Bytes>) -> &Self {
+        let message = message.into();
+        self.handle(move |request| {
+            let message = grpc_frame(&message);
+            async move {
+                // A body cut short is the caller's affair; the arrival shows it.
+                let _ = request.into_body().collect().await;
+                let mut trailers = HeaderMap::new();
+                trailers.insert("grpc-status", HeaderValue::from(u16::from(status)));
+                let body = Full::new(message).with_trailers(async move { Some(Ok(trailers)) });
+                let mut response = Response::new(Body::new(body));
+                let grpc = HeaderValue::from_static("application/grpc");
+                response.headers_mut().insert(http::header::CONTENT_TYPE, grpc);
+                response
+            }
+        })
+    }
+
+    /// Answers from now on with what this function returns.
+    pub fn handle<F, Fut>(&self, handler: F) -> &Self
+    where
+        F: Fn(Request<Body>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Response<Body>> + Send + 'static,
+    {
+        self.set(Arc::new(move |request| Box::pin(handler(request))));
+        self
+    }
+
+    /// How many HTTP/2 streams a connection opened from now on takes at once; 100 unless told.
+    pub fn max_streams(&self, streams: u32) -> &Self {
+        self.0.max_streams.store(streams, Ordering::Relaxed);
+        self
+    }
+
+    /// Scripts a fault, once.
+    pub fn fault(&self, fault: Fault) -> &Self {
+        self.fault_times(1, fault)
+    }
+
+    /// Scripts a fault for the next `times` connections or requests.
+    pub fn fault_times(&self, times: usize, fault: Fault) -> &Self {
+        self.0.script.declare(fault, times);
+        self
+    }
+
+    /// The next `times` requests get this status.
+    pub fn fail_next(&self, times: usize, status: u16) -> &Self {
+        self.fault_times(times, Fault::Status(status))
+    }
+
+    /// The next request is answered after this time.
+    pub fn delay(&self, time: Duration) -> &Self {
+        self.fault(Fault::Delay(time))
+    }
+
+    /// The next connection is never established.
+    pub fn blackhole(&self) -> &Self {
+        self.fault(Fault::Blackhole)
+    }
+
+    /// The next connection is refused.
+    pub fn refuse(&self) -> &Self {
+        self.fault(Fault::Refuse)
+    }
+
+    /// The next request's connection is closed when its head has arrived.
+    pub fn close_before_response(&self) -> &Self {
+        self.fault(Fault::CloseBeforeResponse)
+    }
+
+    /// The next request's connection is closed when its last byte has arrived.
+    pub fn close_after_request_body(&self) -> &Self {
+        self.fault(Fault::CloseAfterRequestBody)
+    }
+
+    /// The next response is reset in its middle.
+    pub fn reset_mid_body(&self) -> &Self {
+        self.fault(Fault::ResetMidBody)
+    }
+
+    /// The next response's headers come after this time.
+    pub fn slow_headers(&self, time: Duration) -> &Self {
+        self.fault(Fault::Delay(time))
+    }
+
+    /// The next connection serves this many requests, then says GOAWAY.
+    pub fn goaway_after(&self, requests: u32) -> &Self {
+        self.fault(Fault::GoAwayAfter(requests))
+    }
+
+    /// Dies: open connections break, new ones are refused, until [`up`](Self::up).
+    pub fn down(&self) -> &Self {
+        self.0.down.store(true, Ordering::Relaxed);
+        self.close_connections()
+    }
+
+    /// Comes back.
+    pub fn up(&self) -> &Self {
+        self.0.down.store(false, Ordering::Relaxed);
+        self
+    }
+
+    /// Closes the connections open now, as a server does with idle ones. New ones are welcome.
+    pub fn close_connections(&self) -> &Self {
+        cancel(&self.0.close);
+        self
+    }
+
+    /// Ends the connections open now gracefully: requests under way finish; HTTP/2 peers get GOAWAY.
+    pub fn drain_connections(&self) -> &Self {
+        cancel(&self.0.drain);
+        self
+    }
+
+    /// The requests received, oldest first.
+    #[must_use]
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        lock(&self.0.arrivals).iter().map(|arrival| lock(arrival).clone()).collect()
+    }
+
+    /// How many requests were received.
+    #[must_use]
+    pub fn arrival_count(&self) -> usize {
+        lock(&self.0.arrivals).len()
+    }
+
+    /// Forgets the requests received so far; what [`arrived`](Self::arrived) counts stays.
+    pub fn forget_arrivals(&self) -> &Self {
+        lock(&self.0.arrivals).clear();
+        self
+    }
+
+    /// Waits until this many requests have been received in all.
+    ///
+    /// # Panics
+    /// If that takes more than a minute (of tokio's time).
+    pub async fn arrived(&self, count: usize) {
+        wait(&self.0.arrived, "requests", |have| have >= count).await;
+    }
+
+    /// Waits until this many connections are open.
+    ///
+    /// # Panics
+    /// If that takes more than a minute (of tokio's time).
+    pub async fn open(&self, count: usize) {
+        wait(&self.0.open, "open connections", |have| have == count).await;
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        *self.0.open.borrow()
+    }
+
+    /// How many connections were ever accepted.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.0.connections.load(Ordering::Relaxed)
+    }
+
+    /// Scripted faults that have not happened.
+    #[must_use]
+    pub fn unfired(&self) -> Vec<Fault> {
+        self.0.script.unfired()
+    }
+
+    fn set(&self, handler: Handler) {
+        *lock(&self.0.handler) = handler;
+    }
+
+    /// Accepts a connection: the other end of `stream`.
+    pub(super) fn accept(&self, stream: tokio::io::DuplexStream, goaway: Option<u32>) {
+        serve::connection(&self.0, stream, goaway);
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream").field("address", &self.0.address).finish_non_exhaustive()
+    }
+}
+
+/// A gRPC message with its prefix: not compressed, length.
+///
+/// # Panics
+/// If the message has 4 GiB or more.
+#[must_use]
+pub fn grpc_frame(message: &[u8]) -> Bytes {
+    let length = u32::try_from(message.len()).expect("a message below 4 GiB");
+    let mut frame = Vec::with_capacity(message.len() + 5);
+    frame.push(0);
+    frame.extend_from_slice(&length.to_be_bytes());
+    frame.extend_from_slice(message);
+    frame.into()
+}
+
+fn answer(status: StatusCode, body: Bytes) -> Handler {
+    Arc::new(move |request| {
+        let body = body.clone();
+        Box::pin(async move {
+            // A body cut short is the caller's affair; the arrival shows it.
+            let _ = request.into_body().collect().await;
+            let mut response = Response::new(Body::from(body));
+            *response.status_mut() = status;
+            response
+        })
+    })
+}
+
+fn cancel(token: &Mutex<CancellationToken>) {
+    std::mem::take(&mut *lock(token)).cancel();
+}
+
+async fn wait(counter: &watch::Sender<usize>, what: &str, enough: impl Fn(usize) -> bool) {
+    let mut receiver = counter.subscribe();
+    let waiting = receiver.wait_for(|have| enough(*have));
+    let outcome = tokio::time::timeout(Duration::from_secs(60), waiting).await.map(|_| ());
+    assert!(outcome.is_ok(), "waited for {what} in vain; there are {}", *counter.borrow());
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().expect("no panic while an upstream is locked")
+}

@@ -1,0 +1,102 @@
+//! Circuit limits (CB).
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use http::Request;
+use mesh_tests::config::{destination_rule, service};
+use mesh_tower::Body;
+use mesh_tower::test::{Answer, Fault, MeshTest, TestMesh, Upstream};
+
+async fn world(port: &str, pool: &str) -> (TestMesh, Upstream) {
+    let yaml = service("api", port, 80, &["10.0.0.1"])
+        + &destination_rule("api", &format!("  trafficPolicy:\n    connectionPool: {{{pool}}}"));
+    let test = MeshTest::new(&yaml).start().await;
+    let api = test.upstream("10.0.0.1:80");
+    api.respond(200, "fine");
+    (test, api)
+}
+
+async fn together(test: &TestMesh, count: usize) -> Vec<Answer> {
+    join_all((0..count).map(|_| test.get("http://api/"))).await
+}
+
+fn statuses(answers: &[Answer]) -> Vec<u16> {
+    let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status().as_u16()).collect();
+    statuses.sort_unstable();
+    statuses
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_5_a_full_queue_overflows_at_once() {
+    let (test, api) = world("http", "tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1}").await;
+    api.fault_times(2, Fault::Delay(Duration::from_secs(1)));
+    let answers = together(&test, 4).await;
+    assert_eq!(statuses(&answers), [200, 200, 503, 503]);
+    let refused = answers.iter().find(|answer| answer.status() == 503).unwrap();
+    assert_eq!(refused.flags(), "UO");
+    assert_eq!(refused.header("x-envoy-overloaded"), "true");
+    assert_eq!(
+        refused.text(),
+        "upstream connect error or disconnect/reset before headers. reset reason: overflow"
+    );
+    assert!(refused.error.as_ref().unwrap().is_overflow());
+    assert_eq!((api.arrival_count(), api.connections()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_3_requests_at_once() {
+    for port in ["http", "http2"] {
+        let (test, api) = world(port, "http: {http2MaxRequests: 2}").await;
+        api.fault_times(2, Fault::Delay(Duration::from_secs(1)));
+        assert_eq!(statuses(&together(&test, 3).await), [200, 200, 503], "{port}");
+        assert_eq!(statuses(&together(&test, 2).await), [200, 200], "{port}: places are freed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_3_a_place_is_held_until_the_body_ends_and_freed_by_a_drop() {
+    let (test, _api) = world("http", "http: {http2MaxRequests: 1}").await;
+    let request = || Request::get("http://api/").body(Body::empty()).unwrap();
+    let held = test.client().request(request()).await.unwrap();
+    assert_eq!(test.get("http://api/").await.flags(), "UO");
+    drop(held);
+    assert_eq!(test.get("http://api/").await.status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_2_connections_are_limited_and_requests_wait() {
+    let (test, api) = world("http", "tcp: {maxConnections: 3}").await;
+    api.fault_times(12, Fault::Delay(Duration::from_secs(1)));
+    let begin = tokio::time::Instant::now();
+    assert!(together(&test, 12).await.iter().all(|answer| answer.status() == 200));
+    assert_eq!(api.connections(), 3);
+    assert!(begin.elapsed() >= Duration::from_secs(4) && begin.elapsed() < Duration::from_millis(4_100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_3_a_connection_serves_no_more_than_allowed() {
+    for port in ["http", "http2"] {
+        let (test, api) = world(port, "http: {maxRequestsPerConnection: 2}").await;
+        for _ in 0..6 {
+            assert_eq!(test.get("http://api/").await.status(), 200);
+        }
+        let mut by_connection = std::collections::BTreeMap::new();
+        for arrival in api.arrivals() {
+            *by_connection.entry(arrival.connection).or_insert(0) += 1;
+        }
+        assert!(by_connection.values().all(|served| *served <= 2), "{port} {by_connection:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_3_idle_connections_are_closed() {
+    let (test, api) = world("http", "http: {idleTimeout: 20s}").await;
+    test.get("http://api/").await;
+    api.open(1).await;
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(api.open_connections(), 1);
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(api.open_connections(), 0);
+    assert_eq!(test.get("http://api/").await.status(), 200);
+}

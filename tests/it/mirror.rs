@@ -1,0 +1,95 @@
+//! Mirrors cannot hurt the caller (VA-10, wish 29).
+
+use std::time::Duration;
+
+use http::Request;
+use mesh_tests::body::chunked;
+use mesh_tests::config::{service, virtual_service};
+use mesh_tower::Body;
+use mesh_tower::test::{Fault, MeshTest, Received, TestMesh, Upstream};
+use tokio::time::Instant;
+
+async fn world(percent: &str) -> (TestMesh, Upstream, Upstream) {
+    let http = format!(
+        "  - route: [{{destination: {{host: api}}}}]
+    mirrors: [{{destination: {{host: shadow}}, percentage: {{value: {percent}}}}}]"
+    );
+    let yaml = service("api", "http", 80, &["10.0.0.1"])
+        + &service("shadow", "http", 80, &["10.0.1.1"])
+        + &virtual_service("api", &http);
+    let test = MeshTest::new(&yaml).start().await;
+    let (api, shadow) = (test.upstream("10.0.0.1:80"), test.upstream("10.0.1.1:80"));
+    (test, api, shadow)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mirror_gets_a_copy_and_its_answer_is_thrown_away() {
+    let (test, api, shadow) = world("100").await;
+    api.respond(200, "real");
+    shadow.respond(500, "shadow");
+    let body: bytes::Bytes = vec![7; 40_000].into();
+    let request = Request::post("http://api/x?y").body(chunked(&body, 1_000)).unwrap();
+    let answer = test.send(request).await;
+    assert_eq!((answer.status().as_u16(), answer.text().as_str()), (200, "real"));
+    shadow.arrived(1).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for upstream in [&api, &shadow] {
+        let arrival = &upstream.arrivals()[0];
+        assert_eq!((arrival.path(), arrival.authority()), ("/x?y", "api"));
+        assert_eq!(arrival.body.hash, Received::hash_of(&body));
+    }
+    assert_eq!(shadow.arrival_count(), 1, "a mirror is not retried");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_slow_or_full_mirror_costs_the_caller_nothing() {
+    for trouble in [Fault::Refuse, Fault::Blackhole, Fault::Hang, Fault::CloseBeforeResponse] {
+        let (test, api, shadow) = world("100").await;
+        shadow.fault_times(3, trouble);
+        let begin = Instant::now();
+        for _ in 0..3 {
+            let body: bytes::Bytes = vec![7; 500_000].into();
+            let request = Request::post("http://api/").body(chunked(&body, 10_000)).unwrap();
+            assert_eq!(test.send(request).await.status(), 200, "{trouble:?}");
+        }
+        assert!(begin.elapsed() < Duration::from_millis(5), "{trouble:?}: {:?}", begin.elapsed());
+        assert_eq!(api.arrival_count(), 3);
+        assert!(api.arrivals().iter().all(|arrival| arrival.body.length == 500_000));
+        // Let each of the faults happen.
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            if shadow.unfired().is_empty() {
+                break;
+            }
+            test.get("http://api/").await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_mirrored_share_is_the_written_one() {
+    let (test, _api, shadow) = world("25").await;
+    for _ in 0..4_000 {
+        assert_eq!(test.get("http://api/").await.status(), 200);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mirrored = shadow.arrival_count() as f64;
+    assert!((mirrored - 1_000.0).abs() < 4.0 * 27.4, "{mirrored}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_of_the_caller_is_not_mirrored() {
+    let http = "  - route: [{destination: {host: api}}]
+    retries: {attempts: 2, retryOn: 5xx}
+    mirrors: [{destination: {host: shadow}}]";
+    let yaml = service("api", "http", 80, &["10.0.0.1"])
+        + &service("shadow", "http", 80, &["10.0.1.1"])
+        + &virtual_service("api", http);
+    let test = MeshTest::new(&yaml).start().await;
+    let (api, shadow) = (test.upstream("10.0.0.1:80"), test.upstream("10.0.1.1:80"));
+    api.fail_next(2, 503);
+    let request = Request::get("http://api/").body(Body::empty()).unwrap();
+    assert_eq!(test.send(request).await.status(), 200);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((api.arrival_count(), shadow.arrival_count()), (3, 1));
+}

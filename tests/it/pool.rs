@@ -1,0 +1,160 @@
+//! Connections: none is stale, none starves, a dead endpoint is skipped and taken back (wishes 5,
+//! 6, 24).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use http::{Request, Response};
+use mesh_tests::config::service;
+use mesh_tower::Body;
+use mesh_tower::test::{Fault, MeshTest, TestMesh, Upstream};
+use tokio::sync::Semaphore;
+
+async fn world(port: &str, addresses: &[&str]) -> (TestMesh, Vec<Upstream>) {
+    let test = MeshTest::new(&service("api", port, 80, addresses)).start().await;
+    let upstreams = addresses.iter().map(|address| test.upstream(&format!("{address}:80"))).collect();
+    (test, upstreams)
+}
+
+#[tokio::test(start_paused = true)]
+async fn wish_6_a_connection_closed_while_idle_is_never_handed_out() {
+    for port in ["http", "http2"] {
+        let (test, upstreams) = world(port, &["10.0.0.1"]).await;
+        let api = &upstreams[0];
+        for round in 0..200 {
+            let request =
+                if round % 2 == 0 { Request::get("http://api/") } else { Request::post("http://api/") };
+            let answer = test.send(request.body(Body::from("x")).unwrap()).await;
+            assert_eq!(answer.status(), 200, "{port} {round}: {answer:?}");
+            api.close_connections();
+            // The close is on its way; a FIN that was seen must suffice.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(api.arrival_count(), 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn wish_6_a_close_that_crosses_the_request_hurts_no_get_and_doubles_no_post() {
+    for port in ["http", "http2"] {
+        let (test, upstreams) = world(port, &["10.0.0.1"]).await;
+        let api = &upstreams[0];
+        let (mut failed, mut sent) = (0, 0);
+        for round in 0..200 {
+            let post = round % 2 == 1;
+            // Closed in the very moment: no time for the client to see it.
+            api.close_connections();
+            let request = if post { Request::post("http://api/") } else { Request::get("http://api/") };
+            let answer = test.send(request.body(Body::from("x")).unwrap()).await;
+            sent += 1;
+            if answer.status() != 200 {
+                assert!(post, "{port} {round}: {answer:?}");
+                failed += 1;
+            }
+        }
+        let twice = api.arrival_count() > sent;
+        assert!(!twice, "{port}: {} arrivals of {sent}", api.arrival_count());
+        assert_eq!(api.arrival_count() + failed, sent, "{port}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_are_used_again() {
+    for port in ["http", "http2"] {
+        let (test, upstreams) = world(port, &["10.0.0.1"]).await;
+        for _ in 0..50 {
+            assert_eq!(test.get("http://api/").await.status(), 200);
+        }
+        assert_eq!(upstreams[0].connections(), 1, "{port}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn wish_24_a_burst_at_a_fresh_host_makes_one_http2_handshake() {
+    let (test, upstreams) = world("http2", &["10.0.0.1"]).await;
+    upstreams[0].max_streams(1_000);
+    let answers = join_all((0..500).map(|_| test.get("http://api/"))).await;
+    assert!(answers.iter().all(|answer| answer.status() == 200));
+    assert_eq!(upstreams[0].connections(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wish_24_at_the_stream_limit_another_connection_is_opened() {
+    let (test, upstreams) = world("http2", &["10.0.0.1"]).await;
+    let api = &upstreams[0];
+    let gate = Arc::new(Semaphore::new(0));
+    let waiting = gate.clone();
+    api.max_streams(2).handle(move |_| {
+        let gate = waiting.clone();
+        async move {
+            gate.acquire().await.unwrap().forget();
+            Response::new(Body::from("done"))
+        }
+    });
+    let calls = join_all((0..6).map(|_| test.get("http://api/")));
+    let open = async {
+        api.arrived(6).await;
+        assert_eq!(api.connections(), 3);
+        gate.add_permits(6);
+    };
+    let (answers, ()) = tokio::join!(calls, open);
+    assert!(answers.iter().all(|answer| answer.status() == 200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn wish_5_a_dead_endpoint_costs_no_get_and_returns_by_itself() {
+    for port in ["http", "http2"] {
+        let (test, upstreams) = world(port, &["10.0.0.1", "10.0.0.2", "10.0.0.3"]).await;
+        let dead = &upstreams[0];
+        for _ in 0..60 {
+            assert_eq!(test.get("http://api/").await.status(), 200);
+        }
+        dead.down();
+        for _ in 0..300 {
+            assert_eq!(test.get("http://api/").await.status(), 200, "{port}");
+        }
+        dead.up().forget_arrivals();
+        // Back-off is at most 2 s; no request is needed for the way back.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(dead.open_connections(), 1, "{port}: reconnected in the background");
+        for _ in 0..300 {
+            assert_eq!(test.get("http://api/").await.status(), 200);
+        }
+        assert!(dead.arrival_count() >= 75, "{port}: {} of 300", dead.arrival_count());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draining_http2_connection_is_replaced_without_an_error() {
+    let (test, upstreams) = world("http2", &["10.0.0.1"]).await;
+    for _ in 0..50 {
+        assert_eq!(test.get("http://api/").await.status(), 200);
+        upstreams[0].drain_connections();
+    }
+    let post = Request::post("http://api/").body(Body::from("x")).unwrap();
+    assert_eq!(test.send(post).await.status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_before_the_upload_ends_does_not_spoil_the_next_request() {
+    let (test, upstreams) = world("http", &["10.0.0.1"]).await;
+    upstreams[0].handle(|_| async { Response::new(Body::from("early")) });
+    for _ in 0..5 {
+        let body = mesh_tests::body::slow(&["a", "b", "c"], Duration::from_secs(1));
+        let answer = test.send(Request::post("http://api/").body(body).unwrap()).await;
+        assert_eq!((answer.status().as_u16(), answer.text().as_str()), (200, "early"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_reset_in_its_middle_is_not_a_whole_one() {
+    for port in ["http", "http2"] {
+        let (test, upstreams) = world(port, &["10.0.0.1"]).await;
+        upstreams[0].respond(200, "0123456789").fault(Fault::ResetMidBody);
+        let answer = test.get("http://api/").await;
+        assert_eq!((answer.status().as_u16(), answer.text().as_str()), (200, "01234"), "{port}");
+        assert!(answer.broken.is_some(), "{port}");
+        assert_eq!(test.get("http://api/").await.text(), "0123456789");
+    }
+}

@@ -1,0 +1,107 @@
+//! A change of configuration drops nothing (wish 8, Y-12, OP-5).
+
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use mesh_tests::body::{channel, next_text};
+use mesh_tests::config::{service, virtual_service};
+use mesh_tower::Body;
+use mesh_tower::test::MeshTest;
+
+fn to(address: &str) -> String {
+    service("api", "http2", 80, &[address])
+        + &virtual_service("api", "  - timeout: 60s\n    route: [{destination: {host: api}}]")
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_began_before_a_reload_end_well() {
+    let test = MeshTest::new(&to("10.0.0.1")).start().await;
+    let (old, new) = (test.upstream("10.0.0.1:80"), test.upstream("10.0.0.2:80"));
+    new.respond(200, "new");
+    old.handle(|request| async {
+        let (sender, answer) = channel();
+        tokio::spawn(async move {
+            let mut body = request.into_body();
+            if http_body::Body::is_end_stream(&body) {
+                for piece in ["one ", "two ", "three"] {
+                    sender.data(piece).await;
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+            while let Some(Ok(frame)) = body.frame().await {
+                if let Ok(data) = frame.into_data() {
+                    sender.data(data).await;
+                }
+            }
+        });
+        Response::new(answer)
+    });
+    let get = Request::get("http://api/").body(Body::empty()).unwrap();
+    let streamed = test.client().request(get).await.unwrap();
+    let (sender, body) = channel();
+    let post = Request::post("http://api/").body(body).unwrap();
+    let mut both = test.client().request(post).await.unwrap().into_body();
+    sender.data("before").await;
+    assert_eq!(next_text(&mut both).await.unwrap(), "before");
+
+    test.reload(&to("10.0.0.2"));
+    assert_eq!(test.mesh().plan().generation, 2);
+    assert_eq!(test.get("http://api/").await.text(), "new");
+    for _ in 0..10 {
+        sender.data("after").await;
+        assert_eq!(next_text(&mut both).await.unwrap(), "after");
+    }
+    drop(sender);
+    assert!(both.frame().await.is_none());
+    assert_eq!(streamed.into_body().collect().await.unwrap().to_bytes(), "one two three");
+    assert_eq!((old.arrival_count(), new.arrival_count()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reloads_under_load_fail_nothing() {
+    let test = MeshTest::new(&to("10.0.0.1")).start().await;
+    for host in ["10.0.0.1:80", "10.0.0.2:80"] {
+        test.upstream(host).handle(|_| async {
+            tokio::time::sleep(Duration::from_millis(7)).await;
+            Response::new(Body::from("fine"))
+        });
+    }
+    let mut calls = tokio::task::JoinSet::new();
+    for round in 0..1_000 {
+        let client = test.client().clone();
+        calls.spawn(async move {
+            let response = client.get("http://api/").await.unwrap();
+            assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "fine");
+        });
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if round % 10 == 9 {
+            test.reload(&to(if round % 20 == 9 { "10.0.0.2" } else { "10.0.0.1" }));
+        }
+    }
+    calls.join_all().await;
+    assert_eq!(test.mesh().plan().generation, 101);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_did_not_change_keeps_its_connections() {
+    let test = MeshTest::new(&to("10.0.0.1")).start().await;
+    let api = test.upstream("10.0.0.1:80");
+    for number in 0..10 {
+        assert_eq!(test.get("http://api/").await.status(), 200);
+        test.reload(&(to("10.0.0.1") + &service(&format!("other-{number}"), "http", 80, &["10.0.3.1"])));
+    }
+    assert_eq!(api.connections(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_that_is_gone_is_gone_with_the_next_request() {
+    let test = MeshTest::new(&to("10.0.0.1")).start().await;
+    let api = test.upstream("10.0.0.1:80");
+    assert_eq!(test.get("http://api/").await.status(), 200);
+    let only =
+        virtual_service("api", "  - match: [{uri: {prefix: /x}}]\n    route: [{destination: {host: api}}]");
+    test.reload(&(service("api", "http2", 80, &["10.0.0.1"]) + &only));
+    assert_eq!(test.get("http://api/").await.status(), 404);
+    assert_eq!(api.arrival_count(), 1);
+}

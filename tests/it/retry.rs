@@ -1,0 +1,158 @@
+//! Retries beyond the matrix: waits, other hosts, limits, budget (RT-9 to RT-14, CB-8, CB-10).
+
+use std::time::Duration;
+
+use http::Request;
+use mesh_tests::config::{destination_rule, service, virtual_service};
+use mesh_tower::Body;
+use mesh_tower::test::{Fault, MeshTest, TestMesh};
+use tokio::time::Instant;
+
+const URI: &str = "http://api/";
+
+async fn world(addresses: &[&str], retries: &str, rest: &str) -> TestMesh {
+    let http = format!("  - retries: {retries}\n    route: [{{destination: {{host: api}}}}]");
+    let yaml = service("api", "http", 80, addresses) + &virtual_service("api", &http) + rest;
+    let test = MeshTest::new(&yaml).start().await;
+    for address in addresses {
+        let _ = test.upstream(&format!("{address}:80"));
+    }
+    test
+}
+
+#[tokio::test(start_paused = true)]
+async fn rt_11_waits_stay_below_their_bounds_and_use_them() {
+    let mut longest = [Duration::ZERO; 5];
+    let test = world(&["10.0.0.1"], "{attempts: 5, retryOn: 5xx, backoff: 100ms}", "").await;
+    let api = test.upstream("10.0.0.1:80");
+    for _ in 0..60 {
+        api.forget_arrivals().fail_next(6, 500);
+        assert_eq!(test.get(URI).await.status(), 500);
+        let times: Vec<Duration> = api.arrivals().iter().map(|arrival| arrival.at).collect();
+        assert_eq!(times.len(), 6);
+        for (longest, pair) in longest.iter_mut().zip(times.windows(2)) {
+            *longest = (*longest).max(pair[1] - pair[0]);
+        }
+        // The budget's floor pays for the next round.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    for (bound, longest) in [100, 200, 400, 800, 1_000].into_iter().zip(longest) {
+        let bound = Duration::from_millis(bound);
+        // Timers of tokio tick in milliseconds.
+        assert!(longest <= bound + Duration::from_millis(1), "{longest:?} of {bound:?}");
+        assert!(longest >= bound.mul_f64(0.8), "{longest:?} of {bound:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rt_12_a_retry_goes_to_another_endpoint() {
+    let test = world(&["10.0.0.1", "10.0.0.2"], "{attempts: 1, retryOn: 5xx}", "").await;
+    let (bad, good) = (test.upstream("10.0.0.1:80"), test.upstream("10.0.0.2:80"));
+    bad.respond(503, "");
+    for _ in 0..40 {
+        // Re-picks are bounded: that all five meet the tried host has a probability of 1/32.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let _ = test.get(URI).await;
+    }
+    assert!(bad.arrival_count() <= 25 && good.arrival_count() >= 36, "{}", good.arrival_count());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rt_13_used_up_attempts_are_flagged() {
+    let test = world(&["10.0.0.1"], "{attempts: 2, retryOn: connect-failure}", "").await;
+    let api = test.upstream("10.0.0.1:80");
+    api.fault_times(3, Fault::Refuse);
+    let answer = test.get(URI).await;
+    assert_eq!((answer.status().as_u16(), answer.flags().as_str()), (503, "UF,URX"));
+    let text = answer.text();
+    let expected = "upstream connect error or disconnect/reset before headers. \
+                    retried and the latest reset reason: remote connection failure, \
+                    transport failure reason: ";
+    assert!(text.starts_with(expected), "{text}");
+    assert_eq!(api.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rt_14_attempts_are_numbered_and_rt_5_control_headers_stay_here() {
+    let test = world(&["10.0.0.1"], "{attempts: 3, retryOn: 5xx}", "").await;
+    let api = test.upstream("10.0.0.1:80");
+    api.fail_next(2, 503);
+    let request = Request::get(URI).header("x-envoy-retry-on", "5xx").body(Body::empty()).unwrap();
+    assert_eq!(test.send(request).await.status(), 200);
+    let numbers: Vec<u32> = api.arrivals().iter().map(mesh_tower::test::Arrival::attempt).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    assert!(api.arrivals().iter().all(|arrival| arrival.header("x-envoy-retry-on").is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rt_10_a_rate_limited_answer_is_not_retried() {
+    let test = world(&["10.0.0.1"], "{attempts: 3, retryOn: 5xx}", "").await;
+    let api = test.upstream("10.0.0.1:80");
+    api.handle(|_| async {
+        http::Response::builder().status(503).header("x-envoy-ratelimited", "1").body(Body::empty()).unwrap()
+    });
+    assert_eq!(test.get(URI).await.status(), 503);
+    assert_eq!(api.arrival_count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_10_the_budget_ends_a_storm() {
+    let test = world(&["10.0.0.1"], "{attempts: 3, retryOn: 5xx, backoff: 1ms}", "").await;
+    let api = test.upstream("10.0.0.1:80");
+    api.respond(200, "");
+    // Successes fill the bucket.
+    for _ in 0..200 {
+        test.get(URI).await;
+    }
+    api.forget_arrivals().respond(503, "");
+    let begin = Instant::now();
+    let mut sent = 0;
+    while begin.elapsed() < Duration::from_secs(8) {
+        // 200 a second, not in step with the answers.
+        let request = test.client().clone();
+        tokio::spawn(async move { request.get(URI).await.map(drop) });
+        sent += 1;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let load = api.arrival_count() as f64 / f64::from(sent);
+    assert!(load <= 1.25, "{load} times the load");
+    assert!(load > 1.0, "something was retried");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_10_without_the_budget_the_same_storm_rages() {
+    let http = "  - retries: {attempts: 3, retryOn: 5xx, backoff: 1ms}
+    route: [{destination: {host: api}}]";
+    let yaml = service("api", "http", 80, &["10.0.0.1"]) + &virtual_service("api", http);
+    let test = MeshTest::new(&yaml).with(|builder| builder.istio_runtime(true)).start().await;
+    let api = test.upstream("10.0.0.1:80");
+    api.respond(503, "");
+    for _ in 0..200 {
+        test.get(URI).await;
+    }
+    assert_eq!(api.arrival_count(), 800);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_10_the_floor_pays_for_the_retries_of_a_quiet_client() {
+    let test = world(&["10.0.0.1"], "{attempts: 3, retryOn: 5xx}", "").await;
+    let api = test.upstream("10.0.0.1:80");
+    for _ in 0..40 {
+        api.fail_next(2, 503);
+        assert_eq!(test.get(URI).await.status(), 200);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_8_no_more_retries_at_once_than_allowed() {
+    let limits = destination_rule("api", "  trafficPolicy: {connectionPool: {http: {maxRetries: 1}}}");
+    let test = world(&["10.0.0.1"], "{attempts: 1, retryOn: 5xx, backoff: 1s}", &limits).await;
+    let api = test.upstream("10.0.0.1:80");
+    api.fail_next(2, 503);
+    let (a, b) = tokio::join!(test.get(URI), test.get(URI));
+    let mut statuses = [a.status().as_u16(), b.status().as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 503]);
+    assert_eq!(api.arrival_count(), 3);
+}

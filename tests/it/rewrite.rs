@@ -1,0 +1,141 @@
+//! Rewrites and header operations as the endpoint and the caller see them (VA-4 to VA-9).
+
+use http::Request;
+use mesh_tests::config::{service, virtual_service};
+use mesh_tower::Body;
+use mesh_tower::test::{MeshTest, TestMesh, Upstream};
+
+async fn world(http: &str) -> (TestMesh, Upstream) {
+    let yaml = service("api", "http", 80, &["10.0.0.1"]) + &virtual_service("api", http);
+    let test = MeshTest::new(&yaml).start().await;
+    let api = test.upstream("10.0.0.1:80");
+    (test, api)
+}
+
+#[tokio::test(start_paused = true)]
+async fn va_4_va_5_header_operations_of_rule_and_destination() {
+    let (test, api) = world(
+        "  - headers:
+      request: {set: {x-set: rule}, add: {x-add: rule}, remove: [x-gone]}
+      response: {set: {x-answer: rule}, add: {x-more: rule}, remove: [x-secret]}
+    route:
+    - destination: {host: api}
+      headers:
+        request: {set: {x-set: destination}, add: {x-add: destination}}
+        response: {add: {x-more: destination}}",
+    )
+    .await;
+    api.handle(|_| async {
+        http::Response::builder()
+            .header("x-secret", "1")
+            .header("x-answer", "app")
+            .body(Body::empty())
+            .unwrap()
+    });
+    let request = Request::get("http://api/")
+        .header("x-gone", "1")
+        .header("x-set", "caller")
+        .header("x-add", "caller")
+        .body(Body::empty())
+        .unwrap();
+    let answer = test.send(request).await;
+    let arrival = &api.arrivals()[0];
+    let values = |name: &str| -> Vec<String> {
+        arrival.headers.get_all(name).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(values("x-set"), ["destination"]);
+    assert_eq!(values("x-add"), ["caller", "rule", "destination"]);
+    assert!(values("x-gone").is_empty());
+    assert_eq!(answer.header("x-answer"), "rule");
+    assert!(answer.header("x-secret").is_empty());
+    let more: Vec<_> = answer.head.headers.get_all("x-more").iter().collect();
+    assert_eq!(more.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn va_7_paths_and_authority_are_rewritten_and_the_query_kept() {
+    let (test, api) = world(
+        "  - match: [{uri: {prefix: /old/}}]
+    rewrite: {uri: /new/, authority: inner.example.com}
+    route: [{destination: {host: api}}]
+  - match: [{uri: {exact: /exact}}]
+    rewrite: {uri: /whole}
+    route: [{destination: {host: api}}]
+  - match: [{uri: {prefix: /regex}}]
+    rewrite: {uriRegexRewrite: {match: '^/regex/([a-z]+)/([0-9]+)$', rewrite: '/\\2/\\1'}}
+    route: [{destination: {host: api}}]
+  - route: [{destination: {host: api}}]",
+    )
+    .await;
+    for (path, seen, authority) in [
+        ("/old/thing?q=1", "/new/thing?q=1", "inner.example.com"),
+        ("/exact?q=1", "/whole?q=1", "api"),
+        ("/regex/abc/12", "/12/abc", "api"),
+        ("/other", "/other", "api"),
+    ] {
+        api.forget_arrivals();
+        assert_eq!(test.get(&format!("http://api{path}")).await.status(), 200);
+        let arrival = &api.arrivals()[0];
+        assert_eq!((arrival.path(), arrival.authority()), (seen, authority), "{path}");
+        let original = if path == seen { "" } else { path };
+        assert_eq!(arrival.header("x-envoy-original-path"), original, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn va_8_redirects_reach_nobody() {
+    let (test, api) = world(
+        "  - match: [{uri: {prefix: /a}}]
+    redirect: {authority: other.example.com, scheme: https, redirectCode: 308}
+  - match: [{uri: {prefix: /b}}]
+    redirect: {uri: /c}
+  - match: [{uri: {prefix: /p}}]
+    redirect: {port: 8080}",
+    )
+    .await;
+    for (path, status, location) in [
+        ("/a/x?y=1", 308, "https://other.example.com/a/x?y=1"),
+        ("/b?y=1", 301, "http://api/c?y=1"),
+        ("/p", 301, "http://api:8080/p"),
+    ] {
+        let answer = test.get(&format!("http://api{path}")).await;
+        assert_eq!((answer.status().as_u16(), answer.header("location")), (status, location));
+    }
+    assert_eq!(api.arrival_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn va_9_direct_responses_reach_nobody() {
+    let (test, api) = world(
+        "  - match: [{uri: {exact: /robots.txt}}]
+    directResponse: {status: 202, body: {string: 'no robots'}}
+    headers: {response: {set: {x-from: mesh}}}
+  - route: [{destination: {host: api}}]",
+    )
+    .await;
+    let answer = test.get("http://api/robots.txt").await;
+    assert_eq!((answer.status().as_u16(), answer.text().as_str()), (202, "no robots"));
+    assert_eq!((answer.header("content-type"), answer.header("x-from")), ("text/plain", "mesh"));
+    assert_eq!(api.arrival_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hd_7_hop_by_hop_headers_end_here_and_hd_1_a_request_id_is_made() {
+    let (test, api) = world("  - route: [{destination: {host: api}}]").await;
+    let request = Request::get("http://api/")
+        .header("connection", "x-hop, keep-alive")
+        .header("x-hop", "1")
+        .header("keep-alive", "timeout=5")
+        .header("proxy-authorization", "secret")
+        .header("x_underscored", "kept")
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(test.send(request).await.status(), 200);
+    let arrival = &api.arrivals()[0];
+    for name in ["x-hop", "keep-alive", "proxy-authorization"] {
+        assert!(arrival.header(name).is_empty(), "{name}");
+    }
+    assert_eq!(arrival.header("x_underscored"), "kept");
+    assert_eq!(arrival.header("x-request-id").len(), 36);
+    assert_eq!(arrival.header("x-forwarded-proto"), "http");
+}
