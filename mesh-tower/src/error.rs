@@ -177,6 +177,13 @@ impl Error {
     }
 }
 
+/// An answer decided outside the stack, such as by a listener.
+impl From<LocalReply> for Error {
+    fn from(reply: LocalReply) -> Self {
+        Self::local(reply)
+    }
+}
+
 fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
     let mut error = error;
     while let Some(source) = error.source() {

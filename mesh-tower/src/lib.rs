@@ -25,6 +25,7 @@
 //! `dns`, `file`, `tls` (all on by default) bring name resolution, the watched folder and TLS; `test`
 //! brings the test kit.
 
+pub mod admin;
 pub mod balance;
 pub mod body;
 pub mod circuit;

@@ -1,6 +1,7 @@
 //! How a mesh is started.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
@@ -57,6 +58,13 @@ impl MeshBuilder {
     /// Compiles for a gateway rather than for a sidecar or a client.
     pub fn gateway(mut self, gateway: bool) -> Self {
         self.options.gateway = gateway;
+        self
+    }
+
+    /// Where the local application listens, instead of where the configuration says: for one inbound
+    /// port, or for all that no other call names.
+    pub fn application(mut self, port: Option<u16>, address: SocketAddr) -> Self {
+        self.options.applications.push((port, address));
         self
     }
 

@@ -94,7 +94,7 @@ impl Configuration {
             Source::Documents(documents) => ((**documents).clone(), Diagnostics::new()),
             #[cfg(feature = "file")]
             Source::Folder(folder) => {
-                let texts = match read(folder) {
+                let texts = match read_folder(folder) {
                     Ok(texts) => texts,
                     Err(error) => return self.reject(error, Diagnostics::new()),
                 };
@@ -151,9 +151,13 @@ fn log(diagnostics: &Diagnostics) {
     }
 }
 
-/// The files of a folder, sorted by path, named as the user named the folder.
+/// The configuration files of a folder and its sub-folders (Y-1): names, as the user named the folder, and
+/// texts, sorted by name.
+///
+/// # Errors
+/// If the folder or a file cannot be read; the text names it.
 #[cfg(feature = "file")]
-fn read(folder: &Path) -> Result<Vec<(String, String)>, String> {
+pub fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, String> {
     let mut texts = Vec::new();
     collect(folder, &mut texts).map_err(|(path, error)| format!("{}: {error}", path.display()))?;
     texts.sort();

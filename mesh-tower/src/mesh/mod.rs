@@ -33,6 +33,8 @@ use tokio_util::sync::CancellationToken;
 pub use builder::{MeshBuilder, StartError};
 pub use channel::Channel;
 pub use client::Client;
+#[cfg(feature = "file")]
+pub use config::read_folder;
 pub use config::{Source, Status};
 
 use self::config::{Configuration, Outcome};

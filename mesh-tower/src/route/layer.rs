@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use mesh_core::plan::ListenerRoutes;
+use mesh_core::plan::{ListenerRoutes, Plan};
+use mesh_core::route::RouteTable;
 use tower_layer::Layer;
 
 use super::Route;
@@ -38,20 +39,26 @@ impl<S> Layer<S> for RouteLayer {
     }
 }
 
+/// Where the rules for a request stand.
+pub(super) enum Rules<'a> {
+    Table(&'a RouteTable),
+    /// No rule knows the port of the authority.
+    UnknownPort,
+    /// The plan has the listener no more; its last connections are about to leave.
+    NoListener,
+}
+
 /// The table that serves a request of `authority`, under `listener` if one is given.
-pub(super) fn table<'a>(
-    plan: &'a mesh_core::plan::Plan,
-    listener: Option<&str>,
-    authority: &str,
-    https: bool,
-) -> Option<&'a Arc<mesh_core::route::RouteTable>> {
+pub(super) fn rules<'a>(plan: &'a Plan, listener: Option<&str>, authority: &str, https: bool) -> Rules<'a> {
     if let Some(name) = listener {
-        let listener = plan.listeners.iter().find(|listener| *listener.name == *name)?;
-        if let ListenerRoutes::Table(table) = &listener.routes {
-            return Some(table);
+        match plan.listeners.iter().find(|listener| *listener.name == *name).map(|found| &found.routes) {
+            Some(ListenerRoutes::Table(table)) => return Rules::Table(table),
+            Some(ListenerRoutes::ByAuthority) => {}
+            None => return Rules::NoListener,
         }
     }
     let host = mesh_core::route::host_of(authority);
     let port = authority.get(host.len() + 1..).and_then(|port| port.parse().ok());
-    plan.outbound.get(&port.unwrap_or(if https { 443 } else { 80 }))
+    let table = plan.outbound.get(&port.unwrap_or(if https { 443 } else { 80 }));
+    table.map_or(Rules::UnknownPort, |table| Rules::Table(table))
 }

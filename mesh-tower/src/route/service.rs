@@ -11,7 +11,7 @@ use mesh_core::route::{Action, Fallback, Found, RequestView};
 use tower_service::Service;
 
 use super::Matched;
-use super::layer::table;
+use super::layer::{Rules, rules};
 use crate::error::{BoxError, Error};
 use crate::future::ReadyOr;
 use crate::record::Record;
@@ -37,9 +37,10 @@ impl<S> Route<S> {
         let record = request.extensions().get::<Record>().cloned().unwrap_or_default();
         let facts = RequestView::of(request);
         let https = facts.scheme == "https";
-        let found = match table(view.plan(), self.listener.as_deref(), facts.authority, https) {
-            Some(table) => table.find(&facts),
-            None => Found::NoHost(view.unknown_port()),
+        let found = match rules(view.plan(), self.listener.as_deref(), facts.authority, https) {
+            Rules::Table(table) => table.find(&facts),
+            Rules::UnknownPort => Found::NoHost(view.unknown_port()),
+            Rules::NoListener => Found::NoHost(Fallback::NotFound),
         };
         let route = match found {
             Found::Route(_, route) => route.clone(),

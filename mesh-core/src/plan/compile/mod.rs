@@ -44,6 +44,7 @@ mod virtual_services;
 mod workload;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use workload::{WorkloadSource, workload_of_environment};
@@ -73,6 +74,9 @@ pub struct CompileOptions {
     pub gateway: bool,
     /// Istio's running proxies' behaviour where ours is stricter by default.
     pub istio_runtime: bool,
+    /// Where the application of an inbound port listens, instead of what is written; `None` is every port
+    /// that no other entry names.
+    pub applications: Vec<(Option<u16>, SocketAddr)>,
     /// Whether any error fails start-up ([`load`](crate::plan::load)).
     pub strict: bool,
     /// Number of the plan; [`load`](crate::plan::load) counts by itself.

@@ -169,6 +169,12 @@ impl<'a> Compiler<'a> {
 
     pub(super) fn inbound_listener(&mut self, inbound: Inbound<'a>) -> Listener {
         let Inbound { port, bind, protocol, address, service, pool, origin } = inbound;
+        let told = &self.options.applications;
+        let told = told
+            .iter()
+            .find(|(of, _)| *of == Some(port))
+            .or_else(|| told.iter().find(|(of, _)| of.is_none()));
+        let address = told.map_or(address, |(_, told)| Address::Socket(*told));
         let blocks = Blocks { pool, ..Blocks::default() };
         let circuit = policies::circuit(&blocks, &self.mesh, &origin);
         let cluster = self.clusters.insert(ClusterNode {

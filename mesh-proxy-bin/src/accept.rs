@@ -1,0 +1,59 @@
+//! Takes connections in.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use mesh_tower::{Body, BoxError};
+use tokio::net::TcpListener;
+use tower_service::Service;
+
+use crate::connection;
+use crate::listeners::Shared;
+use crate::registry::Registry;
+
+/// How long to leave the listener alone when the process is out of descriptors: trying again at once would
+/// only burn the core that could close some.
+const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
+
+/// What a connection of one listener needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Entrance<S> {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) stack: S,
+}
+
+/// Accepts until dropped.
+pub(crate) async fn accept<S, B>(listener: TcpListener, entrance: Entrance<S>)
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError> + Clone + Send + 'static,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static,
+{
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Answers are small and written whole: waiting for more would only delay them.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%peer, %error, "no TCP_NODELAY");
+                }
+                let ticket = entrance.registry.enter(&entrance.shared.name);
+                tokio::spawn(connection::serve(stream, peer, entrance.clone(), ticket));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(listener = %entrance.shared.name, %error, "cannot accept");
+                tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
+            }
+        }
+    }
+}
+
+/// Whether the error is about a caller who has left again.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

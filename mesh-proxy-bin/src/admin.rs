@@ -1,0 +1,46 @@
+//! The admin endpoint: the [`Admin`] service on a socket of the control runtime.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use mesh_tower::admin::Admin;
+use tokio::net::TcpListener;
+
+use crate::bind;
+
+/// How long the head of an admin request may take.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// Binds the endpoint.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let reason = bind::explain(&error, "--admin ADDRESS:PORT");
+        format!("admin endpoint: {address}: {reason}")
+    })
+}
+
+/// Serves until dropped.
+pub(crate) async fn serve(listener: TcpListener, admin: Admin) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let mut http = http1::Builder::new();
+                http.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
+                let service = TowerToHyperService::new(admin.clone());
+                let connection = http.serve_connection(TokioIo::new(stream), service);
+                tokio::spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!(%error, "an admin connection broke");
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the admin endpoint cannot accept");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! A whole proxy: configuration, workers, listeners, admin; and its orderly end.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use futures_util::future::{join_all, select_all};
+use mesh_core::plan::Direction;
+use mesh_tower::admin::{Admin, ListenerStatus, Readiness};
+use mesh_tower::mesh::{Mesh, MeshBuilder};
+
+use crate::drain::Shutdown;
+use crate::listeners::Listeners;
+use crate::registry::Order;
+use crate::settings::{Role, Settings};
+use crate::worker::{Command, Handle, Telemetry};
+use crate::{admin, metrics};
+
+/// The exporter keeps raw samples of histograms until it is asked to fold them.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// A proxy that has started: all its listeners stand.
+///
+/// ```no_run
+/// # async fn example() -> anyhow::Result<()> {
+/// use mesh_proxy::{Proxy, Settings, Shutdown};
+///
+/// let settings = Settings::new("mesh/").bind("80=127.0.0.1:0".parse().map_err(anyhow::Error::msg)?);
+/// let shutdown = Shutdown::default();
+/// let proxy = Proxy::start(settings, &shutdown).await?;
+/// println!("{:?}", proxy.addresses());
+/// proxy.serve(shutdown).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Proxy {
+    settings: Settings,
+    mesh: Mesh,
+    workers: Vec<Handle>,
+    listeners: Listeners,
+    admin: Option<SocketAddr>,
+    state: Arc<State>,
+    tasks: tokio::task::JoinSet<()>,
+}
+
+/// What the admin endpoint shows of this proxy.
+#[derive(Debug, Default)]
+struct State {
+    phase: AtomicU8,
+    listeners: RwLock<Vec<ListenerStatus>>,
+}
+
+const STARTING: u8 = 0;
+const LIVE: u8 = 1;
+const DRAINING: u8 = 2;
+
+impl State {
+    fn readiness(&self) -> Readiness {
+        match self.phase.load(Ordering::Relaxed) {
+            STARTING => Readiness::Starting,
+            LIVE => Readiness::Ready,
+            _ => Readiness::Draining,
+        }
+    }
+
+    fn enter(&self, phase: u8) {
+        // Relaxed: read alone, as a report.
+        self.phase.store(phase, Ordering::Relaxed);
+    }
+
+    fn show(&self, listeners: &Listeners) {
+        *self.listeners.write().expect("no panic while the list is held") = listeners.status();
+    }
+}
+
+impl Proxy {
+    /// Loads the configuration and binds every listener. Background work runs on the current runtime,
+    /// requests on threads of their own.
+    ///
+    /// # Errors
+    /// If the configuration cannot be used, or an address cannot be bound; the text names the file and
+    /// line, or the address.
+    pub async fn start(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<Self> {
+        // Metric handles are made when clusters are, so the recorder comes first.
+        let prometheus = metrics::install();
+        let mesh = load(&settings).await?;
+        let plan = mesh.plan();
+        let role = if plan.workload.gateway { "gateway" } else { "sidecar" };
+        tracing::info!(
+            role,
+            workload = %plan.workload.name,
+            namespace = %plan.workload.namespace,
+            generation = plan.generation,
+            "configuration loaded"
+        );
+        let telemetry = Telemetry { metrics: mesh_tower::telemetry::Metrics::default() };
+        let workers = (0..settings.workers.get())
+            .map(|index| Handle::start(index, &mesh, telemetry.clone()))
+            .collect::<Result<Vec<_>, _>>()
+            .context("starting a worker")?;
+        let mut proxy = Self {
+            settings,
+            mesh,
+            workers,
+            listeners: Listeners::default(),
+            admin: None,
+            state: Arc::default(),
+            tasks: tokio::task::JoinSet::new(),
+        };
+        if let Some(address) = proxy.settings.admin {
+            let socket = admin::bind(address).await.map_err(anyhow::Error::msg)?;
+            let address = socket.local_addr().context("asking for the admin endpoint's address")?;
+            tracing::info!(%address, "the admin endpoint listens");
+            proxy.admin = Some(address);
+            proxy.tasks.spawn(admin::serve(socket, proxy.admin_service(prometheus, shutdown)));
+        }
+        let errors = proxy.listeners.follow(&plan, &proxy.settings, &proxy.workers).await;
+        if !errors.is_empty() {
+            let text: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            proxy.end().await;
+            return Err(anyhow!(text.join("\n")));
+        }
+        if proxy.listeners.status().is_empty() {
+            tracing::warn!("the configuration gives this {role} nothing to listen for");
+        }
+        proxy.tasks.spawn(async {
+            let mut upkeep = tokio::time::interval(UPKEEP);
+            loop {
+                upkeep.tick().await;
+                prometheus.run_upkeep();
+            }
+        });
+        proxy.state.show(&proxy.listeners);
+        proxy.state.enter(LIVE);
+        Ok(proxy)
+    }
+
+    fn admin_service(
+        &self,
+        prometheus: &'static metrics_exporter_prometheus::PrometheusHandle,
+        shutdown: &Shutdown,
+    ) -> Admin {
+        let (listeners, readiness) = (self.state.clone(), self.state.clone());
+        let shutdown = shutdown.clone();
+        Admin::new(self.mesh.clone())
+            .version(env!("CARGO_PKG_VERSION"))
+            .metrics(|| prometheus.render())
+            .listeners(move || listeners.listeners.read().expect("no panic while the list is held").clone())
+            .readiness(move || readiness.readiness())
+            .on_quit(move || shutdown.drain())
+    }
+
+    /// The listeners by name, each with its real address; the admin endpoint's is `admin`.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
+        let listeners = self.listeners.status().into_iter();
+        let admin = self.admin.map(|address| ("admin".to_owned(), address));
+        listeners.map(|listener| (listener.name.to_string(), listener.address)).chain(admin).collect()
+    }
+
+    /// The mesh that this proxy serves.
+    #[must_use]
+    pub const fn mesh(&self) -> &Mesh {
+        &self.mesh
+    }
+
+    /// Serves, following the configuration, until told to stop; then drains (OP-4).
+    ///
+    /// # Errors
+    /// If a worker fails.
+    pub async fn serve(mut self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let failed = self.until_stopped(&shutdown).await;
+        if failed {
+            self.end().await;
+            return Err(anyhow!("a worker failed"));
+        }
+        self.state.enter(DRAINING);
+        let plan = self.mesh.plan();
+        let accepting = self.settings.termination_drain.unwrap_or(plan.settings.termination_drain_duration);
+        let open = self.settings.drain.unwrap_or(plan.settings.drain_duration);
+        tracing::info!(?accepting, ?open, "drains");
+        for worker in &self.workers {
+            worker.registry.tell(Order::Drain);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(accepting) => {}
+            () = shutdown.ending() => {}
+        }
+        join_all(self.workers.iter().map(|worker| worker.send(Command::Leave))).await;
+        let emptied = join_all(self.workers.iter().map(|worker| worker.registry.emptied()));
+        tokio::select! {
+            _ = emptied => tracing::info!("drained"),
+            () = tokio::time::sleep(open) => {
+                let connections: usize = self.workers.iter().map(|worker| worker.registry.len()).sum();
+                tracing::warn!(connections, "closed before their work was done");
+            }
+            () = shutdown.ending() => tracing::warn!("ended at once"),
+        }
+        self.end().await;
+        Ok(())
+    }
+
+    /// Follows new generations of the configuration. True if it ended because a worker did.
+    async fn until_stopped(&mut self, shutdown: &Shutdown) -> bool {
+        let mut generations = self.mesh.generations();
+        generations.mark_unchanged();
+        // What came while the listeners were bound.
+        let mut generation = 0;
+        loop {
+            let plan = self.mesh.plan();
+            if plan.generation != generation {
+                generation = plan.generation;
+                for error in self.listeners.follow(&plan, &self.settings, &self.workers).await {
+                    tracing::error!("{error}");
+                }
+                self.state.show(&self.listeners);
+            }
+            let workers = select_all(self.workers.iter().map(|worker| Box::pin(worker.failed())));
+            tokio::select! {
+                () = shutdown.draining() => return false,
+                _ = workers => return true,
+                changed = generations.changed() => if changed.is_err() { return false },
+            }
+        }
+    }
+
+    async fn end(mut self) {
+        self.tasks.abort_all();
+        for worker in self.workers.drain(..) {
+            worker.end().await;
+        }
+    }
+}
+
+/// Loads the configuration as what the settings say this proxy is.
+async fn load(settings: &Settings) -> anyhow::Result<Mesh> {
+    let role = settings.role.or_else(|| {
+        // Who has a name of its own stands beside an application, unless told otherwise.
+        (settings.workload.is_some() || settings.identity.is_some()).then_some(Role::Sidecar)
+    });
+    if let Some(role) = role {
+        return Ok(builder(settings, role).start().await?);
+    }
+    let gateway = builder(settings, Role::Gateway).start().await?;
+    let has_gateways =
+        gateway.plan().listeners.iter().any(|listener| listener.direction == Direction::Gateway);
+    if has_gateways { Ok(gateway) } else { Ok(builder(settings, Role::Sidecar).start().await?) }
+}
+
+fn builder(settings: &Settings, role: Role) -> MeshBuilder {
+    let mut builder = Mesh::from_dir(&settings.config)
+        .gateway(role == Role::Gateway)
+        .strict(settings.strict)
+        .istio_runtime(settings.istio_runtime);
+    if let Some(identity) = &settings.identity {
+        builder = builder.identity(identity.clone());
+    }
+    if let Some(name) = &settings.workload {
+        builder = builder.workload(name.as_str());
+    }
+    for app in &settings.apps {
+        builder = builder.application(app.port, app.address);
+    }
+    if let Some(seed) = settings.seed {
+        builder = builder.seed(seed);
+    }
+    builder
+}

@@ -1,0 +1,250 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use mesh_core::api::duration;
+use mesh_core::plan::workload_of_environment;
+use tracing_subscriber::EnvFilter;
+
+use crate::app::Proxy;
+use crate::check::{self, Check};
+use crate::drain::Shutdown;
+use crate::settings::{App, Bind, Role, Settings};
+
+/// The service mesh that you link, as a proxy for everything that isn't Rust.
+///
+/// It reads Istio's own YAML from a folder. Exit codes: 0 done or drained; 1 could not start; 2 wrong usage;
+/// 79 `check` found something.
+#[derive(Debug, Parser)]
+#[command(name = "mesh-proxy", version, propagate_version = true)]
+struct Cli {
+    /// What to log, such as `info` or `warn,mesh_tower=debug`.
+    #[arg(long, global = true, env = "MESH_LOG", default_value = "info", value_name = "FILTER")]
+    log: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves as a sidecar or gateway until SIGTERM, then drains.
+    Run(Box<Run>),
+    /// Reads a folder as `run` would, and prints what is wrong with it.
+    #[command(visible_alias = "analyze")]
+    Check(Check),
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    /// Folder of YAML files; changes are followed.
+    #[arg(long, env = "MESH_CONFIG", value_name = "DIR")]
+    config: PathBuf,
+    /// What this proxy is. Unset: a sidecar if a workload is named (by --workload or by Istio's environment
+    /// variables), else a gateway if the files have a Gateway without selector, else a sidecar.
+    #[arg(long, value_enum)]
+    role: Option<Role>,
+    /// Who this proxy is: NAMESPACE/KIND/NAME of a document, such as default/Deployment/web. Unset: what
+    /// Istio's environment variables (POD_NAME, POD_NAMESPACE, …) say.
+    #[arg(long, env = "MESH_WORKLOAD", value_name = "NAME")]
+    workload: Option<String>,
+    /// The socket that serves a port of the configuration, such as 80=127.0.0.1:0 (0: a free port). A
+    /// listener's name, such as 'inbound|5000', may stand for the port. May be repeated.
+    #[arg(long, value_name = "PORT=ADDR")]
+    bind: Vec<Bind>,
+    /// Where the application listens, instead of defaultEndpoint: for all inbound ports, or for one. May be
+    /// repeated.
+    #[arg(long, value_name = "[PORT=]ADDR")]
+    app: Vec<App>,
+    /// Where the application's own calls are taken, also as its http_proxy; 127.0.0.1:15001 unless set.
+    #[arg(long, value_name = "ADDR")]
+    outbound: Option<SocketAddr>,
+    /// Serve the application's own calls only.
+    #[arg(long)]
+    no_inbound: bool,
+    /// Where the admin endpoint is, or 'off'.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:15000", value_parser = admin)]
+    admin: Admin,
+    /// Worker threads; one for each core unless set.
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
+    /// Refuse to start with any error in the configuration.
+    #[arg(long)]
+    strict: bool,
+    /// Do what Istio's running proxies do where this one is stricter.
+    #[arg(long)]
+    istio_runtime: bool,
+    /// How long to keep accepting after the signal to stop, such as 5s or 0s; terminationDrainDuration of the
+    /// mesh config unless set.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    termination_drain: Option<Duration>,
+    /// How long open work may take after that; drainDuration of the mesh config unless set.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    drain_time: Option<Duration>,
+    /// Drain when standard input ends, as it does when the parent process closes it or is gone.
+    #[arg(long, visible_alias = "exit-with-parent")]
+    until_stdin_closes: bool,
+    /// Draw all chance from this seed, so that a run can be repeated.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Admin(Option<SocketAddr>);
+
+fn admin(text: &str) -> Result<Admin, String> {
+    if text == "off" {
+        return Ok(Admin(None));
+    }
+    text.parse()
+        .map(|address| Admin(Some(address)))
+        .map_err(|_| "neither an address with a port nor 'off'".into())
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    duration::parse(text).map_err(|error| error.to_string())
+}
+
+/// Runs the command line in `args`, the program's name first; returns when it is done.
+///
+/// The exit code is 0 when done or drained, 1 if it could not start, 2 for wrong usage, 79 if `check` found
+/// something. Never ends the process itself. Listening addresses are printed to standard output, a line
+/// each: `listening <listener> <address>`; the admin endpoint's listener is called `admin`.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are errors to clap; it knows where each goes.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    if let Err(error) = log(&cli.log) {
+        return fail(&anyhow::anyhow!("--log {:?}: {error}", cli.log));
+    }
+    let result = match cli.command {
+        Command::Run(run) => run.run().map(|()| ExitCode::SUCCESS),
+        Command::Check(check) => check::run(&check),
+    };
+    result.unwrap_or_else(|error| fail(&error))
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    // Nothing is left to do about a standard error that is closed.
+    let _ = writeln!(std::io::stderr(), "mesh-proxy: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn log(filter: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter: EnvFilter = filter.parse()?;
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    // A program that runs this proxy inside itself may log already, in its own way.
+    let _ = subscriber.try_init();
+    Ok(())
+}
+
+impl Run {
+    fn run(self) -> anyhow::Result<()> {
+        let until_stdin_closes = self.until_stdin_closes;
+        let settings = self.settings();
+        // The control runtime; requests run on the workers'.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let shutdown = Shutdown::default();
+            shutdown.on_signals()?;
+            let proxy = Proxy::start(settings, &shutdown).await?;
+            announce(&proxy.addresses())?;
+            if until_stdin_closes {
+                shutdown.on_end_of_input();
+            }
+            proxy.serve(shutdown).await
+        })
+    }
+
+    fn settings(self) -> Settings {
+        let mut settings = Settings::new(self.config);
+        if self.workload.is_none() {
+            let variables: Vec<_> = std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect();
+            let pairs = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            settings.identity = workload_of_environment(pairs);
+        }
+        settings.role = self.role;
+        settings.workload = self.workload;
+        settings.bind = self.bind;
+        settings.apps = self.app;
+        settings.outbound = self.outbound;
+        settings.inbound = !self.no_inbound;
+        settings.admin = self.admin.0;
+        if let Some(workers) = self.workers {
+            settings.workers = workers;
+        }
+        settings.strict = self.strict;
+        settings.istio_runtime = self.istio_runtime;
+        settings.termination_drain = self.termination_drain;
+        settings.drain = self.drain_time;
+        settings.seed = self.seed;
+        settings
+    }
+}
+
+/// Says where the proxy listens, for programs that started it.
+fn announce(addresses: &[(String, SocketAddr)]) -> std::io::Result<()> {
+    let mut output = std::io::stdout().lock();
+    for (name, address) in addresses {
+        writeln!(output, "listening {name} {address}")?;
+    }
+    output.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn settings(text: &str) -> Settings {
+        let cli = Cli::try_parse_from(text.split_whitespace()).unwrap();
+        match cli.command {
+            Command::Run(run) => run.settings(),
+            Command::Check(_) => panic!("not a run"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_settings() {
+        let settings = settings(
+            "mesh-proxy run --config x --role gateway --bind 80=127.0.0.1:0 --app 5000=127.0.0.1:1 \
+             --admin off --workers 2 --termination-drain 0s --drain-time 1m30s",
+        );
+        assert_eq!(settings.role, Some(Role::Gateway));
+        assert_eq!(settings.bind[0].listener, "80");
+        assert_eq!(settings.apps[0].port, Some(5000));
+        assert_eq!((settings.admin, settings.workers.get()), (None, 2));
+        assert_eq!(settings.termination_drain, Some(Duration::ZERO));
+        assert_eq!(settings.drain, Some(Duration::from_secs(90)));
+    }
+
+    #[test]
+    fn wrong_usage_is_told() {
+        for wrong in ["run", "run --config x --admin here", "run --config x --bind 80", "check"] {
+            let args = format!("mesh-proxy {wrong}");
+            assert!(Cli::try_parse_from(args.split_whitespace()).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! One connection: TLS or plain, HTTP/1.1 or HTTP/2, until it ends or is told to.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use mesh_tower::normalize::Downstream;
+use mesh_tower::{Body, BoxError};
+use pin_project::pin_project;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::{ProtocolVersion, ServerConfig};
+use tower_service::Service;
+
+use crate::accept::Entrance;
+use crate::front::Front;
+use crate::io::Stream;
+use crate::registry::{Activity, HEAD_LIMIT, Order, Ticket};
+
+/// How long a TLS handshake may take.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(15);
+
+/// Largest head of a request (GW-12).
+const MAX_HEAD: usize = 60 * 1024;
+
+/// Streams that one HTTP/2 connection may have open.
+const MAX_STREAMS: u32 = 1024;
+
+/// Streams that a caller may open and reset before the connection is given up: a flood of them costs us
+/// work and the caller nothing.
+const MAX_RESETS: usize = 64;
+
+/// How much a caller may send ahead, on one stream and on all of a connection.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// What HTTP/2 with prior knowledge begins with; no method of HTTP/1 does.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve<S, B>(stream: TcpStream, peer: SocketAddr, entrance: Entrance<S>, ticket: Ticket)
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError> + Send + 'static,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static,
+{
+    let mut downstream = Downstream::new(peer);
+    if let Ok(local) = stream.local_addr() {
+        downstream = downstream.local(local);
+    }
+    let activity = &ticket.activity;
+    let opened = match entrance.shared.tls() {
+        Some(config) => secure(stream, config, downstream, activity).await,
+        None => plain(stream, downstream, activity).await,
+    };
+    let (stream, protocol, downstream) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            tracing::debug!(listener = %entrance.shared.name, %peer, %error, "no connection");
+            return;
+        }
+    };
+    let front = Front {
+        stack: RefCell::new(entrance.stack),
+        downstream,
+        activity: activity.clone(),
+        registry: entrance.registry,
+    };
+    let io = TokioIo::new(stream);
+    let ended = match protocol {
+        Protocol::Http1 => {
+            let mut http = http1::Builder::new();
+            // The registry's sweep sees to slow heads.
+            http.header_read_timeout(None).max_buf_size(MAX_HEAD).timer(TokioTimer::new());
+            let connection = http.serve_connection(io, front).with_upgrades();
+            let leave = http1::UpgradeableConnection::graceful_shutdown;
+            Ordered::new(connection, leave, Order::Leave, activity).await
+        }
+        Protocol::Http2 => {
+            activity.multiplexed();
+            let mut http = http2::Builder::new(TokioExecutor::new());
+            http.timer(TokioTimer::new())
+                .max_header_list_size(u32::try_from(MAX_HEAD).expect("60 KiB"))
+                .max_concurrent_streams(MAX_STREAMS)
+                .max_pending_accept_reset_streams(MAX_RESETS)
+                .initial_stream_window_size(STREAM_WINDOW)
+                .initial_connection_window_size(CONNECTION_WINDOW);
+            let connection = http.serve_connection(io, front);
+            let leave = http2::Connection::graceful_shutdown;
+            Ordered::new(connection, leave, Order::Drain, activity).await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(listener = %entrance.shared.name, %peer, %error, "a connection broke");
+    }
+}
+
+type Opened = (Stream, Protocol, Downstream);
+
+async fn plain(stream: TcpStream, downstream: Downstream, activity: &Arc<Activity>) -> io::Result<Opened> {
+    let protocol = timeout(HEAD_LIMIT, sniff(&stream)).await??;
+    Ok((Stream::plain(stream, activity.clone()), protocol, downstream))
+}
+
+async fn secure(
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+    mut downstream: Downstream,
+    activity: &Arc<Activity>,
+) -> io::Result<Opened> {
+    let stream = timeout(HANDSHAKE_LIMIT, TlsAcceptor::from(config).accept(stream)).await??;
+    let session = stream.get_ref().1;
+    downstream = downstream.tls(match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+        _ => "TLSv1.2",
+    });
+    if let Some(name) = session.server_name() {
+        downstream = downstream.server_name(name);
+    }
+    let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
+    Ok((Stream::tls(stream, activity.clone()), protocol, downstream))
+}
+
+/// Tells the protocol from the first bytes without taking them: what follows reads the socket directly, and
+/// no byte of it passes through a buffer put in front.
+async fn sniff(stream: &TcpStream) -> io::Result<Protocol> {
+    let mut bytes = [0; PREFACE.len()];
+    let mut wait = Duration::from_millis(1);
+    loop {
+        let count = stream.peek(&mut bytes).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        match decide(&bytes[..count]) {
+            Some(protocol) => return Ok(protocol),
+            // Looking again returns at once while nothing was taken, so a caller who sends the preface in
+            // pieces is looked at now and then.
+            None => tokio::time::sleep(wait).await,
+        }
+        wait = (wait * 2).min(Duration::from_millis(100));
+    }
+}
+
+fn decide(bytes: &[u8]) -> Option<Protocol> {
+    if bytes.starts_with(PREFACE) {
+        Some(Protocol::Http2)
+    } else if PREFACE.starts_with(bytes) {
+        None
+    } else {
+        Some(Protocol::Http1)
+    }
+}
+
+/// A connection that follows orders.
+#[pin_project]
+struct Ordered<C> {
+    #[pin]
+    connection: C,
+    /// Begins its end: no new request, and those that are open may finish.
+    leave: fn(Pin<&mut C>),
+    /// The order at which that is done.
+    leave_at: Order,
+    activity: Arc<Activity>,
+    watched: bool,
+    leaving: bool,
+}
+
+impl<C> Ordered<C> {
+    fn new(connection: C, leave: fn(Pin<&mut C>), leave_at: Order, activity: &Arc<Activity>) -> Self {
+        Self { connection, leave, leave_at, activity: activity.clone(), watched: false, leaving: false }
+    }
+}
+
+impl<C: Future<Output = hyper::Result<()>>> Future for Ordered<C> {
+    type Output = hyper::Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if !*this.watched {
+            // Before the first look at the order, so that none is missed. A task's waker stays the same.
+            this.activity.watch(cx.waker());
+            *this.watched = true;
+        }
+        let order = this.activity.order();
+        if order == Order::End {
+            return Poll::Ready(Ok(()));
+        }
+        if order >= *this.leave_at && !*this.leaving {
+            *this.leaving = true;
+            (this.leave)(this.connection.as_mut());
+        }
+        this.connection.poll(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bytes_tell_the_protocol() {
+        assert_eq!(decide(b"GET / HTTP/1.1\r\n"), Some(Protocol::Http1));
+        assert_eq!(decide(b"POST"), Some(Protocol::Http1));
+        assert_eq!(decide(b"P"), None);
+        assert_eq!(decide(&PREFACE[..10]), None);
+        assert_eq!(decide(PREFACE), Some(Protocol::Http2));
+        assert_eq!(decide(b"PRI * HTTP/1.1\r\n"), Some(Protocol::Http1));
+    }
+}

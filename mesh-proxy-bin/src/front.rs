@@ -1,0 +1,166 @@
+//! Between hyper and the stack: what a connection's requests carry, and what errors become.
+//!
+//! The stack is called as it is, unboxed and not cloned: one connection's requests start one after the other,
+//! and the stack is always ready.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header::{CONNECTION, SERVER, UPGRADE};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use mesh_core::reply::{Flag, LocalReply};
+use mesh_tower::normalize::Downstream;
+use mesh_tower::{Body, BoxError, Error, grpc};
+use pin_project::pin_project;
+use tower_service::Service;
+
+use crate::registry::{Activity, Open, Order, Registry};
+use crate::reply::Reply;
+use crate::upgrade;
+
+/// How we call ourselves in `server` (HD-3).
+pub(crate) const SERVER_NAME: HeaderValue = HeaderValue::from_static("mesh-proxy");
+
+/// The service that hyper calls for one connection.
+#[derive(Debug)]
+pub(crate) struct Front<S> {
+    pub(crate) stack: RefCell<S>,
+    pub(crate) downstream: Downstream,
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) registry: Arc<Registry>,
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for Front<S>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
+    B: http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static,
+{
+    type Response = Response<Reply<B>>;
+    type Error = Infallible;
+    type Future = Answer<S::Future>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let mut request = request.map(Body::from);
+        let open = self.activity.begin();
+        let http1 = request.version() < Version::HTTP_2;
+        let is_grpc = grpc::is_grpc(request.headers());
+        if request.method() == Method::CONNECT {
+            let source = Call::Refused(Some(connect_refused()));
+            return Answer { call: source, facts: Some(Facts { open, http1, is_grpc, switch: None }) };
+        }
+        let switch = if http1 && request.headers().contains_key(UPGRADE) {
+            let caller = hyper::upgrade::on(&mut request);
+            Some(Box::new(Switch {
+                caller,
+                registry: self.registry.clone(),
+                activity: self.activity.clone(),
+            }))
+        } else {
+            None
+        };
+        request.extensions_mut().insert(self.downstream.clone());
+        let future = self.stack.borrow_mut().call(request);
+        Answer { call: Call::Stack(future), facts: Some(Facts { open, http1, is_grpc, switch }) }
+    }
+}
+
+/// `CONNECT` asks for bytes to be carried to anywhere, past all rules.
+fn connect_refused() -> LocalReply {
+    let mut reply = LocalReply::new(StatusCode::METHOD_NOT_ALLOWED, Flag::NoRouteFound, "connect_refused");
+    reply.flags = mesh_core::reply::ResponseFlags::NONE;
+    reply.body("CONNECT is not served here: call http:// URLs through this proxy\n")
+}
+
+/// The caller's half of a connection that may change its protocol.
+#[derive(Debug)]
+struct Switch {
+    caller: OnUpgrade,
+    registry: Arc<Registry>,
+    activity: Arc<Activity>,
+}
+
+/// What is kept of a request until its answer.
+#[derive(Debug)]
+struct Facts {
+    open: Open,
+    http1: bool,
+    is_grpc: bool,
+    switch: Option<Box<Switch>>,
+}
+
+/// The future of an answer.
+#[pin_project]
+#[derive(Debug)]
+pub(crate) struct Answer<F> {
+    #[pin]
+    call: Call<F>,
+    facts: Option<Facts>,
+}
+
+#[pin_project(project = CallProject)]
+#[derive(Debug)]
+enum Call<F> {
+    Stack(#[pin] F),
+    Refused(Option<LocalReply>),
+}
+
+impl<F, B> Future for Answer<F>
+where
+    F: Future<Output = Result<Response<B>, BoxError>>,
+    B: http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static,
+{
+    type Output = Result<Response<Reply<B>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let result = match this.call.project() {
+            CallProject::Stack(future) => ready!(future.poll(cx)),
+            CallProject::Refused(reply) => {
+                let reply = reply.take().expect("a future is not polled after it is ready");
+                Err(Error::from(reply).into())
+            }
+        };
+        let facts = this.facts.take().expect("a future is not polled after it is ready");
+        let closing = facts.http1 && facts.open.order() >= Order::Drain;
+        let mut response = match result {
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => switch(response, facts),
+            Ok(response) => response.map(|body| Reply::stack(body, facts.open)),
+            Err(error) => local(&Error::from_box(error), facts.is_grpc, facts.open),
+        };
+        if closing && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// An answer that no endpoint gave (RF-2, RF-4).
+fn local<B>(error: &Error, is_grpc: bool, open: Open) -> Response<Reply<B>> {
+    let mut response = error.response(is_grpc);
+    response.headers_mut().insert(SERVER, SERVER_NAME);
+    response.map(|body| Reply::local(body, open))
+}
+
+/// The endpoint has changed the protocol: the rest of the connection is a tunnel.
+fn switch<B>(mut response: Response<B>, facts: Facts) -> Response<Reply<B>>
+where
+    B: http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static,
+{
+    let Some(switch) = facts.switch else {
+        // Nobody asked for it, so nobody would understand it.
+        let reply = LocalReply::reset(mesh_core::outcome::Reset::Protocol, false, None);
+        return local(&Error::from(reply), facts.is_grpc, facts.open);
+    };
+    let endpoint = hyper::upgrade::on(&mut response);
+    let (head, body) = response.into_parts();
+    let Switch { caller, registry, activity } = *switch;
+    upgrade::tunnel(caller, endpoint, body, &registry, &activity);
+    Response::from_parts(head, Reply::local(Body::empty(), facts.open))
+}

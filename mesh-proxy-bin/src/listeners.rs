@@ -1,0 +1,216 @@
+//! The listeners that stand, kept as the plan has them.
+//!
+//! A listener is known by its name. Over a reload one that stays keeps its sockets and connections, a new one
+//! is bound, and one that is gone lets its connections finish. Routes need nothing here: each request asks
+//! the plan in force.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, RwLock};
+
+use mesh_core::endpoint::Address;
+use mesh_core::plan::{Direction, Discovery, Listener, ListenerProtocol, ListenerRoutes, Plan};
+use mesh_tower::admin::ListenerStatus;
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::bind::{self, BindError};
+use crate::settings::Settings;
+use crate::tls;
+use crate::worker::{Command, Handle};
+
+/// What all workers know of a listener.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) name: Arc<str>,
+    pub(crate) direction: Direction,
+    tls: RwLock<Option<Arc<ServerConfig>>>,
+}
+
+impl Shared {
+    /// TLS for connections that come now.
+    pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.tls.read().expect("no panic while TLS is renewed").clone()
+    }
+
+    fn renew(&self, tls: Option<Arc<ServerConfig>>) {
+        *self.tls.write().expect("no panic while TLS is renewed") = tls;
+    }
+}
+
+#[derive(Debug)]
+struct Standing {
+    shared: Arc<Shared>,
+    wanted: SocketAddr,
+    protocol: ListenerProtocol,
+    status: ListenerStatus,
+}
+
+/// The listeners that stand.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners(BTreeMap<Arc<str>, Standing>);
+
+impl Listeners {
+    /// Follows the plan. What cannot be done is in the result; everything else is done all the same.
+    pub(crate) async fn follow(
+        &mut self,
+        plan: &Plan,
+        settings: &Settings,
+        workers: &[Handle],
+    ) -> Vec<BindError> {
+        let served = || plan.listeners.iter().filter(|listener| is_served(listener, settings));
+        let mut wanted: BTreeMap<&str, SocketAddr> = BTreeMap::new();
+        for listener in served() {
+            wanted.insert(&listener.name, address(listener, plan, settings));
+        }
+        let gone: Vec<Arc<str>> = self
+            .0
+            .iter()
+            .filter(|(name, standing)| wanted.get(&***name) != Some(&standing.wanted))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in gone {
+            self.0.remove(&name);
+            tracing::info!(listener = %name, "closes");
+            let drain = settings.drain.unwrap_or(plan.settings.drain_duration);
+            for worker in workers {
+                worker.send(Command::Close { listener: name.clone(), drain }).await;
+            }
+        }
+        let mut errors = Vec::new();
+        for listener in served() {
+            let result = match self.0.get_mut(&listener.name) {
+                Some(standing) => standing.renew(listener),
+                None => self.open(listener, wanted[&*listener.name], plan, settings, workers).await,
+            };
+            if let Err(reason) = result {
+                errors.push(BindError {
+                    listener: listener.name.to_string(),
+                    origin: origin(listener),
+                    address: wanted[&*listener.name],
+                    reason,
+                });
+            }
+        }
+        errors
+    }
+
+    async fn open(
+        &mut self,
+        listener: &Listener,
+        wanted: SocketAddr,
+        plan: &Plan,
+        settings: &Settings,
+        workers: &[Handle],
+    ) -> Result<(), String> {
+        if let Some(app) = calls_itself(listener, wanted, plan) {
+            let port = listener.port;
+            return Err(format!(
+                "the application at {app} is this listener itself; \
+                 --app {port}=ADDRESS says where the application is, --bind {port}=ADDRESS where to listen"
+            ));
+        }
+        let tls = tls::config(&listener.protocol)?;
+        let sockets = bind::bind(wanted, settings.workers)
+            .map_err(|error| bind::explain(&error, &format!("--bind {}=ADDRESS:PORT", listener.port)))?;
+        let shared = Arc::new(Shared {
+            name: listener.name.clone(),
+            direction: listener.direction,
+            tls: RwLock::new(tls),
+        });
+        for (worker, socket) in workers.iter().zip(sockets.list) {
+            worker.send(Command::Listen { shared: shared.clone(), socket }).await;
+        }
+        tracing::info!(listener = %listener.name, address = %sockets.address, "listens");
+        let status = ListenerStatus {
+            name: listener.name.clone(),
+            address: sockets.address,
+            port: listener.port,
+            direction: listener.direction,
+            protocol: protocol_name(&listener.protocol),
+            origin: listener.origin.to_string(),
+        };
+        let protocol = listener.protocol.clone();
+        self.0.insert(listener.name.clone(), Standing { shared, wanted, protocol, status });
+        Ok(())
+    }
+
+    /// What stands, by name.
+    pub(crate) fn status(&self) -> Vec<ListenerStatus> {
+        self.0.values().map(|standing| standing.status.clone()).collect()
+    }
+}
+
+impl Standing {
+    /// Takes new certificates for connections to come; keeps the old ones if the new cannot be used.
+    fn renew(&mut self, listener: &Listener) -> Result<(), String> {
+        self.status.origin = listener.origin.to_string();
+        // Files may have changed although their names have not.
+        let by_file = |protocol: &ListenerProtocol| match protocol {
+            ListenerProtocol::Http => false,
+            ListenerProtocol::Https(servers) => servers
+                .iter()
+                .any(|server| matches!(server.material, mesh_core::plan::Material::Files { .. })),
+        };
+        if self.protocol == listener.protocol && !by_file(&listener.protocol) {
+            return Ok(());
+        }
+        self.shared.renew(tls::config(&listener.protocol)?);
+        self.protocol = listener.protocol.clone();
+        self.status.protocol = protocol_name(&listener.protocol);
+        Ok(())
+    }
+}
+
+fn is_served(listener: &Listener, settings: &Settings) -> bool {
+    settings.inbound || listener.direction != Direction::Inbound
+}
+
+/// Where a listener is to stand: the flags, else what was written, else what its direction suggests.
+fn address(listener: &Listener, plan: &Plan, settings: &Settings) -> SocketAddr {
+    let bound = settings
+        .bind
+        .iter()
+        .find(|bind| *bind.listener == *listener.name || bind.listener.parse() == Ok(listener.port));
+    if let Some(bind) = bound {
+        return bind.address;
+    }
+    if let Some(address) = settings.outbound.filter(|_| is_for_calls_out(listener)) {
+        return address;
+    }
+    let ip = listener.bind.unwrap_or_else(|| match listener.direction {
+        Direction::Outbound => Ipv4Addr::LOCALHOST.into(),
+        // The application has the same port on the loopback.
+        Direction::Inbound => plan.workload.ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
+        Direction::Gateway => Ipv4Addr::UNSPECIFIED.into(),
+    });
+    SocketAddr::new(ip, listener.port)
+}
+
+fn is_for_calls_out(listener: &Listener) -> bool {
+    listener.direction == Direction::Outbound && matches!(listener.routes, ListenerRoutes::ByAuthority)
+}
+
+/// The application's address, if an inbound listener there would forward to itself for ever (OP-7).
+fn calls_itself(listener: &Listener, wanted: SocketAddr, plan: &Plan) -> Option<SocketAddr> {
+    if listener.direction != Direction::Inbound {
+        return None;
+    }
+    let cluster = plan.cluster_named(&format!("inbound|{}||", listener.port))?;
+    let Discovery::Static(endpoints) = &cluster.discovery else { return None };
+    let covers = |ip: IpAddr| wanted.ip() == ip || wanted.ip().is_unspecified();
+    endpoints.iter().find_map(|endpoint| match endpoint.address {
+        Address::Socket(app) if app.port() == wanted.port() && covers(app.ip()) => Some(app),
+        Address::Socket(_) | Address::Unix(_) => None,
+    })
+}
+
+fn origin(listener: &Listener) -> String {
+    if listener.origin.file.is_empty() { String::new() } else { format!(" ({})", listener.origin) }
+}
+
+const fn protocol_name(protocol: &ListenerProtocol) -> &'static str {
+    match protocol {
+        ListenerProtocol::Http => "HTTP",
+        ListenerProtocol::Https(_) => "HTTPS",
+    }
+}

@@ -1,0 +1,69 @@
+//! The body of what goes back to the caller: the stack's, or that of an answer made here.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use mesh_tower::{Body, BoxError};
+use pin_project::pin_project;
+
+use crate::registry::Open;
+
+/// A response body; the request counts as open until it is dropped.
+#[pin_project]
+#[derive(Debug)]
+pub(crate) struct Reply<B> {
+    #[pin]
+    kind: Kind<B>,
+    _open: Open,
+}
+
+#[pin_project(project = KindProject)]
+#[derive(Debug)]
+enum Kind<B> {
+    Stack(#[pin] B),
+    Local(#[pin] Body),
+}
+
+impl<B> Reply<B> {
+    pub(crate) const fn stack(body: B, open: Open) -> Self {
+        Self { kind: Kind::Stack(body), _open: open }
+    }
+
+    pub(crate) const fn local(body: Body, open: Open) -> Self {
+        Self { kind: Kind::Local(body), _open: open }
+    }
+}
+
+impl<B> http_body::Body for Reply<B>
+where
+    B: http_body::Body<Data = Bytes, Error = BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.project().kind.project() {
+            KindProject::Stack(body) => body.poll_frame(cx),
+            KindProject::Local(body) => body.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Stack(body) => body.is_end_stream(),
+            Kind::Local(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Stack(body) => body.size_hint(),
+            Kind::Local(body) => body.size_hint(),
+        }
+    }
+}

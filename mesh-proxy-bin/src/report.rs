@@ -1,0 +1,136 @@
+//! Findings as a compiler prints them: the line, what is wrong with it, and what would be right.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level as Mark, Renderer, Snippet};
+use mesh_core::analysis::{Diagnostic, Diagnostics, Level};
+
+/// Lines shown before and after the one a finding is about.
+const CONTEXT: usize = 1;
+
+/// Renders findings; `files` are the texts they are about.
+pub(crate) fn render(findings: &Diagnostics, files: &[(String, String)]) -> String {
+    let texts: HashMap<&str, &str> =
+        files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let renderer = Renderer::plain();
+    let mut out = String::new();
+    for finding in findings.iter() {
+        let text = texts.get(&*finding.origin.file).copied();
+        out.push_str(&renderer.render(&[group(finding, text)]));
+        out.push_str("\n\n");
+    }
+    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
+    // Writing into a string cannot fail.
+    let _ = match (count(Level::Error), count(Level::Warning), count(Level::Info)) {
+        (0, 0, 0) => writeln!(out, "nothing found in {} files", files.len()),
+        (errors, warnings, infos) => {
+            writeln!(out, "errors: {errors}, warnings: {warnings}, remarks: {infos}")
+        }
+    };
+    out
+}
+
+fn group<'a>(finding: &'a Diagnostic, text: Option<&'a str>) -> Group<'a> {
+    let mark = match finding.level {
+        Level::Error => Mark::ERROR,
+        Level::Warning => Mark::WARNING,
+        Level::Info => Mark::INFO,
+    };
+    let origin = &finding.origin;
+    let title = mark.primary_title(finding.message.as_str()).id(finding.code.as_str());
+    let mut group = Group::with_title(title);
+    match text.and_then(|text| Window::around(text, origin.line, origin.column)) {
+        Some(window) => {
+            let annotation = AnnotationKind::Primary.span(window.span).label(&*origin.path);
+            group = group.element(
+                Snippet::source(window.text)
+                    .line_start(window.first_line)
+                    .path(&*origin.file)
+                    .annotation(annotation),
+            );
+        }
+        None if !origin.file.is_empty() => {
+            group = group.element(Mark::NOTE.message(format!("at {origin}")));
+        }
+        None => {}
+    }
+    if !origin.resource.is_empty() {
+        group = group.element(Mark::NOTE.message(format!("in {}", origin.resource)));
+    }
+    match &finding.hint {
+        Some(hint) => group.element(Mark::HELP.message(hint.as_str())),
+        None => group,
+    }
+}
+
+/// A few lines of a file, and a place in them.
+struct Window<'a> {
+    text: &'a str,
+    first_line: usize,
+    span: Range<usize>,
+}
+
+impl<'a> Window<'a> {
+    /// The lines around `line`, and in it the word that begins at `column`; both count from 1.
+    fn around(text: &'a str, line: u32, column: u32) -> Option<Self> {
+        let line = usize::try_from(line).ok()?.checked_sub(1)?;
+        let column = usize::try_from(column).ok()?.saturating_sub(1);
+        let first = line.saturating_sub(CONTEXT);
+        let mut starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+        let from = starts.clone().nth(first)?;
+        let at = starts.clone().nth(line)?;
+        let to = starts.nth(line + CONTEXT + 1).unwrap_or(text.len());
+        let content = text[at..to].lines().next().unwrap_or_default();
+        let offset = content.char_indices().nth(column).map_or(content.len(), |(offset, _)| offset);
+        let rest = &content[offset..];
+        let word = rest.find([':', ' ', ',', '}', ']', '#']).unwrap_or(rest.len()).max(1).min(rest.len());
+        let start = at - from + offset;
+        Some(Self { text: text[from..to].trim_end(), first_line: first + 1, span: start..start + word })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mesh_core::analysis::Code;
+    use mesh_core::error::Origin;
+
+    use super::*;
+
+    const TEXT: &str = "kind: VirtualService\nspec:\n  http:\n  - retrys: 3\n    route: []\n";
+
+    #[test]
+    fn the_place_is_shown_with_its_line_and_hint() {
+        let origin = Origin {
+            resource: "VirtualService default/reviews".into(),
+            file: "reviews.yaml".into(),
+            line: 4,
+            column: 5,
+            path: "spec.http[0].retrys".into(),
+        };
+        let finding = Diagnostic::new(Code::SchemaValidationError, origin, "unknown field");
+        let findings: Diagnostics = [finding.hint("did you mean retries?")].into_iter().collect();
+        let text = render(&findings, &[("reviews.yaml".into(), TEXT.into())]);
+        for part in [
+            "error[IST0106]: unknown field",
+            "reviews.yaml:4:5",
+            "4 |   - retrys: 3",
+            "^^^^^^ spec.http[0].retrys",
+            "help: did you mean retries?",
+            "in VirtualService default/reviews",
+            "errors: 1, warnings: 0",
+        ] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_is_not_in_the_text_does_no_harm() {
+        assert!(Window::around(TEXT, 0, 1).is_none());
+        assert!(Window::around(TEXT, 99, 1).is_none());
+        let window = Window::around(TEXT, 4, 99).unwrap();
+        assert!(window.span.end <= window.text.len());
+        assert!(Window::around("", 1, 1).is_some());
+    }
+}

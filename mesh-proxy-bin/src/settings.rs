@@ -1,0 +1,194 @@
+//! What one proxy was asked to do; flags and programs make the same value.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use mesh_core::identity::Workload;
+
+/// What the proxy is to its surroundings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Beside an application: its calls out, and calls to it.
+    Sidecar,
+    /// At the edge: serves Gateways.
+    Gateway,
+}
+
+/// Which socket serves a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bind {
+    /// A port as rules know it, such as `80`, or a listener's name, such as `inbound|5000`.
+    pub listener: String,
+    /// Where it really listens; port 0 is a free one.
+    pub address: SocketAddr,
+}
+
+impl FromStr for Bind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (listener, address) = text.split_once('=').ok_or("expected PORT=ADDRESS:PORT")?;
+        let address = address.parse().map_err(|_| format!("{address:?} is no address with a port"))?;
+        Ok(Self { listener: listener.to_owned(), address })
+    }
+}
+
+/// Where the local application listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct App {
+    /// The inbound port it serves; `None` for all.
+    pub(crate) port: Option<u16>,
+    pub(crate) address: SocketAddr,
+}
+
+impl FromStr for App {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (port, address) = match text.split_once('=') {
+            Some((port, address)) => {
+                (Some(port.parse().map_err(|_| format!("{port:?} is no port"))?), address)
+            }
+            None => (None, text),
+        };
+        let address = address.parse().map_err(|_| format!("{address:?} is no address with a port"))?;
+        Ok(Self { port, address })
+    }
+}
+
+/// What one proxy was asked to do.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub(crate) config: PathBuf,
+    pub(crate) role: Option<Role>,
+    pub(crate) workload: Option<String>,
+    pub(crate) identity: Option<Workload>,
+    pub(crate) bind: Vec<Bind>,
+    pub(crate) apps: Vec<App>,
+    pub(crate) outbound: Option<SocketAddr>,
+    pub(crate) inbound: bool,
+    pub(crate) admin: Option<SocketAddr>,
+    pub(crate) workers: NonZeroUsize,
+    pub(crate) strict: bool,
+    pub(crate) istio_runtime: bool,
+    pub(crate) termination_drain: Option<Duration>,
+    pub(crate) drain: Option<Duration>,
+    pub(crate) seed: Option<u64>,
+}
+
+impl Settings {
+    /// A proxy for the YAML files of a folder: a worker for each core, the admin endpoint on
+    /// `127.0.0.1:15000`, everything else as the files say.
+    #[must_use]
+    pub fn new(config: impl Into<PathBuf>) -> Self {
+        Self {
+            config: config.into(),
+            role: None,
+            workload: None,
+            identity: None,
+            bind: Vec::new(),
+            apps: Vec::new(),
+            outbound: None,
+            inbound: true,
+            admin: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 15_000))),
+            workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            strict: false,
+            istio_runtime: false,
+            termination_drain: None,
+            drain: None,
+            seed: None,
+        }
+    }
+
+    /// Sidecar or gateway. Unset: a sidecar if a workload is named; else a gateway if the files have a
+    /// Gateway without selector, else a sidecar.
+    #[must_use]
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = Some(role);
+        self
+    }
+
+    /// Who this proxy is: `namespace/kind/name` of a document (MC-4).
+    #[must_use]
+    pub fn workload(mut self, name: impl Into<String>) -> Self {
+        self.workload = Some(name.into());
+        self
+    }
+
+    /// Which socket serves a listener; the port that rules match stays as it was written.
+    #[must_use]
+    pub fn bind(mut self, bind: Bind) -> Self {
+        self.bind.push(bind);
+        self
+    }
+
+    /// Where the application is that serves an inbound port, instead of `defaultEndpoint`; `None` for
+    /// all ports.
+    #[must_use]
+    pub fn app(mut self, port: Option<u16>, address: SocketAddr) -> Self {
+        self.apps.push(App { port, address });
+        self
+    }
+
+    /// Where the listener for the application's own calls is; `127.0.0.1:15001` unless set.
+    #[must_use]
+    pub fn outbound(mut self, address: SocketAddr) -> Self {
+        self.outbound = Some(address);
+        self
+    }
+
+    /// Where the admin endpoint is; `None` is nowhere.
+    #[must_use]
+    pub fn admin(mut self, address: Option<SocketAddr>) -> Self {
+        self.admin = address;
+        self
+    }
+
+    /// How many worker threads serve.
+    #[must_use]
+    pub fn workers(mut self, workers: NonZeroUsize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// How long a stopping proxy still accepts; the mesh config's `terminationDrainDuration` unless set.
+    #[must_use]
+    pub fn termination_drain(mut self, time: Duration) -> Self {
+        self.termination_drain = Some(time);
+        self
+    }
+
+    /// How long open work may take when draining; the mesh config's `drainDuration` unless set.
+    #[must_use]
+    pub fn drain(mut self, time: Duration) -> Self {
+        self.drain = Some(time);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bind_takes_a_port_or_a_listener() {
+        let bind: Bind = "80=127.0.0.1:0".parse().unwrap();
+        assert_eq!((bind.listener.as_str(), bind.address.port()), ("80", 0));
+        let bind: Bind = "inbound|5000=[::1]:5000".parse().unwrap();
+        assert_eq!(bind.listener, "inbound|5000");
+        for wrong in ["80", "80=here", "80=127.0.0.1"] {
+            assert!(wrong.parse::<Bind>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn app_takes_one_port_or_all() {
+        let address = "127.0.0.1:5001".parse().unwrap();
+        assert_eq!("5000=127.0.0.1:5001".parse(), Ok(App { port: Some(5000), address }));
+        assert_eq!("127.0.0.1:5001".parse(), Ok(App { port: None, address }));
+        assert!("x=127.0.0.1:5001".parse::<App>().is_err());
+    }
+}

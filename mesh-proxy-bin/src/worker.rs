@@ -1,0 +1,167 @@
+//! One core's share: a thread, a runtime, its own stacks, pools and connections.
+//!
+//! Nothing of a request leaves its worker. The control runtime speaks to a worker through a few commands,
+//! and to its connections through the [`Registry`].
+
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mesh_core::plan::Direction;
+use mesh_tower::mesh::Mesh;
+use mesh_tower::normalize::NormalizeLayer;
+use mesh_tower::route::RouteLayer;
+use mesh_tower::stack;
+use mesh_tower::telemetry::TelemetryLayer;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::accept::{Entrance, accept};
+use crate::front::SERVER_NAME;
+use crate::listeners::Shared;
+use crate::registry::{Order, Registry};
+
+/// Commands come a few at a reload; who sends more waits.
+const COMMANDS: usize = 64;
+
+/// How often connections are looked through for idle and stalled ones.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// What the control runtime tells a worker.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Accept on this socket.
+    Listen { shared: Arc<Shared>, socket: TcpListener },
+    /// Close a listener; its connections may finish for that long.
+    Close { listener: Arc<str>, drain: Duration },
+    /// Accept no more; connections leave when nothing is open.
+    Leave,
+}
+
+/// A running worker.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    commands: mpsc::Sender<Command>,
+    pub(crate) registry: Arc<Registry>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    /// Cancelled when the thread ends, however that happens.
+    ended: CancellationToken,
+}
+
+impl Handle {
+    /// Starts worker number `index` of `mesh`.
+    pub(crate) fn start(index: usize, mesh: &Mesh, telemetry: Telemetry) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (commands, receiver) = mpsc::channel(COMMANDS);
+        let ended = CancellationToken::new();
+        let end = ended.clone().drop_guard();
+        let registry = Arc::new(Registry::default());
+        let worker = Worker { mesh: mesh.clone(), telemetry, registry: registry.clone() };
+        let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            let _end = end;
+            runtime.block_on(worker.run(receiver));
+            // Closes what is still open.
+            drop(runtime);
+        })?;
+        Ok(Self { commands, registry, thread: Some(thread), ended })
+    }
+
+    /// Sends a command. A worker that has panicked takes none; its end is noticed elsewhere.
+    pub(crate) async fn send(&self, command: Command) {
+        let _ = self.commands.send(command).await;
+    }
+
+    /// Resolves if the worker ends by itself: it never should.
+    pub(crate) async fn failed(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Ends the worker and all that it has open.
+    pub(crate) async fn end(self) {
+        let Self { commands, thread, ended, .. } = self;
+        drop(commands);
+        ended.cancelled().await;
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("a worker panicked");
+        }
+    }
+}
+
+/// How requests are reported: shared by all workers.
+#[derive(Clone, Debug)]
+pub(crate) struct Telemetry {
+    pub(crate) metrics: mesh_tower::telemetry::Metrics,
+}
+
+struct Worker {
+    mesh: Mesh,
+    telemetry: Telemetry,
+    registry: Arc<Registry>,
+}
+
+impl Worker {
+    async fn run(self, mut commands: mpsc::Receiver<Command>) {
+        let worker = self.mesh.worker();
+        let mut accepting: HashMap<Arc<str>, AbortHandle> = HashMap::new();
+        let mut sweep = tokio::time::interval(SWEEP);
+        loop {
+            let command = tokio::select! {
+                command = commands.recv() => command,
+                _ = sweep.tick() => {
+                    self.registry.sweep(Instant::now());
+                    continue;
+                }
+            };
+            match command {
+                None => return,
+                Some(Command::Listen { shared, socket }) => {
+                    let name = shared.name.clone();
+                    match tokio::net::TcpListener::from_std(socket) {
+                        Ok(socket) => {
+                            let task = self.listen(&worker, shared, socket);
+                            accepting.insert(name, task);
+                        }
+                        Err(error) => tracing::error!(listener = %name, %error, "cannot accept"),
+                    }
+                }
+                Some(Command::Close { listener, drain }) => {
+                    if let Some(task) = accepting.remove(&listener) {
+                        task.abort();
+                    }
+                    self.registry.leave(&listener, Instant::now() + drain);
+                }
+                Some(Command::Leave) => {
+                    for (_, task) in accepting.drain() {
+                        task.abort();
+                    }
+                    self.registry.tell(Order::Leave);
+                }
+            }
+        }
+    }
+
+    /// Accepts on a socket, with a stack of its own for this listener.
+    fn listen(
+        &self,
+        worker: &Arc<mesh_tower::worker::Worker>,
+        shared: Arc<Shared>,
+        socket: tokio::net::TcpListener,
+    ) -> AbortHandle {
+        let direction = shared.direction;
+        let telemetry = TelemetryLayer::new(direction, self.mesh.plan().workload.clone())
+            .metrics(self.telemetry.metrics.clone())
+            .access_log(self.mesh.access_log().clone());
+        let mut normalize = NormalizeLayer::new(direction);
+        if direction != Direction::Outbound {
+            normalize = normalize.server(SERVER_NAME);
+        }
+        let route = RouteLayer::listener(worker.clone(), shared.name.clone());
+        let stack = stack::outbound(worker, telemetry, normalize, route);
+        let entrance = Entrance { shared, registry: self.registry.clone(), stack };
+        tokio::spawn(accept(socket, entrance)).abort_handle()
+    }
+}

@@ -1,0 +1,93 @@
+//! A gateway (GW, OP-3).
+
+use crate::support::{World, bind, echo_heads, exchange, gateway_to, get, settings};
+use mesh_proxy::{Proxy, Shutdown};
+
+#[tokio::test]
+async fn a_get_goes_through_and_back() {
+    let world = World::gateway(&gateway_to(echo_heads().await)).await;
+    let answer = get(world.address("gateway|80"), "/a?b=c").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("server: mesh-proxy"), "{answer}");
+    assert!(answer.contains("GET /a?b=c HTTP/1.1\r\n"), "{answer}");
+    assert!(answer.contains("x-forwarded-for: 127.0.0.1"), "{answer}");
+    assert!(answer.contains("host: shop.test"), "{answer}");
+    world.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn op_3_the_admin_pages_show_what_is() {
+    let world = World::gateway(&gateway_to(echo_heads().await)).await;
+    let gateway = world.address("gateway|80");
+    get(gateway, "/").await;
+    assert!(world.admin("/ready").await.starts_with("HTTP/1.1 200"));
+    assert!(world.admin("/listeners").await.contains(&format!("gateway|80::{gateway}")));
+    assert!(world.admin("/clusters").await.contains("outbound|8080||backend.test::"));
+    let dump = world.admin("/config_dump").await;
+    assert!(dump.contains("\"generation\": 1") && dump.contains("mesh.yaml:"), "{dump}");
+    assert!(world.admin("/server_info").await.contains("\"role\": \"gateway\""));
+    let metrics = world.until("/stats/prometheus", "istio_requests_total{").await;
+    assert!(metrics.contains("istio_request_duration_milliseconds_bucket{"), "{metrics}");
+    assert!(world.admin("/nowhere").await.starts_with("HTTP/1.1 404"));
+    assert!(world.admin("/quitquitquit").await.starts_with("HTTP/1.1 405"), "GET never changes state");
+    let quit = "POST /quitquitquit HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    assert!(exchange(world.address("admin"), quit).await.starts_with("HTTP/1.1 200"));
+    world.serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn gw_12_a_head_over_60_kib_is_refused() {
+    let world = World::gateway(&gateway_to(echo_heads().await)).await;
+    let long = "x".repeat(70_000);
+    let request = format!("GET / HTTP/1.1\r\nhost: a\r\nx-long: {long}\r\nconnection: close\r\n\r\n");
+    let answer = exchange(world.address("gateway|80"), &request).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}
+
+#[tokio::test]
+async fn gw_10_without_a_route_it_is_404_and_grpc_gets_a_status() {
+    let yaml =
+        gateway_to(echo_heads().await).replace("  hosts: ['*']\n  gateways", "  hosts: [a.test]\n  gateways");
+    let world = World::gateway(&yaml).await;
+    let gateway = world.address("gateway|80");
+    let answer = get(gateway, "/").await;
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    assert!(answer.contains("x-mesh-reason: route_not_found"), "{answer}");
+    let grpc = "POST /a.B/C HTTP/1.1\r\nhost: b.test\r\ncontent-type: application/grpc\r\n\
+                content-length: 0\r\nconnection: close\r\n\r\n";
+    let answer = exchange(gateway, grpc).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("grpc-status: 12"), "{answer}");
+}
+
+#[tokio::test]
+async fn op_5_a_reload_opens_and_closes_listeners_and_keeps_the_rest() {
+    let backend = echo_heads().await;
+    let (folder, settings) = settings(&gateway_to(backend));
+    let settings = settings.bind(bind("80=127.0.0.1:0")).bind(bind("81=127.0.0.1:0"));
+    let world = World::start(folder, settings).await;
+    let first = world.address("gateway|80");
+    let file = world.folder.path().join("more.yaml");
+    let more = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: more}\nspec:\n  servers:\n  \
+                - port: {number: 81, name: http, protocol: HTTP}\n    hosts: ['*']\n";
+    std::fs::write(&file, more).unwrap();
+    world.mesh.reload();
+    let page = world.until("/listeners", "gateway|81::").await;
+    assert!(page.contains(&format!("gateway|80::{first}")), "{page}");
+    let second = page.lines().find_map(|line| line.strip_prefix("gateway|81::")).unwrap().parse().unwrap();
+    assert!(get(second, "/").await.starts_with("HTTP/1.1 404 "));
+    std::fs::remove_file(&file).unwrap();
+    world.mesh.reload();
+    world.until("/config_dump", "\"generation\": 3").await;
+    assert!(get(first, "/").await.starts_with("HTTP/1.1 200 "));
+    world.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_taken_address_is_named() {
+    let backend = echo_heads().await;
+    let (_folder, settings) = settings(&gateway_to(backend));
+    let settings = settings.bind(bind(&format!("80={backend}")));
+    let error = Proxy::start(settings, &Shutdown::default()).await.unwrap_err().to_string();
+    assert!(error.contains(&backend.to_string()) && error.contains("in use"), "{error}");
+    assert!(error.contains("mesh.yaml:") && error.contains("--bind 80="), "{error}");
+}

@@ -1,0 +1,112 @@
+//! `/clusters`: the endpoints as they are now.
+
+use std::fmt::Write;
+
+use mesh_core::circuit::Resource;
+use mesh_core::outlier::HostState;
+use serde_json::{Value, json};
+
+use crate::clock::now;
+use crate::cluster::{Cluster, Host};
+use crate::live::Live;
+
+/// One line a fact, as Envoy prints them.
+pub(super) fn text(live: &Live) -> String {
+    let mut out = String::new();
+    // Writing into a string cannot fail.
+    for cluster in live.clusters() {
+        let name = &cluster.plan().name;
+        for resource in Resource::ALL {
+            let (active, limit) = usage(cluster, resource);
+            let _ = writeln!(out, "{name}::default_priority::{}::{active}/{limit}", resource_name(resource));
+        }
+        for host in cluster.hosts().list() {
+            let endpoint = host.endpoint();
+            let address = &endpoint.address;
+            let _ = writeln!(out, "{name}::{address}::rq_active::{}", host.active());
+            let _ = writeln!(out, "{name}::{address}::weight::{}", endpoint.weight);
+            let _ = writeln!(out, "{name}::{address}::health_flags::{}", health(host));
+            if let Some(seconds) = ejected_for(host.outlier()) {
+                let _ = writeln!(out, "{name}::{address}::ejected_seconds_left::{seconds}");
+            }
+        }
+    }
+    out
+}
+
+/// The same as a value.
+pub(super) fn json(live: &Live) -> Value {
+    let clusters: Value = live.clusters().iter().map(|cluster| describe(cluster)).collect();
+    json!({ "generation": live.plan().generation, "cluster_statuses": clusters })
+}
+
+fn describe(cluster: &Cluster) -> Value {
+    let hosts: Value = cluster
+        .hosts()
+        .list()
+        .iter()
+        .map(|host| {
+            let endpoint = host.endpoint();
+            let outlier = host.outlier();
+            json!({
+                "address": endpoint.address.to_string(),
+                "weight": endpoint.weight,
+                "workload": endpoint.workload.as_ref().map(|(namespace, name)| format!("{namespace}/{name}")),
+                "labels": &*endpoint.labels,
+                "health": health(host),
+                "active_requests": host.active(),
+                "ejections": outlier.ejections(),
+                "ejected_for_seconds": ejected_for(outlier),
+                "ejection_reason": outlier.reason().map(|reason| reason.name()),
+            })
+        })
+        .collect();
+    let limits: serde_json::Map<String, Value> = Resource::ALL
+        .into_iter()
+        .map(|resource| {
+            let (active, limit) = usage(cluster, resource);
+            (resource_name(resource).to_owned(), json!({ "active": active, "limit": limit }))
+        })
+        .collect();
+    let plan = cluster.plan();
+    json!({
+        "name": &*plan.name,
+        "service": &*plan.service.host,
+        "origin": plan.origin.to_string(),
+        "panic": cluster.hosts().set().panic,
+        "limits": limits,
+        "host_statuses": hosts,
+    })
+}
+
+fn usage(cluster: &Cluster, resource: Resource) -> (u32, u32) {
+    let limits = cluster.limits();
+    (limits.active(resource), limits.limit(resource, &cluster.plan().circuit))
+}
+
+const fn resource_name(resource: Resource) -> &'static str {
+    match resource {
+        Resource::Connections => "connections",
+        Resource::Pending => "pending_requests",
+        Resource::Requests => "requests",
+        Resource::Retries => "retries",
+    }
+}
+
+fn health(host: &Host) -> &'static str {
+    if host.is_ejected() {
+        "/failed_outlier_check"
+    } else if host.is_unreachable() {
+        "/unreachable"
+    } else {
+        "healthy"
+    }
+}
+
+/// Seconds until it may return, if it is ejected.
+fn ejected_for(outlier: &HostState) -> Option<u64> {
+    outlier
+        .is_ejected()
+        .then(|| outlier.ejected_until())?
+        .map(|until| until.saturating_duration_since(now()).as_secs())
+}

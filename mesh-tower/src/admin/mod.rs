@@ -1,0 +1,46 @@
+//! What an operator may ask of a running mesh (OP-3), as a plain service.
+//!
+//! The proxy serves it on an address of its own; a program that links the mesh mounts it where it likes, or
+//! nowhere. `GET` never changes anything, so a page may be opened, and a scraper let loose, without a
+//! thought.
+//!
+//! | path | answers |
+//! |---|---|
+//! | `/` | an index |
+//! | `/ready`, `/healthz/ready` | 200 when requests can be served, else 503 (OP-2) |
+//! | `/stats/prometheus`, `/stats` | the metrics, for Prometheus and for readers |
+//! | `/config_dump` | what is in force: generation, findings, listeners, routes, clusters, each with its origin |
+//! | `/clusters` | the endpoints now: health, ejections, requests; and the limits |
+//! | `/listeners` | the real addresses |
+//! | `/server_info` | version, state, who we are |
+//! | `/quitquitquit` (POST) | begins to drain |
+//!
+//! # Readiness
+//! Always ready.
+//!
+//! # Clone
+//! Clones are the same.
+//!
+//! # Errors
+//! None: what is wrong is answered.
+//!
+//! # Cancellation
+//! The answer is made in `call`; there is nothing to cancel.
+//!
+//! # Example
+//! ```
+//! use mesh_tower::{Mesh, admin::Admin};
+//!
+//! fn admin(mesh: &Mesh) -> Admin {
+//!     Admin::new(mesh.clone()).version(env!("CARGO_PKG_VERSION"))
+//! }
+//! ```
+
+mod clusters;
+mod config_dump;
+mod listeners;
+mod service;
+mod stats;
+
+pub use listeners::ListenerStatus;
+pub use service::{Admin, Readiness};

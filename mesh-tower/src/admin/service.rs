@@ -1,0 +1,239 @@
+//! [`Admin`].
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use serde_json::{Value, json};
+use tower_service::Service;
+
+use super::{ListenerStatus, clusters, config_dump, listeners, stats};
+use crate::body::Body;
+use crate::clock::now;
+use crate::mesh::Mesh;
+
+const INDEX: &str = include_str!("index.html");
+
+/// Whether requests can be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Not all listeners stand.
+    Starting,
+    /// Yes.
+    Ready,
+    /// Not for long: it is about to end.
+    Draining,
+}
+
+/// Answers operators; see the [module](super).
+#[derive(Clone)]
+pub struct Admin(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    mesh: Mesh,
+    version: &'static str,
+    started: Instant,
+    metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+    listeners: Option<Arc<dyn Fn() -> Vec<ListenerStatus> + Send + Sync>>,
+    readiness: Option<Arc<dyn Fn() -> Readiness + Send + Sync>>,
+    quit: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl Admin {
+    /// Answers about `mesh`: it is ready, has no listeners, and tells no metrics until told how.
+    #[must_use]
+    pub fn new(mesh: Mesh) -> Self {
+        Self(Arc::new(Inner {
+            mesh,
+            version: env!("CARGO_PKG_VERSION"),
+            started: now(),
+            metrics: None,
+            listeners: None,
+            readiness: None,
+            quit: None,
+        }))
+    }
+
+    /// The version of the program.
+    #[must_use]
+    pub fn version(mut self, version: &'static str) -> Self {
+        self.inner().version = version;
+        self
+    }
+
+    /// Gives the metrics in Prometheus' text format; the gauges of clusters are set before each call.
+    #[must_use]
+    pub fn metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.inner().metrics = Some(Arc::new(render));
+        self
+    }
+
+    /// Gives the listeners that stand.
+    #[must_use]
+    pub fn listeners(mut self, list: impl Fn() -> Vec<ListenerStatus> + Send + Sync + 'static) -> Self {
+        self.inner().listeners = Some(Arc::new(list));
+        self
+    }
+
+    /// Tells whether requests can be served.
+    #[must_use]
+    pub fn readiness(mut self, readiness: impl Fn() -> Readiness + Send + Sync + 'static) -> Self {
+        self.inner().readiness = Some(Arc::new(readiness));
+        self
+    }
+
+    /// What `POST /quitquitquit` does; without it there is no such path.
+    #[must_use]
+    pub fn on_quit(mut self, quit: impl Fn() + Send + Sync + 'static) -> Self {
+        self.inner().quit = Some(Arc::new(quit));
+        self
+    }
+
+    fn inner(&mut self) -> &mut Inner {
+        Arc::make_mut(&mut self.0)
+    }
+
+    fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+        let inner = &*self.0;
+        let path = request.uri().path();
+        let query = request.uri().query().unwrap_or_default();
+        if path == "/quitquitquit"
+            && let Some(quit) = &inner.quit
+        {
+            if request.method() != Method::POST {
+                return not_allowed("POST");
+            }
+            quit();
+            return text("OK\n");
+        }
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            return not_allowed("GET, HEAD");
+        }
+        let as_json = parameter(query, "format") == Some("json");
+        match path {
+            "/" => page(INDEX),
+            "/ready" | "/healthz/ready" => ready_answer(inner.readiness()),
+            "/stats/prometheus" => text(inner.prometheus()),
+            "/stats" if parameter(query, "format") == Some("prometheus") => text(inner.prometheus()),
+            "/stats" => {
+                text(stats::text(&inner.prometheus(), parameter(query, "filter").unwrap_or_default()))
+            }
+            "/config_dump" => value(&config_dump::json(&inner.mesh.plan(), &inner.mesh.status())),
+            "/clusters" if as_json => value(&clusters::json(&inner.mesh.live())),
+            "/clusters" => text(clusters::text(&inner.mesh.live())),
+            "/listeners" if as_json => value(&listeners::json(&inner.list())),
+            "/listeners" => text(listeners::text(&inner.list())),
+            "/server_info" => value(&inner.info()),
+            _ => with_status(StatusCode::NOT_FOUND, text("no such path; / lists them\n")),
+        }
+    }
+}
+
+impl Inner {
+    fn readiness(&self) -> Readiness {
+        self.readiness.as_ref().map_or(Readiness::Ready, |readiness| readiness())
+    }
+
+    fn list(&self) -> Vec<ListenerStatus> {
+        self.listeners.as_ref().map(|list| list()).unwrap_or_default()
+    }
+
+    fn prometheus(&self) -> String {
+        for cluster in self.mesh.live().clusters() {
+            cluster.publish();
+        }
+        self.metrics.as_ref().map(|render| render()).unwrap_or_default()
+    }
+
+    fn info(&self) -> Value {
+        let plan = self.mesh.plan();
+        let state = match self.readiness() {
+            Readiness::Starting => "INITIALIZING",
+            Readiness::Ready => "LIVE",
+            Readiness::Draining => "DRAINING",
+        };
+        json!({
+            "version": self.version,
+            "state": state,
+            "uptime_seconds": now().saturating_duration_since(self.started).as_secs(),
+            "generation": plan.generation,
+            "workload": format!("{}/{}", plan.workload.namespace, plan.workload.name),
+            "role": if plan.workload.gateway { "gateway" } else { "sidecar" },
+        })
+    }
+}
+
+fn ready_answer(readiness: Readiness) -> Response<Body> {
+    match readiness {
+        Readiness::Ready => text("LIVE\n"),
+        Readiness::Starting => with_status(StatusCode::SERVICE_UNAVAILABLE, text("INITIALIZING\n")),
+        Readiness::Draining => with_status(StatusCode::SERVICE_UNAVAILABLE, text("DRAINING\n")),
+    }
+}
+
+fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+fn not_allowed(methods: &'static str) -> Response<Body> {
+    let mut response = with_status(StatusCode::METHOD_NOT_ALLOWED, text(""));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    response
+}
+
+fn text(body: impl Into<Body>) -> Response<Body> {
+    of_type("text/plain; charset=utf-8", body.into())
+}
+
+fn page(body: &'static str) -> Response<Body> {
+    of_type("text/html; charset=utf-8", body.into())
+}
+
+fn value(value: &Value) -> Response<Body> {
+    of_type("application/json", format!("{value:#}\n").into())
+}
+
+fn of_type(kind: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn with_status(status: StatusCode, mut response: Response<Body>) -> Response<Body> {
+    *response.status_mut() = status;
+    response
+}
+
+impl<B> Service<Request<B>> for Admin {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ready(Ok(self.answer(&request)))
+    }
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin")
+            .field("mesh", &self.0.mesh)
+            .field("version", &self.0.version)
+            .finish_non_exhaustive()
+    }
+}
