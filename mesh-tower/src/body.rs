@@ -54,14 +54,19 @@ impl Body {
         Self(Kind::Replay(body))
     }
 
+    /// Whether all of it is at hand; unlike asking for a copy, this changes nothing.
+    pub(crate) const fn is_in_memory(&self) -> bool {
+        matches!(self.0, Kind::Empty | Kind::Full(_))
+    }
+
     /// A copy, if that needs no buffering: for empty and complete in-memory bodies.
     pub(crate) fn try_clone(&self) -> Option<Self> {
         match &self.0 {
             Kind::Empty => Some(Self(Kind::Empty)),
             Kind::Full(bytes) => Some(Self(Kind::Full(bytes.clone()))),
             Kind::Incoming(body) if http_body::Body::is_end_stream(body) => Some(Self(Kind::Empty)),
-            Kind::Replay(body) => body.try_clone().map(|body| Self(Kind::Replay(body))),
-            Kind::Incoming(_) | Kind::Boxed(_) => None,
+            // Another reader of the replay buffer would take the body away from this one.
+            Kind::Replay(_) | Kind::Incoming(_) | Kind::Boxed(_) => None,
         }
     }
 }

@@ -15,9 +15,7 @@ pub(crate) type Uploaded = Option<oneshot::Receiver<()>>;
 
 /// Watches a body for its end. A body that has ended already is left as it is.
 pub(crate) fn watch(body: Body) -> (Body, Uploaded) {
-    if body.is_end_stream()
-        || body.try_clone().is_some_and(|_| body.size_hint().exact().is_some_and(|n| n <= 65_536))
-    {
+    if body.is_end_stream() || body.is_in_memory() && body.size_hint().upper().is_some_and(|n| n <= 65_536) {
         // Nothing to wait for: empty, or in memory and handed to the connection in one go.
         return (body, None);
     }

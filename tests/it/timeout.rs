@@ -136,7 +136,7 @@ async fn rt_3_a_try_begins_when_the_upload_is_done() {
     api.fault(Fault::Hang);
     let body = slow(&["a", "b", "c"], Duration::from_secs(2));
     let (answer, elapsed) = timed(&test, Request::put("http://api/").body(body).unwrap()).await;
-    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.status(), 200, "{answer:?}\n{}", test.transcript());
     // The second try has the whole body at hand.
     assert!(elapsed >= Duration::from_secs(7) && elapsed <= Duration::from_millis(7_030), "{elapsed:?}");
     assert_eq!(api.arrivals()[1].body.text(), "abc");

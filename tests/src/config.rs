@@ -27,7 +27,7 @@ spec:
 ---
 "
     );
-    for (index, (address, version)) in endpoints.iter().enumerate() {
+    for (index, (_, version)) in endpoints.iter().enumerate() {
         let pod = format!("{name}-{index}");
         let label = if version.is_empty() { String::new() } else { format!(", version: {version}") };
         write!(

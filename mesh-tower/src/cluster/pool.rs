@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use mesh_core::balance::Balancer;
 use mesh_core::endpoint::Address;
 use mesh_core::plan::UpstreamProtocol;
+use mesh_core::rng::Rng;
 
 use super::{Cluster, Host, Hosts};
 use crate::clock::FastRng;
@@ -81,22 +82,22 @@ impl ClusterPool {
             .drain(..)
             .map(|endpoint| (endpoint.host().endpoint().address.clone(), endpoint))
             .collect();
+        let rng = &mut picker.rng;
         picker.endpoints = hosts
             .list()
             .iter()
             .map(|host| match known.remove(&host.endpoint().address) {
                 Some(endpoint) if endpoint.host().is_same(host) => endpoint,
-                _ => self.endpoint(host),
+                _ => self.endpoint(host, rng.next_u64()),
             })
             .collect();
         picker.hosts = hosts.clone();
     }
 
     /// A pool for one endpoint.
-    pub(crate) fn endpoint(&self, host: &Host) -> Arc<Endpoint> {
-        let endpoint =
-            Endpoint::new(host.clone(), self.cluster.clone(), self.connector.clone(), self.tls.clone());
-        Arc::new(endpoint)
+    fn endpoint(&self, host: &Host, seed: u64) -> Arc<Endpoint> {
+        let (cluster, connector, tls) = (self.cluster.clone(), self.connector.clone(), self.tls.clone());
+        Arc::new(Endpoint::new(host.clone(), cluster, connector, tls, seed))
     }
 
     /// Closes connections that have been idle for too long.

@@ -26,6 +26,8 @@ pub(crate) struct Endpoint {
     cluster: Arc<Cluster>,
     connector: Arc<dyn Connect>,
     tls: Option<ClientTls>,
+    /// Of the jitter of reconnects (OU-1).
+    seed: u64,
     /// How many wait, readable without the lock.
     waiting: AtomicUsize,
     state: Mutex<State>,
@@ -57,8 +59,9 @@ impl Endpoint {
         cluster: Arc<Cluster>,
         connector: Arc<dyn Connect>,
         tls: Option<ClientTls>,
+        seed: u64,
     ) -> Self {
-        Self { host, cluster, connector, tls, waiting: AtomicUsize::new(0), state: Mutex::default() }
+        Self { host, cluster, connector, tls, seed, waiting: AtomicUsize::new(0), state: Mutex::default() }
     }
 
     pub(crate) fn host(&self) -> &Host {
@@ -278,8 +281,8 @@ impl Endpoint {
             return;
         }
         let owner = Arc::downgrade(self);
+        let mut rng = FastRng::seeded(self.seed);
         tokio::spawn(async move {
-            let mut rng = FastRng::new();
             loop {
                 let Some(pool) = owner.upgrade() else { return };
                 let delay = {

@@ -127,10 +127,6 @@ impl ReplayBody {
         let body = Self { shared: shared.clone(), attempt: 0, position: 0, sent: 0, trailers_sent: false };
         (Replay(shared), body)
     }
-
-    pub(crate) fn try_clone(&self) -> Option<Self> {
-        Replay(self.shared.clone()).again()
-    }
 }
 
 impl Replay {
