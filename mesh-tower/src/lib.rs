@@ -61,3 +61,4 @@ pub mod worker;
 pub use body::Body;
 pub use error::{BoxError, Error};
 pub use mesh::{Channel, Client, Mesh, MeshBuilder, StartError};
+pub use mesh_core;

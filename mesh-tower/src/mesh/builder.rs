@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use mesh_core::analysis::Diagnostics;
 use mesh_core::identity::Workload;
+use mesh_core::plan::builder::{MeshSpec, Rule, Service};
 use mesh_core::plan::{CompileOptions, WorkloadSource};
 use tokio::sync::watch as signal;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,8 @@ use crate::telemetry::AccessLog;
 #[must_use = "nothing happens until it is started"]
 pub struct MeshBuilder {
     source: Source,
+    /// What is added in code, if anything is.
+    spec: Option<MeshSpec>,
     options: CompileOptions,
     watch: bool,
     connector: Arc<dyn Connect>,
@@ -35,12 +38,37 @@ impl MeshBuilder {
     pub(super) fn new(source: Source) -> Self {
         Self {
             source,
+            spec: None,
             options: CompileOptions::default(),
             watch: true,
             connector: Arc::new(SocketConnector),
             rng: SharedRng::default(),
             access_log: None,
         }
+    }
+
+    /// Adds a service that can be called.
+    pub fn service(self, service: Service) -> Self {
+        self.spec(|spec| spec.service(service))
+    }
+
+    /// Adds a rule for calls to a service. The rules of one host are tried in this order.
+    pub fn rule(self, rule: Rule) -> Self {
+        self.spec(|spec| spec.rule(rule))
+    }
+
+    /// Adds what has no method here: whole resources, the mesh config, another namespace.
+    ///
+    /// Only a mesh made in code can be added to; [`start`](Self::start) refuses to mix in a folder, whose
+    /// next version would have to be mixed in again.
+    pub fn spec(mut self, change: impl FnOnce(MeshSpec) -> MeshSpec) -> Self {
+        let spec = self.spec.take().unwrap_or_else(|| match &mut self.source {
+            Source::Documents(documents) => MeshSpec::from(std::mem::take(&mut **documents)),
+            #[cfg(feature = "file")]
+            Source::Folder(_) => MeshSpec::new(),
+        });
+        self.spec = Some(change(spec));
+        self
     }
 
     /// Who this process is: `namespace/kind/name` of a document, or a workload's name (MC-4).
@@ -113,7 +141,8 @@ impl MeshBuilder {
     /// [`strict`](Self::strict), anything is wrong. The error lists every finding.
     #[expect(clippy::unused_async, reason = "later sources, such as a control plane, are waited for")]
     pub async fn start(self) -> Result<Mesh, StartError> {
-        let mut configuration = Configuration::new(self.source, self.options);
+        let source = source(self.source, self.spec)?;
+        let mut configuration = Configuration::new(source, self.options);
         let (plan, status) = match configuration.load() {
             Outcome::Applied(plan, status) => (plan, status),
             Outcome::Rejected(status) => {
@@ -160,6 +189,24 @@ impl MeshBuilder {
     }
 }
 
+/// The one source, with what was added in code.
+fn source(source: Source, spec: Option<MeshSpec>) -> Result<Source, StartError> {
+    let Some(spec) = spec else { return Ok(source) };
+    match source {
+        #[cfg(feature = "file")]
+        Source::Folder(folder) => Err(StartError {
+            reason: format!("services and rules made in code cannot be added to {}", folder.display()),
+            diagnostics: Diagnostics::new(),
+        }),
+        Source::Documents(_) => match spec.build() {
+            Ok(documents) => Ok(Source::Documents(Box::new(documents))),
+            Err(diagnostics) => {
+                Err(StartError { reason: "what was made in code is not valid".into(), diagnostics })
+            }
+        },
+    }
+}
+
 /// Why a mesh did not start. Displays every finding, a line each.
 #[derive(Debug)]
 pub struct StartError {
@@ -186,3 +233,27 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
+
+#[cfg(test)]
+mod tests {
+    use mesh_core::plan::builder::Protocol;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_may_not_be_in_a_file_does_not_start_in_code_either() {
+        let reviews = Service::new("reviews").port(9080, Protocol::Http);
+        let rule = Rule::to("reviews").abort(999, 10.0);
+        let refused = Mesh::builder().service(reviews.clone()).rule(rule).start().await.unwrap_err();
+        assert!(refused.diagnostics().has_errors(), "{refused}");
+        let mesh = Mesh::builder().service(reviews).rule(Rule::to("reviews")).start().await.unwrap();
+        assert!(mesh.plan().outbound[&9080].host("reviews").is_some());
+    }
+
+    #[cfg(feature = "file")]
+    #[tokio::test]
+    async fn a_folder_is_not_added_to() {
+        let refused = Mesh::from_dir("mesh").rule(Rule::to("reviews")).start().await.unwrap_err();
+        assert!(refused.to_string().contains("cannot be added to mesh"), "{refused}");
+    }
+}

@@ -74,7 +74,32 @@ impl Mesh {
         MeshBuilder::new(Source::Folder(dir.into()))
     }
 
-    /// A mesh configured by documents made in code; see [`mesh_core::plan::builder`].
+    /// A mesh configured in code: services and rules, no files.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use mesh_tower::Mesh;
+    /// use mesh_tower::mesh_core::plan::builder::{Protocol, Rule, Service};
+    ///
+    /// let mesh = Mesh::builder()
+    ///     .service(
+    ///         Service::new("reviews")
+    ///             .port(9080, Protocol::Http)
+    ///             .endpoint("127.0.0.1:9081".parse()?, [("version", "v1")])
+    ///             .endpoint("127.0.0.1:9082".parse()?, [("version", "v2")]),
+    ///     )
+    ///     .rule(Rule::to("reviews").weighted("v1", 90).weighted("v2", 10))
+    ///     .start()
+    ///     .await?;
+    /// let client = mesh.client();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn builder() -> MeshBuilder {
+        Self::from_documents(mesh_core::api::Documents::default())
+    }
+
+    /// A mesh configured by documents that are at hand; see [`mesh_core::plan::builder`].
     pub fn from_documents(documents: mesh_core::api::Documents) -> MeshBuilder {
         MeshBuilder::new(Source::Documents(Box::new(documents)))
     }
