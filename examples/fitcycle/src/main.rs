@@ -9,11 +9,15 @@
 //! | [`api`] | api-server v1 and v2: the JSON API |
 //! | [`web`], [`mobile`], [`report`] | the services that call the API; [`front`] is what they share |
 //! | [`upstream`] | the seam through which they call it |
+//! | [`member`] | how a service joins the mesh in process |
 //! | [`serve`] | how every service listens, announces itself and drains |
+//! | [`launch`] | the launcher: all of it behind the mesh, with one command |
 
 mod api;
 mod cli;
 mod front;
+mod launch;
+mod member;
 mod mobile;
 mod model;
 mod report;
@@ -22,12 +26,10 @@ mod store;
 mod upstream;
 mod web;
 
-use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use std::process::ExitCode;
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
-    cli::Cli::parse().run().await
+use clap::Parser;
+
+fn main() -> ExitCode {
+    cli::Cli::parse().run()
 }

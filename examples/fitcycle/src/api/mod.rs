@@ -30,6 +30,8 @@ use crate::store::{Location, Store};
 use crate::upstream::{INSTANCE, SIGNUPS, VERSION};
 use error::ApiError;
 
+/// Environment variable for the database: unlike an argument, not everybody on the machine can read the password in it.
+pub(crate) const DATABASE: &str = "FITCYCLE_DATABASE";
 /// Most sign-ups in one answer.
 pub(crate) const PAGE: u32 = 50;
 /// Longest request body.
@@ -67,7 +69,7 @@ pub(crate) struct ApiArgs {
     #[arg(long, default_value = "v1")]
     version: Version,
     /// A file for SQLite, or a mysql:// address.
-    #[arg(long, value_name = "WHERE", default_value = "fitcycle.db")]
+    #[arg(long, value_name = "WHERE", env = DATABASE, hide_env_values = true, default_value = "fitcycle.db")]
     database: Location,
 }
 

@@ -9,6 +9,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -24,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const INSERT: &str = "INSERT INTO polls_prospect (firstname, lastname, email) VALUES (?, ?, ?)";
 const NEWEST: &str = "SELECT id, firstname, lastname, email FROM polls_prospect ORDER BY id DESC LIMIT ?";
 const COUNT: &str = "SELECT COUNT(*) FROM polls_prospect";
+const OF_DOMAIN: &str = "SELECT COUNT(*), COUNT(DISTINCT email) FROM polls_prospect WHERE email LIKE ?";
 
 /// Where the sign-ups are kept, as given on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +51,15 @@ impl FromStr for Location {
             bail!("{text}: give a file, sqlite:FILE, mysql://… or mariadb://…");
         }
         Ok(Self::Sqlite(PathBuf::from(path)))
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::MySql(url) => f.write_str(url),
+        }
     }
 }
 
@@ -105,6 +116,15 @@ impl Store {
         match self {
             Self::Sqlite(pool) => sqlx::query_scalar(COUNT).fetch_one(pool).await,
             Self::MySql(pool) => sqlx::query_scalar(COUNT).fetch_one(pool).await,
+        }
+    }
+
+    /// How many sign-ups have an e-mail address at `domain`, and how many such addresses there are.
+    pub(crate) async fn of_domain(&self, domain: &str) -> sqlx::Result<(i64, i64)> {
+        let pattern = format!("%@{domain}");
+        match self {
+            Self::Sqlite(pool) => sqlx::query_as(OF_DOMAIN).bind(pattern).fetch_one(pool).await,
+            Self::MySql(pool) => sqlx::query_as(OF_DOMAIN).bind(pattern).fetch_one(pool).await,
         }
     }
 

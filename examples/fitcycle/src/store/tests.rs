@@ -61,3 +61,15 @@ async fn text_is_stored_as_it_was_typed() {
     assert_eq!(store.newest(1).await.unwrap(), std::slice::from_ref(&stored));
     assert_eq!((stored.firstname, stored.lastname), (odd.firstname, odd.lastname));
 }
+
+#[tokio::test]
+async fn sign_ups_of_one_domain_are_counted_and_so_are_their_addresses() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::Sqlite(folder.path().join("p.db"));
+    assert_eq!(location.to_string().parse::<Location>().unwrap(), location);
+    let store = Store::open(&location).await.unwrap();
+    for email in ["a@x.de", "b@x.de", "b@x.de", "c@y.de"] {
+        store.insert(Draft { email: email.into(), ..draft(1) }).await.unwrap();
+    }
+    assert_eq!(store.of_domain("x.de").await.unwrap(), (3, 2));
+}
