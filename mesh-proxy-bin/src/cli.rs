@@ -42,6 +42,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "these comments are the help text, shown as they are")]
 struct Run {
     /// Folder of YAML files; changes are followed.
     #[arg(long, env = "MESH_CONFIG", value_name = "DIR")]

@@ -33,6 +33,9 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(15);
 /// Largest head of a request (GW-12).
 const MAX_HEAD: usize = 60 * 1024;
 
+/// Most that is read ahead of what is understood; a head of the largest size must fit.
+const MAX_BUFFER: usize = MAX_HEAD + 4 * 1024;
+
 /// Streams that one HTTP/2 connection may have open.
 const MAX_STREAMS: u32 = 1024;
 
@@ -65,9 +68,16 @@ where
         downstream = downstream.local(local);
     }
     let activity = &ticket.activity;
-    let opened = match entrance.shared.tls() {
-        Some(config) => secure(stream, config, downstream, activity).await,
-        None => plain(stream, downstream, activity).await,
+    let opening = async {
+        match entrance.shared.tls() {
+            Some(config) => secure(stream, config, downstream, activity).await,
+            None => plain(stream, downstream, activity).await,
+        }
+    };
+    let opened = tokio::select! {
+        opened = opening => opened,
+        // It has asked for nothing yet.
+        () = activity.told(Order::Leave) => return,
     };
     let (stream, protocol, downstream) = match opened {
         Ok(opened) => opened,
@@ -87,7 +97,8 @@ where
         Protocol::Http1 => {
             let mut http = http1::Builder::new();
             // The registry's sweep sees to slow heads.
-            http.header_read_timeout(None).max_buf_size(MAX_HEAD).timer(TokioTimer::new());
+            http.header_read_timeout(None).timer(TokioTimer::new());
+            http.max_header_size(MAX_HEAD).max_buf_size(MAX_BUFFER);
             let connection = http.serve_connection(io, front).with_upgrades();
             let leave = http1::UpgradeableConnection::graceful_shutdown;
             Ordered::new(connection, leave, Order::Leave, activity).await

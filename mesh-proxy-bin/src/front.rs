@@ -128,12 +128,17 @@ where
             }
         };
         let facts = this.facts.take().expect("a future is not polled after it is ready");
-        let closing = facts.http1 && facts.open.order() >= Order::Drain;
+        let http1 = facts.http1;
+        let closing = http1 && facts.open.order() >= Order::Drain;
         let mut response = match result {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => switch(response, facts),
             Ok(response) => response.map(|body| Reply::stack(body, facts.open)),
             Err(error) => local(&Error::from_box(error), facts.is_grpc, facts.open),
         };
+        if http1 {
+            // The endpoint's version is between it and us.
+            *response.version_mut() = Version::HTTP_11;
+        }
         if closing && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

@@ -15,7 +15,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -107,6 +107,16 @@ impl Activity {
     /// Names the task to wake for an order.
     pub(crate) fn watch(&self, waker: &Waker) {
         *lock(&self.waker) = Some(waker.clone());
+    }
+
+    /// Resolves once this is ordered, or more.
+    pub(crate) async fn told(&self, order: Order) {
+        std::future::poll_fn(|cx| {
+            // Before the look, so that no order is missed.
+            self.watch(cx.waker());
+            if self.order() >= order { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     fn tell(&self, order: Order) {

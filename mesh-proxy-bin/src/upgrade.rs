@@ -1,7 +1,6 @@
 //! A connection that has become something else: bytes, both ways, until both sides have ended (VA-14).
 
 use std::sync::Arc;
-use std::task::Poll;
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -29,15 +28,11 @@ pub(crate) fn tunnel<B: Send + 'static>(
             tokio::io::copy_bidirectional(&mut caller, &mut endpoint).await?;
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
         };
-        let told_to_end = std::future::poll_fn(|cx| {
-            ticket.activity.watch(cx.waker());
-            if ticket.activity.order() == Order::End { Poll::Ready(()) } else { Poll::Pending }
-        });
         tokio::select! {
             result = copy => if let Err(error) = result {
                 tracing::debug!(%error, "a tunnel broke");
             },
-            () = told_to_end => {}
+            () = ticket.activity.told(Order::End) => {}
         }
         drop((open, body));
     });

@@ -81,7 +81,8 @@ async fn calls_out_are_an_http_proxys() {
         "{answer}"
     );
     assert!(!answer.contains("proxy-connection"), "{answer}");
-    let connect = "CONNECT backend.test:8080 HTTP/1.1\r\nhost: backend.test:8080\r\n\r\n";
+    let connect =
+        "CONNECT backend.test:8080 HTTP/1.1\r\nhost: backend.test:8080\r\nconnection: close\r\n\r\n";
     let refused = exchange(proxy, connect).await;
     assert!(refused.starts_with("HTTP/1.1 405 ") && refused.contains("connect_refused"), "{refused}");
 }

@@ -12,19 +12,19 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// Longer than anything here takes on a slow machine.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A running proxy and the folder it reads.
-pub struct World {
-    pub folder: TempDir,
-    pub addresses: Vec<(String, SocketAddr)>,
-    pub shutdown: Shutdown,
-    pub mesh: mesh_tower::Mesh,
-    pub serving: JoinHandle<anyhow::Result<()>>,
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) addresses: Vec<(String, SocketAddr)>,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) mesh: mesh_tower::Mesh,
+    pub(crate) serving: JoinHandle<anyhow::Result<()>>,
 }
 
 /// Settings for a folder that holds `yaml`: everything on the loopback, free ports, no waiting.
-pub fn settings(yaml: &str) -> (TempDir, Settings) {
+pub(crate) fn settings(yaml: &str) -> (TempDir, Settings) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("mesh.yaml"), yaml).unwrap();
     let settings = Settings::new(folder.path())
@@ -36,12 +36,12 @@ pub fn settings(yaml: &str) -> (TempDir, Settings) {
 
 impl World {
     /// A gateway whose port 80 is served at a free one.
-    pub async fn gateway(yaml: &str) -> Self {
+    pub(crate) async fn gateway(yaml: &str) -> Self {
         let (folder, settings) = settings(yaml);
         Self::start(folder, settings.bind(bind("80=127.0.0.1:0"))).await
     }
 
-    pub async fn start(folder: TempDir, settings: Settings) -> Self {
+    pub(crate) async fn start(folder: TempDir, settings: Settings) -> Self {
         let shutdown = Shutdown::default();
         let proxy = Proxy::start(settings, &shutdown).await.unwrap();
         let (addresses, mesh) = (proxy.addresses(), proxy.mesh().clone());
@@ -49,18 +49,18 @@ impl World {
         Self { folder, addresses, shutdown, mesh, serving }
     }
 
-    pub fn address(&self, listener: &str) -> SocketAddr {
+    pub(crate) fn address(&self, listener: &str) -> SocketAddr {
         let found = self.addresses.iter().find(|(name, _)| name == listener);
         found.unwrap_or_else(|| panic!("no {listener} in {:?}", self.addresses)).1
     }
 
     /// A page of the admin endpoint, head and body.
-    pub async fn admin(&self, path: &str) -> String {
+    pub(crate) async fn admin(&self, path: &str) -> String {
         get(self.address("admin"), path).await
     }
 
     /// Waits for an admin page that holds `text`.
-    pub async fn until(&self, path: &str, text: &str) -> String {
+    pub(crate) async fn until(&self, path: &str, text: &str) -> String {
         let found = async {
             loop {
                 let page = self.admin(path).await;
@@ -74,18 +74,18 @@ impl World {
     }
 
     /// Drains, and gives how it ended.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.shutdown.drain();
         timeout(DEADLINE, self.serving).await.expect("it drains").expect("it does not panic")
     }
 }
 
-pub fn bind(text: &str) -> Bind {
+pub(crate) fn bind(text: &str) -> Bind {
     text.parse().unwrap()
 }
 
 /// A Gateway for all hosts on port 80, and a route to `host` on `port` for all of them.
-pub fn gateway_to(backend: SocketAddr) -> String {
+pub(crate) fn gateway_to(backend: SocketAddr) -> String {
     format!(
         "apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -119,7 +119,7 @@ spec:
 }
 
 /// An HTTP/1.1 service that answers each request with its own head, and closes.
-pub async fn echo_heads() -> SocketAddr {
+pub(crate) async fn echo_heads() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -139,7 +139,7 @@ pub async fn echo_heads() -> SocketAddr {
 }
 
 /// Reads up to the empty line that ends a head.
-pub async fn read_head(stream: &mut TcpStream) -> String {
+pub(crate) async fn read_head(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {
         match timeout(DEADLINE, stream.read_u8()).await.expect("a head comes in time") {
@@ -151,7 +151,7 @@ pub async fn read_head(stream: &mut TcpStream) -> String {
 }
 
 /// Sends `request` and reads until the other side closes.
-pub async fn exchange(address: SocketAddr, request: &str) -> String {
+pub(crate) async fn exchange(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -160,6 +160,6 @@ pub async fn exchange(address: SocketAddr, request: &str) -> String {
 }
 
 /// GET on a connection of its own.
-pub async fn get(address: SocketAddr, path: &str) -> String {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
     exchange(address, &format!("GET {path} HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n\r\n")).await
 }
