@@ -3,6 +3,7 @@
 //! Most modules run the production stack over in-memory upstreams in virtual time; `blackbox` runs
 //! the built proxy over sockets. Tests cite the rules they hold by their ids, such as `rt_19`.
 
+mod blackbox;
 mod circuit;
 mod grpc;
 mod kit;

@@ -3,5 +3,7 @@
 //!
 //! What outsiders can use as well is in `mesh_tower::test`; here is what only our own tests need.
 
+pub mod backend;
 pub mod body;
 pub mod config;
+pub mod proxy;

@@ -1,0 +1,56 @@
+//! The built proxy with real clients over real sockets, all on free ports.
+
+mod gateway;
+mod grpc;
+mod lifecycle;
+mod memory;
+mod sidecar;
+mod tls;
+mod websocket;
+
+use std::net::SocketAddr;
+
+use mesh_tests::config::entry;
+use mesh_tests::proxy::Proxy;
+
+/// The proxy under test.
+const PROXY: &str = env!("CARGO_BIN_EXE_mesh-proxy-tested");
+
+/// The host of the service behind the proxies.
+const HOST: &str = "backend.test";
+
+/// A Gateway for all hosts on port 80, and a route to the backend; `rule` are more lines of it.
+fn edge(backend: SocketAddr, protocol: &str, rule: &str) -> String {
+    entry(HOST, protocol, 8080, &[backend])
+        + &format!(
+            "apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: edge, namespace: default}}
+spec:
+  servers:
+  - port: {{number: 80, name: http, protocol: HTTP}}
+    hosts: ['*']
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: edge, namespace: default}}
+spec:
+  hosts: ['*']
+  gateways: [edge]
+  http:
+  - route: [{{destination: {{host: {HOST}, port: {{number: 8080}}}}}}]
+{rule}
+"
+        )
+}
+
+/// A gateway that serves [`edge`].
+async fn gateway(backend: SocketAddr, protocol: &str, rule: &str) -> Proxy {
+    let yaml = edge(backend, protocol, rule);
+    Proxy::start(PROXY, &yaml, "--role gateway --bind 80=127.0.0.1:0").await
+}
+
+/// A client that never asks the environment for a proxy.
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}

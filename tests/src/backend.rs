@@ -1,0 +1,79 @@
+//! A service over a real socket.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use mesh_tower::Body;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// HTTP/1.1 and HTTP/2 on a free port of the loopback, until dropped.
+#[derive(Debug)]
+pub struct Backend {
+    address: SocketAddr,
+    served: watch::Receiver<usize>,
+    task: JoinHandle<()>,
+}
+
+impl Backend {
+    /// Serves what this function returns.
+    ///
+    /// # Panics
+    /// If the loopback has no free port.
+    pub async fn start<F, Fut>(handler: F) -> Self
+    where
+        F: Fn(Request<Incoming>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Response<Body>> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let (handler, (count, served)) = (Arc::new(handler), watch::channel(0));
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (handler, count) = (handler.clone(), count.clone());
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| {
+                        count.send_modify(|count| *count += 1);
+                        let answer = handler(request);
+                        async move { Ok::<_, Infallible>(answer.await) }
+                    });
+                    let builder = auto::Builder::new(TokioExecutor::new());
+                    // How a connection ends is seen at its other end.
+                    let _ = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        Self { address, served, task }
+    }
+
+    /// Answers everything with this text.
+    pub async fn text(text: &'static str) -> Self {
+        Self::start(move |_| async move { Response::new(Body::from(text)) }).await
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many requests have come.
+    #[must_use]
+    pub fn served(&self) -> usize {
+        *self.served.borrow()
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
