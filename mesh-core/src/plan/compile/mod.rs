@@ -114,7 +114,13 @@ pub struct Compiled {
 pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Option<&Plan>) -> Compiled {
     let mut out = Diagnostics::new();
     let mut mesh = Mesh::compile(documents, options.istio_runtime, &mut out);
-    let workload = workload::resolve(documents, &options.workload, &mesh.settings.trust_domain, &mut out);
+    let workload = workload::resolve(
+        documents,
+        &options.workload,
+        options.gateway,
+        &mesh.settings.trust_domain,
+        &mut out,
+    );
     let workload = Arc::new(Workload { gateway: options.gateway || workload.gateway, ..workload });
     let client = workload.namespace.as_str();
     let sidecar = if workload.gateway {

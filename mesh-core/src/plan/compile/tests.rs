@@ -14,6 +14,7 @@ use http::HeaderMap;
 use super::{CompileOptions, Compiled, WorkloadSource, compile};
 use crate::analysis::{Code, Diagnostics};
 use crate::api::Documents;
+use crate::identity::Workload;
 use crate::plan::{Discovery, Plan};
 use crate::route::{Action, Found, RequestView, Route, RouteTable};
 
@@ -78,4 +79,27 @@ fn addresses(plan: &Plan, cluster: &str) -> Vec<String> {
         Discovery::Dns(targets) => targets.iter().map(|one| format!("{}:{}", one.name, one.port)).collect(),
         Discovery::Authority => vec!["authority".into()],
     }
+}
+
+#[test]
+fn gw_1_a_gateway_that_nobody_describes_is_the_one_the_files_select() {
+    let text = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 80, name: http, protocol: HTTP}
+    hosts: ['*']
+";
+    let (documents, _) = Documents::parse([("gateway.yaml", text)]);
+    let listeners = |workload, gateway| {
+        let options = CompileOptions { workload, gateway, ..CompileOptions::default() };
+        compile(&documents, &options, None).plan.listeners
+    };
+    assert_eq!(&*listeners(WorkloadSource::Unknown, true)[0].name, "gateway|80");
+    assert_eq!(&*listeners(WorkloadSource::Named("edge".into()), true)[0].name, "gateway|80");
+    let other = Workload { labels: [("istio".into(), "other".into())].into(), ..Workload::default() };
+    assert!(listeners(other.into(), true).is_empty());
 }

@@ -52,12 +52,16 @@ pub(super) fn find<'a>(documents: &'a Documents, name: &str) -> Option<&'a Resou
 pub(super) fn resolve(
     documents: &Documents,
     source: &WorkloadSource,
+    gateway: bool,
     trust_domain: &str,
     out: &mut Diagnostics,
 ) -> Workload {
     match source {
         WorkloadSource::Explicit(workload) => Workload::clone(workload),
-        WorkloadSource::Unknown => Workload { trust_domain: trust_domain.to_owned(), ..Workload::default() },
+        WorkloadSource::Unknown => {
+            let labels = if gateway { selected(documents) } else { Labels::new() };
+            Workload { trust_domain: trust_domain.to_owned(), labels, ..Workload::default() }
+        }
         WorkloadSource::Named(name) => {
             let workload = if let Some(resource) = find(documents, name) {
                 documented(resource)
@@ -71,11 +75,26 @@ pub(super) fn resolve(
                     warning = warning.hint(format!("did you mean {near}?"));
                 }
                 out.push(warning);
-                undocumented(name)
+                let mut workload = undocumented(name);
+                if gateway {
+                    workload.labels.extend(selected(documents));
+                }
+                workload
             };
             Workload { trust_domain: trust_domain.to_owned(), ..workload }
         }
     }
+}
+
+/// What the Gateways of a folder select. A gateway that no document describes is the one they mean:
+/// whoever starts one beside stock files (`selector: istio: ingressgateway`) need not say so again. Of
+/// two values for one label the older Gateway's holds.
+fn selected(documents: &Documents) -> Labels {
+    let mut labels = Labels::new();
+    for (key, value) in documents.gateways.iter().flat_map(|gateway| &gateway.spec.selector) {
+        labels.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+    labels
 }
 
 fn documented(resource: &Resource<kubernetes::Workload>) -> Workload {
