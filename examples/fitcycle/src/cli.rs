@@ -80,7 +80,10 @@ fn asynchronously(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyho
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-    runtime.block_on(work)
+    let outcome = runtime.block_on(work);
+    // Whoever still waits for the end of standard input would wait for ever.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn report(outcome: anyhow::Result<ExitCode>) -> ExitCode {
