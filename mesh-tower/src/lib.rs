@@ -37,6 +37,7 @@ pub mod error;
 pub mod fault;
 pub mod future;
 pub mod grpc;
+pub mod guarded;
 pub mod live;
 pub mod mesh;
 pub mod mirror;

@@ -10,8 +10,7 @@ use std::task::{Context, Poll, ready};
 use http::Response;
 use tower_service::Service;
 
-use super::ResponseBody;
-use super::body::Active;
+use super::{Active, ResponseBody};
 use crate::error::{BoxError, Error};
 
 /// Awaits the chosen service's readiness, then its response.

@@ -27,10 +27,13 @@
 //! # }
 //! ```
 
-mod body;
+mod active;
 mod future;
 mod service;
 
-pub use body::ResponseBody;
+pub use active::Active;
 pub use future::ResponseFuture;
 pub use service::Balance;
+
+/// A response body that counts as an active request.
+pub type ResponseBody<B> = crate::guarded::Guarded<B, Active>;

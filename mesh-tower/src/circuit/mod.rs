@@ -25,12 +25,13 @@
 //! let layer = CircuitLayer::new(CircuitPolicy { max_requests: 100, ..CircuitPolicy::default() });
 //! ```
 
-mod body;
 mod future;
 mod layer;
 mod service;
 
-pub use body::ResponseBody;
 pub use future::ResponseFuture;
 pub use layer::CircuitLayer;
 pub use service::Circuit;
+
+/// A response body that keeps its request's place.
+pub type ResponseBody<B> = crate::guarded::Guarded<B, mesh_core::circuit::Permit>;

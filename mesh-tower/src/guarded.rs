@@ -1,34 +1,33 @@
-//! A response body that keeps its request's place until it ends.
+//! A response body that holds something until it ends: a place among active requests, a count.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use mesh_core::circuit::Permit;
 
-/// The inner body; frees the place at its end, or when dropped.
+/// The inner body; the guard is dropped at its end, or with it.
 #[pin_project::pin_project]
 #[derive(Debug)]
-pub struct ResponseBody<B> {
+pub struct Guarded<B, G> {
     #[pin]
     inner: B,
-    permit: Option<Permit>,
+    guard: Option<G>,
 }
 
-impl<B> ResponseBody<B> {
-    pub(super) const fn new(inner: B, permit: Option<Permit>) -> Self {
-        Self { inner, permit }
+impl<B, G> Guarded<B, G> {
+    pub(crate) const fn new(inner: B, guard: Option<G>) -> Self {
+        Self { inner, guard }
     }
 }
 
-impl<B: From<Bytes>> From<Bytes> for ResponseBody<B> {
+impl<B: From<Bytes>, G> From<Bytes> for Guarded<B, G> {
     fn from(bytes: Bytes) -> Self {
         Self::new(bytes.into(), None)
     }
 }
 
-impl<B: Body> Body for ResponseBody<B> {
+impl<B: Body, G> Body for Guarded<B, G> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -39,7 +38,7 @@ impl<B: Body> Body for ResponseBody<B> {
         let this = self.project();
         let frame = ready!(this.inner.poll_frame(cx));
         if frame.is_none() {
-            *this.permit = None;
+            *this.guard = None;
         }
         Poll::Ready(frame)
     }
