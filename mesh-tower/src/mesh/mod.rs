@@ -183,6 +183,7 @@ impl Mesh {
     /// Reads the configuration again, now. Whether a new plan is in force.
     ///
     /// The watcher calls this; a program calls it when it does not watch.
+    #[expect(clippy::must_use_candidate, reason = "the effect is what counts")]
     pub fn reload(&self) -> bool {
         self.load(None)
     }
