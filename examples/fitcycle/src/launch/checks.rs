@@ -65,7 +65,10 @@ fn shares(report: &Report) -> Check {
     phases.dedup();
     let requests: u64 = phases.iter().map(|(_, _, requests)| requests).sum();
     let widest = judged.iter().map(|share| (share.observed - share.configured).abs()).fold(0.0, f64::max);
-    let text = format!("of each version at most {widest:.1} points off its weight, over {requests} requests");
+    let text = match passed {
+        None => "too few requests to tell".to_owned(),
+        Some(_) => format!("each at most {widest:.1} points off its weight, over {requests} requests"),
+    };
     Check { name: "shares", passed, text }
 }
 
@@ -75,7 +78,10 @@ fn reads(report: &Report, deeds: &Deeds) -> Check {
         (0, 0) => None,
         (failed, _) => Some(failed == 0),
     };
-    let text = format!("{failed} GET failed, with {replaced} api-server instance killed and another started");
+    let text = match replaced {
+        0 => format!("{failed} GET failed; no instance was killed yet and replaced"),
+        _ => format!("{failed} GET failed while an api-server was killed and another started"),
+    };
     Check { name: "reads", passed, text }
 }
 

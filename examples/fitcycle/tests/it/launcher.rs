@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 
@@ -16,6 +17,7 @@ struct Run {
     out: Lines<BufReader<ChildStdout>>,
     err: Lines<BufReader<ChildStderr>>,
     gateway: String,
+    members: Vec<String>,
     _folder: tempfile::TempDir,
     folder: std::path::PathBuf,
 }
@@ -45,9 +47,14 @@ impl Run {
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
         let err = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = wait_for(&mut out, "http://").await;
-        let gateway = line.split_whitespace().last().unwrap().trim_end_matches('/').to_owned();
-        Self { child, out, err, gateway, _folder: temporary, folder }
+        let (mut urls, mut line) = (Vec::new(), wait_for(&mut out, "http://").await);
+        while !line.starts_with("edit the YAML") {
+            urls.extend(line.split_once("http://").map(|(_, url)| url.trim_end_matches('/').to_owned()));
+            line = timeout(DEADLINE, out.next_line()).await.unwrap().unwrap().unwrap();
+        }
+        let gateway = format!("http://{}", urls[0]);
+        let members = urls.into_iter().filter(|url| !url.contains('/')).collect();
+        Self { child, out, err, gateway, members, _folder: temporary, folder }
     }
 
     /// Replaces `from` by `to` in a manifest, as an editor does.
@@ -113,8 +120,8 @@ async fn a_crash_and_an_edit_during_the_run_cost_no_read() {
         assert!(response.headers().contains_key("x-fitcycle-version"), "{path}");
         assert!(response.text().await.unwrap().contains(part), "{path}");
     }
-    let post = client.get(format!("{}/no-such-page", run.gateway)).send().await.unwrap();
-    assert_eq!(post.status().as_u16(), 404);
+    let missing = client.get(format!("{}/no-such-page", run.gateway)).send().await.unwrap();
+    assert_eq!(missing.status().as_u16(), 404);
 
     let (success, text, report) = run.end().await;
     assert!(success, "{text}");
@@ -182,4 +189,21 @@ async fn faults_come_at_their_share_and_ctrl_c_is_no_failure() {
         (&6.into(), &true.into()),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn nothing_outlives_a_launcher_that_is_killed() {
+    let mut run = Run::start(&["--rate", "0"]).await;
+    // The gateway itself, and the six members' admin endpoints.
+    assert_eq!(run.members.len(), 7, "{:?}", run.members);
+    let mut connections = Vec::new();
+    for address in &run.members {
+        connections.push(TcpStream::connect(address).await.unwrap());
+    }
+    run.child.kill().await.unwrap();
+    for mut connection in connections {
+        let end = timeout(DEADLINE, connection.read(&mut [0; 1])).await.expect("a process lives on");
+        // Closed or reset: its process is gone.
+        assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+    }
 }
