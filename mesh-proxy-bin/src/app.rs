@@ -21,6 +21,9 @@ use crate::{admin, metrics};
 /// The exporter keeps raw samples of histograms until it is asked to fold them.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// How long the access log's last lines may take.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
 /// A proxy that has started: all its listeners stand.
 ///
 /// ```no_run
@@ -231,6 +234,10 @@ impl Proxy {
         self.tasks.abort_all();
         for worker in self.workers.drain(..) {
             worker.end().await;
+        }
+        // Its thread would die with the process, lines of the last requests with it.
+        if !self.mesh.access_log().flush(LAST_LINES) {
+            tracing::warn!("the access log's last lines could not be written in time");
         }
     }
 }

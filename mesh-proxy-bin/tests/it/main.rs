@@ -7,4 +7,5 @@ mod gateway;
 mod program;
 mod sidecar;
 mod support;
+mod tls;
 mod upgrade;

@@ -1,0 +1,100 @@
+//! HTTPS at a gateway (GW-5, GW-7, GW-11).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::support::{DEADLINE, World, bind, echo_heads, gateway_to, settings};
+
+type Certificate = CertifiedKey<KeyPair>;
+
+fn certificate() -> Certificate {
+    generate_simple_self_signed(["a.test".to_owned()]).unwrap()
+}
+
+fn secret(certificate: &Certificate) -> String {
+    format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\ntype: kubernetes.io/tls\ndata:\n  tls.crt: {}\n  tls.key: {}\n",
+        STANDARD.encode(certificate.cert.pem()),
+        STANDARD.encode(certificate.signing_key.serialize_pem()),
+    )
+}
+
+/// A gateway that serves `a.test` at port 443 with the certificate of Secret `a`.
+async fn https(first: &Certificate) -> World {
+    let yaml = gateway_to(echo_heads().await).replace(
+        "  - port: {number: 80, name: http, protocol: HTTP}\n    hosts: ['*']",
+        "  - port: {number: 443, name: https, protocol: HTTPS}\n    hosts: [a.test]\n    tls: {mode: SIMPLE, credentialName: a}",
+    );
+    let (folder, settings) = settings(&yaml);
+    std::fs::write(folder.path().join("secret.yaml"), secret(first)).unwrap();
+    World::start(folder, settings.bind(bind("443=127.0.0.1:0"))).await
+}
+
+async fn connect(
+    address: SocketAddr,
+    name: &'static str,
+    trusted: &Certificate,
+    alpn: &[u8],
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted.cert.der().clone()).unwrap();
+    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![alpn.to_vec()];
+    let stream = TcpStream::connect(address).await?;
+    let handshake = TlsConnector::from(Arc::new(config)).connect(name.try_into().unwrap(), stream);
+    timeout(DEADLINE, handshake).await.expect("a handshake ends")
+}
+
+/// Sends a request and reads the head of the answer and its body of known length.
+async fn ask(stream: &mut TlsStream<TcpStream>) -> String {
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a.test\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    while !answer.ends_with("\r\n\r\n") || answer.matches("\r\n\r\n").count() < 2 {
+        let byte = timeout(DEADLINE, stream.read_u8()).await.expect("an answer comes").unwrap();
+        answer.push(char::from(byte));
+    }
+    answer
+}
+
+#[tokio::test]
+async fn gw_5_simple_ends_tls_and_offers_both_protocols() {
+    let certificate = certificate();
+    let world = https(&certificate).await;
+    let gateway = world.address("gateway|443");
+    let mut stream = connect(gateway, "a.test", &certificate, b"http/1.1").await.unwrap();
+    let answer = ask(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains("x-forwarded-proto: https"), "{answer}");
+    let stream = connect(gateway, "a.test", &certificate, b"h2").await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    assert!(connect(gateway, "b.test", &certificate, b"h2").await.is_err(), "no server is for b.test");
+}
+
+#[tokio::test]
+async fn a_new_certificate_serves_new_connections_and_old_ones_go_on() {
+    let (first, second) = (certificate(), certificate());
+    let world = https(&first).await;
+    let gateway = world.address("gateway|443");
+    let mut old = connect(gateway, "a.test", &first, b"http/1.1").await.unwrap();
+    ask(&mut old).await;
+    std::fs::write(world.folder.path().join("secret.yaml"), secret(&second)).unwrap();
+    let _ = world.mesh.reload();
+    let renewed = async { while connect(gateway, "a.test", &second, b"h2").await.is_err() {} };
+    timeout(DEADLINE, renewed).await.expect("the new certificate comes into use");
+    assert!(ask(&mut old).await.starts_with("HTTP/1.1 200 "));
+}
