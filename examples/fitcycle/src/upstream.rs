@@ -124,7 +124,10 @@ impl ApiClient {
         };
         let response = match answer {
             Ok(response) => response,
-            Err(error) => return (AnsweredBy::default(), Err(Failure::Unavailable(chain(error.as_ref())))),
+            Err(error) => {
+                let reason = format!("no api-server answered: {}", chain(error.as_ref()));
+                return (AnsweredBy::default(), Err(Failure::Unavailable(reason)));
+            }
         };
         let by = AnsweredBy::read(response.headers());
         (by, read(response, expected).await)

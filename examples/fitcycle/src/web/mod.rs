@@ -25,8 +25,8 @@ use serde::Deserialize;
 
 use crate::front::Front;
 use crate::model::Draft;
-use crate::upstream::{AnsweredBy, Failure};
-use page::{Entry, Page};
+use crate::upstream::Failure;
+use page::{Entry, Origin, Page};
 
 /// Nothing from elsewhere, no scripts.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -49,13 +49,13 @@ pub(crate) fn router(front: Front) -> Router {
 async fn home(State(front): State<Front>) -> Response {
     let (by, members) = front.api.newest().await;
     let status = status_of(&members);
-    show(&front, status, Some(&by), |page| page.home(&Entry::default(), &members))
+    show(&front, status, Origin::of(&by, &members), |page| page.home(&Entry::default(), &members))
 }
 
 async fn list(State(front): State<Front>, Query(query): Query<ListQuery>) -> Response {
     let (by, members) = front.api.newest().await;
     let status = status_of(&members);
-    show(&front, status, Some(&by), |page| page.list(&members, query.new))
+    show(&front, status, Origin::of(&by, &members), |page| page.list(&members, query.new))
 }
 
 #[derive(Deserialize)]
@@ -70,7 +70,7 @@ async fn sign_up(State(front): State<Front>, form: Result<Form<Draft>, FormRejec
         Err(rejection) => {
             let note = format!("The form could not be read: {}", rejection.body_text());
             let entry = Entry { note: Some(note), ..Entry::default() };
-            return show(&front, rejection.status(), None, |page| page.form_again(&entry));
+            return show(&front, rejection.status(), Origin::Nobody, |page| page.form_again(&entry));
         }
     };
     let (by, outcome) = match draft.check() {
@@ -88,20 +88,22 @@ async fn sign_up(State(front): State<Front>, form: Result<Form<Draft>, FormRejec
         }
         Err(Failure::Refused(errors)) => {
             let entry = Entry { draft, errors, note: None };
-            show(&front, StatusCode::UNPROCESSABLE_ENTITY, by.as_ref(), |page| page.form_again(&entry))
+            let origin = by.as_ref().map_or(Origin::Nobody, Origin::Api);
+            show(&front, StatusCode::UNPROCESSABLE_ENTITY, origin, |page| page.form_again(&entry))
         }
         Err(Failure::Unavailable(reason)) => {
             tracing::warn!(%reason, "a sign-up was not stored");
             let note =
                 "You are not signed up yet: the API did not answer. Nothing is lost, please send it again.";
             let entry = Entry { draft, errors: Vec::new(), note: Some(note.to_owned()) };
-            show(&front, StatusCode::SERVICE_UNAVAILABLE, by.as_ref(), |page| page.form_again(&entry))
+            let origin = Origin::Failed(&reason);
+            show(&front, StatusCode::SERVICE_UNAVAILABLE, origin, |page| page.form_again(&entry))
         }
     }
 }
 
 async fn missing(State(front): State<Front>) -> Response {
-    show(&front, StatusCode::NOT_FOUND, None, |page| page.missing())
+    show(&front, StatusCode::NOT_FOUND, Origin::Nobody, |page| page.missing())
 }
 
 fn status_of<T>(outcome: &Result<T, Failure>) -> StatusCode {
@@ -117,14 +119,14 @@ fn status_of<T>(outcome: &Result<T, Failure>) -> StatusCode {
 fn show(
     front: &Front,
     status: StatusCode,
-    by: Option<&AnsweredBy>,
+    origin: Origin<'_>,
     write: impl FnOnce(&Page<'_>) -> String,
 ) -> Response {
-    let html = write(&Page { by, instance: &front.instance });
+    let html = write(&Page { origin, instance: &front.instance });
     let mut response = (status, Html(html)).into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
-    front.sign(headers, by);
+    front.sign(headers, origin.api());
     response
 }

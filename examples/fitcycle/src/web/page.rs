@@ -16,9 +16,35 @@ const TEASER: usize = 8;
 /// What is the same on every page: who answered, and who wrote it.
 #[derive(Debug)]
 pub(super) struct Page<'a> {
-    /// Nothing when the API was not asked.
-    pub(super) by: Option<&'a AnsweredBy>,
+    pub(super) origin: Origin<'a>,
     pub(super) instance: &'a str,
+}
+
+/// Where the data of a page comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin<'a> {
+    /// The API was not asked.
+    Nobody,
+    /// This api-server answered.
+    Api(&'a AnsweredBy),
+    /// None did, for this reason.
+    Failed(&'a str),
+}
+
+impl<'a> Origin<'a> {
+    pub(super) fn of<T>(by: &'a AnsweredBy, outcome: &'a Result<T, Failure>) -> Self {
+        match outcome {
+            Err(Failure::Unavailable(reason)) if by.version.is_none() => Self::Failed(reason),
+            _ => Self::Api(by),
+        }
+    }
+
+    pub(super) fn api(self) -> Option<&'a AnsweredBy> {
+        match self {
+            Self::Api(by) => Some(by),
+            Self::Nobody | Self::Failed(_) => None,
+        }
+    }
 }
 
 /// The form as it was sent, with what was wrong about it.
@@ -49,7 +75,8 @@ impl Page<'_> {
 
     /// The form alone, after it was sent and not taken.
     pub(super) fn form_again(&self, entry: &Entry) -> String {
-        self.document("Please check your sign-up", "home", |out| welcome(out, entry))
+        let title = if entry.note.is_some() { "Not signed up yet" } else { "Please check your sign-up" };
+        self.document(title, "home", |out| welcome(out, entry))
     }
 
     pub(super) fn list(&self, members: &Members, new: Option<i64>) -> String {
@@ -118,11 +145,16 @@ impl Page<'_> {
 
     /// Which api-server answered, so that a canary can be watched by reloading.
     fn origin(&self, out: &mut String) -> fmt::Result {
-        let Some(by) = self.by else {
-            return out.write_str("<p>No data was needed</p>");
+        let by = match self.origin {
+            Origin::Nobody => return out.write_str("<p>No data was needed</p>"),
+            Origin::Failed(reason) => {
+                let reason = Esc(reason);
+                return write!(out, "<p><span class=\"badge none\">no data</span> <code>{reason}</code></p>");
+            }
+            Origin::Api(by) => by,
         };
         let Some(version) = &by.version else {
-            return out.write_str("<p>Data by <span class=\"badge none\">no api-server</span></p>");
+            return out.write_str("<p>Data by an api-server that does not say its version</p>");
         };
         let class = if version == "v2" { "v2" } else { "v1" };
         write!(out, "<p>Data by api-server <span class=\"badge {class}\">{}</span>", Esc(version))?;
