@@ -21,7 +21,7 @@ deny:
 
 # Rewrites the parts of the documentation that are made from the code.
 update-docs:
-    UPDATE_DOCS=1 cargo test -p mesh-core --test support
+    UPDATE_DOCS=1 cargo test -p mesh-core --test docs
 
 bench:
     cargo bench -p mesh-benches

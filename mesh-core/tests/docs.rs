@@ -1,8 +1,10 @@
-//! `docs/support.md` says what the code does: it is made from the decoder's tables, and compared.
+//! The documentation says what is so: its support page is made from the decoder's tables, its links lead
+//! somewhere, its codes exist.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use mesh_core::analysis::Code;
 use mesh_core::api::message::Status;
 use mesh_core::api::{KINDS, Support, SupportRow, support};
 
@@ -63,7 +65,7 @@ fn fields(rows: &[SupportRow]) -> String {
 
 #[test]
 fn the_support_page_is_what_the_decoder_does() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/support.md");
+    let file = root().join("docs/support.md");
     let page = page();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&file, &page).unwrap();
@@ -71,4 +73,42 @@ fn the_support_page_is_what_the_decoder_does() {
     let written = std::fs::read_to_string(&file).unwrap_or_default();
     let stale = page.lines().zip(written.lines()).find(|(is, was)| is != was);
     assert!(page == written, "docs/support.md is stale; run `just update-docs`. First difference: {stale:?}");
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The pages of the documentation, with their texts.
+fn pages() -> Vec<(PathBuf, String)> {
+    let folders = ["", "docs", "docs/adr", "examples"].map(|folder| root().join(folder));
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).expect("the folder is there"));
+    let paths = files.map(|file| file.expect("readable").path());
+    let pages = paths.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    pages.map(|path| (path.clone(), std::fs::read_to_string(path).expect("text"))).collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut broken = Vec::new();
+    for (path, text) in pages() {
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let outside = link.contains("://") || link.is_empty();
+            if !outside && !path.parent().unwrap().join(link).exists() {
+                broken.push(format!("{}: {link}", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn codes_that_are_explained_exist() {
+    for (path, text) in pages() {
+        for code in text.split("`MESH").skip(1).filter_map(|rest| rest.split('`').next()) {
+            let code = format!("MESH{code}");
+            let known = Code::ALL.iter().any(|known| known.as_str() == code);
+            assert!(known || code.contains('_'), "{}: {code}", path.display());
+        }
+    }
 }
