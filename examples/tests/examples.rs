@@ -63,6 +63,12 @@ fn retry_repeats_what_is_safe() {
 }
 
 #[test]
+fn test_kit_takes_no_time() {
+    let said = run("test_kit");
+    assert_eq!(said, "refused once: 200 OK, attempt 2\ntoo slow: 504 Gateway Timeout UT after 2s\n");
+}
+
+#[test]
 fn timeout_ends_a_call_that_never_answers() {
     let said = run("timeout");
     assert!(said.starts_with("504 Gateway Timeout after the time was spent: "), "{said}");
