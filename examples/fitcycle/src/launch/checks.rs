@@ -20,7 +20,7 @@ impl fmt::Display for Check {
         let verdict = match self.passed {
             Some(true) => "PASS",
             Some(false) => "FAIL",
-            None => "----",
+            None => "SKIP",
         };
         write!(f, "{verdict}  {:<9} {}", self.name, self.text)
     }

@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`run`] | the order of events in a run |
+//! | [`mod@run`] | the order of events in a run |
 //! | [`application`] | what runs and how it is wired; on [`fleet`], [`instance`], [`child`], [`ports`] |
 //! | [`folder`] | the configuration that everything watches |
 //! | [`load`], [`traffic`] | the users |
