@@ -17,7 +17,7 @@ use super::{Call, World};
 #[must_use]
 pub fn layers(world: &Rc<World>) -> Vec<Call> {
     let no_op_call = |host| Call::new("no-op", "no-op", world, host, no_op());
-    let telemetry = world.telemetry();
+    let telemetry = world::telemetry();
     let logged = telemetry.clone().access_log(world::json_log());
     let route = world.route();
     let rng = mesh_tower::clock::SharedRng::seeded(1);
@@ -41,7 +41,7 @@ pub fn layers(world: &Rc<World>) -> Vec<Call> {
         no_op_call(PLAIN),
         alone!("telemetry", PLAIN, telemetry),
         alone!("telemetry, JSON log", PLAIN, logged),
-        alone!("normalize", PLAIN, world.normalize()),
+        alone!("normalize", PLAIN, world::normalize()),
         alone!("route", PLAIN, route.clone()),
         alone!("route, third rule", FULL, route.clone()),
         routed!("fault, none", PLAIN, FaultLayer::per_route()),
@@ -50,7 +50,7 @@ pub fn layers(world: &Rc<World>) -> Vec<Call> {
         routed!("split, 90/10", SPLIT, SplitLayer::new(rng.clone())),
         routed!("rewrite, none", PLAIN, RewriteLayer::per_route()),
         routed!("rewrite, path + headers", REWRITE, RewriteLayer::per_route()),
-        routed!("mirror, none", PLAIN, MirrorLayer::new(no_op(), rng.clone())),
+        routed!("mirror, none", PLAIN, MirrorLayer::new(no_op(), rng)),
         routed!("timeout, none", PLAIN, TimeoutLayer::per_route()),
         routed!("timeout, 2 s", TIMEOUT, TimeoutLayer::per_route()),
         routed!("retry, default", PLAIN, RetryLayer::per_route()),

@@ -11,12 +11,12 @@ use super::{Call, World};
 #[must_use]
 pub fn stack(world: &Rc<World>) -> Vec<Call> {
     let stack =
-        |telemetry| outbound_over(no_op(), world.worker(), telemetry, world.normalize(), world.route());
-    let logged = world.telemetry().access_log(world::json_log());
+        |telemetry| outbound_over(no_op(), world.worker(), telemetry, world::normalize(), world.route());
+    let logged = world::telemetry().access_log(world::json_log());
     vec![
         Call::new("no-op", "no-op", world, PLAIN, no_op()),
-        Call::new("stack, no rules", "no-op", world, PLAIN, stack(world.telemetry())),
-        Call::new("stack, rules", "no-op", world, FULL, stack(world.telemetry())),
+        Call::new("stack, no rules", "no-op", world, PLAIN, stack(world::telemetry())),
+        Call::new("stack, rules", "no-op", world, FULL, stack(world::telemetry())),
         Call::new("stack, rules, JSON log", "no-op", world, FULL, stack(logged)),
     ]
 }

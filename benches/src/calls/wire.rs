@@ -29,6 +29,9 @@ use super::{Call, World};
 const PIPE: usize = 64 * 1024;
 
 /// Clients of a hyper server in the same thread, over pipes in memory and over loopback.
+///
+/// # Panics
+/// If the world's own server on loopback cannot be reached.
 #[must_use]
 pub fn clients(world: &Rc<World>) -> Vec<Call> {
     let piped = |log| world.mesh(Some(Arc::new(Pipes)), log);

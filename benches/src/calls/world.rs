@@ -104,17 +104,17 @@ impl World {
         })
     }
 
-    pub(super) fn telemetry(&self) -> TelemetryLayer {
-        TelemetryLayer::new(Direction::Outbound, Arc::default())
-    }
-
-    pub(super) fn normalize(&self) -> NormalizeLayer {
-        NormalizeLayer::new(Direction::Outbound).rng(mesh_tower::clock::SharedRng::seeded(1))
-    }
-
     pub(super) fn route(&self) -> RouteLayer {
         RouteLayer::outbound(self.worker().clone())
     }
+}
+
+pub(super) fn telemetry() -> TelemetryLayer {
+    TelemetryLayer::new(Direction::Outbound, Arc::default())
+}
+
+pub(super) fn normalize() -> NormalizeLayer {
+    NormalizeLayer::new(Direction::Outbound).rng(mesh_tower::clock::SharedRng::seeded(1))
 }
 
 /// Lines in JSON that go nowhere.

@@ -6,6 +6,15 @@ use http::{HeaderMap, HeaderName};
 
 use super::Survey;
 
+/// Whether any of `names`, each of which begins with `x-envoy-`, is there.
+///
+/// One look at the first letters of every name: most requests have none that begin so, and asking the
+/// map for each of `names` costs a hash of its whole text.
+#[must_use]
+pub fn has_any(headers: &HeaderMap, names: &[HeaderName]) -> bool {
+    headers.keys().any(|name| name.as_str().starts_with("x-envoy-") && names.contains(name))
+}
+
 /// Removes every `x-envoy-…` header: what comes from outside the mesh has no say (GW-12).
 pub fn strip_all(headers: &mut HeaderMap) {
     strip(headers, |name| name.starts_with("x-envoy-"));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName};
 
 use super::{RetryOn, RetryPolicy};
+use crate::headers::control::has_any;
 
 const MAX_RETRIES: HeaderName = HeaderName::from_static("x-envoy-max-retries");
 const RETRY_ON: HeaderName = HeaderName::from_static("x-envoy-retry-on");
@@ -15,7 +16,7 @@ const HEADER_NAMES: HeaderName = HeaderName::from_static("x-envoy-retriable-head
 const PER_TRY_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-upstream-rq-per-try-timeout-ms");
 
 /// The headers that [`RetryPolicy::for_request`] reads; they are removed before sending upstream.
-pub const CONTROL_HEADERS: [HeaderName; 6] =
+pub static CONTROL_HEADERS: [HeaderName; 6] =
     [MAX_RETRIES, RETRY_ON, RETRY_GRPC_ON, STATUS_CODES, HEADER_NAMES, PER_TRY_TIMEOUT];
 
 impl RetryPolicy {
@@ -24,7 +25,7 @@ impl RetryPolicy {
     /// request without such headers borrows the policy.
     #[must_use]
     pub fn for_request(&self, headers: &HeaderMap) -> Cow<'_, Self> {
-        if !CONTROL_HEADERS.iter().any(|name| headers.contains_key(name)) {
+        if !has_any(headers, &CONTROL_HEADERS) {
             return Cow::Borrowed(self);
         }
         let mut policy = self.clone();

@@ -139,8 +139,10 @@ impl RetryPolicy {
             Outcome::Timeout => Some(GiveUp::TimedOut),
             Outcome::Reset { reset: Reset::LocalReset, .. } => Some(GiveUp::Local),
             _ if self.attempts == 0 => Some(GiveUp::NotRetriable),
-            Outcome::Response { .. }
-                if response.is_some_and(|headers| headers.contains_key(RATE_LIMITED)) =>
+            // Nobody limits what succeeded, and most responses did.
+            Outcome::Response { status, grpc, .. }
+                if !(status.is_success() && grpc.is_none_or(|code| code == 0))
+                    && response.is_some_and(|headers| headers.contains_key(RATE_LIMITED)) =>
             {
                 (!self.on.has(RetryOn::RATE_LIMITED)).then_some(GiveUp::RateLimited)
             }

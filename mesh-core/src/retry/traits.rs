@@ -27,11 +27,9 @@ impl Traits {
             Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
         ) || headers.contains_key(IDEMPOTENCY_KEY);
         let grpc = headers.get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()));
-        let previous_attempts = headers
-            .get(PREVIOUS_ATTEMPTS)
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .filter(|_| grpc)
-            .unwrap_or(0);
+        let previous_attempts = if grpc { headers.get(PREVIOUS_ATTEMPTS) } else { None };
+        let previous_attempts =
+            previous_attempts.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
         Self { idempotent, grpc, previous_attempts }
     }
 }

@@ -14,7 +14,7 @@ const ALTERNATIVE: HeaderName = HeaderName::from_static("x-envoy-upstream-rq-tim
 pub const EXPECTED_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
 /// The headers that [`TimeoutHeaders`] reads; they are removed before sending upstream.
-pub const CONTROL_HEADERS: [HeaderName; 2] = [REQUEST_TIMEOUT, ALTERNATIVE];
+pub static CONTROL_HEADERS: [HeaderName; 2] = [REQUEST_TIMEOUT, ALTERNATIVE];
 
 /// How long the requests of a route may take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, Request, Response, Uri, Version};
@@ -34,7 +35,16 @@ const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-servi
 const MOVES: usize = 8;
 
 /// Sends the request to an endpoint of its cluster.
-pub(crate) async fn attempt(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxError> {
+///
+/// Boxed, and the only future in the stack that is: it is larger than all layers' together, which would
+/// else each move it, and a server keeps room for the whole future with every connection.
+pub(crate) fn attempt(
+    request: Request<Body>,
+) -> BoxFuture<'static, Result<Response<ResponseBody>, BoxError>> {
+    Box::pin(run(request))
+}
+
+async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxError> {
     let Some(matched) = request.extensions_mut().remove::<Matched>() else {
         debug_assert!(false, "the route layer stands outside the cluster");
         return Err(Error::local(LocalReply::no_route()).into());

@@ -35,7 +35,7 @@ use crate::telemetry::TelemetryLayer;
 /// # Cancellation
 /// Dropping the future, or the response body, cancels the request upstream.
 #[derive(Clone)]
-pub struct Client(BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>);
+pub struct Client(BoxCloneSyncService<Request<Body>, Response<Body>, Error>);
 
 impl Client {
     pub(super) fn new(mesh: &Mesh) -> Self {
@@ -50,7 +50,8 @@ impl Client {
             NormalizeLayer::new(Direction::Outbound).rng(worker.rng().clone()),
             route,
         );
-        Self(BoxCloneSyncService::new(stack.map_response(|response| response.map(Body::new))))
+        let stack = stack.map_response(|response| response.map(Body::new)).map_err(Error::from_box);
+        Self(BoxCloneSyncService::new(stack))
     }
 
     /// Sends a request.
@@ -62,7 +63,8 @@ impl Client {
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.0.clone().oneshot(request.map(Body::new)).await.map_err(Error::from_box)
+        // Always ready, and a clone of our own: nothing need be polled first.
+        self.0.clone().call(request.map(Body::new)).await
     }
 
     /// Sends a GET request without a body.
@@ -85,12 +87,11 @@ where
     type Future = BoxFuture<'static, Result<Response<Body>, Error>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll_ready(cx).map_err(Error::from_box)
+        self.0.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let future = self.0.call(request.map(Body::new));
-        Box::pin(async move { future.await.map_err(Error::from_box) })
+        self.0.call(request.map(Body::new))
     }
 }
 

@@ -15,6 +15,9 @@ use super::Downstream;
 use crate::clock::SharedRng;
 use crate::record::Record;
 
+/// How many headers this layer and those below it mostly add.
+const INSERTED: usize = 6;
+
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) direction: Direction,
@@ -77,6 +80,8 @@ impl Policy {
         let peer = downstream.map(Downstream::peer);
         let record = request.extensions().get::<Record>().cloned();
         let headers = request.headers_mut();
+        // For what is set here and below, so that the map grows once.
+        headers.reserve(INSERTED);
         self.distrust(headers, survey, peer_proved);
         // By now some of what was seen may be gone, by the caller's own `Connection`.
         let survey = if survey.hop_by_hop { Survey::of(headers) } else { survey };

@@ -19,7 +19,8 @@ use crate::error::{BoxError, Error};
 pub struct ResponseFuture<S: Service<Request<Body>>> {
     #[pin]
     state: State<S::Future>,
-    again: Option<(S, Again)>,
+    /// Boxed: it is looked at once more at the end, and would be moved with the future through every layer.
+    again: Option<Box<(S, Again)>>,
 }
 
 #[pin_project::pin_project(project = Project)]
@@ -36,7 +37,7 @@ impl<S: Service<Request<Body>>> ResponseFuture<S> {
     }
 
     pub(super) fn new(future: S::Future, service: S, again: Again) -> Self {
-        Self { state: State::Calling(future), again: Some((service, again)) }
+        Self { state: State::Calling(future), again: Some(Box::new((service, again))) }
     }
 }
 
@@ -56,7 +57,7 @@ where
             let next = match this.state.as_mut().project() {
                 Project::Calling(future) => {
                     let result = ready!(future.poll(cx)).map_err(Into::into);
-                    let Some((_, again)) = this.again else { return Poll::Ready(result) };
+                    let Some((_, again)) = this.again.as_deref_mut() else { return Poll::Ready(result) };
                     let next = match result {
                         Ok(response) => match again.after_response(&response) {
                             Next::Pass => {
@@ -83,7 +84,7 @@ where
                     if let Some(sleep) = sleep {
                         ready!(sleep.as_mut().poll(cx));
                     }
-                    let (service, again) = this.again.as_mut().expect("kept while attempts may follow");
+                    let (service, again) = this.again.as_deref_mut().expect("kept while attempts may follow");
                     if let Err(error) = ready!(service.poll_ready(cx)) {
                         return Poll::Ready(Err(error.into()));
                     }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response};
+use mesh_core::headers::control::has_any;
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::Flag;
 use mesh_core::retry::{Budget, CONTROL_HEADERS, GiveUp, RetryPolicy, Traits, Verdict, is_reuse_race};
 use mesh_core::timeout::{Deadline, EXPECTED_TIMEOUT, grpc_timeout};
 
+use super::kept::Kept;
 use super::replay::Replay;
 use crate::body::Body;
 use crate::clock::{SharedRng, now};
@@ -33,7 +35,7 @@ pub(super) enum Source {
 
 /// The request as it was, and how far the loop has come.
 pub(super) struct Again {
-    head: Parts,
+    kept: Kept,
     source: Source,
     policy: Arc<RetryPolicy>,
     traits: Traits,
@@ -54,8 +56,10 @@ pub(super) enum Next {
 }
 
 impl Again {
+    /// Marks `head` as the first attempt's and keeps a copy of it. In this order: what is inserted into
+    /// a map that was just copied makes it grow.
     pub(super) fn new(
-        head: Parts,
+        head: &mut Parts,
         source: Source,
         policy: Arc<RetryPolicy>,
         traits: Traits,
@@ -63,21 +67,17 @@ impl Again {
         budget: Option<Arc<Budget>>,
         rng: SharedRng,
     ) -> Self {
-        Self { head, source, policy, traits, matched, budget, rng, attempts: 1, raced: false, retrying: None }
+        mark(&mut head.headers, &mut head.extensions, 1, &policy);
+        let kept = Kept::of(head);
+        Self { kept, source, policy, traits, matched, budget, rng, attempts: 1, raced: false, retrying: None }
     }
 
     /// Puts the marks of this attempt on its request: its number (RT-14), what is left of the
     /// deadline (RT-4), the limit of one try (RT-3).
-    pub(super) fn mark(&self, mut request: Request<Body>) -> Request<Body> {
-        let headers = request.headers_mut();
-        for name in &CONTROL_HEADERS {
-            headers.remove(name);
-        }
-        let number = match self.attempts {
-            1 => HeaderValue::from_static("1"),
-            more => HeaderValue::from(more),
-        };
-        headers.insert(ATTEMPT_COUNT, number);
+    pub(super) fn mark(&self, request: Request<Body>) -> Request<Body> {
+        let (mut head, body) = request.into_parts();
+        let headers = &mut head.headers;
+        mark(headers, &mut head.extensions, self.attempts, &self.policy);
         if self.attempts > 1 {
             if self.traits.grpc {
                 let before = self.traits.previous_attempts + self.attempts - 1;
@@ -87,10 +87,7 @@ impl Again {
                 refresh(headers, Deadline::at(deadline).remaining(now()), self.traits.grpc);
             }
         }
-        if let Some(limit) = self.policy.per_try_timeout {
-            request.extensions_mut().insert(PerTryTimeout(limit));
-        }
-        request
+        Request::from_parts(head, body)
     }
 
     pub(super) fn after_response<B>(&mut self, response: &Response<B>) -> Next {
@@ -172,7 +169,7 @@ impl Again {
             Source::Replay(replay) => Body::replay(replay.again()?),
             Source::Gone => return None,
         };
-        Some(Request::from_parts(self.head.clone(), body))
+        Some(self.kept.request(body))
     }
 
     fn gave_up(&self, reason: GiveUp) {
@@ -188,6 +185,23 @@ impl Again {
         if let Some(pool) = self.matched.as_ref().and_then(Matched::cluster) {
             counter(pool.cluster().stats()).increment(1);
         }
+    }
+}
+
+/// The marks that every attempt has.
+fn mark(headers: &mut HeaderMap, extensions: &mut Extensions, attempts: u32, policy: &RetryPolicy) {
+    if has_any(headers, &CONTROL_HEADERS) {
+        for name in &CONTROL_HEADERS {
+            headers.remove(name);
+        }
+    }
+    let number = match attempts {
+        1 => HeaderValue::from_static("1"),
+        more => HeaderValue::from(more),
+    };
+    headers.insert(ATTEMPT_COUNT, number);
+    if let Some(limit) = policy.per_try_timeout {
+        extensions.insert(PerTryTimeout(limit));
     }
 }
 

@@ -33,6 +33,7 @@
 
 mod drain;
 mod future;
+mod kept;
 mod layer;
 mod loop_state;
 mod replay;

@@ -55,7 +55,7 @@ where
         }
         let keep_body = policy.may_replay_body(&traits) || traits.idempotent;
         let matched = matched.cloned();
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let (source, body) = match body.try_clone() {
             Some(copy) => (Source::Whole(copy), body),
             None if keep_body => {
@@ -65,7 +65,7 @@ where
             None => (Source::Gone, body),
         };
         let again = Again::new(
-            head.clone(),
+            &mut head,
             source,
             policy,
             traits,
@@ -73,7 +73,7 @@ where
             self.fixed.as_ref().map(|fixed| fixed.budget.clone()),
             self.rng.clone(),
         );
-        let request = again.mark(Request::from_parts(head, body));
+        let request = Request::from_parts(head, body);
         let spare = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, spare);
         let future = ready.call(request);

@@ -4,6 +4,7 @@ use std::task::{self, Poll};
 use std::time::Duration;
 
 use http::{Request, Response};
+use mesh_core::headers::control::has_any;
 use mesh_core::outcome::Outcome;
 use mesh_core::timeout::{
     CONTROL_HEADERS, Deadline, EXPECTED_TIMEOUT, TimeoutHeaders, TimeoutPolicy, grpc_timeout,
@@ -46,7 +47,7 @@ where
         let route = self.fixed.or_else(|| matched?.route().timeout);
         let grpc = is_grpc(request.headers());
         let headers = request.headers_mut();
-        let trusted = CONTROL_HEADERS.iter().any(|name| headers.contains_key(name)).then(|| {
+        let trusted = has_any(headers, &CONTROL_HEADERS).then(|| {
             let trusted = TimeoutHeaders::of(headers);
             for name in &CONTROL_HEADERS {
                 headers.remove(name);

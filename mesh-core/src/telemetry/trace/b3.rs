@@ -1,8 +1,9 @@
 //! Zipkin's B3 headers, multi and single.
 
-use http::{HeaderMap, HeaderName};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Extracted, TraceContext, header_value, write_hex};
+use super::{Extracted, TraceContext, write_hex};
 
 const SINGLE: HeaderName = HeaderName::from_static("b3");
 const TRACE_ID: HeaderName = HeaderName::from_static("x-b3-traceid");
@@ -67,7 +68,10 @@ pub(super) fn inject(context: TraceContext, parent: Option<u64>, form: B3, heade
     write_hex(&mut text[33..49], context.span_id.into());
     text[50] = b'0' + u8::from(context.sampled);
     write_hex(&mut text[52..], parent.unwrap_or_default().into());
-    let value = |range: std::ops::Range<usize>| header_value(&text[range]);
+    let text = Bytes::copy_from_slice(&text);
+    let value = |range: std::ops::Range<usize>| {
+        HeaderValue::from_maybe_shared(text.slice(range)).expect("hex digits and dashes are a header value")
+    };
     match form {
         B3::Single => {
             headers.insert(SINGLE, value(0..if parent.is_some() { text.len() } else { 51 }));

@@ -4,6 +4,7 @@
 //! writing them is here and needs no tracing library. W3C is read first, then B3; what is written is
 //! W3C, and B3 too where B3 came in (TR-1).
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::rng::Rng;
@@ -84,7 +85,7 @@ impl TraceContext {
         write_hex(&mut text[3..35], self.trace_id);
         write_hex(&mut text[36..52], self.span_id.into());
         text[54] = b'0' + u8::from(self.sampled);
-        header_value(&text)
+        header_value(text)
     }
 
     /// Reads the caller's context: W3C first, then B3 (TR-1).
@@ -180,8 +181,11 @@ fn hex(digits: &[u8]) -> Option<u128> {
 }
 
 /// A header value of what this module writes.
-fn header_value(text: &[u8]) -> HeaderValue {
-    HeaderValue::from_bytes(text).expect("hex digits and dashes are a header value")
+///
+/// Shared from the start, as it will be copied with its request: a value that is made of a slice takes a
+/// second allocation when it is first cloned.
+fn header_value<const N: usize>(text: [u8; N]) -> HeaderValue {
+    HeaderValue::from_maybe_shared(Bytes::from_owner(text)).expect("hex digits and dashes are a header value")
 }
 
 /// Fills `out` with the number's lowest digits.

@@ -55,7 +55,7 @@ pub fn request_id(rng: &mut impl Rng) -> HeaderValue {
     for (place, shift) in groups {
         write_hex(&mut text[place], bits >> shift);
     }
-    header_value(&text)
+    header_value(text)
 }
 
 /// A request id that is shaped like a UUID.
@@ -89,7 +89,7 @@ impl RequestId {
     #[must_use]
     pub fn with(mut self, reason: TraceReason) -> HeaderValue {
         self.0[DECISION] = reason.digit();
-        header_value(&self.0)
+        header_value(self.0)
     }
 }
 

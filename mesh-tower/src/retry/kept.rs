@@ -1,0 +1,97 @@
+//! A request's head, kept to be sent again.
+
+use http::request::Parts;
+use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
+
+use crate::body::Body;
+use crate::normalize::Downstream;
+use crate::record::Record;
+use crate::route::Matched;
+
+/// What a request's head is made of.
+///
+/// Cloning [`Extensions`] costs an allocation for the map, one for its table and one for each value.
+/// Most requests carry no other values than these, so these are kept by type.
+pub(super) struct Kept {
+    method: Method,
+    uri: Uri,
+    version: Version,
+    headers: HeaderMap,
+    extensions: Kinds,
+}
+
+enum Kinds {
+    Known { matched: Option<Matched>, record: Option<Record>, downstream: Option<Downstream> },
+    Any(Extensions),
+}
+
+impl Kept {
+    pub(super) fn of(head: &Parts) -> Self {
+        Self {
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            version: head.version,
+            headers: head.headers.clone(),
+            extensions: Kinds::of(&head.extensions),
+        }
+    }
+
+    pub(super) fn request(&self, body: Body) -> Request<Body> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.version_mut() = self.version;
+        *request.headers_mut() = self.headers.clone();
+        *request.extensions_mut() = self.extensions.all();
+        request
+    }
+}
+
+impl Kinds {
+    fn of(extensions: &Extensions) -> Self {
+        let matched = extensions.get::<Matched>();
+        let record = extensions.get::<Record>();
+        let downstream = extensions.get::<Downstream>();
+        let known = [matched.is_some(), record.is_some(), downstream.is_some()];
+        if extensions.len() > known.into_iter().filter(|&known| known).count() {
+            return Self::Any(extensions.clone());
+        }
+        Self::Known { matched: matched.cloned(), record: record.cloned(), downstream: downstream.cloned() }
+    }
+
+    fn all(&self) -> Extensions {
+        let mut extensions = Extensions::new();
+        match self {
+            Self::Any(any) => extensions.clone_from(any),
+            Self::Known { matched, record, downstream } => {
+                matched.clone().map(|matched| extensions.insert(matched));
+                record.clone().map(|record| extensions.insert(record));
+                downstream.clone().map(|downstream| extensions.insert(downstream));
+            }
+        }
+        extensions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_sent_again_as_it_was() {
+        let mut request = Request::post("http://a/b").header("x", "y").body(()).unwrap();
+        request.extensions_mut().insert(Record::default());
+        for other in [false, true] {
+            if other {
+                request.extensions_mut().insert("somebody else's");
+            }
+            let (head, ()) = request.clone().into_parts();
+            let again = Kept::of(&head).request(Body::empty());
+            assert_eq!(again.method(), Method::POST);
+            assert_eq!(again.uri(), "http://a/b");
+            assert_eq!(again.headers(), request.headers());
+            assert!(again.extensions().get::<Record>().is_some());
+            assert_eq!(again.extensions().get::<&'static str>().is_some(), other);
+        }
+    }
+}
