@@ -17,4 +17,5 @@ mod retry;
 mod retry_matrix;
 mod rewrite;
 mod split_fault;
+mod storm;
 mod timeout;

@@ -1,0 +1,76 @@
+//! Wish 2: three tiers, the callers of both retry three times, the last one fails for a while.
+
+use std::time::Duration;
+
+use http::Response;
+use mesh_tests::config::{service, virtual_service};
+use mesh_tower::Body;
+use mesh_tower::test::{MeshTest, TestMesh, Upstream};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+const OUTAGE: Duration = Duration::from_secs(8);
+const PACE: Duration = Duration::from_millis(5);
+
+async fn tier(budget: bool) -> (TestMesh, Upstream) {
+    let retries = "  - retries: {attempts: 3, retryOn: '5xx', backoff: 1ms}
+    route: [{destination: {host: next}}]";
+    let yaml = service("next", "http", 80, &["10.0.0.1"]) + &virtual_service("next", retries);
+    let test = MeshTest::new(&yaml).with(|builder| builder.istio_runtime(!budget)).start().await;
+    let next = test.upstream("10.0.0.1:80");
+    (test, next)
+}
+
+/// 200 requests a second for this long; the share of successes among those sent after `from`.
+async fn load(first: &TestMesh, time: Duration, from: Duration) -> f64 {
+    let (begin, mut calls) = (Instant::now(), JoinSet::new());
+    while begin.elapsed() < time {
+        let (client, counts) = (first.client().clone(), begin.elapsed() >= from);
+        calls.spawn(async move {
+            let good = client.get("http://next/").await.is_ok_and(|answer| answer.status() == 200);
+            (counts, good)
+        });
+        tokio::time::sleep(PACE).await;
+    }
+    let outcomes = calls.join_all().await;
+    let counted = outcomes.iter().filter(|(counts, _)| *counts);
+    counted.clone().filter(|(_, good)| *good).count() as f64 / counted.count() as f64
+}
+
+/// How many times the normal load the last tier got in the outage, and the successes from two
+/// seconds after it.
+async fn storm(budget: bool) -> (f64, f64) {
+    let ((a, b), (mesh_of_b, c)) = (tier(budget).await, tier(budget).await);
+    let to_c = mesh_of_b.client().clone();
+    b.handle(move |_| {
+        let to_c = to_c.clone();
+        async move {
+            match to_c.get("http://next/").await {
+                Ok(answer) => answer,
+                Err(error) => mesh_tower::Error::from_box(error).response(false),
+            }
+        }
+    });
+    assert!((load(&a, Duration::from_secs(4), Duration::ZERO).await - 1.0).abs() < f64::EPSILON);
+    c.forget_arrivals();
+    c.handle(|_| async { Response::builder().status(503).body(Body::empty()).unwrap() });
+    load(&a, OUTAGE, Duration::ZERO).await;
+    let sent = OUTAGE.as_secs_f64() / PACE.as_secs_f64();
+    let amplified = c.arrival_count() as f64 / sent;
+    c.respond(200, "");
+    let recovered = load(&a, Duration::from_secs(6), Duration::from_secs(2)).await;
+    (amplified, recovered)
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_10_budgets_keep_an_outage_from_becoming_a_storm() {
+    let (amplified, recovered) = storm(true).await;
+    assert!(amplified <= 1.25, "the last tier got {amplified} times its load");
+    assert!(recovered >= 0.99, "{recovered} succeeded from 2 s after the outage");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_budgets_the_same_outage_is_a_storm() {
+    let (amplified, _) = storm(false).await;
+    assert!(amplified > 5.0, "only {amplified}: the test above proves nothing");
+}
