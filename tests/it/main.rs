@@ -3,6 +3,8 @@
 //! Most modules run the production stack over in-memory upstreams in virtual time; `blackbox` runs
 //! the built proxy over sockets. Tests cite the rules they hold by their ids, such as `rt_19`.
 
+#![expect(clippy::unwrap_used, reason = "all of it is tests; their helpers unwrap too")]
+
 mod blackbox;
 mod circuit;
 mod grpc;

@@ -1,4 +1,4 @@
-//! WebSockets through the gateway (VA-14).
+//! `WebSocket`s through the gateway (VA-14).
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
