@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use futures_util::future::{join_all, select_all};
-use mesh_core::plan::Direction;
+use mesh_core::plan::{Direction, Plan};
 use mesh_tower::admin::{Admin, ListenerStatus, Readiness};
 use mesh_tower::mesh::{Mesh, MeshBuilder};
+use mesh_tower::pool::SocketConnector;
 
 use crate::drain::Shutdown;
 use crate::listeners::Listeners;
 use crate::registry::Order;
-use crate::settings::{Role, Settings};
+use crate::settings::{Bind, Role, Settings};
 use crate::worker::{Command, Handle, Telemetry};
 use crate::{admin, metrics};
 
@@ -54,6 +55,8 @@ pub struct Proxy {
 struct State {
     phase: AtomicU8,
     listeners: RwLock<Vec<ListenerStatus>>,
+    /// Opens the workers' connections, except to ourselves.
+    connector: SocketConnector,
 }
 
 const STARTING: u8 = 0;
@@ -75,7 +78,10 @@ impl State {
     }
 
     fn show(&self, listeners: &Listeners) {
-        *self.listeners.write().expect("no panic while the list is held") = listeners.status();
+        let status = listeners.status();
+        let outbound = status.iter().filter(|listener| listener.direction == Direction::Outbound);
+        self.connector.refuse(outbound.map(|listener| listener.address).collect());
+        *self.listeners.write().expect("no panic while the list is held") = status;
     }
 }
 
@@ -89,7 +95,8 @@ impl Proxy {
     pub async fn start(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<Self> {
         // Metric handles are made when clusters are, so the recorder comes first.
         let prometheus = metrics::install();
-        let mesh = load(&settings).await?;
+        let state: Arc<State> = Arc::default();
+        let mesh = load(&settings, &state.connector).await?;
         let plan = mesh.plan();
         let role = if plan.workload.gateway { "gateway" } else { "sidecar" };
         tracing::info!(
@@ -110,7 +117,7 @@ impl Proxy {
             workers,
             listeners: Listeners::default(),
             admin: None,
-            state: Arc::default(),
+            state,
             tasks: tokio::task::JoinSet::new(),
         };
         if let Some(address) = proxy.settings.admin {
@@ -120,6 +127,7 @@ impl Proxy {
             proxy.admin = Some(address);
             proxy.tasks.spawn(admin::serve(socket, proxy.admin_service(prometheus, shutdown)));
         }
+        warn_of_unused_binds(&plan, &proxy.settings);
         let errors = proxy.listeners.follow(&plan, &proxy.settings, &proxy.workers).await;
         if !errors.is_empty() {
             let text: Vec<_> = errors.iter().map(ToString::to_string).collect();
@@ -242,19 +250,34 @@ impl Proxy {
     }
 }
 
+/// Tells of each `--bind` that no listener answers to yet: one may come with a reload, but a slip would
+/// leave the port that was meant where the configuration has it.
+fn warn_of_unused_binds(plan: &Plan, settings: &Settings) {
+    let known = || plan.listeners.iter().map(|listener| listener.name.to_string()).collect::<Vec<_>>();
+    for Bind { listener, address } in
+        settings.bind.iter().filter(|bind| !plan.listeners.iter().any(|listener| bind.is_for(listener)))
+    {
+        tracing::warn!(
+            "--bind {listener}={address} serves nothing now: the configuration has no listener {listener}, only {}",
+            known().join(", ")
+        );
+    }
+}
+
 /// Loads the configuration as what the settings say this proxy is.
-async fn load(settings: &Settings) -> anyhow::Result<Mesh> {
+async fn load(settings: &Settings, connector: &SocketConnector) -> anyhow::Result<Mesh> {
+    let builder = |role| builder(settings, role).connector(Arc::new(connector.clone()));
     let role = settings.role.or_else(|| {
         // Who has a name of its own stands beside an application, unless told otherwise.
         (settings.workload.is_some() || settings.identity.is_some()).then_some(Role::Sidecar)
     });
     if let Some(role) = role {
-        return Ok(builder(settings, role).start().await?);
+        return Ok(builder(role).start().await?);
     }
-    let gateway = builder(settings, Role::Gateway).start().await?;
+    let gateway = builder(Role::Gateway).start().await?;
     let has_gateways =
         gateway.plan().listeners.iter().any(|listener| listener.direction == Direction::Gateway);
-    if has_gateways { Ok(gateway) } else { Ok(builder(settings, Role::Sidecar).start().await?) }
+    if has_gateways { Ok(gateway) } else { Ok(builder(Role::Sidecar).start().await?) }
 }
 
 fn builder(settings: &Settings, role: Role) -> MeshBuilder {

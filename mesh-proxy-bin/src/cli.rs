@@ -48,7 +48,7 @@ struct Run {
     #[arg(long, env = "MESH_CONFIG", value_name = "DIR")]
     config: PathBuf,
     /// What this proxy is. Unset: a sidecar if a workload is named (by --workload or by Istio's environment
-    /// variables), else a gateway if the files have a Gateway without selector, else a sidecar.
+    /// variables), else a gateway if the files have a Gateway, else a sidecar.
     #[arg(long, value_enum)]
     role: Option<Role>,
     /// Who this proxy is: NAMESPACE/KIND/NAME of a document, such as default/Deployment/web. Unset: what

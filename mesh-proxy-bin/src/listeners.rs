@@ -11,6 +11,7 @@ use std::sync::{Arc, RwLock};
 use mesh_core::endpoint::Address;
 use mesh_core::plan::{Direction, Discovery, Listener, ListenerProtocol, ListenerRoutes, Plan};
 use mesh_tower::admin::ListenerStatus;
+use tokio::sync::oneshot;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::bind::{self, BindError};
@@ -73,7 +74,10 @@ impl Listeners {
             tracing::info!(listener = %name, "closes");
             let drain = settings.drain.unwrap_or(plan.settings.drain_duration);
             for worker in workers {
-                worker.send(Command::Close { listener: name.clone(), drain }).await;
+                let (done, closed) = oneshot::channel();
+                worker.send(Command::Close { listener: name.clone(), drain, done }).await;
+                // Its address may be wanted again at once. A worker that has panicked has closed it too.
+                let _ = closed.await;
             }
         }
         let mut errors = Vec::new();
@@ -167,10 +171,7 @@ fn is_served(listener: &Listener, settings: &Settings) -> bool {
 
 /// Where a listener is to stand: the flags, else what was written, else what its direction suggests.
 fn address(listener: &Listener, plan: &Plan, settings: &Settings) -> SocketAddr {
-    let bound = settings
-        .bind
-        .iter()
-        .find(|bind| *bind.listener == *listener.name || bind.listener.parse() == Ok(listener.port));
+    let bound = settings.bind.iter().find(|bind| bind.is_for(listener));
     if let Some(bind) = bound {
         return bind.address;
     }

@@ -26,6 +26,13 @@ pub struct Bind {
     pub address: SocketAddr,
 }
 
+impl Bind {
+    /// Whether it speaks of this listener.
+    pub(crate) fn is_for(&self, listener: &mesh_core::plan::Listener) -> bool {
+        *self.listener == *listener.name || self.listener.parse() == Ok(listener.port)
+    }
+}
+
 impl FromStr for Bind {
     type Err = String;
 
@@ -104,7 +111,7 @@ impl Settings {
     }
 
     /// Sidecar or gateway. Unset: a sidecar if a workload is named; else a gateway if the files have a
-    /// Gateway without selector, else a sidecar.
+    /// Gateway, else a sidecar.
     #[must_use]
     pub fn role(mut self, role: Role) -> Self {
         self.role = Some(role);

@@ -14,8 +14,8 @@ use mesh_tower::normalize::NormalizeLayer;
 use mesh_tower::route::RouteLayer;
 use mesh_tower::stack;
 use mesh_tower::telemetry::TelemetryLayer;
-use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::{Entrance, accept};
@@ -34,8 +34,8 @@ const SWEEP: Duration = Duration::from_secs(5);
 pub(crate) enum Command {
     /// Accept on this socket.
     Listen { shared: Arc<Shared>, socket: TcpListener },
-    /// Close a listener; its connections may finish for that long.
-    Close { listener: Arc<str>, drain: Duration },
+    /// Close a listener, and say when its socket is closed; its connections may finish for that long.
+    Close { listener: Arc<str>, drain: Duration, done: oneshot::Sender<()> },
     /// Accept no more; connections leave when nothing is open.
     Leave,
 }
@@ -106,7 +106,7 @@ struct Worker {
 impl Worker {
     async fn run(self, mut commands: mpsc::Receiver<Command>) {
         let worker = self.mesh.worker();
-        let mut accepting: HashMap<Arc<str>, AbortHandle> = HashMap::new();
+        let mut accepting: HashMap<Arc<str>, JoinHandle<()>> = HashMap::new();
         let mut sweep = tokio::time::interval(SWEEP);
         loop {
             let command = tokio::select! {
@@ -128,11 +128,15 @@ impl Worker {
                         Err(error) => tracing::error!(listener = %name, %error, "cannot accept"),
                     }
                 }
-                Some(Command::Close { listener, drain }) => {
+                Some(Command::Close { listener, drain, done }) => {
                     if let Some(task) = accepting.remove(&listener) {
                         task.abort();
+                        // Its socket is closed when this returns: with an error, since it was aborted.
+                        let _ = task.await;
                     }
                     self.registry.leave(&listener, Instant::now() + drain);
+                    // Whoever asked may have gone.
+                    let _ = done.send(());
                 }
                 Some(Command::Leave) => {
                     for (_, task) in accepting.drain() {
@@ -150,7 +154,7 @@ impl Worker {
         worker: &Arc<mesh_tower::worker::Worker>,
         shared: Arc<Shared>,
         socket: tokio::net::TcpListener,
-    ) -> AbortHandle {
+    ) -> JoinHandle<()> {
         let direction = shared.direction;
         let telemetry = TelemetryLayer::new(direction, self.mesh.plan().workload.clone())
             .metrics(self.telemetry.metrics.clone())
@@ -162,6 +166,6 @@ impl Worker {
         let route = RouteLayer::listener(worker.clone(), shared.name.clone());
         let stack = stack::outbound(worker, telemetry, normalize, route);
         let entrance = Entrance { shared, registry: self.registry.clone(), stack };
-        tokio::spawn(accept(socket, entrance)).abort_handle()
+        tokio::spawn(accept(socket, entrance))
     }
 }

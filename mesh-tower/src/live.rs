@@ -44,13 +44,13 @@ impl Live {
                 other => discoveries.get(&*earlier.plan().name) == Some(&other),
             };
             match earlier {
-                Some(cluster) if *cluster.plan() == node.policy && same_source(cluster) => {
+                Some(cluster) if cluster.plan().same_policy(&node.policy) && same_source(cluster) => {
                     if let Discovery::Static(endpoints) = &node.discovery {
                         cluster.update_endpoints(endpoints);
                     }
                     cluster.clone()
                 }
-                _ => start(node, earlier, &plan.settings),
+                _ => start(node, earlier, &plan.settings, earlier.is_some_and(same_source)),
             }
         };
         let clusters = plan.clusters.iter().map(link).collect();
@@ -76,12 +76,21 @@ impl Live {
     }
 }
 
-fn start(node: &ClusterNode, earlier: Option<&Arc<Cluster>>, settings: &Settings) -> Arc<Cluster> {
-    let endpoints: &[Arc<Endpoint>] = match &node.discovery {
-        Discovery::Static(endpoints) => endpoints,
-        Discovery::Dns(_) | Discovery::Authority => &[],
+fn start(
+    node: &ClusterNode,
+    earlier: Option<&Arc<Cluster>>,
+    settings: &Settings,
+    same_source: bool,
+) -> Arc<Cluster> {
+    let endpoints: Vec<Arc<Endpoint>> = match (&node.discovery, earlier) {
+        (Discovery::Static(endpoints), _) => endpoints.clone(),
+        // The names are the same: what they resolved to is good until they are asked again.
+        (Discovery::Dns(_), Some(earlier)) if same_source => {
+            earlier.hosts().list().iter().map(|host| host.endpoint().clone()).collect()
+        }
+        (Discovery::Dns(_) | Discovery::Authority, _) => Vec::new(),
     };
-    let cluster = Arc::new(Cluster::new(node.policy.clone(), endpoints, settings.istio_runtime));
+    let cluster = Arc::new(Cluster::new(node.policy.clone(), &endpoints, settings.istio_runtime));
     if let Some(earlier) = earlier {
         cluster.inherit(earlier);
     }

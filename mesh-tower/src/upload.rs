@@ -39,7 +39,8 @@ impl http_body::Body for Watched {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
-        if frame.is_none() || this.body.is_end_stream() {
+        // A connection that has written the announced length does not ask for the end.
+        if frame.is_none() || this.body.is_end_stream() || this.body.size_hint().exact() == Some(0) {
             this._end = None;
         }
         Poll::Ready(frame)

@@ -157,6 +157,7 @@ impl View {
         for pool in self.pools.iter().filter_map(OnceLock::get) {
             pool.sweep();
         }
+        self.passthrough.sweep();
     }
 }
 

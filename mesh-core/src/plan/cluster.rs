@@ -50,6 +50,25 @@ pub struct ClusterPlan {
     pub origin: Origin,
 }
 
+impl ClusterPlan {
+    /// Whether both decide alike, wherever they were written: a line added above a rule restarts
+    /// nothing.
+    #[must_use]
+    pub fn same_policy(&self, other: &Self) -> bool {
+        self.unplaced() == other.unplaced()
+    }
+
+    fn unplaced(&self) -> Self {
+        let mut plan = self.clone();
+        plan.origin = Origin::default();
+        plan.circuit.origin = Origin::default();
+        if let Some(outlier) = &mut plan.outlier {
+            outlier.origin = Origin::default();
+        }
+        plan
+    }
+}
+
 /// The service behind a cluster, as telemetry names it (ME-4).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceIdentity {

@@ -15,6 +15,7 @@ pub(super) fn json(plan: &Plan, status: &Status) -> Value {
         "generation": plan.generation,
         "status": {
             "rejected": status.rejected,
+            "stale_resources": status.stale_resources,
             "stale_hosts": status.stale_hosts,
             "diagnostics": status.diagnostics.to_json(),
         },

@@ -78,15 +78,15 @@ async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxEr
         lease: None,
         record: record.clone(),
         status: http::StatusCode::OK,
-        // Until an outcome is known, being dropped means that the caller left.
-        awaits_trailers: true,
+        // Before it has a connection, an attempt that is dropped says nothing about the endpoint.
+        awaits_trailers: false,
         _permit: permit,
     };
     let protocol = pool.protocol(request.version());
     let is_grpc = grpc::is_grpc(request.headers());
     let per_try = request.extensions_mut().remove::<PerTryTimeout>();
     let start = now();
-    match send(&endpoint, protocol, request, per_try).await {
+    match send(&endpoint, protocol, request, per_try, &mut end).await {
         Ok((response, lease)) => {
             let (mut head, body) = response.into_parts();
             let millis = now().saturating_duration_since(start).as_millis();
@@ -157,6 +157,7 @@ async fn send(
     protocol: Protocol,
     mut request: Request<Body>,
     per_try: Option<PerTryTimeout>,
+    end: &mut End,
 ) -> Result<(Response<Incoming>, Lease), Unsent> {
     address(&mut request, protocol, endpoint.is_secure()).map_err(|source| {
         Unsent::Failed(Error::caller(LocalReply::bad_request("invalid_authority"), Some(source)))
@@ -170,6 +171,8 @@ async fn send(
                 Unsent::Failed(Error::attempt(outcome, Some(Box::new(Shared(source)))))
             }
         })?;
+        // From here on until an outcome is known, being dropped means that the caller left.
+        end.awaits_trailers = true;
         let result = match per_try {
             None => lease.send(request).await,
             Some(PerTryTimeout(limit)) => {

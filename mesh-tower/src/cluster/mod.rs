@@ -9,7 +9,7 @@
 //! State is kept in two places on purpose. What is a *fact about the destination* (how many requests
 //! run, which endpoints are ejected, what the retry budget holds) is process-wide, in [`Cluster`]:
 //! padded atomics, a lock only when the set of endpoints changes. What is *machinery* (connections,
-//! balancer cursor) is the worker's own, in [`ClusterPool`].
+//! balancer cursor) is the worker's own, in `ClusterPool`.
 //!
 //! # Readiness
 //! Always ready; refusal happens in `call` (CB-5).

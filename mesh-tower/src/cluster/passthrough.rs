@@ -73,6 +73,13 @@ impl Passthrough {
         Ok(pool)
     }
 
+    /// Closes connections that have been idle for too long.
+    pub(crate) fn sweep(&self) {
+        for (pool, _) in self.lock().values() {
+            pool.sweep();
+        }
+    }
+
     fn make(&self, host: &str, port: u16, https: bool, addresses: &[Arc<Endpoint>]) -> ClusterPool {
         let service = ServiceIdentity {
             host: host.into(),

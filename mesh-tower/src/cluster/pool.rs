@@ -96,6 +96,8 @@ impl ClusterPool {
 
     /// A pool for one endpoint.
     fn endpoint(&self, host: &Host, seed: u64) -> Arc<Endpoint> {
+        // Whoever was restoring it is gone with the pool before; the next dial tells.
+        host.set_unreachable(false);
         let (cluster, connector, tls) = (self.cluster.clone(), self.connector.clone(), self.tls.clone());
         Arc::new(Endpoint::new(host.clone(), cluster, connector, tls, seed))
     }

@@ -30,13 +30,13 @@ pub(crate) fn follow(cluster: &Arc<Cluster>, targets: Vec<DnsTarget>, after_fail
 
 async fn resolve_on(owner: Weak<Cluster>, targets: Vec<DnsTarget>, after_failure: Duration) {
     let mut rng = FastRng::new();
-    let mut answers: Vec<Vec<Arc<Endpoint>>> = vec![Vec::new(); targets.len()];
+    let mut answers: Vec<Option<Vec<Arc<Endpoint>>>> = vec![None; targets.len()];
     loop {
         let mut wait = LONGEST;
         for (target, answer) in targets.iter().zip(&mut answers) {
             match lookup(target).await {
                 Ok((endpoints, ttl)) => {
-                    *answer = endpoints;
+                    *answer = Some(endpoints);
                     wait = wait.min(ttl);
                 }
                 Err(error) => {
@@ -48,7 +48,11 @@ async fn resolve_on(owner: Weak<Cluster>, targets: Vec<DnsTarget>, after_failure
             }
         }
         let Some(cluster) = owner.upgrade() else { return };
-        cluster.update_endpoints(&answers.concat());
+        // Until a name has answered, what an earlier cluster knew of it stays.
+        if answers.iter().any(Option::is_some) {
+            let known: Vec<_> = answers.iter().flatten().flatten().cloned().collect();
+            cluster.update_endpoints(&known);
+        }
         drop(cluster);
         // Up to a tenth early, so that many clients of one name do not ask in step.
         let wait = wait.clamp(SHORTEST, LONGEST);

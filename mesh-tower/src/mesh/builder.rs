@@ -41,7 +41,7 @@ impl MeshBuilder {
             spec: None,
             options: CompileOptions::default(),
             watch: true,
-            connector: Arc::new(SocketConnector),
+            connector: Arc::new(SocketConnector::default()),
             rng: SharedRng::default(),
             access_log: None,
         }

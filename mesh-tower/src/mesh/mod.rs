@@ -223,7 +223,18 @@ impl Mesh {
         drop(workers);
         self.0.status.store(Arc::new(status));
         metrics::gauge!("mesh_config_generation").set(generation as f64);
-        tracing::info!(generation, "configuration applied");
+        let status = self.status();
+        if status.stale_resources.is_empty() && status.stale_hosts.is_empty() {
+            tracing::info!(generation, "configuration applied");
+        } else {
+            let (resources, hosts) = (&status.stale_resources, &status.stale_hosts);
+            tracing::warn!(
+                generation,
+                ?resources,
+                ?hosts,
+                "configuration applied; of these the last good version stays"
+            );
+        }
         self.0.generation.send_replace(generation);
         true
     }

@@ -30,5 +30,8 @@ pub use service::Mirror;
 /// How far a mirror may lag behind the caller's body.
 pub const BUFFER: usize = 64 << 10;
 
+/// How long a mirrored request may take where the route has no timeout.
+pub const TIME_LIMIT: std::time::Duration = std::time::Duration::from_secs(15);
+
 /// How many mirrored requests may run at a time, for all clones of a layer.
 pub const MAX_RUNNING: usize = 1024;

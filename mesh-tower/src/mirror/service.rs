@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use tower_service::Service;
 
+use super::TIME_LIMIT;
 use super::tee::tee;
 use crate::body::Body;
 use crate::clock::SharedRng;
@@ -50,7 +51,9 @@ where
     fn call(&mut self, mut request: Request<Body>) -> S::Future {
         // Almost no route has mirrors: one look and on.
         let matched = request.extensions().get::<Matched>();
-        if let Some(matched) = matched.filter(|matched| !matched.route().mirrors.is_empty()).cloned() {
+        let matched = matched.filter(|matched| !matched.route().mirrors.is_empty());
+        let upgrade = request.headers().contains_key(http::header::UPGRADE);
+        if let Some(matched) = matched.filter(|_| !upgrade).cloned() {
             for mirror in &matched.route().mirrors {
                 if self.rng.draw(|rng| mirror.percent.hit(rng)) {
                     request = self.copy(request, matched.mirrored(mirror.cluster));
@@ -81,6 +84,7 @@ where
             Some(copy) => (body, copy),
             None => tee(body, self.slow.clone()),
         };
+        let limit = matched.route().timeout.unwrap_or(TIME_LIMIT);
         let mut mirrored = Request::from_parts(head.clone(), copy);
         mirrored.extensions_mut().insert(matched);
         let to = self.to.clone();
@@ -95,7 +99,8 @@ where
                 }
                 Some(())
             };
-            if done.await.is_some() { sent.increment(1) } else { failed.increment(1) }
+            let done = tokio::time::timeout(limit, done).await.ok().flatten();
+            if done.is_some() { sent.increment(1) } else { failed.increment(1) }
         });
         Request::from_parts(head, body)
     }

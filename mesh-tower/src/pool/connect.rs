@@ -6,7 +6,9 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::pin::Pin;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use mesh_core::circuit::Keepalive;
@@ -28,13 +30,44 @@ pub trait Connect: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Dials TCP and Unix sockets.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SocketConnector;
+///
+/// Clones share the addresses that are refused.
+#[derive(Clone, Debug, Default)]
+pub struct SocketConnector {
+    refused: Arc<RwLock<Vec<SocketAddr>>>,
+}
+
+impl SocketConnector {
+    /// Never dials these addresses: a proxy's own listeners for its application's calls, which would
+    /// take the call again, and again (OP-7). An unspecified address stands for all of this machine's.
+    ///
+    /// # Panics
+    /// If another thread panicked while replacing them.
+    pub fn refuse(&self, addresses: Vec<SocketAddr>) {
+        *self.refused.write().expect("no panic while addresses are replaced") = addresses;
+    }
+
+    fn refuses(&self, target: SocketAddr) -> bool {
+        let refused = self.refused.read().expect("no panic while addresses are replaced");
+        refused.iter().any(|own| own.port() == target.port() && covers(own.ip(), target.ip()))
+    }
+}
+
+/// Whether a listener on `own` gets what is sent to `target`.
+fn covers(own: IpAddr, target: IpAddr) -> bool {
+    own == target
+        || (target.is_unspecified() && (own.is_unspecified() || own.is_loopback()))
+        // Only an address of this machine can be bound.
+        || (own.is_unspecified() && UdpSocket::bind((target, 0)).is_ok())
+}
 
 impl Connect for SocketConnector {
     fn connect(&self, address: &Address, keepalive: Option<&Keepalive>) -> Connecting {
         let keepalive = keepalive.cloned();
         match address.clone() {
+            Address::Socket(address) if self.refuses(address) => Box::pin(async move {
+                Err(io::Error::other(format!("{address} is this proxy's own listener: the call would loop")))
+            }),
             Address::Socket(address) => Box::pin(async move {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
@@ -62,4 +95,26 @@ fn apply(stream: &TcpStream, keepalive: &Keepalive) -> io::Result<()> {
         options = options.with_retries(probes);
     }
     socket2::SockRef::from(stream).set_tcp_keepalive(&options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn op_7_a_listener_of_our_own_is_not_dialled() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let connector = SocketConnector::default();
+        let dial = |to: SocketAddr| connector.connect(&Address::Socket(to), None);
+        dial(address).await.unwrap();
+        for own in ["127.0.0.1", "0.0.0.0"] {
+            connector.refuse(vec![SocketAddr::new(own.parse().unwrap(), address.port())]);
+            assert!(dial(address).await.unwrap_err().to_string().contains("loop"), "{own}");
+            let unspecified = SocketAddr::new("0.0.0.0".parse().unwrap(), address.port());
+            assert!(dial(unspecified).await.unwrap_err().to_string().contains("loop"), "{own}");
+        }
+        connector.refuse(vec![SocketAddr::new("127.0.0.2".parse().unwrap(), address.port())]);
+        dial(address).await.unwrap();
+    }
 }

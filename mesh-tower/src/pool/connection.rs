@@ -8,10 +8,9 @@ use std::time::Instant;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
-use mesh_core::outcome::Reset;
 use tokio::task::AbortHandle;
 
-use super::failure::{Failure, classify};
+use super::failure::{Failure, classify, ends_connection};
 use super::stream::Written;
 use crate::body::Body;
 use crate::cluster::ConnectionPermit;
@@ -91,7 +90,7 @@ impl StreamPermit {
             let request = error.take_message().map(Box::new);
             let error = error.into_error();
             let reset = classify(&error);
-            if request.is_some() || !matches!(reset, Reset::RemoteReset | Reset::LocalReset) {
+            if request.is_some() || ends_connection(&error) {
                 self.0.draining.store(true, Ordering::Relaxed);
             }
             // On a shared connection nobody can tell whose bytes were written.

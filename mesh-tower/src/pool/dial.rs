@@ -1,10 +1,10 @@
 //! Opening a connection: dial, TLS, HTTP handshake, all within the connect timeout.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::client::conn::{http1, http2};
@@ -84,22 +84,28 @@ async fn open(
                 builder.keep_alive_interval(keepalive.interval).keep_alive_timeout(keepalive.timeout);
             }
             let (sender, connection) = builder.handshake(io).await?;
-            let max_streams = Arc::new(AtomicUsize::new(0));
+            let max_streams = Arc::new(AtomicUsize::new(connection.current_max_send_streams()));
+            let (settings, settled) = oneshot::channel();
             let seen = max_streams.clone();
             let ended = Ended::of(endpoint, Protocol::Http2);
             let task = tokio::spawn(async move {
                 let _ended = ended;
                 let mut connection = pin!(connection);
+                let mut peer = Peer { first_read: Some(first_read), settings: Some(settings) };
                 // An error reaches the streams that met it.
                 let _ = poll_fn(|cx| {
                     let poll = connection.as_mut().poll(cx);
+                    peer.look(cx);
                     seen.store(connection.current_max_send_streams(), Ordering::Relaxed);
                     poll
                 })
                 .await;
             });
             let task = Abort(Some(task.abort_handle()));
-            settled(first_read, &sender).await?;
+            settled.await.map_err(|_| UNSETTLED)?;
+            if sender.is_closed() {
+                return Err(UNSETTLED.into());
+            }
             let facts = Facts { local, since: now(), task: task.keep(), _permit: permit };
             Ok(Connection::Http2(Arc::new(Http2 {
                 sender,
@@ -113,26 +119,38 @@ async fn open(
     }
 }
 
+const UNSETTLED: &str = "the peer closed the connection before its HTTP/2 settings";
+
 /// Waits for the peer's SETTINGS: only they tell how many streams it allows, and a peer that does
 /// not speak HTTP/2 is found out before a request is at stake.
-async fn settled(
-    first_read: oneshot::Receiver<()>,
-    sender: &http2::SendRequest<crate::body::Body>,
-) -> Result<(), BoxError> {
-    let closed = "the peer closed the connection before its HTTP/2 settings";
-    first_read.await.map_err(|_| closed)?;
-    // The connection's task reads the frame after the bytes; let it run once.
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if yielded {
-            return Poll::Ready(());
+///
+/// Another task of hyper's reads the frames; it signals the first bytes, and has applied them when
+/// this one comes round again.
+struct Peer {
+    first_read: Option<oneshot::Receiver<()>>,
+    settings: Option<oneshot::Sender<()>>,
+}
+
+impl Peer {
+    fn look(&mut self, cx: &mut Context<'_>) {
+        match &mut self.first_read {
+            Some(first_read) => match Pin::new(first_read).poll(cx) {
+                Poll::Ready(Ok(())) => {
+                    self.first_read = None;
+                    cx.waker().wake_by_ref();
+                }
+                // The stream is gone; the connection says so.
+                Poll::Ready(Err(_)) => (self.first_read, self.settings) = (None, None),
+                Poll::Pending => {}
+            },
+            None => {
+                if let Some(settings) = self.settings.take() {
+                    // Whoever dialled may have stopped waiting.
+                    let _ = settings.send(());
+                }
+            }
         }
-        yielded = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-    if sender.is_closed() { Err(closed.into()) } else { Ok(()) }
+    }
 }
 
 /// Tells the pool that a connection's task is over, however it ended.
@@ -143,6 +161,7 @@ struct Ended {
 
 impl Ended {
     fn of(endpoint: &Arc<Endpoint>, protocol: Protocol) -> Self {
+        endpoint.connection_begun(protocol);
         Self { owner: Arc::downgrade(endpoint), protocol }
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use mesh_core::endpoint::Address;
 use mesh_core::plan::ClusterPlan;
 use mesh_core::rng::Rng;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::connection::{Http1, Http2, StreamPermit};
@@ -105,7 +106,11 @@ impl Endpoint {
                 return Err(CheckoutError::Overflow);
             }
             let (sender, receiver) = oneshot::channel();
-            state.lane(protocol).waiters.push_back(sender);
+            let lane = state.lane(protocol);
+            if lane.waiters.len() > MANY_WAITERS + 2 * self.waiting.load(Ordering::Relaxed) {
+                lane.forget_gone();
+            }
+            lane.waiters.push_back(sender);
             self.waiting.fetch_add(1, Ordering::Relaxed);
             (Waiting { receiver, waiting: &self.waiting }, pending)
         };
@@ -141,7 +146,12 @@ impl Endpoint {
                 .is_some_and(|max| now().saturating_duration_since(since) >= max)
     }
 
-    /// A connection's task has ended; called once for each established connection.
+    /// A connection's task is about to start.
+    pub(super) fn connection_begun(&self, protocol: Protocol) {
+        self.lock().lane(protocol).open += 1;
+    }
+
+    /// A connection's task has ended: once for each that began, also if the dial failed after all.
     pub(super) fn connection_ended(self: &Arc<Self>, protocol: Protocol) {
         let mut state = self.lock();
         state.idle.retain(|connection| connection.is_open());
@@ -151,7 +161,10 @@ impl Endpoint {
         lane.forget_gone();
         if !lane.waiters.is_empty() {
             self.try_dial(&mut state, protocol);
-        } else if protocol == Protocol::Http2 && lane.open == 0 && lane.dialing == 0 && lane.used {
+        } else if lane.open == 0
+            && lane.dialing == 0
+            && (lane.failures > 0 || (protocol == Protocol::Http2 && lane.used))
+        {
             // An HTTP/1.1 connection that ends between requests says nothing: servers close idle
             // ones. Only a dial that fails does, and then the endpoint is restored from there.
             self.restore(lane, protocol);
@@ -212,9 +225,11 @@ impl Endpoint {
         let Some(permit) = self.cluster.try_connection(lane.open + lane.dialing == 0) else {
             return false;
         };
+        // A response may be dropped outside of any runtime; the next checkout dials then.
+        let Ok(runtime) = Handle::try_current() else { return false };
         lane.dialing += 1;
         let pool = self.clone();
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             let outcome = dial(&pool, protocol, permit).await;
             pool.dialled(protocol, outcome);
         });
@@ -231,7 +246,6 @@ impl Endpoint {
             Ok(connection) => {
                 lane.failures = 0;
                 lane.used = false;
-                lane.open += 1;
                 match connection {
                     Connection::Http1(connection) => state.idle.push(Box::new(connection)),
                     Connection::Http2(connection) => {
@@ -244,7 +258,9 @@ impl Endpoint {
             Err(error) => {
                 lane.failures = lane.failures.saturating_add(1);
                 // An HTTP/1.1 dial was for one request; the one HTTP/2 dial was for all.
-                let many = if protocol == Protocol::Http2 { usize::MAX } else { 1 };
+                // With nothing left to wait for, nobody waits.
+                let all = protocol == Protocol::Http2 || lane.open + lane.dialing == 0;
+                let many = if all { usize::MAX } else { 1 };
                 lane.forget_gone();
                 for waiter in lane.waiters.drain(..many.min(lane.waiters.len())) {
                     // One who has left needs no answer.
@@ -344,6 +360,9 @@ impl Drop for Waiting<'_> {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+/// From here on the line is cleared of those who have left, when they are most of it.
+const MANY_WAITERS: usize = 32;
 
 /// How often a worker looks for idle connections to close.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(5);

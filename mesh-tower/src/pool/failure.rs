@@ -37,6 +37,10 @@ impl Failure {
 /// A GOAWAY with `NO_ERROR` fails only the streams above its last stream id, which the peer
 /// promises not to have processed (RFC 9113 §6.8); with another code nothing is promised.
 pub(super) fn classify(error: &hyper::Error) -> Reset {
+    // First of all: a request body that failed carries its own connection's error, which is not ours.
+    if error.is_user() {
+        return Reset::LocalReset;
+    }
     let mut cause: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(inner) = cause {
         if let Some(h2) = inner.downcast_ref::<h2::Error>() {
@@ -47,13 +51,19 @@ pub(super) fn classify(error: &hyper::Error) -> Reset {
         }
         cause = inner.source();
     }
-    if error.is_parse() || error.is_parse_status() {
-        Reset::Protocol
-    } else if error.is_user() {
-        Reset::LocalReset
-    } else {
-        Reset::ConnectionTermination
+    if error.is_parse() || error.is_parse_status() { Reset::Protocol } else { Reset::ConnectionTermination }
+}
+
+/// Whether the connection as a whole is over, and not just this stream.
+pub(super) fn ends_connection(error: &hyper::Error) -> bool {
+    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+    while let Some(inner) = cause {
+        if let Some(h2) = inner.downcast_ref::<h2::Error>() {
+            return h2.is_go_away() || h2.is_io();
+        }
+        cause = inner.source();
     }
+    !error.is_user()
 }
 
 fn classify_h2(error: &h2::Error) -> Reset {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use tokio::runtime::Handle;
 
 use super::connection::{Http1, StreamPermit};
 use super::endpoint::Endpoint;
@@ -101,8 +102,12 @@ fn give_back(owner: &Arc<Endpoint>, mut connection: Box<Http1>) {
     }
     // hyper has not come round to the next request yet: on a multi-threaded runtime the response
     // can overtake the connection's task.
+    let Ok(runtime) = Handle::try_current() else {
+        connection.facts.task.abort();
+        return;
+    };
     let owner = owner.clone();
-    tokio::spawn(async move {
+    runtime.spawn(async move {
         match tokio::time::timeout(SETTLE, connection.sender.ready()).await {
             Ok(Ok(())) => owner.give_back(connection),
             Ok(Err(_)) => {}

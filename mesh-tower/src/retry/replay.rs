@@ -15,7 +15,7 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -72,7 +72,7 @@ impl ReplayBudget {
     }
 }
 
-/// One attempt's view of a replayable body; see the [module](self).
+/// One attempt's view of a replayable body: what was kept, then the rest of the source.
 #[derive(Debug)]
 pub struct ReplayBody {
     shared: Arc<Shared>,
@@ -179,8 +179,8 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let kept = self.lock().kept_bytes;
-        self.budget.give(kept);
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.budget.give(state.kept_bytes);
     }
 }
 
