@@ -51,7 +51,7 @@ impl Peer for Ours {
     }
 }
 
-/// Builds the executable with the profile that this one was built with, and asks cargo where it lies.
+/// Builds the executable as it is shipped (as a debug build, if this is one), and asks cargo where it lies.
 async fn build() -> anyhow::Result<PathBuf> {
     let cargo =
         std::env::var_os("CARGO").context("started without cargo: --proxy must name the executable")?;
@@ -66,7 +66,8 @@ async fn build() -> anyhow::Result<PathBuf> {
     ]);
     command.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
     if !cfg!(debug_assertions) {
-        command.arg("--release");
+        // The other peers are what their projects ship, too.
+        command.args(["--profile", "dist"]);
     }
     let output = complete(command, BUILD_LIMIT).await?;
     let executable = String::from_utf8(output)?.lines().find_map(|line| {
