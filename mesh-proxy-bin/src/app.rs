@@ -106,6 +106,10 @@ impl Proxy {
             generation = plan.generation,
             "configuration loaded"
         );
+        if settings.workload.is_none() && settings.identity.is_none() && !plan.workload.gateway {
+            // MC-4: rules that select by label, and metrics, depend on it.
+            tracing::warn!("this proxy does not know whose it is: name the workload with --workload");
+        }
         let telemetry = Telemetry { metrics: mesh_tower::telemetry::Metrics::default() };
         let workers = (0..settings.workers.get())
             .map(|index| Handle::start(index, &mesh, telemetry.clone()))

@@ -21,3 +21,4 @@ mod rewrite;
 mod split_fault;
 mod storm;
 mod timeout;
+mod upstream_tls;

@@ -151,6 +151,11 @@ impl RetryPolicy {
         match give_up {
             Some(reason) => Verdict::GiveUp(reason),
             None if !self.is_safe(request, outcome) => Verdict::GiveUp(GiveUp::NotRepeatable),
+            None if !self.on.has(RetryOn::RATE_LIMITED)
+                && response.is_some_and(|headers| headers.contains_key(RATE_LIMITED)) =>
+            {
+                Verdict::GiveUp(GiveUp::RateLimited)
+            }
             None if attempts_made > self.attempts => Verdict::GiveUp(GiveUp::Exhausted),
             None => Verdict::Retry,
         }

@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
+use super::names::AnyOf;
 use crate::error::BoxError;
 use crate::pool::{Protocol, Stream};
 
@@ -51,16 +52,18 @@ impl Ready {
         let config = if tls.insecure_skip_verify {
             let verifier = Arc::new(AnyCertificate(provider));
             builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
-        } else {
+        } else if tls.subject_alt_names.is_empty() {
             builder.with_root_certificates(roots(tls)?).with_no_client_auth()
+        } else {
+            let verifier = Arc::new(AnyOf::new(&tls.subject_alt_names, roots(tls)?, provider)?);
+            builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
         };
         let with = |alpn: &[u8]| {
             let mut config = config.clone();
             config.alpn_protocols = vec![alpn.to_vec()];
             TlsConnector::from(Arc::new(config))
         };
-        let name = tls.subject_alt_names.first().map(String::as_str).or(tls.sni.as_deref()).unwrap_or(host);
-        let name = ServerName::try_from(name.to_owned())?;
+        let name = ServerName::try_from(tls.sni.as_deref().unwrap_or(host).to_owned())?;
         Ok(Self { http1: with(b"http/1.1"), http2: with(b"h2"), name })
     }
 }

@@ -8,6 +8,8 @@ mod absent;
 #[cfg(feature = "tls")]
 mod client;
 #[cfg(feature = "tls")]
+mod names;
+#[cfg(feature = "tls")]
 mod server;
 
 #[cfg(not(feature = "tls"))]
