@@ -95,7 +95,8 @@ async fn tl_3_the_name_asked_for_and_the_names_accepted() {
         assert_eq!(asked(trusted.clone()).await.unwrap(), "secure.example", "the host is the SNI");
         let other = asked(format!("{trusted}, sni: other.example")).await.unwrap_err();
         assert!(other.contains("TLS_error"), "a certificate for another name: {other}");
-        let listed = format!("{trusted}, sni: other.example, subjectAltNames: [wrong.example, secure.example]");
+        let listed =
+            format!("{trusted}, sni: other.example, subjectAltNames: [wrong.example, secure.example]");
         assert_eq!(asked(listed).await.unwrap(), "other.example", "the names accepted are listed");
         let unlisted = asked(format!("{trusted}, subjectAltNames: [wrong.example]")).await.unwrap_err();
         assert!(unlisted.contains("TLS_error"), "{unlisted}");

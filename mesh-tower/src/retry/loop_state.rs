@@ -189,7 +189,12 @@ impl Again {
 }
 
 /// The marks that every attempt has.
-fn mark(headers: &mut HeaderMap, extensions: &mut Extensions, attempts: u32, policy: &RetryPolicy) {
+pub(super) fn mark(
+    headers: &mut HeaderMap,
+    extensions: &mut Extensions,
+    attempts: u32,
+    policy: &RetryPolicy,
+) {
     if has_any(headers, &CONTROL_HEADERS) {
         for name in &CONTROL_HEADERS {
             headers.remove(name);

@@ -9,7 +9,7 @@ use mesh_core::retry::{RetryPolicy, Traits};
 use tower_service::Service;
 
 use super::layer::Fixed;
-use super::loop_state::{Again, Source};
+use super::loop_state::{Again, Source, mark};
 use super::{REQUEST_CAP, ReplayBody, ReplayBudget, ResponseFuture};
 use crate::body::Body;
 use crate::clock::SharedRng;
@@ -51,7 +51,9 @@ where
         let traits = Traits::of(request.method(), request.headers());
         // RT-20 asks for a copy of idempotent requests even where no retry is written.
         if !policy.may_retry_at_all(&traits) && !traits.idempotent {
-            return ResponseFuture::once(self.inner.call(request));
+            let (mut head, body) = request.into_parts();
+            mark(&mut head.headers, &mut head.extensions, 1, &policy);
+            return ResponseFuture::once(self.inner.call(Request::from_parts(head, body)));
         }
         let keep_body = policy.may_replay_body(&traits) || traits.idempotent;
         let matched = matched.cloned();

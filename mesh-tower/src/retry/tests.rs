@@ -184,3 +184,16 @@ async fn a_callers_broken_body_is_not_the_endpoints_failure() {
     assert!(call.await.unwrap().is_err());
     assert_pending!(tokio_test::task::spawn(handle.next_request()).poll());
 }
+
+#[tokio::test]
+async fn rt_5_control_headers_end_here_also_where_nothing_is_retried() {
+    let (mut service, mut handle) = retry(RetryPolicy::off());
+    ready(&mut service).await;
+    let request = Request::post("/").header("x-envoy-retry-grpc-on", "cancelled").body(Body::empty());
+    let call = tokio::spawn(service.call(request.unwrap()));
+    let (request, send) = handle.next_request().await.unwrap();
+    assert!(!request.headers().contains_key("x-envoy-retry-grpc-on"));
+    assert_eq!(request.headers()["x-envoy-attempt-count"], "1");
+    send.send_response(answer(200));
+    call.await.unwrap().unwrap();
+}
