@@ -103,3 +103,33 @@ spec:
     let other = Workload { labels: [("istio".into(), "other".into())].into(), ..Workload::default() };
     assert!(listeners(other.into(), true).is_empty());
 }
+
+#[test]
+fn op_5_a_rule_that_only_moves_decides_as_before() {
+    let rule = "apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: api}
+spec:
+  host: api
+  trafficPolicy:
+    connectionPool: {http: {http2MaxRequests: 7}}
+    outlierDetection: {consecutive5xxErrors: 3}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api}
+spec: {ports: [{name: http, port: 80}]}
+";
+    let cluster = |text: &str| {
+        let (documents, _) = Documents::parse([("api.yaml", text)]);
+        let plan = compile(&documents, &CompileOptions::default(), None).plan;
+        plan.cluster_named("outbound|80||api.default.svc.cluster.local").unwrap().policy.clone()
+    };
+    let before = cluster(rule);
+    let moved = cluster(&format!("# a remark\n{rule}"));
+    assert_ne!(before.origin, moved.origin);
+    assert!(before.same_policy(&moved));
+    assert!(
+        !before.same_policy(&cluster(&rule.replace("consecutive5xxErrors: 3", "consecutive5xxErrors: 4")))
+    );
+}
