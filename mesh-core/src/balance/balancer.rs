@@ -15,8 +15,26 @@ pub enum BalancePolicy {
     RoundRobin,
     /// By chance.
     Random,
+    /// By a hash of the request, on a [`Ring`](super::Ring) of at least so many points (LB-7).
+    RingHash {
+        /// Fewest points.
+        minimum: u64,
+    },
+    /// By a hash of the request, in a [`Maglev`](super::Maglev) table of so many slots (LB-8).
+    Maglev {
+        /// Slots; a prime.
+        size: u64,
+    },
     /// None: the address that the caller dialled, or named.
     Passthrough,
+}
+
+impl BalancePolicy {
+    /// Whether the same key goes to the same host.
+    #[must_use]
+    pub const fn is_hash(self) -> bool {
+        matches!(self, Self::RingHash { .. } | Self::Maglev { .. })
+    }
 }
 
 /// Picks hosts from a [`HostSet`]; private to a worker, so nothing is locked or shared.
@@ -59,7 +77,12 @@ impl Balancer {
         }
         let slot = match self.policy {
             BalancePolicy::Passthrough => return None,
-            BalancePolicy::Random => rng.below(count),
+            BalancePolicy::RingHash { .. } | BalancePolicy::Maglev { .. } if set.is_hashed() => {
+                return set.pick_hashed(rng.next_u64(), |_| false, 0);
+            }
+            BalancePolicy::Random | BalancePolicy::RingHash { .. } | BalancePolicy::Maglev { .. } => {
+                rng.below(count)
+            }
             BalancePolicy::LeastRequest if set.equal_weights => {
                 let (first, second) = (rng.below(count), rng.below(count));
                 let load = |slot: u32| active(set.usable[slot as usize] as usize);

@@ -1,5 +1,7 @@
 //! Who may be picked (LB-4, LB-14).
 
+use super::HashTable;
+
 /// One host as the balancer sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostView {
@@ -23,6 +25,8 @@ pub struct HostSet {
     pub equal_weights: bool,
     /// Whether so few are healthy that all are candidates (`lb_healthy_panic`).
     pub panic: bool,
+    /// Who serves which hash, where the policy goes by hash.
+    pub(super) table: Option<HashTable>,
 }
 
 impl HostSet {
@@ -53,7 +57,7 @@ impl HostSet {
         let mut weights = usable.iter().map(|index| hosts[*index as usize].weight);
         let first = weights.next();
         let equal_weights = weights.all(|weight| Some(weight) == first);
-        Self { generation, hosts, usable, equal_weights, panic }
+        Self { generation, hosts, usable, equal_weights, panic, table: None }
     }
 
     /// How many candidates there are.

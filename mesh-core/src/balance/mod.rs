@@ -11,6 +11,7 @@
 //! | `LEAST_REQUEST` | the better of two draws | earliest deadline first, weight / (active + 1) |
 //! | `ROUND_ROBIN` | rotation from a random start | earliest deadline first by weight |
 //! | `RANDOM` | a draw | a draw, weights ignored |
+//! | `consistentHash` | [`Ring`] or [`Maglev`]: the same host for the same key | points or slots by weight |
 //!
 //! Two parts: a [`HostSet`] says who may be picked, is shared and replaced when endpoints come, go
 //! or are ejected; a [`Balancer`] is one worker's private cursor over it. A pick is `O(1)`, or
@@ -20,8 +21,21 @@
 //! the order a a b a, a a b a, not aaa… then b.
 
 mod balancer;
+mod cookie;
 mod edf;
+mod hash;
+mod hash_policy;
+mod hashed;
 mod host_set;
+mod maglev;
+mod ring;
+mod table;
 
 pub use balancer::{BalancePolicy, Balancer};
+pub use cookie::HashCookie;
+pub use hash::HashKey;
+pub use hash_policy::{HashHeader, HashPolicy, HashSource, Hashed};
 pub use host_set::{HostSet, HostView};
+pub use maglev::Maglev;
+pub use ring::Ring;
+pub use table::{HashTable, Share, host_key};

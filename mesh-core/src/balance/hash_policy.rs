@@ -1,0 +1,166 @@
+//! What of a request is hashed (LB-5, LB-6).
+//!
+//! A route may lead to several destinations, each with a key of its own. As Envoy does it for Istio,
+//! all keys of the route count, whatever destination is drawn: the hashes are combined, each time the
+//! one so far is rotated by one bit and xored with the next. Two subsets of one service have the same
+//! key twice, which is another hash than the key alone; proxies do it so, and so the same user lands on
+//! the same endpoint.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::HashCookie;
+use super::hash::xx_hash;
+use crate::route::RequestView;
+
+/// What a key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HashSource {
+    /// A header; several values count in any order.
+    Header(HashHeader),
+    /// A cookie.
+    Cookie(HashCookie),
+    /// The address of the caller, without its port.
+    SourceIp,
+    /// The first value of a query parameter, not decoded.
+    QueryParameter(String),
+}
+
+/// A header as key; the parts of the request line count as headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HashHeader {
+    /// `:method`
+    Method,
+    /// `:scheme`
+    Scheme,
+    /// `:authority` or `host`
+    Authority,
+    /// `:path`
+    Path,
+    /// Any other.
+    Field(HeaderName),
+}
+
+/// The keys of a route.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HashPolicy {
+    sources: Vec<HashSource>,
+}
+
+/// The hash of a request, and what its caller has to be told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hashed {
+    /// The hash; `None` if the request has no key.
+    pub hash: Option<u64>,
+    /// `Set-Cookie` for the response, where a cookie was made.
+    pub set_cookies: Vec<HeaderValue>,
+}
+
+impl HashHeader {
+    /// The header of this name; `None` if it is none.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        Some(match name {
+            ":method" => Self::Method,
+            ":scheme" => Self::Scheme,
+            ":path" => Self::Path,
+            _ if name.eq_ignore_ascii_case("host") || name == ":authority" => Self::Authority,
+            _ => Self::Field(HeaderName::try_from(name).ok()?),
+        })
+    }
+
+    fn hash(&self, request: &RequestView<'_>) -> Option<u64> {
+        let pseudo = match self {
+            Self::Method => request.method,
+            Self::Scheme => request.scheme,
+            Self::Authority => request.authority,
+            Self::Path => request.target,
+            Self::Field(name) => return hash_field(request.headers, name),
+        };
+        (!pseudo.is_empty()).then(|| xx_hash(pseudo.as_bytes(), 0))
+    }
+}
+
+impl HashPolicy {
+    /// The policy of a route whose destinations have these keys, in their order.
+    #[must_use]
+    pub const fn new(sources: Vec<HashSource>) -> Self {
+        Self { sources }
+    }
+
+    /// The keys.
+    #[must_use]
+    pub fn sources(&self) -> &[HashSource] {
+        &self.sources
+    }
+
+    /// Hashes a request. `source` tells the caller's address, if it has one; `draw` gives 64 random bits
+    /// for the value of a cookie that has to be made.
+    #[must_use]
+    pub fn hash(
+        &self,
+        request: &RequestView<'_>,
+        source: impl Fn() -> Option<IpAddr>,
+        draw: impl FnOnce() -> u64,
+    ) -> Hashed {
+        let mut hashed = Hashed::default();
+        let mut draw = Some(draw);
+        // One value, whatever the number of cookies.
+        let mut drawn = None;
+        for source_of_key in &self.sources {
+            let hash = match source_of_key {
+                HashSource::Header(header) => header.hash(request),
+                HashSource::SourceIp => source().map(hash_address),
+                HashSource::QueryParameter(name) => {
+                    parameter(request.query, name).map(|value| xx_hash(value.as_bytes(), 0))
+                }
+                HashSource::Cookie(cookie) => match cookie.read(request.headers) {
+                    Some(value) => Some(xx_hash(value, 0)),
+                    None if cookie.ttl.is_some() => {
+                        if let Some(draw) = draw.take() {
+                            drawn = Some(format!("{:016x}", draw()));
+                        }
+                        let value = drawn.as_deref().unwrap_or_default();
+                        if let Some(header) = cookie.make(value)
+                            && !hashed.set_cookies.contains(&header)
+                        {
+                            hashed.set_cookies.push(header);
+                        }
+                        Some(xx_hash(value.as_bytes(), 0))
+                    }
+                    None => None,
+                },
+            };
+            if let Some(hash) = hash {
+                hashed.hash = Some(hashed.hash.unwrap_or_default().rotate_left(1) ^ hash);
+            }
+        }
+        hashed
+    }
+}
+
+/// The values of a header, sorted: the first with seed 0, each next with the hash so far as seed.
+fn hash_field(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
+    let mut values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let first = values.next()?;
+    let Some(second) = values.next() else { return Some(xx_hash(first, 0)) };
+    let mut all: Vec<_> = [first, second].into_iter().chain(values).collect();
+    all.sort_unstable();
+    Some(all.into_iter().fold(0, |seed, value| xx_hash(value, seed)))
+}
+
+fn hash_address(address: IpAddr) -> u64 {
+    // A caller of IPv4 on a socket of both families has the text of IPv4.
+    xx_hash(address.to_canonical().to_string().as_bytes(), 0)
+}
+
+fn parameter<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
+    query?.split('&').find_map(|pair| match pair.split_once('=') {
+        Some((key, value)) => (key == name).then_some(value),
+        None => (pair == name).then_some(""),
+    })
+}
+
+#[cfg(test)]
+mod tests;
