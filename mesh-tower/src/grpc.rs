@@ -7,12 +7,7 @@ use mesh_core::outcome::GrpcCode;
 /// Whether the message is gRPC: `application/grpc` or `application/grpc+…` (RF-4); grpc-web is not.
 #[must_use]
 pub fn is_grpc(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|value| {
-        value
-            .as_bytes()
-            .strip_prefix(b"application/grpc")
-            .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
-    })
+    headers.get(CONTENT_TYPE).is_some_and(|value| mesh_core::headers::is_grpc(value.as_bytes()))
 }
 
 /// `grpc-status` of headers (trailers-only) or trailers.

@@ -5,11 +5,15 @@
 
 use std::sync::{Arc, Mutex};
 
+use http::Extensions;
 use mesh_core::decision::Decision;
 
-/// A shared [`Decision`]; an extension of the request.
+use crate::route::Matched;
+
+/// A shared [`Decision`].
 ///
-/// Clones share the record. The lock is uncontended: one request is in one layer at a time.
+/// Who wants to read it afterwards makes one and gives it to the request as an extension; else telemetry
+/// makes one. Clones share the record. The lock is uncontended: one request is in one layer at a time.
 #[derive(Clone, Debug, Default)]
 pub struct Record(Arc<Mutex<Decision>>);
 
@@ -24,4 +28,35 @@ impl Record {
     pub fn decision(&self) -> Decision {
         self.note(|decision| decision.clone())
     }
+
+    /// The record of the request with these extensions.
+    #[must_use]
+    pub fn of(extensions: &Extensions) -> Option<&Self> {
+        match extensions.get() {
+            Some(Slot::Recorded(record)) => Some(record),
+            Some(Slot::Routed(matched)) => Some(matched.record()),
+            Some(Slot::Empty) | None => extensions.get(),
+        }
+    }
+
+    /// The record of a new request: its caller's if there is one, and found from here on.
+    pub(crate) fn begin(extensions: &mut Extensions) -> Self {
+        let record = extensions.get::<Self>().cloned().unwrap_or_default();
+        extensions.insert(Slot::Recorded(record.clone()));
+        record
+    }
+}
+
+/// What the stack knows of a request on its way: the one extension that it makes.
+///
+/// One for both, because each extension is an allocation and each question a lookup.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Slot {
+    /// Taken out by who acted on it.
+    #[default]
+    Empty,
+    /// There is a record, no route yet.
+    Recorded(Record),
+    /// The route, with the record.
+    Routed(Matched),
 }

@@ -11,8 +11,8 @@ pub mod control;
 pub mod forwarded;
 pub mod hop;
 
-use http::header::{CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderValue, Uri};
+use http::header::{CONNECTION, CONTENT_TYPE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderValue, Request};
 
 use crate::reply::LocalReply;
 
@@ -31,6 +31,10 @@ pub struct Survey {
     pub forwarded_proto: bool,
     /// `x-request-id`.
     pub request_id: bool,
+    /// The content type of gRPC (RF-4).
+    pub grpc: bool,
+    /// How many `Host` lines there are, empty ones included.
+    pub hosts: usize,
 }
 
 impl Survey {
@@ -38,8 +42,12 @@ impl Survey {
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         let mut survey = Self::default();
-        for name in headers.keys() {
-            if name == CONNECTION || name == TRANSFER_ENCODING || name == UPGRADE {
+        for (name, value) in headers {
+            if name == HOST {
+                survey.hosts += 1;
+            } else if name == CONTENT_TYPE {
+                survey.grpc |= is_grpc(value.as_bytes());
+            } else if name == CONNECTION || name == TRANSFER_ENCODING || name == UPGRADE {
                 survey.hop_by_hop = true;
             } else if name == TE {
                 survey.te = true;
@@ -62,35 +70,40 @@ impl Survey {
     }
 }
 
+/// Whether a content type is gRPC's: `application/grpc`, alone or with a suffix such as `+proto` or a
+/// parameter; not `grpc-web` (RF-4).
+#[must_use]
+pub fn is_grpc(content_type: &[u8]) -> bool {
+    content_type
+        .strip_prefix(b"application/grpc")
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' ')))
+}
+
 /// Makes a request name its host once, in one way (H-7).
 ///
 /// The target's own authority (HTTP/2, absolute form) stands above `Host`, which is made to agree:
-/// else rules would be chosen by one name and the application served by another.
+/// else rules would be chosen by one name and the application served by another. `survey` is of the
+/// request's headers as they are.
 ///
 /// # Errors
 /// 400 if there is no host, or more than one.
-pub fn unify_host(uri: &Uri, headers: &mut HeaderMap) -> Result<(), LocalReply> {
-    let Some(authority) = uri.authority() else {
-        let mut hosts = headers.get_all(HOST).iter();
-        return match (hosts.next(), hosts.next()) {
-            (Some(host), None) if !host.is_empty() => Ok(()),
-            (Some(_), Some(_)) => Err(LocalReply::bad_request("duplicate_host_header")),
-            _ => Err(LocalReply::bad_request("missing_host_header")),
+pub fn unify_host<B>(request: &mut Request<B>, survey: Survey) -> Result<(), LocalReply> {
+    let host = || request.headers().get(HOST).map_or(&[][..], HeaderValue::as_bytes);
+    let Some(authority) = request.uri().authority() else {
+        return match survey.hosts {
+            1 if !host().is_empty() => Ok(()),
+            0 | 1 => Err(LocalReply::bad_request("missing_host_header")),
+            _ => Err(LocalReply::bad_request("duplicate_host_header")),
         };
     };
     if authority.as_str().is_empty() {
         return Err(LocalReply::bad_request("missing_host_header"));
     }
-    let mut hosts = headers.get_all(HOST).iter();
-    let agrees = match (hosts.next(), hosts.next()) {
-        (None, _) => true,
-        (Some(host), None) => host.as_bytes() == authority.as_str().as_bytes(),
-        (Some(_), Some(_)) => false,
-    };
+    let agrees = survey.hosts == 0 || (survey.hosts == 1 && host() == authority.as_str().as_bytes());
     if !agrees {
         let host = HeaderValue::try_from(authority.as_str())
             .map_err(|_| LocalReply::bad_request("invalid_authority"))?;
-        headers.insert(HOST, host);
+        request.headers_mut().insert(HOST, host);
     }
     Ok(())
 }
@@ -109,10 +122,8 @@ mod tests {
 
     #[test]
     fn hd_7_a_survey_finds_each_kind() {
-        assert_eq!(
-            Survey::of(&headers(&[("host", "a"), ("accept", "*/*"), ("x-a", "1")])),
-            Survey::default()
-        );
+        let plain = Survey::of(&headers(&[("host", "a"), ("accept", "*/*"), ("x-a", "1")]));
+        assert_eq!(plain, Survey { hosts: 1, ..Survey::default() });
         for name in ["connection", "keep-alive", "proxy-authorization", "transfer-encoding", "upgrade"] {
             assert!(Survey::of(&headers(&[(name, "x")])).hop_by_hop, "{name}");
         }
@@ -124,28 +135,48 @@ mod tests {
             ("x-request-id", "1"),
         ]));
         assert!(all.te && all.envoy && all.client_certificate && all.forwarded_proto && all.request_id);
-        assert!(!all.hop_by_hop);
+        assert!(!all.hop_by_hop && !all.grpc);
+    }
+
+    #[test]
+    fn rf_4_a_survey_tells_grpc_by_content_type() {
+        for (value, grpc) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("application/grpc;charset=x", true),
+            ("application/grpc-web", false),
+            ("application/grpcx", false),
+            ("application/json", false),
+        ] {
+            assert_eq!(Survey::of(&headers(&[("content-type", value)])).grpc, grpc, "{value}");
+        }
+    }
+
+    fn unified(
+        target: &'static str,
+        given: &[(&'static str, &'static str)],
+    ) -> Result<HeaderMap, LocalReply> {
+        let mut request = Request::new(());
+        *request.uri_mut() = http::Uri::from_static(target);
+        *request.headers_mut() = headers(given);
+        let survey = Survey::of(request.headers());
+        unify_host(&mut request, survey).map(|()| request.into_parts().0.headers)
     }
 
     #[test]
     fn h_7_a_request_without_host_is_refused() {
-        let path = Uri::from_static("/a");
-        assert!(unify_host(&path, &mut headers(&[("host", "a.com")])).is_ok());
+        assert!(unified("/a", &[("host", "a.com")]).is_ok());
         for bad in [&[][..], &[("host", "")], &[("host", "a.com"), ("host", "b.com")]] {
-            assert_eq!(unify_host(&path, &mut headers(bad)).unwrap_err().status, 400);
+            assert_eq!(unified("/a", bad).unwrap_err().status, 400);
         }
     }
 
     #[test]
     fn h_7_the_targets_authority_stands_above_the_host_header() {
-        let uri = Uri::from_static("http://a.com:80/x");
+        let target = "http://a.com:80/x";
         for given in [&[("host", "b.com")][..], &[("host", "b.com"), ("host", "c.com")]] {
-            let mut map = headers(given);
-            unify_host(&uri, &mut map).unwrap();
-            assert_eq!(map, headers(&[("host", "a.com:80")]));
+            assert_eq!(unified(target, given).unwrap(), headers(&[("host", "a.com:80")]));
         }
-        let mut none = HeaderMap::new();
-        unify_host(&uri, &mut none).unwrap();
-        assert!(none.is_empty(), "h2 needs no Host header");
+        assert!(unified(target, &[]).unwrap().is_empty(), "h2 needs no Host header");
     }
 }

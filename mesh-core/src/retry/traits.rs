@@ -3,6 +3,8 @@
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, Method};
 
+use crate::headers::is_grpc;
+
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
 
@@ -32,13 +34,6 @@ impl Traits {
             previous_attempts.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
         Self { idempotent, grpc, previous_attempts }
     }
-}
-
-/// `application/grpc`, alone or with a suffix such as `+proto` or a parameter; not `grpc-web` (RF-4).
-fn is_grpc(content_type: &[u8]) -> bool {
-    content_type
-        .strip_prefix(b"application/grpc")
-        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' ')))
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub(crate) fn attempt(
 }
 
 async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxError> {
-    let Some(matched) = request.extensions_mut().remove::<Matched>() else {
+    let Some(matched) = Matched::take(request.extensions_mut()) else {
         debug_assert!(false, "the route layer stands outside the cluster");
         return Err(Error::local(LocalReply::no_route()).into());
     };

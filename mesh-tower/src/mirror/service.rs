@@ -50,10 +50,11 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> S::Future {
         // Almost no route has mirrors: one look and on.
-        let matched = request.extensions().get::<Matched>();
+        let matched = Matched::of(request.extensions());
         let matched = matched.filter(|matched| !matched.route().mirrors.is_empty());
-        let upgrade = request.headers().contains_key(http::header::UPGRADE);
-        if let Some(matched) = matched.filter(|_| !upgrade).cloned() {
+        if let Some(matched) = matched.cloned()
+            && !request.headers().contains_key(http::header::UPGRADE)
+        {
             for mirror in &matched.route().mirrors {
                 if self.rng.draw(|rng| mirror.percent.hit(rng)) {
                     request = self.copy(request, matched.mirrored(mirror.cluster));
@@ -86,7 +87,7 @@ where
         };
         let limit = matched.route().timeout.unwrap_or(TIME_LIMIT);
         let mut mirrored = Request::from_parts(head.clone(), copy);
-        mirrored.extensions_mut().insert(matched);
+        matched.attach(mirrored.extensions_mut());
         let to = self.to.clone();
         let (sent, failed) = (self.sent.clone(), self.failed.clone());
         tokio::spawn(async move {

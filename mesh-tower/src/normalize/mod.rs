@@ -43,6 +43,7 @@
 
 mod downstream;
 mod future;
+mod ids;
 mod layer;
 mod policy;
 mod service;

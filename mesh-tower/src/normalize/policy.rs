@@ -1,7 +1,7 @@
 //! Who gets which of the rules.
 
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
-use mesh_core::headers::forwarded::{self, Client};
+use mesh_core::headers::forwarded;
 use mesh_core::headers::hop::Upgrade;
 use mesh_core::headers::{Survey, control, hop, unify_host};
 use mesh_core::identity::PeerIdentity;
@@ -66,42 +66,50 @@ impl Policy {
     }
 
     fn headers<B>(&self, request: &mut Request<B>) -> Result<(), LocalReply> {
-        let uri = std::mem::take(request.uri_mut());
-        let https = uri.scheme_str() == Some("https");
-        let survey = Survey::of(request.headers());
         // What ends here goes before anything is set: `Connection` may name any header.
-        let host =
-            strip_hops(survey, request.headers_mut()).and_then(|()| unify_host(&uri, request.headers_mut()));
-        *request.uri_mut() = uri;
-        host?;
+        let survey = strip_hops(request.headers_mut())?;
+        unify_host(request, survey)?;
+        let https = request.uri().scheme_str() == Some("https");
         let peer_proved = request.extensions().get::<PeerIdentity>().is_some();
         let downstream = request.extensions().get::<Downstream>();
         let tls = downstream.map_or(https, Downstream::is_tls);
         let peer = downstream.map(Downstream::peer);
-        let record = request.extensions().get::<Record>().cloned();
         let headers = request.headers_mut();
         // For what is set here and below, so that the map grows once.
         headers.reserve(INSERTED);
         self.distrust(headers, survey, peer_proved);
-        // By now some of what was seen may be gone, by the caller's own `Connection`.
-        let survey = if survey.hop_by_hop { Survey::of(headers) } else { survey };
         let gateway = self.direction == Direction::Gateway;
-        let client =
-            if gateway { peer.map(|peer| self.forward(headers, peer, record.as_ref())) } else { None };
+        let peer = peer.filter(|_| gateway);
+        let client = peer.map(|peer| {
+            let client = forwarded::append(headers, peer, self.trusted_proxies);
+            forwarded::mark(headers, client);
+            client
+        });
         if !survey.forwarded_proto || (gateway && self.trusted_proxies == 0) {
             forwarded::set_proto(headers, tls);
         }
+        let mut made = None;
         let stranger = gateway && !client.is_some_and(|client| client.internal);
         if stranger || !survey.request_id {
-            let id = self.rng.draw(request_id);
-            if let Some(record) = &record {
-                record.note(|decision| decision.request_id = Some(id.clone()));
-            }
-            headers.insert(REQUEST_ID, id);
+            made = Some(super::ids::header_value(&self.rng.draw(request_id)));
+        }
+        if let Some(id) = &made {
+            headers.insert(REQUEST_ID, id.clone());
         }
         if let Some(share) = self.trace {
-            let context = self.begin_span(headers, share, record.as_ref());
+            let context = self.begin_span(headers, share, &mut made);
             request.extensions_mut().insert(context);
+        }
+        if (made.is_some() || client.is_some())
+            && let Some(record) = Record::of(request.extensions())
+        {
+            let list = client.and_then(|_| request.headers().get(forwarded::FORWARDED_FOR)).cloned();
+            record.note(|decision| {
+                decision.request_id = made;
+                decision.forwarded_for = list;
+                let address = client.map(|client| client.address);
+                decision.client = address.filter(|address| Some(*address) != peer);
+            });
         }
         Ok(())
     }
@@ -127,27 +135,13 @@ impl Policy {
         }
     }
 
-    /// Tells the next hop where the request came from (HD-5).
-    fn forward(
+    /// A span of our own below the caller's, or at the head of a new trace (TR-1, TR-2).
+    fn begin_span(
         &self,
         headers: &mut HeaderMap,
-        peer: std::net::SocketAddr,
-        record: Option<&Record>,
-    ) -> Client {
-        let client = forwarded::append(headers, peer, self.trusted_proxies);
-        forwarded::mark(headers, client);
-        if let Some(record) = record {
-            let list = headers.get(forwarded::FORWARDED_FOR).cloned();
-            record.note(|decision| {
-                decision.forwarded_for = list;
-                decision.client = Some(client.address).filter(|address| *address != peer);
-            });
-        }
-        client
-    }
-
-    /// A span of our own below the caller's, or at the head of a new trace (TR-1, TR-2).
-    fn begin_span(&self, headers: &mut HeaderMap, share: Percent, record: Option<&Record>) -> TraceContext {
+        share: Percent,
+        made: &mut Option<HeaderValue>,
+    ) -> TraceContext {
         let incoming = TraceContext::extract(headers);
         let id = headers.get(REQUEST_ID).and_then(RequestId::parse);
         // Who may not force a trace has lost this header by now.
@@ -163,25 +157,26 @@ impl Policy {
         context.inject(incoming.context.map(|parent| parent.span_id), incoming.b3, headers);
         if let Some(id) = id.filter(|id| id.reason() != reason) {
             let id = id.with(reason);
-            if let Some(record) = record {
-                record.note(|decision| decision.request_id = Some(id.clone()));
-            }
+            *made = Some(id.clone());
             headers.insert(REQUEST_ID, id);
         }
         context
     }
 }
 
-fn strip_hops(survey: Survey, headers: &mut HeaderMap) -> Result<(), LocalReply> {
+/// Takes away what is about one hop only; tells what is left.
+fn strip_hops(headers: &mut HeaderMap) -> Result<Survey, LocalReply> {
+    let survey = Survey::of(headers);
+    if survey.te {
+        hop::strip_te(headers);
+    }
     if survey.hop_by_hop {
         let upgrade = hop::upgrade(headers);
         if upgrade == Upgrade::Other {
             return Err(LocalReply::upgrade_refused());
         }
         hop::strip(headers, upgrade);
+        return Ok(Survey::of(headers));
     }
-    if survey.te {
-        hop::strip_te(headers);
-    }
-    Ok(())
+    Ok(survey)
 }

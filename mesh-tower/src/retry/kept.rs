@@ -5,7 +5,7 @@ use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 
 use crate::body::Body;
 use crate::normalize::Downstream;
-use crate::record::Record;
+use crate::record::Slot;
 use crate::route::Matched;
 
 /// What a request's head is made of.
@@ -21,7 +21,7 @@ pub(super) struct Kept {
 }
 
 enum Kinds {
-    Known { matched: Option<Matched>, record: Option<Record>, downstream: Option<Downstream> },
+    Known { slot: Option<Slot>, downstream: Option<Downstream> },
     Any(Extensions),
 }
 
@@ -33,6 +33,15 @@ impl Kept {
             version: head.version,
             headers: head.headers.clone(),
             extensions: Kinds::of(&head.extensions),
+        }
+    }
+
+    /// The route of the request.
+    pub(super) fn matched(&self) -> Option<&Matched> {
+        match &self.extensions {
+            Kinds::Known { slot: Some(Slot::Routed(matched)), .. } => Some(matched),
+            Kinds::Known { .. } => None,
+            Kinds::Any(extensions) => Matched::of(extensions),
         }
     }
 
@@ -49,23 +58,20 @@ impl Kept {
 
 impl Kinds {
     fn of(extensions: &Extensions) -> Self {
-        let matched = extensions.get::<Matched>();
-        let record = extensions.get::<Record>();
+        let slot = extensions.get::<Slot>();
         let downstream = extensions.get::<Downstream>();
-        let known = [matched.is_some(), record.is_some(), downstream.is_some()];
-        if extensions.len() > known.into_iter().filter(|&known| known).count() {
+        if extensions.len() > usize::from(slot.is_some()) + usize::from(downstream.is_some()) {
             return Self::Any(extensions.clone());
         }
-        Self::Known { matched: matched.cloned(), record: record.cloned(), downstream: downstream.cloned() }
+        Self::Known { slot: slot.cloned(), downstream: downstream.cloned() }
     }
 
     fn all(&self) -> Extensions {
         let mut extensions = Extensions::new();
         match self {
             Self::Any(any) => extensions.clone_from(any),
-            Self::Known { matched, record, downstream } => {
-                matched.clone().map(|matched| extensions.insert(matched));
-                record.clone().map(|record| extensions.insert(record));
+            Self::Known { slot, downstream } => {
+                slot.clone().map(|slot| extensions.insert(slot));
                 downstream.clone().map(|downstream| extensions.insert(downstream));
             }
         }
@@ -76,11 +82,12 @@ impl Kinds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Record;
 
     #[test]
     fn a_request_is_sent_again_as_it_was() {
         let mut request = Request::post("http://a/b").header("x", "y").body(()).unwrap();
-        request.extensions_mut().insert(Record::default());
+        Record::begin(request.extensions_mut());
         for other in [false, true] {
             if other {
                 request.extensions_mut().insert("somebody else's");
@@ -90,7 +97,7 @@ mod tests {
             assert_eq!(again.method(), Method::POST);
             assert_eq!(again.uri(), "http://a/b");
             assert_eq!(again.headers(), request.headers());
-            assert!(again.extensions().get::<Record>().is_some());
+            assert!(Record::of(again.extensions()).is_some());
             assert_eq!(again.extensions().get::<&'static str>().is_some(), other);
         }
     }

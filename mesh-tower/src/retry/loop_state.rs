@@ -37,9 +37,9 @@ pub(super) enum Source {
 pub(super) struct Again {
     kept: Kept,
     source: Source,
-    policy: Arc<RetryPolicy>,
+    /// `None`: the matched route's.
+    policy: Option<Arc<RetryPolicy>>,
     traits: Traits,
-    matched: Option<Matched>,
     budget: Option<Arc<Budget>>,
     rng: SharedRng,
     attempts: u32,
@@ -56,20 +56,27 @@ pub(super) enum Next {
 }
 
 impl Again {
-    /// Marks `head` as the first attempt's and keeps a copy of it. In this order: what is inserted into
-    /// a map that was just copied makes it grow.
+    /// Keeps a copy of `head`, which is marked as the first attempt's already: what is inserted into a
+    /// map that was just copied makes it grow.
     pub(super) fn new(
-        head: &mut Parts,
+        head: &Parts,
         source: Source,
-        policy: Arc<RetryPolicy>,
+        policy: Option<Arc<RetryPolicy>>,
         traits: Traits,
-        matched: Option<Matched>,
         budget: Option<Arc<Budget>>,
         rng: SharedRng,
     ) -> Self {
-        mark(&mut head.headers, &mut head.extensions, 1, &policy);
         let kept = Kept::of(head);
-        Self { kept, source, policy, traits, matched, budget, rng, attempts: 1, raced: false, retrying: None }
+        Self { kept, source, policy, traits, budget, rng, attempts: 1, raced: false, retrying: None }
+    }
+
+    fn matched(&self) -> Option<&Matched> {
+        self.kept.matched()
+    }
+
+    fn policy(&self) -> &RetryPolicy {
+        let of_route = || &*self.matched().expect("else the policy is given").route().retry;
+        self.policy.as_deref().unwrap_or_else(of_route)
     }
 
     /// Puts the marks of this attempt on its request: its number (RT-14), what is left of the
@@ -77,13 +84,13 @@ impl Again {
     pub(super) fn mark(&self, request: Request<Body>) -> Request<Body> {
         let (mut head, body) = request.into_parts();
         let headers = &mut head.headers;
-        mark(headers, &mut head.extensions, self.attempts, &self.policy);
+        mark(headers, &mut head.extensions, self.attempts, self.policy().per_try_timeout);
         if self.attempts > 1 {
             if self.traits.grpc {
                 let before = self.traits.previous_attempts + self.attempts - 1;
                 headers.insert(PREVIOUS_ATTEMPTS, HeaderValue::from(before));
             }
-            if let Some(deadline) = self.matched.as_ref().and_then(Matched::deadline) {
+            if let Some(deadline) = self.matched().and_then(Matched::deadline) {
                 refresh(headers, Deadline::at(deadline).remaining(now()), self.traits.grpc);
             }
         }
@@ -94,7 +101,7 @@ impl Again {
         let headers = response.headers();
         let grpc = if self.traits.grpc { grpc::status(headers) } else { None };
         let outcome = Outcome::Response { status: response.status(), grpc, in_trailers: false };
-        match self.policy.decide(&self.traits, self.attempts, &outcome, Some(headers)) {
+        match self.policy().decide(&self.traits, self.attempts, &outcome, Some(headers)) {
             Verdict::Retry => self.retry(),
             Verdict::GiveUp(reason) => {
                 self.gave_up(reason);
@@ -120,7 +127,7 @@ impl Again {
                 return Ok(Next::Retry(Duration::ZERO, Box::new(self.mark(request))));
             }
         }
-        match self.policy.decide(&self.traits, self.attempts, &outcome, None) {
+        match self.policy().decide(&self.traits, self.attempts, &outcome, None) {
             Verdict::Retry => match self.retry() {
                 Next::Pass => Err(self.retried(error, false)),
                 next @ Next::Retry(..) => Ok(next),
@@ -146,7 +153,7 @@ impl Again {
     fn retry(&mut self) -> Next {
         // The earlier retry has ended, and with it its place among the retries in flight.
         self.retrying = None;
-        let allowed = match (&self.budget, self.matched.as_ref().and_then(Matched::cluster)) {
+        let allowed = match (&self.budget, self.matched().and_then(Matched::cluster)) {
             (Some(budget), _) => budget.withdraw(now()),
             (None, Some(pool)) => {
                 self.retrying = pool.cluster().try_retry(now());
@@ -158,7 +165,7 @@ impl Again {
             return Next::Pass;
         }
         let Some(request) = self.rebuild() else { return Next::Pass };
-        let delay = self.rng.draw(|rng| self.policy.backoff.delay(self.attempts, rng));
+        let delay = self.rng.draw(|rng| self.policy().backoff.delay(self.attempts, rng));
         self.attempts += 1;
         Next::Retry(delay, Box::new(request))
     }
@@ -175,15 +182,24 @@ impl Again {
     fn gave_up(&self, reason: GiveUp) {
         if reason == GiveUp::Exhausted {
             self.count(|stats| &stats.upstream_rq_retry_limit_exceeded);
-            if let Some(matched) = &self.matched {
+            if let Some(matched) = self.matched() {
                 matched.record().note(|decision| decision.flags.set(Flag::UpstreamRetryLimitExceeded));
             }
         }
     }
 
     fn count(&self, counter: impl FnOnce(&crate::cluster::Stats) -> &metrics::Counter) {
-        if let Some(pool) = self.matched.as_ref().and_then(Matched::cluster) {
+        if let Some(pool) = self.matched().and_then(Matched::cluster) {
             counter(pool.cluster().stats()).increment(1);
+        }
+    }
+}
+
+/// Takes away what steered the retries: read once, not for the next hop (RT-5).
+pub(super) fn strip_control(headers: &mut HeaderMap) {
+    if has_any(headers, &CONTROL_HEADERS) {
+        for name in &CONTROL_HEADERS {
+            headers.remove(name);
         }
     }
 }
@@ -193,19 +209,14 @@ pub(super) fn mark(
     headers: &mut HeaderMap,
     extensions: &mut Extensions,
     attempts: u32,
-    policy: &RetryPolicy,
+    per_try_timeout: Option<Duration>,
 ) {
-    if has_any(headers, &CONTROL_HEADERS) {
-        for name in &CONTROL_HEADERS {
-            headers.remove(name);
-        }
-    }
     let number = match attempts {
         1 => HeaderValue::from_static("1"),
         more => HeaderValue::from(more),
     };
     headers.insert(ATTEMPT_COUNT, number);
-    if let Some(limit) = policy.per_try_timeout {
+    if let Some(limit) = per_try_timeout {
         extensions.insert(PerTryTimeout(limit));
     }
 }

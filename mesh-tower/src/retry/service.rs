@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use mesh_core::retry::{RetryPolicy, Traits};
 use tower_service::Service;
 
 use super::layer::Fixed;
-use super::loop_state::{Again, Source, mark};
+use super::loop_state::{Again, Source, mark, strip_control};
 use super::{REQUEST_CAP, ReplayBody, ReplayBudget, ResponseFuture};
 use crate::body::Body;
 use crate::clock::SharedRng;
@@ -42,22 +42,28 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let matched = request.extensions().get::<Matched>();
-        let policy = match (&self.fixed, matched) {
-            (Some(fixed), _) => fixed.policy.clone(),
-            (None, Some(matched)) => for_request(&matched.route().retry, &request),
-            (None, None) => Arc::new(RetryPolicy::off()),
+        let matched = Matched::of(request.extensions());
+        let given = match (&self.fixed, matched) {
+            (Some(fixed), _) => Some(fixed.policy.clone()),
+            (None, Some(matched)) => changed(matched, request.headers()).map(Arc::new),
+            (None, None) => Some(Arc::new(RetryPolicy::off())),
         };
+        let of_route = || &*matched.expect("else one is given").route().retry;
+        let policy = given.as_deref().unwrap_or_else(of_route);
         let traits = Traits::of(request.method(), request.headers());
         // RT-20 asks for a copy of idempotent requests even where no retry is written.
-        if !policy.may_retry_at_all(&traits) && !traits.idempotent {
-            let (mut head, body) = request.into_parts();
-            mark(&mut head.headers, &mut head.extensions, 1, &policy);
+        let may_repeat = policy.may_retry_at_all(&traits) || traits.idempotent;
+        let keep_body = policy.may_replay_body(&traits) || traits.idempotent;
+        let per_try_timeout = policy.per_try_timeout;
+        let steered = matched.is_none_or(|matched| matched.survey().envoy);
+        let (mut head, body) = request.into_parts();
+        if steered {
+            strip_control(&mut head.headers);
+        }
+        mark(&mut head.headers, &mut head.extensions, 1, per_try_timeout);
+        if !may_repeat {
             return ResponseFuture::once(self.inner.call(Request::from_parts(head, body)));
         }
-        let keep_body = policy.may_replay_body(&traits) || traits.idempotent;
-        let matched = matched.cloned();
-        let (mut head, body) = request.into_parts();
         let (source, body) = match body.try_clone() {
             Some(copy) => (Source::Whole(copy), body),
             None if keep_body => {
@@ -67,11 +73,10 @@ where
             None => (Source::Gone, body),
         };
         let again = Again::new(
-            &mut head,
+            &head,
             source,
-            policy,
+            given,
             traits,
-            matched,
             self.fixed.as_ref().map(|fixed| fixed.budget.clone()),
             self.rng.clone(),
         );
@@ -83,10 +88,13 @@ where
     }
 }
 
-/// The route's policy as the request's own trusted headers change it (RT-5).
-fn for_request(policy: &Arc<RetryPolicy>, request: &Request<Body>) -> Arc<RetryPolicy> {
-    match policy.for_request(request.headers()) {
-        Cow::Borrowed(_) => policy.clone(),
-        Cow::Owned(changed) => Arc::new(changed),
+/// The route's policy as the request's own trusted headers change it (RT-5); `None` if they do not.
+fn changed(matched: &Matched, headers: &HeaderMap) -> Option<RetryPolicy> {
+    if !matched.survey().envoy {
+        return None;
+    }
+    match matched.route().retry.for_request(headers) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(changed) => Some(changed),
     }
 }

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Request, Response, Uri};
+use mesh_core::headers::Survey;
 use mesh_core::route::HeaderOps;
 use tower_service::Service;
 
@@ -33,7 +34,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let Some(matched) = request.extensions().get::<Matched>() else {
+        let Some(matched) = Matched::of(request.extensions()) else {
             return ResponseFuture::new(self.inner.call(request), None);
         };
         let route = matched.route();
@@ -50,6 +51,8 @@ where
         let facts = Facts::wanted(&matched, &request);
         if asks || matched.route().rewrite.is_some() {
             rewrite(&matched, &mut request, facts.as_deref());
+            let survey = Survey::of(request.headers());
+            Matched::of_mut(request.extensions_mut()).expect("seen above").set_survey(survey);
         }
         ResponseFuture::new(self.inner.call(request), answers.then_some((matched, facts)))
     }

@@ -3,22 +3,25 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::Extensions;
 use mesh_core::endpoint::ClusterId;
+use mesh_core::headers::Survey;
 use mesh_core::reply::LocalReply;
 use mesh_core::route;
 
 use crate::cluster::ClusterPool;
-use crate::record::Record;
+use crate::record::{Record, Slot};
 use crate::worker::View;
 
 /// The route of a request, the plan it came from, and the destination drawn for it.
 ///
-/// An extension of the request. Cloning is three reference counts.
+/// Goes with the request, in its extensions: [`Matched::of`]. Cloning is three reference counts.
 #[derive(Clone, Debug)]
 pub struct Matched {
     view: Arc<View>,
     route: Arc<route::Route>,
     record: Record,
+    survey: Survey,
     destination: usize,
     /// Another cluster than the destination's, for mirrors.
     instead: Option<ClusterId>,
@@ -26,8 +29,53 @@ pub struct Matched {
 }
 
 impl Matched {
-    pub(crate) fn new(view: Arc<View>, route: Arc<route::Route>, record: Record) -> Self {
-        Self { view, route, record, destination: 0, instead: None, deadline: None }
+    pub(crate) fn new(view: Arc<View>, route: Arc<route::Route>, record: Record, survey: Survey) -> Self {
+        Self { view, route, record, survey, destination: 0, instead: None, deadline: None }
+    }
+
+    /// What the route layer found for the request with these extensions.
+    #[must_use]
+    pub fn of(extensions: &Extensions) -> Option<&Self> {
+        match extensions.get() {
+            Some(Slot::Routed(matched)) => Some(matched),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn of_mut(extensions: &mut Extensions) -> Option<&mut Self> {
+        match extensions.get_mut() {
+            Some(Slot::Routed(matched)) => Some(matched),
+            _ => None,
+        }
+    }
+
+    /// Goes with a request from here on.
+    pub(crate) fn attach(self, extensions: &mut Extensions) {
+        match extensions.get_mut() {
+            Some(slot) => *slot = Slot::Routed(self),
+            None => drop(extensions.insert(Slot::Routed(self))),
+        }
+    }
+
+    /// Leaves the request, which is not for layers any more.
+    pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
+        let slot: &mut Slot = extensions.get_mut()?;
+        match std::mem::take(slot) {
+            Slot::Routed(matched) => Some(matched),
+            other => {
+                *slot = other;
+                None
+            }
+        }
+    }
+
+    /// Which kinds of header the request holds, so that not every layer has to look.
+    pub(crate) const fn survey(&self) -> Survey {
+        self.survey
+    }
+
+    pub(crate) fn set_survey(&mut self, survey: Survey) {
+        self.survey = survey;
     }
 
     /// The route.

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::LOCATION;
 use http::{Request, Response};
+use mesh_core::headers::Survey;
 use mesh_core::reply::LocalReply;
 use mesh_core::route::{Action, Fallback, Found, RequestView};
 use tower_service::Service;
@@ -34,7 +35,7 @@ enum Step {
 impl<S> Route<S> {
     fn decide<B>(&self, request: &Request<B>) -> Step {
         let view = self.worker.view();
-        let record = request.extensions().get::<Record>().cloned().unwrap_or_default();
+        let record = Record::of(request.extensions()).cloned().unwrap_or_default();
         let facts = RequestView::of(request);
         let https = facts.scheme == "https";
         let found = match rules(view.plan(), self.listener.as_deref(), facts.authority, https) {
@@ -55,7 +56,9 @@ impl<S> Route<S> {
             decision.route = Some(route.clone());
         });
         match &route.action {
-            Action::Forward(_) | Action::Passthrough => Step::Forward(Matched::new(view, route, record)),
+            Action::Forward(_) | Action::Passthrough => {
+                Step::Forward(Matched::new(view, route, record, Survey::of(request.headers())))
+            }
             Action::Redirect(redirect) => match redirect.location(&facts) {
                 Some((status, location)) => {
                     let mut response = Response::new(Bytes::new());
@@ -94,7 +97,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.decide(&request) {
             Step::Forward(matched) => {
-                request.extensions_mut().insert(matched);
+                matched.attach(request.extensions_mut());
                 ReadyOr::Calling(self.inner.call(request))
             }
             Step::Answer(response) => ReadyOr::ok(response.map(Into::into)),

@@ -29,7 +29,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> S::Future {
-        if let Some(matched) = request.extensions_mut().get_mut::<Matched>() {
+        if let Some(matched) = Matched::of_mut(request.extensions_mut()) {
             let index = match &matched.route().action {
                 Action::Forward(forward) if forward.destinations().len() > 1 => {
                     self.rng.draw(|rng| forward.split().pick(rng))

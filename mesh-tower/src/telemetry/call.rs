@@ -86,18 +86,9 @@ impl Call {
             }
             Direction::Outbound | Direction::Gateway => None,
         };
-        // Who made one already wants to read it afterwards: the test kit, explain.
-        let record = match request.extensions().get::<Record>() {
-            Some(record) => record.clone(),
-            None => {
-                let record = Record::default();
-                request.extensions_mut().insert(record.clone());
-                record
-            }
-        };
         Self {
             handles: handles.clone(),
-            record,
+            record: Record::begin(request.extensions_mut()),
             span,
             start,
             received: Received::watch(request.body_mut()),

@@ -4,6 +4,7 @@ use std::task::{self, Poll};
 use std::time::Duration;
 
 use http::{Request, Response};
+use mesh_core::headers::Survey;
 use mesh_core::headers::control::has_any;
 use mesh_core::outcome::Outcome;
 use mesh_core::timeout::{
@@ -17,7 +18,6 @@ use crate::body::Body;
 use crate::clock::now;
 use crate::context::Context;
 use crate::error::{BoxError, Error};
-use crate::grpc::is_grpc;
 use crate::record::Record;
 use crate::route::Matched;
 use crate::upload;
@@ -43,11 +43,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let matched = request.extensions().get::<Matched>();
+        let matched = Matched::of(request.extensions());
         let route = self.fixed.or_else(|| matched?.route().timeout);
-        let grpc = is_grpc(request.headers());
+        let survey = matched.map_or_else(|| Survey::of(request.headers()), Matched::survey);
+        let grpc = survey.grpc;
         let headers = request.headers_mut();
-        let trusted = has_any(headers, &CONTROL_HEADERS).then(|| {
+        let trusted = (survey.envoy && has_any(headers, &CONTROL_HEADERS)).then(|| {
             let trusted = TimeoutHeaders::of(headers);
             for name in &CONTROL_HEADERS {
                 headers.remove(name);
@@ -69,12 +70,12 @@ where
         if grpc {
             headers.insert(grpc_timeout::GRPC_TIMEOUT, grpc_timeout::format(limit));
         }
-        let record = match request.extensions_mut().get_mut::<Matched>() {
+        let record = match Matched::of_mut(request.extensions_mut()) {
             Some(matched) => {
                 matched.set_deadline(now() + limit);
                 Some(matched.record().clone())
             }
-            None => request.extensions().get::<Record>().cloned(),
+            None => Record::of(request.extensions()).cloned(),
         };
         let (head, body) = request.into_parts();
         let (body, uploaded) = upload::watch(body);

@@ -44,9 +44,9 @@ impl TraceReason {
     }
 }
 
-/// Makes a version 4 UUID (RFC 9562) as a header value.
+/// Makes a version 4 UUID (RFC 9562), as text.
 #[must_use]
-pub fn request_id(rng: &mut impl Rng) -> HeaderValue {
+pub fn request_id(rng: &mut impl Rng) -> [u8; LENGTH] {
     let random = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
     // Version 4 in bits 76..80, variant 10 in bits 62..64.
     let bits = random & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
@@ -55,7 +55,7 @@ pub fn request_id(rng: &mut impl Rng) -> HeaderValue {
     for (place, shift) in groups {
         write_hex(&mut text[place], bits >> shift);
     }
-    header_value(text)
+    text
 }
 
 /// A request id that is shaped like a UUID.
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn hd_1_request_ids_are_version_4_uuids() {
         let mut rng = SeededRng::new(3);
-        let ids: Vec<_> = (0..100).map(|_| request_id(&mut rng)).collect();
+        let ids: Vec<_> = (0..100).map(|_| header_value(request_id(&mut rng))).collect();
         for id in &ids {
             let bytes = id.as_bytes();
             assert!(RequestId::parse(id).is_some(), "{id:?}");
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn tr_2_the_decision_rides_in_character_14() {
-        let id = RequestId::parse(&request_id(&mut SeededRng::new(3))).unwrap();
+        let id = RequestId::parse(&header_value(request_id(&mut SeededRng::new(3)))).unwrap();
         assert_eq!(id.reason(), TraceReason::None);
         for (reason, digit) in
             [(TraceReason::Sampled, b'9'), (TraceReason::Forced, b'a'), (TraceReason::Client, b'b')]

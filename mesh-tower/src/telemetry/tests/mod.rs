@@ -177,7 +177,7 @@ fn cluster() -> ClusterPlan {
 }
 
 fn decide(request: &Request<Body>, note: impl FnOnce(&mut Decision)) {
-    request.extensions().get::<Record>().unwrap().note(note);
+    Record::of(request.extensions()).unwrap().note(note);
 }
 
 #[tokio::test(start_paused = true)]
