@@ -1,7 +1,9 @@
 //! One worker's picks over the shared set.
 
-use super::HostSet;
+use std::time::Instant;
+
 use super::edf::Edf;
+use super::{Avoid, Group, HostSet};
 use crate::rng::Rng;
 
 /// How an endpoint is picked (LB-1).
@@ -37,22 +39,39 @@ impl BalancePolicy {
     }
 }
 
+/// What a pick depends on besides the set and the hosts' load.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ask {
+    /// The time; needed where the set has a [`warm_at`](HostSet::warm_at).
+    pub now: Option<Instant>,
+    /// Priorities that earlier attempts have used up.
+    pub avoid: Avoid,
+}
+
 /// Picks hosts from a [`HostSet`]; private to a worker, so nothing is locked or shared.
 #[derive(Clone, Debug)]
 pub struct Balancer {
     policy: BalancePolicy,
+    /// One for each group; most sets have one.
+    cursors: Vec<Cursor>,
+    /// The generation that `cursors` were made for.
+    generation: Option<u64>,
+}
+
+/// Whose turn it is in a group.
+#[derive(Clone, Debug)]
+struct Cursor {
     /// Random start of the rotation; then the slot whose turn it is.
-    cursor: u32,
+    next: u32,
     schedule: Edf,
-    /// The generation that `schedule` was made for.
-    scheduled: Option<u64>,
+    is_scheduled: bool,
 }
 
 impl Balancer {
     /// A balancer whose rotation starts at a random host.
     #[must_use]
     pub fn new(policy: BalancePolicy, rng: &mut impl Rng) -> Self {
-        Self { policy, cursor: rng.below(u32::MAX), schedule: Edf::default(), scheduled: None }
+        Self { policy, cursors: vec![Cursor::new(rng)], generation: None }
     }
 
     /// The policy in force.
@@ -61,20 +80,33 @@ impl Balancer {
         self.policy
     }
 
-    /// Picks a host: an index into [`HostSet::hosts`]. `active` tells how many requests a host has
-    /// under way. `None` if there is no candidate (503 UH), and always under
-    /// [`Passthrough`](BalancePolicy::Passthrough), which has no hosts to choose from.
+    /// Picks a host: an index into [`HostSet::hosts`]. `load` tells how much a host has to do: under
+    /// least request, how many requests are under way. `None` if there is no candidate (503 UH), and
+    /// always under [`Passthrough`](BalancePolicy::Passthrough), which has no hosts to choose from.
     #[must_use]
-    pub fn pick(
+    pub fn pick(&mut self, set: &HostSet, rng: &mut impl Rng, load: impl Fn(usize) -> u64) -> Option<usize> {
+        self.pick_for(set, rng, &Ask::default(), load)
+    }
+
+    /// The same for a request that asks for more.
+    #[must_use]
+    pub fn pick_for(
         &mut self,
         set: &HostSet,
         rng: &mut impl Rng,
-        active: impl Fn(usize) -> u32,
+        ask: &Ask,
+        load: impl Fn(usize) -> u64,
     ) -> Option<usize> {
-        let count = set.candidates();
-        if count <= 1 && self.policy != BalancePolicy::Passthrough {
-            return set.usable.first().map(|index| *index as usize);
+        if self.policy == BalancePolicy::Passthrough {
+            return None;
         }
+        let group = set.priority_avoiding(ask.avoid, || rng.next_u64())?.group(|| rng.unit())?;
+        let count = group.candidates();
+        let host = |slot: u32| group.usable[slot as usize] as usize;
+        if count == 1 {
+            return Some(host(0));
+        }
+        let even = group.equal_weights && !set.is_warming(ask.now);
         let slot = match self.policy {
             BalancePolicy::Passthrough => return None,
             BalancePolicy::RingHash { .. } | BalancePolicy::Maglev { .. } if set.is_hashed() => {
@@ -83,20 +115,19 @@ impl Balancer {
             BalancePolicy::Random | BalancePolicy::RingHash { .. } | BalancePolicy::Maglev { .. } => {
                 rng.below(count)
             }
-            BalancePolicy::LeastRequest if set.equal_weights => {
+            BalancePolicy::LeastRequest if even => {
                 let (first, second) = (rng.below(count), rng.below(count));
-                let load = |slot: u32| active(set.usable[slot as usize] as usize);
-                if load(second) < load(first) { second } else { first }
+                if load(host(second)) < load(host(first)) { second } else { first }
             }
-            BalancePolicy::RoundRobin if set.equal_weights => self.rotate(count),
-            BalancePolicy::LeastRequest => self.scheduled(set, count, rng, |index| {
-                f64::from(set.hosts[index].weight) / (f64::from(active(index)) + 1.0)
+            BalancePolicy::RoundRobin if even => self.cursor(set, group, rng).rotate(count),
+            BalancePolicy::LeastRequest => self.cursor(set, group, rng).scheduled(count, rng, |slot| {
+                set.weight(host(slot), ask.now) / (load(host(slot)) as f64 + 1.0)
             }),
             BalancePolicy::RoundRobin => {
-                self.scheduled(set, count, rng, |index| f64::from(set.hosts[index].weight))
+                self.cursor(set, group, rng).scheduled(count, rng, |slot| set.weight(host(slot), ask.now))
             }
         };
-        Some(set.usable[slot as usize] as usize)
+        Some(host(slot))
     }
 
     /// Picks a host that was not tried yet, asking again up to `attempts` times; then takes what
@@ -106,37 +137,46 @@ impl Balancer {
         &mut self,
         set: &HostSet,
         rng: &mut impl Rng,
-        active: impl Fn(usize) -> u32,
+        load: impl Fn(usize) -> u64,
         tried: impl Fn(usize) -> bool,
         attempts: u32,
     ) -> Option<usize> {
-        let mut picked = self.pick(set, rng, &active)?;
+        let mut picked = self.pick(set, rng, &load)?;
         for _ in 0..attempts {
             if !tried(picked) {
                 break;
             }
-            picked = self.pick(set, rng, &active)?;
+            picked = self.pick(set, rng, &load)?;
         }
         Some(picked)
     }
 
+    /// The cursor of a group; schedules of another generation are dropped.
+    fn cursor(&mut self, set: &HostSet, group: &Group, rng: &mut impl Rng) -> &mut Cursor {
+        if self.generation != Some(set.generation) {
+            self.generation = Some(set.generation);
+            self.cursors.iter_mut().for_each(|cursor| cursor.is_scheduled = false);
+            self.cursors.resize_with(set.groups.max(1), || Cursor::new(rng));
+        }
+        &mut self.cursors[group.id]
+    }
+}
+
+impl Cursor {
+    fn new(rng: &mut impl Rng) -> Self {
+        Self { next: rng.below(u32::MAX), schedule: Edf::default(), is_scheduled: false }
+    }
+
     fn rotate(&mut self, count: u32) -> u32 {
-        let slot = self.cursor % count;
-        self.cursor = slot + 1;
+        let slot = self.next % count;
+        self.next = slot + 1;
         slot
     }
 
-    fn scheduled(
-        &mut self,
-        set: &HostSet,
-        count: u32,
-        rng: &mut impl Rng,
-        weight: impl Fn(usize) -> f64,
-    ) -> u32 {
-        let weight = |slot: u32| weight(set.usable[slot as usize] as usize);
-        if self.scheduled != Some(set.generation) {
-            self.schedule.rebuild(count, weight, rng);
-            self.scheduled = Some(set.generation);
+    fn scheduled(&mut self, count: u32, rng: &mut impl Rng, weight: impl Fn(u32) -> f64) -> u32 {
+        if !self.is_scheduled {
+            self.schedule.rebuild(count, &weight, rng);
+            self.is_scheduled = true;
         }
         self.schedule.pick(weight).expect("a schedule of at least two hosts")
     }

@@ -1,39 +1,82 @@
-//! Who may be picked (LB-4, LB-14).
+//! Who may be picked (LB-4): hosts in priorities, priorities in groups, groups of candidates.
 
-use super::HashTable;
+use std::time::Instant;
+
+use super::priority::{self, Priority};
+use super::{Avoid, WarmUp};
 
 /// One host as the balancer sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HostView {
     /// Share of traffic; at least 1.
     pub weight: u32,
     /// Whether it is in service: neither ejected nor failing its health check.
     pub healthy: bool,
+    /// Where it stands, seen from here; `None` where the distribution leaves it out (LB-12).
+    pub place: Option<Place>,
+    /// Since when it has been in service; counts where hosts warm up (LB-15).
+    pub since: Option<Instant>,
+}
+
+impl HostView {
+    /// A host of the first priority. A weight of 0 counts as 1.
+    #[must_use]
+    pub fn new(weight: u32, healthy: bool) -> Self {
+        Self { weight: weight.max(1), healthy, place: Some(Place::default()), since: None }
+    }
+}
+
+/// Where a host stands, seen from the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Its priority: 0 is nearest. No number below the highest is left out.
+    pub priority: u32,
+    /// Which of [`SetRules::shares`] it belongs to; 0 where there are none.
+    pub share: u32,
+}
+
+/// What holds for a whole set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SetRules {
+    /// Below this percentage of healthy hosts a priority uses all of its hosts; 0 is never (LB-14).
+    pub panic_threshold: u32,
+    /// Weights of the groups that [`Place::share`] counts (LB-12); empty is one group.
+    pub shares: Vec<u32>,
+    /// How new hosts get their share; `None` is at once (LB-15).
+    pub warm_up: Option<WarmUp>,
 }
 
 /// The hosts of a cluster and which of them are candidates. Immutable; a change makes a new one
 /// with another generation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// ```text
+/// HostSet ─ draw by load ─▶ Priority ─ draw by share ─▶ Group ─ the balancer's policy ─▶ host
+/// ```
+/// One priority with one group, which is what a cluster without locality rules has, costs two
+/// comparisons and no draw.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostSet {
     /// Differs from that of every other set of the cluster.
     pub generation: u64,
     /// All hosts, in the cluster's order.
     pub hosts: Vec<HostView>,
-    /// Indices of the candidates, rising.
-    pub usable: Vec<u32>,
-    /// Whether all candidates weigh the same.
-    pub equal_weights: bool,
-    /// Whether so few are healthy that all are candidates (`lb_healthy_panic`).
+    /// The priorities, nearest first; also those without load. Empty only without hosts.
+    pub priorities: Vec<Priority>,
+    /// Whether a priority has so few healthy hosts that all of its hosts are candidates
+    /// (`lb_healthy_panic`).
     pub panic: bool,
-    /// Who serves which hash, where the policy goes by hash.
-    pub(super) table: Option<HashTable>,
+    /// When the last host will have warmed up; `None` if none had to when the set was built.
+    pub warm_at: Option<Instant>,
+    /// How hosts warm up.
+    pub(super) warm_up: Option<WarmUp>,
+    /// The only priority that has load.
+    sole: Option<usize>,
+    /// How many groups there are, over all priorities.
+    pub(super) groups: usize,
 }
 
 impl HostSet {
-    /// How much health over 100 % a host set is credited with (LB-13): 72 % healthy is enough.
-    const OVERPROVISIONING: u64 = 140;
-
-    /// Makes a set from the weight (0 counts as 1) and health of each host.
+    /// Makes a set of one priority from the weight (0 counts as 1) and health of each host.
     ///
     /// When fewer than `panic_threshold` percent are healthy, and these few cannot carry the whole
     /// load, all hosts are candidates; 0 turns this off. Without candidates a request is answered
@@ -44,77 +87,93 @@ impl HostSet {
     #[must_use]
     pub fn build(generation: u64, weights: &[u32], healthy: &[bool], panic_threshold: u32) -> Self {
         assert_eq!(weights.len(), healthy.len(), "every host has a weight and a health");
-        let view =
-            |(weight, healthy): (&u32, &bool)| HostView { weight: (*weight).max(1), healthy: *healthy };
-        let hosts: Vec<_> = weights.iter().zip(healthy).map(view).collect();
-        let total = hosts.len() as u64;
-        let well = hosts.iter().filter(|host| host.healthy).count() as u64;
-        let carries_all = total > 0 && Self::OVERPROVISIONING * well / total >= 100;
-        let panic = total > 0 && !carries_all && 100 * well < u64::from(panic_threshold) * total;
-        let candidates = (0_u32..).zip(&hosts).filter(|(_, host)| panic || host.healthy);
-        let usable: Vec<_> = candidates.map(|(index, _)| index).collect();
-        assert!(hosts.len() <= u32::MAX as usize, "more hosts than 32 bits can number");
-        let mut weights = usable.iter().map(|index| hosts[*index as usize].weight);
-        let first = weights.next();
-        let equal_weights = weights.all(|weight| Some(weight) == first);
-        Self { generation, hosts, usable, equal_weights, panic, table: None }
+        let view = |(weight, healthy): (&u32, &bool)| HostView::new(*weight, *healthy);
+        let hosts = weights.iter().zip(healthy).map(view).collect();
+        Self::arrange(generation, hosts, &SetRules { panic_threshold, ..SetRules::default() }, None)
     }
 
-    /// How many candidates there are.
-    pub(super) fn candidates(&self) -> u32 {
-        u32::try_from(self.usable.len()).expect("a host set is numbered in 32 bits")
+    /// Makes a set: candidates and loads of every priority, by the health of its hosts (LB-13,
+    /// LB-14). `now` counts only where hosts warm up.
+    ///
+    /// # Panics
+    /// If there are more than 2³²−1 hosts, or a place names a share that is not there.
+    #[must_use]
+    pub fn arrange(generation: u64, hosts: Vec<HostView>, rules: &SetRules, now: Option<Instant>) -> Self {
+        assert!(u32::try_from(hosts.len()).is_ok(), "more hosts than 32 bits can number");
+        let mut priorities = priority::arrange(&hosts, rules);
+        let mut groups = 0;
+        for group in priorities.iter_mut().flat_map(|priority| &mut priority.groups) {
+            group.id = groups;
+            groups += 1;
+        }
+        let mut loaded = (0..priorities.len()).filter(|index| priorities[*index].load > 0);
+        let sole = loaded.next().filter(|_| loaded.next().is_none());
+        let warm = |host: &HostView| rules.warm_up?.warm_at(host.since?, now?);
+        Self {
+            generation,
+            panic: priorities.iter().any(|priority| priority.panic),
+            warm_at: hosts.iter().filter(|host| host.place.is_some()).filter_map(warm).max(),
+            warm_up: rules.warm_up,
+            sole,
+            groups,
+            hosts,
+            priorities,
+        }
+    }
+
+    /// The priority that serves a draw of 64 random bits, or the hash of a request: the one in whose
+    /// load `draw % 100` falls (LB-13). `None` without hosts.
+    #[must_use]
+    pub fn priority(&self, draw: impl FnOnce() -> u64) -> Option<&Priority> {
+        let index = match self.sole {
+            Some(index) => index,
+            None => priority::drawn(self.priorities.iter().map(|priority| priority.load), draw()),
+        };
+        self.priorities.get(index)
+    }
+
+    /// The same without the priorities that `avoid` names, while another one can serve (RT-12).
+    #[must_use]
+    pub fn priority_avoiding(&self, avoid: Avoid, draw: impl FnOnce() -> u64) -> Option<&Priority> {
+        if avoid == Avoid::default() {
+            return self.priority(draw);
+        }
+        let health = self.priorities.iter().enumerate();
+        let health: Vec<_> =
+            health.map(|(index, priority)| if avoid.names(index) { 0 } else { priority.health }).collect();
+        match priority::loads(&health) {
+            Some(loads) => self.priorities.get(priority::drawn(loads.into_iter(), draw())),
+            None => self.priority(draw),
+        }
     }
 
     /// How many hosts are healthy (`membership_healthy`).
     #[must_use]
     pub fn healthy(&self) -> usize {
-        self.hosts.iter().filter(|host| host.healthy).count()
+        self.hosts.iter().filter(|host| host.healthy && host.place.is_some()).count()
+    }
+
+    /// How many hosts there are (`membership_total`), without those that the distribution leaves out.
+    #[must_use]
+    pub fn members(&self) -> usize {
+        self.hosts.iter().filter(|host| host.place.is_some()).count()
+    }
+
+    /// Whether a host warms up now.
+    pub(super) fn is_warming(&self, now: Option<Instant>) -> bool {
+        self.warm_at.is_some_and(|warm| now.is_none_or(|now| now < warm))
+    }
+
+    /// The weight of a host now: less than written while it warms up.
+    pub(super) fn weight(&self, index: usize, now: Option<Instant>) -> f64 {
+        let host = &self.hosts[index];
+        let weight = f64::from(host.weight);
+        match (self.warm_at, self.warm_up, host.since, now) {
+            (Some(_), Some(warm_up), Some(since), Some(now)) => weight * warm_up.factor(since, now),
+            _ => weight,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn set(healthy: &[bool], panic_threshold: u32) -> HostSet {
-        HostSet::build(1, &vec![1; healthy.len()], healthy, panic_threshold)
-    }
-
-    #[test]
-    fn lb_4_candidates_are_the_healthy() {
-        let set = set(&[true, false, true], 0);
-        assert_eq!((set.usable.as_slice(), set.panic, set.healthy()), ([0, 2].as_slice(), false, 2));
-    }
-
-    #[test]
-    fn lb_14_without_a_threshold_nobody_healthy_means_nobody() {
-        assert!(set(&[false, false], 0).usable.is_empty());
-        assert!(set(&[], 50).usable.is_empty());
-        assert!(!set(&[], 50).panic);
-    }
-
-    #[test]
-    fn lb_14_panic_uses_all() {
-        let low = set(&[true, false, false], 50);
-        assert!(low.panic);
-        assert_eq!(low.usable, [0, 1, 2]);
-        let at_threshold = set(&[true, false], 50);
-        assert!(!at_threshold.panic);
-        assert_eq!(at_threshold.usable, [0]);
-        assert!(set(&[false, false], 1).panic);
-    }
-
-    #[test]
-    fn lb_14_no_panic_while_the_healthy_carry_all() {
-        // Three of four: 140 · 3/4 ≥ 100, so even a threshold of 80 % is not looked at.
-        assert!(!set(&[true, true, true, false], 80).panic);
-        assert!(set(&[true, true, false, false], 80).panic);
-    }
-
-    #[test]
-    fn equal_weights_are_those_of_the_candidates() {
-        assert!(HostSet::build(1, &[2, 2, 7], &[true, true, false], 0).equal_weights);
-        assert!(!HostSet::build(1, &[2, 2, 7], &[true, true, true], 0).equal_weights);
-        assert!(HostSet::build(1, &[0, 1], &[true, true], 0).equal_weights);
-    }
-}
+mod tests;

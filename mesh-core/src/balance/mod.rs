@@ -17,9 +17,14 @@
 //! or are ejected; a [`Balancer`] is one worker's private cursor over it. A pick is `O(1)`, or
 //! `O(log n)` with unequal weights, and allocates only when the set has changed.
 //!
+//! Before the policy comes the distance: a set has [priorities](Priority), nearest first, which share
+//! the load by their health (LB-13), and a priority may have [groups](Group) with shares of their own
+//! (LB-12). A set without locality rules has one of each, and nothing is drawn to find it.
+//!
 //! Worked example: hosts of weight 3 and 1 under round robin serve 75 and 25 of 100 requests, in
 //! the order a a b a, a a b a, not aaa… then b.
 
+mod avoid;
 mod balancer;
 mod cookie;
 mod edf;
@@ -28,14 +33,19 @@ mod hash_policy;
 mod hashed;
 mod host_set;
 mod maglev;
+mod priority;
 mod ring;
 mod table;
+mod warm_up;
 
-pub use balancer::{BalancePolicy, Balancer};
+pub use avoid::Avoid;
+pub use balancer::{Ask, BalancePolicy, Balancer};
 pub use cookie::HashCookie;
 pub use hash::HashKey;
 pub use hash_policy::{HashHeader, HashPolicy, HashSource, Hashed};
-pub use host_set::{HostSet, HostView};
+pub use host_set::{HostSet, HostView, Place, SetRules};
 pub use maglev::Maglev;
+pub use priority::{Group, Priority};
 pub use ring::Ring;
 pub use table::{HashTable, Share, host_key};
+pub use warm_up::WarmUp;

@@ -77,7 +77,7 @@ impl<K, S> Balance<K, S> {
         let Shared { members, panic_threshold, rng, picker } = &*self.shared;
         let mut picker = picker.lock().expect("no panic while picking");
         let (balancer, set, ejected) = &mut *picker;
-        let out = |member: &Member<K, S>| member.health.as_ref().is_some_and(|health| health.is_ejected());
+        let out = |member: &Member<K, S>| member.health.as_ref().is_some_and(|health| !health.is_healthy());
         let changed = ejected.len() != members.len()
             || members.iter().zip(ejected.iter()).any(|(member, before)| out(member) != *before);
         if changed {
@@ -86,7 +86,7 @@ impl<K, S> Balance<K, S> {
             let healthy: Vec<_> = ejected.iter().map(|out| !out).collect();
             *set = HostSet::build(set.generation + 1, &weights, &healthy, *panic_threshold);
         }
-        let active = |index: usize| members[index].active.load(Ordering::Relaxed);
+        let active = |index: usize| u64::from(members[index].active.load(Ordering::Relaxed));
         let index = rng.draw(|rng| balancer.pick(set, rng, active))?;
         Some(&members[index])
     }

@@ -58,6 +58,12 @@ impl Host {
         self.state.outlier.is_ejected()
     }
 
+    /// Whether it is in service: neither ejected nor failing its health checks.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.state.outlier.is_healthy()
+    }
+
     /// Whether the last dial failed and none has succeeded since.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {

@@ -14,7 +14,7 @@ pub struct Hosts {
 impl Hosts {
     pub(super) fn build(generation: u64, list: Vec<Host>, panic_threshold: u32) -> Self {
         let weights: Vec<_> = list.iter().map(|host| host.endpoint().weight).collect();
-        let healthy: Vec<_> = list.iter().map(|host| !host.is_ejected()).collect();
+        let healthy: Vec<_> = list.iter().map(|host| host.is_healthy()).collect();
         let set = HostSet::build(generation, &weights, &healthy, panic_threshold);
         Self { list, set }
     }

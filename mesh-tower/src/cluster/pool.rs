@@ -65,7 +65,7 @@ impl ClusterPool {
             self.follow(&mut picker, &hosts);
         }
         let Picker { balancer, rng, hosts, endpoints } = &mut *picker;
-        let active = |index: usize| hosts.list()[index].active();
+        let active = |index: usize| u64::from(hosts.list()[index].active());
         let mut index = balancer.pick(hosts.set(), rng, active)?;
         let mut left = redraws;
         while left > 0 && is_poor(&hosts.list()[index], tried) {

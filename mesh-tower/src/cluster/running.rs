@@ -208,6 +208,19 @@ impl Cluster {
         }
     }
 
+    /// Notes what active health checks say of an endpoint: the one place where that changes. A
+    /// success also ends an ejection and clears the counters (HC-2).
+    #[expect(dead_code, reason = "active health checks call it")]
+    pub(crate) fn set_health(&self, host: &Host, healthy: bool) {
+        let mut changed = host.outlier().set_failing(!healthy);
+        if healthy && let Some(detector) = &self.detector {
+            changed |= detector.take_back(host.outlier(), now());
+        }
+        if changed {
+            self.replace(|_| None);
+        }
+    }
+
     /// How often [`tick`](Self::tick) is due; `None` without outlier detection.
     pub(crate) fn tick_interval(&self) -> Option<std::time::Duration> {
         self.detector.as_ref().map(|detector| detector.policy().interval)
@@ -229,12 +242,11 @@ impl Cluster {
     pub fn publish(&self) {
         let hosts = self.hosts.load();
         let ejected = hosts.list().iter().filter(|host| host.is_ejected()).count();
-        let total = hosts.list().len();
         let set = |name: &'static str, value: f64| {
             gauge!(name, "cluster_name" => self.plan.name.clone()).set(value);
         };
-        set("envoy_cluster_membership_total", total as f64);
-        set("envoy_cluster_membership_healthy", (total - ejected) as f64);
+        set("envoy_cluster_membership_total", hosts.set().members() as f64);
+        set("envoy_cluster_membership_healthy", hosts.set().healthy() as f64);
         set("envoy_cluster_outlier_detection_ejections_active", ejected as f64);
         set("envoy_cluster_lb_healthy_panic", f64::from(u8::from(hosts.set().panic)));
         set("envoy_cluster_upstream_rq_active", f64::from(self.limits.active(Resource::Requests)));

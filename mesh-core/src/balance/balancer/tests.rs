@@ -12,7 +12,7 @@ fn weighted(weights: &[u32]) -> HostSet {
 }
 
 /// Picks per host over `picks` picks with the given load.
-fn spread(policy: BalancePolicy, set: &HostSet, picks: usize, load: &[u32]) -> Vec<u32> {
+fn spread(policy: BalancePolicy, set: &HostSet, picks: usize, load: &[u64]) -> Vec<u32> {
     let mut rng = SeededRng::new(17);
     let mut balancer = Balancer::new(policy, &mut rng);
     let mut counts = vec![0; set.hosts.len()];
@@ -176,9 +176,9 @@ proptest! {
             let mut rng = SeededRng::new(seed);
             let mut balancer = Balancer::new(policy, &mut rng);
             for _ in 0..20 {
-                match balancer.pick(&set, &mut rng, |host| u32::try_from(host).unwrap()) {
+                match balancer.pick(&set, &mut rng, |host| host as u64) {
                     Some(host) => prop_assert!(set.panic || set.hosts[host].healthy),
-                    None => prop_assert!(set.usable.is_empty()),
+                    None => prop_assert!(set.priorities.iter().all(|priority| priority.groups.is_empty())),
                 }
             }
         }
@@ -190,7 +190,7 @@ proptest! {
         let mut rng = SeededRng::new(seed);
         let mut balancer = Balancer::new(BalancePolicy::LeastRequest, &mut rng);
         let set = equal(32);
-        let mut active = vec![0_u32; 32];
+        let mut active = vec![0_u64; 32];
         for _ in 0..32 * 50 {
             let host = balancer.pick(&set, &mut rng, |host| active[host]).unwrap();
             active[host] += 1;

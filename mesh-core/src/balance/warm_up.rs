@@ -1,0 +1,112 @@
+//! New hosts get their share little by little (LB-15).
+//!
+//! A host that has just started has empty caches and unopened connections; its full share at once
+//! makes it slow, and then outlier detection throws it out. While it is warming up its weight is
+//! multiplied with `max(minimum, (age / duration)^(1 / aggression))`.
+//!
+//! Worked example: 60 s, 10 %, aggression 1: after 3 s still 10 %, after 30 s half, after 60 s all.
+
+use std::time::{Duration, Instant};
+
+/// Istio's `warmup`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WarmUp {
+    /// How long it takes.
+    pub duration: Duration,
+    /// The least part of its weight that a host gets, 0 to 1.
+    pub minimum: f64,
+    /// The shape of the curve: 1 is a line, more is faster at the start.
+    pub aggression: f64,
+}
+
+impl WarmUp {
+    /// No host is younger than this.
+    const LEAST_AGE: Duration = Duration::from_secs(1);
+
+    /// A warm-up of this length with the defaults: from 10 %, in a line.
+    #[must_use]
+    pub const fn new(duration: Duration) -> Self {
+        Self { duration, minimum: 0.1, aggression: 1.0 }
+    }
+
+    /// When a host in service since `since` will have warmed up; `None` if it has.
+    #[must_use]
+    pub fn warm_at(&self, since: Instant, now: Instant) -> Option<Instant> {
+        // A time too far to name is as good as never.
+        let warm = since.checked_add(self.duration)?;
+        (now < warm).then_some(warm)
+    }
+
+    /// What part of its weight a host in service since `since` has now.
+    #[must_use]
+    pub fn factor(&self, since: Instant, now: Instant) -> f64 {
+        let age = now.saturating_duration_since(since).max(Self::LEAST_AGE);
+        if age >= self.duration {
+            return 1.0;
+        }
+        let part = age.as_secs_f64() / self.duration.as_secs_f64();
+        let part = if self.aggression == 1.0 { part } else { part.powf(1.0 / self.aggression) };
+        part.clamp(self.minimum, 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::clock::{Clock, ManualClock};
+
+    fn factor(warm_up: WarmUp, age: f64) -> f64 {
+        let start = ManualClock::default().now();
+        warm_up.factor(start, start + Duration::from_secs_f64(age))
+    }
+
+    #[test]
+    fn lb_15_weight_rises_in_a_line_from_ten_percent() {
+        let warm_up = WarmUp::new(Duration::from_secs(60));
+        let at = |age| factor(warm_up, age);
+        assert_eq!(
+            [at(0.0), at(3.0), at(6.0), at(30.0), at(45.0), at(60.0), at(9e9)],
+            [0.1, 0.1, 0.1, 0.5, 0.75, 1.0, 1.0]
+        );
+    }
+
+    #[test]
+    fn lb_15_no_host_is_younger_than_a_second() {
+        let short = WarmUp::new(Duration::from_secs(2));
+        assert_eq!([factor(short, 0.0), factor(short, 1.5)], [0.5, 0.75]);
+        assert_eq!(factor(WarmUp::new(Duration::from_millis(500)), 0.0), 1.0);
+    }
+
+    #[test]
+    fn lb_15_a_host_is_warm_when_its_time_is_over() {
+        let warm_up = WarmUp::new(Duration::from_secs(5));
+        let start = ManualClock::default().now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(warm_up.warm_at(start, at(4)), Some(at(5)));
+        assert_eq!(warm_up.warm_at(start, at(5)), None);
+        assert_eq!(WarmUp::new(Duration::MAX).warm_at(start, start), None);
+    }
+
+    proptest! {
+        /// The formula, computed another way.
+        #[test]
+        fn lb_15_the_curve_is_a_power(
+            age in 1.0_f64..100.0,
+            duration in 2.0_f64..100.0,
+            minimum in 0.0_f64..=1.0,
+            aggression in 0.1_f64..10.0,
+        ) {
+            let warm_up = WarmUp { duration: Duration::from_secs_f64(duration), minimum, aggression };
+            let expected = ((age / duration).ln() / aggression).exp().max(minimum).min(1.0);
+            prop_assert!((factor(warm_up, age) - expected).abs() < 1e-6);
+        }
+
+        #[test]
+        fn lb_15_weight_never_falls(a in 0.0_f64..100.0, b in 0.0_f64..100.0, aggression in 0.1_f64..10.0) {
+            let warm_up = WarmUp { aggression, ..WarmUp::new(Duration::from_secs(60)) };
+            prop_assert!(factor(warm_up, a.min(b)) <= factor(warm_up, a.max(b)));
+        }
+    }
+}
