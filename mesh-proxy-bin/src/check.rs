@@ -8,8 +8,9 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use mesh_core::analysis::{Diagnostics, Level};
 use mesh_core::api::Documents;
-use mesh_core::plan::{CompileOptions, WorkloadSource, compile};
+use mesh_core::plan::{CompileOptions, ResourceStatus, WorkloadSource, compile, gateway_status};
 use mesh_tower::mesh::read_folder;
+use serde_json::{Value, json};
 
 use crate::report;
 
@@ -18,6 +19,7 @@ const FOUND: u8 = 79;
 
 /// Options of `check`.
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "these comments are the help text, shown as they are")]
 pub(crate) struct Check {
     /// Folders and files to read.
     #[arg(required = true, value_name = "PATH")]
@@ -34,6 +36,10 @@ pub(crate) struct Check {
     /// Print findings that are this bad, or worse.
     #[arg(long, value_enum, default_value = "info", ignore_case = true)]
     output_threshold: Threshold,
+    /// Print the conditions of GatewayClasses, Gateways, HTTPRoutes and GRPCRoutes too, as a controller would
+    /// write them into their status.
+    #[arg(long)]
+    status: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -68,16 +74,23 @@ impl Threshold {
 /// Checks and prints.
 pub(crate) fn run(check: &Check) -> anyhow::Result<ExitCode> {
     let files = read(&check.paths)?;
-    let mut findings = find(&files, check.workload.as_deref());
+    let (mut findings, documents) = find(&files, check.workload.as_deref());
     let failed = findings.iter().any(|finding| check.failure_threshold.admits(finding.level));
     findings.retain(|finding| check.output_threshold.admits(finding.level));
     let mut output = std::io::stdout().lock();
+    let status = if check.status { gateway_status(&documents) } else { Vec::new() };
+    let lines: String = status.iter().map(ToString::to_string).collect();
     match check.output {
-        Output::Text => write!(output, "{}", report::render(&findings, &files)),
-        Output::Line => write!(output, "{findings}"),
-        Output::Json => serde_json::to_writer_pretty(&mut output, &findings.to_json())
-            .map_err(std::io::Error::from)
-            .and_then(|()| writeln!(output)),
+        Output::Text => write!(output, "{}{lines}", report::render(&findings, &files)),
+        Output::Line => write!(output, "{findings}{lines}"),
+        Output::Json => {
+            let list = findings.to_json();
+            let status: Value = status.iter().map(ResourceStatus::to_json).collect();
+            let whole = if check.status { json!({ "findings": list, "status": status }) } else { list };
+            serde_json::to_writer_pretty(&mut output, &whole)
+                .map_err(std::io::Error::from)
+                .and_then(|()| writeln!(output))
+        }
     }
     .context("printing the findings")?;
     Ok(if failed { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
@@ -96,7 +109,7 @@ fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
     Ok(files)
 }
 
-fn find(files: &[(String, String)], workload: Option<&str>) -> Diagnostics {
+fn find(files: &[(String, String)], workload: Option<&str>) -> (Diagnostics, Documents) {
     let texts = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     let (documents, mut findings) = Documents::parse(texts);
     for gateway in [false, true] {
@@ -105,7 +118,7 @@ fn find(files: &[(String, String)], workload: Option<&str>) -> Diagnostics {
         findings.append(compile(&documents, &options, None).diagnostics);
     }
     findings.sort();
-    findings
+    (findings, documents)
 }
 
 #[cfg(test)]
@@ -116,7 +129,7 @@ mod tests {
     fn an_1_a_finding_is_found_once_and_thresholds_hold() {
         let text = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\nspec:\n  \
                     hosts: [a]\n  http:\n  - route:\n    - destination: {host: nowhere}\n";
-        let findings = find(&[("a.yaml".into(), text.into())], None);
+        let (findings, _) = find(&[("a.yaml".into(), text.into())], None);
         let errors: Vec<_> = findings.iter().filter(|finding| finding.is_error()).collect();
         assert_eq!(errors.len(), 1, "{findings}");
         assert_eq!(errors[0].code.as_str(), "IST0101");

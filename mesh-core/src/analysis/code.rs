@@ -124,6 +124,10 @@ codes! {
     DenyPolicyOnTcpPort = "MESH0008" Warning,
     /// Pods behind one Service disagree on `app`.
     AppLabelDiffers = "MESH0009" Info,
+    /// A route of the Gateway API that nothing takes.
+    RouteNotAccepted = "MESH0010" Warning,
+    /// A reference into another namespace that no ReferenceGrant lets.
+    ReferenceNotPermitted = "MESH0011" Error,
 }
 
 impl fmt::Display for Code {

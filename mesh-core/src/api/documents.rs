@@ -1,6 +1,7 @@
 //! All resources of a configuration, by kind.
 
 use super::decode::Strictness;
+use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
 use super::istio::{
     DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadEntry,
 };
@@ -41,6 +42,16 @@ pub struct Documents {
     pub gateways: Vec<Resource<Gateway>>,
     /// Sidecars.
     pub sidecars: Vec<Resource<Sidecar>>,
+    /// GatewayClasses of the Gateway API.
+    pub gateway_classes: Vec<Resource<GatewayClass>>,
+    /// Gateways of the Gateway API.
+    pub k8s_gateways: Vec<Resource<gateway_api::Gateway>>,
+    /// HTTPRoutes.
+    pub http_routes: Vec<Resource<HttpRoute>>,
+    /// GRPCRoutes.
+    pub grpc_routes: Vec<Resource<GrpcRoute>>,
+    /// ReferenceGrants.
+    pub reference_grants: Vec<Resource<ReferenceGrant>>,
 }
 
 impl Documents {
@@ -95,5 +106,10 @@ impl Documents {
         by_age(&mut self.destination_rules);
         by_age(&mut self.gateways);
         by_age(&mut self.sidecars);
+        by_age(&mut self.gateway_classes);
+        by_age(&mut self.k8s_gateways);
+        by_age(&mut self.http_routes);
+        by_age(&mut self.grpc_routes);
+        by_age(&mut self.reference_grants);
     }
 }

@@ -88,6 +88,26 @@ fn amount(number: &str, unit: u128) -> Result<u128, DurationError> {
     whole.checked_add(below).ok_or(DurationError::TooLong)
 }
 
+/// Reads a duration of the Gateway API: one to four amounts of up to five digits, each with its unit
+/// `h`, `m`, `s` or `ms` (Y-5).
+#[must_use]
+pub fn parse_gateway_api(text: &str) -> Option<Duration> {
+    let (mut rest, mut total) = (text, Duration::ZERO);
+    for _ in 0..4 {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let amount: u64 = rest.get(..digits).filter(|_| (1..=5).contains(&digits))?.parse().ok()?;
+        let after = &rest[digits..];
+        let units = [("ms", 1), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+        let (unit, millis) = units.into_iter().find(|(unit, _)| after.starts_with(unit))?;
+        total += Duration::from_millis(amount * millis);
+        rest = &after[unit.len()..];
+        if rest.is_empty() {
+            return Some(total);
+        }
+    }
+    None
+}
+
 /// Whether a duration keeps the rule of most fields (Y-6): at least 1 ms, whole milliseconds.
 #[must_use]
 pub fn is_standard(duration: Duration) -> bool {
@@ -142,6 +162,29 @@ mod tests {
             [("1ms", true), ("0s", false), ("500us", false), ("1.0005s", false), ("2h", true)]
         {
             assert_eq!(is_standard(parse(text).unwrap()), standard, "{text}");
+        }
+    }
+
+    #[test]
+    fn y_5_gateway_api_durations_are_whole_amounts() {
+        for (text, millis) in [
+            ("0s", Some(0)),
+            ("100ms", Some(100)),
+            ("1h2m3s4ms", Some(3_723_004)),
+            ("99999s", Some(99_999_000)),
+            ("1m1m", Some(120_000)),
+            ("1.5s", None),
+            ("100000s", None),
+            ("1h1h1h1h1h", None),
+            ("10", None),
+            ("", None),
+            ("s", None),
+            ("-1s", None),
+            ("1us", None),
+            ("1 s", None),
+            ("1m30", None),
+        ] {
+            assert_eq!(parse_gateway_api(text), millis.map(Duration::from_millis), "{text}");
         }
     }
 

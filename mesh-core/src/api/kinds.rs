@@ -5,6 +5,7 @@
 //! configuration as a whole, because without the document more would be allowed than was written.
 
 use super::documents::Documents;
+use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
 use super::istio::{
     DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadEntry,
 };
@@ -115,14 +116,24 @@ pub const KINDS: &[Kind] = &[
     security("AuthorizationPolicy"),
     refused("telemetry.istio.io", &["v1alpha1", "v1"], "Telemetry"),
     refused("extensions.istio.io", &["v1alpha1"], "WasmPlugin"),
-    refused(GATEWAY_API, GATEWAY_API_VERSIONS, "GatewayClass"),
-    refused(GATEWAY_API, GATEWAY_API_VERSIONS, "Gateway"),
-    refused(GATEWAY_API, GATEWAY_API_VERSIONS, "HTTPRoute"),
-    refused(GATEWAY_API, GATEWAY_API_VERSIONS, "GRPCRoute"),
+    gateway_api("GatewayClass", GatewayClass::TABLE, |reader, doc| {
+        reader.istio(doc, |out: &mut Documents| &mut out.gateway_classes);
+    }),
+    gateway_api("Gateway", gateway_api::Gateway::TABLE, |reader, doc| {
+        reader.istio(doc, |out: &mut Documents| &mut out.k8s_gateways);
+    }),
+    gateway_api("HTTPRoute", HttpRoute::TABLE, |reader, doc| {
+        reader.istio(doc, |out: &mut Documents| &mut out.http_routes);
+    }),
+    gateway_api("GRPCRoute", GrpcRoute::TABLE, |reader, doc| {
+        reader.istio(doc, |out: &mut Documents| &mut out.grpc_routes);
+    }),
+    gateway_api("ReferenceGrant", ReferenceGrant::TABLE, |reader, doc| {
+        reader.istio(doc, |out: &mut Documents| &mut out.reference_grants);
+    }),
     refused(GATEWAY_API, GATEWAY_API_VERSIONS, "TLSRoute"),
     refused(GATEWAY_API, GATEWAY_API_VERSIONS, "TCPRoute"),
     refused(GATEWAY_API, GATEWAY_API_VERSIONS, "UDPRoute"),
-    refused(GATEWAY_API, GATEWAY_API_VERSIONS, "ReferenceGrant"),
     refused(GATEWAY_API, GATEWAY_API_VERSIONS, "BackendTLSPolicy"),
     refused("gateway.envoyproxy.io", &["v1alpha1"], "BackendTrafficPolicy"),
 ];
@@ -149,6 +160,10 @@ const fn workload(group: &'static str, versions: &'static [&'static str], name: 
 
 const fn networking(name: &'static str, table: &'static Table, read: Read) -> Kind {
     Kind { group: NETWORKING, versions: NETWORKING_VERSIONS, ..core(name, table, read) }
+}
+
+const fn gateway_api(name: &'static str, table: &'static Table, read: Read) -> Kind {
+    Kind { group: GATEWAY_API, versions: GATEWAY_API_VERSIONS, ..core(name, table, read) }
 }
 
 const fn refused(group: &'static str, versions: &'static [&'static str], name: &'static str) -> Kind {

@@ -115,7 +115,12 @@ fn keep_invalid(documents: &mut Documents, findings: &Diagnostics, last: &Docume
         virtual_services,
         destination_rules,
         gateways,
-        sidecars
+        sidecars,
+        gateway_classes,
+        k8s_gateways,
+        http_routes,
+        grpc_routes,
+        reference_grants
     );
     if documents.mesh_config.is_none()
         && let Some(config) = last.mesh_config.as_ref().filter(|config| invalid.has(config))

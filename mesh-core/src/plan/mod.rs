@@ -23,7 +23,10 @@ use std::sync::Arc;
 pub use cluster::{
     ClientTls, ClusterNode, ClusterPlan, Discovery, DnsTarget, ServiceIdentity, UpstreamProtocol,
 };
-pub use compile::{CompileOptions, Compiled, WorkloadSource, compile, workload_of_environment};
+pub use compile::{
+    CompileOptions, Compiled, Condition, PartStatus, ResourceStatus, WorkloadSource, compile, gateway_status,
+    workload_of_environment,
+};
 pub use listener::{Direction, Listener, ListenerProtocol, ListenerRoutes, Material, ServerTls, TlsVersion};
 pub use load::{Loaded, load};
 pub use settings::{AccessLogTarget, OutboundMode, Settings};

@@ -12,6 +12,7 @@
 //! ```
 
 mod action;
+mod gateway_api;
 mod headers;
 mod host;
 mod matcher;
@@ -26,6 +27,7 @@ mod table;
 mod view;
 
 pub use action::{Action, Destination, DirectResponse, Forward, Mirror};
+pub use gateway_api::{RouteMatch, Specificity};
 pub use headers::{Direction, HeaderOps, HeaderOpsError, Vars};
 pub use host::{HostMap, host_of};
 pub use matcher::{MatchError, Matcher, Mismatch};

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::Extensions;
+use http::{Extensions, StatusCode};
 use mesh_core::endpoint::ClusterId;
 use mesh_core::headers::Survey;
+use mesh_core::outcome::GrpcCode;
 use mesh_core::reply::LocalReply;
 use mesh_core::route;
 
 use crate::cluster::ClusterPool;
 use crate::record::{Record, Slot};
 use crate::worker::View;
+
+/// gRPC's UNAVAILABLE.
+const UNAVAILABLE: GrpcCode = 14;
 
 /// The route of a request, the plan it came from, and the destination drawn for it.
 ///
@@ -115,6 +119,10 @@ impl Matched {
         let mut reply = LocalReply::no_cluster();
         if let route::Action::Forward(forward) = &self.route.action {
             reply.status = forward.unknown_cluster;
+            // Under the Gateway API a call without a destination is UNAVAILABLE, not RF-4's UNKNOWN.
+            if forward.unknown_cluster == StatusCode::INTERNAL_SERVER_ERROR {
+                reply.grpc = Some(UNAVAILABLE);
+            }
         }
         reply
     }

@@ -8,6 +8,7 @@
 mod check;
 mod destination_rule;
 mod gateway;
+mod gateway_api;
 mod http_action;
 mod http_match;
 mod kubernetes;

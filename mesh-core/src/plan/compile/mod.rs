@@ -19,6 +19,7 @@
 //! | `registry` | which hosts can be called, and where their endpoints are |
 //! | `rules`, `policies`, `clusters` | how a destination is called |
 //! | `virtual_services`, `routes`, `actions` | which rule serves, and what it does |
+//! | `gateway_api` | the same for HTTPRoutes and GRPCRoutes, and what they are attached to |
 //! | `outbound`, `gateway`, `sidecar` | which tables and listeners there are |
 //! | `retain` | what is kept of the last good plan (Y-12) |
 
@@ -26,6 +27,7 @@ mod actions;
 mod check;
 mod clusters;
 mod gateway;
+mod gateway_api;
 mod names;
 mod outbound;
 mod policies;
@@ -47,9 +49,11 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+pub use gateway_api::{Condition, PartStatus, ResourceStatus, gateway_status};
 pub use workload::{WorkloadSource, workload_of_environment};
 
 use self::clusters::Clusters;
+use self::gateway_api::{GatewayApi, Serves};
 use self::registry::Registry;
 use self::rules::Rules;
 use self::scope::EgressScope;
@@ -135,6 +139,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
     let registry = Registry::build(documents, &mesh, client, &mut out);
     let rules = Rules::build(documents, &mesh, &workload);
     let virtuals = VirtualServices::build(documents, &mesh, client, &egress, &mut out);
+    let api = GatewayApi::build(documents, &registry, &mesh, &mut out);
     let mut compiler = Compiler {
         documents,
         options,
@@ -152,10 +157,11 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
     let mut plan = Plan { generation: options.generation, ..Plan::default() };
     if workload.gateway {
         compiler.all_clusters(&EgressScope::default());
-        plan.listeners = compiler.gateway_listeners(&virtuals);
+        let serves = Serves::of(documents, &options.workload);
+        plan.listeners = compiler.gateway_listeners(&virtuals, &api, &serves);
     } else {
-        plan.outbound = compiler.outbound(&virtuals, &egress);
-        plan.listeners = compiler.sidecar_listeners(sidecar, &virtuals);
+        plan.outbound = compiler.outbound(&virtuals, &api, &egress);
+        plan.listeners = compiler.sidecar_listeners(sidecar, &virtuals, &api);
     }
     compiler.check(&virtuals);
     compiler.finish(plan)

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Compiler;
+use super::gateway_api::{GatewayApi, MeshRules};
 use super::names;
 use super::routes::{Place, Routes};
 use super::scope::EgressScope;
 use super::virtual_services::VirtualServices;
+use crate::analysis::{Code, Diagnostic, Level};
 use crate::api::Resource;
 use crate::api::istio::VirtualService;
 use crate::endpoint::ClusterId;
@@ -46,6 +48,7 @@ impl<'a> Compiler<'a> {
     pub(super) fn outbound(
         &mut self,
         virtuals: &VirtualServices<'a>,
+        api: &GatewayApi<'a>,
         scope: &EgressScope,
     ) -> BTreeMap<u16, Arc<RouteTable>> {
         let mut tables = Tables::default();
@@ -69,7 +72,17 @@ impl<'a> Compiler<'a> {
             self.clusters.add_service(self.registry.get(index), &self.rules, &self.mesh);
             for port in ports {
                 let chosen = virtuals.of_host(&identity.host);
+                let attached = self.mesh_rules(api, &identity.host, port);
+                if let (Some(one), Some(rules)) = (chosen, &attached) {
+                    self.both(&identity.host, virtuals.all[one].resource, rules);
+                }
+                // GA-11: our own namespace's HTTPRoutes, VirtualServices, the service's HTTPRoutes.
+                let attached = attached.filter(|rules| rules.own || chosen.is_none());
                 let (routes, origin) = match chosen {
+                    _ if let Some(rules) = attached => {
+                        let routes = Routes { routes: rules.routes, lost: rules.lost };
+                        (self.kept_or(&identity.host, port, &routes), rules.origin)
+                    }
                     Some(one) => {
                         let routes = self.compiled(virtuals, one, port, &mut compiled);
                         (self.kept_or(&identity.host, port, &routes), origin_of(virtuals.all[one].resource))
@@ -138,6 +151,16 @@ impl<'a> Compiler<'a> {
         let routes = self.routes(&virtuals.all[one], Place { gateway: None, port });
         compiled.insert((one, port), routes.clone());
         routes
+    }
+
+    /// GA-11: a host has a VirtualService and routes of the Gateway API.
+    fn both(&mut self, host: &str, service: &Resource<VirtualService>, rules: &MeshRules) {
+        let (used, left) =
+            if rules.own { (&*rules.label, service.label()) } else { (service.label(), &*rules.label) };
+        let message = format!("host {host} has rules of {used} and of {left}; only the first are used");
+        let code = Code::ConflictingMeshGatewayVirtualServiceHosts;
+        let finding = Diagnostic::new(code, rules.origin.clone(), message).level(Level::Warning);
+        self.out.push(finding.hint("put the rules into resources of one kind"));
     }
 
     /// The routes, or the last good ones of the host if a reference was lost (Y-12).

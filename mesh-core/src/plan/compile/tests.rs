@@ -2,6 +2,7 @@
 
 mod cases;
 mod fitcycle;
+mod gateway_api;
 mod gateways;
 mod reload;
 mod scale;

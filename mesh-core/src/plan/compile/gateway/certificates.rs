@@ -4,6 +4,7 @@ use super::server_host;
 use crate::analysis::{Code, Diagnostic, Level};
 use crate::api::Resource;
 use crate::api::istio::{Gateway, Server, ServerTlsMode, ServerTlsSettings, TlsProtocol};
+use crate::api::kubernetes::Secret;
 use crate::plan::compile::Compiler;
 use crate::plan::{ListenerProtocol, Material, ServerTls, TlsVersion};
 
@@ -59,16 +60,12 @@ impl<'a> Compiler<'a> {
             };
         }
         let namespace = &gateway.meta.namespace;
-        let is_named = |secret: &&Resource<crate::api::kubernetes::Secret>| {
+        let is_named = |secret: &&Resource<Secret>| {
             secret.meta.name == tls.credential_name && secret.meta.namespace == *namespace
         };
         let secret = self.documents.secrets.iter().find(is_named);
-        let pair = secret.and_then(|secret| {
-            let pair = |certificate, key| Some((secret.spec.get(certificate)?, secret.spec.get(key)?));
-            pair("tls.crt", "tls.key").or_else(|| pair("cert", "key"))
-        });
-        if let Some((certificate, key)) = pair {
-            return Material::Inline { certificate: certificate.into(), key: key.into() };
+        if let Some(material) = secret.and_then(pair) {
+            return material;
         }
         let origin = gateway.locate(tls.at.field("credentialName"));
         self.out.push(match secret {
@@ -84,21 +81,33 @@ impl<'a> Compiler<'a> {
                 format!("{} has no tls.crt and tls.key", secret.label()),
             ),
         });
-        self.last_material(gateway, hosts).unwrap_or(Material::Missing)
+        self.kept_material(&gateway.source.resource, hosts).unwrap_or(Material::Missing)
     }
 
     /// The certificate that these hosts of the Gateway had, if they had one (Y-12).
-    fn last_material(&mut self, gateway: &Resource<Gateway>, hosts: &[String]) -> Option<Material> {
+    pub(in crate::plan::compile) fn kept_material(
+        &mut self,
+        gateway: &str,
+        hosts: &[String],
+    ) -> Option<Material> {
         let last = self.last_good.filter(|_| !self.options.istio_runtime)?;
         let known = last.listeners.iter().filter_map(|listener| match &listener.protocol {
             ListenerProtocol::Https(certificates) => Some(certificates),
             ListenerProtocol::Http => None,
         });
-        let same =
-            known.flatten().find(|one| one.origin.resource == gateway.source.resource && one.hosts == hosts);
+        let same = known.flatten().find(|one| *one.origin.resource == *gateway && one.hosts == hosts);
         let material =
             same.map(|one| one.material.clone()).filter(|material| *material != Material::Missing)?;
         self.stale.extend(hosts.iter().cloned());
         Some(material)
     }
+}
+
+/// The certificate and key that a Secret holds (GW-7).
+pub(in crate::plan::compile) fn pair(secret: &Resource<Secret>) -> Option<Material> {
+    let pair = |certificate, key| {
+        let (certificate, key) = (secret.spec.get(certificate)?, secret.spec.get(key)?);
+        Some(Material::Inline { certificate: certificate.into(), key: key.into() })
+    };
+    pair("tls.crt", "tls.key").or_else(|| pair("cert", "key"))
 }

@@ -2,6 +2,8 @@
 
 mod certificates;
 
+pub(super) use self::certificates::pair;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::Compiler;
+use super::gateway_api::{GatewayApi, Serves};
 use super::names;
 use super::registry::has_labels;
 use super::routes::Place;
@@ -29,6 +32,17 @@ struct Shared<'a> {
     servers: Vec<(&'a Resource<Gateway>, &'a Server)>,
 }
 
+/// A listener under construction, from all Gateways that share its port and address.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) port: u16,
+    pub(super) bind: Option<IpAddr>,
+    pub(super) https: bool,
+    pub(super) certificates: Vec<ServerTls>,
+    pub(super) hosts: Hosts,
+    origin: Origin,
+}
+
 /// Routes of one host at a listener, from all VirtualServices.
 #[derive(Debug)]
 struct Host {
@@ -40,16 +54,24 @@ struct Host {
 
 /// Hosts in the order in which they came.
 #[derive(Debug, Default)]
-struct Hosts {
+pub(super) struct Hosts {
     order: Vec<String>,
     by_name: HashMap<String, Host>,
 }
 
 impl<'a> Compiler<'a> {
     /// The listeners of all Gateways that select our workload.
-    pub(super) fn gateway_listeners(&mut self, virtuals: &VirtualServices<'a>) -> Vec<Listener> {
+    pub(super) fn gateway_listeners(
+        &mut self,
+        virtuals: &VirtualServices<'a>,
+        api: &GatewayApi<'a>,
+        serves: &Serves,
+    ) -> Vec<Listener> {
         let shared = self.shared_servers();
-        shared.iter().map(|shared| self.gateway_listener(shared, virtuals)).collect()
+        let mut drafts: Vec<Draft> =
+            shared.iter().map(|shared| self.gateway_draft(shared, virtuals)).collect();
+        self.k8s_gateway_listeners(api, serves, &mut drafts);
+        drafts.into_iter().map(|draft| self.gateway_listener(draft)).collect()
     }
 
     fn shared_servers(&mut self) -> Vec<Shared<'a>> {
@@ -93,39 +115,40 @@ impl<'a> Compiler<'a> {
         shared
     }
 
-    fn gateway_listener(&mut self, shared: &Shared<'a>, virtuals: &VirtualServices<'a>) -> Listener {
-        let mut hosts = Hosts::default();
-        let mut certificates: Vec<ServerTls> = Vec::new();
+    fn gateway_draft(&mut self, shared: &Shared<'a>, virtuals: &VirtualServices<'a>) -> Draft {
+        let (first, server) = shared.servers[0];
+        let origin = first.locate(server.at.origin());
+        let mut draft = Draft::new(shared.port, shared.bind, shared.https, origin);
         for (gateway, server) in &shared.servers {
             self.conflicts(shared, gateway, server);
             if shared.https {
-                self.certificate(gateway, server, &mut certificates);
+                self.certificate(gateway, server, &mut draft.certificates);
             }
             if server.tls.as_ref().is_some_and(|tls| tls.https_redirect) {
-                redirected(gateway, server, &mut hosts);
+                redirected(gateway, server, &mut draft.hosts);
             } else {
-                self.bind(gateway, server, shared.port, virtuals, &mut hosts);
+                self.bind(gateway, server, shared.port, virtuals, &mut draft.hosts);
             }
         }
-        let name: Arc<str> = match shared.bind {
-            Some(bind) => format!("gateway|{}|{bind}", shared.port).into(),
-            None => format!("gateway|{}", shared.port).into(),
+        draft
+    }
+
+    fn gateway_listener(&mut self, draft: Draft) -> Listener {
+        let Draft { port, bind, https, certificates, hosts, origin } = draft;
+        let name: Arc<str> = match bind {
+            Some(bind) => format!("gateway|{port}|{bind}").into(),
+            None => format!("gateway|{port}").into(),
         };
-        let scheme = if shared.https { "https" } else { "http" };
-        let table = self.gateway_table(&format!("{scheme}.{}", shared.port), &name, shared.port, hosts);
-        let (first, server) = shared.servers[0];
+        let scheme = if https { "https" } else { "http" };
+        let table = self.gateway_table(&format!("{scheme}.{port}"), &name, port, hosts);
         Listener {
             name,
             direction: Direction::Gateway,
-            port: shared.port,
-            bind: shared.bind,
-            protocol: if shared.https {
-                ListenerProtocol::Https(certificates)
-            } else {
-                ListenerProtocol::Http
-            },
+            port,
+            bind,
+            protocol: if https { ListenerProtocol::Https(certificates) } else { ListenerProtocol::Http },
             routes: ListenerRoutes::Table(Arc::new(table)),
-            origin: first.locate(server.at.origin()),
+            origin,
         }
     }
 
@@ -212,8 +235,14 @@ impl<'a> Compiler<'a> {
     }
 }
 
+impl Draft {
+    pub(super) fn new(port: u16, bind: Option<IpAddr>, https: bool, origin: Origin) -> Self {
+        Self { port, bind, https, certificates: Vec::new(), hosts: Hosts::default(), origin }
+    }
+}
+
 impl Hosts {
-    fn add(&mut self, name: &str, routes: &[Arc<Route>], lost: bool, origin: Origin) {
+    pub(super) fn add(&mut self, name: &str, routes: &[Arc<Route>], lost: bool, origin: Origin) {
         match self.by_name.get_mut(name) {
             Some(host) => {
                 host.routes.extend(routes.iter().cloned());

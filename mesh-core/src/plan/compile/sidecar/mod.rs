@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::Compiler;
+use super::gateway_api::GatewayApi;
 use super::protocol::Protocol;
 use super::scope::EgressScope;
 use super::virtual_services::VirtualServices;
@@ -41,6 +42,7 @@ impl<'a> Compiler<'a> {
         &mut self,
         sidecar: Option<&'a Resource<Sidecar>>,
         virtuals: &VirtualServices<'a>,
+        api: &GatewayApi<'a>,
     ) -> Vec<Listener> {
         let egress = sidecar.map(|sidecar| sidecar.spec.egress.as_slice()).unwrap_or_default();
         let mut listeners = Vec::new();
@@ -59,7 +61,7 @@ impl<'a> Compiler<'a> {
         }
         if let Some(sidecar) = sidecar {
             for listener in egress {
-                listeners.extend(self.egress_listener(sidecar, listener, virtuals));
+                listeners.extend(self.egress_listener(sidecar, listener, virtuals, api));
             }
         }
         let inbound = match sidecar.filter(|sidecar| !sidecar.spec.ingress.is_empty()) {
@@ -76,6 +78,7 @@ impl<'a> Compiler<'a> {
         sidecar: &Resource<Sidecar>,
         written: &IstioEgressListener,
         virtuals: &VirtualServices<'a>,
+        api: &GatewayApi<'a>,
     ) -> Option<Listener> {
         let port = written.port.as_ref()?;
         let number = u16::try_from(port.number).ok()?;
@@ -85,7 +88,7 @@ impl<'a> Compiler<'a> {
             Some(Protocol::HttpProxy) => ListenerRoutes::ByAuthority,
             Some(protocol) if protocol.is_http() => {
                 let scope = EgressScope::of(&written.hosts, &sidecar.meta.namespace);
-                let table = self.outbound(virtuals, &scope).remove(&number);
+                let table = self.outbound(virtuals, api, &scope).remove(&number);
                 ListenerRoutes::Table(table.unwrap_or_else(|| self.empty_table(number)))
             }
             _ => {

@@ -1,0 +1,222 @@
+//! `GatewayClass` and `Gateway`: what a proxy at the edge listens for (GA-12).
+
+use std::collections::BTreeMap;
+
+use super::SecretObjectReference;
+use crate::api::message::{enumeration, message};
+
+message! {
+    /// Who serves the Gateways of a class.
+    pub struct GatewayClass {
+        /// The controller; `istio.io/gateway-controller` is us.
+        supported controller_name: String,
+        /// Settings of the class in another resource.
+        refused parameters_ref: Option<ParametersReference>,
+        /// For people.
+        supported description: Option<String>,
+    }
+}
+
+message! {
+    /// A resource with settings.
+    pub struct ParametersReference {
+        /// Its group.
+        supported group: String,
+        /// Its kind.
+        supported kind: String,
+        /// Its name.
+        supported name: String,
+        /// Its namespace.
+        supported namespace: Option<String>,
+    }
+}
+
+message! {
+    /// Listeners of an edge proxy.
+    pub struct Gateway {
+        /// Its class.
+        supported gateway_class_name: String,
+        /// The listeners.
+        supported listeners: Vec<GatewayListener>,
+        /// Where it is reached; a host name is the Service of the proxies that serve it.
+        supported addresses: Vec<GatewayAddress>,
+        /// How a controller is to run the proxy; none of it is about traffic.
+        supported infrastructure: Option<GatewayInfrastructure>,
+        /// Which ListenerSets may add to it.
+        refused allowed_listeners: Option<AllowedListeners>,
+        /// TLS of all listeners, and to backends.
+        refused tls: Option<GatewayTlsConfig>,
+    }
+}
+
+message! {
+    /// Which ListenerSets may add listeners.
+    pub struct AllowedListeners [open] {
+    }
+}
+
+message! {
+    /// TLS of all listeners, and to backends.
+    pub struct GatewayTlsConfig [open] {
+    }
+}
+
+message! {
+    /// An address.
+    pub struct GatewayAddress {
+        /// `IPAddress` unless written.
+        supported r#type: Option<String>,
+        /// The address.
+        supported value: Option<String>,
+    }
+}
+
+message! {
+    /// How a controller is to run the proxy.
+    pub struct GatewayInfrastructure {
+        /// Labels of what it makes.
+        supported labels: BTreeMap<String, String>,
+        /// Annotations of what it makes.
+        supported annotations: BTreeMap<String, String>,
+        /// Settings in another resource.
+        refused parameters_ref: Option<ParametersReference>,
+    }
+}
+
+message! {
+    /// One listener.
+    pub struct GatewayListener {
+        /// Its name, unique in the Gateway.
+        supported name: String,
+        /// The host that it serves, wildcards allowed; all unless written.
+        supported hostname: Option<String>,
+        /// Its port.
+        supported port: u32,
+        /// Its protocol: `HTTP` or `HTTPS`; `TLS` and `TCP` are not implemented.
+        supported protocol: String,
+        /// TLS.
+        supported tls: Option<ListenerTlsConfig>,
+        /// Which routes may be attached.
+        supported allowed_routes: Option<AllowedRoutes>,
+    }
+}
+
+message! {
+    /// TLS of a listener.
+    pub struct ListenerTlsConfig {
+        /// What is done with TLS; `Terminate` unless written. Nothing else is implemented.
+        supported mode: Option<String>,
+        /// Secrets with our certificates; the first is used.
+        supported certificate_refs: Vec<SecretObjectReference>,
+        /// How clients are verified.
+        refused frontend_validation: Option<FrontendTlsValidation>,
+        /// Settings of an implementation.
+        refused options: BTreeMap<String, String>,
+    }
+}
+
+message! {
+    /// How clients are verified.
+    pub struct FrontendTlsValidation [open] {
+    }
+}
+
+message! {
+    /// Which routes may be attached to a listener.
+    pub struct AllowedRoutes {
+        /// Of which namespaces; the Gateway's own unless written.
+        supported namespaces: Option<RouteNamespaces>,
+        /// Of which kinds; all that fit the protocol unless written.
+        supported kinds: Vec<RouteGroupKind>,
+    }
+}
+
+message! {
+    /// Namespaces of routes.
+    pub struct RouteNamespaces {
+        /// How they are told.
+        supported from: Option<FromNamespaces>,
+        /// Labels of Namespaces, for `from: Selector`.
+        supported selector: Option<LabelSelector>,
+    }
+}
+
+enumeration! {
+    /// How the namespaces of routes are told.
+    pub enum FromNamespaces {
+        /// The Gateway's own.
+        supported Same = 0 ["Same"],
+        /// All.
+        supported All = 1 ["All"],
+        /// Those whose labels fit.
+        supported Selector = 2 ["Selector"],
+        /// None.
+        supported None = 3 ["None"],
+    }
+}
+
+message! {
+    /// A kind of route.
+    pub struct RouteGroupKind {
+        /// Its group; the Gateway API's own unless written.
+        supported group: Option<String>,
+        /// Its kind.
+        supported kind: String,
+    }
+}
+
+message! {
+    /// A choice by labels; all of it must hold.
+    pub struct LabelSelector {
+        /// Labels that must be there.
+        supported match_labels: BTreeMap<String, String>,
+        /// More conditions.
+        supported match_expressions: Vec<LabelSelectorRequirement>,
+    }
+}
+
+message! {
+    /// A condition on one label.
+    pub struct LabelSelectorRequirement {
+        /// The label.
+        supported key: String,
+        /// What must hold of it.
+        supported operator: Option<LabelSelectorOperator>,
+        /// For `In` and `NotIn`.
+        supported values: Vec<String>,
+    }
+}
+
+enumeration! {
+    /// What must hold of a label.
+    pub enum LabelSelectorOperator {
+        /// It has one of the values.
+        supported In = 0 ["In"],
+        /// It is absent or has none of the values.
+        supported NotIn = 1 ["NotIn"],
+        /// It is there.
+        supported Exists = 2 ["Exists"],
+        /// It is absent.
+        supported DoesNotExist = 3 ["DoesNotExist"],
+    }
+}
+
+impl LabelSelector {
+    /// Whether these labels fit.
+    #[must_use]
+    pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
+        let fits = |condition: &LabelSelectorRequirement| {
+            let value = labels.get(&condition.key);
+            let listed = value.is_some_and(|value| condition.values.contains(value));
+            match condition.operator {
+                None => false,
+                Some(LabelSelectorOperator::In) => listed,
+                Some(LabelSelectorOperator::NotIn) => !listed,
+                Some(LabelSelectorOperator::Exists) => value.is_some(),
+                Some(LabelSelectorOperator::DoesNotExist) => value.is_none(),
+            }
+        };
+        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
+            && self.match_expressions.iter().all(fits)
+    }
+}

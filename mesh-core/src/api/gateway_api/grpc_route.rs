@@ -1,0 +1,157 @@
+//! `GRPCRoute`: which rule serves a gRPC call (GA-5).
+
+use super::{
+    HeaderModifier, HttpBackendRef, HttpRequestMirror, HttpRouteFilter, HttpRouteFilterType,
+    LocalObjectReference, ParentReference, SessionPersistence, ValueMatchType,
+};
+use crate::api::message::{enumeration, message};
+
+message! {
+    /// Rules for gRPC calls that come to a listener, or to a Service from inside the mesh.
+    pub struct GrpcRoute {
+        /// What it is to be attached to.
+        supported parent_refs: Vec<ParentReference>,
+        /// Hosts that the rules are for, wildcards allowed; the listener's unless written.
+        supported hostnames: Vec<String>,
+        /// The rules, in no order: the most specific match serves (GA-5).
+        supported rules: Vec<GrpcRouteRule>,
+        /// Attach it to Gateways that nobody named.
+        refused use_default_gateways: Option<String>,
+    }
+}
+
+message! {
+    /// One rule.
+    pub struct GrpcRouteRule {
+        /// Name for logs and metrics.
+        supported name: Option<String>,
+        /// Conditions, any of which suffices; none means always.
+        supported matches: Vec<GrpcRouteMatch>,
+        /// What is done to the call.
+        supported filters: Vec<GrpcRouteFilter>,
+        /// Weighted destinations.
+        supported backend_refs: Vec<GrpcBackendRef>,
+        /// Keep a client at one endpoint.
+        refused session_persistence: Option<SessionPersistence>,
+    }
+}
+
+message! {
+    /// Conditions of which all must hold.
+    pub struct GrpcRouteMatch {
+        /// On service and method.
+        supported method: Option<GrpcMethodMatch>,
+        /// On headers; of several for one name the first counts.
+        supported headers: Vec<GrpcHeaderMatch>,
+    }
+}
+
+message! {
+    /// A condition on service and method; what is not written is any.
+    pub struct GrpcMethodMatch {
+        /// `Exact` unless written.
+        supported r#type: Option<ValueMatchType>,
+        /// The service, with its package.
+        supported service: Option<String>,
+        /// The method.
+        supported method: Option<String>,
+    }
+}
+
+message! {
+    /// A condition on a header.
+    pub struct GrpcHeaderMatch {
+        /// `Exact` unless written.
+        supported r#type: Option<ValueMatchType>,
+        /// The header, in any case.
+        supported name: String,
+        /// The value.
+        supported value: String,
+    }
+}
+
+message! {
+    /// Something that is done to a call; `type` says which of the fields is set.
+    pub struct GrpcRouteFilter {
+        /// What.
+        supported r#type: Option<GrpcRouteFilterType>,
+        /// Header changes before the call is sent on.
+        supported request_header_modifier: Option<HeaderModifier>,
+        /// Header changes before the response is passed back.
+        supported response_header_modifier: Option<HeaderModifier>,
+        /// Send a copy there.
+        supported request_mirror: Option<HttpRequestMirror>,
+        /// A filter in another resource; none is known, so that calls get UNAVAILABLE.
+        supported extension_ref: Option<LocalObjectReference>,
+    }
+}
+
+enumeration! {
+    /// What a filter does.
+    pub enum GrpcRouteFilterType {
+        /// Header changes before the call is sent on.
+        supported RequestHeaderModifier = 0 ["RequestHeaderModifier"],
+        /// Header changes before the response is passed back.
+        supported ResponseHeaderModifier = 1 ["ResponseHeaderModifier"],
+        /// Send a copy elsewhere.
+        supported RequestMirror = 2 ["RequestMirror"],
+        /// A filter in another resource.
+        supported ExtensionRef = 3 ["ExtensionRef"],
+    }
+}
+
+message! {
+    /// A destination with its share.
+    pub struct GrpcBackendRef {
+        /// Its group; the core of Kubernetes unless written.
+        supported group: Option<String>,
+        /// Its kind: `Service`, or `Hostname` of `networking.istio.io`; `Service` unless written.
+        supported kind: Option<String>,
+        /// Its name.
+        supported name: String,
+        /// Its namespace; the route's own unless written.
+        supported namespace: Option<String>,
+        /// Its port.
+        supported port: Option<u32>,
+        /// Share, relative to the sum of all; 1 unless written.
+        supported weight: Option<i32>,
+        /// Header changes for this destination.
+        supported filters: Vec<GrpcRouteFilter>,
+    }
+}
+
+/// Every filter of a GRPCRoute is one of an HTTPRoute too, and is treated as that.
+impl From<&GrpcRouteFilter> for HttpRouteFilter {
+    fn from(filter: &GrpcRouteFilter) -> Self {
+        Self {
+            at: filter.at.clone(),
+            r#type: filter.r#type.map(|kind| match kind {
+                GrpcRouteFilterType::RequestHeaderModifier => HttpRouteFilterType::RequestHeaderModifier,
+                GrpcRouteFilterType::ResponseHeaderModifier => HttpRouteFilterType::ResponseHeaderModifier,
+                GrpcRouteFilterType::RequestMirror => HttpRouteFilterType::RequestMirror,
+                GrpcRouteFilterType::ExtensionRef => HttpRouteFilterType::ExtensionRef,
+            }),
+            request_header_modifier: filter.request_header_modifier.clone(),
+            response_header_modifier: filter.response_header_modifier.clone(),
+            request_mirror: filter.request_mirror.clone(),
+            extension_ref: filter.extension_ref.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+/// As with filters.
+impl From<&GrpcBackendRef> for HttpBackendRef {
+    fn from(backend: &GrpcBackendRef) -> Self {
+        Self {
+            at: backend.at.clone(),
+            group: backend.group.clone(),
+            kind: backend.kind.clone(),
+            name: backend.name.clone(),
+            namespace: backend.namespace.clone(),
+            port: backend.port,
+            weight: backend.weight,
+            filters: backend.filters.iter().map(Into::into).collect(),
+        }
+    }
+}

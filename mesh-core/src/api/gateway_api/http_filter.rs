@@ -1,0 +1,154 @@
+//! Filters of an `HTTPRoute`: what is done to a request (GA-7 to GA-9).
+
+use super::{BackendObjectReference, HeaderModifier, LocalObjectReference};
+use crate::api::message::{enumeration, message};
+
+message! {
+    /// Something that is done to a request; `type` says which of the fields is set.
+    pub struct HttpRouteFilter {
+        /// What.
+        supported r#type: Option<HttpRouteFilterType>,
+        /// Header changes before the request is sent on.
+        supported request_header_modifier: Option<HeaderModifier>,
+        /// Header changes before the response is passed back.
+        supported response_header_modifier: Option<HeaderModifier>,
+        /// Send a copy there.
+        supported request_mirror: Option<HttpRequestMirror>,
+        /// Answer with a redirect.
+        supported request_redirect: Option<HttpRequestRedirect>,
+        /// Change path and host before sending.
+        supported url_rewrite: Option<HttpUrlRewrite>,
+        /// Cross-origin rules.
+        refused cors: Option<HttpCors>,
+        /// Ask a service whether the request may pass.
+        refused external_auth: Option<HttpExternalAuth>,
+        /// A filter in another resource; none is known, so that requests get 500.
+        supported extension_ref: Option<LocalObjectReference>,
+    }
+}
+
+enumeration! {
+    /// What a filter does.
+    pub enum HttpRouteFilterType {
+        /// Header changes before the request is sent on.
+        supported RequestHeaderModifier = 0 ["RequestHeaderModifier"],
+        /// Header changes before the response is passed back.
+        supported ResponseHeaderModifier = 1 ["ResponseHeaderModifier"],
+        /// Send a copy elsewhere.
+        supported RequestMirror = 2 ["RequestMirror"],
+        /// Answer with a redirect.
+        supported RequestRedirect = 3 ["RequestRedirect"],
+        /// Change path and host before sending.
+        supported UrlRewrite = 4 ["URLRewrite"],
+        /// Cross-origin rules.
+        refused Cors = 5 ["CORS"],
+        /// Ask a service whether the request may pass.
+        refused ExternalAuth = 6 ["ExternalAuth"],
+        /// A filter in another resource.
+        supported ExtensionRef = 7 ["ExtensionRef"],
+    }
+}
+
+message! {
+    /// A mirror; every request unless `percent` or `fraction` says less.
+    pub struct HttpRequestMirror {
+        /// Where copies go.
+        supported backend_ref: Option<BackendObjectReference>,
+        /// Share of requests that are copied, in whole percent.
+        supported percent: Option<i32> [oneof share],
+        /// Share of requests that are copied.
+        supported fraction: Option<Fraction> [oneof share],
+    }
+}
+
+message! {
+    /// A part of a whole.
+    pub struct Fraction {
+        /// How many.
+        supported numerator: i32,
+        /// Of how many; 100 unless written.
+        supported denominator: Option<i32>,
+    }
+}
+
+message! {
+    /// A redirect as the answer.
+    pub struct HttpRequestRedirect {
+        /// New scheme.
+        supported scheme: Option<RedirectScheme>,
+        /// New host.
+        supported hostname: Option<String>,
+        /// New path.
+        supported path: Option<HttpPathModifier>,
+        /// New port; the scheme's or the listener's unless written (GA-9).
+        supported port: Option<u32>,
+        /// Status code; 302 unless written.
+        supported status_code: Option<u32>,
+    }
+}
+
+enumeration! {
+    /// A scheme to redirect to.
+    pub enum RedirectScheme {
+        /// Plaintext.
+        supported Http = 0 ["http"],
+        /// TLS.
+        supported Https = 1 ["https"],
+    }
+}
+
+message! {
+    /// A change of path and host.
+    pub struct HttpUrlRewrite {
+        /// New host.
+        supported hostname: Option<String>,
+        /// New path.
+        supported path: Option<HttpPathModifier>,
+    }
+}
+
+message! {
+    /// A change of the path; `type` says which of the fields is set.
+    pub struct HttpPathModifier {
+        /// How.
+        supported r#type: Option<HttpPathModifierType>,
+        /// In place of the whole path.
+        supported replace_full_path: Option<String>,
+        /// In place of the matched prefix (GA-8).
+        supported replace_prefix_match: Option<String>,
+    }
+}
+
+enumeration! {
+    /// How a path is changed.
+    pub enum HttpPathModifierType {
+        /// As a whole.
+        supported ReplaceFullPath = 0 ["ReplaceFullPath"],
+        /// The prefix that matched.
+        supported ReplacePrefixMatch = 1 ["ReplacePrefixMatch"],
+    }
+}
+
+message! {
+    /// Cross-origin rules.
+    pub struct HttpCors {
+        /// Origins as `scheme://host[:port]`, `*` for a part of the host or for all.
+        supported allow_origins: Vec<String>,
+        /// Whether credentials are allowed.
+        supported allow_credentials: Option<bool>,
+        /// Methods; `*` for all.
+        supported allow_methods: Vec<String>,
+        /// Request headers; `*` for all.
+        supported allow_headers: Vec<String>,
+        /// Response headers; `*` for all.
+        supported expose_headers: Vec<String>,
+        /// For how many seconds a preflight may be remembered; 5 unless written.
+        supported max_age: Option<u32>,
+    }
+}
+
+message! {
+    /// A service that says whether requests may pass.
+    pub struct HttpExternalAuth [open] {
+    }
+}

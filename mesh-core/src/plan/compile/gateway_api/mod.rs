@@ -1,0 +1,261 @@
+//! The Gateway API: which routes are attached to what, and what they do there (GA).
+//!
+//! A VirtualService says in one place what a host's requests meet, in its own order. Here many small
+//! resources of many owners each say a part, some of them may be wrong or not permitted, and the most
+//! specific match wins over all of them. So it is put together first, the same for every workload
+//! ([`GatewayApi`]), and what each workload needs of it is compiled to the very routes that a
+//! VirtualService becomes.
+//!
+//! ```text
+//! Gateway ─ listeners ─┐                                ┌─ listeners of a gateway workload
+//!                      ├─ attach ─ GatewayApi ─ routes ─┤
+//! HTTPRoute, GRPCRoute ┘              │                 └─ outbound tables of everybody else
+//!   ReferenceGrant ─ references       └─ status (conditions, as a controller would write them)
+//! ```
+
+mod attach;
+mod listeners;
+mod mesh;
+mod reference;
+mod routes;
+mod rule;
+mod serve;
+mod status;
+
+use std::collections::HashMap;
+
+pub(super) use self::mesh::MeshRules;
+pub(super) use self::serve::Serves;
+pub use self::status::{Condition, PartStatus, ResourceStatus, gateway_status};
+
+use self::reference::References;
+use self::rule::Rule;
+use super::registry::Registry;
+use super::settings::Mesh;
+use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
+use crate::api::gateway_api::{Gateway, GatewayListener, ParentReference};
+use crate::api::{Documents, Metadata, Resource, Source};
+use crate::error::Origin;
+use crate::plan::Material;
+
+/// The group of the Gateway API.
+const GROUP: &str = "gateway.networking.k8s.io";
+/// The group of Istio's kinds.
+const ISTIO_GROUP: &str = "networking.istio.io";
+/// The controller that we are.
+const CONTROLLER: &str = "istio.io/gateway-controller";
+/// The class that is ours whoever controls it.
+const CLASS: &str = "istio";
+
+/// What is wrong with a part of a resource: its condition's reason, and the finding.
+#[derive(Clone, Debug)]
+struct Problem {
+    reason: &'static str,
+    finding: Box<Diagnostic>,
+}
+
+impl Problem {
+    fn new(reason: &'static str, code: Code, origin: Origin, message: impl Into<String>) -> Self {
+        Self { reason, finding: Box::new(Diagnostic::new(code, origin, message)) }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.finding.hint = Some(hint.into());
+        self
+    }
+
+    fn finding(&self) -> Diagnostic {
+        Diagnostic::clone(&self.finding)
+    }
+}
+
+/// A kind of route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RouteKind {
+    Http,
+    Grpc,
+}
+
+impl RouteKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "HTTPRoute",
+            Self::Grpc => "GRPCRoute",
+        }
+    }
+}
+
+/// A Gateway of a class that is ours.
+#[derive(Debug)]
+struct Edge<'a> {
+    resource: &'a Resource<Gateway>,
+    listeners: Vec<EdgeListener<'a>>,
+}
+
+/// A listener of a Gateway, and what is attached to it.
+#[derive(Debug)]
+struct EdgeListener<'a> {
+    written: &'a GatewayListener,
+    port: u16,
+    https: bool,
+    /// `*` where none is written.
+    host: String,
+    /// Why it is not accepted (GA-12).
+    refused: Option<Problem>,
+    /// Which other listener has its port.
+    conflict: Option<Problem>,
+    /// What its references lack.
+    unresolved: Option<Problem>,
+    certificate: Material,
+    /// Kinds of routes that it takes.
+    kinds: Vec<RouteKind>,
+    attached: Vec<Attached>,
+}
+
+impl EdgeListener<'_> {
+    fn is_usable(&self) -> bool {
+        self.refused.is_none() && self.conflict.is_none()
+    }
+}
+
+/// A route at a listener, with the hosts that both serve.
+#[derive(Debug)]
+struct Attached {
+    route: usize,
+    hosts: Vec<String>,
+}
+
+/// A route document.
+#[derive(Debug)]
+struct RouteDocument<'a> {
+    kind: RouteKind,
+    meta: &'a Metadata,
+    source: &'a Source,
+    origin: Origin,
+    hostnames: &'a [String],
+    parents: Vec<Parent<'a>>,
+    rules: Vec<Rule>,
+    /// Rules that cannot be served at all.
+    dropped: Vec<Problem>,
+}
+
+impl RouteDocument<'_> {
+    fn label(&self) -> &str {
+        &self.source.resource
+    }
+
+    fn is_at(&self, kind: fn(&Target) -> bool) -> bool {
+        self.parents.iter().any(|parent| kind(&parent.target))
+    }
+}
+
+/// What a route wants to be attached to, and what became of it.
+#[derive(Debug)]
+struct Parent<'a> {
+    written: &'a ParentReference,
+    target: Target,
+    accepted: Result<(), Problem>,
+}
+
+/// What a parent reference names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    /// A Gateway of ours, by index.
+    Edge(usize),
+    /// Hosts of the mesh.
+    Mesh,
+    /// A Gateway of somebody else's class.
+    Foreign,
+    /// Nothing that is there.
+    Unknown,
+}
+
+/// A route of a host of the mesh.
+#[derive(Clone, Debug)]
+struct Binding {
+    route: usize,
+    /// `None` is every port.
+    port: Option<u16>,
+    /// The namespace of the Service.
+    owner: String,
+}
+
+/// All resources of the Gateway API, put together.
+#[derive(Debug, Default)]
+pub(super) struct GatewayApi<'a> {
+    gateways: Vec<Edge<'a>>,
+    /// Oldest first, then by `namespace/name` (GA-4).
+    routes: Vec<RouteDocument<'a>>,
+    mesh: HashMap<String, Vec<Binding>>,
+}
+
+impl<'a> GatewayApi<'a> {
+    /// Puts together what the documents say, for every workload alike.
+    pub(super) fn build(
+        documents: &'a Documents,
+        registry: &Registry,
+        mesh: &Mesh<'_>,
+        out: &mut Diagnostics,
+    ) -> Self {
+        let references = References::of(documents, registry, &mesh.settings.domain_suffix);
+        let mut api = Self {
+            gateways: attach::gateways(documents, &references),
+            routes: rule::routes(documents, &references),
+            mesh: HashMap::new(),
+        };
+        api.attach(documents, &references);
+        api.report(out);
+        api
+    }
+
+    /// Says what is wrong.
+    fn report(&self, out: &mut Diagnostics) {
+        for listener in self.gateways.iter().flat_map(|edge| &edge.listeners) {
+            let problems = [&listener.refused, &listener.conflict, &listener.unresolved];
+            out.extend(problems.into_iter().flatten().map(Problem::finding));
+        }
+        for route in &self.routes {
+            if route.parents.is_empty() {
+                let message = "is attached to nothing: it has no `parentRefs`";
+                out.push(Diagnostic::new(Code::RouteNotAccepted, route.origin.clone(), message));
+            }
+            out.extend(
+                route
+                    .parents
+                    .iter()
+                    .filter_map(|parent| parent.accepted.as_ref().err())
+                    .map(Problem::finding),
+            );
+            out.extend(route.dropped.iter().map(Problem::finding));
+            let at_gateway = route.is_at(|target| matches!(target, Target::Edge(_)));
+            for rule in &route.rules {
+                out.extend(rule.problems(at_gateway).map(Problem::finding));
+            }
+        }
+        out.extend(self.both_kinds());
+    }
+
+    /// A host of a listener that has routes of both kinds: who comes first is ours to say.
+    fn both_kinds(&self) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for listener in self.gateways.iter().flat_map(|edge| &edge.listeners) {
+            let mut hosts: HashMap<&str, RouteKind> = HashMap::new();
+            for attached in &listener.attached {
+                let route = &self.routes[attached.route];
+                for host in &attached.hosts {
+                    if *hosts.entry(host).or_insert(route.kind) != route.kind {
+                        let message = format!("host {host} has HTTPRoutes and GRPCRoutes at one listener");
+                        let finding = Diagnostic::new(Code::SchemaWarning, route.origin.clone(), message);
+                        found.push(
+                            finding
+                                .level(Level::Warning)
+                                .hint("GRPCRoutes are asked first; give them a host"),
+                        );
+                        break;
+                    }
+                }
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,193 @@
+//! References to Services, hosts and Secrets, and whether they are permitted (GA-6).
+
+use std::collections::HashMap;
+
+use super::{GROUP, ISTIO_GROUP, Problem, RouteKind};
+use crate::analysis::Code;
+use crate::api::gateway_api::ReferenceGrant;
+use crate::api::kubernetes::Secret;
+use crate::api::nearest::nearest;
+use crate::api::{Documents, Resource};
+use crate::error::Origin;
+use crate::plan::compile::registry::Registry;
+
+/// A reference as written, whatever message it stands in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reference<'w> {
+    pub(super) group: Option<&'w str>,
+    pub(super) kind: Option<&'w str>,
+    pub(super) namespace: Option<&'w str>,
+    pub(super) name: &'w str,
+    pub(super) port: Option<u32>,
+}
+
+/// Where a reference leads.
+#[derive(Clone, Debug)]
+pub(super) struct Destined {
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// Why a route at a Gateway may not refer to it. Inside the mesh a client may call it anyway, so
+    /// that nobody's leave is needed **[E]**.
+    pub(super) forbidden: Option<Problem>,
+}
+
+/// What can be referred to.
+#[derive(Debug)]
+pub(super) struct References<'a, 'r> {
+    pub(super) registry: &'r Registry,
+    pub(super) suffix: &'r str,
+    documents: &'a Documents,
+    /// By the namespace that they are of.
+    grants: HashMap<&'a str, Vec<&'a ReferenceGrant>>,
+    secrets: HashMap<(&'a str, &'a str), &'a Resource<Secret>>,
+}
+
+impl<'a, 'r> References<'a, 'r> {
+    pub(super) fn of(documents: &'a Documents, registry: &'r Registry, suffix: &'r str) -> Self {
+        let mut grants: HashMap<&str, Vec<&ReferenceGrant>> = HashMap::new();
+        for grant in &documents.reference_grants {
+            grants.entry(&grant.meta.namespace).or_default().push(&grant.spec);
+        }
+        let key = |secret: &'a Resource<Secret>| (secret.meta.namespace.as_str(), secret.meta.name.as_str());
+        let secrets = documents.secrets.iter().map(|secret| (key(secret), secret)).collect();
+        Self { registry, suffix, documents, grants, secrets }
+    }
+
+    /// The host of a Service.
+    pub(super) fn host(&self, namespace: &str, name: &str) -> String {
+        format!("{name}.{namespace}.svc.{}", self.suffix)
+    }
+
+    /// The destination that a route of `own` namespace means.
+    pub(super) fn destination(
+        &self,
+        from: RouteKind,
+        own: &str,
+        written: Reference<'_>,
+        origin: &Origin,
+    ) -> Result<Destined, Problem> {
+        let (group, kind) = (written.group.unwrap_or_default(), written.kind.unwrap_or("Service"));
+        let missing = |message: String| {
+            Problem::new("BackendNotFound", Code::ReferencedResourceNotFound, origin.clone(), message)
+        };
+        let namespace = written.namespace.unwrap_or(own);
+        let host = match (group, kind) {
+            ("" | "core", "Service") => self.host(namespace, written.name),
+            (ISTIO_GROUP, "Hostname") => written.name.to_ascii_lowercase(),
+            _ => {
+                let message = format!("a backend of kind {kind} is not implemented: its share gets 500");
+                let problem = Problem::new("InvalidKind", Code::NotImplemented, origin.clone(), message);
+                return Err(problem.hint("a Service, or kind Hostname of networking.istio.io"));
+            }
+        };
+        let Some(index) = self.registry.find(&host) else {
+            let message = format!("referenced host not found: {host:?}");
+            let hosts = self.registry.services().iter().map(|service| &*service.identity.host);
+            // Comparing with every host costs: a large mesh is told no neighbours.
+            let near = if self.registry.services().len() > 2_000 { None } else { nearest(&host, hosts) };
+            let problem = missing(message);
+            return Err(match near {
+                Some(near) => problem.hint(format!("did you mean {near}?")),
+                None => problem,
+            });
+        };
+        let ports = &self.registry.get(index).ports;
+        let port = match (written.port.and_then(|port| u16::try_from(port).ok()), ports.as_slice()) {
+            (Some(port), _) => port,
+            (None, [only]) => only.number,
+            (None, _) => return Err(missing(format!("{host} has several ports: say which"))),
+        };
+        if self.registry.get(index).port(port).is_none() {
+            let known: Vec<String> = ports.iter().map(|port| port.number.to_string()).collect();
+            let problem = missing(format!("referenced host:port not found: \"{host}:{port}\""));
+            return Err(problem.hint(format!("{host} has port {}", known.join(", "))));
+        }
+        let service = kind == "Service";
+        let forbidden = (service && namespace != own).then(|| {
+            self.not_granted((GROUP, from.as_str(), own), ("Service", namespace, written.name), origin)
+        });
+        Ok(Destined { host, port, forbidden: forbidden.flatten() })
+    }
+
+    /// The Secret that a Gateway of `own` namespace means.
+    pub(super) fn secret(
+        &self,
+        own: &str,
+        written: Reference<'_>,
+        origin: &Origin,
+    ) -> Result<&'a Resource<Secret>, Problem> {
+        const REASON: &str = "InvalidCertificateRef";
+        let (group, kind) = (written.group.unwrap_or_default(), written.kind.unwrap_or("Secret"));
+        if !matches!((group, kind), ("" | "core", "Secret")) {
+            let message = format!("a certificate of kind {kind} is not implemented");
+            return Err(Problem::new(REASON, Code::NotImplemented, origin.clone(), message));
+        }
+        let namespace = written.namespace.unwrap_or(own);
+        if namespace != own
+            && let Some(problem) =
+                self.not_granted((GROUP, "Gateway", own), ("Secret", namespace, written.name), origin)
+        {
+            return Err(problem);
+        }
+        self.secrets.get(&(namespace, written.name)).copied().ok_or_else(|| {
+            let message = format!("referenced credentialName not found: {:?}", written.name);
+            Problem::new(REASON, Code::ReferencedResourceNotFound, origin.clone(), message)
+                .hint(format!("a Secret {namespace}/{} with tls.crt and tls.key", written.name))
+        })
+    }
+
+    /// Why `from` may not refer to `to` of another namespace; `None` if a grant lets it.
+    fn not_granted(
+        &self,
+        (group, kind, own): (&str, &str, &str),
+        (to, namespace, name): (&str, &str, &str),
+        origin: &Origin,
+    ) -> Option<Problem> {
+        let grants = self.grants.get(namespace).map(Vec::as_slice).unwrap_or_default();
+        let lets = |grant: &&ReferenceGrant| {
+            let from = |from: &crate::api::gateway_api::ReferenceGrantFrom| {
+                from.group == group && from.kind == kind && from.namespace == own
+            };
+            let into = |into: &crate::api::gateway_api::ReferenceGrantTo| {
+                matches!(into.group.as_str(), "" | "core")
+                    && into.kind == to
+                    && into.name.as_deref().is_none_or(|named| named.is_empty() || named == name)
+            };
+            grant.from.iter().any(from) && grant.to.iter().any(into)
+        };
+        if grants.iter().any(lets) {
+            return None;
+        }
+        let message = format!("{to} {namespace}/{name} may not be referred to from namespace {own}");
+        let problem = Problem::new("RefNotPermitted", Code::ReferenceNotPermitted, origin.clone(), message);
+        Some(problem.hint(format!(
+            "a ReferenceGrant in namespace {namespace}, from {kind} of {own} to {to}, lets it"
+        )))
+    }
+
+    /// The number of a Service's port by its name.
+    pub(super) fn port_named(&self, namespace: &str, service: &str, port: &str) -> Option<u16> {
+        let is_it = |one: &&Resource<crate::api::kubernetes::Service>| {
+            one.meta.name == service && one.meta.namespace == namespace
+        };
+        let service = self.documents.services.iter().find(is_it)?;
+        let port = service.spec.ports.iter().find(|known| known.name == port)?;
+        u16::try_from(port.port).ok()
+    }
+}
+
+impl References<'_, '_> {
+    /// Whether there is a Gateway of this name, whoever serves it.
+    pub(super) fn is_gateway(&self, namespace: &str, name: &str) -> bool {
+        let is_it = |meta: &crate::api::Metadata| meta.name == name && meta.namespace == namespace;
+        self.documents.k8s_gateways.iter().any(|gateway| is_it(&gateway.meta))
+    }
+
+    /// The hosts of a ServiceEntry.
+    pub(super) fn hosts_of_entry(&self, namespace: &str, name: &str) -> Vec<String> {
+        let is_it = |meta: &crate::api::Metadata| meta.name == name && meta.namespace == namespace;
+        let entry = self.documents.service_entries.iter().find(|entry| is_it(&entry.meta));
+        let hosts = entry.map(|entry| entry.spec.hosts.as_slice()).unwrap_or_default();
+        hosts.iter().map(|host| host.to_ascii_lowercase()).collect()
+    }
+}

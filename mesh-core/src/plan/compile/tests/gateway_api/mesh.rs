@@ -1,0 +1,119 @@
+//! Routes of Services, for calls inside the mesh.
+
+use super::super::{clusters, outbound};
+use super::*;
+
+/// Compiled for a client in a namespace.
+fn client(text: &str, namespace: &str) -> Compiled {
+    let options = CompileOptions {
+        workload: WorkloadSource::Named(format!("{namespace}/client")),
+        ..CompileOptions::default()
+    };
+    let (documents, _) = Documents::parse([("mesh.yaml", text)]);
+    compile(&documents, &options, None)
+}
+
+fn rule_for(plan: &Plan, port: u16, host: &str, path: &str) -> Option<String> {
+    outbound(plan, port, host, path).map(|route| route.name.to_string())
+}
+
+const WEB: &str = "parentRefs: [{group: '', kind: Service, name: web, namespace: default}]";
+const HOST: &str = "web.default.svc.cluster.local";
+
+#[test]
+fn ga_1_a_producers_route_is_for_everybody() {
+    let text = format!("{SERVICES}{}", route("p", &format!("{{{WEB}, rules: [{}]}}", rule("p", "/p"))));
+    for namespace in ["default", "far"] {
+        let compiled = client(&text, namespace);
+        assert!(!compiled.diagnostics.has_errors(), "{}", compiled.diagnostics);
+        assert_eq!(rule_for(&compiled.plan, 80, HOST, "/p").as_deref(), Some("p"));
+        assert_eq!(rule_for(&compiled.plan, 80, HOST, "/other"), None, "no rule matched");
+    }
+    let compiled = client(&text, "default");
+    let route = outbound(&compiled.plan, 80, "web", "/p").unwrap();
+    assert_eq!(clusters(&compiled.plan, route)[0].0, "outbound|80||web.default.svc.cluster.local");
+}
+
+#[test]
+fn ga_1_a_consumers_route_is_for_the_clients_of_its_namespace() {
+    let backend = "{name: web, port: 80}";
+    let far = rule("c", "/").replace(backend, "{name: web, namespace: default, port: 80}");
+    let text = SERVICES.to_owned()
+        + &route("p", &format!("{{{WEB}, rules: [{}]}}", rule("p", "/p")))
+        + &route_of("far", "c", &format!("{{{WEB}, rules: [{far}]}}"));
+    assert_eq!(rule_for(&client(&text, "default").plan, 80, HOST, "/p").as_deref(), Some("p"));
+    assert_eq!(rule_for(&client(&text, "third").plan, 80, HOST, "/p").as_deref(), Some("p"));
+    let compiled = client(&text, "far");
+    assert_eq!(rule_for(&compiled.plan, 80, HOST, "/p").as_deref(), Some("c"));
+    let route = outbound(&compiled.plan, 80, HOST, "/p").unwrap();
+    assert_eq!(
+        clusters(&compiled.plan, route)[0].0,
+        "outbound|80||web.default.svc.cluster.local",
+        "no grant is needed"
+    );
+    assert!(!compiled.diagnostics.has_errors(), "{}", compiled.diagnostics);
+}
+
+#[test]
+fn ga_1_a_route_may_be_for_one_port() {
+    let api = |port: &str| {
+        let spec = format!(
+            "{{parentRefs: [{{group: '', kind: Service, name: api{port}}}], rules: [{}]}}",
+            rule("r", "/")
+        );
+        client(&format!("{SERVICES}{}", route("r", &spec)), "default").plan
+    };
+    for (port, grpc, http) in
+        [("", "r", "r"), (", port: 80", "default", "r"), (", sectionName: grpc", "r", "default")]
+    {
+        let plan = api(port);
+        assert_eq!(rule_for(&plan, 9000, "api", "/").as_deref(), Some(grpc), "{port}");
+        assert_eq!(rule_for(&plan, 80, "api", "/").as_deref(), Some(http), "{port}");
+    }
+}
+
+#[test]
+fn ga_1_hostnames_do_not_matter_in_the_mesh() {
+    let spec = format!("{{{WEB}, hostnames: [elsewhere.test], rules: [{}]}}", rule("r", "/"));
+    let plan = client(&format!("{SERVICES}{}", route("r", &spec)), "default").plan;
+    assert_eq!(rule_for(&plan, 80, "web", "/").as_deref(), Some("r"));
+    assert_eq!(rule_for(&plan, 80, "elsewhere.test", "/"), None);
+}
+
+#[test]
+fn ga_1_a_service_entry_may_have_routes() {
+    let entry = "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: ext}\nspec: {hosts: [ext.test], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}\n---\n";
+    let parent = "parentRefs: [{group: networking.istio.io, kind: ServiceEntry, name: ext}]";
+    let plan = client(
+        &format!("{SERVICES}{entry}{}", route("r", &format!("{{{parent}, rules: [{}]}}", rule("r", "/")))),
+        "default",
+    )
+    .plan;
+    assert_eq!(rule_for(&plan, 80, "ext.test", "/").as_deref(), Some("r"));
+}
+
+#[test]
+fn ga_4_mo_7_the_routes_of_a_service_are_one_table() {
+    let text = SERVICES.to_owned()
+        + &route("a", &format!("{{{WEB}, rules: [{}]}}", rule("all", "/")))
+        + &route("b", &format!("{{{WEB}, rules: [{}]}}", rule("long", "/long")));
+    let plan = client(&text, "default").plan;
+    assert_eq!(rule_for(&plan, 80, "web", "/long/x").as_deref(), Some("long"));
+    assert_eq!(rule_for(&plan, 80, "web", "/x").as_deref(), Some("all"));
+}
+
+#[test]
+fn ga_11_own_routes_then_virtual_services_then_the_producers() {
+    let service = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v}\nspec: {hosts: [web.default.svc.cluster.local], http: [{name: v, route: [{destination: {host: web}}]}]}\n---\n";
+    let text =
+        format!("{SERVICES}{service}{}", route("p", &format!("{{{WEB}, rules: [{}]}}", rule("p", "/"))));
+    for (namespace, expected) in [("default", "p"), ("far", "v")] {
+        let compiled = client(&text, namespace);
+        assert_eq!(rule_for(&compiled.plan, 80, HOST, "/").as_deref(), Some(expected), "{namespace}");
+        assert!(
+            codes(&compiled.diagnostics).contains(&Code::ConflictingMeshGatewayVirtualServiceHosts),
+            "it is told"
+        );
+        assert!(!compiled.diagnostics.has_errors(), "{}", compiled.diagnostics);
+    }
+}
