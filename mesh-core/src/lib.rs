@@ -40,6 +40,7 @@ pub mod decision;
 pub mod endpoint;
 pub mod error;
 pub mod fault;
+pub mod hash;
 pub mod headers;
 pub mod identity;
 pub mod outcome;

@@ -5,8 +5,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use http::Extensions;
+use http::{Extensions, Request};
 use mesh_core::decision::Decision;
+use mesh_core::headers::Survey;
 
 use crate::route::Matched;
 
@@ -33,7 +34,7 @@ impl Record {
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<&Self> {
         match extensions.get() {
-            Some(Slot::Recorded(record)) => Some(record),
+            Some(Slot::Recorded(record, _)) => Some(record),
             Some(Slot::Routed(matched)) => Some(matched.record()),
             Some(Slot::Empty) | None => extensions.get(),
         }
@@ -42,7 +43,7 @@ impl Record {
     /// The record of a new request: its caller's if there is one, and found from here on.
     pub(crate) fn begin(extensions: &mut Extensions) -> Self {
         let record = extensions.get::<Self>().cloned().unwrap_or_default();
-        extensions.insert(Slot::Recorded(record.clone()));
+        extensions.insert(Slot::Recorded(record.clone(), None));
         record
     }
 }
@@ -55,8 +56,25 @@ pub(crate) enum Slot {
     /// Taken out by who acted on it.
     #[default]
     Empty,
-    /// There is a record, no route yet.
-    Recorded(Record),
+    /// There is a record, and perhaps a look at the headers; no route yet.
+    Recorded(Record, Option<Survey>),
     /// The route, with the record.
     Routed(Matched),
+}
+
+impl Slot {
+    /// What was found in the headers, for the route layer to know.
+    pub(crate) fn surveyed(extensions: &mut Extensions, survey: Survey) {
+        if let Some(Self::Recorded(_, seen)) = extensions.get_mut() {
+            *seen = Some(survey);
+        }
+    }
+
+    /// What was found in the headers, by now or earlier.
+    pub(crate) fn survey<B>(request: &Request<B>) -> Survey {
+        match request.extensions().get() {
+            Some(Self::Recorded(_, Some(survey))) => *survey,
+            _ => Survey::of(request.headers()),
+        }
+    }
 }

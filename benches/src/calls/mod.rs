@@ -54,7 +54,7 @@ impl Call {
         let run = move |times| {
             world.block_on(async {
                 for _ in 0..times {
-                    let request = template.clone().map(|()| Body::empty());
+                    let request = fresh(&template);
                     let ready = service.ready().await.map_err(Into::into).expect("the service is ready");
                     let response = ready.call(request).await.map_err(Into::into).expect("the call succeeds");
                     let mut body = std::pin::pin!(response.into_body());
@@ -66,6 +66,16 @@ impl Call {
         };
         Self { name, floor, run: Box::new(run) }
     }
+}
+
+/// The request as a program would make it: a copied map has no room for another header, a new one has.
+fn fresh(template: &Request<()>) -> Request<Body> {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = template.uri().clone();
+    for (name, value) in template.headers() {
+        request.headers_mut().append(name.clone(), value.clone());
+    }
+    request
 }
 
 impl std::fmt::Debug for Call {

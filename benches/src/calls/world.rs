@@ -2,8 +2,8 @@
 
 use std::cell::OnceCell;
 use std::convert::Infallible;
-use std::future::Ready;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,16 +122,18 @@ pub(super) fn json_log() -> AccessLog {
     AccessLog::to_writer(Format::default_json(), std::io::sink()).expect("a thread can be started")
 }
 
-/// A service that answers at once.
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, mesh_tower::BoxError>> + Send>>;
+
+/// A service that answers at once; its future is boxed, as an attempt's is in the real stack.
 pub(super) fn no_op()
 -> impl tower::Service<Request<Body>, Response = Response<Body>, Error = mesh_tower::BoxError, Future: Send>
 + Clone
 + Send
 + Sync
 + 'static {
-    tower::service_fn(|request: Request<Body>| -> Ready<Result<_, mesh_tower::BoxError>> {
+    tower::service_fn(|request: Request<Body>| -> Answering {
         drop(request);
-        std::future::ready(Ok(Response::new(Body::from("hello, world"))))
+        Box::pin(std::future::ready(Ok(Response::new(Body::from("hello, world")))))
     })
 }
 

@@ -5,12 +5,10 @@
 //! that is lower-case already is looked up without being copied.
 
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 
-use twox_hash::XxHash64;
+use crate::hash::WordHash;
 
-/// The keys come from the configuration, not from callers: a fixed, fast hash does.
-type Names = HashMap<Box<str>, usize, BuildHasherDefault<XxHash64>>;
+type Names = HashMap<Box<str>, usize, WordHash>;
 
 /// Indices found by host name: exact, longest `*suffix`, longest `prefix*`, `*`.
 #[derive(Clone, Debug, Default)]

@@ -13,10 +13,10 @@ use mesh_core::units::Percent;
 
 use super::Downstream;
 use crate::clock::SharedRng;
-use crate::record::Record;
+use crate::record::{Record, Slot};
 
-/// How many headers this layer and those below it mostly add.
-const INSERTED: usize = 6;
+/// How many headers this layer and those below it mostly add: scheme, request id, attempt; and a trace's.
+const INSERTED: usize = 3;
 
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
@@ -76,7 +76,7 @@ impl Policy {
         let peer = downstream.map(Downstream::peer);
         let headers = request.headers_mut();
         // For what is set here and below, so that the map grows once.
-        headers.reserve(INSERTED);
+        headers.reserve(INSERTED + usize::from(self.trace.is_some()));
         self.distrust(headers, survey, peer_proved);
         let gateway = self.direction == Direction::Gateway;
         let peer = peer.filter(|_| gateway);
@@ -100,6 +100,7 @@ impl Policy {
             let context = self.begin_span(headers, share, &mut made);
             request.extensions_mut().insert(context);
         }
+        Slot::surveyed(request.extensions_mut(), survey);
         if (made.is_some() || client.is_some())
             && let Some(record) = Record::of(request.extensions())
         {

@@ -1,7 +1,7 @@
 //! A request's head, kept to be sent again.
 
 use http::request::Parts;
-use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
+use http::{Extensions, HeaderName, HeaderValue, Method, Request, Uri, Version};
 
 use crate::body::Body;
 use crate::normalize::Downstream;
@@ -16,7 +16,8 @@ pub(super) struct Kept {
     method: Method,
     uri: Uri,
     version: Version,
-    headers: HeaderMap,
+    /// A list costs half of what a map does, and is seldom made one again.
+    headers: Vec<(HeaderName, HeaderValue)>,
     extensions: Kinds,
 }
 
@@ -31,7 +32,7 @@ impl Kept {
             method: head.method.clone(),
             uri: head.uri.clone(),
             version: head.version,
-            headers: head.headers.clone(),
+            headers: head.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             extensions: Kinds::of(&head.extensions),
         }
     }
@@ -50,7 +51,11 @@ impl Kept {
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.version_mut() = self.version;
-        *request.headers_mut() = self.headers.clone();
+        let headers = request.headers_mut();
+        headers.reserve(self.headers.len());
+        for (name, value) in &self.headers {
+            headers.append(name, value.clone());
+        }
         *request.extensions_mut() = self.extensions.all();
         request
     }
@@ -86,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_request_is_sent_again_as_it_was() {
-        let mut request = Request::post("http://a/b").header("x", "y").body(()).unwrap();
+        let mut request = Request::post("http://a/b").header("x", "y").header("x", "z").body(()).unwrap();
         Record::begin(request.extensions_mut());
         for other in [false, true] {
             if other {

@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::LOCATION;
 use http::{Request, Response};
-use mesh_core::headers::Survey;
 use mesh_core::reply::LocalReply;
 use mesh_core::route::{Action, Fallback, Found, RequestView};
 use tower_service::Service;
@@ -15,7 +14,7 @@ use super::Matched;
 use super::layer::{Rules, rules};
 use crate::error::{BoxError, Error};
 use crate::future::ReadyOr;
-use crate::record::Record;
+use crate::record::{Record, Slot};
 use crate::worker::Worker;
 
 /// Routes requests; see the [module](super).
@@ -57,7 +56,7 @@ impl<S> Route<S> {
         });
         match &route.action {
             Action::Forward(_) | Action::Passthrough => {
-                Step::Forward(Matched::new(view, route, record, Survey::of(request.headers())))
+                Step::Forward(Matched::new(view, route, record, Slot::survey(request)))
             }
             Action::Redirect(redirect) => match redirect.location(&facts) {
                 Some((status, location)) => {

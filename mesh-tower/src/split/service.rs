@@ -30,14 +30,14 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> S::Future {
         if let Some(matched) = Matched::of_mut(request.extensions_mut()) {
-            let index = match &matched.route().action {
-                Action::Forward(forward) if forward.destinations().len() > 1 => {
-                    self.rng.draw(|rng| forward.split().pick(rng))
-                }
-                _ => 0,
-            };
-            matched.set_destination(index);
-            matched.record().note(|decision| decision.destination = index);
+            // A single destination is the first already, in the record too.
+            if let Action::Forward(forward) = &matched.route().action
+                && forward.destinations().len() > 1
+            {
+                let index = self.rng.draw(|rng| forward.split().pick(rng));
+                matched.set_destination(index);
+                matched.record().note(|decision| decision.destination = index);
+            }
         }
         self.inner.call(request)
     }

@@ -15,11 +15,11 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, RwLock, Weak};
 
 use mesh_core::decision::Decision;
 use mesh_core::endpoint::Endpoint;
+use mesh_core::hash::WordHash;
 use mesh_core::identity::Workload;
 use mesh_core::plan::{ClusterPlan, Direction, ServiceIdentity};
 use mesh_core::telemetry::labels::{Peer, Reporter, RequestLabels, ResponseFacts, Service};
@@ -155,7 +155,7 @@ pub(super) struct Scope {
 pub(super) struct Handles {
     scope: Arc<Scope>,
     metrics: Metrics,
-    used: RwLock<HashMap<Use, Used, BuildHasherDefault<Mix>>>,
+    used: RwLock<HashMap<Use, Used, WordHash>>,
 }
 
 /// What tells one label set from another, without a string where there is no peer.
@@ -265,48 +265,4 @@ fn service(identity: &ServiceIdentity, inbound: bool) -> Service<'_> {
 /// The namespace in `spiffe://<trust domain>/ns/<namespace>/sa/<account>`.
 fn namespace(principal: &str) -> Option<&str> {
     principal.split_once("/ns/")?.1.split('/').next()
-}
-
-/// Mixes the few words of a [`Use`]; its parts are ours, so nobody can aim for collisions.
-#[derive(Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.write_u64(u64::from_le_bytes(word));
-        }
-    }
-
-    fn write_u8(&mut self, value: u8) {
-        self.write_u64(value.into());
-    }
-
-    fn write_u16(&mut self, value: u16) {
-        self.write_u64(value.into());
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        self.write_u64(value.into());
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        // An odd constant from the golden ratio spreads neighbours over the high bits.
-        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn write_usize(&mut self, value: usize) {
-        self.write_u64(value as u64);
-    }
-
-    fn write_isize(&mut self, value: isize) {
-        self.write_u64(value as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        // Tables look at the low bits for the place and at the high ones for the tag.
-        self.0 ^ (self.0 >> 32)
-    }
 }
