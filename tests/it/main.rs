@@ -8,6 +8,7 @@
 mod blackbox;
 mod circuit;
 mod grpc;
+mod hash;
 mod hostile;
 mod kit;
 mod locally;

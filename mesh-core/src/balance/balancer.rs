@@ -100,6 +100,9 @@ impl Balancer {
         if self.policy == BalancePolicy::Passthrough {
             return None;
         }
+        if self.policy.is_hash() && set.is_hashed() {
+            return set.pick_hashed(rng.next_u64(), ask.avoid, |_| false, 0);
+        }
         let group = set.priority_avoiding(ask.avoid, || rng.next_u64())?.group(|| rng.unit())?;
         let count = group.candidates();
         let host = |slot: u32| group.usable[slot as usize] as usize;
@@ -109,9 +112,6 @@ impl Balancer {
         let even = group.equal_weights && !set.is_warming(ask.now);
         let slot = match self.policy {
             BalancePolicy::Passthrough => return None,
-            BalancePolicy::RingHash { .. } | BalancePolicy::Maglev { .. } if set.is_hashed() => {
-                return set.pick_hashed(rng.next_u64(), |_| false, 0);
-            }
             BalancePolicy::Random | BalancePolicy::RingHash { .. } | BalancePolicy::Maglev { .. } => {
                 rng.below(count)
             }

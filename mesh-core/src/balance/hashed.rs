@@ -1,43 +1,166 @@
-//! Picks by hash from a [`HostSet`].
+//! Picks by hash from a [`HostSet`]: a table for each priority.
+//!
+//! Shares of localities fold into the weights of their hosts (LB-12): a table is of all candidates of its
+//! priority. A locality that has lost hosts keeps its whole share here, as in Envoy, and all localities
+//! do in panic: the fewer keys move, the better.
 
 use std::borrow::Cow;
 
-use super::{BalancePolicy, HashTable, HostSet, Share};
+use super::{Avoid, BalancePolicy, HashTable, HostSet, Share};
 
 impl HostSet {
-    /// The same set with the tables that `policy` asks for, one for each priority; `key` tells what a host
-    /// [is hashed by](super::host_key). A policy that does not balance by hash changes nothing.
+    /// The same set with the tables that `policy` asks for, one for each priority; `shares` are those of
+    /// [`SetRules`](super::SetRules), `key` tells what a host [is hashed by](super::host_key). A policy
+    /// that does not balance by hash changes nothing.
     #[must_use]
-    pub fn hashed<'a>(mut self, policy: BalancePolicy, key: impl Fn(usize) -> Cow<'a, str>) -> Self {
+    pub fn hashed<'a>(
+        mut self,
+        policy: BalancePolicy,
+        shares: &[u32],
+        key: impl Fn(usize) -> Cow<'a, str>,
+    ) -> Self {
         if policy.is_hash() {
-            for priority in &mut self.priorities {
-                let share = |(index, part)| Share { index, key: key(index as usize), part };
-                let shares: Vec<_> = priority.weighted(&self.hosts).map(share).collect();
-                priority.table = HashTable::build(policy, &shares);
+            for number in 0..self.priorities.len() {
+                let parts = self.parts(number, shares).into_iter();
+                let hosts: Vec<_> =
+                    parts.map(|(index, part)| Share { index, key: key(index as usize), part }).collect();
+                self.priorities[number].table = HashTable::build(policy, &hosts);
             }
         }
         self
     }
 
+    /// The candidates of a priority, each with its part of the weight. Multiplied and divided in Envoy's
+    /// order: the last bit may decide about a point of the ring.
+    pub(super) fn parts(&self, number: usize, shares: &[u32]) -> Vec<(u32, f64)> {
+        let priority = &self.priorities[number];
+        let places = (0_u32..).zip(&self.hosts).filter_map(|(index, host)| Some((index, host, host.place?)));
+        let members: Vec<_> = places.filter(|(.., place)| place.priority as usize == number).collect();
+        let is_candidate = |healthy: bool| priority.panic || healthy;
+        let mut parts = Vec::with_capacity(members.len());
+        let mut add = |share: Option<u32>, of_share: f64| {
+            let candidates = || {
+                let ours =
+                    members.iter().filter(|(.., place)| share.is_none_or(|share| place.share == share));
+                ours.filter(|(_, host, _)| is_candidate(host.healthy))
+            };
+            let whole: f64 = candidates().map(|(_, host, _)| f64::from(host.weight)).sum();
+            let part = |weight: u32| f64::from(weight) * of_share / whole;
+            parts.extend(candidates().map(|(index, host, _)| (*index, part(host.weight))));
+        };
+        if shares.is_empty() {
+            add(None, 1.0);
+        } else {
+            let has = |share: &u32| members.iter().any(|(.., place)| place.share == *share);
+            let here: Vec<_> = (0_u32..).zip(shares).filter(|(share, _)| has(share)).collect();
+            let whole: f64 = here.iter().map(|(_, weight)| f64::from(**weight)).sum();
+            for (share, weight) in here.into_iter().filter(|(_, weight)| **weight > 0) {
+                add(Some(share), f64::from(*weight) / whole);
+            }
+        }
+        parts
+    }
+
     /// Whether picks go by a table.
     #[must_use]
     pub fn is_hashed(&self) -> bool {
-        self.priorities.iter().any(|priority| priority.table.is_some())
+        self.priorities.first().is_some_and(|priority| priority.table.is_some())
     }
 
-    /// Picks the host of `hash`, which also chooses the priority, as in Envoy: an index into
-    /// [`HostSet::hosts`]. While that is one to `avoid`, asks
-    /// again up to `attempts` times, each time a step further, then takes what it gets (RT-12).
+    /// Picks the host of `hash`, which also chooses the priority: an index into [`HostSet::hosts`]. While
+    /// that host is `poor`, asks again up to `attempts` times, each time a step further, then takes what
+    /// it gets (RT-12).
     #[must_use]
-    pub fn pick_hashed(&self, hash: u64, avoid: impl Fn(usize) -> bool, attempts: u32) -> Option<usize> {
-        let table = self.priority(|| hash)?.table.as_ref()?;
+    pub fn pick_hashed(
+        &self,
+        hash: u64,
+        avoid: Avoid,
+        poor: impl Fn(usize) -> bool,
+        attempts: u32,
+    ) -> Option<usize> {
+        let table = self.priority_avoiding(avoid, || hash)?.table.as_ref()?;
         let mut picked = table.pick(hash, 0)? as usize;
         for attempt in 1..=attempts {
-            if !avoid(picked) {
+            if !poor(picked) {
                 break;
             }
             picked = table.pick(hash, attempt)? as usize;
         }
         Some(picked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balance::{HostView, Place, SetRules};
+
+    const RING: BalancePolicy = BalancePolicy::RingHash { minimum: 1_024 };
+
+    fn host(place: (u32, u32), weight: u32, healthy: bool) -> HostView {
+        let (priority, share) = place;
+        HostView { place: Some(Place { priority, share }), ..HostView::new(weight, healthy) }
+    }
+
+    fn set(hosts: Vec<HostView>, shares: &[u32], panic_threshold: u32) -> HostSet {
+        let rules = SetRules { panic_threshold, shares: shares.to_vec(), ..SetRules::default() };
+        HostSet::arrange(1, hosts, &rules, None).hashed(RING, shares, |index| index.to_string().into())
+    }
+
+    /// Who is picked over many hashes.
+    fn met(set: &HostSet) -> Vec<usize> {
+        let picks = crate::balance::table::tests::keys(3_000)
+            .filter_map(|hash| set.pick_hashed(hash, Avoid::default(), |_| false, 0));
+        let mut met: Vec<_> = picks.collect();
+        met.sort_unstable();
+        met.dedup();
+        met
+    }
+
+    #[test]
+    fn lb_12_shares_fold_into_weights() {
+        let hosts = || vec![host((0, 0), 1, true), host((0, 0), 3, true), host((0, 1), 1, true)];
+        assert_eq!(
+            set(hosts(), &[80, 20], 0).parts(0, &[80, 20]),
+            [(0, 0.8 / 4.0), (1, 3.0 * 0.8 / 4.0), (2, 0.2)]
+        );
+        assert_eq!(set(hosts(), &[], 0).parts(0, &[]), [(0, 0.2), (1, 0.6), (2, 0.2)]);
+        // A locality that lost its host keeps its share, and a share of 0 has no host.
+        let lost = vec![host((0, 0), 1, true), host((0, 1), 1, false), host((0, 2), 1, true)];
+        assert_eq!(set(lost, &[60, 40, 0], 0).parts(0, &[60, 40, 0]), [(0, 0.6)]);
+    }
+
+    #[test]
+    fn lb_13_each_priority_has_a_table_and_the_hash_chooses_it() {
+        let hosts = vec![host((0, 0), 1, true), host((1, 0), 1, true), host((0, 0), 1, false)];
+        // Half of the first is healthy: 70 and 30 percent.
+        let set = set(hosts, &[], 0);
+        assert_eq!(met(&set), [0, 1]);
+        let near = |hash| set.pick_hashed(hash, Avoid::default(), |_| false, 0) == Some(0);
+        assert!((0..70).all(near) && !(70..100).any(near) && near(100));
+        let avoiding = Avoid::after(&set, [0, 0]);
+        assert!((0..100).all(|hash| set.pick_hashed(hash, avoiding, |_| false, 0) == Some(1)));
+    }
+
+    #[test]
+    fn lb_14_in_panic_the_table_is_of_all_hosts() {
+        let hosts = || vec![host((0, 0), 1, true), host((0, 0), 1, false), host((0, 0), 1, false)];
+        assert_eq!(met(&set(hosts(), &[], 50)), [0, 1, 2]);
+        assert_eq!(met(&set(hosts(), &[], 0)), [0]);
+        let nobody = vec![host((0, 0), 1, false)];
+        assert_eq!(set(nobody, &[], 0).pick_hashed(1, Avoid::default(), |_| false, 0), None);
+    }
+
+    #[test]
+    fn rt_12_a_poor_host_is_passed_by_as_often_as_allowed() {
+        let set = set((0..10).map(|_| host((0, 0), 1, true)).collect(), &[], 0);
+        let HashTable::Ring(ring) = set.priorities[0].table.as_ref().unwrap() else { panic!("a ring") };
+        let home = ring.pick(42, 0).unwrap() as usize;
+        let pick = |attempts| set.pick_hashed(42, Avoid::default(), |host| host == home, attempts).unwrap();
+        assert_eq!(pick(0), home);
+        let away = (1..).find_map(|attempt| ring.pick(42, attempt).filter(|host| *host as usize != home));
+        assert_eq!(pick(100), away.unwrap() as usize);
+        let all_poor = set.pick_hashed(42, Avoid::default(), |_| true, 3);
+        assert_eq!(all_poor, ring.pick(42, 3).map(|host| host as usize));
     }
 }

@@ -3,7 +3,7 @@
 //! Every host has its own order of all slots, `offset + k · skip`; hosts take turns, each takes the
 //! next free slot of its order, a host of half the weight every other turn, until the table is full
 //! (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", 2016). A pick is
-//! one division where a ring needs a search, and the shares are exact to a slot. The price: one host
+//! one division where a ring needs a search, and the shares are nearly exact. The price: one host
 //! less moves up to `2/n` of the keys, not only its own.
 //!
 //! Order of turns and of slots is Envoy's: hosts by their names, `offset = hash % size` with seed 0,
@@ -124,7 +124,7 @@ impl Turn {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::table::tests::{equal, moved, shares};
+    use super::super::table::tests::{equal, moved, shares, without};
     use super::*;
 
     fn counts(table: &Maglev, hosts: usize) -> Vec<usize> {
@@ -194,8 +194,7 @@ mod tests {
         #[test]
         fn lb_8_one_host_less_moves_at_most_two_nths(hosts in 3_usize..40, gone: prop::sample::Index) {
             let all = equal(hosts);
-            let mut rest = all.clone();
-            rest.remove(gone.index(hosts));
+            let rest = without(&all, gone.index(hosts));
             let (before, after) = (Maglev::build(65_537, &all), Maglev::build(65_537, &rest));
             let pick = |table: &Maglev, key| table.pick(key, 0).unwrap();
             let moved = moved(20_000, |key| pick(&before, key), |key| pick(&after, key));
@@ -212,7 +211,9 @@ mod tests {
             let sum = f64::from(weights.iter().sum::<u32>());
             for (count, weight) in counts(&table, weights.len()).into_iter().zip(&weights) {
                 let expected = f64::from(*weight) / sum * 10_007.0;
-                prop_assert!(count >= 1 && (count as f64 - expected).abs() <= 2.0, "{} {}", count, expected);
+                // Everybody takes a turn in the first round, the light ones too early.
+                let slack = 2.0 + weights.len() as f64 * f64::from(*weight) / sum;
+                prop_assert!(count >= 1 && (count as f64 - expected).abs() <= slack, "{} {}", count, expected);
             }
         }
     }

@@ -42,6 +42,7 @@ pub use avoid::Avoid;
 pub use balancer::{Ask, BalancePolicy, Balancer};
 pub use cookie::HashCookie;
 pub use hash::HashKey;
+pub(crate) use hash::xx_hash;
 pub use hash_policy::{HashHeader, HashPolicy, HashSource, Hashed};
 pub use host_set::{HostSet, HostView, Place, SetRules};
 pub use maglev::Maglev;

@@ -58,18 +58,6 @@ impl Priority {
             [] => None,
         }
     }
-
-    /// Candidates with their part of the priority's weight, for tables made once per set: the share of
-    /// the group folds into the weight of the host.
-    pub fn weighted<'a>(&'a self, hosts: &'a [HostView]) -> impl Iterator<Item = (u32, f64)> + 'a {
-        let shares: f64 = self.groups.iter().map(|group| f64::from(group.share)).sum();
-        self.groups.iter().flat_map(move |group| {
-            let weight = |index: &u32| f64::from(hosts[*index as usize].weight);
-            let whole: f64 = group.usable.iter().map(weight).sum();
-            let part = f64::from(group.share) / shares / whole;
-            group.usable.iter().map(move |index| (*index, weight(index) * part))
-        })
-    }
 }
 
 impl Group {

@@ -78,6 +78,13 @@ pub(super) mod tests {
         shares(&vec![("h", 1); hosts])
     }
 
+    /// The same hosts without one.
+    pub(in crate::balance) fn without(hosts: &[Share<'static>], gone: usize) -> Vec<Share<'static>> {
+        let part = 1.0 / (hosts.len() - 1) as f64;
+        let rest = hosts.iter().enumerate().filter(|(index, _)| *index != gone);
+        rest.map(|(_, host)| Share { part, ..host.clone() }).collect()
+    }
+
     /// Hashes of so many keys.
     pub(in crate::balance) fn keys(count: u32) -> impl Iterator<Item = u64> {
         (0..count).map(|key| xx_hash(&key.to_le_bytes(), 0))

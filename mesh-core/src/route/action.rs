@@ -1,10 +1,13 @@
 //! What a route does with a request (VA).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 
 use super::{HeaderOps, Redirect};
+use crate::balance::HashPolicy;
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
 use crate::split::{SplitError, WeightedSplit};
@@ -30,6 +33,11 @@ pub struct Forward {
     split: WeightedSplit,
     /// The status for a share whose cluster is unknown: 503, under the Gateway API 500 (VA-2, GA-6).
     pub unknown_cluster: StatusCode,
+    /// The keys of the destinations; `None` if none of them balances by hash (LB-5).
+    pub hash: Option<Arc<HashPolicy>>,
+    /// Mixed into a key to choose the destination by it; `None` if the destination is drawn whatever the
+    /// key.
+    pub sticky: Option<u64>,
 }
 
 impl Forward {
@@ -40,6 +48,8 @@ impl Forward {
             split: WeightedSplit::single(),
             destinations: vec![Destination::new(cluster)],
             unknown_cluster: StatusCode::SERVICE_UNAVAILABLE,
+            hash: None,
+            sticky: None,
         }
     }
 
@@ -51,7 +61,8 @@ impl Forward {
     pub fn new(destinations: Vec<Destination>) -> Result<Self, SplitError> {
         let weights: Vec<_> = destinations.iter().map(|destination| destination.weight).collect();
         let split = WeightedSplit::new(&weights)?;
-        Ok(Self { destinations, split, unknown_cluster: StatusCode::SERVICE_UNAVAILABLE })
+        let unknown_cluster = StatusCode::SERVICE_UNAVAILABLE;
+        Ok(Self { destinations, split, unknown_cluster, hash: None, sticky: None })
     }
 
     /// The destinations, those of weight 0 included.

@@ -6,6 +6,10 @@
 //!
 //! Weights `[90, 10]` become the bounds `[90, 100]`; a draw of 93 in `0..100` is the first bound
 //! above it: the second destination. Weights `[3, 0, 1]` drop the middle one: 75 % and 25 %.
+//!
+//! Where the destinations balance by a key of the request (`consistentHash`), the key takes the place
+//! of the draw: a user who has met the canary meets it again, and one who has not does so only when
+//! its weight grows. Requests without the key are drawn.
 
 mod weighted;
 

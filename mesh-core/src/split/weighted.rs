@@ -1,5 +1,6 @@
 //! The draw: cumulative bounds and a binary search.
 
+use crate::balance::xx_hash;
 use crate::rng::Rng;
 
 /// Destinations of one rule, by weight.
@@ -66,6 +67,20 @@ impl WeightedSplit {
         self.destinations[self.bounds.partition_point(|bound| *bound <= draw)]
     }
 
+    /// The destination of a key, by its hash: always the same one, by weight over all keys. A raised
+    /// weight moves only the keys that it takes from its neighbours. `salt` makes splits independent of
+    /// each other.
+    #[must_use]
+    pub fn pick_by_key(&self, hash: u64, salt: u64) -> usize {
+        if let [only] = *self.destinations {
+            return only;
+        }
+        // Mixed once more: the hash itself says already which endpoint of the destination it is.
+        let place = xx_hash(&hash.to_le_bytes(), salt) >> 32;
+        let place = (place * u64::from(self.total())) >> 32;
+        self.destinations[self.bounds.partition_point(|bound| u64::from(*bound) <= place)]
+    }
+
     /// The share of requests, in `0.0..=1.0`, that destination `index` gets.
     #[must_use]
     pub fn share(&self, index: usize) -> f64 {
@@ -110,6 +125,32 @@ mod tests {
         let picks: Vec<_> = (0..20_000).map(|_| split.pick(&mut rng)).collect();
         let pairs = picks.windows(2).filter(|pair| *pair == [1, 1]).count();
         assert!((140..270).contains(&pairs), "{pairs}");
+    }
+
+    #[test]
+    fn wish_22_a_key_stays_and_a_raised_weight_moves_only_new_keys() {
+        let split = |canary: u32| WeightedSplit::new(&[100 - canary, canary]).unwrap();
+        let (five, ten) = (split(5), split(10));
+        let mut canary = [0_u32; 2];
+        for key in 0..10_000_u64 {
+            let hash = xx_hash(&key.to_le_bytes(), 0);
+            let picks = [&five, &ten].map(|split| split.pick_by_key(hash, 7));
+            assert_eq!(picks[0], five.pick_by_key(hash, 7));
+            assert!(picks[0] <= picks[1], "who has the canary keeps it");
+            canary = [canary[0] + picks[0] as u32, canary[1] + picks[1] as u32];
+        }
+        assert!(canary[0].abs_diff(500) < 100 && canary[1].abs_diff(1_000) < 100, "{canary:?}");
+    }
+
+    #[test]
+    fn wish_22_the_choice_is_the_same_everywhere() {
+        // Pinned: another platform, or another version, must choose alike.
+        let split = WeightedSplit::new(&[50, 30, 0, 20]).unwrap();
+        let picks: Vec<_> = (0..12).map(|key| split.pick_by_key(key, 1)).collect();
+        assert_eq!(picks, [0, 1, 0, 0, 3, 0, 0, 0, 1, 1, 1, 0]);
+        let salted: Vec<_> = (0..12).map(|key| split.pick_by_key(key, 2)).collect();
+        assert_ne!(picks, salted);
+        assert_eq!(WeightedSplit::single().pick_by_key(9, 1), 0);
     }
 
     /// Yields every draw of `below(total)` in turn.

@@ -33,6 +33,7 @@ mod service;
 
 pub use active::Active;
 pub use future::ResponseFuture;
+pub use mesh_core::balance::HashKey;
 pub use service::Balance;
 
 /// A response body that counts as an active request.

@@ -144,7 +144,7 @@ fn pick(pool: &ClusterPool, matched: &Matched) -> Option<Arc<Endpoint>> {
         let endpoints = decision.attempts.iter().filter_map(|attempt| attempt.endpoint.as_ref());
         endpoints.map(|endpoint| endpoint.address.clone()).collect()
     });
-    pool.pick(&tried, retry.host_selection_attempts)
+    pool.pick(matched.hash(), &tried, retry.host_selection_attempts)
 }
 
 enum Unsent {

@@ -1,6 +1,6 @@
 //! The endpoints of a running cluster at one moment.
 
-use mesh_core::balance::HostSet;
+use mesh_core::balance::{BalancePolicy, HostSet, host_key};
 
 use super::Host;
 
@@ -12,10 +12,17 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    pub(super) fn build(generation: u64, list: Vec<Host>, panic_threshold: u32) -> Self {
+    pub(super) fn build(
+        generation: u64,
+        list: Vec<Host>,
+        panic_threshold: u32,
+        balance: BalancePolicy,
+    ) -> Self {
         let weights: Vec<_> = list.iter().map(|host| host.endpoint().weight).collect();
         let healthy: Vec<_> = list.iter().map(|host| host.is_healthy()).collect();
-        let set = HostSet::build(generation, &weights, &healthy, panic_threshold);
+        let set =
+            HostSet::build(generation, &weights, &healthy, panic_threshold)
+                .hashed(balance, &[], |index| host_key(&list[index].endpoint().address));
         Self { list, set }
     }
 

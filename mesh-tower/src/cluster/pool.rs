@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use mesh_core::balance::Balancer;
+use mesh_core::balance::{Avoid, Balancer};
 use mesh_core::endpoint::Address;
 use mesh_core::plan::UpstreamProtocol;
 use mesh_core::rng::Rng;
@@ -57,14 +57,21 @@ impl ClusterPool {
     }
 
     /// Picks an endpoint. One that `tried` names, or that could not be reached lately, is drawn
-    /// again up to `redraws` times, then taken anyway (RT-12).
-    pub(crate) fn pick(&self, tried: &[Address], redraws: u32) -> Option<Arc<Endpoint>> {
+    /// again up to `redraws` times, then taken anyway (RT-12). Under a policy that goes by `hash`, a
+    /// request without one gets a random one.
+    pub(crate) fn pick(&self, hash: Option<u64>, tried: &[Address], redraws: u32) -> Option<Arc<Endpoint>> {
         let hosts = self.cluster.load_hosts();
         let mut picker = self.picker.lock().expect("no panic while an endpoint is picked");
         if !Arc::ptr_eq(&picker.hosts, &hosts) {
             self.follow(&mut picker, &hosts);
         }
         let Picker { balancer, rng, hosts, endpoints } = &mut *picker;
+        if hosts.set().is_hashed() {
+            let hash = hash.unwrap_or_else(|| rng.next_u64());
+            let poor = |index: usize| is_poor(&hosts.list()[index], tried);
+            let picked = hosts.set().pick_hashed(hash, Avoid::default(), poor, redraws);
+            return picked.map(|index| endpoints[index].clone());
+        }
         let active = |index: usize| u64::from(hosts.list()[index].active());
         let mut index = balancer.pick(hosts.set(), rng, active)?;
         let mut left = redraws;

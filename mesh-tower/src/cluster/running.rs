@@ -130,7 +130,12 @@ impl Cluster {
         let before = self.hosts.load_full();
         let list = list(&before).unwrap_or_else(|| before.list().to_vec());
         *generation += 1;
-        self.hosts.store(Arc::new(Hosts::build(*generation, list, self.plan.panic_threshold)));
+        self.hosts.store(Arc::new(Hosts::build(
+            *generation,
+            list,
+            self.plan.panic_threshold,
+            self.plan.balance,
+        )));
     }
 
     pub(crate) fn try_request(&self) -> Option<Permit> {

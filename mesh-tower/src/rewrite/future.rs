@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::Response;
+use http::header::SET_COOKIE;
 
 use super::facts::{Asked, Facts};
 use crate::route::Matched;
@@ -37,6 +38,9 @@ where
             if let Some(facts) = facts {
                 let code = response.status().as_u16();
                 matched.record().note(|decision| facts.responded(code, decision));
+            }
+            for cookie in matched.set_cookies() {
+                response.headers_mut().append(SET_COOKIE, cookie.clone());
             }
             let (route, destination) = (matched.route(), matched.destination_index());
             let facts = Asked::from(facts.as_deref());

@@ -2,7 +2,8 @@
 //!
 //! Header operations first, then the authority, then the path, which leaves the old one in
 //! `x-envoy-original-path`. With one destination the rule's operations come first and the
-//! destination wins; with several it is the other way round (VA-5).
+//! destination wins; with several it is the other way round (VA-5). A cookie that was made for the
+//! request's key is set on the response before its operations, which may change it (LB-6).
 //!
 //! # Readiness
 //! The inner service's.

@@ -42,7 +42,8 @@ where
         let some = |rule: &HeaderOps, ops: Option<&HeaderOps>| {
             !rule.is_empty() || ops.is_some_and(|ops| !ops.is_empty())
         };
-        let answers = some(&route.response_headers, destination.map(|to| &to.response_headers));
+        let answers = some(&route.response_headers, destination.map(|to| &to.response_headers))
+            || !matched.set_cookies().is_empty();
         let asks = some(&route.request_headers, destination.map(|to| &to.request_headers));
         if !asks && !answers && route.rewrite.is_none() {
             return ResponseFuture::new(self.inner.call(request), None);

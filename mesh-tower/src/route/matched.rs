@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{Extensions, StatusCode};
+use http::{Extensions, HeaderValue, StatusCode};
 use mesh_core::endpoint::ClusterId;
 use mesh_core::headers::Survey;
 use mesh_core::outcome::GrpcCode;
@@ -30,11 +30,29 @@ pub struct Matched {
     /// Another cluster than the destination's, for mirrors.
     instead: Option<ClusterId>,
     deadline: Option<Instant>,
+    key: Key,
+}
+
+/// The key that balancing goes by, where the route has one (LB-5).
+#[derive(Clone, Debug, Default)]
+struct Key {
+    hash: Option<u64>,
+    /// For the response: cookies that were made for the key (LB-6).
+    set_cookies: Option<Arc<[HeaderValue]>>,
 }
 
 impl Matched {
     pub(crate) fn new(view: Arc<View>, route: Arc<route::Route>, record: Record, survey: Survey) -> Self {
-        Self { view, route, record, survey, destination: 0, instead: None, deadline: None }
+        Self {
+            view,
+            route,
+            record,
+            survey,
+            destination: 0,
+            instead: None,
+            deadline: None,
+            key: Key::default(),
+        }
     }
 
     /// What the route layer found for the request with these extensions.
@@ -148,7 +166,29 @@ impl Matched {
 
     /// The same match for a copy of the request that goes to `cluster`, with a record of its own.
     pub(crate) fn mirrored(&self, cluster: ClusterId) -> Self {
-        Self { instead: Some(cluster), record: Record::default(), ..self.clone() }
+        // A copy has no key of its own: nobody gets its answer, and so no cookie either.
+        let key = Key::default();
+        Self { instead: Some(cluster), record: Record::default(), key, ..self.clone() }
+    }
+
+    /// Whether destination or endpoint depend on a key of the request.
+    pub(crate) fn is_keyed(&self) -> bool {
+        matches!(&self.route.action, route::Action::Forward(forward) if forward.hash.is_some())
+    }
+
+    /// The hash that the endpoint is picked by; `None` if there is no key.
+    pub(crate) fn hash(&self) -> Option<u64> {
+        self.key.hash
+    }
+
+    /// What the response sets for the next request to have the same key.
+    pub(crate) fn set_cookies(&self) -> &[HeaderValue] {
+        self.key.set_cookies.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn set_key(&mut self, hash: Option<u64>, set_cookies: Vec<HeaderValue>) {
+        let set_cookies = (!set_cookies.is_empty()).then(|| set_cookies.into());
+        self.key = Key { hash, set_cookies };
     }
 
     /// When the whole request has to be answered.

@@ -1,6 +1,8 @@
-//! Draws the destination of a route with several.
+//! Draws the destination of a route with several, and hashes the key of one that balances by hash.
 //!
-//! Once for a request, before any retry: retries stay in the chosen cluster (VA-3).
+//! Once for a request, before any retry: retries stay in the chosen cluster (VA-3), and look the same
+//! hash up there (LB-5). The key is that of the request as it came, before the route's header operations.
+//! A call that brings a [`HashKey`](mesh_core::balance::HashKey) is hashed by that.
 //!
 //! # Readiness
 //! The inner service's.

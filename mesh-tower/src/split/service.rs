@@ -3,10 +3,13 @@
 use std::task::{Context, Poll};
 
 use http::Request;
-use mesh_core::route::Action;
+use mesh_core::balance::{HashKey, Hashed};
+use mesh_core::rng::Rng;
+use mesh_core::route::{Action, RequestView};
 use tower_service::Service;
 
-use crate::clock::SharedRng;
+use crate::clock::{FastRng, SharedRng};
+use crate::normalize::Downstream;
 use crate::route::Matched;
 
 /// Draws destinations; see the [module](super).
@@ -14,6 +17,47 @@ use crate::route::Matched;
 pub struct Split<S> {
     pub(super) inner: S,
     pub(super) rng: SharedRng,
+}
+
+impl<S> Split<S> {
+    /// Notes the key (LB-5) and draws, by the key if the route says so.
+    fn by_key<B>(&self, request: &mut Request<B>) {
+        let Some(Hashed { hash, set_cookies }) = self.key(request) else { return };
+        let Some(matched) = Matched::of_mut(request.extensions_mut()) else { return };
+        matched.set_key(hash, set_cookies);
+        self.draw(matched);
+    }
+
+    /// The key of a request, by the headers that it came with.
+    fn key<B>(&self, request: &Request<B>) -> Option<Hashed> {
+        let extensions = request.extensions();
+        let matched = Matched::of(extensions)?;
+        let Action::Forward(forward) = &matched.route().action else { return None };
+        let policy = forward.hash.as_ref()?;
+        if let Some(key) = extensions.get::<HashKey>() {
+            return Some(Hashed { hash: Some(key.hash()), set_cookies: Vec::new() });
+        }
+        let source = || {
+            let told = matched.record().note(|decision| decision.client);
+            told.or_else(|| extensions.get::<Downstream>().map(Downstream::peer)).map(|peer| peer.ip())
+        };
+        let draw = || self.rng.draw(|rng: &mut FastRng| rng.next_u64());
+        Some(policy.hash(&RequestView::of(request), source, draw))
+    }
+
+    fn draw(&self, matched: &mut Matched) {
+        // A single destination is the first already, in the record too.
+        if let Action::Forward(forward) = &matched.route().action
+            && forward.destinations().len() > 1
+        {
+            let index = match (matched.hash(), forward.sticky) {
+                (Some(hash), Some(salt)) => forward.split().pick_by_key(hash, salt),
+                _ => self.rng.draw(|rng| forward.split().pick(rng)),
+            };
+            matched.set_destination(index);
+            matched.record().note(|decision| decision.destination = index);
+        }
+    }
 }
 
 impl<S, B> Service<Request<B>> for Split<S>
@@ -29,15 +73,15 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> S::Future {
+        let mut is_keyed = false;
         if let Some(matched) = Matched::of_mut(request.extensions_mut()) {
-            // A single destination is the first already, in the record too.
-            if let Action::Forward(forward) = &matched.route().action
-                && forward.destinations().len() > 1
-            {
-                let index = self.rng.draw(|rng| forward.split().pick(rng));
-                matched.set_destination(index);
-                matched.record().note(|decision| decision.destination = index);
+            is_keyed = matched.is_keyed();
+            if !is_keyed {
+                self.draw(matched);
             }
+        }
+        if is_keyed {
+            self.by_key(&mut request);
         }
         self.inner.call(request)
     }

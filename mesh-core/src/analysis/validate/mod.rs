@@ -6,6 +6,7 @@
 //! through the very constructor that the plan uses.
 
 mod check;
+mod consistent_hash;
 mod destination_rule;
 mod gateway;
 mod gateway_api;

@@ -1,6 +1,6 @@
 //! The blocks of a traffic policy (CB, OD, TL, LB), and destinations.
 
-use super::{Check, names};
+use super::{Check, consistent_hash, names};
 use crate::analysis::Code;
 use crate::api::At;
 use crate::api::istio::{
@@ -152,25 +152,7 @@ pub(super) fn client_tls(tls: &ClientTlsSettings, check: &mut Check<'_>) {
 /// LB-6 to LB-8, LB-12, LB-15.
 pub(super) fn load_balancer(balancer: &LoadBalancerSettings, check: &mut Check<'_>) {
     if let Some(hash) = &balancer.consistent_hash {
-        let key = hash.http_header_name.is_some()
-            || hash.http_cookie.is_some()
-            || hash.use_source_ip.is_some()
-            || hash.http_query_parameter_name.is_some();
-        if !key {
-            check.error(hash.at.origin(), "a hash key is needed");
-        }
-        if let Some(cookie) = hash.http_cookie.as_ref().filter(|cookie| cookie.name.is_empty()) {
-            check.error(cookie.at.origin(), "a cookie needs a name");
-        }
-        if let Some(ring) = hash.ring_hash.as_ref().filter(|_| hash.minimum_ring_size.is_some()) {
-            check.error(ring.at.origin(), "excludes the old `minimumRingSize`");
-        }
-        if let Some(maglev) = &hash.maglev
-            && let Some(size) = maglev.table_size
-            && !(size < 5_000_011 && is_prime(size))
-        {
-            check.error(maglev.at.field("tableSize"), "must be a prime below 5000011");
-        }
+        consistent_hash::consistent_hash(hash, check);
     }
     if let Some(locality) = &balancer.locality_lb_setting {
         if !locality.distribute.is_empty() && !locality.failover.is_empty() {
@@ -198,11 +180,6 @@ fn warmup(warmup: &WarmupConfiguration, check: &mut Check<'_>) {
     if warmup.aggression.is_some_and(|aggression| aggression.is_nan() || aggression <= 0.0) {
         check.error(at.field("aggression"), "must be > 0");
     }
-}
-
-fn is_prime(number: u64) -> bool {
-    number >= 2
-        && (2..).take_while(|factor| factor * factor <= number).all(|factor| !number.is_multiple_of(factor))
 }
 
 /// OD-6, told where it is certain from the block alone.

@@ -11,7 +11,7 @@ message! {
         /// By one of the simple methods.
         supported simple: Option<SimpleLb> [oneof lb_policy],
         /// By a hash of the request.
-        refused consistent_hash: Option<ConsistentHashLb> [oneof lb_policy],
+        supported consistent_hash: Option<ConsistentHashLb> [oneof lb_policy],
         /// By distance; replaces the mesh's whole setting.
         refused locality_lb_setting: Option<LocalityLoadBalancerSetting>,
         /// By zone, automatically.

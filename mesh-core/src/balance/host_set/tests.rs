@@ -174,13 +174,6 @@ fn lb_14_panic_does_not_look_at_shares() {
 }
 
 #[test]
-fn lb_12_shares_fold_into_weights() {
-    let set = shared(&[(80, &[ON, ON]), (20, &[ON])], 0);
-    let weights: Vec<_> = set.priorities[0].weighted(&set.hosts).collect();
-    assert_eq!(weights, [(0, 0.4), (1, 0.4), (2, 0.2)]);
-}
-
-#[test]
 fn lb_12_hosts_without_a_place_are_no_members() {
     let out = HostView { place: None, ..HostView::new(1, true) };
     let set = HostSet::arrange(1, vec![out, HostView::new(1, false)], &SetRules::default(), None);

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::policies;
 use super::registry::{self, Registry, Service};
 use super::rules::{Blocks, Rule, Rules, with_mesh_defaults};
 use super::settings::Mesh;
+use super::{keys, policies};
 use crate::api::istio::Subset;
-use crate::balance::BalancePolicy;
+use crate::balance::{BalancePolicy, HashSource};
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
 use crate::plan::{ClusterNode, ClusterPlan, Discovery, UpstreamProtocol};
@@ -21,6 +21,8 @@ const DEFAULT_PANIC: u32 = 50;
 pub(super) struct Clusters {
     nodes: Vec<ClusterNode>,
     ids: HashMap<Arc<str>, ClusterId>,
+    /// What those hash that balance by hash.
+    keys: HashMap<ClusterId, HashSource>,
 }
 
 /// Why there is no such cluster.
@@ -44,6 +46,11 @@ impl Clusters {
 
     pub(super) fn node(&self, id: ClusterId) -> Option<&ClusterNode> {
         self.nodes.get(id.index()?)
+    }
+
+    /// What the requests to a cluster are hashed by (LB-5).
+    pub(super) fn key(&self, id: ClusterId) -> Option<&HashSource> {
+        self.keys.get(&id)
     }
 
     pub(super) fn insert(&mut self, node: ClusterNode) -> ClusterId {
@@ -135,7 +142,8 @@ impl Clusters {
             (_, None) => written.discovery.clone(),
         };
         let percent = outlier.as_ref().map_or(DEFAULT_PANIC, |outlier| outlier.min_health_percent);
-        self.insert(ClusterNode {
+        let key = blocks.balancer.and_then(|balancer| keys::source(balancer.consistent_hash.as_ref()?));
+        let id = self.insert(ClusterNode {
             policy: Arc::new(ClusterPlan {
                 name: name.into(),
                 service: service.identity.clone(),
@@ -151,6 +159,10 @@ impl Clusters {
                 origin,
             }),
             discovery,
-        })
+        });
+        if let Some(key) = key {
+            self.keys.insert(id, key);
+        }
+        id
     }
 }

@@ -28,6 +28,7 @@ mod check;
 mod clusters;
 mod gateway;
 mod gateway_api;
+mod keys;
 mod names;
 mod outbound;
 mod policies;

@@ -178,8 +178,8 @@ impl<'a> Compiler<'a> {
     fn default_route(&mut self, host: &str, port: u16) -> Arc<Route> {
         let cluster = self.clusters.destination(&self.registry, &self.rules, &self.mesh, host, port, "");
         let cluster = cluster.unwrap_or(ClusterId::UNKNOWN);
-        let mut route =
-            Route::new(Arc::clone(&self.default_name), Matcher::any(), Action::Forward(Forward::to(cluster)));
+        let forward = self.keyed(Forward::to(cluster), host);
+        let mut route = Route::new(Arc::clone(&self.default_name), Matcher::any(), Action::Forward(forward));
         route.retry = Arc::clone(&self.mesh.retry);
         if let Some(node) = self.clusters.node(cluster) {
             route.origin = node.policy.origin.clone();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::keys;
 use super::rules::Blocks;
 use super::settings::Mesh;
 use crate::api::istio::{
@@ -111,6 +112,9 @@ pub(super) fn outlier(written: &OutlierDetection, origin: Origin) -> OutlierPoli
 
 /// How an endpoint is picked (LB-1).
 pub(super) fn balance(blocks: &Blocks<'_>) -> BalancePolicy {
+    if let Some(hash) = blocks.balancer.and_then(|balancer| balancer.consistent_hash.as_ref()) {
+        return keys::algorithm(hash);
+    }
     match blocks.balancer.and_then(|balancer| balancer.simple) {
         None | Some(SimpleLb::Unspecified | SimpleLb::LeastConn | SimpleLb::LeastRequest) => {
             BalancePolicy::LeastRequest

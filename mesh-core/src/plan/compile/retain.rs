@@ -33,6 +33,8 @@ impl Compiler<'_> {
             });
             let mut carried = Forward::new(destinations.collect()).expect("the weights made a split before");
             carried.unknown_cluster = forward.unknown_cluster;
+            carried.hash.clone_from(&forward.hash);
+            carried.sticky = forward.sticky;
             route.action = Action::Forward(carried);
         }
         route.mirrors = route

@@ -100,7 +100,8 @@ impl Compiler<'_> {
                 }
             }
         } else {
-            Action::Forward(self.forward(one, rule, place, lost))
+            let forward = self.forward(one, rule, place, lost);
+            Action::Forward(self.keyed(forward, resource.label()))
         };
         let name = if rule.name.is_empty() { Arc::default() } else { rule.name.as_str().into() };
         let mut route = Route::new(name, Matcher::any(), action);
@@ -120,6 +121,8 @@ impl Compiler<'_> {
                 }
             },
         };
+        let told = rule.retries.as_ref().map(|written| written.retry_ignore_previous_hosts.is_some());
+        self.stay_with_key(&mut route, told);
         if let Some(fault) = &rule.fault {
             route.fault =
                 policies::fault(fault, resource.locate(fault.at.origin())).unwrap_or_else(|reason| {

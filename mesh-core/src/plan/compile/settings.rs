@@ -28,6 +28,8 @@ pub(super) struct Mesh<'a> {
     pub(super) destination_rule_export: &'a [String],
     /// Where no rule says otherwise (RT-6).
     pub(super) retry: Arc<RetryPolicy>,
+    /// Whether it says something of hosts already tried (RT-7).
+    pub(super) retry_hosts_written: bool,
     /// From a proxy to its own application (RT-15).
     pub(super) inbound_retry: Arc<RetryPolicy>,
 }
@@ -47,6 +49,7 @@ impl<'a> Mesh<'a> {
             virtual_service_export: &[],
             destination_rule_export: &[],
             retry: Arc::new(RetryPolicy { written: istio_runtime, ..RetryPolicy::default_policy() }),
+            retry_hosts_written: false,
             inbound_retry: Arc::new(RetryPolicy::inbound()),
             settings: settings.clone(),
         };
@@ -84,6 +87,10 @@ impl<'a> Mesh<'a> {
         };
         let base = RetryPolicy { written: istio_runtime, ..RetryPolicy::default_policy() };
         mesh.retry = retry("defaultHttpRetryPolicy", &config.default_http_retry_policy, base);
+        mesh.retry_hosts_written = config
+            .default_http_retry_policy
+            .as_ref()
+            .is_some_and(|retry| retry.retry_ignore_previous_hosts.is_some());
         mesh.inbound_retry = retry(
             "defaultInboundHttpRetryPolicy",
             &config.default_inbound_http_retry_policy,

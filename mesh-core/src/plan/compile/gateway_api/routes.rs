@@ -92,11 +92,13 @@ impl Compiler<'_> {
             self.forward_to(rule, site, compiled)
         };
         forward.unknown_cluster = StatusCode::INTERNAL_SERVER_ERROR;
+        let forward = self.keyed(forward, &rule.origin.resource);
         let mut route = Route::new(Arc::clone(&rule.name), Matcher::any(), Action::Forward(forward));
         route.origin = rule.origin.clone();
         route.rule_index = rule.index;
         route.timeout = rule.timeout;
         route.retry = rule.retry.clone().unwrap_or_else(|| Arc::clone(&self.mesh.retry));
+        self.stay_with_key(&mut route, rule.retry.as_ref().map(|_| false));
         route.request_headers = rule.request_headers.clone();
         route.response_headers = rule.response_headers.clone();
         for (target, percent) in &rule.mirrors {
