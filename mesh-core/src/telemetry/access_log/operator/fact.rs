@@ -1,7 +1,7 @@
 //! Operators without an argument that matters: one plain fact each.
 
 use std::fmt::{Display, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::super::{Record, digits};
@@ -179,29 +179,18 @@ fn socket(out: &mut String, address: Option<SocketAddr>, part: Part) -> bool {
     address.is_some_and(|address| match part {
         Part::All => match address {
             SocketAddr::V4(v4) => {
-                ip(out, *v4.ip());
-                out.push(':');
-                number(out, v4.port().into())
+                digits::ipv4(out, *v4.ip(), Some(v4.port()));
+                true
             }
             SocketAddr::V6(v6) => show(out, v6),
         },
         Part::Ip => match address.ip() {
             IpAddr::V4(v4) => {
-                ip(out, v4);
+                digits::ipv4(out, v4, None);
                 true
             }
             IpAddr::V6(v6) => show(out, v6),
         },
         Part::Port => number(out, address.port().into()),
     })
-}
-
-/// Most addresses are IPv4, and there are several in a line: the formatter's padding is not needed.
-fn ip(out: &mut String, address: Ipv4Addr) {
-    for (index, octet) in address.octets().into_iter().enumerate() {
-        if index > 0 {
-            out.push('.');
-        }
-        digits::write(out, octet.into(), 1);
-    }
 }

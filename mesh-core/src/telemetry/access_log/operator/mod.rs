@@ -299,7 +299,10 @@ fn join<'a>(values: impl Iterator<Item = &'a HeaderValue>, out: &mut String) -> 
         if index > 0 {
             out.push(',');
         }
-        out.push_str(&String::from_utf8_lossy(value.as_bytes()));
+        match str::from_utf8(value.as_bytes()) {
+            Ok(text) => out.push_str(text),
+            Err(_) => out.push_str(&String::from_utf8_lossy(value.as_bytes())),
+        }
     }
     out.len() > start
 }
