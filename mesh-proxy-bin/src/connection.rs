@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use mesh_tower::gather::{Outlet, gather};
 use mesh_tower::normalize::Downstream;
 use mesh_tower::{Body, BoxError};
 use pin_project::pin_project;
@@ -92,16 +93,15 @@ where
         activity: activity.clone(),
         registry: entrance.registry,
     };
-    let io = TokioIo::new(stream);
     let ended = match protocol {
         Protocol::Http1 => {
             let mut http = http1::Builder::new();
             // The registry's sweep sees to slow heads.
             http.header_read_timeout(None).timer(TokioTimer::new());
             http.max_header_size(MAX_HEAD).max_buf_size(MAX_BUFFER);
-            let connection = http.serve_connection(io, front).with_upgrades();
+            let connection = http.serve_connection(TokioIo::new(stream), front).with_upgrades();
             let leave = http1::UpgradeableConnection::graceful_shutdown;
-            Ordered::new(connection, leave, Order::Leave, activity).await
+            Ordered::new(connection, leave, Order::Leave, activity, None).await
         }
         Protocol::Http2 => {
             activity.multiplexed();
@@ -112,9 +112,10 @@ where
                 .max_pending_accept_reset_streams(MAX_RESETS)
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW);
-            let connection = http.serve_connection(io, front);
+            let (stream, outlet) = gather(stream);
+            let connection = http.serve_connection(TokioIo::new(stream), front);
             let leave = http2::Connection::graceful_shutdown;
-            Ordered::new(connection, leave, Order::Drain, activity).await
+            Ordered::new(connection, leave, Order::Drain, activity, Some(outlet)).await
         }
     };
     if let Err(error) = ended {
@@ -188,18 +189,27 @@ struct Ordered<C> {
     /// The order at which that is done.
     leave_at: Order,
     activity: Arc<Activity>,
+    /// Where HTTP/2 gathers what it writes.
+    outlet: Option<Outlet<Stream>>,
     watched: bool,
     leaving: bool,
 }
 
 impl<C> Ordered<C> {
-    fn new(connection: C, leave: fn(Pin<&mut C>), leave_at: Order, activity: &Arc<Activity>) -> Self {
-        Self { connection, leave, leave_at, activity: activity.clone(), watched: false, leaving: false }
+    fn new(
+        connection: C,
+        leave: fn(Pin<&mut C>),
+        leave_at: Order,
+        activity: &Arc<Activity>,
+        outlet: Option<Outlet<Stream>>,
+    ) -> Self {
+        let activity = activity.clone();
+        Self { connection, leave, leave_at, activity, outlet, watched: false, leaving: false }
     }
 }
 
 impl<C: Future<Output = hyper::Result<()>>> Future for Ordered<C> {
-    type Output = hyper::Result<()>;
+    type Output = Result<(), BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -216,7 +226,13 @@ impl<C: Future<Output = hyper::Result<()>>> Future for Ordered<C> {
             *this.leaving = true;
             (this.leave)(this.connection.as_mut());
         }
-        this.connection.poll(cx)
+        let ended = this.connection.poll(cx).map_err(BoxError::from);
+        if let Some(outlet) = this.outlet
+            && let Poll::Ready(Err(error)) = outlet.poll_flush(cx)
+        {
+            return Poll::Ready(Err(error.into()));
+        }
+        ended
     }
 }
 

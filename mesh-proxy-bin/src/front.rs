@@ -16,6 +16,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use mesh_core::reply::{Flag, LocalReply};
+use mesh_core::telemetry::trace::REQUEST_ID;
 use mesh_tower::normalize::Downstream;
 use mesh_tower::{Body, BoxError, Error, grpc};
 use pin_project::pin_project;
@@ -138,6 +139,9 @@ where
         if http1 {
             // The endpoint's version is between it and us.
             *response.version_mut() = Version::HTTP_11;
+        } else if let Some(id) = response.headers_mut().get_mut(REQUEST_ID) {
+            // Never the same again: not worth a place in the connection's table of headers.
+            id.set_sensitive(true);
         }
         if closing && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

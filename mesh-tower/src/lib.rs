@@ -36,6 +36,7 @@ pub mod discover;
 pub mod error;
 pub mod fault;
 pub mod future;
+pub mod gather;
 pub mod grpc;
 pub mod guarded;
 pub mod live;

@@ -7,7 +7,6 @@ use futures_util::future::BoxFuture;
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, Request, Response, Uri, Version};
-use hyper::body::Incoming;
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::{Flag, LocalReply};
 use mesh_core::route::RequestView;
@@ -18,7 +17,7 @@ use crate::body::Body;
 use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::grpc;
-use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, Protocol};
+use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, Protocol, UpstreamBody};
 use crate::route::Matched;
 use crate::upload;
 
@@ -91,7 +90,10 @@ async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxEr
             let (mut head, body) = response.into_parts();
             let millis = now().saturating_duration_since(start).as_millis();
             let millis = u64::try_from(millis).unwrap_or(u64::MAX);
-            head.headers.insert(SERVICE_TIME, HeaderValue::from(millis));
+            let mut millis = HeaderValue::from(millis);
+            // Seldom the same: in the table of an HTTP/2 connection it would push out what repeats.
+            millis.set_sensitive(true);
+            head.headers.insert(SERVICE_TIME, millis);
             record.note(|decision| decision.local = lease.local_addr());
             end.status = head.status;
             end.lease = Some(lease);
@@ -158,7 +160,7 @@ async fn send(
     mut request: Request<Body>,
     per_try: Option<PerTryTimeout>,
     end: &mut End,
-) -> Result<(Response<Incoming>, Lease), Unsent> {
+) -> Result<(Response<UpstreamBody>, Lease), Unsent> {
     address(&mut request, protocol, endpoint.is_secure()).map_err(|source| {
         Unsent::Failed(Error::caller(LocalReply::bad_request("invalid_authority"), Some(source)))
     })?;

@@ -7,7 +7,6 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
 use mesh_core::circuit::Permit;
 use mesh_core::outcome::{GrpcCode, Outcome, Reset};
 use mesh_core::reply::Flag;
@@ -15,7 +14,7 @@ use mesh_core::reply::Flag;
 use super::Cluster;
 use crate::error::{BoxError, Error};
 use crate::grpc;
-use crate::pool::{Endpoint, Failure, Lease};
+use crate::pool::{Broken, Endpoint, Lease, UpstreamBody};
 use crate::record::Record;
 
 /// A body from an endpoint, or one made here.
@@ -30,7 +29,7 @@ pub struct ResponseBody {
 
 #[derive(Debug)]
 enum Kind {
-    Incoming(Incoming),
+    Upstream(UpstreamBody),
     Local(Option<Bytes>),
 }
 
@@ -86,8 +85,8 @@ impl Drop for End {
 }
 
 impl ResponseBody {
-    pub(super) fn new(body: Incoming, end: End) -> Self {
-        let mut body = Self { kind: Kind::Incoming(body), end: Some(end) };
+    pub(super) fn new(body: UpstreamBody, end: End) -> Self {
+        let mut body = Self { kind: Kind::Upstream(body), end: Some(end) };
         if http_body::Body::is_end_stream(&body)
             && let Some(end) = body.end.take()
         {
@@ -114,7 +113,7 @@ impl http_body::Body for ResponseBody {
         let this = &mut *self;
         let body = match &mut this.kind {
             Kind::Local(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Incoming(body) => body,
+            Kind::Upstream(body) => body,
         };
         match ready!(Pin::new(&mut *body).poll_frame(cx)) {
             Some(Ok(frame)) => {
@@ -126,13 +125,12 @@ impl http_body::Body for ResponseBody {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Some(Err(error)) => {
-                let reset = Failure::classify(&error);
+            Some(Err(Broken { reset, source })) => {
                 if let Some(end) = this.end.take() {
                     end.failed(reset);
                 }
                 let outcome = Outcome::Reset { reset, written: true };
-                Poll::Ready(Some(Err(Error::attempt(outcome, Some(error.into())).into())))
+                Poll::Ready(Some(Err(Error::attempt(outcome, Some(source)).into())))
             }
             None => {
                 if let Some(end) = this.end.take() {
@@ -146,14 +144,14 @@ impl http_body::Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Local(bytes) => bytes.is_none(),
-            Kind::Incoming(body) => body.is_end_stream(),
+            Kind::Upstream(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Local(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Kind::Incoming(body) => body.size_hint(),
+            Kind::Upstream(body) => body.size_hint(),
         }
     }
 }

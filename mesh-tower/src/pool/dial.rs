@@ -1,19 +1,13 @@
 //! Opening a connection: dial, TLS, HTTP handshake, all within the connect timeout.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper::client::conn::http1;
 use mesh_core::outcome::Reset;
-use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
 
-use super::connection::{Facts, Http1, Http2};
+use super::connection::{Facts, Http1};
+use super::http2::{self, Http2};
 use super::stream::Counted;
 use super::{Endpoint, Protocol};
 use crate::clock::now;
@@ -61,9 +55,9 @@ async fn open(
         .map_err(|error| Refused { address: endpoint.address().to_string(), source: error })?;
     let local = stream.local_addr();
     let stream = endpoint.secure(stream, protocol).await?;
-    let (io, written, first_read) = Counted::new(stream);
     match protocol {
         Protocol::Http1 => {
+            let (io, written) = Counted::new(stream);
             let (mut sender, connection) = http1::Builder::new().handshake(io).await?;
             let ended = Ended::of(endpoint, Protocol::Http1);
             let task = tokio::spawn(async move {
@@ -76,91 +70,18 @@ async fn open(
             let facts = Facts { local, since: now(), task: task.abort_handle(), _permit: permit };
             Ok(Connection::Http1(Http1 { sender, written, facts, served: 0, idle_since: now() }))
         }
-        Protocol::Http2 => {
-            let mut builder = http2::Builder::new(TokioExecutor::new());
-            builder.timer(TokioTimer::new()).adaptive_window(false).initial_stream_window_size(1 << 20);
-            builder.initial_connection_window_size(4 << 20);
-            if let Some(keepalive) = &circuit.http2_keepalive {
-                builder.keep_alive_interval(keepalive.interval).keep_alive_timeout(keepalive.timeout);
-            }
-            let (sender, connection) = builder.handshake(io).await?;
-            let max_streams = Arc::new(AtomicUsize::new(connection.current_max_send_streams()));
-            let (settings, settled) = oneshot::channel();
-            let seen = max_streams.clone();
-            let ended = Ended::of(endpoint, Protocol::Http2);
-            let task = tokio::spawn(async move {
-                let _ended = ended;
-                let mut connection = pin!(connection);
-                let mut peer = Peer { first_read: Some(first_read), settings: Some(settings) };
-                // An error reaches the streams that met it.
-                let _ = poll_fn(|cx| {
-                    let poll = connection.as_mut().poll(cx);
-                    peer.look(cx);
-                    seen.store(connection.current_max_send_streams(), Ordering::Relaxed);
-                    poll
-                })
-                .await;
-            });
-            let task = Abort(Some(task.abort_handle()));
-            settled.await.map_err(|_| UNSETTLED)?;
-            if sender.is_closed() {
-                return Err(UNSETTLED.into());
-            }
-            let facts = Facts { local, since: now(), task: task.keep(), _permit: permit };
-            Ok(Connection::Http2(Arc::new(Http2 {
-                sender,
-                facts,
-                streams: 0.into(),
-                max_streams,
-                served: 0.into(),
-                draining: false.into(),
-            })))
-        }
-    }
-}
-
-const UNSETTLED: &str = "the peer closed the connection before its HTTP/2 settings";
-
-/// Waits for the peer's SETTINGS: only they tell how many streams it allows, and a peer that does
-/// not speak HTTP/2 is found out before a request is at stake.
-///
-/// Another task of hyper's reads the frames; it signals the first bytes, and has applied them when
-/// this one comes round again.
-struct Peer {
-    first_read: Option<oneshot::Receiver<()>>,
-    settings: Option<oneshot::Sender<()>>,
-}
-
-impl Peer {
-    fn look(&mut self, cx: &mut Context<'_>) {
-        match &mut self.first_read {
-            Some(first_read) => match Pin::new(first_read).poll(cx) {
-                Poll::Ready(Ok(())) => {
-                    self.first_read = None;
-                    cx.waker().wake_by_ref();
-                }
-                // The stream is gone; the connection says so.
-                Poll::Ready(Err(_)) => (self.first_read, self.settings) = (None, None),
-                Poll::Pending => {}
-            },
-            None => {
-                if let Some(settings) = self.settings.take() {
-                    // Whoever dialled may have stopped waiting.
-                    let _ = settings.send(());
-                }
-            }
-        }
+        Protocol::Http2 => Ok(Connection::Http2(Arc::new(http2::open(endpoint, stream, permit).await?))),
     }
 }
 
 /// Tells the pool that a connection's task is over, however it ended.
-struct Ended {
+pub(super) struct Ended {
     owner: Weak<Endpoint>,
     protocol: Protocol,
 }
 
 impl Ended {
-    fn of(endpoint: &Arc<Endpoint>, protocol: Protocol) -> Self {
+    pub(super) fn of(endpoint: &Arc<Endpoint>, protocol: Protocol) -> Self {
         endpoint.connection_begun(protocol);
         Self { owner: Arc::downgrade(endpoint), protocol }
     }
@@ -170,23 +91,6 @@ impl Drop for Ended {
     fn drop(&mut self) {
         if let Some(endpoint) = self.owner.upgrade() {
             endpoint.connection_ended(self.protocol);
-        }
-    }
-}
-
-/// Ends the task of a connection that was given up before it was ready.
-struct Abort(Option<AbortHandle>);
-
-impl Abort {
-    fn keep(mut self) -> AbortHandle {
-        self.0.take().expect("kept once")
-    }
-}
-
-impl Drop for Abort {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
         }
     }
 }

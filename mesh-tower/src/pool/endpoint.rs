@@ -10,8 +10,9 @@ use mesh_core::rng::Rng;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::connection::{Http1, Http2, StreamPermit};
+use super::connection::Http1;
 use super::dial::{Connection, DialError, dial, reconnect_delay};
+use super::http2::{Http2, StreamPermit};
 use super::lane::Lane;
 use super::lease::Lease;
 use super::{Connect, Protocol, Stream};
@@ -155,7 +156,7 @@ impl Endpoint {
     pub(super) fn connection_ended(self: &Arc<Self>, protocol: Protocol) {
         let mut state = self.lock();
         state.idle.retain(|connection| connection.is_open());
-        state.shared.retain(|connection| !connection.sender.is_closed());
+        state.shared.retain(|connection| !connection.is_closed());
         let lane = state.lane(protocol);
         lane.open -= 1;
         lane.forget_gone();
@@ -179,6 +180,12 @@ impl Endpoint {
             state.idle.retain(|connection| {
                 now.saturating_duration_since(connection.idle_since) < limit && connection.is_open()
             });
+            let before = state.shared.len();
+            state.shared.retain(|connection| !connection.is_idle(now, limit));
+            if state.shared.len() < before {
+                // Its end is no loss that would have to be made good.
+                state.http2.used = false;
+            }
         }
         state.http1.open + state.http2.open
     }
@@ -203,7 +210,7 @@ impl Endpoint {
             .shared
             .iter()
             .filter(|connection| connection.has_room(cap))
-            .min_by_key(|connection| connection.streams.load(Ordering::Relaxed));
+            .min_by_key(|connection| connection.streams());
         let permit = best.map(StreamPermit::take)?;
         let served = permit.0.served.load(Ordering::Relaxed) + 1;
         if self.is_worn_out(u32::try_from(served).unwrap_or(u32::MAX), permit.0.facts.since) {
@@ -249,7 +256,7 @@ impl Endpoint {
                 match connection {
                     Connection::Http1(connection) => state.idle.push(Box::new(connection)),
                     Connection::Http2(connection) => {
-                        lane.useless = connection.max_streams.load(Ordering::Relaxed) == 0;
+                        lane.useless = connection.max_streams() == 0;
                         state.shared.push(connection);
                     }
                 }

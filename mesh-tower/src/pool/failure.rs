@@ -25,11 +25,6 @@ impl Failure {
         let outcome = Outcome::Reset { reset: self.reset, written: self.written };
         Error::attempt(outcome, Some(self.source)).reused(self.reused)
     }
-
-    /// Reads hyper's error; see [`classify`].
-    pub(crate) fn classify(error: &hyper::Error) -> Reset {
-        classify(error)
-    }
 }
 
 /// Reads hyper's error: which kind of reset was it, as the peer or the connection showed it?
@@ -54,19 +49,8 @@ pub(super) fn classify(error: &hyper::Error) -> Reset {
     if error.is_parse() || error.is_parse_status() { Reset::Protocol } else { Reset::ConnectionTermination }
 }
 
-/// Whether the connection as a whole is over, and not just this stream.
-pub(super) fn ends_connection(error: &hyper::Error) -> bool {
-    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
-    while let Some(inner) = cause {
-        if let Some(h2) = inner.downcast_ref::<h2::Error>() {
-            return h2.is_go_away() || h2.is_io();
-        }
-        cause = inner.source();
-    }
-    !error.is_user()
-}
-
-fn classify_h2(error: &h2::Error) -> Reset {
+/// Reads an error of the `h2` crate likewise.
+pub(super) fn classify_h2(error: &h2::Error) -> Reset {
     if error.is_io() {
         Reset::ConnectionTermination
     } else if error.reason() == Some(h2::Reason::REFUSED_STREAM)

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
-use super::connection::{Http1, StreamPermit};
+use super::connection::Http1;
 use super::endpoint::Endpoint;
 use super::failure::Failure;
+use super::http2::StreamPermit;
+use super::upstream_body::UpstreamBody;
 use crate::body::Body;
 
 /// How long an HTTP/1.1 connection may take to become ready again after its response ended. One
@@ -40,10 +41,14 @@ impl Lease {
     }
 
     /// Sends the request; resolves with the response's head.
-    pub(crate) async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
+    pub(crate) async fn send(&mut self, request: Request<Body>) -> Result<Response<UpstreamBody>, Failure> {
         match self.kind.as_mut().expect("a lease sends once, before it ends") {
-            Kind::Http1(connection) => connection.send(request).await,
-            Kind::Http2(permit) => permit.send(request).await,
+            Kind::Http1(connection) => {
+                connection.send(request).await.map(|response| response.map(UpstreamBody::Http1))
+            }
+            Kind::Http2(permit) => {
+                permit.send(request).await.map(|response| response.map(UpstreamBody::Http2))
+            }
         }
     }
 

@@ -31,9 +31,11 @@ mod connection;
 mod dial;
 mod endpoint;
 mod failure;
+mod http2;
 mod lane;
 mod lease;
 mod stream;
+mod upstream_body;
 
 pub use connect::{Connect, Connecting, SocketConnector};
 pub(crate) use dial::DialError;
@@ -41,6 +43,7 @@ pub(crate) use endpoint::{CheckoutError, Endpoint, SWEEP_INTERVAL};
 pub(crate) use failure::Failure;
 pub(crate) use lease::Lease;
 pub use stream::Stream;
+pub(crate) use upstream_body::{Broken, UpstreamBody};
 
 /// What is spoken on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,6 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::oneshot;
 
 /// What a [`Connect`](super::Connect) yields.
 pub struct Stream(Kind);
@@ -136,17 +135,13 @@ impl Written {
 pub(crate) struct Counted {
     stream: TokioIo<Stream>,
     written: Written,
-    first_read: Option<oneshot::Sender<()>>,
 }
 
 impl Counted {
-    /// The stream, its count, and a signal for the first bytes that the peer sends.
-    pub(crate) fn new(stream: Stream) -> (Self, Written, oneshot::Receiver<()>) {
+    /// The stream and its count.
+    pub(crate) fn new(stream: Stream) -> (Self, Written) {
         let written = Written::default();
-        let (first_read, signal) = oneshot::channel();
-        let counted =
-            Self { stream: TokioIo::new(stream), written: written.clone(), first_read: Some(first_read) };
-        (counted, written, signal)
+        (Self { stream: TokioIo::new(stream), written: written.clone() }, written)
     }
 
     fn count(&self, poll: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -159,15 +154,7 @@ impl Counted {
 
 impl Read for Counted {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let poll = Pin::new(&mut this.stream).poll_read(cx, buf);
-        if poll.is_ready()
-            && let Some(first_read) = this.first_read.take()
-        {
-            // Whoever waits learns of the end of the stream from the connection, not from here.
-            let _ = first_read.send(());
-        }
-        poll
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, buf)
     }
 }
 

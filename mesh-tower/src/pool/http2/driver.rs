@@ -1,0 +1,192 @@
+//! The task of a connection: reads frames, writes what its streams have to say, and notices its end.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::Bytes;
+use h2::client::{Builder, Connection};
+use h2::{Ping, PingPong};
+use mesh_core::circuit::Http2Keepalive;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+use tokio::time::{Sleep, sleep_until};
+
+use super::super::connection::Facts;
+use super::super::dial::Ended;
+use super::super::{Endpoint, Protocol, Stream};
+use super::{Http2, State};
+use crate::clock::now;
+use crate::cluster::ConnectionPermit;
+use crate::error::BoxError;
+use crate::gather::{Gathered, Outlet, gather};
+
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+/// Largest response head.
+const MAX_HEAD: u32 = 16 * 1024;
+/// Most that one stream may have waiting to be sent.
+const SEND_BUFFER: usize = 1 << 20;
+
+/// Greets the peer and waits for its settings: only they tell how many streams it allows, and a peer that does
+/// not speak HTTP/2 is found out before a request is at stake.
+pub(in crate::pool) async fn open(
+    endpoint: &Arc<Endpoint>,
+    stream: Stream,
+    permit: ConnectionPermit,
+) -> Result<Http2, BoxError> {
+    let local = stream.local_addr();
+    let (io, outlet) = gather(stream);
+    let mut builder = Builder::new();
+    builder
+        .enable_push(false)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(MAX_HEAD)
+        .max_send_buffer_size(SEND_BUFFER);
+    let (sender, mut connection) = builder.handshake::<_, Bytes>(io).await?;
+    let state = Arc::new(State::default());
+    let (settings, settled) = oneshot::channel();
+    let keepalive = endpoint.policy().circuit.http2_keepalive;
+    let keepalive = keepalive.and_then(|policy| Some(Keepalive::new(policy, connection.ping_pong()?)));
+    let driver = Driver {
+        connection,
+        outlet,
+        settings: Some(settings),
+        keepalive,
+        _closed: Closed(state.clone()),
+        state: state.clone(),
+        _ended: Ended::of(endpoint, Protocol::Http2),
+    };
+    let task = Abort(Some(tokio::spawn(driver).abort_handle()));
+    settled.await.map_err(|_| UNSETTLED)?;
+    if state.closed.load(Ordering::Relaxed) {
+        return Err(UNSETTLED.into());
+    }
+    let facts = Facts { local, since: now(), task: task.keep(), _permit: permit };
+    Ok(Http2 { sender, facts, state, served: 0.into(), draining: false.into(), still: Mutex::default() })
+}
+
+const UNSETTLED: &str = "the peer closed the connection before its HTTP/2 settings";
+
+/// Ends when the connection does; it is closed when nobody holds it and no stream is open.
+struct Driver {
+    connection: Connection<Gathered<Stream>, Bytes>,
+    outlet: Outlet<Stream>,
+    /// Told once the peer's first frame has come, which has to be its settings.
+    settings: Option<oneshot::Sender<()>>,
+    keepalive: Option<Keepalive>,
+    state: Arc<State>,
+    // In this order: who is told of the end asks whether the connection is closed.
+    _closed: Closed,
+    _ended: Ended,
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        // An error reaches the streams that met it.
+        let ended = Pin::new(&mut this.connection).poll(cx).is_ready();
+        let flushed = this.outlet.poll_flush(cx);
+        if ended || matches!(flushed, Poll::Ready(Err(_))) {
+            return Poll::Ready(());
+        }
+        this.state.max_streams.store(this.connection.max_concurrent_send_streams(), Ordering::Relaxed);
+        if this.settings.is_some()
+            && this.outlet.reads() > 0
+            && let Some(settings) = this.settings.take()
+        {
+            // Whoever dialled may have stopped waiting.
+            let _ = settings.send(());
+        }
+        match &mut this.keepalive {
+            Some(keepalive) => {
+                let open = this.state.streams.load(Ordering::Relaxed) > 0;
+                keepalive.poll(cx, this.outlet.reads(), open)
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// Asks a peer that has said nothing for a while, and whose answer is awaited, whether it is still there.
+struct Keepalive {
+    policy: Http2Keepalive,
+    pings: PingPong,
+    timer: Pin<Box<Sleep>>,
+    /// Reads so far, and when the latest was seen.
+    heard: (u64, Instant),
+    asked: bool,
+}
+
+impl Keepalive {
+    fn new(policy: Http2Keepalive, pings: PingPong) -> Self {
+        let now = now();
+        let timer = Box::pin(sleep_until((now + policy.interval).into()));
+        Self { policy, pings, timer, heard: (0, now), asked: false }
+    }
+
+    /// Ready when the peer has not answered in time.
+    fn poll(&mut self, cx: &mut Context<'_>, reads: u64, open: bool) -> Poll<()> {
+        if self.heard.0 != reads {
+            self.heard = (reads, now());
+        }
+        loop {
+            if self.asked && self.pings.poll_pong(cx).is_ready() {
+                self.asked = false;
+                self.wait(now() + self.policy.interval);
+            }
+            ready!(self.timer.as_mut().poll(cx));
+            let now = now();
+            let due = self.heard.1 + self.policy.interval;
+            if self.asked {
+                return Poll::Ready(());
+            } else if !open {
+                // Nobody waits for it.
+                self.wait(now + self.policy.interval);
+            } else if now < due {
+                self.wait(due);
+            } else if self.pings.send_ping(Ping::opaque()).is_ok() {
+                self.asked = true;
+                self.wait(now + self.policy.timeout);
+            } else {
+                // The connection is ending.
+                self.wait(now + self.policy.interval);
+            }
+        }
+    }
+
+    fn wait(&mut self, until: Instant) {
+        self.timer.as_mut().reset(until.into());
+    }
+}
+
+struct Closed(Arc<State>);
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        self.0.closed.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Ends the task of a connection that was given up before it was ready.
+struct Abort(Option<AbortHandle>);
+
+impl Abort {
+    fn keep(mut self) -> AbortHandle {
+        self.0.take().expect("kept once")
+    }
+}
+
+impl Drop for Abort {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}

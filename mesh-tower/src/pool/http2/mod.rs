@@ -1,0 +1,220 @@
+//! HTTP/2 connections to endpoints, on the `h2` crate itself.
+//!
+//! Why not hyper's client here: it carries each request through a channel to a task of the connection, starts
+//! another task to wait for the response, and sends that back through a second channel. A request that knows its
+//! connection needs none of this; it opens its stream itself and waits for it:
+//!
+//! ```text
+//! request ─▶ send: HEADERS and what is at hand of the body ─▶ response head ─▶ body, read from the stream
+//!              └ the rest of a long upload: a task of its own, ended with the response's body
+//! driver: one task for each connection; reads frames, writes all that its streams have to say at once
+//! ```
+
+mod driver;
+mod received;
+mod upload;
+
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use http::header::{CONTENT_LENGTH, TE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, request};
+use mesh_core::headers::hop;
+use mesh_core::telemetry::trace::{REQUEST_ID, TRACEPARENT};
+use tokio::sync::oneshot;
+
+pub(super) use driver::open;
+pub(crate) use received::Http2Body;
+
+use super::connection::Facts;
+use super::failure::{Failure, classify_h2};
+use crate::body::Body;
+use upload::Upload;
+
+/// An HTTP/2 connection, shared by its streams.
+#[derive(Debug)]
+pub(crate) struct Http2 {
+    sender: SendRequest<Bytes>,
+    pub(super) facts: Facts,
+    state: Arc<State>,
+    pub(super) served: AtomicUsize,
+    /// Refused by the peer (GOAWAY) or over its request limit: open streams finish, no new ones.
+    pub(super) draining: AtomicBool,
+    /// How many it had served when a sweep found no stream open, and since when that is so.
+    still: Mutex<Option<(usize, Instant)>>,
+}
+
+/// What a connection's driver and its users tell each other.
+#[derive(Debug, Default)]
+struct State {
+    streams: AtomicUsize,
+    /// The peer's `SETTINGS_MAX_CONCURRENT_STREAMS`, as the driver last saw it.
+    max_streams: AtomicUsize,
+    closed: AtomicBool,
+}
+
+// Relaxed throughout: each value is read alone, and a stale one costs a try that is refused.
+impl Http2 {
+    pub(super) fn has_room(&self, cap: usize) -> bool {
+        !self.draining.load(Ordering::Relaxed)
+            && !self.is_closed()
+            && self.streams() < self.max_streams().min(cap)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.closed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn streams(&self) -> usize {
+        self.state.streams.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn max_streams(&self) -> usize {
+        self.state.max_streams.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has served nothing for that long, as far as sweeps have seen.
+    pub(super) fn is_idle(&self, now: Instant, limit: Duration) -> bool {
+        let mut still = self.still.lock().expect("no panic while a connection is looked at");
+        if self.streams() > 0 {
+            *still = None;
+            return false;
+        }
+        let served = self.served.load(Ordering::Relaxed);
+        match *still {
+            Some((before, since)) if before == served => now.saturating_duration_since(since) >= limit,
+            _ => {
+                *still = Some((served, now));
+                false
+            }
+        }
+    }
+}
+
+/// A stream's place on a shared connection.
+#[derive(Debug)]
+pub(crate) struct StreamPermit(pub(super) Arc<Http2>);
+
+impl StreamPermit {
+    pub(super) fn take(connection: &Arc<Http2>) -> Self {
+        connection.state.streams.fetch_add(1, Ordering::Relaxed);
+        Self(connection.clone())
+    }
+
+    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Http2Body>, Failure> {
+        let reused = self.0.served.fetch_add(1, Ordering::Relaxed) > 0;
+        let mut sender = self.0.sender.clone();
+        if let Err(error) = poll_fn(|cx| sender.poll_ready(cx)).await {
+            // Nothing of it was sent: the request can go elsewhere as it is.
+            self.0.draining.store(true, Ordering::Relaxed);
+            let request = Some(Box::new(request));
+            return Err(Failure {
+                reset: classify_h2(&error),
+                written: false,
+                reused,
+                request,
+                source: error.into(),
+            });
+        }
+        let (mut head, body) = request.into_parts();
+        prepare(&mut head, &body);
+        let ended = http_body::Body::is_end_stream(&body);
+        // On a shared connection nobody can tell whose bytes were written.
+        let failed = |error: h2::Error| {
+            if error.is_go_away() || error.is_io() {
+                self.0.draining.store(true, Ordering::Relaxed);
+            }
+            Failure { reset: classify_h2(&error), written: true, reused, request: None, source: error.into() }
+        };
+        let (response, stream) = sender.send_request(Request::from_parts(head, ()), ended).map_err(failed)?;
+        let upload = if ended { None } else { begin(Upload::new(body, stream)).await };
+        let response = response.await.map_err(failed)?;
+        Ok(response.map_body(upload))
+    }
+}
+
+impl Drop for StreamPermit {
+    fn drop(&mut self) {
+        self.0.state.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Sends what is at hand of the body; if that is not all, the rest is sent by a task.
+async fn begin(mut upload: Upload) -> Option<UploadGuard> {
+    let all = poll_fn(|cx| Poll::Ready(upload.poll(cx).is_ready())).await;
+    if all {
+        return None;
+    }
+    let (guard, abandoned) = oneshot::channel();
+    tokio::spawn(upload.run(abandoned));
+    Some(UploadGuard(Some(guard)))
+}
+
+/// Resets the stream of an upload under way if the response is dropped before its end.
+#[derive(Debug)]
+struct UploadGuard(Option<oneshot::Sender<()>>);
+
+impl UploadGuard {
+    /// The response is complete: what is still uploaded may be.
+    fn release(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for UploadGuard {
+    fn drop(&mut self) {
+        if let Some(guard) = self.0.take() {
+            // An upload that has ended needs no telling.
+            let _ = guard.send(());
+        }
+    }
+}
+
+/// What HTTP/2 wants of a request's head (RFC 9113 section 8.2.2).
+fn prepare(head: &mut request::Parts, body: &Body) {
+    let headers = &mut head.headers;
+    hop::strip(headers, hop::Upgrade::None);
+    if headers.get(TE).is_some_and(|te| te != "trailers") {
+        hop::strip_te(headers);
+    }
+    // Each request has its own: in the connection's table of headers they would push out all that repeat, and
+    // each would be compared with all before it.
+    for name in [REQUEST_ID, TRACEPARENT] {
+        if let Some(value) = headers.get_mut(name) {
+            value.set_sensitive(true);
+        }
+    }
+    if let Some(length) = http_body::Body::size_hint(body).exact()
+        && (length > 0 || has_content(&head.method))
+    {
+        set_length(headers, length);
+    }
+}
+
+fn set_length(headers: &mut HeaderMap, length: u64) {
+    headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+}
+
+/// Whether a request of this method that has no body says so.
+fn has_content(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::CONNECT)
+}
+
+/// A response whose body is an endpoint's.
+trait MapBody {
+    fn map_body(self, upload: Option<UploadGuard>) -> Response<Http2Body>;
+}
+
+impl MapBody for Response<h2::RecvStream> {
+    fn map_body(self, upload: Option<UploadGuard>) -> Response<Http2Body> {
+        let (head, stream) = self.into_parts();
+        let length = head.headers.get(CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        Response::from_parts(head, Http2Body::new(stream, length, upload))
+    }
+}

@@ -1,0 +1,92 @@
+//! A response's body, read from its stream.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::{Reason, RecvStream};
+use http_body::{Body, Frame, SizeHint};
+
+use super::UploadGuard;
+
+/// What an endpoint sends on a stream.
+///
+/// Dropped before its end, it resets the stream, also if the request is still being sent.
+#[derive(Debug)]
+pub(crate) struct Http2Body {
+    stream: RecvStream,
+    /// Announced and not yet come.
+    left: Option<u64>,
+    data_ended: bool,
+    /// Asked of the stream once for each frame, as that takes the connection's lock.
+    ended: bool,
+    upload: Option<UploadGuard>,
+}
+
+impl Http2Body {
+    pub(super) fn new(stream: RecvStream, length: Option<u64>, upload: Option<UploadGuard>) -> Self {
+        let ended = stream.is_end_stream();
+        let left = if ended { length.or(Some(0)) } else { length };
+        let mut body = Self { stream, left, data_ended: false, ended, upload };
+        if ended {
+            body.end();
+        }
+        body
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        if let Some(upload) = &mut self.upload {
+            upload.release();
+        }
+    }
+}
+
+impl Body for Http2Body {
+    type Data = Bytes;
+    type Error = h2::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        let this = self.get_mut();
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        if !this.data_ended {
+            match ready!(this.stream.poll_data(cx)) {
+                Some(Ok(data)) => {
+                    // Fails only for a stream that is gone, which needs no window.
+                    let _ = this.stream.flow_control().release_capacity(data.len());
+                    this.left = this.left.map(|left| left.saturating_sub(data.len() as u64));
+                    if this.stream.is_end_stream() {
+                        this.end();
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+                // A server that has answered in full may stop the upload so (RFC 9113 section 8.1).
+                Some(Err(error))
+                    if matches!(error.reason(), Some(Reason::NO_ERROR | Reason::CANCEL))
+                        && this.left.is_none_or(|left| left == 0) =>
+                {
+                    this.end();
+                    return Poll::Ready(None);
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => this.data_ended = true,
+            }
+        }
+        let trailers = ready!(this.stream.poll_trailers(cx));
+        this.end();
+        Poll::Ready(trailers.map(|trailers| trailers.map(Frame::trailers)).transpose())
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}

@@ -1,0 +1,123 @@
+//! A request's body on its way into its stream.
+
+use std::error::Error as StdError;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::{Reason, SendStream};
+use http_body::Body as _;
+use tokio::sync::oneshot;
+
+use crate::body::Body;
+use crate::error::BoxError;
+
+/// Sends a body frame by frame, as the peer's windows allow.
+pub(super) struct Upload {
+    body: Body,
+    stream: SendStream<Bytes>,
+    /// Data that waits for room, and whether it is the last.
+    held: Option<(Bytes, bool)>,
+}
+
+impl Upload {
+    pub(super) const fn new(body: Body, stream: SendStream<Bytes>) -> Self {
+        Self { body, stream, held: None }
+    }
+
+    /// Ready when all was sent, or no more can be. What went wrong is told by the response.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let ended = ready!(self.try_poll(cx));
+        // A peer that has reset the stream, or a connection that is gone: the response says so.
+        drop(ended);
+        Poll::Ready(())
+    }
+
+    /// Sends the rest, unless the response is abandoned before.
+    pub(super) async fn run(mut self, mut abandoned: oneshot::Receiver<()>) {
+        let mut watched = true;
+        poll_fn(|cx| {
+            if watched {
+                match Pin::new(&mut abandoned).poll(cx) {
+                    Poll::Ready(Ok(())) => {
+                        self.stream.send_reset(Reason::CANCEL);
+                        return Poll::Ready(());
+                    }
+                    // The response is complete.
+                    Poll::Ready(Err(_)) => watched = false,
+                    Poll::Pending => {}
+                }
+            }
+            self.poll(cx)
+        })
+        .await;
+    }
+
+    fn try_poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        loop {
+            if self.stream.poll_reset(cx)?.is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            if self.held.is_some() {
+                while self.stream.capacity() == 0 {
+                    match ready!(self.stream.poll_capacity(cx)) {
+                        Some(granted) => {
+                            granted?;
+                        }
+                        // The stream takes no more.
+                        None => return Poll::Ready(Ok(())),
+                    }
+                }
+            }
+            if let Some((data, last)) = self.held.take() {
+                self.stream.send_data(data, last)?;
+                if last {
+                    return Poll::Ready(Ok(()));
+                }
+                continue;
+            }
+            // Room is asked for once there is data: what is reserved for a body that has none would be missing
+            // to the other streams.
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => {
+                        let last = self.body.is_end_stream();
+                        if data.is_empty() {
+                            self.stream.send_data(data, last)?;
+                            if last {
+                                return Poll::Ready(Ok(()));
+                            }
+                        } else {
+                            self.stream.reserve_capacity(1);
+                            self.held = Some((data, last));
+                        }
+                    }
+                    Err(frame) => {
+                        if let Ok(trailers) = frame.into_trailers() {
+                            self.stream.reserve_capacity(0);
+                            return Poll::Ready(self.stream.send_trailers(trailers));
+                        }
+                    }
+                },
+                Some(Err(error)) => {
+                    self.stream.send_reset(reason(&error));
+                    return Poll::Ready(Ok(()));
+                }
+                None => return Poll::Ready(self.stream.send_data(Bytes::new(), true)),
+            }
+        }
+    }
+}
+
+/// The reason with which the caller's side broke off, if it gave one.
+fn reason(error: &BoxError) -> Reason {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(&**error);
+    while let Some(error) = cause {
+        if let Some(reason) = error.downcast_ref().and_then(h2::Error::reason) {
+            return reason;
+        }
+        cause = error.source();
+    }
+    Reason::INTERNAL_ERROR
+}
