@@ -26,6 +26,8 @@ pub struct Attempt {
     pub endpoint: Option<Arc<Endpoint>>,
     /// How it ended; `None` while it runs.
     pub outcome: Option<Outcome>,
+    /// Whether that was injected, and no endpoint was asked (FI-10).
+    pub injected: bool,
 }
 
 /// What was decided for one request.
@@ -64,9 +66,9 @@ impl Decision {
     pub fn begin_attempt(&mut self, endpoint: Option<Arc<Endpoint>>) {
         self.attempt_count += 1;
         if self.attempts.len() < MAX_REMEMBERED {
-            self.attempts.push(Attempt { endpoint, outcome: None });
+            self.attempts.push(Attempt { endpoint, outcome: None, injected: false });
         } else if let Some(last) = self.attempts.last_mut() {
-            *last = Attempt { endpoint, outcome: None };
+            *last = Attempt { endpoint, outcome: None, injected: false };
         }
     }
 

@@ -27,6 +27,7 @@
 //! | [`circuit`] | is there room? |
 //! | [`balance`] | which endpoint? |
 //! | [`outlier`] | is that endpoint to be left out for a while? |
+//! | [`health`] | does it say that it is well? |
 //! | [`headers`] | which headers end here, and which may a caller send? |
 //! | [`telemetry`] | which labels and which log line? |
 //! | [`outcome`], [`reply`], [`decision`] | how did it end, what is the caller told, what was decided? |
@@ -42,6 +43,7 @@ pub mod error;
 pub mod fault;
 pub mod hash;
 pub mod headers;
+pub mod health;
 pub mod identity;
 pub mod outcome;
 pub mod outlier;

@@ -28,6 +28,8 @@ struct Inner {
     context: Option<String>,
     /// The connection had served an earlier request (RT-20).
     reused: bool,
+    /// The peer had announced the connection's end, and refused what came after.
+    drained: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,11 +69,16 @@ impl Error {
     }
 
     fn new(kind: Kind, reply: LocalReply, source: Option<BoxError>) -> Self {
-        Self(Box::new(Inner { kind, reply, source, context: None, reused: false }))
+        Self(Box::new(Inner { kind, reply, source, context: None, reused: false, drained: false }))
     }
 
     pub(crate) fn reused(mut self, reused: bool) -> Self {
         self.0.reused = reused;
+        self
+    }
+
+    pub(crate) fn drained(mut self, drained: bool) -> Self {
+        self.0.drained = drained;
         self
     }
 
@@ -122,6 +129,20 @@ impl Error {
     /// Whether the connection had served earlier requests (RT-20).
     pub(crate) fn is_reused(&self) -> bool {
         self.0.reused
+    }
+
+    /// Whether the request was refused because its connection ends (GOAWAY): it was never processed, and
+    /// the peer is well.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.0.drained
+    }
+
+    /// Adds the answer that the caller asked for in place of a timeout (RT-5).
+    pub(crate) fn alternative(mut self) -> Self {
+        if self.is_timeout() {
+            self.0.reply = std::mem::replace(&mut self.0.reply, LocalReply::timeout()).no_content();
+        }
+        self
     }
 
     /// Whose fault it was.

@@ -28,6 +28,7 @@
 pub mod admin;
 pub mod balance;
 pub mod body;
+pub mod call;
 pub mod circuit;
 pub mod clock;
 pub mod cluster;
@@ -39,6 +40,7 @@ pub mod future;
 pub mod gather;
 pub mod grpc;
 pub mod guarded;
+mod health;
 pub mod live;
 pub mod mesh;
 pub mod mirror;
@@ -61,6 +63,7 @@ mod upload;
 pub mod worker;
 
 pub use body::Body;
+pub use call::CallOptions;
 pub use error::{BoxError, Error};
 pub use mesh::{Channel, Client, Mesh, MeshBuilder, StartError};
 pub use mesh_core;

@@ -6,8 +6,17 @@ use std::sync::Arc;
 use mesh_core::endpoint::{ClusterId, Endpoint};
 use mesh_core::plan::{ClusterNode, Discovery, Plan, Settings};
 
+use crate::clock::SharedRng;
 use crate::cluster::Cluster;
-use crate::discover;
+use crate::pool::Connect;
+use crate::{discover, health};
+
+/// What background work is done with.
+#[derive(Debug)]
+pub(crate) struct Tools {
+    pub(crate) connector: Arc<dyn Connect>,
+    pub(crate) rng: SharedRng,
+}
 
 /// The plan in force and its running state.
 ///
@@ -22,9 +31,9 @@ pub struct Live {
 impl Live {
     /// Links a plan to running state, taking over from `previous` what did not change.
     ///
-    /// Spawns the background tasks of new clusters (ejection ticks, DNS) on the current runtime;
+    /// Spawns the background tasks of new clusters (ejection ticks, health checks, DNS) on the current runtime;
     /// they end when nobody uses the cluster any more.
-    pub(crate) fn link(plan: Arc<Plan>, previous: Option<&Self>) -> Self {
+    pub(crate) fn link(plan: Arc<Plan>, previous: Option<&Self>, tools: &Tools) -> Self {
         let known: HashMap<&str, &Arc<Cluster>> = previous
             .into_iter()
             .flat_map(|live| &live.clusters)
@@ -50,7 +59,7 @@ impl Live {
                     }
                     cluster.clone()
                 }
-                _ => start(node, earlier, &plan.settings, earlier.is_some_and(same_source)),
+                _ => start(node, earlier, &plan.settings, earlier.is_some_and(same_source), tools),
             }
         };
         let clusters = plan.clusters.iter().map(link).collect();
@@ -81,6 +90,7 @@ fn start(
     earlier: Option<&Arc<Cluster>>,
     settings: &Settings,
     same_source: bool,
+    tools: &Tools,
 ) -> Arc<Cluster> {
     let endpoints: Vec<Arc<Endpoint>> = match (&node.discovery, earlier) {
         (Discovery::Static(endpoints), _) => endpoints.clone(),
@@ -107,6 +117,7 @@ fn start(
             }
         });
     }
+    health::follow(&cluster, tools);
     if let Discovery::Dns(targets) = &node.discovery {
         discover::dns::follow(&cluster, targets.clone(), settings.dns_refresh_rate);
     }

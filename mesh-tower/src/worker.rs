@@ -1,9 +1,11 @@
 //! What one runtime thread owns: connections and balancer cursors, seen through the plan in force.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use mesh_core::endpoint::ClusterId;
+use mesh_core::fault::FaultPolicy;
 use mesh_core::plan::{Discovery, OutboundMode, Plan};
 use mesh_core::route::{Action, Fallback, Matcher, Route};
 
@@ -35,7 +37,11 @@ pub(crate) struct View {
     makings: Makings,
     allow_any: Arc<Route>,
     passthrough: Arc<Passthrough>,
+    attempt_faults: Arc<AttemptFaults>,
 }
+
+/// Faults of attempts by service, for tests (FI-10).
+pub(crate) type AttemptFaults = HashMap<String, FaultPolicy>;
 
 #[derive(Clone, Debug)]
 struct Makings {
@@ -49,6 +55,7 @@ impl Worker {
         connector: Arc<dyn Connect>,
         rng: SharedRng,
         replay: ReplayBudget,
+        attempt_faults: Arc<AttemptFaults>,
     ) -> Arc<Self> {
         let makings = Makings { connector: connector.clone(), rng: rng.clone() };
         let route = Route::new("allow_any".into(), Matcher::default(), Action::Passthrough);
@@ -58,6 +65,7 @@ impl Worker {
             makings,
             allow_any: Arc::new(route),
             passthrough: Arc::new(Passthrough::new(connector.clone())),
+            attempt_faults,
         };
         let worker = Arc::new(Self { view: ArcSwap::from_pointee(view), connector, rng, replay });
         let owner = Arc::downgrade(&worker);
@@ -95,6 +103,7 @@ impl Worker {
             makings: before.makings.clone(),
             allow_any: before.allow_any.clone(),
             passthrough: before.passthrough.clone(),
+            attempt_faults: before.attempt_faults.clone(),
         };
         self.view.store(Arc::new(view));
     }
@@ -133,6 +142,14 @@ impl View {
 
     pub(crate) fn allow_any(&self) -> &Arc<Route> {
         &self.allow_any
+    }
+
+    pub(crate) fn rng(&self) -> &SharedRng {
+        &self.makings.rng
+    }
+
+    pub(crate) fn attempt_faults(&self) -> &AttemptFaults {
+        &self.attempt_faults
     }
 
     pub(crate) fn passthrough(&self) -> &Arc<Passthrough> {

@@ -7,12 +7,15 @@
 
 mod blackbox;
 mod circuit;
+mod deadline;
 mod grpc;
 mod hash;
+mod health;
 mod hostile;
 mod kit;
 mod locally;
 mod mirror;
+mod options;
 mod outlier;
 mod pool;
 mod reload;
@@ -20,6 +23,7 @@ mod replay;
 mod retry;
 mod retry_matrix;
 mod rewrite;
+mod sockets;
 mod split_fault;
 mod storm;
 mod timeout;

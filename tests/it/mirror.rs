@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Request;
 use mesh_tests::body::chunked;
 use mesh_tests::config::{service, virtual_service};
+use mesh_tests::counters::Counters;
 use mesh_tower::Body;
 use mesh_tower::test::{Fault, MeshTest, Received, TestMesh, Upstream};
 use tokio::time::Instant;
@@ -92,4 +93,54 @@ async fn a_retry_of_the_caller_is_not_mirrored() {
     assert_eq!(test.send(request).await.status(), 200);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!((api.arrival_count(), shadow.arrival_count()), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn wish_29_a_body_over_the_cap_skips_the_mirror_which_is_counted() {
+    let counters = Counters::leak();
+    let _installed = counters.install();
+    let (test, api, shadow) = world("100").await;
+    // It reads nothing for an hour.
+    shadow.handle(|request| async move {
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        drop(request);
+        http::Response::new(Body::empty())
+    });
+    let post = |size: usize| {
+        let body: bytes::Bytes = vec![7; size].into();
+        Request::post("http://api/").body(chunked(&body, 4_000)).unwrap()
+    };
+    let begin = Instant::now();
+    for _ in 0..5 {
+        assert_eq!(test.send(post(2_000_000)).await.status(), 200);
+    }
+    assert!(begin.elapsed() < Duration::from_millis(5), "{:?}", begin.elapsed());
+    assert!(api.arrivals().iter().all(|arrival| arrival.body.length == 2_000_000 && arrival.body.complete));
+    let count = |result: &str| counters.sum("mesh_mirror_requests_total", &format!("result={result}"));
+    assert_eq!(count("slow"), 5);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!((count("failed"), count("sent")), (5, 0));
+    assert!(shadow.arrivals().iter().all(|arrival| !arrival.body.complete));
+    // Up to the cap it gets the whole of it, however slow it is.
+    shadow.forget_arrivals().handle(|request| async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let _ = http_body_util::BodyExt::collect(request.into_body()).await;
+        http::Response::new(Body::empty())
+    });
+    assert_eq!(test.send(post(60_000)).await.status(), 200);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(count("sent"), 1);
+    assert_eq!(shadow.arrivals()[0].body.hash, api.arrivals()[5].body.hash);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wish_29_too_many_mirrors_at_once_are_refused_and_counted() {
+    let counters = Counters::leak();
+    let _installed = counters.install();
+    let (test, _api, shadow) = world("100").await;
+    shadow.handle(|_| std::future::pending());
+    for _ in 0..mesh_tower::mirror::MAX_RUNNING + 10 {
+        assert_eq!(test.get("http://api/").await.status(), 200);
+    }
+    assert_eq!(counters.sum("mesh_mirror_requests_total", "result=refused"), 10);
 }

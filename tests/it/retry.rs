@@ -156,3 +156,77 @@ async fn cb_8_no_more_retries_at_once_than_allowed() {
     assert_eq!(statuses, [200, 503]);
     assert_eq!(api.arrival_count(), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn cb_8_requests_begun_lately_make_room_for_retries() {
+    for (interval, status) in [("0s", 503), ("10s", 200)] {
+        let budget = format!(
+            "  trafficPolicy: {{retryBudget: {{percent: 20, minRetryConcurrency: 0, budgetInterval: {interval}}}}}"
+        );
+        let budget = destination_rule("api", &budget);
+        let test = world(&["10.0.0.1"], "{attempts: 1, retryOn: 5xx, backoff: 1ms}", &budget).await;
+        let api = test.upstream("10.0.0.1:80");
+        for _ in 0..20 {
+            assert_eq!(test.get(URI).await.status(), 200);
+        }
+        // One is active, of which 20 % is none; with the twenty before it is four.
+        api.fail_next(1, 503);
+        assert_eq!(test.get(URI).await.status(), status, "{interval}");
+        tokio::time::sleep(Duration::from_secs(11)).await;
+        api.fail_next(1, 503);
+        assert_eq!(test.get(URI).await.status(), 503, "{interval}: they were long ago");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_10_a_connection_that_ends_in_good_order_costs_no_token() {
+    // Every connection serves one request and refuses the next: half of all attempts are refused.
+    for method in ["GET", "POST"] {
+        let yaml = service("api", "http2", 80, &["10.0.0.1"]);
+        let test = MeshTest::new(&yaml).start().await;
+        let api = test.upstream("10.0.0.1:80");
+        api.fault_times(200, Fault::GoAwayAfter(1));
+        for round in 0..250 {
+            let request = Request::builder().method(method).uri(URI).body(Body::from("x")).unwrap();
+            let answer = test.send(request).await;
+            assert_eq!(answer.status(), 200, "{method} {round}: {answer:?}");
+        }
+        assert_eq!(api.arrival_count(), 250, "{method}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_10_refused_streams_do_cost_tokens() {
+    // A server that refuses single streams is busy, and twice the load would not help it.
+    let test = MeshTest::new(&service("api", "http2", 80, &["10.0.0.1"])).start().await;
+    let api = test.upstream("10.0.0.1:80");
+    api.fault_times(40, Fault::RefuseStream);
+    let mut failed = 0;
+    for _ in 0..30 {
+        failed += usize::from(test.get(URI).await.status() != 200);
+    }
+    assert!(failed > 10, "{failed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_10_a_hundred_clones_have_one_budget() {
+    let test = world(&["10.0.0.1"], "{attempts: 3, retryOn: 5xx, backoff: 1ms}", "").await;
+    let api = test.upstream("10.0.0.1:80");
+    api.respond(503, "");
+    let begin = Instant::now();
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let client = test.client().clone();
+        calls.spawn(async move {
+            for _ in 0..10 {
+                assert_eq!(client.get(URI).await.unwrap().status(), 503);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+    }
+    calls.join_all().await;
+    // 10 tokens at the start, 10 a second.
+    let retries = api.arrival_count() - 1_000;
+    let paid = 10 + 10 * begin.elapsed().as_millis() / 1_000;
+    assert!(retries >= 15 && retries as u128 <= paid, "{retries} of {paid}");
+}

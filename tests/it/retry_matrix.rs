@@ -8,7 +8,12 @@ use mesh_tests::config::{destination_rule, service};
 use mesh_tower::Body;
 use mesh_tower::test::{Fault, MeshTest, TestMesh, Upstream, grpc_frame};
 
-const RUNS: u64 = 25;
+/// How often each cell runs, each time with another seed. `MESH_TEST_RUNS=1000` for the whole of wish 1:
+/// minutes rather than seconds.
+fn runs() -> u64 {
+    std::env::var("MESH_TEST_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(25)
+}
+
 const KINDS: [Kind; 5] = [Kind::Get, Kind::Put, Kind::Post, Kind::PostWithKey, Kind::Grpc];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,7 +83,7 @@ async fn world(trouble: Trouble, kind: Kind, seed: u64, rest: &str) -> (TestMesh
 }
 
 async fn check(trouble: Trouble, kind: Kind, arrivals: usize, seen: Seen, rest: &str) {
-    for seed in 0..RUNS {
+    for seed in 0..runs() {
         let (test, api) = world(trouble, kind, seed, rest).await;
         let answer = test.send(kind.request()).await;
         let context = format!("{kind:?} {trouble:?} seed {seed}: {answer:?}\n{}", test.transcript());
@@ -140,7 +145,7 @@ async fn rt_19_what_goaway_did_not_cover_is_retried_for_everyone() {
     for after in [0, 1] {
         for kind in KINDS {
             let trouble = Trouble { fault: Fault::GoAwayAfter(after), reused: false, http2: true };
-            for seed in 0..RUNS {
+            for seed in 0..runs() {
                 let (test, api) = world(trouble, kind, seed, "").await;
                 for _ in 0..after {
                     assert_eq!(test.send(kind.request()).await.status(), 200);

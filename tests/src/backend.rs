@@ -13,7 +13,7 @@ use hyper_util::server::conn::auto;
 use mesh_tower::Body;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// HTTP/1.1 and HTTP/2 on a free port of the loopback, until dropped.
 #[derive(Debug)]
@@ -33,13 +33,28 @@ impl Backend {
         F: Fn(Request<Incoming>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Response<Body>> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::at("127.0.0.1:0".parse().expect("an address"), handler).await
+    }
+
+    /// The same at an address: one that another has left.
+    ///
+    /// # Panics
+    /// If somebody listens there.
+    pub async fn at<F, Fut>(address: SocketAddr, handler: F) -> Self
+    where
+        F: Fn(Request<Incoming>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Response<Body>> + Send + 'static,
+    {
+        let listener = TcpListener::bind(address).await.expect("a free address");
         let address = listener.local_addr().expect("it is bound");
         let (handler, (count, served)) = (Arc::new(handler), watch::channel(0));
         let task = tokio::spawn(async move {
+            // Ended with this task: what is served here dies with it.
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                while connections.try_join_next().is_some() {}
                 let (handler, count) = (handler.clone(), count.clone());
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     let service = service_fn(move |request| {
                         count.send_modify(|count| *count += 1);
                         let answer = handler(request);
@@ -52,6 +67,16 @@ impl Backend {
             }
         });
         Self { address, served, task }
+    }
+
+    /// Dies: its connections break, and nobody listens any more.
+    ///
+    /// # Panics
+    /// Never: an aborted task is what is waited for.
+    pub async fn kill(mut self) {
+        self.task.abort();
+        let ended = (&mut self.task).await;
+        assert!(ended.is_err(), "it accepts until it is aborted");
     }
 
     /// Answers everything with this text.

@@ -6,4 +6,5 @@
 pub mod backend;
 pub mod body;
 pub mod config;
+pub mod counters;
 pub mod proxy;

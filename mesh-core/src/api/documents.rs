@@ -1,6 +1,7 @@
 //! All resources of a configuration, by kind.
 
 use super::decode::Strictness;
+use super::envoy_gateway::BackendTrafficPolicy;
 use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
 use super::istio::{
     DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadEntry,
@@ -52,6 +53,8 @@ pub struct Documents {
     pub grpc_routes: Vec<Resource<GrpcRoute>>,
     /// ReferenceGrants.
     pub reference_grants: Vec<Resource<ReferenceGrant>>,
+    /// BackendTrafficPolicies of Envoy Gateway.
+    pub backend_traffic_policies: Vec<Resource<BackendTrafficPolicy>>,
 }
 
 impl Documents {
@@ -111,5 +114,6 @@ impl Documents {
         by_age(&mut self.http_routes);
         by_age(&mut self.grpc_routes);
         by_age(&mut self.reference_grants);
+        by_age(&mut self.backend_traffic_policies);
     }
 }

@@ -5,6 +5,7 @@
 //! configuration as a whole, because without the document more would be allowed than was written.
 
 use super::documents::Documents;
+use super::envoy_gateway::BackendTrafficPolicy;
 use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
 use super::istio::{
     DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadEntry,
@@ -135,7 +136,13 @@ pub const KINDS: &[Kind] = &[
     refused(GATEWAY_API, GATEWAY_API_VERSIONS, "TCPRoute"),
     refused(GATEWAY_API, GATEWAY_API_VERSIONS, "UDPRoute"),
     refused(GATEWAY_API, GATEWAY_API_VERSIONS, "BackendTLSPolicy"),
-    refused("gateway.envoyproxy.io", &["v1alpha1"], "BackendTrafficPolicy"),
+    Kind {
+        group: "gateway.envoyproxy.io",
+        versions: &["v1alpha1"],
+        ..core("BackendTrafficPolicy", BackendTrafficPolicy::TABLE, |reader, doc| {
+            reader.istio(doc, |out: &mut Documents| &mut out.backend_traffic_policies);
+        })
+    },
 ];
 
 /// The mesh config has no kind of its own: it stands in a ConfigMap or in a bare file (MC-1).

@@ -15,12 +15,13 @@
 //! | [`yaml`] | the trees |
 //! | [`message`] | the one table that each type is made from |
 //! | [`decode`] | the reader of trees |
-//! | [`istio`], [`kubernetes`], [`gateway_api`] | the types |
+//! | [`istio`], [`kubernetes`], [`gateway_api`], [`envoy_gateway`] | the types |
 
 pub mod at;
 pub mod decode;
 mod documents;
 pub mod duration;
+pub mod envoy_gateway;
 pub mod gateway_api;
 pub mod istio;
 mod kinds;

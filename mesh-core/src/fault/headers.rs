@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, StatusCode};
 
-use super::{Abort, Delay, FaultPolicy};
+use super::{Abort, Delay, FaultPolicy, Throttle};
 use crate::outcome::GrpcCode;
 use crate::units::Percent;
 
@@ -17,8 +17,13 @@ const ABORT: HeaderName = HeaderName::from_static("x-envoy-fault-abort-request")
 const ABORT_GRPC: HeaderName = HeaderName::from_static("x-envoy-fault-abort-grpc-request");
 const ABORT_PERCENT: HeaderName = HeaderName::from_static("x-envoy-fault-abort-request-percentage");
 
-/// The headers read here; they are removed before sending upstream.
-pub const CONTROL_HEADERS: [HeaderName; 5] = [DELAY, DELAY_PERCENT, ABORT, ABORT_GRPC, ABORT_PERCENT];
+const THROUGHPUT: HeaderName = HeaderName::from_static("x-envoy-fault-throughput-response");
+const THROUGHPUT_PERCENT: HeaderName =
+    HeaderName::from_static("x-envoy-fault-throughput-response-percentage");
+
+/// The headers read here; where they may speak they are removed before sending upstream.
+pub static CONTROL_HEADERS: [HeaderName; 7] =
+    [DELAY, DELAY_PERCENT, ABORT, ABORT_GRPC, ABORT_PERCENT, THROUGHPUT, THROUGHPUT_PERCENT];
 
 /// The largest shares that headers may ask for; zero forbids that fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,15 +32,28 @@ pub struct HeaderFaults {
     pub delay: Percent,
     /// Of aborts.
     pub abort: Percent,
+    /// Of slow responses.
+    pub throughput: Percent,
+    /// How many requests may be under a fault at once; `None` is without limit.
+    pub max_active: Option<u32>,
 }
 
 impl HeaderFaults {
+    /// All faults, for at most this share of requests each.
+    #[must_use]
+    pub const fn up_to(share: Percent) -> Self {
+        Self { delay: share, abort: share, throughput: share, max_active: None }
+    }
+
     /// The policy with the faults that the headers ask for in place of its own.
-    pub(super) fn applied_to(self, policy: &FaultPolicy, headers: &HeaderMap) -> FaultPolicy {
+    #[must_use]
+    pub fn applied_to(self, policy: &FaultPolicy, headers: &HeaderMap) -> FaultPolicy {
         let mut effective = FaultPolicy {
             delay: policy.delay,
             abort: policy.abort,
             abort_percent: policy.abort_percent,
+            throttle: policy.throttle,
+            max_active: policy.max_active.or(self.max_active),
             ..FaultPolicy::default()
         };
         if let Some(millis) = number::<u64>(headers, &DELAY) {
@@ -47,6 +65,12 @@ impl HeaderFaults {
         if let Some(abort) = asked_abort(headers) {
             effective.abort = Some(abort);
             effective.abort_percent = share(headers, &ABORT_PERCENT, self.abort);
+        }
+        if let Some(kib) = number::<u64>(headers, &THROUGHPUT).filter(|kib| *kib > 0) {
+            effective.throttle = Some(Throttle {
+                bytes_per_second: kib.saturating_mul(1024),
+                percent: share(headers, &THROUGHPUT_PERCENT, self.throughput),
+            });
         }
         effective
     }
@@ -85,8 +109,7 @@ mod tests {
     }
 
     fn enabled() -> FaultPolicy {
-        let headers = HeaderFaults { delay: Percent::HUNDRED, abort: Percent::HUNDRED };
-        FaultPolicy { headers: Some(headers), ..FaultPolicy::default() }
+        FaultPolicy { headers: Some(HeaderFaults::up_to(Percent::HUNDRED)), ..FaultPolicy::default() }
     }
 
     #[test]
@@ -111,6 +134,15 @@ mod tests {
             assert!(decide(&enabled(), &[(name, value)]).is_none(), "{name}: {value}");
         }
         assert_eq!(decide(&enabled(), &[(&ABORT_GRPC, "14")]).abort, Some(Abort::grpc(14)));
+    }
+
+    #[test]
+    fn fi_7_a_response_may_be_slowed_down() {
+        let asked = decide(&enabled(), &[(&THROUGHPUT, "3")]);
+        assert_eq!((asked.throttle, asked.delay, asked.abort), (Some(3 * 1024), None, None));
+        assert!(!asked.is_none());
+        assert!(decide(&enabled(), &[(&THROUGHPUT, "3"), (&THROUGHPUT_PERCENT, "0")]).is_none());
+        assert!(decide(&enabled(), &[(&THROUGHPUT, "0")]).is_none());
     }
 
     #[test]

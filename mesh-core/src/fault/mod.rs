@@ -14,4 +14,4 @@ mod policy;
 
 pub use grpc::grpc_code;
 pub use headers::{CONTROL_HEADERS, HeaderFaults};
-pub use policy::{Abort, ActiveFaults, Delay, FaultPolicy, Injection};
+pub use policy::{Abort, ActiveFaults, Delay, FaultPolicy, Injection, Throttle};

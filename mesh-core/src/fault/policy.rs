@@ -21,6 +21,15 @@ pub struct Delay {
     pub percent: Percent,
 }
 
+/// A slow response for a share of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Throttle {
+    /// How much of the body is passed on in a second; at least 1.
+    pub bytes_per_second: u64,
+    /// How often.
+    pub percent: Percent,
+}
+
 /// A failure in place of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abort {
@@ -67,6 +76,8 @@ pub struct FaultPolicy {
     pub abort: Option<Abort>,
     /// How often it aborts.
     pub abort_percent: Percent,
+    /// A slow response; only a header or code asks for it.
+    pub throttle: Option<Throttle>,
     /// Faults that requests may ask for by header (FI-7); off unless enabled per workload.
     pub headers: Option<HeaderFaults>,
     /// How many requests may be under a fault at once (FI-7); `None` is without limit.
@@ -83,16 +94,18 @@ pub struct Injection {
     pub delay: Option<Duration>,
     /// Then answer with this.
     pub abort: Option<Abort>,
+    /// Otherwise pass the response on at this many bytes a second.
+    pub throttle: Option<u64>,
 }
 
 impl Injection {
     /// Nothing is injected.
-    pub const NONE: Self = Self { delay: None, abort: None };
+    pub const NONE: Self = Self { delay: None, abort: None, throttle: None };
 
     /// Whether nothing is injected.
     #[must_use]
     pub const fn is_none(&self) -> bool {
-        self.delay.is_none() && self.abort.is_none()
+        self.delay.is_none() && self.abort.is_none() && self.throttle.is_none()
     }
 }
 
@@ -101,7 +114,8 @@ impl FaultPolicy {
     pub fn decide(&self, rng: &mut impl Rng) -> Injection {
         let delay = self.delay.filter(|delay| delay.percent.hit(rng)).map(|delay| delay.duration);
         let abort = self.abort.filter(|_| self.abort_percent.hit(rng));
-        Injection { delay, abort }
+        let throttle = self.throttle.filter(|throttle| throttle.percent.hit(rng));
+        Injection { delay, abort, throttle: throttle.map(|throttle| throttle.bytes_per_second.max(1)) }
     }
 
     /// Draws the faults of one request whose control headers are trusted (HD-2): where they ask

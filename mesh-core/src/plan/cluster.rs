@@ -6,6 +6,7 @@ use crate::balance::BalancePolicy;
 use crate::circuit::CircuitPolicy;
 use crate::endpoint::Endpoint;
 use crate::error::Origin;
+use crate::health::HealthPolicy;
 use crate::identity::Labels;
 use crate::outlier::OutlierPolicy;
 
@@ -44,6 +45,8 @@ pub struct ClusterPlan {
     pub circuit: CircuitPolicy,
     /// Outlier detection; `None` when the rule has no such block (OD-1).
     pub outlier: Option<OutlierPolicy>,
+    /// Active health checks; `None` when no policy asks for them (HC-1).
+    pub health: Option<HealthPolicy>,
     /// TLS to the endpoints.
     pub tls: Option<ClientTls>,
     /// The DestinationRule that shaped it, else the service.
@@ -64,6 +67,9 @@ impl ClusterPlan {
         plan.circuit.origin = Origin::default();
         if let Some(outlier) = &mut plan.outlier {
             outlier.origin = Origin::default();
+        }
+        if let Some(health) = &mut plan.health {
+            health.origin = Origin::default();
         }
         plan
     }

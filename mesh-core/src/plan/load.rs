@@ -120,7 +120,8 @@ fn keep_invalid(documents: &mut Documents, findings: &Diagnostics, last: &Docume
         k8s_gateways,
         http_routes,
         grpc_routes,
-        reference_grants
+        reference_grants,
+        backend_traffic_policies
     );
     if documents.mesh_config.is_none()
         && let Some(config) = last.mesh_config.as_ref().filter(|config| invalid.has(config))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::fault::HeaderFaults;
 use crate::telemetry::access_log::Format;
 
 /// What happens to calls to unknown hosts (H-8).
@@ -47,6 +48,8 @@ pub struct Settings {
     pub termination_drain_duration: Duration,
     /// Istio's running proxies' behaviour where ours is stricter by default.
     pub istio_runtime: bool,
+    /// Faults that requests may ask for by header (FI-7).
+    pub header_faults: Option<HeaderFaults>,
 }
 
 impl Default for Settings {
@@ -61,6 +64,7 @@ impl Default for Settings {
             drain_duration: Duration::from_secs(45),
             termination_drain_duration: Duration::from_secs(5),
             istio_runtime: false,
+            header_faults: None,
         }
     }
 }

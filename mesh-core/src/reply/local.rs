@@ -128,6 +128,12 @@ impl LocalReply {
             .grpc(4)
     }
 
+    /// The reply as one that says nothing: 204 in place of a timeout's 504 (RT-5).
+    #[must_use]
+    pub fn no_content(self) -> Self {
+        Self { status: StatusCode::NO_CONTENT, body: "".into(), ..self }
+    }
+
     /// The last attempt's own timeout ran out (RT-3).
     #[must_use]
     pub fn per_try_timeout() -> Self {
@@ -168,6 +174,8 @@ impl LocalReply {
     /// The reply as a response; `grpc` says that the request was gRPC (RF-4: trailers-only).
     #[must_use]
     pub fn response(&self, grpc: bool) -> Response<Cow<'static, str>> {
+        // A rule that names a gRPC status speaks gRPC to everybody (FI-5).
+        let grpc = grpc || (self.grpc.is_some() && self.flags.has(Flag::FaultInjected));
         let mut headers = HeaderMap::with_capacity(4);
         if self.overloaded {
             headers.insert(OVERLOADED, HeaderValue::from_static("true"));
@@ -184,12 +192,14 @@ impl LocalReply {
                 }
             }
         } else {
-            // RF-4 is the only place where a gRPC status speaks without a gRPC request: FI-5.
             *response.status_mut() = self.status;
             if !self.body.is_empty() {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
             }
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+            // RFC 9110 §8.6: a 204 has no length.
+            if self.status != StatusCode::NO_CONTENT {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+            }
             *response.body_mut() = self.body.clone();
         }
         *response.headers_mut() = headers;

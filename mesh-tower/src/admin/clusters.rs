@@ -96,6 +96,8 @@ const fn resource_name(resource: Resource) -> &'static str {
 fn health(host: &Host) -> &'static str {
     if host.is_ejected() {
         "/failed_outlier_check"
+    } else if host.health() == mesh_core::health::State::Unhealthy {
+        "/failed_active_hc"
     } else if host.is_unreachable() {
         "/unreachable"
     } else {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, Request, Response, Uri, Version};
+use mesh_core::fault::FaultPolicy;
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::{Flag, LocalReply};
 use mesh_core::route::RequestView;
@@ -16,7 +18,8 @@ use super::{Cluster, ClusterPool};
 use crate::body::Body;
 use crate::clock::now;
 use crate::error::{BoxError, Error};
-use crate::grpc;
+use crate::grpc::{self, is_grpc};
+use crate::health::IMMEDIATE_FAIL;
 use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, Protocol, UpstreamBody};
 use crate::route::Matched;
 use crate::upload;
@@ -68,6 +71,11 @@ async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxEr
     let Some(endpoint) = pick(pool, &matched) else {
         return Err(Error::local(LocalReply::no_healthy_upstream()).into());
     };
+    if let Some(policy) = matched.attempt_fault()
+        && let Some(response) = injected(policy, &matched, is_grpc(request.headers())).await
+    {
+        return Ok(response);
+    }
     cluster.stats().upstream_rq_total.increment(1);
     endpoint.host().begin();
     record.note(|decision| decision.begin_attempt(Some(endpoint.host().endpoint().clone())));
@@ -82,7 +90,7 @@ async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxEr
         _permit: permit,
     };
     let protocol = pool.protocol(request.version());
-    let is_grpc = grpc::is_grpc(request.headers());
+    let is_grpc = is_grpc(request.headers());
     let per_try = request.extensions_mut().remove::<PerTryTimeout>();
     let start = now();
     match send(&endpoint, protocol, request, per_try, &mut end).await {
@@ -95,6 +103,9 @@ async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxEr
             millis.set_sensitive(true);
             head.headers.insert(SERVICE_TIME, millis);
             record.note(|decision| decision.local = lease.local_addr());
+            if cluster.plan().health.is_some() && head.headers.contains_key(IMMEDIATE_FAIL) {
+                cluster.fail_now(endpoint.host());
+            }
             end.status = head.status;
             end.lease = Some(lease);
             let trailers_only = if is_grpc { grpc::status(&head.headers) } else { None };
@@ -119,6 +130,38 @@ async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxEr
             Err(error.context(format!("{name} at {address}")).into())
         }
     }
+}
+
+/// Injects a fault into this attempt (FI-10): a delay, which the timeouts see, and then perhaps an answer
+/// that the retries judge like an endpoint's.
+async fn injected(policy: &FaultPolicy, matched: &Matched, grpc: bool) -> Option<Response<ResponseBody>> {
+    let injection = matched.view().rng().draw(|rng| policy.decide(rng));
+    let record = matched.record();
+    if let Some(delay) = injection.delay {
+        record.note(|decision| {
+            decision.delay = Some(delay);
+            decision.flags.set(Flag::DelayInjected);
+        });
+        tokio::time::sleep(delay).await;
+    }
+    let reply = injection.abort?.reply(grpc);
+    let response = Error::local(reply.clone()).response(grpc);
+    let outcome = Outcome::Response {
+        status: response.status(),
+        grpc: grpc::status(response.headers()),
+        in_trailers: false,
+    };
+    record.note(|decision| {
+        decision.begin_attempt(None);
+        decision.end_attempt(outcome);
+        if let Some(attempt) = decision.attempts.last_mut() {
+            attempt.injected = true;
+        }
+        decision.flags.set(Flag::FaultInjected);
+    });
+    let text = if response.headers().contains_key("grpc-status") { "".into() } else { reply.body };
+    let body = Bytes::copy_from_slice(text.as_bytes());
+    Some(response.map(|_| body.into()))
 }
 
 /// The pool for the host that the request itself names (H-8, SE-7 NONE).

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use mesh_core::endpoint::Endpoint;
+use mesh_core::health::{HostHealth, State as Health};
 use mesh_core::outlier::HostState;
 
 /// One endpoint of a running cluster.
@@ -23,6 +24,7 @@ struct State {
     active: AtomicU32,
     unreachable: AtomicBool,
     outlier: HostState,
+    health: HostHealth,
 }
 
 impl Host {
@@ -44,6 +46,21 @@ impl Host {
     /// Whether both are one host with the same facts.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.state, &other.state) && self.endpoint == other.endpoint
+    }
+
+    /// Whether both are one host, whatever is known of it.
+    pub(crate) fn is_same_endpoint(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+
+    /// What its answers to health checks say (HC-1).
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.state.health.state()
+    }
+
+    pub(crate) fn checks(&self) -> &HostHealth {
+        &self.state.health
     }
 
     /// Requests in flight, over all workers.

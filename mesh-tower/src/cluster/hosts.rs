@@ -1,6 +1,7 @@
 //! The endpoints of a running cluster at one moment.
 
 use mesh_core::balance::{BalancePolicy, HostSet, host_key};
+use mesh_core::health::in_service;
 
 use super::Host;
 
@@ -12,14 +13,22 @@ pub struct Hosts {
 }
 
 impl Hosts {
+    /// `checked` says whether endpoints are asked how they are; else what was once found is no matter.
     pub(super) fn build(
         generation: u64,
         list: Vec<Host>,
         panic_threshold: u32,
         balance: BalancePolicy,
+        checked: bool,
     ) -> Self {
         let weights: Vec<_> = list.iter().map(|host| host.endpoint().weight).collect();
-        let healthy: Vec<_> = list.iter().map(|host| host.is_healthy()).collect();
+        let mut healthy: Vec<_> = list.iter().map(|host| host.is_healthy()).collect();
+        if checked {
+            let states: Vec<_> = list.iter().map(Host::health).collect();
+            for (healthy, in_service) in healthy.iter_mut().zip(in_service(&states)) {
+                *healthy &= in_service;
+            }
+        }
         let set =
             HostSet::build(generation, &weights, &healthy, panic_threshold)
                 .hashed(balance, &[], |index| host_key(&list[index].endpoint().address));

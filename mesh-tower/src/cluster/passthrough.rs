@@ -98,6 +98,7 @@ impl Passthrough {
             panic_threshold: 0,
             circuit: CircuitPolicy::default(),
             outlier: None,
+            health: None,
             tls: https.then(plan::ClientTls::default),
             origin: Origin::default(),
         };

@@ -37,6 +37,10 @@ impl ClusterPool {
         tls: Option<ClientTls>,
         mut rng: FastRng,
     ) -> Self {
+        // A worker's pool is made for the first request that the cluster gets from it.
+        if let Some(bell) = cluster.bell() {
+            bell.used();
+        }
         let balancer = Balancer::new(cluster.plan().balance, &mut rng);
         let picker = Picker { balancer, rng, hosts: Arc::default(), endpoints: Vec::new() };
         Self { cluster, connector, tls, picker: Mutex::new(picker) }

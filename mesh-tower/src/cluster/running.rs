@@ -6,14 +6,16 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use mesh_core::circuit::{Limits, Permit, Resource};
 use mesh_core::endpoint::Endpoint;
+use mesh_core::health::{Finding, State as Health};
 use mesh_core::outcome::Outcome;
 use mesh_core::outlier::{Detector, Event};
 use mesh_core::plan::ClusterPlan;
-use mesh_core::retry::{self, Budget, BudgetPolicy, GiveUp};
+use mesh_core::retry::{self, Budget, BudgetPolicy, GiveUp, Recent};
 use metrics::gauge;
 
 use super::{Host, Hosts, Stats};
 use crate::clock::now;
+use crate::health::{Bell, BellRope};
 use crate::pool::DialError;
 
 /// A running destination; see the [module](super).
@@ -23,11 +25,15 @@ pub struct Cluster {
     limits: Arc<Limits>,
     /// None where Istio's running behaviour was asked for (CB-10).
     budget: Option<Budget>,
+    /// Requests begun lately, where the retry budget counts them (CB-8).
+    recent: Option<Recent>,
     detector: Option<Detector>,
     hosts: ArcSwap<Hosts>,
     /// Held while the set of hosts is replaced, so that two updates do not lose one another.
     update: Mutex<u64>,
     stats: Stats,
+    /// Of the task that asks the endpoints; `None` without active health checks.
+    bell: Option<BellRope>,
 }
 
 /// A place among the cluster's connections.
@@ -43,15 +49,23 @@ impl Drop for Retrying {
     }
 }
 
+/// The counter that the retry budget needs, if its interval is not zero.
+fn recent(plan: &ClusterPlan) -> Option<Recent> {
+    let interval = plan.circuit.retry_budget.as_ref()?.interval;
+    (!interval.is_zero()).then(|| Recent::new(interval, now()))
+}
+
 impl Cluster {
     pub(crate) fn new(plan: Arc<ClusterPlan>, endpoints: &[Arc<Endpoint>], istio_runtime: bool) -> Self {
         let cluster = Self {
             limits: Arc::default(),
             budget: (!istio_runtime).then(|| Budget::new(BudgetPolicy::default(), now())),
+            recent: recent(&plan),
             detector: plan.outlier.clone().map(Detector::new),
             hosts: ArcSwap::default(),
             update: Mutex::new(0),
             stats: Stats::new(&plan.name),
+            bell: plan.health.as_ref().map(|_| BellRope::default()),
             plan,
         };
         cluster.update_endpoints(endpoints);
@@ -68,6 +82,10 @@ impl Cluster {
     #[must_use]
     pub fn hosts(&self) -> Arc<Hosts> {
         self.hosts.load_full()
+    }
+
+    pub(crate) fn bell(&self) -> Option<&Arc<Bell>> {
+        self.bell.as_ref().map(BellRope::bell)
     }
 
     pub(crate) fn load_hosts(&self) -> arc_swap::Guard<Arc<Hosts>> {
@@ -106,11 +124,22 @@ impl Cluster {
             })
             .collect();
         self.replace(|_| Some(list));
+        // Those that have left no longer count as ejected (OD-6).
+        if let Some(detector) = &self.detector {
+            detector.adopt(self.hosts.load().list().iter().map(Host::outlier));
+        }
     }
 
     /// Takes over the state of hosts that an earlier cluster of the same name had.
     pub(crate) fn inherit(&self, earlier: &Self) {
         let before = earlier.hosts.load_full();
+        if self.plan.health.is_some() != earlier.plan.health.is_some() {
+            // What nobody asks about any more is no matter, and what was once found is not either.
+            for host in before.list() {
+                host.checks().forget();
+                host.outlier().set_failing(false);
+            }
+        }
         self.replace(|hosts| {
             let adopt = |host: &Host| {
                 let same =
@@ -135,10 +164,17 @@ impl Cluster {
             list,
             self.plan.panic_threshold,
             self.plan.balance,
+            self.plan.health.is_some(),
         )));
+        if let Some(bell) = self.bell() {
+            bell.ring();
+        }
     }
 
     pub(crate) fn try_request(&self) -> Option<Permit> {
+        if let Some(recent) = &self.recent {
+            recent.note(now());
+        }
         let permit = Permit::try_take(&self.limits, Resource::Requests, &self.plan.circuit);
         if permit.is_none() {
             self.stats.upstream_rq_pending_overflow.increment(1);
@@ -169,9 +205,12 @@ impl Cluster {
         }
     }
 
-    /// Whether one more retry is allowed: a token *and* room (CB-8, CB-10, RT-13).
-    pub(crate) fn try_retry(&self, now: Instant) -> Option<Retrying> {
-        match retry::admit(&self.limits, &self.plan.circuit, self.budget.as_ref(), 0, now) {
+    /// Whether one more retry is allowed: a token, unless it is `free` of that, *and* room (CB-8, CB-10,
+    /// RT-13).
+    pub(crate) fn try_retry(&self, now: Instant, free: bool) -> Option<Retrying> {
+        let budget = self.budget.as_ref().filter(|_| !free);
+        let recent = self.recent.as_ref().map_or(0, |recent| recent.count(now));
+        match retry::admit(&self.limits, &self.plan.circuit, budget, recent, now) {
             Ok(()) => {
                 self.stats.upstream_rq_retry.increment(1);
                 Some(Retrying(self.limits.clone()))
@@ -184,6 +223,13 @@ impl Cluster {
                 self.stats.upstream_rq_retry_overflow_budget.increment(1);
                 None
             }
+        }
+    }
+
+    /// A connection to `host` was made (OD-2: it ends a row of local failures that are counted apart).
+    pub(crate) fn connected(&self, host: &Host) {
+        if let Some(detector) = &self.detector {
+            detector.record_connected(host.outlier());
         }
     }
 
@@ -213,15 +259,36 @@ impl Cluster {
         }
     }
 
-    /// Notes what active health checks say of an endpoint: the one place where that changes. A
-    /// success also ends an ejection and clears the counters (HC-2).
-    #[expect(dead_code, reason = "active health checks call it")]
-    pub(crate) fn set_health(&self, host: &Host, healthy: bool) {
-        let mut changed = host.outlier().set_failing(!healthy);
-        if healthy && let Some(detector) = &self.detector {
-            changed |= detector.take_back(host.outlier(), now());
+    /// Takes note of the answer to a health check (HC-1, HC-2).
+    pub(crate) fn checked(&self, host: &Host, finding: Finding, why: &str) {
+        let Some(policy) = &self.plan.health else { return };
+        let changed = host.checks().record(policy, finding);
+        host.outlier().set_failing(host.health() == Health::Unhealthy);
+        let (cluster, endpoint) = (&self.plan.name, &host.endpoint().address);
+        match changed {
+            Some(Health::Unhealthy) => {
+                tracing::warn!(%cluster, %endpoint, why, "endpoint failed its health check");
+            }
+            Some(_) => tracing::info!(%cluster, %endpoint, "endpoint passed its health check"),
+            None => {}
         }
-        if changed {
+        let well = finding == Finding::Pass && host.health() == Health::Healthy && host.is_ejected();
+        let back =
+            well && self.detector.as_ref().is_some_and(|detector| detector.take_back(host.outlier(), now()));
+        if back {
+            tracing::info!(%cluster, %endpoint, "endpoint is back from ejection: it passed its health check");
+        }
+        if changed.is_some() || back {
+            self.replace(|_| None);
+        }
+    }
+
+    /// A response of this endpoint says that it wants no more (HC-2).
+    pub(crate) fn fail_now(&self, host: &Host) {
+        if self.plan.health.is_some() && host.checks().fail_now() {
+            let (cluster, endpoint) = (&self.plan.name, &host.endpoint().address);
+            tracing::warn!(%cluster, %endpoint, "endpoint asked to be taken out of service");
+            host.outlier().set_failing(true);
             self.replace(|_| None);
         }
     }
@@ -252,6 +319,10 @@ impl Cluster {
         };
         set("envoy_cluster_membership_total", hosts.set().members() as f64);
         set("envoy_cluster_membership_healthy", hosts.set().healthy() as f64);
+        if self.plan.health.is_some() {
+            let well = hosts.list().iter().filter(|host| host.health() == Health::Healthy).count();
+            set("envoy_cluster_health_check_healthy", well as f64);
+        }
         set("envoy_cluster_outlier_detection_ejections_active", ejected as f64);
         set("envoy_cluster_lb_healthy_panic", f64::from(u8::from(hosts.set().panic)));
         set("envoy_cluster_upstream_rq_active", f64::from(self.limits.active(Resource::Requests)));

@@ -3,13 +3,16 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{Request, Response};
+use mesh_core::fault::ActiveFaults;
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
+use super::ResponseBody;
 use crate::error::{BoxError, Error};
 
 /// Delays, then aborts or calls.
@@ -17,6 +20,23 @@ use crate::error::{BoxError, Error};
 pub struct ResponseFuture<S: Service<Request<B>>, B> {
     #[pin]
     state: State<S, B, S::Future>,
+    /// What goes with the response of a request under a fault.
+    after: Option<Box<After>>,
+}
+
+struct After {
+    bytes_per_second: Option<u64>,
+    held: Option<Held>,
+}
+
+/// A request's place among those under a fault.
+#[derive(Debug)]
+pub(super) struct Held(pub(super) Arc<ActiveFaults>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.release();
+    }
 }
 
 #[pin_project::pin_project(project = Project)]
@@ -31,16 +51,25 @@ enum State<S, B, F> {
 
 impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
     pub(super) fn calling(future: S::Future) -> Self {
-        Self { state: State::Calling(future) }
+        Self { state: State::Calling(future), after: None }
     }
 
     pub(super) fn aborted(error: Error) -> Self {
-        Self { state: State::Aborted(Some(error)) }
+        Self { state: State::Aborted(Some(error)), after: None }
     }
 
     pub(super) fn delayed(delay: Duration, abort: Option<Error>, service: S, request: Request<B>) -> Self {
         let next = abort.map_or(Ok((service, request)), Err);
-        Self { state: State::Delaying { sleep: Box::pin(sleep(delay)), next: Some(Box::new(next)) } }
+        let state = State::Delaying { sleep: Box::pin(sleep(delay)), next: Some(Box::new(next)) };
+        Self { state, after: None }
+    }
+
+    /// Slows the response down, and counts as a request under a fault until it is over.
+    pub(super) fn holding(mut self, bytes_per_second: Option<u64>, held: Option<Held>) -> Self {
+        if bytes_per_second.is_some() || held.is_some() {
+            self.after = Some(Box::new(After { bytes_per_second, held }));
+        }
+        self
     }
 }
 
@@ -49,7 +78,7 @@ where
     S: Service<Request<B>, Response = Response<ResB>>,
     S::Error: Into<BoxError>,
 {
-    type Output = Result<Response<ResB>, BoxError>;
+    type Output = Result<Response<ResponseBody<ResB>>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -62,7 +91,16 @@ where
                         Err(error) => State::Aborted(Some(error)),
                     }
                 }
-                Project::Calling(future) => return future.poll(cx).map_err(Into::into),
+                Project::Calling(future) => {
+                    let response = ready!(future.poll(cx)).map_err(Into::into)?;
+                    let after = this.after.take();
+                    return Poll::Ready(Ok(response.map(|body| match after.map(|after| *after) {
+                        Some(After { bytes_per_second: Some(rate), held }) => {
+                            ResponseBody::throttled(body, rate, held)
+                        }
+                        Some(After { bytes_per_second: None, .. }) | None => ResponseBody::new(body),
+                    })));
+                }
                 Project::Aborted(error) => {
                     let error = error.take().expect("a future is not polled after it is ready");
                     return Poll::Ready(Err(error.into()));

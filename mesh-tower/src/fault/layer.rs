@@ -2,30 +2,33 @@
 
 use std::sync::Arc;
 
-use mesh_core::fault::FaultPolicy;
+use mesh_core::fault::{ActiveFaults, FaultPolicy};
 use tower_layer::Layer;
 
 use super::Fault;
 use crate::clock::SharedRng;
 
 /// Injects faults: by one policy, or by the matched route's.
+///
+/// Clones count the requests under a fault together.
 #[derive(Clone, Debug)]
 pub struct FaultLayer {
     policy: Option<Arc<FaultPolicy>>,
     rng: SharedRng,
+    active: Arc<ActiveFaults>,
 }
 
 impl FaultLayer {
     /// Injects by `policy` into every request.
     #[must_use]
     pub fn new(policy: FaultPolicy) -> Self {
-        Self { policy: Some(Arc::new(policy)), rng: SharedRng::default() }
+        Self { policy: Some(Arc::new(policy)), ..Self::per_route() }
     }
 
     /// Injects by the matched route's policy.
     #[must_use]
     pub fn per_route() -> Self {
-        Self { policy: None, rng: SharedRng::default() }
+        Self { policy: None, rng: SharedRng::default(), active: Arc::default() }
     }
 
     /// Draws from this source.
@@ -40,6 +43,6 @@ impl<S> Layer<S> for FaultLayer {
     type Service = Fault<S>;
 
     fn layer(&self, inner: S) -> Fault<S> {
-        Fault { inner, policy: self.policy.clone(), rng: self.rng.clone() }
+        Fault { inner, policy: self.policy.clone(), rng: self.rng.clone(), active: self.active.clone() }
     }
 }

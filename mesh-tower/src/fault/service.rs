@@ -1,14 +1,19 @@
 //! [`Fault`].
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
-use mesh_core::fault::FaultPolicy;
+use http::{HeaderMap, Request, Response};
+use mesh_core::fault::{ActiveFaults, CONTROL_HEADERS, FaultPolicy, HeaderFaults, Injection};
+use mesh_core::headers::control::has_any;
 use mesh_core::reply::Flag;
+use metrics::counter;
 use tower_service::Service;
 
-use super::ResponseFuture;
+use super::future::Held;
+use super::{ResponseBody, ResponseFuture};
+use crate::call::CallOptions;
 use crate::clock::SharedRng;
 use crate::error::{BoxError, Error};
 use crate::grpc::is_grpc;
@@ -20,6 +25,7 @@ pub struct Fault<S> {
     pub(super) inner: S,
     pub(super) policy: Option<Arc<FaultPolicy>>,
     pub(super) rng: SharedRng,
+    pub(super) active: Arc<ActiveFaults>,
 }
 
 impl<S, B, ResB> Service<Request<B>> for Fault<S>
@@ -27,7 +33,7 @@ where
     S: Service<Request<B>, Response = Response<ResB>> + Clone,
     S::Error: Into<BoxError>,
 {
-    type Response = Response<ResB>;
+    type Response = Response<ResponseBody<ResB>>;
     type Error = BoxError;
     type Future = ResponseFuture<S, B>;
 
@@ -35,41 +41,104 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let matched = Matched::of(request.extensions());
-        let policy = match (&self.policy, matched) {
-            (Some(policy), _) => Some(&**policy),
-            (None, Some(matched)) => matched.route().fault.as_ref(),
+        let of_call =
+            matched.and_then(Matched::options).and_then(|options: &CallOptions| options.fault.as_deref());
+        let of_route = || matched.and_then(|matched| matched.route().fault.as_ref());
+        let policy = self.policy.as_deref().or(of_call).or_else(of_route);
+        let permitted = match (&self.policy, matched) {
+            (Some(fixed), _) => fixed.headers,
+            (None, Some(matched)) => matched.view().plan().settings.header_faults,
             (None, None) => None,
         };
-        let Some(policy) = policy else {
+        // A call's own option beats what headers ask for (RT-18).
+        let permitted = permitted.filter(|_| of_call.is_none());
+        let steered = matched.is_none_or(|matched| matched.survey().envoy);
+        let asked = permitted.filter(|_| steered && has_any(request.headers(), &CONTROL_HEADERS));
+        if policy.is_none() && asked.is_none() {
+            return ResponseFuture::calling(self.inner.call(request));
+        }
+        let Some(policy) = effective(policy, asked, request.headers()) else {
             return ResponseFuture::calling(self.inner.call(request));
         };
         let injection = self.rng.draw(|rng| policy.decide(rng));
-        if let Some(matched) = matched
-            && let Some(delay) = injection.delay
-        {
-            matched.record().note(|decision| {
-                decision.delay = Some(delay);
-                decision.flags.set(Flag::DelayInjected);
-            });
+        let (injection, held) = self.admit(injection, &policy);
+        if let Some(matched) = matched {
+            note(matched, &injection);
         }
-        if let Some(matched) = matched
-            && injection.abort.is_some()
-        {
-            // No destination will be drawn; metrics tell which service the request was meant for.
-            let meant = matched.cluster().map(|pool| pool.cluster().plan().clone());
-            matched.record().note(|decision| decision.cluster = meant);
+        let grpc = is_grpc(request.headers());
+        if asked.is_some() {
+            for name in &CONTROL_HEADERS {
+                request.headers_mut().remove(name);
+            }
         }
-        let abort = injection.abort.map(|abort| Error::local(abort.reply(is_grpc(request.headers()))));
+        count(&injection);
+        let abort = injection.abort.map(|abort| Error::local(abort.reply(grpc)));
         match (injection.delay, abort) {
-            (None, None) => ResponseFuture::calling(self.inner.call(request)),
+            (None, None) => {
+                ResponseFuture::calling(self.inner.call(request)).holding(injection.throttle, held)
+            }
             (None, Some(error)) => ResponseFuture::aborted(error),
             (Some(delay), abort) => {
                 let spare = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, spare);
-                ResponseFuture::delayed(delay, abort, ready, request)
+                ResponseFuture::delayed(delay, abort, ready, request).holding(injection.throttle, held)
             }
         }
+    }
+}
+
+impl<S> Fault<S> {
+    /// No more faults at once than the policy allows (FI-7).
+    fn admit(&self, injection: Injection, policy: &FaultPolicy) -> (Injection, Option<Held>) {
+        if injection.is_none() || policy.max_active.is_none() {
+            return (injection, None);
+        }
+        if self.active.try_begin(policy) {
+            return (injection, Some(Held(self.active.clone())));
+        }
+        counter!("envoy_http_fault_faults_overflow").increment(1);
+        (Injection::NONE, None)
+    }
+}
+
+/// The policy with what the headers ask for.
+fn effective<'a>(
+    policy: Option<&'a FaultPolicy>,
+    asked: Option<HeaderFaults>,
+    headers: &HeaderMap,
+) -> Option<Cow<'a, FaultPolicy>> {
+    match (policy, asked) {
+        (policy, Some(permitted)) => {
+            let none = FaultPolicy::default();
+            Some(Cow::Owned(permitted.applied_to(policy.unwrap_or(&none), headers)))
+        }
+        (policy, None) => policy.map(Cow::Borrowed),
+    }
+}
+
+fn note(matched: &Matched, injection: &Injection) {
+    if let Some(delay) = injection.delay {
+        matched.record().note(|decision| {
+            decision.delay = Some(delay);
+            decision.flags.set(Flag::DelayInjected);
+        });
+    }
+    if injection.abort.is_some() {
+        // No destination will be drawn; metrics tell which service the request was meant for.
+        let meant = matched.cluster().map(|pool| pool.cluster().plan().clone());
+        matched.record().note(|decision| decision.cluster = meant);
+    }
+}
+
+fn count(injection: &Injection) {
+    if injection.delay.is_some() {
+        counter!("envoy_http_fault_delays_injected").increment(1);
+    }
+    if injection.abort.is_some() {
+        counter!("envoy_http_fault_aborts_injected").increment(1);
+    } else if injection.throttle.is_some() {
+        counter!("envoy_http_fault_response_rl_injected").increment(1);
     }
 }

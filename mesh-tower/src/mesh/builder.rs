@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use mesh_core::analysis::Diagnostics;
+use mesh_core::fault::{FaultPolicy, HeaderFaults};
 use mesh_core::identity::Workload;
 use mesh_core::plan::builder::{MeshSpec, Rule, Service};
 use mesh_core::plan::{CompileOptions, WorkloadSource};
@@ -15,10 +16,11 @@ use tokio_util::sync::CancellationToken;
 use super::config::{Configuration, Outcome, Source};
 use super::{Inner, Mesh};
 use crate::clock::SharedRng;
-use crate::live::Live;
+use crate::live::{Live, Tools};
 use crate::pool::{Connect, SocketConnector};
 use crate::retry::ReplayBudget;
 use crate::telemetry::AccessLog;
+use crate::worker::AttemptFaults;
 
 /// Settings of a mesh that is about to start.
 #[derive(Debug)]
@@ -32,6 +34,7 @@ pub struct MeshBuilder {
     connector: Arc<dyn Connect>,
     rng: SharedRng,
     access_log: Option<AccessLog>,
+    attempt_faults: AttemptFaults,
 }
 
 impl MeshBuilder {
@@ -44,6 +47,7 @@ impl MeshBuilder {
             connector: Arc::new(SocketConnector::default()),
             rng: SharedRng::default(),
             access_log: None,
+            attempt_faults: AttemptFaults::new(),
         }
     }
 
@@ -132,6 +136,20 @@ impl MeshBuilder {
         self
     }
 
+    /// Injects faults into each attempt at a service, by its host or short name, so that the retries of
+    /// whoever calls it meet them (FI-10). For tests: no configuration says this.
+    pub fn attempt_fault(mut self, service: impl Into<String>, policy: FaultPolicy) -> Self {
+        self.attempt_faults.insert(service.into(), policy);
+        self
+    }
+
+    /// Lets requests ask for faults by header, at most so often (FI-7). Who may send such headers is
+    /// decided as for all control headers (HD-2).
+    pub fn header_faults(mut self, faults: HeaderFaults) -> Self {
+        self.options.header_faults = Some(faults);
+        self
+    }
+
     /// Loads, checks and starts. Background work runs on the current runtime.
     ///
     /// Returns when the first plan is in force: requests can be sent at once.
@@ -163,8 +181,9 @@ impl MeshBuilder {
         }
         #[cfg(feature = "file")]
         let folder = configuration.folder().filter(|_| self.watch).map(ToOwned::to_owned);
+        let tools = Tools { connector: self.connector.clone(), rng: self.rng.clone() };
         let mesh = Mesh(Arc::new(Inner {
-            live: ArcSwap::from_pointee(Live::link(plan, None)),
+            live: ArcSwap::from_pointee(Live::link(plan, None, &tools)),
             status: ArcSwap::from_pointee(status),
             generation: signal::channel(generation).0,
             workers: Mutex::default(),
@@ -172,6 +191,7 @@ impl MeshBuilder {
             connector: self.connector,
             rng: self.rng,
             replay: ReplayBudget::default(),
+            attempt_faults: Arc::new(self.attempt_faults),
             access_log,
             own_log,
             closed: CancellationToken::new(),

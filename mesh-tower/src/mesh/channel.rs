@@ -11,6 +11,7 @@ use tower_service::Service;
 
 use super::{Client, Mesh};
 use crate::body::Body;
+use crate::call::ByChannel;
 use crate::error::BoxError;
 
 /// A gRPC channel to one service: hand it to a generated tonic client.
@@ -86,6 +87,7 @@ where
         parts.scheme.get_or_insert(Scheme::HTTP);
         parts.authority = Some(self.authority.clone());
         parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+        head.extensions.insert(ByChannel);
         head.uri = Uri::from_parts(parts).expect("scheme, authority and path are all there");
         let client = self.client.clone();
         Box::pin(async move {

@@ -12,6 +12,7 @@ use tower_service::Service;
 
 use super::Mesh;
 use crate::body::Body;
+use crate::call::CallOptions;
 use crate::error::{BoxError, Error};
 use crate::normalize::NormalizeLayer;
 use crate::route::RouteLayer;
@@ -65,6 +66,23 @@ impl Client {
     {
         // Always ready, and a clone of our own: nothing need be polled first.
         self.0.clone().call(request.map(Body::new)).await
+    }
+
+    /// Sends a request that wants something otherwise than its rule says.
+    ///
+    /// # Errors
+    /// If no endpoint answered; see [`Error`].
+    pub async fn request_with<B>(
+        &self,
+        mut request: Request<B>,
+        options: CallOptions,
+    ) -> Result<Response<Body>, Error>
+    where
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        request.extensions_mut().insert(options);
+        self.request(request).await
     }
 
     /// Sends a GET request without a body.

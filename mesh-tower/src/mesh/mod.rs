@@ -39,12 +39,12 @@ pub use config::{Source, Status};
 
 use self::config::{Configuration, Outcome};
 use crate::clock::SharedRng;
-use crate::live::Live;
+use crate::live::{Live, Tools};
 use crate::pool::Connect;
 use crate::retry::ReplayBudget;
 use crate::server::ServerLayer;
 use crate::telemetry::AccessLog;
-use crate::worker::Worker;
+use crate::worker::{AttemptFaults, Worker};
 
 /// A running mesh; see the [module](self).
 #[derive(Clone, Debug)]
@@ -60,6 +60,7 @@ struct Inner {
     connector: Arc<dyn Connect>,
     rng: SharedRng,
     replay: ReplayBudget,
+    attempt_faults: Arc<AttemptFaults>,
     access_log: AccessLog,
     /// Whether the configuration says where the log goes, rather than the program.
     own_log: bool,
@@ -140,6 +141,7 @@ impl Mesh {
             self.0.connector.clone(),
             SharedRng::seeded(seed),
             self.0.replay.clone(),
+            self.0.attempt_faults.clone(),
         );
         workers.retain(|worker| worker.strong_count() > 0);
         workers.push(Arc::downgrade(&worker));
@@ -214,7 +216,7 @@ impl Mesh {
         {
             tracing::error!(%error, "the access log cannot be opened; lines go where they went before");
         }
-        let live = Arc::new(Live::link(plan, Some(&self.live())));
+        let live = Arc::new(Live::link(plan, Some(&self.live()), &self.0.tools()));
         let workers = self.workers();
         self.0.live.store(live.clone());
         for worker in workers.iter().filter_map(Weak::upgrade) {
@@ -247,6 +249,12 @@ impl Mesh {
 
     fn configuration(&self) -> MutexGuard<'_, Configuration> {
         self.0.configuration.lock().expect("no panic while reloading")
+    }
+}
+
+impl Inner {
+    fn tools(&self) -> Tools {
+        Tools { connector: self.connector.clone(), rng: self.rng.clone() }
     }
 }
 

@@ -45,7 +45,8 @@ impl Http1 {
             let request = error.take_message().map(Box::new);
             let written = request.is_none() && self.written.bytes() != before;
             let error = error.into_error();
-            Failure { reset: classify(&error), written, reused, request, source: error.into() }
+            let reset = classify(&error);
+            Failure { reset, written, reused, drained: false, request, source: error.into() }
         })
     }
 }

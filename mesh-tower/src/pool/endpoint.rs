@@ -246,6 +246,9 @@ impl Endpoint {
     fn dialled(self: &Arc<Self>, protocol: Protocol, outcome: Result<Connection, DialError>) {
         self.cluster.dialled(outcome.as_ref().err());
         self.host.set_unreachable(outcome.is_err());
+        if outcome.is_ok() {
+            self.cluster.connected(&self.host);
+        }
         let mut state = self.lock();
         let lane = state.lane(protocol);
         lane.dialing -= 1;

@@ -15,6 +15,8 @@ pub(crate) struct Failure {
     pub(crate) written: bool,
     /// Whether the connection had served an earlier request.
     pub(crate) reused: bool,
+    /// The connection was on its way out (GOAWAY): another one will serve.
+    pub(crate) drained: bool,
     /// The request, if hyper never took it: it can be sent elsewhere as it is.
     pub(crate) request: Option<Box<Request<Body>>>,
     pub(crate) source: BoxError,
@@ -23,7 +25,7 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn error(self) -> Error {
         let outcome = Outcome::Reset { reset: self.reset, written: self.written };
-        Error::attempt(outcome, Some(self.source)).reused(self.reused)
+        Error::attempt(outcome, Some(self.source)).reused(self.reused).drained(self.drained)
     }
 }
 

@@ -8,7 +8,9 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response};
 use mesh_core::headers::control::has_any;
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::Flag;
-use mesh_core::retry::{Budget, CONTROL_HEADERS, GiveUp, RetryPolicy, Traits, Verdict, is_reuse_race};
+use mesh_core::retry::{
+    Budget, CONTROL_HEADERS, GiveUp, Pushback, RetryPolicy, Traits, Verdict, is_reuse_race,
+};
 use mesh_core::timeout::{Deadline, EXPECTED_TIMEOUT, grpc_timeout};
 
 use super::kept::Kept;
@@ -44,6 +46,7 @@ pub(super) struct Again {
     rng: SharedRng,
     attempts: u32,
     raced: bool,
+    drained: bool,
     retrying: Option<Retrying>,
 }
 
@@ -67,7 +70,18 @@ impl Again {
         rng: SharedRng,
     ) -> Self {
         let kept = Kept::of(head);
-        Self { kept, source, policy, traits, budget, rng, attempts: 1, raced: false, retrying: None }
+        Self {
+            kept,
+            source,
+            policy,
+            traits,
+            budget,
+            rng,
+            attempts: 1,
+            raced: false,
+            drained: false,
+            retrying: None,
+        }
     }
 
     fn matched(&self) -> Option<&Matched> {
@@ -102,7 +116,11 @@ impl Again {
         let grpc = if self.traits.grpc { grpc::status(headers) } else { None };
         let outcome = Outcome::Response { status: response.status(), grpc, in_trailers: false };
         match self.policy().decide(&self.traits, self.attempts, &outcome, Some(headers)) {
-            Verdict::Retry => self.retry(),
+            Verdict::Retry => match self.pushback(headers) {
+                Some(Pushback::Never) => Next::Pass,
+                Some(Pushback::After(delay)) => self.retry(false, Some(delay)),
+                None => self.retry(false, None),
+            },
             Verdict::GiveUp(reason) => {
                 self.gave_up(reason);
                 if self.attempts > 1 && response.status().as_u16() < 500 {
@@ -128,10 +146,15 @@ impl Again {
             }
         }
         match self.policy().decide(&self.traits, self.attempts, &outcome, None) {
-            Verdict::Retry => match self.retry() {
-                Next::Pass => Err(self.retried(error, false)),
-                next @ Next::Retry(..) => Ok(next),
-            },
+            Verdict::Retry => {
+                // Nobody failed: a connection ended in good order. That costs no token and no wait, once.
+                let free = error.is_drained() && !self.drained;
+                self.drained |= free;
+                match self.retry(free, free.then_some(Duration::ZERO)) {
+                    Next::Pass => Err(self.retried(error, false)),
+                    next @ Next::Retry(..) => Ok(next),
+                }
+            }
             Verdict::GiveUp(reason) => {
                 self.gave_up(reason);
                 Err(self.retried(error, reason == GiveUp::Exhausted))
@@ -150,13 +173,19 @@ impl Again {
         if self.attempts > 1 || exhausted { error.retried(exhausted) } else { error }
     }
 
-    fn retry(&mut self) -> Next {
+    /// What a gRPC server says of retries, to a client of ours (RT-16).
+    fn pushback(&self, response: &HeaderMap) -> Option<Pushback> {
+        self.matched().filter(|matched| matched.is_channel()).and_then(|_| Pushback::of(response))
+    }
+
+    /// One more attempt, if the limits allow: `free` of the budget's tokens, after `delay` or the back-off.
+    fn retry(&mut self, free: bool, delay: Option<Duration>) -> Next {
         // The earlier retry has ended, and with it its place among the retries in flight.
         self.retrying = None;
         let allowed = match (&self.budget, self.matched().and_then(Matched::cluster)) {
-            (Some(budget), _) => budget.withdraw(now()),
+            (Some(budget), _) => free || budget.withdraw(now()),
             (None, Some(pool)) => {
-                self.retrying = pool.cluster().try_retry(now());
+                self.retrying = pool.cluster().try_retry(now(), free);
                 self.retrying.is_some()
             }
             (None, None) => false,
@@ -165,7 +194,8 @@ impl Again {
             return Next::Pass;
         }
         let Some(request) = self.rebuild() else { return Next::Pass };
-        let delay = self.rng.draw(|rng| self.policy().backoff.delay(self.attempts, rng));
+        let backoff = || self.rng.draw(|rng| self.policy().backoff.delay(self.attempts, rng));
+        let delay = delay.unwrap_or_else(backoff);
         self.attempts += 1;
         Next::Retry(delay, Box::new(request))
     }

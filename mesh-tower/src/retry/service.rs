@@ -45,12 +45,19 @@ where
         let matched = Matched::of(request.extensions());
         let given = match (&self.fixed, matched) {
             (Some(fixed), _) => Some(fixed.policy.clone()),
-            (None, Some(matched)) => changed(matched, request.headers()).map(Arc::new),
+            (None, Some(matched)) => match matched.options().and_then(|options| options.retry.clone()) {
+                // A call's own option beats the headers too (RT-18).
+                Some(own) => Some(own),
+                None => changed(matched, request.headers()).map(Arc::new),
+            },
             (None, None) => Some(Arc::new(RetryPolicy::off())),
         };
         let of_route = || &*matched.expect("else one is given").route().retry;
         let policy = given.as_deref().unwrap_or_else(of_route);
-        let traits = Traits::of(request.method(), request.headers());
+        let mut traits = Traits::of(request.method(), request.headers());
+        if let Some(idempotent) = matched.and_then(Matched::options).and_then(|options| options.idempotent) {
+            traits.idempotent = idempotent;
+        }
         // RT-20 asks for a copy of idempotent requests even where no retry is written.
         let may_repeat = policy.may_retry_at_all(&traits) || traits.idempotent;
         let keep_body = policy.may_replay_body(&traits) || traits.idempotent;

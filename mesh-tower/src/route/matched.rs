@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use http::{Extensions, HeaderValue, StatusCode};
 use mesh_core::endpoint::ClusterId;
+use mesh_core::fault::FaultPolicy;
 use mesh_core::headers::Survey;
 use mesh_core::outcome::GrpcCode;
 use mesh_core::reply::LocalReply;
 use mesh_core::route;
 
+use crate::call::{ByChannel, CallOptions};
 use crate::cluster::ClusterPool;
 use crate::record::{Record, Slot};
 use crate::worker::View;
@@ -19,7 +21,8 @@ const UNAVAILABLE: GrpcCode = 14;
 
 /// The route of a request, the plan it came from, and the destination drawn for it.
 ///
-/// Goes with the request, in its extensions: [`Matched::of`]. Cloning is three reference counts.
+/// Goes with the request, in its extensions: [`Matched::of`]. Cloning is three reference counts, four
+/// if the call has options.
 #[derive(Clone, Debug)]
 pub struct Matched {
     view: Arc<View>,
@@ -31,6 +34,8 @@ pub struct Matched {
     instead: Option<ClusterId>,
     deadline: Option<Instant>,
     key: Key,
+    options: Option<Arc<CallOptions>>,
+    channel: bool,
 }
 
 /// The key that balancing goes by, where the route has one (LB-5).
@@ -52,6 +57,8 @@ impl Matched {
             instead: None,
             deadline: None,
             key: Key::default(),
+            options: None,
+            channel: false,
         }
     }
 
@@ -98,6 +105,47 @@ impl Matched {
 
     pub(crate) fn set_survey(&mut self, survey: Survey) {
         self.survey = survey;
+    }
+
+    /// Takes over what the caller put into the request for us.
+    pub(crate) fn take_options(&mut self, extensions: &mut Extensions) {
+        if !extensions.is_empty() {
+            self.options = extensions.remove::<CallOptions>().map(Arc::new);
+            self.channel = extensions.remove::<ByChannel>().is_some();
+        }
+    }
+
+    /// What this call wants otherwise (RT-18).
+    pub(crate) fn options(&self) -> Option<&CallOptions> {
+        self.options.as_deref()
+    }
+
+    /// Whether a gRPC channel of ours makes the call (RT-16).
+    pub(crate) fn is_channel(&self) -> bool {
+        self.channel
+    }
+
+    /// The faults of each attempt (FI-10): the call's own, or those that a test wants for the service.
+    pub(crate) fn attempt_fault(&self) -> Option<&FaultPolicy> {
+        match self.options().and_then(|options| options.attempt_fault.as_deref()) {
+            Some(policy) => Some(policy),
+            None if self.view.attempt_faults().is_empty() => None,
+            None => {
+                let service = &self.cluster()?.cluster().plan().service;
+                let faults = self.view.attempt_faults();
+                faults.get(&*service.host).or_else(|| faults.get(&*service.name))
+            }
+        }
+    }
+
+    /// Goes to another subset of the destination drawn (OU-4).
+    pub(crate) fn pin(&mut self) {
+        let Some(subset) = self.options.as_ref().and_then(|options| options.subset.clone()) else { return };
+        let drawn = self.destination().and_then(|destination| self.view.plan().cluster(destination.cluster));
+        let Some(plan) = drawn.map(|node| &node.policy) else { return };
+        let name = format!("outbound|{}|{subset}|{}", plan.port, plan.service.host);
+        let id = self.view.plan().cluster_ids.get(name.as_str()).copied();
+        self.instead = Some(id.unwrap_or(ClusterId::UNKNOWN));
     }
 
     /// The route.
@@ -168,7 +216,7 @@ impl Matched {
     pub(crate) fn mirrored(&self, cluster: ClusterId) -> Self {
         // A copy has no key of its own: nobody gets its answer, and so no cookie either.
         let key = Key::default();
-        Self { instead: Some(cluster), record: Record::default(), key, ..self.clone() }
+        Self { instead: Some(cluster), record: Record::default(), options: None, key, ..self.clone() }
     }
 
     /// Whether destination or endpoint depend on a key of the request.

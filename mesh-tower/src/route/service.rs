@@ -95,7 +95,8 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.decide(&request) {
-            Step::Forward(matched) => {
+            Step::Forward(mut matched) => {
+                matched.take_options(request.extensions_mut());
                 matched.attach(request.extensions_mut());
                 ReadyOr::Calling(self.inner.call(request))
             }

@@ -79,6 +79,7 @@ where
             if !is_keyed {
                 self.draw(matched);
             }
+            matched.pin();
         }
         if is_keyed {
             self.by_key(&mut request);

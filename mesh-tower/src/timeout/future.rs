@@ -17,17 +17,26 @@ pub struct ResponseFuture<F> {
     #[pin]
     inner: Option<F>,
     timer: Option<Timer>,
+    /// Ends with the response's headers (RT-18). Boxed: almost no call has one.
+    until_headers: Option<Box<Timer>>,
+    /// Whether a timeout is answered 204 (RT-5).
+    alternative: bool,
     expired: Option<Error>,
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) const fn new(inner: F, timer: Option<Timer>) -> Self {
-        Self { inner: Some(inner), timer, expired: None }
+    pub(super) fn new(inner: F, timer: Option<Timer>, until_headers: Option<Timer>) -> Self {
+        let until_headers = until_headers.map(Box::new);
+        Self { inner: Some(inner), timer, until_headers, alternative: false, expired: None }
+    }
+
+    pub(super) fn alternative(self, alternative: bool) -> Self {
+        Self { alternative, ..self }
     }
 
     /// The time was up before the call.
     pub(super) const fn expired(error: Error) -> Self {
-        Self { inner: None, timer: None, expired: Some(error) }
+        Self { inner: None, timer: None, until_headers: None, alternative: false, expired: Some(error) }
     }
 }
 
@@ -47,13 +56,18 @@ where
         if let Poll::Ready(result) = inner.poll(cx) {
             let timer = this.timer.take();
             let result = result.map(|response| response.map(|body| ResponseBody::new(body, timer)));
-            return Poll::Ready(result.map_err(Into::into));
+            let result = result.map_err(Into::into);
+            // Of the last try, too.
+            let told =
+                |error| if *this.alternative { Error::from_box(error).alternative().into() } else { error };
+            return Poll::Ready(result.map_err(told));
         }
-        if let Some(timer) = this.timer
-            && let Poll::Ready(error) = timer.poll(cx)
-        {
-            this.inner.set(None);
-            return Poll::Ready(Err(error.into()));
+        for timer in this.timer.iter_mut().chain(this.until_headers.as_deref_mut()) {
+            if let Poll::Ready(error) = timer.poll(cx) {
+                this.inner.set(None);
+                let error = if *this.alternative { error.alternative() } else { error };
+                return Poll::Ready(Err(error.into()));
+            }
         }
         Poll::Pending
     }

@@ -15,6 +15,7 @@ use tower_service::Service;
 use super::timer::Timer;
 use super::{ResponseBody, ResponseFuture};
 use crate::body::Body;
+use crate::call::CallTimeout;
 use crate::clock::now;
 use crate::context::Context;
 use crate::error::{BoxError, Error};
@@ -44,7 +45,12 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let matched = Matched::of(request.extensions());
-        let route = self.fixed.or_else(|| matched?.route().timeout);
+        let own = matched.and_then(Matched::options).and_then(|options| options.timeout);
+        let (route, to_headers) = match own {
+            None => (self.fixed.or_else(|| matched?.route().timeout), None),
+            Some(CallTimeout::Whole(limit)) => (Some(limit), None),
+            Some(CallTimeout::Headers(limit)) => (None, Some(limit)),
+        };
         let survey = matched.map_or_else(|| Survey::of(request.headers()), Matched::survey);
         let grpc = survey.grpc;
         let headers = request.headers_mut();
@@ -55,31 +61,40 @@ where
             }
             trusted
         });
+        let alternative = trusted.is_some_and(|trusted| trusted.alternative_response);
+        // A call's own option beats the header (RT-18).
+        let trusted = trusted.filter(|_| own.is_none());
         let policy = TimeoutPolicy { request: route, ..TimeoutPolicy::default() };
         let own = policy.effective(headers, grpc, trusted.as_ref());
         let inherited = request.extensions().get::<Context>().and_then(Context::deadline);
         let inherited = inherited.map(|deadline| Deadline::at(deadline).remaining(now()));
         if inherited.is_some_and(|left| left.is_zero()) {
-            return ResponseFuture::expired(Error::attempt(Outcome::Timeout, None));
+            let error = Error::attempt(Outcome::Timeout, None);
+            return ResponseFuture::expired(if alternative { error.alternative() } else { error });
         }
-        let headers = request.headers_mut();
-        let Some(limit) = [own, inherited].into_iter().flatten().min() else {
-            return ResponseFuture::new(self.inner.call(request), None);
+        let whole = [own, inherited].into_iter().flatten().min();
+        if whole.is_none() && to_headers.is_none() {
+            return ResponseFuture::new(self.inner.call(request), None, None).alternative(alternative);
+        }
+        let record = Record::of(request.extensions()).cloned();
+        // Not told on: the server may go on with a stream for as long as it likes.
+        let until_headers = to_headers.map(|limit| Timer::new(limit, None, record.clone()));
+        let Some(limit) = whole else {
+            let future = self.inner.call(request);
+            return ResponseFuture::new(future, None, until_headers).alternative(alternative);
         };
+        let headers = request.headers_mut();
         headers.insert(EXPECTED_TIMEOUT, Deadline::expected_ms(limit));
         if grpc {
             headers.insert(grpc_timeout::GRPC_TIMEOUT, grpc_timeout::format(limit));
         }
-        let record = match Matched::of_mut(request.extensions_mut()) {
-            Some(matched) => {
-                matched.set_deadline(now() + limit);
-                Some(matched.record().clone())
-            }
-            None => Record::of(request.extensions()).cloned(),
-        };
+        if let Some(matched) = Matched::of_mut(request.extensions_mut()) {
+            matched.set_deadline(now() + limit);
+        }
         let (head, body) = request.into_parts();
         let (body, uploaded) = upload::watch(body);
         let future = self.inner.call(Request::from_parts(head, body));
-        ResponseFuture::new(future, Some(Timer::new(limit, uploaded, record)))
+        let timer = Timer::new(limit, uploaded, record);
+        ResponseFuture::new(future, Some(timer), until_headers).alternative(alternative)
     }
 }

@@ -5,6 +5,7 @@
 //! compiled form to be judged (a regular expression, header operations, retry conditions) is put
 //! through the very constructor that the plan uses.
 
+mod backend_traffic_policy;
 mod check;
 mod consistent_hash;
 mod destination_rule;

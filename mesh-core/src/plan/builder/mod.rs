@@ -42,6 +42,7 @@ pub use service::{Protocol, Service};
 
 use crate::analysis::Diagnostics;
 use crate::analysis::validate::Validate;
+use crate::api::envoy_gateway::BackendTrafficPolicy;
 use crate::api::istio::{DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService};
 use crate::api::{Documents, Metadata, Resource};
 
@@ -121,6 +122,13 @@ impl MeshSpec {
         self
     }
 
+    /// Adds a `BackendTrafficPolicy`.
+    pub fn backend_traffic_policy(mut self, name: &str, spec: BackendTrafficPolicy) -> Self {
+        let resource = self.checked(name, spec);
+        self.documents.backend_traffic_policies.push(resource);
+        self
+    }
+
     /// Sets the mesh config.
     pub fn mesh_config(mut self, spec: MeshConfig) -> Self {
         let resource = self.checked("istio", spec);
@@ -146,8 +154,12 @@ impl MeshSpec {
         }
         for service in services {
             let name = service.resource_name();
+            let health = service.health(&name);
             let (entry, rule) = service.into_parts(&self.namespace);
             self = self.service_entry(&name, entry);
+            if let Some(policy) = health {
+                self = self.backend_traffic_policy(&name, policy);
+            }
             if let Some(rule) = rule {
                 self = self.destination_rule(&name, rule);
             }

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::Rule;
+use crate::api::envoy_gateway::{
+    ActiveHealthCheck, BackendTrafficPolicy, HealthCheck, PolicyTargetReference,
+};
 use crate::api::istio::{
     DestinationRule, Location, OutlierDetection, Resolution, ServiceEntry, ServiceEntryPort, Subset,
     TrafficPolicy, WorkloadEntry,
@@ -45,6 +48,7 @@ pub struct Service {
     endpoints: Vec<(SocketAddr, BTreeMap<String, String>, u32)>,
     subsets: Vec<Subset>,
     policy: Option<TrafficPolicy>,
+    health: Option<ActiveHealthCheck>,
     external: bool,
 }
 
@@ -57,6 +61,7 @@ impl Service {
             endpoints: Vec::new(),
             subsets: Vec::new(),
             policy: None,
+            health: None,
             external: false,
         }
     }
@@ -124,6 +129,35 @@ impl Service {
     /// Leaves endpoints out that fail again and again (OD).
     pub fn outlier_detection(self, detection: OutlierDetection) -> Self {
         self.policy(|policy| policy.outlier_detection = Some(detection))
+    }
+
+    /// Asks its endpoints how they are (HC-1).
+    ///
+    /// ```
+    /// use mesh_core::api::envoy_gateway::ActiveHealthCheck;
+    /// use mesh_core::plan::builder::Service;
+    ///
+    /// let service = Service::new("reviews").health_check(ActiveHealthCheck::http("/healthz"));
+    /// ```
+    pub fn health_check(mut self, check: ActiveHealthCheck) -> Self {
+        self.health = Some(check);
+        self
+    }
+
+    /// The policy that says so of the entry of this name.
+    pub(super) fn health(&self, name: &str) -> Option<BackendTrafficPolicy> {
+        let active = Some(self.health.clone()?);
+        let target = PolicyTargetReference {
+            group: "networking.istio.io".into(),
+            kind: "ServiceEntry".into(),
+            name: name.into(),
+            ..PolicyTargetReference::default()
+        };
+        Some(BackendTrafficPolicy {
+            target_refs: vec![target],
+            health_check: Some(HealthCheck { active, ..HealthCheck::default() }),
+            ..BackendTrafficPolicy::default()
+        })
     }
 
     pub(super) fn name(&self) -> &str {

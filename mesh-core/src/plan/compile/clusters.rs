@@ -60,6 +60,15 @@ impl Clusters {
         id
     }
 
+    /// Changes the plans of the clusters that are called; those of listeners stay.
+    pub(super) fn each(&mut self, mut change: impl FnMut(&mut ClusterPlan)) {
+        for node in &mut self.nodes {
+            if node.policy.name.starts_with("outbound|") {
+                change(Arc::make_mut(&mut node.policy));
+            }
+        }
+    }
+
     /// Makes the clusters of all ports and subsets of a service.
     pub(super) fn add_service<'a>(&mut self, service: &Service, rules: &Rules<'a>, mesh: &Mesh<'a>) {
         let rule = rules.find(&service.identity.host, &service.identity.namespace);
@@ -155,6 +164,7 @@ impl Clusters {
                 panic_threshold: percent,
                 circuit,
                 outlier,
+                health: None,
                 tls: policies::tls(&blocks, &service.subject_alt_names),
                 origin,
             }),

@@ -20,6 +20,7 @@
 //! | `rules`, `policies`, `clusters` | how a destination is called |
 //! | `virtual_services`, `routes`, `actions` | which rule serves, and what it does |
 //! | `gateway_api` | the same for HTTPRoutes and GRPCRoutes, and what they are attached to |
+//! | `health` | which of them are asked how they are |
 //! | `outbound`, `gateway`, `sidecar` | which tables and listeners there are |
 //! | `retain` | what is kept of the last good plan (Y-12) |
 
@@ -28,6 +29,7 @@ mod check;
 mod clusters;
 mod gateway;
 mod gateway_api;
+mod health;
 mod keys;
 mod names;
 mod outbound;
@@ -63,6 +65,7 @@ use self::virtual_services::VirtualServices;
 use super::Plan;
 use crate::analysis::Diagnostics;
 use crate::api::Documents;
+use crate::fault::HeaderFaults;
 use crate::identity::Workload;
 
 /// The reserved gateway name of sidecars and library clients (H-5).
@@ -82,6 +85,8 @@ pub struct CompileOptions {
     /// Where the application of an inbound port listens, instead of what is written; `None` is every port
     /// that no other entry names.
     pub applications: Vec<(Option<u16>, SocketAddr)>,
+    /// Faults that requests may ask for by header (FI-7); off unless told.
+    pub header_faults: Option<HeaderFaults>,
     /// Whether any error fails start-up ([`load`](crate::plan::load)).
     pub strict: bool,
     /// Number of the plan; [`load`](crate::plan::load) counts by itself.
@@ -164,6 +169,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
         plan.outbound = compiler.outbound(&virtuals, &api, &egress);
         plan.listeners = compiler.sidecar_listeners(sidecar, &virtuals, &api);
     }
+    compiler.health();
     compiler.check(&virtuals);
     compiler.finish(plan)
 }
@@ -197,6 +203,7 @@ impl Compiler<'_> {
 
     fn finish(mut self, mut plan: Plan) -> Compiled {
         plan.settings = self.mesh.settings;
+        plan.settings.header_faults = self.options.header_faults;
         plan.workload = self.workload;
         (plan.clusters, plan.cluster_ids) = self.clusters.into_parts();
         check::suppress(self.documents, &mut self.out);

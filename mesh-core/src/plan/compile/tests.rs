@@ -4,6 +4,7 @@ mod cases;
 mod fitcycle;
 mod gateway_api;
 mod gateways;
+mod health;
 mod keys;
 mod reload;
 mod scale;

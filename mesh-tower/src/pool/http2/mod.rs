@@ -26,6 +26,7 @@ use http::header::{CONTENT_LENGTH, TE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, request};
 use mesh_core::headers::hop;
 use mesh_core::telemetry::trace::{REQUEST_ID, TRACEPARENT};
+use mesh_core::outcome::Reset;
 use tokio::sync::oneshot;
 
 pub(super) use driver::open;
@@ -117,6 +118,7 @@ impl StreamPermit {
                 reset: classify_h2(&error),
                 written: false,
                 reused,
+                drained: false,
                 request,
                 source: error.into(),
             });
@@ -129,7 +131,9 @@ impl StreamPermit {
             if error.is_go_away() || error.is_io() {
                 self.0.draining.store(true, Ordering::Relaxed);
             }
-            Failure { reset: classify_h2(&error), written: true, reused, request: None, source: error.into() }
+            let reset = classify_h2(&error);
+            let drained = error.is_go_away() && reset == Reset::RemoteRefused;
+            Failure { reset, written: true, reused, drained, request: None, source: error.into() }
         };
         let (response, stream) = sender.send_request(Request::from_parts(head, ()), ended).map_err(failed)?;
         let upload = if ended { None } else { begin(Upload::new(body, stream)).await };

@@ -171,6 +171,7 @@ fn cluster() -> ClusterPlan {
         panic_threshold: 0,
         circuit: mesh_core::circuit::CircuitPolicy::default(),
         outlier: None,
+        health: None,
         tls: None,
         origin: mesh_core::error::Origin::default(),
     }

@@ -189,6 +189,7 @@ impl<'a> Compiler<'a> {
                 panic_threshold: 0,
                 circuit,
                 outlier: None,
+                health: None,
                 tls: None,
                 origin: origin.clone(),
             }),

@@ -1,0 +1,26 @@
+//! Does an endpoint say that it is well? (HC)
+//!
+//! Outlier detection learns of a dead endpoint from requests that fail. A health check asks before a
+//! request is at stake, and tells of recovery without one. Here is decided what an answer means and
+//! when to ask again; asking is the adapter's.
+//!
+//! ```text
+//!              first answer decides
+//!  Unchecked ------------------------> Healthy <------------------------+
+//!      |                                  |                             | healthyThreshold
+//!      |  first answer decides            | unhealthyThreshold network  | successes in a row
+//!      |                                  | failures in a row, or one   |
+//!      +-----------------------------> Unhealthy: clear "no" ------------+
+//! ```
+//!
+//! Worked example, the defaults (every 3 s, 1 s patience, 3 failures out, 1 success back): an endpoint
+//! whose machine dies is out after 2 · 3 s + 1 s at most; one that answers 503 is out with that answer;
+//! both are back with the first 200.
+
+mod grpc;
+mod host;
+mod policy;
+
+pub use grpc::{GRPC_PATH, grpc_request, is_serving};
+pub use host::{Finding, HostHealth, State, in_service};
+pub use policy::{HealthPolicy, Probe};

@@ -1,0 +1,112 @@
+//! Which clusters get which health checks (HC-1).
+
+use std::time::Duration;
+
+use super::{codes, sidecar};
+use crate::analysis::Code;
+use crate::health::Probe;
+use crate::plan::Plan;
+
+const SERVICES: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: a}
+spec: {ports: [{name: http, port: 80}, {name: grpc, port: 81}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: a}
+spec: {host: a, subsets: [{name: v1, labels: {version: v1}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: outside}
+spec:
+  hosts: [one.example.com, two.example.com]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 10.0.0.1}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a}
+spec: {hosts: [a], http: [{route: [{destination: {host: a, subset: v1, port: {number: 80}}}]}]}
+";
+
+fn policy(name: &str, target: &str, rest: &str) -> String {
+    format!(
+        "---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {{name: {name}}}
+spec:
+  targetRefs: [{target}]
+  healthCheck: {{active: {{type: HTTP, http: {{path: /{name}}}}}{rest}}}
+"
+    )
+}
+
+fn path(plan: &Plan, name: &str) -> Option<String> {
+    let node = plan.cluster(*plan.cluster_ids.get(name)?)?;
+    match &node.policy.health.as_ref()?.probe {
+        Probe::Http { path, .. } => Some(path.to_string()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn hc_1_the_nearest_policy_holds() {
+    let text = SERVICES.to_owned()
+        + &policy("rule", "{group: networking.istio.io, kind: VirtualService, name: a}", "")
+        + &policy("port", "{kind: Service, name: a, sectionName: grpc}", "");
+    let plan = sidecar(&text, "web").plan;
+    let at = |name: &str| path(&plan, &format!("outbound|{name}|a.default.svc.cluster.local"));
+    assert_eq!(at("80|"), None);
+    assert_eq!(at("80|v1").as_deref(), Some("/rule"));
+    assert_eq!(at("81|").as_deref(), Some("/port"));
+    assert_eq!(at("81|v1").as_deref(), Some("/port"));
+    let text = text + &policy("service", "{kind: Service, name: a}", ", panicThreshold: 7");
+    let plan = sidecar(&text, "web").plan;
+    let at = |name: &str| path(&plan, &format!("outbound|{name}|a.default.svc.cluster.local"));
+    assert_eq!(at("80|").as_deref(), Some("/service"));
+    assert_eq!(at("80|v1").as_deref(), Some("/service"));
+    assert_eq!(at("81|v1").as_deref(), Some("/port"));
+    let node = plan.cluster(plan.cluster_ids["outbound|80||a.default.svc.cluster.local"]).unwrap();
+    assert_eq!(node.policy.panic_threshold, 7);
+    let health = node.policy.health.as_ref().unwrap();
+    assert_eq!((health.interval, health.timeout), (Duration::from_secs(3), Duration::from_secs(1)));
+    assert_eq!(health.origin.line, 45, "{}", health.origin);
+}
+
+#[test]
+fn hc_1_all_hosts_of_an_entry() {
+    let text = SERVICES.to_owned()
+        + &policy("entry", "{group: networking.istio.io, kind: ServiceEntry, name: outside}", "");
+    let plan = sidecar(&text, "web").plan;
+    for host in ["one", "two"] {
+        assert_eq!(path(&plan, &format!("outbound|80||{host}.example.com")).as_deref(), Some("/entry"));
+    }
+}
+
+#[test]
+fn hc_1_the_oldest_of_equals_holds_and_what_is_not_there_is_told() {
+    let target = "{kind: Service, name: a}";
+    let text = SERVICES.to_owned() + &policy("b", target, "") + &policy("c", target, "");
+    let compiled = sidecar(&text, "web");
+    assert_eq!(
+        path(&compiled.plan, "outbound|80||a.default.svc.cluster.local").as_deref(),
+        Some("/b"),
+        "by name where no age is known"
+    );
+    assert!(codes(&compiled.diagnostics).contains(&Code::SchemaWarning), "{}", compiled.diagnostics);
+    for missing in [
+        "{kind: Service, name: nobody}",
+        "{kind: Service, name: a, sectionName: nothing}",
+        "{group: networking.istio.io, kind: VirtualService, name: nobody}",
+        "{group: networking.istio.io, kind: ServiceEntry, name: nobody}",
+        "{group: networking.istio.io, kind: ServiceEntry, name: outside, sectionName: nothing}",
+    ] {
+        let compiled = sidecar(&(SERVICES.to_owned() + &policy("p", missing, "")), "web");
+        assert!(codes(&compiled.diagnostics).contains(&Code::ReferencedResourceNotFound), "{missing}");
+    }
+}
