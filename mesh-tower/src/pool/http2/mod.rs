@@ -25,8 +25,8 @@ use h2::client::SendRequest;
 use http::header::{CONTENT_LENGTH, TE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, request};
 use mesh_core::headers::hop;
-use mesh_core::telemetry::trace::{REQUEST_ID, TRACEPARENT};
 use mesh_core::outcome::Reset;
+use mesh_core::telemetry::trace::{REQUEST_ID, TRACEPARENT};
 use tokio::sync::oneshot;
 
 pub(super) use driver::open;
