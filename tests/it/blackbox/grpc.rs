@@ -84,7 +84,7 @@ async fn both(request: Request<Streaming<Note>>) -> Result<Response<Notes>, Stat
     Ok(Response::new(Box::pin(notes)))
 }
 
-async fn server() -> SocketAddr {
+pub(super) async fn server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serving = Server::builder().add_service(Echo).serve_with_incoming(TcpIncoming::from(listener));
@@ -100,8 +100,16 @@ fn codec() -> ProstCodec<Note, Note> {
     ProstCodec::default()
 }
 
+/// One call, and what it got.
+pub(super) async fn one_call(channel: Channel) -> Result<String, Status> {
+    let mut grpc = Grpc::new(channel);
+    grpc.ready().await.unwrap();
+    let answer = grpc.unary(Request::new(note("hello")), path("One"), codec()).await?;
+    Ok(answer.into_inner().text)
+}
+
 /// All four kinds, over one channel.
-async fn all_kinds(channel: Channel) {
+pub(super) async fn all_kinds(channel: Channel) {
     let mut grpc = Grpc::new(channel);
     grpc.ready().await.unwrap();
     let answer = grpc.unary(Request::new(note("hello")), path("One"), codec()).await.unwrap();
@@ -169,9 +177,7 @@ async fn rf_4_a_server_that_is_gone_is_a_grpc_status() {
     let yaml = edge(gone, "GRPC", "");
     let proxy = Proxy::start(PROXY, &yaml, "--role gateway --bind 80=127.0.0.1:0").await;
     let endpoint = Endpoint::from_shared(format!("http://{}", proxy.address("gateway|80"))).unwrap();
-    let mut grpc = Grpc::new(endpoint.connect_lazy());
-    grpc.ready().await.unwrap();
-    let status = grpc.unary(Request::new(note("hello")), path("One"), codec()).await.unwrap_err();
+    let status = one_call(endpoint.connect_lazy()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert!(status.message().contains("connect"), "{status:?}");
 }

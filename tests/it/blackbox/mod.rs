@@ -1,6 +1,7 @@
 //! The built proxy with real clients over real sockets, all on free ports.
 
 mod gateway;
+mod gateway_api;
 mod grpc;
 mod lifecycle;
 mod memory;

@@ -102,7 +102,9 @@ impl Compiler<'_> {
         route.request_headers = rule.request_headers.clone();
         route.response_headers = rule.response_headers.clone();
         for (target, percent) in &rule.mirrors {
-            let cluster = self.cluster_of(target, &rule.origin, site, compiled);
+            let mut aside = Compiled::default();
+            let cluster = self.cluster_of(target, &rule.origin, site, &mut aside);
+            compiled.forbidden |= aside.forbidden;
             // A mirror that leads nowhere is reported, and costs the request nothing.
             if cluster != ClusterId::UNKNOWN {
                 route.mirrors.push(Mirror { cluster, percent: *percent });
