@@ -21,8 +21,7 @@ const TURNS: usize = 60;
 /// # Errors
 /// If standard output is closed.
 pub fn compare(world: &World, mut calls: Vec<Call>) -> io::Result<()> {
-    // Cargo hands `--bench` to benches, and only when they are to measure.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    if !is_measuring() {
         for call in &mut calls {
             call.run(1);
         }
@@ -38,6 +37,33 @@ pub fn compare(world: &World, mut calls: Vec<Call>) -> io::Result<()> {
         world.upkeep();
     }
     print(&calls, &best)
+}
+
+/// Whether this run is to measure: Cargo hands `--bench` to benches, but not under `cargo test`.
+#[must_use]
+pub fn is_measuring() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
+/// Nanoseconds of one call of `work`, by its fastest turn; under `cargo test` it is called once.
+pub fn fastest(mut work: impl FnMut()) -> f64 {
+    if !is_measuring() {
+        work();
+        return f64::NAN;
+    }
+    let mut turn = |repeats: u64| {
+        let start = Instant::now();
+        for _ in 0..repeats {
+            work();
+        }
+        start.elapsed()
+    };
+    let mut repeats = 16;
+    while turn(repeats) < TURN {
+        repeats *= 2;
+    }
+    let best = (0..TURNS).map(|_| turn(repeats)).min().expect("there are turns");
+    best.as_nanos() as f64 / repeats as f64
 }
 
 /// How many calls fill a turn; warms up on the way.
