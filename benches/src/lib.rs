@@ -10,4 +10,5 @@
 //! | `cargo run --release -p mesh-benches --bin proxy-bench` | `mesh-proxy` | Envoy, HAProxy, a bare hyper pass-through |
 
 pub mod calls;
+pub mod envoy;
 pub mod side_by_side;

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use mesh_core::plan::Direction;
 use mesh_tower::gather::{Outlet, gather};
 use mesh_tower::normalize::Downstream;
 use mesh_tower::{Body, BoxError};
@@ -92,6 +93,7 @@ where
         downstream,
         activity: activity.clone(),
         registry: entrance.registry,
+        named: entrance.shared.direction != Direction::Outbound,
     };
     let ended = match protocol {
         Protocol::Http1 => {

@@ -36,6 +36,8 @@ pub(crate) struct Front<S> {
     pub(crate) downstream: Downstream,
     pub(crate) activity: Arc<Activity>,
     pub(crate) registry: Arc<Registry>,
+    /// Whether answers of our own say who we are: not to the application, whose own proxy we are (HD-3).
+    pub(crate) named: bool,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Front<S>
@@ -54,7 +56,10 @@ where
         let is_grpc = grpc::is_grpc(request.headers());
         if request.method() == Method::CONNECT {
             let source = Call::Refused(Some(connect_refused()));
-            return Answer { call: source, facts: Some(Facts { open, http1, is_grpc, switch: None }) };
+            return Answer {
+                call: source,
+                facts: Some(Facts { open, http1, is_grpc, named: self.named, switch: None }),
+            };
         }
         let switch = if http1 && request.headers().contains_key(UPGRADE) {
             let caller = hyper::upgrade::on(&mut request);
@@ -68,7 +73,10 @@ where
         };
         request.extensions_mut().insert(self.downstream.clone());
         let future = self.stack.borrow_mut().call(request);
-        Answer { call: Call::Stack(future), facts: Some(Facts { open, http1, is_grpc, switch }) }
+        Answer {
+            call: Call::Stack(future),
+            facts: Some(Facts { open, http1, is_grpc, named: self.named, switch }),
+        }
     }
 }
 
@@ -93,6 +101,7 @@ struct Facts {
     open: Open,
     http1: bool,
     is_grpc: bool,
+    named: bool,
     switch: Option<Box<Switch>>,
 }
 
@@ -134,7 +143,7 @@ where
         let mut response = match result {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => switch(response, facts),
             Ok(response) => response.map(|body| Reply::stack(body, facts.open)),
-            Err(error) => local(&Error::from_box(error), facts.is_grpc, facts.open),
+            Err(error) => local(&Error::from_box(error), facts),
         };
         if http1 {
             // The endpoint's version is between it and us.
@@ -151,21 +160,23 @@ where
 }
 
 /// An answer that no endpoint gave (RF-2, RF-4).
-fn local<B>(error: &Error, is_grpc: bool, open: Open) -> Response<Reply<B>> {
-    let mut response = error.response(is_grpc);
-    response.headers_mut().insert(SERVER, SERVER_NAME);
-    response.map(|body| Reply::local(body, open))
+fn local<B>(error: &Error, facts: Facts) -> Response<Reply<B>> {
+    let mut response = error.response(facts.is_grpc);
+    if facts.named {
+        response.headers_mut().insert(SERVER, SERVER_NAME);
+    }
+    response.map(|body| Reply::local(body, facts.open))
 }
 
 /// The endpoint has changed the protocol: the rest of the connection is a tunnel.
-fn switch<B>(mut response: Response<B>, facts: Facts) -> Response<Reply<B>>
+fn switch<B>(mut response: Response<B>, mut facts: Facts) -> Response<Reply<B>>
 where
     B: http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static,
 {
-    let Some(switch) = facts.switch else {
+    let Some(switch) = facts.switch.take() else {
         // Nobody asked for it, so nobody would understand it.
         let reply = LocalReply::reset(mesh_core::outcome::Reset::Protocol, false, None);
-        return local(&Error::from(reply), facts.is_grpc, facts.open);
+        return local(&Error::from(reply), facts);
     };
     let endpoint = hyper::upgrade::on(&mut response);
     let (head, body) = response.into_parts();

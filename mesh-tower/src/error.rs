@@ -48,7 +48,7 @@ impl Error {
     }
 
     pub(crate) fn attempt(outcome: Outcome, source: Option<BoxError>) -> Self {
-        let text = source.as_deref().map(|source| deepest(source).to_string());
+        let text = source.as_deref().map(|source| transport_failure(source));
         let reply = match outcome {
             // Envoy names the transport's own failure only where a connection could not be made.
             Outcome::Reset { reset: reset @ (Reset::ConnectFailure | Reset::ConnectTimeout), .. } => {
@@ -93,7 +93,7 @@ impl Error {
         if let Kind::Attempt(Outcome::Reset { reset, .. }) = self.0.kind {
             let text = match reset {
                 Reset::ConnectFailure | Reset::ConnectTimeout => {
-                    self.0.source.as_deref().map(|source| deepest(source).to_string())
+                    self.0.source.as_deref().map(|source| transport_failure(source))
                 }
                 _ => None,
             };
@@ -202,6 +202,17 @@ impl Error {
 impl From<LocalReply> for Error {
     fn from(reply: LocalReply) -> Self {
         Self::local(reply)
+    }
+}
+
+/// Why no connection could be made, in Envoy's words where the system said no.
+pub(crate) fn transport_failure(error: &(dyn StdError + 'static)) -> String {
+    let cause = deepest(error);
+    let text = cause.to_string();
+    let refused = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+    match refused.and_then(|code| text.strip_suffix(&format!(" (os error {code})"))) {
+        Some(words) => format!("delayed connect error: {words}"),
+        None => text,
     }
 }
 

@@ -8,6 +8,7 @@
 mod blackbox;
 mod circuit;
 mod deadline;
+mod envoy;
 mod gateway_api;
 mod grpc;
 mod hash;

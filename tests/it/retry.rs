@@ -63,7 +63,7 @@ async fn rt_13_used_up_attempts_are_flagged() {
     let api = test.upstream("10.0.0.1:80");
     api.fault_times(3, Fault::Refuse);
     let answer = test.get(URI).await;
-    assert_eq!((answer.status().as_u16(), answer.flags().as_str()), (503, "UF,URX"));
+    assert_eq!((answer.status().as_u16(), answer.flags().as_str()), (503, "URX,UF"));
     let text = answer.text();
     let expected = "upstream connect error or disconnect/reset before headers. \
                     retried and the latest reset reason: remote connection failure, \

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// Longer than anything here takes on a slow machine.
@@ -25,6 +26,7 @@ pub struct Proxy {
     folder: TempDir,
     listeners: BTreeMap<String, SocketAddr>,
     log: Arc<Mutex<String>>,
+    output: Option<mpsc::UnboundedReceiver<String>>,
 }
 
 impl Proxy {
@@ -59,8 +61,22 @@ impl Proxy {
             }
         }
         // The access log may go to standard output: it must not fill the pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, folder, listeners, log }
+        let (sender, output) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                // Most tests don't read it.
+                let _ = sender.send(line);
+            }
+        });
+        Self { child, folder, listeners, log, output: Some(output) }
+    }
+
+    /// What it prints from now on, such as an access log; once.
+    ///
+    /// # Panics
+    /// If it was taken before.
+    pub fn take_output(&mut self) -> mpsc::UnboundedReceiver<String> {
+        self.output.take().expect("the output is taken once")
     }
 
     /// Where a listener really is, such as `gateway|80`, or `admin`.
@@ -178,8 +194,10 @@ fn command(executable: &str, yaml: &str, args: &str) -> (TempDir, Command) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("mesh.yaml"), yaml).expect("the folder is ours");
     let mut command = Command::new(executable);
+    let workers = if args.contains("--workers") { "" } else { "--workers 2" };
     command
-        .args(["run", "--admin", "127.0.0.1:0", "--workers", "2", "--termination-drain", "0s"])
+        .args(["run", "--admin", "127.0.0.1:0", "--termination-drain", "0s"])
+        .args(workers.split_whitespace())
         .args(["--until-stdin-closes", "--config"])
         .arg(folder.path())
         .args(args.split_whitespace())

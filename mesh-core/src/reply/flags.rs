@@ -1,4 +1,7 @@
 //! Envoy's response flags, in Envoy's order (RF-1, AL-4).
+//!
+//! Envoy writes them as they were raised: an injected delay comes before all that happens upstream, and
+//! that retries are used up (RT-13) is known before the last failure is named.
 
 use std::fmt;
 
@@ -25,6 +28,10 @@ macro_rules! flags {
 }
 
 flags! {
+    /// Delay injected.
+    DelayInjected = "DI",
+    /// Retries or TCP connects are used up.
+    UpstreamRetryLimitExceeded = "URX",
     /// Local service failed its health check.
     FailedLocalHealthCheck = "LH",
     /// No healthy upstream.
@@ -43,8 +50,6 @@ flags! {
     UpstreamOverflow = "UO",
     /// No route found.
     NoRouteFound = "NR",
-    /// Delay injected.
-    DelayInjected = "DI",
     /// Fault (abort) injected.
     FaultInjected = "FI",
     /// Rate limited.
@@ -55,8 +60,6 @@ flags! {
     RateLimitServiceError = "RLSE",
     /// The downstream connection was terminated.
     DownstreamConnectionTermination = "DC",
-    /// Retries or TCP connects are used up.
-    UpstreamRetryLimitExceeded = "URX",
     /// Stream idle timeout.
     StreamIdleTimeout = "SI",
     /// Strictly checked header was invalid.
@@ -87,7 +90,7 @@ flags! {
     UnconditionalDropOverload = "UDO",
 }
 
-/// A set of [`Flag`]s; prints as `UF,URX`, or `-` when empty.
+/// A set of [`Flag`]s; prints as `URX,UF`, or `-` when empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ResponseFlags(u32);
 
@@ -155,6 +158,6 @@ mod tests {
         let flags = ResponseFlags::from(Flag::UpstreamRetryLimitExceeded)
             .with(Flag::UpstreamConnectionFailure)
             .with(Flag::DelayInjected);
-        assert_eq!(flags.to_string(), "UF,DI,URX");
+        assert_eq!(flags.to_string(), "DI,URX,UF");
     }
 }

@@ -55,6 +55,12 @@ impl LocalReply {
         self
     }
 
+    /// The rule itself answers, by a direct response or a redirect (VA-8, VA-9).
+    #[must_use]
+    pub fn configured(status: StatusCode) -> Self {
+        Self { flags: ResponseFlags::NONE, ..Self::new(status, Flag::NoRouteFound, "direct_response") }
+    }
+
     /// No route matched.
     #[must_use]
     pub fn no_route() -> Self {

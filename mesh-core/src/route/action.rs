@@ -10,6 +10,7 @@ use super::{HeaderOps, Redirect};
 use crate::balance::HashPolicy;
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
+use crate::reply::LocalReply;
 use crate::split::{SplitError, WeightedSplit};
 use crate::units::Percent;
 
@@ -129,9 +130,14 @@ impl DirectResponse {
     /// Most bytes that a body may have (VA-9).
     pub const MAX_BODY: usize = 1 << 20;
 
-    /// The answer; `text/plain` until the rule's header operations say otherwise.
+    /// The answer; `text/plain` until the rule's header operations say otherwise. A gRPC call gets a
+    /// gRPC status (RF-4).
     #[must_use]
-    pub fn response(&self) -> Response<Bytes> {
+    pub fn response(&self, grpc: bool) -> Response<Bytes> {
+        if grpc {
+            let body = String::from_utf8_lossy(&self.body).into_owned();
+            return LocalReply::configured(self.status).body(body).response(true).map(|_| Bytes::new());
+        }
         let mut response = Response::new(self.body.clone());
         *response.status_mut() = self.status;
         if !self.body.is_empty() {

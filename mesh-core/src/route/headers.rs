@@ -294,7 +294,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("y", HeaderValue::from_static("z"));
         ops.apply_response(&mut headers, &Record { method: Some("GET"), ..Record::default() });
-        assert_eq!(headers["x"], "GET z ");
+        assert_eq!(headers["x"], "GET z -");
     }
 
     #[test]

@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(set["destination_service_name"], "reviews");
         assert_eq!(set["request_protocol"], "grpc");
         assert_eq!(set["grpc_response_status"], "14");
-        assert_eq!(set["response_flags"], "UF,DI");
+        assert_eq!(set["response_flags"], "DI,UF");
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use http::{Request, Response};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderValue, Method, Request, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use tokio::task::AbortHandle;
@@ -37,8 +39,9 @@ impl Http1 {
         self.sender.is_ready()
     }
 
-    pub(super) async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
+    pub(super) async fn send(&mut self, mut request: Request<Body>) -> Result<Response<Incoming>, Failure> {
         let before = self.written.bytes();
+        tell_no_body(&mut request);
         let reused = self.served > 0;
         self.served += 1;
         self.sender.try_send_request(request).await.map_err(|mut error| {
@@ -48,5 +51,14 @@ impl Http1 {
             let reset = classify(&error);
             Failure { reset, written, reused, drained: false, request, source: error.into() }
         })
+    }
+}
+
+/// Says of a request that could have a body that it has none, as RFC 9110 (8.6) asks: there are servers
+/// that answer 411 otherwise.
+fn tell_no_body(request: &mut Request<Body>) {
+    let expected = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
+    if expected && request.body().is_end_stream() && !request.headers().contains_key(CONTENT_LENGTH) {
+        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
 }

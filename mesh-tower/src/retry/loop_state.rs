@@ -98,7 +98,6 @@ impl Again {
     pub(super) fn mark(&self, request: Request<Body>) -> Request<Body> {
         let (mut head, body) = request.into_parts();
         let headers = &mut head.headers;
-        mark(headers, &mut head.extensions, self.attempts, self.policy().per_try_timeout);
         if self.attempts > 1 {
             if self.traits.grpc {
                 let before = self.traits.previous_attempts + self.attempts - 1;
@@ -108,6 +107,7 @@ impl Again {
                 refresh(headers, Deadline::at(deadline).remaining(now()), self.traits.grpc);
             }
         }
+        mark(headers, &mut head.extensions, self.attempts, self.policy().per_try_timeout);
         Request::from_parts(head, body)
     }
 
@@ -248,7 +248,17 @@ pub(super) fn mark(
     headers.insert(ATTEMPT_COUNT, number);
     if let Some(limit) = per_try_timeout {
         extensions.insert(PerTryTimeout(limit));
+        if expected(headers).is_none_or(|expected| limit < expected) {
+            let grpc = grpc::is_grpc(headers);
+            refresh(headers, limit, grpc);
+        }
     }
+}
+
+/// How much time the next hop has been told so far.
+fn expected(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(EXPECTED_TIMEOUT)?.to_str().ok()?;
+    text.parse().ok().map(Duration::from_millis)
 }
 
 /// Tells the next hop how much time is left.

@@ -83,7 +83,7 @@ async fn rt_13_an_exhausted_reset_says_so() {
         handle.next_request().await.unwrap().1.send_error(Error::attempt(outcome, None));
     }
     let error = Error::from_box(call.await.unwrap().unwrap_err());
-    assert_eq!(error.reply().flags.to_string(), "UF,URX");
+    assert_eq!(error.reply().flags.to_string(), "URX,UF");
     assert!(error.reply().body.contains("retried and the latest reset reason"), "{}", error.reply().body);
 }
 

@@ -6,13 +6,14 @@ use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Request, Response, Uri};
 use mesh_core::headers::Survey;
-use mesh_core::route::HeaderOps;
+use mesh_core::route::{HeaderOps, RequestView};
 use tower_service::Service;
 
 use super::ResponseFuture;
 use super::facts::{Asked, Facts};
 use crate::route::Matched;
 
+const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
 
 /// Rewrites; see the [module](super).
@@ -78,6 +79,10 @@ fn rewrite<B>(matched: &Matched, request: &mut Request<B>, facts: Option<&Facts>
 
 fn set_authority<B>(request: &mut Request<B>, value: &HeaderValue) {
     let Ok(authority) = Authority::try_from(value.as_bytes()) else { return };
+    let old = RequestView::of(&*request).authority;
+    if let Ok(old) = HeaderValue::try_from(old) {
+        request.headers_mut().insert(ORIGINAL_HOST, old);
+    }
     if request.uri().authority().is_some() {
         let mut parts = std::mem::take(request.uri_mut()).into_parts();
         parts.authority = Some(authority);

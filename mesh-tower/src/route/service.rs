@@ -14,6 +14,7 @@ use super::Matched;
 use super::layer::{Rules, rules};
 use crate::error::{BoxError, Error};
 use crate::future::ReadyOr;
+use crate::grpc::is_grpc;
 use crate::record::{Record, Slot};
 use crate::worker::Worker;
 
@@ -60,8 +61,8 @@ impl<S> Route<S> {
             }
             Action::Redirect(redirect) => match redirect.location(&facts) {
                 Some((status, location)) => {
-                    let mut response = Response::new(Bytes::new());
-                    *response.status_mut() = status;
+                    let grpc = is_grpc(request.headers());
+                    let mut response = LocalReply::configured(status).response(grpc).map(|_| Bytes::new());
                     response.headers_mut().insert(LOCATION, location);
                     route.response_headers.apply_response(response.headers_mut(), &());
                     record.note(|decision| decision.details = "direct_response".into());
@@ -70,7 +71,7 @@ impl<S> Route<S> {
                 None => Step::Refuse(LocalReply::bad_request("redirect_location_invalid")),
             },
             Action::DirectResponse(direct) => {
-                let mut response = direct.response();
+                let mut response = direct.response(is_grpc(request.headers()));
                 route.response_headers.apply_response(response.headers_mut(), &());
                 record.note(|decision| decision.details = "direct_response".into());
                 Step::Answer(response)

@@ -15,7 +15,7 @@ use mesh_tests::config::entry;
 use mesh_tests::proxy::Proxy;
 
 /// The proxy under test.
-const PROXY: &str = env!("CARGO_BIN_EXE_mesh-proxy-tested");
+pub(crate) const PROXY: &str = env!("CARGO_BIN_EXE_mesh-proxy-tested");
 
 /// The host of the service behind the proxies.
 const HOST: &str = "backend.test";

@@ -90,7 +90,7 @@ async fn rf_2_a_dead_backend_is_503_uf_with_its_reason() {
     let text = answer.text().await.unwrap();
     assert!(text.starts_with("upstream connect error or disconnect/reset before headers."), "{text}");
     assert!(text.contains("refused"), "{text}");
-    proxy.until("/stats/prometheus", |_, text| text.contains("response_flags=\"UF,URX\"")).await;
+    proxy.until("/stats/prometheus", |_, text| text.contains("response_flags=\"URX,UF\"")).await;
 }
 
 #[tokio::test]

