@@ -100,3 +100,19 @@ async fn cb_3_idle_connections_are_closed() {
     assert_eq!(api.open_connections(), 0);
     assert_eq!(test.get("http://api/").await.status(), 200);
 }
+
+#[test]
+fn cb_4_what_no_pool_may_hold_is_an_error() {
+    for (pool, complaint) in [
+        ("tcp: {maxConnections: -1}", "must be ≥ 0"),
+        ("http: {http1MaxPendingRequests: -1}", "must be ≥ 0"),
+        ("http: {maxRetries: -1}", "must be ≥ 0"),
+        ("http: {h2UpgradePolicy: UPGRADE, useClientProtocol: true}", "useClientProtocol"),
+        ("", ""),
+    ] {
+        let yaml = destination_rule("api", &format!("  trafficPolicy:\n    connectionPool: {{{pool}}}"));
+        let (documents, findings) = mesh_core::api::Documents::parse([("test.yaml", &yaml)]);
+        assert!(findings.has_errors() && documents.destination_rules.is_empty(), "{pool}: {findings}");
+        assert!(findings.to_string().contains(complaint), "{pool}: {findings}");
+    }
+}

@@ -170,3 +170,22 @@ async fn fi_4_a_caller_that_leaves_during_the_delay_reaches_nobody() {
     api.fault(Fault::Status(500));
     assert_eq!(test.get("http://api/").await.status(), 500);
 }
+
+#[tokio::test(start_paused = true)]
+async fn rf_3_what_an_endpoint_answered_has_no_flag_but_that_of_a_delay() {
+    for (rule, flags) in
+        [("name: rule", "-"), ("fault: {delay: {fixedDelay: 1s, percentage: {value: 100}}}", "DI")]
+    {
+        let http = format!("  - {rule}\n    route: [{{destination: {{host: api}}}}]");
+        let yaml = service("api", "http", 80, &["10.0.0.1"]) + &virtual_service("api", &http);
+        let test = MeshTest::new(&yaml).start().await;
+        test.upstream("10.0.0.1:80").respond(503, "its own");
+        let mut request = Request::get("http://api/").body(Body::empty()).unwrap();
+        let record = mesh_tower::record::Record::default();
+        request.extensions_mut().insert(record.clone());
+        let answer = test.send(request).await;
+        assert_eq!((answer.status().as_u16(), answer.header("x-mesh-reason")), (503, ""));
+        let decision = record.decision();
+        assert_eq!((decision.flags.to_string().as_str(), &*decision.details), (flags, ""), "via_upstream");
+    }
+}

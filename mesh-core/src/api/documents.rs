@@ -53,7 +53,7 @@ pub struct Documents {
     pub grpc_routes: Vec<Resource<GrpcRoute>>,
     /// ReferenceGrants.
     pub reference_grants: Vec<Resource<ReferenceGrant>>,
-    /// BackendTrafficPolicies of Envoy Gateway.
+    /// Envoy Gateway's `BackendTrafficPolicy` resources.
     pub backend_traffic_policies: Vec<Resource<BackendTrafficPolicy>>,
 }
 

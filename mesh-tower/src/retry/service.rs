@@ -60,7 +60,8 @@ where
         }
         // RT-20 asks for a copy of idempotent requests even where no retry is written.
         let may_repeat = policy.may_retry_at_all(&traits) || traits.idempotent;
-        let keep_body = policy.may_replay_body(&traits) || traits.idempotent;
+        // Also for a policy that repeats nothing but failed connects: the body has gone with its request.
+        let keep_body = may_repeat;
         let per_try_timeout = policy.per_try_timeout;
         let steered = matched.is_none_or(|matched| matched.survey().envoy);
         let (mut head, body) = request.into_parts();

@@ -5,6 +5,7 @@ mod gateway_api;
 mod grpc;
 mod lifecycle;
 mod memory;
+mod replies;
 mod sidecar;
 mod tls;
 mod websocket;
