@@ -9,7 +9,7 @@
 //! ```text
 //! text -> api (as written, with positions) -> analysis (diagnostics) -> plan (as compiled)
 //!                                                                          |
-//!   request ->  route -> fault -> split -> rewrite -> timeout -> retry -> circuit -> balance
+//!   request ->  route -> fault -> cors -> split -> rewrite -> timeout -> retry -> circuit -> balance
 //!                                                                |                      |
 //!                                                             outcome  <-------------  outlier
 //! ```
@@ -21,6 +21,7 @@
 //! | [`plan`] | what does it mean, compiled? |
 //! | [`route`] | which rule serves this request, and what does it do to it? |
 //! | [`fault`] | is a fault injected? |
+//! | [`cors`] | may a page of another origin read the answer? |
 //! | [`split`] | which weighted destination? |
 //! | [`timeout`] | how long may it take? |
 //! | [`retry`] | may, and should, it be tried again? |
@@ -37,6 +38,7 @@ pub mod api;
 pub mod balance;
 pub mod circuit;
 pub mod clock;
+pub mod cors;
 pub mod decision;
 pub mod endpoint;
 pub mod error;

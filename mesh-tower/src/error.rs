@@ -7,7 +7,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use http::Response;
+use http::{HeaderMap, Response};
 use mesh_core::outcome::{Fault, Outcome, Reset};
 use mesh_core::reply::{Flag, LocalReply};
 
@@ -26,6 +26,8 @@ struct Inner {
     reply: LocalReply,
     source: Option<BoxError>,
     context: Option<String>,
+    /// What layers add to the answer that stands for it.
+    headers: HeaderMap,
     /// The connection had served an earlier request (RT-20).
     reused: bool,
     /// The peer had announced the connection's end, and refused what came after.
@@ -69,7 +71,15 @@ impl Error {
     }
 
     fn new(kind: Kind, reply: LocalReply, source: Option<BoxError>) -> Self {
-        Self(Box::new(Inner { kind, reply, source, context: None, reused: false, drained: false }))
+        Self(Box::new(Inner {
+            kind,
+            reply,
+            source,
+            context: None,
+            headers: HeaderMap::new(),
+            reused: false,
+            drained: false,
+        }))
     }
 
     pub(crate) fn reused(mut self, reused: bool) -> Self {
@@ -80,6 +90,11 @@ impl Error {
     pub(crate) fn drained(mut self, drained: bool) -> Self {
         self.0.drained = drained;
         self
+    }
+
+    /// Headers of the answer that stands for it, for layers that add to responses.
+    pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.0.headers
     }
 
     /// Adds where it happened: cluster, endpoint, attempts.
@@ -194,6 +209,9 @@ impl Error {
             http::HeaderValue::try_from(self.0.reply.details.as_ref())
                 .unwrap_or_else(|_| http::HeaderValue::from_static("local")),
         );
+        for (name, value) in &self.0.headers {
+            response.headers_mut().insert(name, value.clone());
+        }
         response
     }
 }

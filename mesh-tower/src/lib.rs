@@ -33,6 +33,7 @@ pub mod circuit;
 pub mod clock;
 pub mod cluster;
 pub mod context;
+pub mod cors;
 pub mod discover;
 pub mod error;
 pub mod fault;

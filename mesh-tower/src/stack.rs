@@ -1,9 +1,9 @@
 //! The onion: the one place where the order of layers is written.
 //!
 //! ```text
-//!   request ─▶ telemetry ─▶ context ─▶ normalize ─▶ route ─▶ fault ─▶ split ─▶ rewrite ─▶ mirror
-//!                                                                                │
-//!   wire ◀─ endpoint pool ◀─ cluster ◀─ retry ◀─ timeout ◀──────────────────────┘
+//!   request ─▶ telemetry ─▶ context ─▶ normalize ─▶ route ─▶ fault ─▶ cors ─▶ split ─▶ rewrite
+//!                                                                                      │
+//!   wire ◀─ endpoint pool ◀─ cluster ◀─ retry ◀─ timeout ◀─ mirror ◀──────────────────┘
 //! ```
 //!
 //! The library client, the sidecar and the gateway run this same function; what differs is who is
@@ -19,6 +19,7 @@ use tower_service::Service;
 use crate::body::Body;
 use crate::cluster;
 use crate::context::InheritLayer;
+use crate::cors::CorsLayer;
 use crate::error::BoxError;
 use crate::fault::FaultLayer;
 use crate::mirror::MirrorLayer;
@@ -96,6 +97,9 @@ where
         .layer(route)
         // Before the split and outside every timeout: an aborted request is nobody's traffic.
         .layer(FaultLayer::per_route().rng(rng.clone()))
+        // Within faults: a page may not read an injected failure, as in Envoy. Outside the split: a
+        // preflight is nobody's traffic either.
+        .layer(CorsLayer::per_route())
         // Outside retries: they stay in the chosen cluster.
         .layer(SplitLayer::new(rng.clone()))
         // Knows the destination, whose header operations it applies; once, not for each attempt.

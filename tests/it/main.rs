@@ -7,6 +7,7 @@
 
 mod blackbox;
 mod circuit;
+mod cors;
 mod deadline;
 mod envoy;
 mod gateway_api;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 
 use super::{Action, Destination, HeaderOps, Matcher, Mirror, Rewrite, Vars};
+use crate::cors::CorsPolicy;
 use crate::error::Origin;
 use crate::fault::FaultPolicy;
 use crate::retry::RetryPolicy;
@@ -31,6 +32,8 @@ pub struct Route {
     pub retry: Arc<RetryPolicy>,
     /// What is injected.
     pub fault: Option<FaultPolicy>,
+    /// Which pages of other origins may read the answers.
+    pub cors: Option<Arc<CorsPolicy>>,
     /// What becomes of path and authority.
     pub rewrite: Option<Rewrite>,
     /// What happens to request headers.
@@ -57,6 +60,7 @@ impl Route {
             timeout: None,
             retry: Arc::new(RetryPolicy::default_policy()),
             fault: None,
+            cors: None,
             rewrite: None,
             request_headers: HeaderOps::default(),
             response_headers: HeaderOps::default(),

@@ -275,11 +275,11 @@ fn cors(cors: &CorsPolicy, check: &mut Check<'_>) {
         ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"];
     let at = &cors.at;
     for origin in &cors.allow_origins {
-        let empty = |text: &Option<String>| text.as_deref() == Some("");
-        if empty(&origin.exact) || empty(&origin.prefix) || empty(&origin.regex) {
+        let text = [&origin.exact, &origin.prefix, &origin.regex].into_iter().find_map(Option::as_deref);
+        if text.is_none_or(str::is_empty) {
             check.error(origin.at.origin(), "an origin must not be empty");
-        } else {
-            http_match::text(origin, false, check);
+        } else if let Some(regex) = &origin.regex {
+            http_match::pattern(regex, origin.at.field("regex"), check);
         }
     }
     for (index, method) in cors.allow_methods.iter().enumerate() {

@@ -59,7 +59,7 @@ message! {
         /// Share of requests that `mirror` copies.
         supported mirror_percentage: Option<Percent>,
         /// Cross-origin rules.
-        refused cors_policy: Option<CorsPolicy>,
+        supported cors_policy: Option<CorsPolicy>,
         /// Header changes.
         supported headers: Option<Headers>,
     }

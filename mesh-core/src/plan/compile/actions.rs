@@ -1,4 +1,5 @@
-//! What a rule does to a request: redirect, direct response, rewrite, headers (VA-4, VA-7 to VA-9).
+//! What a rule does to a request: redirect, direct response, rewrite, headers, cross-origin rules
+//! (VA-4, VA-7 to VA-9, VA-11).
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -6,11 +7,12 @@ use http::uri::Authority;
 
 use super::policies::Refused;
 use crate::api::istio::{
-    HeaderOperations, Headers, HttpDirectResponse, HttpRedirect, HttpRewrite, RedirectPortSelection,
-    StringMatch,
+    CorsPolicy as WrittenCors, HeaderOperations, Headers, HttpDirectResponse, HttpRedirect, HttpRewrite,
+    RedirectPortSelection, StringMatch, UnmatchedPreflights,
 };
+use crate::cors::{CorsError, CorsPolicy, Unmatched};
 use crate::route::{
-    DirectResponse, Direction, HeaderOps, PathRewrite, Redirect, RedirectPath, RedirectPort, Rewrite,
+    self, DirectResponse, Direction, HeaderOps, PathRewrite, Redirect, RedirectPath, RedirectPort, Rewrite,
 };
 
 /// A redirect (VA-8); `port` is the one that the request came to.
@@ -93,6 +95,35 @@ pub(super) fn rewrite(
         None => None,
     };
     Ok(Some(Rewrite { path, authority }))
+}
+
+/// Cross-origin rules (VA-11). The old list of plain origins counts only where the new one is empty.
+pub(super) fn cors(written: &WrittenCors) -> Result<CorsPolicy, Refused> {
+    let mut origins = Vec::with_capacity(written.allow_origins.len());
+    for origin in &written.allow_origins {
+        let origin = route::StringMatch::compile(origin).map_err(|error| error.to_string())?;
+        origins.push(origin.ok_or("an origin needs `exact`, `prefix` or `regex`")?);
+    }
+    if origins.is_empty() {
+        origins.extend(written.allow_origin.iter().map(|origin| route::StringMatch::exact(origin)));
+    }
+    let refused = |error: CorsError| error.to_string();
+    let policy = CorsPolicy::new(origins)
+        .methods(written.allow_methods.iter().map(String::as_str))
+        .map_err(refused)?
+        .headers(written.allow_headers.iter().map(String::as_str))
+        .map_err(refused)?
+        .expose(written.expose_headers.iter().map(String::as_str))
+        .map_err(refused)?
+        .credentials(written.allow_credentials.unwrap_or_default())
+        .unmatched(match written.unmatched_preflights {
+            UnmatchedPreflights::Unspecified | UnmatchedPreflights::Forward => Unmatched::Forward,
+            UnmatchedPreflights::Ignore => Unmatched::Ignore,
+        });
+    Ok(match written.max_age {
+        Some(age) => policy.max_age(age),
+        None => policy,
+    })
 }
 
 /// Header changes of one level, for the request and for the response (VA-4).

@@ -131,6 +131,15 @@ impl Compiler<'_> {
                     None
                 });
         }
+        if let Some(cors) = &rule.cors_policy {
+            match actions::cors(cors) {
+                Ok(policy) => route.cors = Some(Arc::new(policy)),
+                Err(reason) => {
+                    self.out.push(refuse(cors.at.origin(), reason));
+                    *lost = true;
+                }
+            }
+        }
         match actions::header_ops(rule.headers.as_ref()) {
             Ok((request, response)) => {
                 route.request_headers = request;

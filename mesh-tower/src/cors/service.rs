@@ -1,0 +1,71 @@
+//! [`Cors`].
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use mesh_core::cors::{CorsPolicy, Verdict};
+use tower_service::Service;
+
+use super::ResponseFuture;
+use crate::error::BoxError;
+use crate::route::Matched;
+
+/// Allows other origins; see the [module](super).
+#[derive(Clone, Debug)]
+pub struct Cors<S> {
+    pub(super) inner: S,
+    pub(super) policy: Option<Arc<CorsPolicy>>,
+}
+
+impl<S, B, ResB> Service<Request<B>> for Cors<S>
+where
+    S: Service<Request<B>, Response = Response<ResB>>,
+    S::Error: Into<BoxError>,
+    ResB: From<Bytes>,
+{
+    type Response = Response<ResB>;
+    type Error = BoxError;
+    type Future = ResponseFuture<S::Future, ResB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let matched = request.extensions().get::<Matched>();
+        let policy = match (&self.policy, matched) {
+            (Some(policy), _) => Some(policy),
+            (None, Some(matched)) => matched.route().cors.as_ref(),
+            (None, None) => None,
+        };
+        let Some(policy) = policy else {
+            return ResponseFuture::calling(self.inner.call(request), None);
+        };
+        match policy.judge(request.method(), request.headers()) {
+            Verdict::Pass => ResponseFuture::calling(self.inner.call(request), None),
+            Verdict::Grant(origin) => {
+                let grant = Some((policy.clone(), origin));
+                ResponseFuture::calling(self.inner.call(request), grant)
+            }
+            Verdict::Answer(headers) => {
+                if let Some(matched) = matched {
+                    // No destination will be drawn; metrics tell which service the request was meant for.
+                    let meant = matched.cluster().map(|pool| pool.cluster().plan().clone());
+                    matched.record().note(|decision| {
+                        decision.cluster = meant;
+                        decision.details = "cors_response".into();
+                    });
+                }
+                ResponseFuture::answered(answer(headers))
+            }
+        }
+    }
+}
+
+fn answer<ResB: From<Bytes>>(headers: HeaderMap) -> Response<ResB> {
+    let mut response = Response::new(Bytes::new().into());
+    *response.headers_mut() = headers;
+    response
+}
