@@ -1,8 +1,10 @@
-//! Who a workload is: ours, and a peer's.
+//! Who a workload is: ours, and a peer's; and for whom a request is made.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use serde_json::{Map, Value};
 
 /// Labels of a workload or endpoint.
 pub type Labels = BTreeMap<String, String>;
@@ -111,4 +113,27 @@ fn first<'a>(labels: &'a Labels, keys: &[&str]) -> Option<&'a str> {
 pub struct PeerIdentity {
     /// The whole URI, `spiffe://td/ns/<ns>/sa/<sa>`.
     pub spiffe_id: Arc<str>,
+}
+
+/// What the verified token of a request says of who it was given to (VM-8).
+///
+/// Made by authentication only, once the signature is checked; nothing here checks anything. Clones share
+/// the claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims(Arc<Map<String, Value>>);
+
+impl Claims {
+    /// The claims of a token that was verified.
+    #[must_use]
+    pub fn new(claims: Map<String, Value>) -> Self {
+        Self(Arc::new(claims))
+    }
+
+    /// The claim at this path, from the outside in.
+    #[must_use]
+    pub fn get<'p>(&self, path: impl IntoIterator<Item = &'p str>) -> Option<&Value> {
+        let mut path = path.into_iter();
+        let first = self.0.get(path.next()?)?;
+        path.try_fold(first, |value, part| value.get(part))
+    }
 }

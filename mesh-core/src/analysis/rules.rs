@@ -51,9 +51,13 @@ fn reach(rules: &[HttpRoute], check: &mut Check<'_>) {
                     line => format!("the match on line {line} covers this one"),
                 };
                 check.note(Code::VirtualServiceIneffectiveMatch, block.at.origin(), message);
-            } else {
+            } else if rule.delegate.is_none() {
                 earlier.push(block);
             }
+        }
+        // What a delegate leaves goes on to the next rule.
+        if rule.delegate.is_some() {
+            continue;
         }
         if rule.r#match.is_empty() || rule.r#match.iter().any(is_any) {
             all =
@@ -164,6 +168,15 @@ mod tests {
         assert_eq!(two("{method: {exact: GET}}", "{method: {exact: GET}, uri: {exact: /}}"), ["IST0131 8"]);
         assert!(two("{uri: {prefix: /ab}}", "{uri: {prefix: /a}}").is_empty());
         assert!(two("{uri: {prefix: /a}, port: 80}", "{uri: {prefix: /a}}").is_empty());
+    }
+
+    #[test]
+    fn va_13_what_a_delegate_leaves_is_for_later_rules() {
+        let to = "delegate: {name: d}";
+        assert!(findings(&format!("  - {to}\n  - {TO}\n")).is_empty());
+        let match_a = "match: [{uri: {prefix: /a}}]";
+        assert!(findings(&format!("  - {{{match_a}, {to}}}\n  - {{{match_a}, {TO}}}\n")).is_empty());
+        assert_eq!(findings(&format!("  - {{{match_a}, {TO}}}\n  - {{{match_a}, {to}}}\n")), ["IST0131 8"]);
     }
 
     #[test]

@@ -146,14 +146,19 @@ fn y_12_an_invalid_resource_is_dropped_alone() {
 
 #[test]
 fn y_9_lenient_reading_ignores_what_it_reports() {
-    let text = GOOD.replace("    retries:", "    corsPolicy: {}\n    retrys: 1\n    retries:");
+    let text =
+        GOOD.replace("    retries:", "    fault: {abort: {http2Error: x}}\n    retrys: 1\n    retries:");
     let (strict, found) = parse(&text);
     assert!(strict.virtual_services.is_empty() && found.has_errors());
     let (lenient, found) = Documents::parse_with([("a.yaml", &text)], Strictness::Lenient);
     assert_eq!(lenient.virtual_services.len(), 1);
-    assert_eq!(lenient.virtual_services[0].spec.http[0].cors_policy, None);
+    let fault = lenient.virtual_services[0].spec.http[0].fault.as_ref().unwrap();
+    assert_eq!(fault.abort.as_ref().unwrap().http2_error, None);
     let codes: Vec<_> = found.iter().map(|finding| (finding.code, finding.level)).collect();
-    assert_eq!(codes, [(Code::SchemaWarning, Level::Warning), (Code::NotImplemented, Level::Warning)]);
+    let warning = |code| (code, Level::Warning);
+    // The last is of the abort, which is left without an effect.
+    let expected = [Code::SchemaWarning, Code::NotImplemented, Code::SchemaWarning].map(warning);
+    assert_eq!(codes, expected);
 }
 
 #[test]

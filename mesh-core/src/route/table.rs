@@ -52,6 +52,7 @@ pub struct RouteTable {
     hosts: Vec<VirtualHost>,
     index: HostMap,
     fallback: Fallback,
+    reads_claims: bool,
 }
 
 /// What a table says to a request.
@@ -86,7 +87,9 @@ impl RouteTable {
                 index.insert_bare(domain, position);
             }
         }
-        Ok(Self { name, hosts, index, fallback })
+        let reads_claims =
+            hosts.iter().flat_map(|host| &host.routes).any(|route| route.matcher.reads_claims());
+        Ok(Self { name, hosts, index, fallback, reads_claims })
     }
 
     /// The table's name, such as `9080` or `http.8080`.
@@ -105,6 +108,12 @@ impl RouteTable {
     #[must_use]
     pub const fn fallback(&self) -> Fallback {
         self.fallback
+    }
+
+    /// Whether a rule asks about a verified token (VM-8): who routes by it need not look for one else.
+    #[must_use]
+    pub const fn reads_claims(&self) -> bool {
+        self.reads_claims
     }
 
     /// The virtual host for an authority; its port and case are ignored (H-7).

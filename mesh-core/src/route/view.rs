@@ -3,6 +3,8 @@
 use http::header::HOST;
 use http::{HeaderMap, Method, Request, Uri, request};
 
+use crate::identity::Claims;
+
 /// What a matcher needs to know of a request. Cheap to make and to copy.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestView<'a> {
@@ -21,7 +23,7 @@ pub struct RequestView<'a> {
     /// The headers.
     pub headers: &'a HeaderMap,
     /// Claims of the verified JWT, if there is one (VM-8).
-    pub claims: Option<&'a serde_json::Value>,
+    pub claims: Option<&'a Claims>,
 }
 
 impl<'a> RequestView<'a> {
@@ -43,7 +45,7 @@ impl<'a> RequestView<'a> {
 
     /// The same view with the claims of the verified JWT.
     #[must_use]
-    pub const fn claims(mut self, claims: &'a serde_json::Value) -> Self {
+    pub const fn claims(mut self, claims: &'a Claims) -> Self {
         self.claims = Some(claims);
         self
     }

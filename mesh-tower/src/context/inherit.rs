@@ -48,7 +48,7 @@ where
                 context.deadline
             });
             if let Ok(Some(deadline)) = deadline {
-                request.extensions_mut().insert(Context { deadline: Some(deadline), headers: Vec::new() });
+                request.extensions_mut().insert(Context { deadline: Some(deadline), ..Context::default() });
             }
         }
         self.inner.call(request)

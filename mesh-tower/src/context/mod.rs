@@ -24,6 +24,7 @@ mod scope;
 use std::time::Instant;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use mesh_core::identity::Claims;
 use mesh_core::telemetry::trace;
 use mesh_core::timeout::{EXPECTED_TIMEOUT, grpc_timeout};
 
@@ -42,6 +43,7 @@ tokio::task_local! {
 pub struct Context {
     deadline: Option<Instant>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    claims: Option<Claims>,
 }
 
 impl Context {
@@ -59,6 +61,7 @@ impl Context {
         Self {
             deadline: left.and_then(|left| now().checked_add(left)),
             headers: traced.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            claims: None,
         }
     }
 
@@ -78,6 +81,21 @@ impl Context {
     #[must_use]
     pub fn deadline_at(mut self, deadline: Instant) -> Self {
         self.deadline = Some(self.deadline.map_or(deadline, |before| before.min(deadline)));
+        self
+    }
+
+    /// What the verified token of the request says, if it had one.
+    #[must_use]
+    pub fn claims(&self) -> Option<&Claims> {
+        self.claims.as_ref()
+    }
+
+    /// The same context with the claims of a token; for authentication, once it has verified it.
+    ///
+    /// They are this request's alone: calls made for it don't take them on.
+    #[must_use]
+    pub fn verified(mut self, claims: Claims) -> Self {
+        self.claims = Some(claims);
         self
     }
 

@@ -40,7 +40,11 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let context = Context::of(request.headers());
+        let mut context = Context::of(request.headers());
+        // Authentication stands further out, and may have put one there.
+        if let Some(known) = request.extensions_mut().remove::<Context>() {
+            context.claims = known.claims;
+        }
         // For handlers that spawn: an extractor finds it without the task-local.
         request.extensions_mut().insert(context.clone());
         // A service may do its work in `call` already.

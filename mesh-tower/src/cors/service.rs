@@ -34,7 +34,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let matched = request.extensions().get::<Matched>();
+        let matched = Matched::of(request.extensions());
         let policy = match (&self.policy, matched) {
             (Some(policy), _) => Some(policy),
             (None, Some(matched)) => matched.route().cors.as_ref(),

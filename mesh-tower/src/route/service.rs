@@ -1,7 +1,7 @@
 //! [`Route`].
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context as Task, Poll};
 
 use bytes::Bytes;
 use http::header::LOCATION;
@@ -12,6 +12,7 @@ use tower_service::Service;
 
 use super::Matched;
 use super::layer::{Rules, rules};
+use crate::context::Context;
 use crate::error::{BoxError, Error};
 use crate::future::ReadyOr;
 use crate::grpc::is_grpc;
@@ -39,6 +40,13 @@ impl<S> Route<S> {
         let facts = RequestView::of(request);
         let https = facts.scheme == "https";
         let found = match rules(view.plan(), self.listener.as_deref(), facts.authority, https) {
+            Rules::Table(table) if table.reads_claims() => {
+                let context = request.extensions().get::<Context>();
+                match context.and_then(Context::claims) {
+                    Some(claims) => table.find(&facts.claims(claims)),
+                    None => table.find(&facts),
+                }
+            }
             Rules::Table(table) => table.find(&facts),
             Rules::UnknownPort => Found::NoHost(view.unknown_port()),
             Rules::NoListener => Found::NoHost(Fallback::NotFound),
@@ -90,7 +98,7 @@ where
     type Error = BoxError;
     type Future = ReadyOr<S::Future, Response<ResB>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 

@@ -4,7 +4,7 @@ use super::virtual_service::gateways;
 use super::{Check, names};
 use crate::api::istio::{HttpMatchRequest, StringMatch};
 use crate::error::Origin;
-use crate::route::Pattern;
+use crate::route::{Matcher, Pattern};
 
 /// One block of conditions.
 pub(super) fn block(block: &HttpMatchRequest, bound_to_gateway: bool, check: &mut Check<'_>) {
@@ -65,12 +65,10 @@ pub(super) fn pattern(regex: &str, origin: Origin, check: &mut Check<'_>) {
 /// VM-5, VM-8.
 fn header_name(name: &str, origin: Origin, bound_to_gateway: bool, check: &mut Check<'_>) {
     if name.starts_with("@request.auth.claims") {
-        if bound_to_gateway {
-            let message = "matching on JWT claims is not implemented";
-            let code = crate::analysis::Code::NotImplemented;
-            check.note(code, origin, message);
-        } else {
+        if !bound_to_gateway {
             check.error(origin, "JWT claims can be matched at a gateway only");
+        } else if let Err(error) = Matcher::any().header(name, None) {
+            check.error(origin, error.to_string());
         }
         return;
     }

@@ -3,8 +3,8 @@
 use super::http_action;
 use super::http_match;
 use super::{Check, Validate, names};
-use crate::analysis::{Code, Diagnostic, rules};
-use crate::api::istio::{HttpRoute, VirtualService};
+use crate::analysis::rules;
+use crate::api::istio::{Delegate, HttpRoute, VirtualService};
 use crate::api::{At, Metadata};
 
 impl Validate for VirtualService {
@@ -17,8 +17,13 @@ impl Validate for VirtualService {
         gateways(at, &self.gateways, check);
         check.export_to(at, meta, &self.export_to, false);
         let bound_to_gateway = self.gateways.iter().any(|gateway| gateway != "mesh");
+        // A delegate is bound where its root is.
+        let claims = bound_to_gateway || self.hosts.is_empty();
         for rule in &self.http {
-            http_rule(rule, bound_to_gateway, check);
+            http_rule(rule, claims, check);
+            if let Some(to) = &rule.delegate {
+                delegate(to, self.hosts.is_empty(), check);
+            }
         }
         rules::check(self, check);
     }
@@ -36,10 +41,6 @@ fn hosts(service: &VirtualService, check: &mut Check<'_>) {
             if !empty {
                 check.error(at.field(field), "a delegate (a VirtualService without `hosts`) cannot have it");
             }
-        }
-        if service.gateways.is_empty() {
-            let message = "a VirtualService without `hosts` is a delegate, which is not implemented";
-            check.report(Diagnostic::new(Code::NotImplemented, at.origin(), message).hint("write `hosts`"));
         }
         return;
     }
@@ -69,6 +70,22 @@ pub(super) fn gateways(at: &At, gateways: &[String], check: &mut Check<'_>) {
             let hint = "write `name`, `namespace/name` or `mesh`";
             check.error_hint(at.item("gateways", index), format!("`{gateway}` is not a gateway"), hint);
         }
+    }
+}
+
+/// VA-13: by a full name or one of the same namespace, and not again.
+fn delegate(to: &Delegate, nested: bool, check: &mut Check<'_>) {
+    if nested {
+        let message = "a delegate (a VirtualService without `hosts`) cannot delegate";
+        check.error(to.at.origin(), message);
+    }
+    if to.name.is_empty() {
+        check.error(to.at.origin(), "a delegate needs a `name`");
+    } else if !names::is_name(&to.name) {
+        check.error(to.at.field("name"), format!("`{}` is not a DNS-1123 name", to.name));
+    }
+    if !to.namespace.is_empty() && !names::is_label(&to.namespace) {
+        check.error(to.at.field("namespace"), format!("`{}` is not a namespace", to.namespace));
     }
 }
 

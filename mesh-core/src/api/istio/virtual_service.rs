@@ -41,7 +41,7 @@ message! {
         /// Answer with a fixed response.
         supported direct_response: Option<HttpDirectResponse>,
         /// Take the rules of another VirtualService.
-        refused delegate: Option<Delegate>,
+        supported delegate: Option<Delegate>,
         /// Change path and authority before sending.
         supported rewrite: Option<HttpRewrite>,
         /// Limit for the whole request.

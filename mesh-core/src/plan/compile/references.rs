@@ -3,7 +3,7 @@
 
 use super::Compiler;
 use super::clusters::Missing;
-use super::virtual_services::Virtual;
+use super::virtual_services::Rule;
 use crate::analysis::{Code, Diagnostic};
 use crate::api::istio::Destination;
 use crate::api::nearest::nearest;
@@ -11,7 +11,7 @@ use crate::api::nearest::nearest;
 impl Compiler<'_> {
     pub(super) fn missing(
         &mut self,
-        one: &Virtual<'_>,
+        of: &Rule<'_>,
         written: &Destination,
         host: &str,
         port: u16,
@@ -19,7 +19,7 @@ impl Compiler<'_> {
         missing: &Missing,
     ) -> Diagnostic {
         let finding = |field: &str, message: String| {
-            let origin = one.resource.locate(written.at.field(field));
+            let origin = of.resource.locate(written.at.field(field));
             Diagnostic::new(Code::ReferencedResourceNotFound, origin, message)
         };
         match missing {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::Compiler;
 use super::actions;
 use super::policies;
-use super::virtual_services::Virtual;
+use super::virtual_services::{Rule, Virtual};
 use crate::analysis::{Code, Diagnostic};
-use crate::api::istio::{Destination as WrittenDestination, HttpMatchRequest, HttpRoute};
+use crate::api::istio::{Destination as WrittenDestination, HttpMatchRequest};
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
 use crate::retry::RetryPolicy;
@@ -33,7 +33,7 @@ pub(super) struct Place<'a> {
 impl Compiler<'_> {
     /// The routes of a VirtualService at `place`.
     pub(super) fn routes(&mut self, one: &Virtual<'_>, place: Place<'_>) -> Routes {
-        let mut routes = Routes::default();
+        let mut routes = Routes { lost: one.lost, ..Routes::default() };
         let workload = Arc::clone(&self.workload);
         let vantage = Vantage {
             gateway: place.gateway,
@@ -41,22 +41,24 @@ impl Compiler<'_> {
             labels: &workload.labels,
             namespace: &workload.namespace,
         };
-        for (index, rule) in one.resource.spec.http.iter().enumerate() {
-            let scopes = &one.scopes[index];
+        for rule in &one.rules {
+            let scopes = &rule.scopes;
             let admitted: Vec<usize> =
                 (0..scopes.len()).filter(|block| scopes[*block].admits(&vantage, &one.gateways)).collect();
             if !scopes.is_empty() && admitted.is_empty() {
                 continue;
             }
-            let Some(base) = self.rule(one, index, rule, place, &mut routes.lost) else { continue };
+            let Some(base) = self.rule(rule, place, &mut routes.lost) else { continue };
             if scopes.is_empty() {
                 routes.routes.push(Arc::new(base));
                 continue;
             }
             for block in admitted {
-                let written = &rule.r#match[block];
-                match matched(one, rule, written, &base, place) {
-                    Ok(route) => routes.routes.push(Arc::new(Route { match_index: block, ..route })),
+                match matched(rule, &rule.written.r#match[block], &base, place) {
+                    Ok(route) => {
+                        let match_index = rule.blocks[block];
+                        routes.routes.push(Arc::new(Route { match_index, ..route }));
+                    }
                     Err(diagnostic) => {
                         self.out.push(diagnostic);
                         routes.lost = true;
@@ -68,15 +70,8 @@ impl Compiler<'_> {
     }
 
     /// The route of a rule, whatever it matches.
-    fn rule(
-        &mut self,
-        one: &Virtual<'_>,
-        index: usize,
-        rule: &HttpRoute,
-        place: Place<'_>,
-        lost: &mut bool,
-    ) -> Option<Route> {
-        let resource = one.resource;
+    fn rule(&mut self, of: &Rule<'_>, place: Place<'_>, lost: &mut bool) -> Option<Route> {
+        let (resource, rule) = (of.resource, &*of.written);
         let refuse = |at: Origin, reason: String| {
             Diagnostic::new(Code::SchemaValidationError, resource.locate(at), reason)
         };
@@ -100,13 +95,13 @@ impl Compiler<'_> {
                 }
             }
         } else {
-            let forward = self.forward(one, rule, place, lost);
+            let forward = self.forward(of, place, lost);
             Action::Forward(self.keyed(forward, resource.label()))
         };
         let name = if rule.name.is_empty() { Arc::default() } else { rule.name.as_str().into() };
         let mut route = Route::new(name, Matcher::any(), action);
-        route.origin = resource.locate(resource.spec.at.item("http", index));
-        route.rule_index = index;
+        route.origin = resource.locate(resource.spec.at.item("http", of.index));
+        route.rule_index = of.index;
         route.timeout = rule.timeout.filter(|timeout| !timeout.is_zero());
         route.retry = match &rule.retries {
             None => Arc::clone(&self.mesh.retry),
@@ -157,17 +152,18 @@ impl Compiler<'_> {
                 *lost = true;
             }
         }
-        route.mirrors = self.mirrors(one, rule, place);
+        route.mirrors = self.mirrors(of, place);
         Some(route)
     }
 
-    fn forward(&mut self, one: &Virtual<'_>, rule: &HttpRoute, place: Place<'_>, lost: &mut bool) -> Forward {
+    fn forward(&mut self, of: &Rule<'_>, place: Place<'_>, lost: &mut bool) -> Forward {
+        let rule = &*of.written;
         let mut destinations = Vec::with_capacity(rule.route.len());
         let lone = rule.route.len() == 1;
         for (index, written) in rule.route.iter().enumerate() {
-            let origin = one.resource.locate(rule.at.item("route", index));
+            let origin = of.resource.locate(rule.at.item("route", index));
             let cluster = match &written.destination {
-                Some(destination) => self.destination(one, destination, place.port, "host"),
+                Some(destination) => self.destination(of, destination, place.port, "host"),
                 None => ClusterId::UNKNOWN,
             };
             *lost |= cluster == ClusterId::UNKNOWN;
@@ -182,7 +178,7 @@ impl Compiler<'_> {
                     destination.response_headers = response;
                 }
                 Err(reason) => {
-                    let origin = one.resource.locate(written.at.field("headers"));
+                    let origin = of.resource.locate(written.at.field("headers"));
                     self.out.push(Diagnostic::new(Code::SchemaValidationError, origin, reason));
                     *lost = true;
                 }
@@ -190,14 +186,15 @@ impl Compiler<'_> {
             destinations.push(destination);
         }
         Forward::new(destinations).unwrap_or_else(|error| {
-            let origin = one.resource.locate(rule.at.field("route"));
+            let origin = of.resource.locate(rule.at.field("route"));
             self.out.push(Diagnostic::new(Code::SchemaValidationError, origin, error.to_string()));
             *lost = true;
             Forward::to(ClusterId::UNKNOWN)
         })
     }
 
-    fn mirrors(&mut self, one: &Virtual<'_>, rule: &HttpRoute, place: Place<'_>) -> Vec<Mirror> {
+    fn mirrors(&mut self, of: &Rule<'_>, place: Place<'_>) -> Vec<Mirror> {
+        let rule = &*of.written;
         let mut mirrors = Vec::new();
         let whole = rule.mirror_percent.map(f64::from);
         let first = rule.mirror.as_ref().map(|destination| {
@@ -207,7 +204,7 @@ impl Compiler<'_> {
             Some((mirror.destination.as_ref()?, mirror.percentage.as_ref().map(|percent| percent.value)))
         });
         for (destination, percent) in first.into_iter().chain(more) {
-            let cluster = self.destination(one, destination, place.port, "mirror host");
+            let cluster = self.destination(of, destination, place.port, "mirror host");
             let percent = percent.map_or(Ok(Percent::HUNDRED), Percent::new);
             match percent {
                 // A mirror that leads nowhere is reported, and costs the request nothing.
@@ -216,7 +213,7 @@ impl Compiler<'_> {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    let origin = one.resource.locate(destination.at.origin());
+                    let origin = of.resource.locate(destination.at.origin());
                     self.out.push(Diagnostic::new(Code::SchemaValidationError, origin, error.to_string()));
                 }
             }
@@ -227,12 +224,12 @@ impl Compiler<'_> {
     /// The cluster of a destination (VA-1); [`ClusterId::UNKNOWN`] and a finding if there is none.
     fn destination(
         &mut self,
-        one: &Virtual<'_>,
+        of: &Rule<'_>,
         written: &WrittenDestination,
         came_on: u16,
         what: &'static str,
     ) -> ClusterId {
-        let host = super::names::resolve(&written.host, one.namespace(), &self.mesh.settings.domain_suffix);
+        let host = super::names::resolve(&written.host, of.namespace(), &self.mesh.settings.domain_suffix);
         let given = written.port.as_ref().and_then(|port| u16::try_from(port.number).ok());
         let port = given.filter(|port| *port > 0).unwrap_or_else(|| {
             let ports = self.registry.find(&host).map(|index| self.registry.get(index).ports.as_slice());
@@ -243,7 +240,7 @@ impl Compiler<'_> {
                     let numbers: Vec<String> = several.iter().map(|port| port.number.to_string()).collect();
                     let code = Code::VirtualServiceDestinationPortSelectorRequired;
                     let message = format!("{host} has several ports: say which");
-                    let origin = one.resource.locate(written.at.origin());
+                    let origin = of.resource.locate(written.at.origin());
                     self.out.push(
                         Diagnostic::new(code, origin, message)
                             .hint(format!("write port.number, one of {}", numbers.join(", "))),
@@ -255,7 +252,7 @@ impl Compiler<'_> {
         let found =
             self.clusters.destination(&self.registry, &self.rules, &self.mesh, &host, port, &written.subset);
         found.unwrap_or_else(|missing| {
-            let finding = self.missing(one, written, &host, port, what, &missing);
+            let finding = self.missing(of, written, &host, port, what, &missing);
             self.out.push(finding);
             ClusterId::UNKNOWN
         })
@@ -264,13 +261,12 @@ impl Compiler<'_> {
 
 /// A rule's route for one of its match blocks.
 fn matched(
-    one: &Virtual<'_>,
-    rule: &HttpRoute,
+    of: &Rule<'_>,
     block: &HttpMatchRequest,
     base: &Route,
     place: Place<'_>,
 ) -> Result<Route, Diagnostic> {
-    let resource = one.resource;
+    let (resource, rule) = (of.resource, &*of.written);
     let refuse = |at: Origin, reason: String| {
         Diagnostic::new(Code::SchemaValidationError, resource.locate(at), reason)
     };

@@ -1,6 +1,7 @@
 //! From YAML to the plan: what a request would meet.
 
 mod cases;
+mod delegates;
 mod fitcycle;
 mod gateway_api;
 mod gateways;

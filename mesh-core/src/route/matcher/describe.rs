@@ -56,6 +56,8 @@ impl fmt::Display for Condition {
             Self::Authority(want) => write!(f, "authority {want}"),
             Self::Header(key, want) => write!(f, "header {key} {want}"),
             Self::WithoutHeader(key, want) => write!(f, "header {key} not {want}"),
+            Self::Claim(claim, want) => write!(f, "claim {claim} {want}"),
+            Self::WithoutClaim(claim, want) => write!(f, "claim {claim} not {want}"),
             Self::Query(name, want) => write!(f, "query parameter {name:?} {want}"),
         }
     }
@@ -78,7 +80,6 @@ impl fmt::Display for Key {
             Self::Scheme => f.write_str(":scheme"),
             Self::Authority => f.write_str(":authority"),
             Self::Path => f.write_str(":path"),
-            Self::Claim(path) => write!(f, "@request.auth.claims.{}", path.join(".")),
         }
     }
 }

@@ -6,8 +6,10 @@
 
 use http::HeaderName;
 
+use self::claim::Claim;
 use super::{Pattern, PatternError, RequestView, StringMatch};
 
+mod claim;
 mod compile;
 mod cover;
 mod describe;
@@ -44,6 +46,8 @@ enum Condition {
     Header(Key, Want),
     WithoutHeader(Key, Want),
     Query(Box<str>, Want),
+    Claim(Claim, Want),
+    WithoutClaim(Claim, Want),
 }
 
 /// A value is wanted, or just presence.
@@ -53,7 +57,7 @@ enum Want {
     Value(StringMatch),
 }
 
-/// What a header condition looks at (VM-5, VM-8).
+/// What a header condition looks at (VM-5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Key {
     Header(HeaderName),
@@ -61,7 +65,6 @@ enum Key {
     Scheme,
     Authority,
     Path,
-    Claim(Box<[Box<str>]>),
 }
 
 /// The first condition of a block that did not hold; [`Matcher::explain`] puts it in words.
@@ -147,8 +150,10 @@ impl Matcher {
     /// # Errors
     /// If `name` is no header name, no known pseudo name and no claim.
     pub fn header(self, name: &str, want: Option<StringMatch>) -> Result<Self, PatternError> {
-        let key = Key::new(name)?;
-        Ok(self.condition(Condition::Header(key, want.into())))
+        Ok(self.condition(match Claim::named(name)? {
+            Some(claim) => Condition::Claim(claim, want.into()),
+            None => Condition::Header(Key::new(name)?, want.into()),
+        }))
     }
 
     /// Adds a condition that the inner one is false; `None` asks for absence (VM-6).
@@ -156,8 +161,10 @@ impl Matcher {
     /// # Errors
     /// If `name` is no header name, no known pseudo name and no claim.
     pub fn without_header(self, name: &str, want: Option<StringMatch>) -> Result<Self, PatternError> {
-        let key = Key::new(name)?;
-        Ok(self.condition(Condition::WithoutHeader(key, want.into())))
+        Ok(self.condition(match Claim::named(name)? {
+            Some(claim) => Condition::WithoutClaim(claim, want.into()),
+            None => Condition::WithoutHeader(Key::new(name)?, want.into()),
+        }))
     }
 
     /// Adds a condition on the first value of a query parameter; `None` asks for presence (VM-7).
@@ -170,6 +177,14 @@ impl Matcher {
     #[must_use]
     pub fn conditions(&self) -> usize {
         self.conditions.len()
+    }
+
+    /// Whether it asks about a verified token (VM-8).
+    #[must_use]
+    pub fn reads_claims(&self) -> bool {
+        let about =
+            |condition: &Condition| matches!(condition, Condition::Claim(..) | Condition::WithoutClaim(..));
+        self.conditions.iter().any(about)
     }
 
     fn condition(mut self, condition: Condition) -> Self {
@@ -226,6 +241,8 @@ impl Condition {
             Self::Query(name, want) => {
                 query_value(view.query, name).is_some_and(|value| want.fits(value.as_bytes()))
             }
+            Self::Claim(claim, want) => claim.fits(view.claims, want),
+            Self::WithoutClaim(claim, want) => !claim.fits(view.claims, want),
         }
     }
 }
@@ -238,13 +255,6 @@ impl Key {
             ":authority" => return Ok(Self::Authority),
             ":path" => return Ok(Self::Path),
             _ => {}
-        }
-        if let Some(path) = name.strip_prefix("@request.auth.claims") {
-            return claim_path(path).map(Self::Claim).ok_or_else(|| {
-                PatternError::new(format!(
-                    "{name:?} names no claim: use `@request.auth.claims.a.b` or `@request.auth.claims[a][b]`"
-                ))
-            });
         }
         HeaderName::try_from(name)
             .map(Self::Header)
@@ -267,42 +277,12 @@ impl Key {
                 }
                 return test(Some(&joined));
             }
-            Self::Claim(path) => return test_claim(view.claims, path, test),
             Self::Method => view.method,
             Self::Scheme => view.scheme,
             Self::Authority => view.authority,
             Self::Path => view.target,
         };
         test(Some(pseudo.as_bytes()))
-    }
-}
-
-/// `.a.b` or `[a][b]` as its parts.
-fn claim_path(text: &str) -> Option<Box<[Box<str>]>> {
-    let parts: Vec<Box<str>> = if let Some(dotted) = text.strip_prefix('.') {
-        dotted.split('.').map(Into::into).collect()
-    } else {
-        let inner = text.strip_prefix('[')?.strip_suffix(']')?;
-        inner.split("][").map(Into::into).collect()
-    };
-    (!parts.iter().any(|part| part.is_empty())).then(|| parts.into())
-}
-
-/// A claim is a string, or a list one member of which must fit (VM-8).
-fn test_claim(
-    claims: Option<&serde_json::Value>,
-    path: &[Box<str>],
-    test: impl Fn(Option<&[u8]>) -> bool,
-) -> bool {
-    use serde_json::Value;
-    let found = path.iter().try_fold(claims, |value, part| value.map(|value| value.get(&**part)));
-    match found.flatten() {
-        Some(Value::String(text)) => test(Some(text.as_bytes())),
-        Some(Value::Array(items)) => {
-            items.iter().filter_map(Value::as_str).any(|item| test(Some(item.as_bytes())))
-        }
-        Some(Value::Bool(flag)) => test(Some(if *flag { b"true" } else { b"false" })),
-        Some(Value::Null | Value::Number(_) | Value::Object(_)) | None => test(None),
     }
 }
 

@@ -121,27 +121,6 @@ fn vm_7_query_params() {
 }
 
 #[test]
-fn vm_8_claims_are_strings_or_list_members() {
-    let claims = serde_json::json!({"a": {"b": "x", "list": ["y", "z"]}, "n": 1});
-    let request = request("/").body(()).unwrap();
-    let view = RequestView::of(&request).claims(&claims);
-    for (key, value, want) in [
-        ("@request.auth.claims.a.b", "x", true),
-        ("@request.auth.claims[a][b]", "x", true),
-        ("@request.auth.claims[a][list]", "z", true),
-        ("@request.auth.claims.a.list", "x", false),
-        ("@request.auth.claims.n", "1", false),
-        ("@request.auth.claims.c", "", false),
-    ] {
-        let matcher = Matcher::any().header(key, exact(value)).unwrap();
-        assert_eq!(matcher.matches(&view), want, "{key}");
-        assert!(!matcher.matches(&RequestView::of(&request)), "{key} without claims");
-    }
-    assert!(Matcher::any().header("@request.auth.claims", None).is_err());
-    assert!(Matcher::any().header("@request.auth.claims.a..b", None).is_err());
-}
-
-#[test]
 fn vm_2_written_blocks_are_checked() {
     let written = |text: &str| istio::StringMatch { regex: Some(text.into()), ..Default::default() };
     let block = istio::HttpMatchRequest {

@@ -1,12 +1,17 @@
-//! Which VirtualService has which host (VS-3, VS-4).
+//! Which VirtualService has which host (VS-3, VS-4), and which rules it has in all (VA-13).
 
+mod delegates;
+mod merge;
+
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
+use self::delegates::Delegates;
 use super::names::{self, Visibility};
 use super::scope::EgressScope;
 use super::settings::Mesh;
 use crate::analysis::{Code, Diagnostic, Diagnostics};
-use crate::api::istio::VirtualService;
+use crate::api::istio::{HttpMatchRequest, HttpRoute, VirtualService};
 use crate::api::{Documents, Resource};
 use crate::route::{HostMap, Scope};
 
@@ -17,9 +22,33 @@ pub(super) struct Virtual<'a> {
     pub(super) hosts: Vec<String>,
     /// `namespace/name` each, or `mesh`.
     pub(super) gateways: Vec<String>,
-    /// The static part of each rule's match blocks; a rule without any has none.
-    pub(super) scopes: Vec<Vec<Scope>>,
+    /// Its rules, those of its delegates in their places.
+    pub(super) rules: Vec<Rule<'a>>,
+    /// Whether a delegate does not exist (Y-12).
+    pub(super) lost: bool,
     visibility: Visibility,
+}
+
+/// A rule, and where it stands.
+#[derive(Debug)]
+pub(super) struct Rule<'a> {
+    /// The resource that it is written in: the delegate, if it is one's.
+    pub(super) resource: &'a Resource<VirtualService>,
+    /// Its number there.
+    pub(super) index: usize,
+    /// The rule; merged with the one that delegates, if it is a delegate's.
+    pub(super) written: Cow<'a, HttpRoute>,
+    /// The static part of each match block; a rule without any has none.
+    pub(super) scopes: Vec<Scope>,
+    /// As which block each was written.
+    pub(super) blocks: Vec<usize>,
+}
+
+impl Rule<'_> {
+    /// The namespace that short names are of.
+    pub(super) fn namespace(&self) -> &str {
+        &self.resource.meta.namespace
+    }
 }
 
 impl Virtual<'_> {
@@ -53,7 +82,8 @@ impl<'a> VirtualServices<'a> {
     ) -> Self {
         let mut virtuals = Self::default();
         let suffix = &mesh.settings.domain_suffix;
-        for resource in &documents.virtual_services {
+        let delegates = Delegates::new(&documents.virtual_services, mesh);
+        for resource in documents.virtual_services.iter().filter(|one| !one.spec.hosts.is_empty()) {
             let (meta, spec) = (&resource.meta, &resource.spec);
             let default = mesh.virtual_service_export;
             let Some(visibility) = names::visibility(&spec.export_to, default, &meta.namespace, client)
@@ -65,16 +95,24 @@ impl<'a> VirtualServices<'a> {
             if gateways.is_empty() {
                 gateways.push(super::MESH.to_owned());
             }
-            let scopes = spec.http.iter().map(|rule| {
-                let scope = |block: &crate::api::istio::HttpMatchRequest| Scope {
-                    port: block.port.and_then(|port| u16::try_from(port).ok()),
-                    gateways: block.gateways.iter().map(full).collect(),
-                    source_labels: block.source_labels.clone(),
-                    source_namespace: (!block.source_namespace.is_empty())
-                        .then(|| block.source_namespace.clone()),
-                };
-                rule.r#match.iter().map(scope).collect()
-            });
+            let (mut rules, mut lost) = (Vec::with_capacity(spec.http.len()), false);
+            for (index, rule) in spec.http.iter().enumerate() {
+                if let Some(to) = &rule.delegate {
+                    match delegates.rules(resource, rule, to, out) {
+                        Some(taken) => rules.extend(taken),
+                        None => lost = true,
+                    }
+                    continue;
+                }
+                let scope = |block| scope(block, resource, suffix);
+                rules.push(Rule {
+                    resource,
+                    index,
+                    written: Cow::Borrowed(rule),
+                    scopes: rule.r#match.iter().map(scope).collect(),
+                    blocks: (0..rule.r#match.len()).collect(),
+                });
+            }
             let index = virtuals.all.len();
             for gateway in &gateways {
                 let bound = virtuals.by_gateway.entry(gateway.clone()).or_default();
@@ -85,7 +123,8 @@ impl<'a> VirtualServices<'a> {
             virtuals.all.push(Virtual {
                 resource,
                 hosts: spec.hosts.iter().map(|host| names::resolve(host, &meta.namespace, suffix)).collect(),
-                scopes: scopes.collect(),
+                rules,
+                lost,
                 gateways,
                 visibility,
             });
@@ -140,5 +179,16 @@ impl<'a> VirtualServices<'a> {
     /// Those that list this gateway, in creation order.
     pub(super) fn of_gateway(&self, gateway: &str) -> &[usize] {
         self.by_gateway.get(gateway).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// The static part of a match block of this resource.
+fn scope(block: &HttpMatchRequest, of: &Resource<VirtualService>, suffix: &str) -> Scope {
+    let full = |gateway: &String| names::gateway(gateway, &of.meta.namespace, suffix);
+    Scope {
+        port: block.port.filter(|port| *port > 0).and_then(|port| u16::try_from(port).ok()),
+        gateways: block.gateways.iter().map(full).collect(),
+        source_labels: block.source_labels.clone(),
+        source_namespace: (!block.source_namespace.is_empty()).then(|| block.source_namespace.clone()),
     }
 }
