@@ -7,6 +7,7 @@
 
 mod blackbox;
 mod circuit;
+mod claims;
 mod cors;
 mod deadline;
 mod envoy;

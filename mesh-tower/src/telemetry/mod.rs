@@ -30,7 +30,8 @@
 //! end keeps the code and adds `DC`.
 //!
 //! # Metrics
-//! [`names`] lists them. Install the recorder before the first request: handles are kept.
+//! [`names`] lists them, but for those that a rule's `statPrefix` names: `route_<prefix>_upstream_rq_total`,
+//! `…_completed`, `…_1xx` to `…_5xx`, `…_timeout`, `…_retry` (VM-9). Install the recorder before the first request: handles are kept.
 //!
 //! # Example
 //! ```
@@ -48,6 +49,7 @@ mod future;
 mod layer;
 pub mod names;
 mod received;
+mod route_stats;
 mod series;
 mod service;
 

@@ -27,6 +27,7 @@ use metrics::{Counter, Histogram, Key, Label, Level, Metadata, with_recorder};
 
 use super::call::Summary;
 use super::names;
+use super::route_stats::RouteStats;
 
 /// Series that are kept apart before the rest is `overflow`.
 const CAP: usize = 10_000;
@@ -156,6 +157,7 @@ pub(super) struct Handles {
     scope: Arc<Scope>,
     metrics: Metrics,
     used: RwLock<HashMap<Use, Used, WordHash>>,
+    routes: RouteStats,
 }
 
 /// What tells one label set from another, without a string where there is no peer.
@@ -177,7 +179,7 @@ struct Used {
 
 impl Handles {
     pub(super) fn new(scope: Arc<Scope>, metrics: Metrics) -> Self {
-        Self { scope, metrics, used: RwLock::default() }
+        Self { scope, metrics, used: RwLock::default(), routes: RouteStats::default() }
     }
 
     pub(super) fn direction(&self) -> Direction {
@@ -186,6 +188,7 @@ impl Handles {
 
     /// Counts a request that has ended.
     pub(super) fn report(&self, decision: &Decision, peer: Option<&Arc<str>>, summary: &Summary<'_>) {
+        self.routes.report(decision, summary.facts.code);
         let cluster = decision.cluster.as_ref();
         // Nothing is told of such an endpoint: all of them share one label set.
         let endpoint = decision.endpoint().filter(|endpoint| {

@@ -9,15 +9,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use mesh_core::decision::Decision;
-use mesh_core::endpoint::Endpoint;
+use mesh_core::endpoint::{ClusterId, Endpoint};
 use mesh_core::identity::{Labels, PeerIdentity, Workload};
 use mesh_core::outcome::{Outcome, Reset};
 use mesh_core::plan::{ClusterPlan, Direction, ServiceIdentity, UpstreamProtocol};
 use mesh_core::reply::{Flag, LocalReply};
+use mesh_core::route::{Action, DirectResponse, Forward, Matcher, Route};
 use mesh_core::telemetry::access_log::Format;
 use metrics::LocalRecorderGuard;
 use tokio_test::{assert_pending, assert_ready, task};
@@ -371,6 +372,40 @@ async fn me_2_labels_tell_of_both_ends_and_flags_of_the_way() {
         assert_eq!(labels[name], value, "{name}");
     }
     assert!(line.contains(" outbound|9080|v1|reviews.default.svc.cluster.local 10.0.0.1:9080 "), "{line}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn vm_9_a_rule_with_a_prefix_has_counters_of_its_own() {
+    let mut bench = Bench::new();
+    let mut route = Route::new("r".into(), Matcher::any(), Action::Forward(Forward::to(ClusterId::UNKNOWN)));
+    route.stat_prefix = Some("shop.cart-1".into());
+    let direct = DirectResponse { status: StatusCode::OK, body: Bytes::new() };
+    let answer = Arc::new(Route { action: Action::DirectResponse(direct), ..route.clone() });
+    let forward = Arc::new(route);
+    let mut serve = |status: u16, route: &Arc<Route>, note: fn(&mut Decision)| {
+        let (mut future, inner, send) = bench.send(request(&[]));
+        decide(&inner, |decision| {
+            decision.route = Some(route.clone());
+            note(decision);
+        });
+        let mut response = Response::new(Script::empty());
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        send.send_response(response);
+        drop(assert_ready!(future.poll()).unwrap());
+    };
+    serve(200, &forward, |_| {});
+    serve(204, &forward, |decision| decision.attempt_count = 3);
+    serve(504, &forward, |decision| decision.flags.set(Flag::UpstreamRequestTimeout));
+    serve(418, &forward, |decision| decision.flags.set(Flag::FaultInjected));
+    serve(200, &forward, |decision| decision.details = "cors_response".into());
+    serve(200, &answer, |_| {});
+    let count = |what: &str| {
+        let found = bench.recording.counters(&format!("route_shop_cart_1_upstream_rq_{what}"));
+        assert_eq!(found.len(), 1, "{what}");
+        found[0].1
+    };
+    let counts = ["total", "completed", "2xx", "4xx", "5xx", "timeout", "retry"].map(count);
+    assert_eq!(counts, [3, 3, 2, 0, 1, 1, 2]);
 }
 
 #[tokio::test(start_paused = true)]

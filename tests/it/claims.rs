@@ -1,0 +1,82 @@
+//! Rules by what a verified token says, at a gateway in memory (VM-8).
+
+use std::sync::Arc;
+
+use http::{Request, Response};
+use mesh_core::api::Documents;
+use mesh_core::identity::Claims;
+use mesh_core::plan::Direction;
+use mesh_tests::config::service;
+use mesh_tower::context::Context;
+use mesh_tower::normalize::NormalizeLayer;
+use mesh_tower::route::RouteLayer;
+use mesh_tower::telemetry::{AccessLog, TelemetryLayer};
+use mesh_tower::test::Network;
+use mesh_tower::{Body, Error, Mesh, stack};
+use tower::ServiceExt;
+
+const EDGE: &str = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec:
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: edge}
+spec:
+  hosts: ['*']
+  gateways: [edge]
+  http:
+  - match: [{headers: {'@request.auth.claims.groups': {exact: admin}}}]
+    route: [{destination: {host: admin}}]
+  - match: [{withoutHeaders: {'@request.auth.claims[sub]': {}}}]
+    directResponse: {status: 401}
+  - route: [{destination: {host: app}}]
+";
+
+async fn ask(claims: Option<serde_json::Value>) -> String {
+    let yaml =
+        service("app", "http", 80, &["10.0.0.1"]) + &service("admin", "http", 80, &["10.0.0.2"]) + EDGE;
+    let (documents, _) = Documents::parse([("edge.yaml", &yaml)]);
+    let network = Network::new();
+    for (address, name) in [("10.0.0.1:80", "app"), ("10.0.0.2:80", "admin")] {
+        network.upstream(address).respond(200, name);
+    }
+    let mesh = Mesh::from_documents(documents)
+        .gateway(true)
+        .connector(Arc::new(network))
+        .access_log(AccessLog::off())
+        .start()
+        .await
+        .unwrap();
+    let worker = mesh.worker();
+    let service = stack::outbound(
+        &worker,
+        TelemetryLayer::new(Direction::Gateway, mesh.plan().workload.clone()),
+        NormalizeLayer::new(Direction::Gateway),
+        RouteLayer::listener(worker.clone(), "gateway|80".into()),
+    );
+    let mut request = Request::get("http://shop.test/").body(Body::empty()).unwrap();
+    if let Some(serde_json::Value::Object(claims)) = claims {
+        // What authentication does once it has verified a token.
+        request.extensions_mut().insert(Context::default().verified(Claims::new(claims)));
+    }
+    let response = service.oneshot(request).await.map_err(Error::from_box).unwrap();
+    let status = response.status().as_u16();
+    let (head, body) = response.into_parts();
+    let answer = mesh_tower::test::Answer::read(Response::from_parts(head, Body::new(body)), None).await;
+    format!("{status} {}", answer.text())
+}
+
+#[tokio::test(start_paused = true)]
+async fn vm_8_a_rule_asks_what_the_verified_token_says() {
+    let admin = serde_json::json!({"sub": "u1", "groups": ["dev", "admin"]});
+    assert_eq!(ask(Some(admin)).await, "200 admin");
+    let user = serde_json::json!({"sub": "u2", "groups": ["dev"]});
+    assert_eq!(ask(Some(user)).await, "200 app");
+    let nobody = serde_json::json!({"groups": []});
+    assert_eq!(ask(Some(nobody)).await, "401 ");
+    assert_eq!(ask(None).await, "401 ", "without a token no claim matches");
+}
