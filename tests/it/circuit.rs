@@ -91,14 +91,18 @@ async fn cb_3_a_connection_serves_no_more_than_allowed() {
 
 #[tokio::test(start_paused = true)]
 async fn cb_3_idle_connections_are_closed() {
-    let (test, api) = world("http", "http: {idleTimeout: 20s}").await;
-    test.get("http://api/").await;
-    api.open(1).await;
-    tokio::time::sleep(Duration::from_secs(15)).await;
-    assert_eq!(api.open_connections(), 1);
-    tokio::time::sleep(Duration::from_secs(15)).await;
-    assert_eq!(api.open_connections(), 0);
-    assert_eq!(test.get("http://api/").await.status(), 200);
+    for port in ["http", "http2"] {
+        let (test, api) = world(port, "http: {idleTimeout: 20s}").await;
+        test.get("http://api/").await;
+        api.open(1).await;
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        assert_eq!(api.open_connections(), 1, "{port}");
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        assert_eq!(api.open_connections(), 0, "{port}");
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        assert_eq!(api.connections(), 1, "{port}: not dialled again before somebody asks");
+        assert_eq!(test.get("http://api/").await.status(), 200, "{port}");
+    }
 }
 
 #[test]

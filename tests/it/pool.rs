@@ -4,12 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
+use http_body_util::BodyExt;
 use mesh_tests::config::service;
 use mesh_tower::Body;
 use mesh_tower::test::{Fault, MeshTest, TestMesh, Upstream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
+use tower::ServiceExt;
 
 async fn world(port: &str, addresses: &[&str]) -> (TestMesh, Vec<Upstream>) {
     let test = MeshTest::new(&service("api", port, 80, addresses)).start().await;
@@ -218,4 +221,51 @@ async fn wish_6_a_server_that_closes_idle_connections_costs_nothing() {
         assert!(arrivals <= sent, "{port}: {arrivals} arrivals of {sent}: something came twice");
         assert!(connections * 10 <= sent, "{port}: {connections} connections for {sent} requests");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_dropped_during_the_upload_ends_the_upload_too() {
+    for port in ["http", "http2"] {
+        let (test, upstreams) = world(port, &["10.0.0.1"]).await;
+        let (broken, mut told) = mpsc::unbounded_channel();
+        upstreams[0].handle(move |request| {
+            let broken = broken.clone();
+            tokio::spawn(async move {
+                let failed = request.into_body().collect().await.is_err();
+                broken.send(failed).unwrap();
+            });
+            // It has begun and never ends.
+            async { Response::new(mesh_tests::body::slow(&["begun", "never"], Duration::from_secs(3600))) }
+        });
+        let (upload, body) = mesh_tests::body::channel();
+        upload.data("first").await;
+        let request = Request::post("http://api/").body(body).unwrap();
+        let response = test.client().clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200, "{port}");
+        drop(response);
+        // The caller says nothing more, nor that it has ended.
+        assert_eq!(told.recv().await, Some(true), "{port}");
+        drop(upload);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_answers_at_once_arrive_whole_through_one_http2_connection() {
+    let (test, upstreams) = world("http2", &["10.0.0.1"]).await;
+    upstreams[0].max_streams(1_000).handle(|request| async move {
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        Response::new(Body::from(body))
+    });
+    let calls = (0_u8..200).map(|call| {
+        // Below, at and above what is gathered; some announced, some in pieces.
+        let size = [100, 1024, 16 * 1024, 100_000][usize::from(call % 4)];
+        let bytes = Bytes::from(vec![call; size]);
+        let body = if call % 8 < 4 { bytes.clone().into() } else { mesh_tests::body::chunked(&bytes, 7_000) };
+        let answer = test.send(Request::post("http://api/").body(body).unwrap());
+        async move { (answer.await, bytes) }
+    });
+    for (answer, bytes) in join_all(calls).await {
+        assert!(answer.status() == 200 && answer.body == bytes, "{answer:?}");
+    }
+    assert_eq!(upstreams[0].connections(), 1);
 }

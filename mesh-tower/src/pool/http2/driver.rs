@@ -190,3 +190,51 @@ impl Drop for Abort {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use tokio::io::DuplexStream;
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    const POLICY: Http2Keepalive =
+        Http2Keepalive { interval: Duration::from_secs(10), timeout: Duration::from_secs(3) };
+
+    /// How long the connection lasts with that peer, if it does not last for ever.
+    async fn lasts(answers: bool, open: bool) -> Option<Duration> {
+        let (client, server) = tokio::io::duplex(1 << 16);
+        let (io, outlet): (Gathered<DuplexStream>, _) = gather(client);
+        let peer = tokio::spawn(async move {
+            let mut server = h2::server::handshake(server).await.unwrap();
+            if answers {
+                while server.accept().await.is_some() {}
+            } else {
+                let _ = timeout(Duration::from_secs(1), server.accept()).await;
+                std::future::pending::<()>().await;
+            }
+        });
+        let (_sender, mut connection) = Builder::new().handshake::<_, Bytes>(io).await.unwrap();
+        let mut keepalive = Keepalive::new(POLICY, connection.ping_pong().unwrap());
+        let begun = Instant::now();
+        let gone = poll_fn(|cx| {
+            assert!(Pin::new(&mut connection).poll(cx).is_pending());
+            assert!(!matches!(outlet.poll_flush(cx), Poll::Ready(Err(_))));
+            keepalive.poll(cx, outlet.reads(), open)
+        });
+        let lasted = timeout(Duration::from_secs(100), gone).await.ok().map(|()| begun.elapsed());
+        peer.abort();
+        lasted
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_does_not_answer_is_given_up_while_somebody_waits_for_it() {
+        assert_eq!(lasts(true, true).await, None);
+        assert_eq!(lasts(false, false).await, None);
+        // It was heard at the very beginning only.
+        assert_eq!(lasts(false, true).await.unwrap().as_secs(), 13);
+    }
+}
