@@ -159,7 +159,7 @@ impl Worker {
         let telemetry = TelemetryLayer::new(direction, self.mesh.plan().workload.clone())
             .metrics(self.telemetry.metrics.clone())
             .access_log(self.mesh.access_log().clone());
-        let mut normalize = NormalizeLayer::new(direction);
+        let mut normalize = NormalizeLayer::new(direction).rng(worker.rng().clone());
         if direction != Direction::Outbound {
             normalize = normalize.server(SERVER_NAME);
         }

@@ -112,7 +112,9 @@ impl Worker {
         self.view.load_full()
     }
 
-    pub(crate) fn rng(&self) -> &SharedRng {
+    /// Where this worker's requests draw from (OU-1).
+    #[must_use]
+    pub fn rng(&self) -> &SharedRng {
         &self.rng
     }
 

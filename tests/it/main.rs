@@ -21,6 +21,7 @@ mod locally;
 mod mirror;
 mod options;
 mod outlier;
+mod parity;
 mod pool;
 mod reload;
 mod replay;

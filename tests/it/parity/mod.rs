@@ -1,0 +1,87 @@
+//! The library and the built proxy decide alike: the same configuration, seed and requests give the same
+//! decision records (OU-5, RF-7).
+//!
+//! ```text
+//!                    ┌─▶ mesh-proxy (HTTP/1.1 over loopback) ─▶ backends ─┐
+//! seed ─▶ case: YAML │                                                    ├─▶ equal?
+//!         + requests └─▶ Mesh::client() (in process) ────────▶ backends ──┘
+//! ```
+//!
+//! A record is what the access log says (route, cluster, host, flags, details, attempts, request id), what the
+//! caller got, and what each backend was sent. Only what differs by nature is left out: times, the proxy's
+//! `server`, `date` and framing headers.
+//!
+//! `MESH_SEED=7 cargo test -p mesh-tests --test it parity` repeats the cases of one seed.
+
+mod backends;
+mod config;
+mod coverage;
+mod draw;
+mod request;
+mod run;
+
+use self::backends::Backends;
+use self::draw::Draw;
+
+/// Configurations of each test, and requests of each configuration: 4 × 50 × 50 cases.
+const CONFIGURATIONS: u64 = 50;
+const REQUESTS: usize = 50;
+
+/// The budget of CB-10 grows with time, which is not the same for both: where it is on, few requests fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Default,
+    IstioRuntime,
+}
+
+/// A configuration's cases, through both.
+async fn compare(seed: u64, backends: &Backends) {
+    let mut draw = Draw::new(seed);
+    let mode = if seed % 2 == 0 { Mode::Default } else { Mode::IstioRuntime };
+    let mut yaml = config::generate(&mut draw, backends);
+    let mut requests: Vec<_> = (0..REQUESTS).map(|_| request::generate(&mut draw)).collect();
+    if mode == Mode::Default {
+        request::calm(&mut requests);
+        yaml = yaml.replace("{host: dead.test, ", "{host: b.test, ");
+    }
+    let by_proxy = run::proxy(seed, mode, &yaml, &requests, backends).await;
+    let by_library = run::library(seed, mode, &yaml, &requests, backends).await;
+    for (index, (proxy, library)) in by_proxy.iter().zip(&by_library).enumerate() {
+        let sent = &requests[index];
+        assert!(
+            proxy == library,
+            "{yaml}\nMESH_SEED={seed}, request {index}: {sent:?}\nproxy:   {proxy:?}\nlibrary: {library:?}"
+        );
+    }
+    assert_eq!(by_proxy.len(), REQUESTS);
+}
+
+async fn chunk(number: u64) {
+    let backends = Backends::start().await;
+    if let Some(seed) = std::env::var("MESH_SEED").ok().and_then(|seed| seed.parse().ok()) {
+        return compare(seed, &backends).await;
+    }
+    for seed in number * CONFIGURATIONS..(number + 1) * CONFIGURATIONS {
+        compare(seed, &backends).await;
+    }
+}
+
+#[tokio::test]
+async fn ou_5_library_and_proxy_decide_alike_1() {
+    chunk(0).await;
+}
+
+#[tokio::test]
+async fn ou_5_library_and_proxy_decide_alike_2() {
+    chunk(1).await;
+}
+
+#[tokio::test]
+async fn ou_5_library_and_proxy_decide_alike_3() {
+    chunk(2).await;
+}
+
+#[tokio::test]
+async fn ou_5_library_and_proxy_decide_alike_4() {
+    chunk(3).await;
+}
