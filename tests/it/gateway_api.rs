@@ -127,3 +127,29 @@ async fn ga_7_redirects_and_mirrors() {
     assert_eq!(test.get("http://api/").await.text(), "now");
     test.upstream("10.0.0.2:80").arrived(1).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn ga_7_va_12_cross_origin_rules_answer_preflights() {
+    let test = world(
+        "  - filters: [{type: CORS, cors: {allowOrigins: ['https://*.shop.test'], allowMethods: [GET, PUT], allowCredentials: true}}]
+    backendRefs: [{name: api, port: 80}]",
+    )
+    .await;
+    let preflight = async |origin: &str| {
+        let request = Request::options("http://api/").header("origin", origin);
+        let request = request.header("access-control-request-method", "PUT");
+        test.send(request.body(Body::empty()).unwrap()).await
+    };
+    let answer = preflight("https://a.shop.test").await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.header("access-control-allow-origin"), "https://a.shop.test");
+    assert_eq!(answer.header("access-control-allow-methods"), "GET,PUT");
+    assert_eq!(answer.header("access-control-max-age"), "5");
+    assert_eq!(answer.text(), "");
+    let answer = preflight("https://shop.test").await;
+    assert_eq!((answer.header("access-control-allow-origin"), answer.text().as_str()), ("", "now"));
+    let request = Request::get("http://api/").header("origin", "https://a.shop.test");
+    let answer = test.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.header("access-control-allow-origin"), "https://a.shop.test");
+    assert_eq!(answer.header("access-control-allow-credentials"), "true");
+}

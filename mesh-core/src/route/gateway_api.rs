@@ -4,6 +4,8 @@
 //! where a segment ends, of two conditions on one header the first counts, and the most specific match
 //! serves, not the first. [`Specificity`] is that order.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use http::uri::Authority;
 
@@ -12,9 +14,10 @@ use super::{
     RedirectPath, RedirectPort, Rewrite, StringMatch,
 };
 use crate::api::gateway_api::{
-    GrpcRouteMatch, HeaderModifier, HttpPathModifier, HttpPathModifierType, HttpRequestRedirect,
+    GrpcRouteMatch, HeaderModifier, HttpCors, HttpPathModifier, HttpPathModifierType, HttpRequestRedirect,
     HttpRouteMatch, HttpUrlRewrite, PathMatchType, RedirectScheme, ValueMatchType,
 };
+use crate::cors::{CorsError, CorsPolicy};
 use crate::telemetry::access_log::Template;
 
 /// How much a match asks for; the greater of two serves (GA-4, GA-5).
@@ -250,6 +253,34 @@ impl Rewrite {
             .as_deref()
             .map(|host| Authority::try_from(host).map_err(|error| format!("hostname {host:?}: {error}")));
         Ok(Self { path, authority: authority.transpose()? })
+    }
+}
+
+impl CorsPolicy {
+    /// Compiles a CORS filter (GA-7).
+    ///
+    /// # Errors
+    /// If a value can't stand in a header.
+    pub fn of_filter(written: &HttpCors) -> Result<Self, String> {
+        let origins = written.allow_origins.iter().map(|origin| match origin.split_once('*') {
+            // `*` alone is any origin.
+            None | Some(("", "")) => Ok(StringMatch::exact(origin)),
+            Some((before, after)) => {
+                let (before, after) = (regex::escape(before), regex::escape(after));
+                StringMatch::regex(&format!("{before}[^/]+{after}")).map_err(|error| error.to_string())
+            }
+        });
+        let origins = origins.collect::<Result<Vec<_>, _>>()?;
+        let refused = |error: CorsError| error.to_string();
+        let policy = Self::new(origins)
+            .methods(written.allow_methods.iter().map(String::as_str))
+            .map_err(refused)?
+            .headers(written.allow_headers.iter().map(String::as_str))
+            .map_err(refused)?
+            .expose(written.expose_headers.iter().map(String::as_str))
+            .map_err(refused)?;
+        let age = Duration::from_secs(u64::from(written.max_age.unwrap_or(5)));
+        Ok(policy.credentials(written.allow_credentials.unwrap_or_default()).max_age(age))
     }
 }
 

@@ -19,7 +19,7 @@ message! {
         /// Change path and host before sending.
         supported url_rewrite: Option<HttpUrlRewrite>,
         /// Cross-origin rules.
-        refused cors: Option<HttpCors>,
+        supported cors: Option<HttpCors>,
         /// Ask a service whether the request may pass.
         refused external_auth: Option<HttpExternalAuth>,
         /// A filter in another resource; none is known, so that requests get 500.
@@ -41,7 +41,7 @@ enumeration! {
         /// Change path and host before sending.
         supported UrlRewrite = 4 ["URLRewrite"],
         /// Cross-origin rules.
-        refused Cors = 5 ["CORS"],
+        supported Cors = 5 ["CORS"],
         /// Ask a service whether the request may pass.
         refused ExternalAuth = 6 ["ExternalAuth"],
         /// A filter in another resource.

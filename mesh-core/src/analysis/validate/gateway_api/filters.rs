@@ -5,9 +5,10 @@ use crate::analysis::Code;
 use crate::analysis::validate::Check;
 use crate::api::At;
 use crate::api::gateway_api::{
-    HeaderModifier, HttpPathModifier, HttpPathModifierType, HttpRequestMirror, HttpRouteFilter,
+    HeaderModifier, HttpCors, HttpPathModifier, HttpPathModifierType, HttpRequestMirror, HttpRouteFilter,
     HttpRouteFilterType, HttpRouteMatch, PathMatchType,
 };
+use crate::cors::CorsPolicy;
 use crate::route::{Direction, HeaderOps, Redirect};
 
 /// The filters of a rule with these matches.
@@ -118,6 +119,9 @@ fn each(list: &[HttpRouteFilter], check: &mut Check<'_>) {
         if let Some(mirror) = &filter.request_mirror {
             self::mirror(mirror, check);
         }
+        if let Some(cors) = &filter.cors {
+            self::cors(cors, check);
+        }
     }
 }
 
@@ -156,6 +160,52 @@ fn mirror(mirror: &HttpRequestMirror, check: &mut Check<'_>) {
             check.error(fraction.at.field("denominator"), "must be at least 1");
         } else if !(0..=whole).contains(&fraction.numerator) {
             check.error(fraction.at.field("numerator"), format!("must be from 0 to {whole}"));
+        }
+    }
+}
+
+/// GA-7.
+fn cors(cors: &HttpCors, check: &mut Check<'_>) {
+    const METHODS: [&str; 9] =
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"];
+    let at = &cors.at;
+    for (index, origin) in cors.allow_origins.iter().enumerate() {
+        let host = origin.split_once("://").filter(|(scheme, _)| !scheme.is_empty()).map(|(_, host)| host);
+        let whole = host.is_some_and(|host| {
+            !host.is_empty() && !host.contains(['/', '?', '#']) && host.matches('*').count() <= 1
+        });
+        if origin != "*" && !whole {
+            let message = format!("`{origin}` is not an origin");
+            check.error_hint(at.item("allowOrigins", index), message, "scheme://host[:port], or `*`");
+        }
+    }
+    let method = |name: &str| METHODS.contains(&name);
+    let header = |name: &str| http::HeaderName::from_bytes(name.as_bytes()).is_ok();
+    stars(at, "allowMethods", &cors.allow_methods, "a method", method, check);
+    stars(at, "allowHeaders", &cors.allow_headers, "a header name", header, check);
+    stars(at, "exposeHeaders", &cors.expose_headers, "a header name", header, check);
+    if cors.max_age == Some(0) {
+        check.error(at.field("maxAge"), "must be at least 1");
+    }
+    if let Err(reason) = CorsPolicy::of_filter(cors) {
+        check.error(at.origin(), reason);
+    }
+}
+
+/// Names, or `*` alone.
+fn stars(
+    at: &At,
+    field: &str,
+    list: &[String],
+    what: &str,
+    fits: impl Fn(&str) -> bool,
+    check: &mut Check<'_>,
+) {
+    for (index, name) in list.iter().enumerate() {
+        if name == "*" && list.len() > 1 {
+            check.error(at.item(field, index), "`*` stands alone");
+        } else if name != "*" && !fits(name) {
+            check.error(at.item(field, index), format!("{name:?} is not {what}"));
         }
     }
 }

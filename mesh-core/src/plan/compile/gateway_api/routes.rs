@@ -99,6 +99,7 @@ impl Compiler<'_> {
         route.timeout = rule.timeout;
         route.retry = rule.retry.clone().unwrap_or_else(|| Arc::clone(&self.mesh.retry));
         self.stay_with_key(&mut route, rule.retry.as_ref().map(|_| false));
+        route.cors = rule.cors.clone();
         route.request_headers = rule.request_headers.clone();
         route.response_headers = rule.response_headers.clone();
         for (target, percent) in &rule.mirrors {

@@ -11,6 +11,7 @@ use crate::api::gateway_api::{
     HttpRouteFilterType, HttpRouteRetry, HttpRouteRule, HttpRouteTimeouts, HttpUrlRewrite,
 };
 use crate::api::{At, Documents, Resource};
+use crate::cors::CorsPolicy;
 use crate::error::Origin;
 use crate::retry::{Backoff, RetryOn, RetryPolicy};
 use crate::route::{Direction, HeaderOps, MatchError, RouteMatch};
@@ -29,6 +30,7 @@ pub(super) struct Rule {
     pub(super) response_headers: HeaderOps,
     pub(super) redirect: Option<HttpRequestRedirect>,
     pub(super) rewrite: Option<HttpUrlRewrite>,
+    pub(super) cors: Option<Arc<CorsPolicy>>,
     /// A filter that nobody knows: every request gets 500 (GA-7).
     pub(super) unknown_filter: Option<Problem>,
     pub(super) timeout: Option<Duration>,
@@ -121,6 +123,7 @@ fn bare<T>(kind: RouteKind, resource: &Resource<T>, at: &At) -> Rule {
         response_headers: HeaderOps::default(),
         redirect: None,
         rewrite: None,
+        cors: None,
         unknown_filter: None,
         timeout: None,
         retry: None,
@@ -209,6 +212,10 @@ impl<T> Parts<'_, '_, '_, T> {
             }
             if let Some(rewrite) = &filter.url_rewrite {
                 rule.rewrite = Some(rewrite.clone());
+            }
+            if let Some(cors) = &filter.cors {
+                // Validated: every value can stand in a header.
+                rule.cors = CorsPolicy::of_filter(cors).ok().map(Arc::new);
             }
             if let Some(mirror) = &filter.request_mirror {
                 rule.mirrors.extend(self.mirror(mirror));
