@@ -50,8 +50,9 @@ fn ga_2_a_request_belongs_to_one_listener_of_its_port() {
     assert_eq!(served(&plan, "a.example.com", "/"), None, "the narrower listener has no route");
 }
 
+/// MO-7: one order over all HTTPRoutes.
 #[test]
-fn ga_4_mo_7_the_most_specific_match_of_all_routes_serves() {
+fn ga_4_the_most_specific_match_of_all_routes_serves() {
     let hosts = "parentRefs: [{name: edge}], hostnames: [shop.test]";
     let method = "{name: method, matches: [{path: {value: /api}, method: POST}], backendRefs: [{name: web, port: 80}]}";
     let header = "{name: header, matches: [{path: {value: /api}, headers: [{name: x, value: y}]}], backendRefs: [{name: web, port: 80}]}";
