@@ -9,10 +9,15 @@
 //! `MESH_TEST_ENVOY=1` a missing Envoy is a failure.
 
 mod actions;
+mod back_off;
+mod chance;
 mod edge;
 mod harness;
+mod hashing;
+mod limits;
 mod matching;
 mod nowhere;
 mod process;
 mod retries;
+mod steering;
 mod timeouts;

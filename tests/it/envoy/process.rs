@@ -18,7 +18,6 @@ use super::harness::DEADLINE;
 #[derive(Debug)]
 pub(crate) struct Envoy {
     listener: SocketAddr,
-    admin: SocketAddr,
     output: Option<mpsc::UnboundedReceiver<String>>,
     _child: Child,
     _folder: TempDir,
@@ -57,15 +56,11 @@ impl Envoy {
                 let _ = sender.send(line);
             }
         });
-        Self { listener, admin, output: Some(output), _child: child, _folder: folder }
+        Self { listener, output: Some(output), _child: child, _folder: folder }
     }
 
     pub(crate) fn listener(&self) -> SocketAddr {
         self.listener
-    }
-
-    pub(crate) fn admin(&self) -> SocketAddr {
-        self.admin
     }
 
     pub(crate) fn take_output(&mut self) -> mpsc::UnboundedReceiver<String> {

@@ -3,7 +3,7 @@
 use super::harness::{Pair, get, post, recorded};
 
 async fn pair() -> Option<Pair> {
-    Pair::sidecar("retries", &["one", "two"]).await
+    Pair::sidecar_like_istio("retries", &["one", "two"]).await
 }
 
 #[tokio::test]
@@ -128,19 +128,21 @@ async fn rt_10_nothing_is_retried_after_the_headers() {
     assert_eq!(both.ours.answer.body, "half<broken off>");
 }
 
+/// A host is drawn again up to five times, so that of two hosts the failed one is met again in one case
+/// of 64; if it were not avoided, in every other. Less than 48 of 60 is against all odds for the one,
+/// and more than that for the other.
 #[tokio::test]
 async fn rt_12_a_host_that_failed_is_avoided() {
     let Some(pair) = pair().await else { return };
-    for _ in 0..8 {
-        let number = pair.number();
-        for side in [&pair.ours, &pair.envoy] {
-            let seen = side.send(&get("one.test:8080", "/avoid").script("503,200"), &number).await;
+    for side in [&pair.ours, &pair.envoy] {
+        let mut avoided = 0;
+        for _ in 0..60 {
+            let seen = side.send(&get("one.test:8080", "/avoid").script("503,200"), &pair.number()).await;
             assert_eq!(seen.status(), 200);
-            assert_ne!(seen.arrivals[0].backend, seen.arrivals[1].backend);
-            assert_eq!(
-                (seen.sent(1, "x-envoy-attempt-count"), seen.sent(2, "x-envoy-attempt-count")),
-                ("1".into(), "2".into())
-            );
+            let numbers = [seen.sent(1, "x-envoy-attempt-count"), seen.sent(2, "x-envoy-attempt-count")];
+            assert_eq!(numbers, ["1", "2"]);
+            avoided += usize::from(seen.arrivals[0].backend != seen.arrivals[1].backend);
         }
+        assert!(avoided >= 48, "{avoided} of 60");
     }
 }

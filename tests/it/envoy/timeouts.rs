@@ -1,5 +1,10 @@
 //! Timeouts of requests, attempts and gRPC calls.
 
+use tonic::Code;
+use tonic::client::Grpc;
+use tonic::transport::Endpoint;
+use tonic_prost::ProstCodec;
+
 use super::harness::{Pair, get, post, recorded};
 
 async fn pair() -> Option<Pair> {
@@ -60,5 +65,22 @@ async fn rt_4_grpc_deadlines() {
         let step = get("one.test:8080", "/grpc").grpc().script("trailers=0").header("grpc-timeout", deadline);
         let seen = pair.send(step).await.alike();
         assert_eq!(seen.answer.trailers["grpc-status"], "0");
+    }
+}
+
+#[tokio::test]
+async fn rt_2_a_client_library_understands_a_deadline() {
+    let Some(pair) = pair().await else { return };
+    recorded("A deadline that has passed is `DEADLINE_EXCEEDED`");
+    for (side, code) in [(&pair.ours, Code::DeadlineExceeded), (&pair.envoy, Code::Unavailable)] {
+        let endpoint = Endpoint::from_shared(format!("http://{}", side.address)).unwrap();
+        let endpoint = endpoint.origin("http://one.test:8080".parse().unwrap());
+        let mut grpc = Grpc::new(endpoint.connect_lazy());
+        grpc.ready().await.unwrap();
+        let mut call = tonic::Request::new(());
+        call.metadata_mut().insert("x-script", "hang".parse().unwrap());
+        let path = "/grpc/timeout".parse().unwrap();
+        let status = grpc.unary(call, path, ProstCodec::<(), ()>::default()).await.unwrap_err();
+        assert_eq!((status.code(), status.message()), (code, "upstream request timeout"));
     }
 }

@@ -30,7 +30,6 @@ pub(crate) struct Pair {
 #[derive(Debug)]
 pub(crate) struct Side {
     pub(crate) address: SocketAddr,
-    pub(crate) admin: SocketAddr,
     pub(crate) backends: Arc<Backends>,
     log: Log,
 }
@@ -54,51 +53,52 @@ fn executable() -> Option<PathBuf> {
     found
 }
 
+/// Nothing in the folder is left out. That a rule leads nowhere is what some tests are about.
+#[track_caller]
+fn assert_loaded(log: &str) {
+    let expected = |line: &str| ["[IST0101]", "[IST0173]"].iter().any(|code| line.contains(code));
+    let broken = log.lines().find(|line| line.contains(" Error [") && !expected(line));
+    assert!(broken.is_none(), "{broken:?}");
+}
+
 impl Pair {
     /// Starts both as gateways on the fixtures of this name; nothing if there is no Envoy here.
     pub(crate) async fn gateway(fixture: &str, backends: &[&str]) -> Option<Self> {
         let args = "--role gateway --bind 80=127.0.0.1:0";
-        Self::start(fixture, "gateway|80", args, [backends, backends], false).await
+        Self::start(fixture, "gateway|80", args, backends, false).await
     }
 
     /// The same as sidecars, for calls that go out.
     pub(crate) async fn sidecar(fixture: &str, backends: &[&str]) -> Option<Self> {
         let args = "--role sidecar --no-inbound --workload web --outbound 127.0.0.1:0";
-        Self::start(fixture, "outbound|15001", args, [backends, backends], false).await
+        Self::start(fixture, "outbound|15001", args, backends, false).await
+    }
+
+    /// As sidecars, ours with `--istio-runtime`: without what Istio does not have, such as the second retry
+    /// budget, which many failures in a short test would spend.
+    pub(crate) async fn sidecar_like_istio(fixture: &str, backends: &[&str]) -> Option<Self> {
+        let args = "--role sidecar --no-inbound --workload web --outbound 127.0.0.1:0 --istio-runtime";
+        Self::start(fixture, "outbound|15001", args, backends, false).await
     }
 
     /// As sidecars before the very same backends, so that addresses are the same too.
     pub(crate) async fn sidecar_of_shared(fixture: &str, backends: &[&str]) -> Option<Self> {
         let args = "--role sidecar --no-inbound --workload web --outbound 127.0.0.1:0";
-        Self::start(fixture, "outbound|15001", args, [backends, backends], true).await
+        Self::start(fixture, "outbound|15001", args, backends, true).await
     }
 
-    async fn start(
-        name: &str,
-        listener: &str,
-        args: &str,
-        backends: [&[&str]; 2],
-        shared: bool,
-    ) -> Option<Self> {
+    async fn start(name: &str, listener: &str, args: &str, backends: &[&str], shared: bool) -> Option<Self> {
         let executable = executable()?;
-        let ours = Arc::new(Backends::start(backends[0]).await);
-        let theirs = if shared { ours.clone() } else { Arc::new(Backends::start(backends[1]).await) };
+        let ours = Arc::new(Backends::start(backends).await);
+        let theirs = if shared { ours.clone() } else { Arc::new(Backends::start(backends).await) };
         let args = format!("{args} --workers 1");
         let mut proxy = Proxy::start(crate::blackbox::PROXY, &fixture::istio(name, &ours), &args).await;
+        assert_loaded(&proxy.log());
         let bootstrap = fixture::envoy(name, listener.starts_with("gateway"), &theirs);
         let mut envoy = Envoy::start(&executable, &bootstrap).await;
-        let ours = Side {
-            address: proxy.address(listener),
-            admin: proxy.address("admin"),
-            log: Log::of(proxy.take_output()),
-            backends: ours,
-        };
-        let theirs = Side {
-            address: envoy.listener(),
-            admin: envoy.admin(),
-            log: Log::of(envoy.take_output()),
-            backends: theirs,
-        };
+        let ours =
+            Side { address: proxy.address(listener), log: Log::of(proxy.take_output()), backends: ours };
+        let theirs = Side { address: envoy.listener(), log: Log::of(envoy.take_output()), backends: theirs };
         Some(Self { ours, envoy: theirs, steps: AtomicUsize::new(0), _processes: (proxy, envoy) })
     }
 
@@ -140,9 +140,9 @@ impl Side {
         self.seen(answer, log, number)
     }
 
-    /// Waits for the line of a step whose caller has left.
-    pub(crate) async fn logged(&self, number: &str) -> Map<String, Value> {
-        self.log.take(Some(number)).await
+    /// The bodies of the answers to GET of a path with each of these headers, over one connection.
+    pub(crate) async fn bodies(&self, host: &str, path: &str, headers: &[(&str, String)]) -> Vec<String> {
+        client::bodies(self.address, host, path, headers).await
     }
 
     async fn send_raw(&self, bytes: &str) -> Seen {
