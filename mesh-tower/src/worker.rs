@@ -1,11 +1,13 @@
 //! What one runtime thread owns: connections and balancer cursors, seen through the plan in force.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use mesh_core::endpoint::ClusterId;
 use mesh_core::fault::FaultPolicy;
+use mesh_core::hash::WordHash;
 use mesh_core::plan::{Discovery, OutboundMode, Plan};
 use mesh_core::route::{Action, Fallback, Matcher, Route};
 
@@ -47,6 +49,8 @@ pub(crate) type AttemptFaults = HashMap<String, FaultPolicy>;
 struct Makings {
     connector: Arc<dyn Connect>,
     rng: SharedRng,
+    /// Of this and its name each cluster gets its own: which one is used first must not matter (OU-1).
+    seed: u64,
 }
 
 impl Worker {
@@ -57,7 +61,8 @@ impl Worker {
         replay: ReplayBudget,
         attempt_faults: Arc<AttemptFaults>,
     ) -> Arc<Self> {
-        let makings = Makings { connector: connector.clone(), rng: rng.clone() };
+        let seed = rng.draw(mesh_core::rng::Rng::next_u64);
+        let makings = Makings { connector: connector.clone(), rng: rng.clone(), seed };
         let route = Route::new("allow_any".into(), Matcher::default(), Action::Passthrough);
         let view = View {
             pools: live.clusters().iter().map(|_| OnceLock::new()).collect(),
@@ -184,8 +189,7 @@ impl Makings {
     fn pool(&self, cluster: Arc<Cluster>) -> Arc<ClusterPool> {
         let plan = cluster.plan();
         let tls = plan.tls.as_ref().map(|tls| ClientTls::new(tls, &plan.service.host));
-        let seed = self.rng.draw(mesh_core::rng::Rng::next_u64);
-        let rng = FastRng::seeded(seed);
+        let rng = FastRng::seeded(WordHash::default().hash_one((self.seed, &*plan.name)));
         Arc::new(ClusterPool::new(cluster, self.connector.clone(), tls, rng))
     }
 }

@@ -10,7 +10,8 @@ use super::config;
 use super::draw::Draw;
 
 /// What is not generated here, and why.
-const ELSEWHERE: [(&str, &str); 9] = [
+const ELSEWHERE: [(&str, &str); 10] = [
+    ("=UNSPECIFIED", "the same as nothing"),
     (".tls", "certificates: tests/it/upstream_tls.rs"),
     ("Mesh", "decided before a request comes"),
     (".warmup", "depends on the time since the start"),
