@@ -11,6 +11,7 @@
 mod actions;
 mod back_off;
 mod chance;
+mod cors;
 mod edge;
 mod harness;
 mod hashing;
