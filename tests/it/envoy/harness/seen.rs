@@ -110,7 +110,7 @@ fn fields(what: &str, headers: &HeaderMap) -> Vec<String> {
 fn without_peer(forwarded: &str) -> String {
     let peer = forwarded.rsplit(',').next().unwrap_or_default().trim();
     let tell = |address: &str| if address.trim() == peer { "peer" } else { address.trim() }.to_owned();
-    forwarded.split(',').map(|address| tell(address)).collect::<Vec<_>>().join(",")
+    forwarded.split(',').map(tell).collect::<Vec<_>>().join(",")
 }
 
 /// A value of the log; an address is the backend's name.
