@@ -7,14 +7,19 @@ use mesh_tower::stack::outbound_over;
 use super::world::{self, FULL, PLAIN, no_op};
 use super::{Call, World};
 
-/// The outbound stack over a no-op: with nothing written, with rules, and with the log.
+/// The outbound stack over a no-op: with nothing written, also without the exporter's share of the metrics; with
+/// rules; and with the log.
 #[must_use]
 pub fn stack(world: &Rc<World>) -> Vec<Call> {
     let stack =
         |telemetry| outbound_over(no_op(), world.worker(), telemetry, world::normalize(), world.route());
     let logged = world::telemetry().access_log(world::json_log());
+    let mut unheard = Call::new("stack, no exporter", "no-op", world, PLAIN, stack(world::telemetry()));
+    // Handles are made at the first call and kept: these lead nowhere.
+    metrics::with_local_recorder(&metrics::NoopRecorder, || unheard.run(1));
     vec![
         Call::new("no-op", "no-op", world, PLAIN, no_op()),
+        unheard,
         Call::new("stack, no rules", "no-op", world, PLAIN, stack(world::telemetry())),
         Call::new("stack, rules", "no-op", world, FULL, stack(world::telemetry())),
         Call::new("stack, rules, JSON log", "no-op", world, FULL, stack(logged)),
