@@ -11,6 +11,7 @@ mod claims;
 mod cors;
 mod deadline;
 mod envoy;
+mod envoy_hash;
 mod gateway_api;
 mod grpc;
 mod hash;
