@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use http::Request;
 use mesh_tests::config::{destination_rule, service, versioned_service, virtual_service};
-use mesh_tower::Body;
-use mesh_tower::balance::HashKey;
 use mesh_tower::test::{Answer, MeshTest, TestMesh};
+use mesh_tower::{Body, CallOptions};
 
 const URI: &str = "http://api/";
 const ADDRESSES: [&str; 5] = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"];
@@ -116,8 +115,23 @@ async fn ou_4_a_call_brings_its_own_key() {
         let key = format!("user-{key}");
         let by_header = ask(&test, URI, &[("x-user", &key)]).await;
         let mut call = request(URI, &[("x-user", "somebody else")]);
-        call.extensions_mut().insert(HashKey::new(&key));
+        call.extensions_mut().insert(CallOptions::new().hash_key(&key));
         assert_eq!(test.send(call).await.text(), by_header);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ou_4_a_key_chooses_the_version_too_unless_a_subset_is_named() {
+    let test = start(&canary(50, "{httpHeaderName: x-user}")).await;
+    for key in 0..40 {
+        let key = format!("user-{key}");
+        let by_header = ask(&test, URI, &[("x-user", &key)]).await;
+        let mut call = request(URI, &[]);
+        call.extensions_mut().insert(CallOptions::new().hash_key(&key));
+        assert_eq!(test.send(call).await.text(), by_header);
+        let mut call = request(URI, &[]);
+        call.extensions_mut().insert(CallOptions::new().hash_key(&key).subset("v2"));
+        assert_eq!(test.send(call).await.text(), "10.0.0.2");
     }
 }
 
@@ -127,7 +141,7 @@ async fn ou_4_a_key_means_nothing_without_a_table() {
     let mut met = HashSet::new();
     for _ in 0..60 {
         let mut call = request(URI, &[]);
-        call.extensions_mut().insert(HashKey::new("alice"));
+        call.extensions_mut().insert(CallOptions::new().hash_key("alice"));
         met.insert(test.send(call).await.text());
     }
     assert_eq!(met.len(), 5);

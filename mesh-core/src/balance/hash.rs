@@ -13,9 +13,6 @@ pub(crate) fn xx_hash(bytes: &[u8], seed: u64) -> u64 {
 
 /// The key of one call, in place of the one that `consistentHash` names (OU-4).
 ///
-/// An extension of the request. It counts where the destination balances by hash, and is nothing
-/// elsewhere: there is no table to look it up in.
-///
 /// ```
 /// use mesh_core::balance::HashKey;
 ///

@@ -4,6 +4,9 @@
 //! This is the same decision for a set of services of one's own: least request by default, by weight,
 //! without those that outlier detection has ejected.
 //!
+//! By a hash policy a request goes by the [key](crate::CallOptions::hash_key) in its options, else to
+//! somebody at random; what the services are hashed by is said with [`Balance::hashed_by`].
+//!
 //! # Readiness
 //! Always ready: the pick is made in `call`, so that each request goes where it is best then; the
 //! chosen service's readiness is awaited in the future.
@@ -33,7 +36,6 @@ mod service;
 
 pub use active::Active;
 pub use future::ResponseFuture;
-pub use mesh_core::balance::HashKey;
 pub use service::Balance;
 
 /// A response body that counts as an active request.

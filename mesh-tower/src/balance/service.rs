@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use mesh_core::balance::{BalancePolicy, Balancer, HostSet};
+use mesh_core::balance::{Avoid, BalancePolicy, Balancer, HashKey, HostSet};
 use mesh_core::outlier::HostState;
 use mesh_core::reply::LocalReply;
 use tower_service::Service;
 
 use super::{ResponseBody, ResponseFuture};
+use crate::call::CallOptions;
 use crate::clock::{FastRng, SharedRng};
 use crate::error::{BoxError, Error};
 
@@ -24,8 +25,16 @@ struct Shared<K, S> {
     members: Vec<Member<K, S>>,
     panic_threshold: u32,
     rng: SharedRng,
-    /// The balancer, and the set it picks from with who was ejected when it was built.
-    picker: Mutex<(Balancer, HostSet, Vec<bool>)>,
+    picker: Mutex<Picker>,
+}
+
+struct Picker {
+    balancer: Balancer,
+    set: HostSet,
+    /// Who was ejected when the set was built.
+    ejected: Vec<bool>,
+    /// What members are hashed by.
+    names: Option<Vec<String>>,
 }
 
 struct Member<K, S> {
@@ -64,8 +73,25 @@ impl<K, S> Balance<K, S> {
     fn of(policy: BalancePolicy, members: Vec<Member<K, S>>, panic_threshold: u32) -> Self {
         let rng = SharedRng::default();
         let balancer = rng.draw(|rng: &mut FastRng| Balancer::new(policy, rng));
-        let picker = Mutex::new((balancer, HostSet::default(), Vec::new()));
+        let picker = Picker { balancer, set: HostSet::default(), ejected: Vec::new(), names: None };
+        let picker = Mutex::new(picker);
         Self { shared: Arc::new(Shared { members, panic_threshold, rng, picker }) }
+    }
+
+    /// Names what a hash policy hashes each service by; without, it picks at random. The same names, in
+    /// any order, give the same choice in every process.
+    ///
+    /// # Panics
+    /// Never: nothing panics while the lock is held.
+    #[must_use]
+    pub fn hashed_by(self, name: impl Fn(&K) -> String) -> Self {
+        let names = self.keys().map(name).collect();
+        let mut picker = self.shared.picker.lock().expect("no panic while picking");
+        picker.names = Some(names);
+        // The next pick builds the set anew.
+        picker.ejected.clear();
+        drop(picker);
+        self
     }
 
     /// The keys, in order.
@@ -73,10 +99,10 @@ impl<K, S> Balance<K, S> {
         self.shared.members.iter().map(|member| &member.key)
     }
 
-    fn pick(&self) -> Option<&Member<K, S>> {
+    fn pick(&self, key: Option<HashKey>) -> Option<&Member<K, S>> {
         let Shared { members, panic_threshold, rng, picker } = &*self.shared;
         let mut picker = picker.lock().expect("no panic while picking");
-        let (balancer, set, ejected) = &mut *picker;
+        let Picker { balancer, set, ejected, names } = &mut *picker;
         let out = |member: &Member<K, S>| member.health.as_ref().is_some_and(|health| !health.is_healthy());
         let changed = ejected.len() != members.len()
             || members.iter().zip(ejected.iter()).any(|(member, before)| out(member) != *before);
@@ -85,6 +111,14 @@ impl<K, S> Balance<K, S> {
             let weights: Vec<_> = members.iter().map(|member| member.weight).collect();
             let healthy: Vec<_> = ejected.iter().map(|out| !out).collect();
             *set = HostSet::build(set.generation + 1, &weights, &healthy, *panic_threshold);
+            if let Some(names) = names {
+                *set =
+                    std::mem::take(set).hashed(balancer.policy(), &[], |index| names[index].as_str().into());
+            }
+        }
+        if let Some(key) = key.filter(|_| set.is_hashed()) {
+            let index = set.pick_hashed(key.hash(), Avoid::default(), |_| false, 0)?;
+            return Some(&members[index]);
         }
         let active = |index: usize| u64::from(members[index].active.load(Ordering::Relaxed));
         let index = rng.draw(|rng| balancer.pick(set, rng, active))?;
@@ -106,7 +140,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match self.pick() {
+        let key = request.extensions().get::<CallOptions>().and_then(|options| options.hash_key);
+        match self.pick(key) {
             Some(member) => ResponseFuture::chosen(member.service.clone(), request, member.active.clone()),
             None => ResponseFuture::refused(Error::local(LocalReply::no_healthy_upstream())),
         }
@@ -183,6 +218,39 @@ mod tests {
         let none = [("a", 1, service)].into_iter().take(0);
         let error = Balance::new(BalancePolicy::Random, none).oneshot(Request::new(Body::empty())).await;
         assert_eq!(Error::from_box(error.unwrap_err()).reply().flags.to_string(), "UH");
+    }
+
+    #[tokio::test]
+    async fn lb_7_lb_8_a_key_meets_the_service_of_its_name() {
+        let named = |name: &'static str| {
+            let service = service_fn(move |_: Request<Body>| async move {
+                Ok::<_, BoxError>(Response::builder().header("name", name).body(Body::empty()).unwrap())
+            });
+            (name, 1, service)
+        };
+        for policy in [BalancePolicy::RingHash { minimum: 1_024 }, BalancePolicy::Maglev { size: 101 }] {
+            let one = Balance::new(policy, ["a", "b", "c"].map(named)).hashed_by(|name| (*name).to_owned());
+            let other = Balance::new(policy, ["c", "a", "b"].map(named)).hashed_by(|name| (*name).to_owned());
+            let mut met = std::collections::HashSet::new();
+            for key in 0..60_u32 {
+                let mut names = Vec::new();
+                for balance in [&one, &other] {
+                    let mut request = Request::new(Body::empty());
+                    request.extensions_mut().insert(CallOptions::new().hash_key(key.to_le_bytes()));
+                    let response = balance.clone().oneshot(request).await.unwrap();
+                    names.push(response.headers()["name"].to_str().unwrap().to_owned());
+                }
+                assert_eq!(names[0], names[1], "{policy:?}");
+                met.insert(names.remove(0));
+            }
+            assert_eq!(met.len(), 3, "{policy:?}");
+            let mut met = std::collections::HashSet::new();
+            for _ in 0..60 {
+                let response = one.clone().oneshot(Request::new(Body::empty())).await.unwrap();
+                met.insert(response.headers()["name"].to_str().unwrap().to_owned());
+            }
+            assert_eq!(met.len(), 3, "without a key it is random");
+        }
     }
 
     #[tokio::test]

@@ -25,6 +25,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesh_core::balance::HashKey;
 use mesh_core::fault::FaultPolicy;
 use mesh_core::retry::{RetryOn, RetryPolicy, UnknownToken};
 
@@ -39,6 +40,7 @@ pub struct CallOptions {
     pub(crate) retry: Option<Arc<RetryPolicy>>,
     pub(crate) idempotent: Option<bool>,
     pub(crate) subset: Option<Arc<str>>,
+    pub(crate) hash_key: Option<HashKey>,
     pub(crate) fault: Option<Arc<FaultPolicy>>,
     pub(crate) attempt_fault: Option<Arc<FaultPolicy>>,
 }
@@ -105,6 +107,14 @@ impl CallOptions {
     /// Goes to this subset of the destination that the rule draws; 503 `NC` if there is none.
     pub fn subset(mut self, name: impl Into<Arc<str>>) -> Self {
         self.subset = Some(name.into());
+        self
+    }
+
+    /// Hashes this in place of what the destination's `consistentHash` names: the call goes where a
+    /// request goes whose header or cookie has this value. It is nothing to a destination that does not
+    /// balance by hash.
+    pub fn hash_key(mut self, key: impl AsRef<[u8]>) -> Self {
+        self.hash_key = Some(HashKey::new(key));
         self
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{Extensions, HeaderValue, StatusCode};
+use mesh_core::balance::HashKey;
 use mesh_core::endpoint::ClusterId;
 use mesh_core::fault::FaultPolicy;
 use mesh_core::headers::Survey;
@@ -221,7 +222,13 @@ impl Matched {
 
     /// Whether destination or endpoint depend on a key of the request.
     pub(crate) fn is_keyed(&self) -> bool {
-        matches!(&self.route.action, route::Action::Forward(forward) if forward.hash.is_some())
+        let by_rule = matches!(&self.route.action, route::Action::Forward(forward) if forward.hash.is_some());
+        by_rule || self.own_key().is_some()
+    }
+
+    /// The key that the caller gave (OU-4).
+    pub(crate) fn own_key(&self) -> Option<HashKey> {
+        self.options()?.hash_key
     }
 
     /// The hash that the endpoint is picked by; `None` if there is no key.

@@ -2,7 +2,7 @@
 //!
 //! Once for a request, before any retry: retries stay in the chosen cluster (VA-3), and look the same
 //! hash up there (LB-5). The key is that of the request as it came, before the route's header operations.
-//! A call that brings a [`HashKey`](mesh_core::balance::HashKey) is hashed by that.
+//! A call with a [key of its own](crate::CallOptions::hash_key) is hashed by that.
 //!
 //! # Readiness
 //! The inner service's.

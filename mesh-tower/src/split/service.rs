@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use http::Request;
-use mesh_core::balance::{HashKey, Hashed};
+use mesh_core::balance::Hashed;
 use mesh_core::rng::Rng;
 use mesh_core::route::{Action, RequestView};
 use tower_service::Service;
@@ -26,17 +26,18 @@ impl<S> Split<S> {
         let Some(matched) = Matched::of_mut(request.extensions_mut()) else { return };
         matched.set_key(hash, set_cookies);
         self.draw(matched);
+        matched.pin();
     }
 
-    /// The key of a request, by the headers that it came with.
+    /// The key of a request: the call's own, else by the headers that it came with.
     fn key<B>(&self, request: &Request<B>) -> Option<Hashed> {
         let extensions = request.extensions();
         let matched = Matched::of(extensions)?;
-        let Action::Forward(forward) = &matched.route().action else { return None };
-        let policy = forward.hash.as_ref()?;
-        if let Some(key) = extensions.get::<HashKey>() {
+        if let Some(key) = matched.own_key() {
             return Some(Hashed { hash: Some(key.hash()), set_cookies: Vec::new() });
         }
+        let Action::Forward(forward) = &matched.route().action else { return None };
+        let policy = forward.hash.as_ref()?;
         let source = || {
             let told = matched.record().note(|decision| decision.client);
             told.or_else(|| extensions.get::<Downstream>().map(Downstream::peer)).map(|peer| peer.ip())
@@ -78,8 +79,8 @@ where
             is_keyed = matched.is_keyed();
             if !is_keyed {
                 self.draw(matched);
+                matched.pin();
             }
-            matched.pin();
         }
         if is_keyed {
             self.by_key(&mut request);
