@@ -1,4 +1,4 @@
-//! Balancing by hash through the whole stack (LB-5 to LB-8, RT-7, OU-4); `envoy_hash` compares the
+//! Balancing by hash through the whole stack (LB-5 to LB-8, RT-7, OU-4); `envoy::hash` compares the
 //! choice with Envoy's.
 
 use std::collections::{BTreeMap, HashSet};

@@ -11,7 +11,6 @@ mod claims;
 mod cors;
 mod deadline;
 mod envoy;
-mod envoy_hash;
 mod gateway_api;
 mod grpc;
 mod hash;

@@ -10,8 +10,8 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::HashCookie;
 use super::hash::xx_hash;
+use super::{HashCookie, HashKey};
 use crate::route::RequestView;
 
 /// What a key is.
@@ -51,10 +51,20 @@ pub struct HashPolicy {
 /// The hash of a request, and what its caller has to be told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hashed {
-    /// The hash; `None` if the request has no key.
+    /// The hash, which endpoints are picked by; `None` if the request has no key.
     pub hash: Option<u64>,
+    /// The hash of the first key alone, which destinations are chosen by: it does not change when a
+    /// destination is added.
+    pub first: Option<u64>,
     /// `Set-Cookie` for the response, where a cookie was made.
     pub set_cookies: Vec<HeaderValue>,
+}
+
+impl From<HashKey> for Hashed {
+    fn from(key: HashKey) -> Self {
+        let hash = Some(key.hash());
+        Self { hash, first: hash, set_cookies: Vec::new() }
+    }
 }
 
 impl HashHeader {
@@ -133,11 +143,23 @@ impl HashPolicy {
                 },
             };
             if let Some(hash) = hash {
-                hashed.hash = Some(hashed.hash.unwrap_or_default().rotate_left(1) ^ hash);
+                hashed.hash = Some(combine(hashed.hash.unwrap_or_default(), hash));
+                hashed.first = hashed.first.or(Some(hash));
             }
         }
         hashed
     }
+
+    /// The hash of a request whose keys all have this value: what a call's own key stands for.
+    #[must_use]
+    pub fn hash_of(&self, key: HashKey) -> Hashed {
+        let hash = self.sources.iter().fold(0, |hash, _| combine(hash, key.hash()));
+        Hashed { hash: Some(hash), ..Hashed::from(key) }
+    }
+}
+
+const fn combine(so_far: u64, next: u64) -> u64 {
+    so_far.rotate_left(1) ^ next
 }
 
 /// The values of a header, sorted: the first with seed 0, each next with the hash so far as seed.

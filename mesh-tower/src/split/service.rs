@@ -22,10 +22,10 @@ pub struct Split<S> {
 impl<S> Split<S> {
     /// Notes the key (LB-5) and draws, by the key if the route says so.
     fn by_key<B>(&self, request: &mut Request<B>) {
-        let Some(Hashed { hash, set_cookies }) = self.key(request) else { return };
+        let Some(Hashed { hash, first, set_cookies }) = self.key(request) else { return };
         let Some(matched) = Matched::of_mut(request.extensions_mut()) else { return };
         matched.set_key(hash, set_cookies);
-        self.draw(matched);
+        self.draw(matched, first);
         matched.pin();
     }
 
@@ -33,11 +33,14 @@ impl<S> Split<S> {
     fn key<B>(&self, request: &Request<B>) -> Option<Hashed> {
         let extensions = request.extensions();
         let matched = Matched::of(extensions)?;
+        let policy = match &matched.route().action {
+            Action::Forward(forward) => forward.hash.as_ref(),
+            _ => None,
+        };
         if let Some(key) = matched.own_key() {
-            return Some(Hashed { hash: Some(key.hash()), set_cookies: Vec::new() });
+            return Some(policy.map_or_else(|| key.into(), |policy| policy.hash_of(key)));
         }
-        let Action::Forward(forward) = &matched.route().action else { return None };
-        let policy = forward.hash.as_ref()?;
+        let policy = policy?;
         let source = || {
             let told = matched.record().note(|decision| decision.client);
             told.or_else(|| extensions.get::<Downstream>().map(Downstream::peer)).map(|peer| peer.ip())
@@ -46,13 +49,13 @@ impl<S> Split<S> {
         Some(policy.hash(&RequestView::of(request), source, draw))
     }
 
-    fn draw(&self, matched: &mut Matched) {
+    fn draw(&self, matched: &mut Matched, key: Option<u64>) {
         // A single destination is the first already, in the record too.
         if let Action::Forward(forward) = &matched.route().action
             && forward.destinations().len() > 1
         {
-            let index = match (matched.hash(), forward.sticky) {
-                (Some(hash), Some(salt)) => forward.split().pick_by_key(hash, salt),
+            let index = match (key, forward.sticky) {
+                (Some(key), Some(salt)) => forward.split().pick_by_key(key, salt),
                 _ => self.rng.draw(|rng| forward.split().pick(rng)),
             };
             matched.set_destination(index);
@@ -78,7 +81,7 @@ where
         if let Some(matched) = Matched::of_mut(request.extensions_mut()) {
             is_keyed = matched.is_keyed();
             if !is_keyed {
-                self.draw(matched);
+                self.draw(matched, None);
                 matched.pin();
             }
         }

@@ -14,6 +14,7 @@ mod chance;
 mod cors;
 mod edge;
 mod harness;
+mod hash;
 mod hashing;
 mod limits;
 mod matching;

@@ -114,6 +114,11 @@ fn lb_5_the_keys_of_a_route_are_combined() {
     assert_eq!(combined(&[header("x-user"), parameter()]), Some(user.rotate_left(1) ^ id));
     assert_eq!(combined(&[parameter(), header("x-user")]), Some(id.rotate_left(1) ^ user));
     assert_eq!(combined(&[header("x-user"), header("x-user")]), Some(user.rotate_left(1) ^ user));
+    let twice = HashPolicy::new(vec![header("x-user"), header("x-user")]);
+    for policy in [twice, HashPolicy::new(vec![header("x-user")])] {
+        assert_eq!(policy.hash_of(HashKey::new("alice")), hash(policy.sources(), &request));
+    }
+    assert_eq!(hash(&[header("x-none"), parameter(), header("x-user")], &request).first, Some(id));
     // A key that the request does not have is passed over.
     assert_eq!(combined(&[header("x-none"), parameter(), header("x-none")]), Some(id));
     assert_eq!(combined(&[]), None);

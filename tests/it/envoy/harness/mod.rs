@@ -17,7 +17,7 @@ mod step;
 
 pub(crate) use backend::Backends;
 pub(crate) use both::{Both, recorded};
-pub(crate) use pair::{Pair, Side};
+pub(crate) use pair::{Pair, Side, executable};
 pub(crate) use seen::Seen;
 pub(crate) use step::{Step, get, post};
 

@@ -35,7 +35,7 @@ pub(crate) struct Side {
 }
 
 /// The executable, or a loud word that there is none.
-fn executable() -> Option<PathBuf> {
+pub(crate) fn executable() -> Option<PathBuf> {
     let found = default_venv().ok().and_then(|venv| executable_below(&venv));
     if found.is_none() {
         let name = std::thread::current().name().unwrap_or("a test").to_owned();

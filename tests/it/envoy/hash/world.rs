@@ -14,7 +14,7 @@ use mesh_tower::{Body, Mesh};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::process::Envoy;
+use crate::envoy::process::Envoy;
 
 /// Backends that answer with their number; a request with `fail-first` gets 503 at the first attempt.
 pub(super) struct Backends(Vec<Backend>);
@@ -181,7 +181,7 @@ pub(super) struct Connection(SendRequest<Body>);
 
 impl Connection {
     pub(super) async fn to(envoy: &Envoy) -> Self {
-        let stream = TcpStream::connect(envoy.listener).await.unwrap();
+        let stream = TcpStream::connect(envoy.listener()).await.unwrap();
         let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         Self(sender)

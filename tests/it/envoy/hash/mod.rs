@@ -1,11 +1,7 @@
-//! The same endpoint as a real Envoy picks, for the same endpoints and keys (LB-5 to LB-8, LB-12 to
-//! LB-14, RT-12).
+//! The same endpoint for the same endpoints and keys (LB-5 to LB-8, LB-12 to LB-14, RT-12).
 //!
-//! Both have the very same backends, because endpoints are hashed by their addresses. Needs the Envoy that
-//! `process` looks for; without it every test here says that it was skipped. With `MESH_TEST_ENVOY=1` a
-//! missing Envoy is a failure.
+//! Both have the very same backends, because endpoints are hashed by their addresses.
 
-mod process;
 mod world;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -15,7 +11,8 @@ use mesh_core::endpoint::Address;
 use mesh_tower::normalize::Downstream;
 use serde_json::{Value, json};
 
-use process::{Envoy, executable};
+use super::harness::executable;
+use super::process::Envoy;
 use world::{Backends, Case, Connection, bootstrap, cluster, mesh, request, text};
 
 const KEYS: usize = 1_000;
@@ -55,7 +52,7 @@ async fn both(case: &Case, asked: Asked, keys: usize) -> Option<Vec<String>> {
     let backends = Backends::start(case.weights.len()).await;
     let mesh = case.mesh(&backends).await;
     let client = mesh.client();
-    let envoy = Envoy::start(&executable, &case.bootstrap(&backends)).await;
+    let envoy = Envoy::start(&executable, &case.bootstrap(&backends).to_string()).await;
     let mut envoy = Connection::to(&envoy).await;
     let mut picked = Vec::new();
     for key in 0..keys {
@@ -177,7 +174,7 @@ async fn lb_6_a_cookie_as_envoys_but_for_its_value() {
         let case = Case::new(&[1; 3], istio, ring(Some(1_024)), json!([{ "cookie": hash }]));
         let backends = Backends::start(3).await;
         let mesh = case.mesh(&backends).await;
-        let envoy = Envoy::start(&executable, &case.bootstrap(&backends)).await;
+        let envoy = Envoy::start(&executable, &case.bootstrap(&backends).to_string()).await;
         let (theirs, _) = Connection::to(&envoy).await.ask("/", &HeaderMap::new()).await;
         let ours = mesh.client().request(request("http://api.test/", &HeaderMap::new())).await.unwrap();
         let parts = |headers: &HeaderMap| {
@@ -207,7 +204,8 @@ async fn lb_5_the_keys_of_two_destinations_combine_as_envoys() {
         "hash_policy": [key, key],
     });
     let envoy =
-        Envoy::start(&executable, &bootstrap(&route, &json!([subset("v0", 0), subset("v1", 1)]))).await;
+        Envoy::start(&executable, &bootstrap(&route, &json!([subset("v0", 0), subset("v1", 1)])).to_string())
+            .await;
     let mut envoy = Connection::to(&envoy).await;
     let mesh = mesh(
         false,
@@ -288,7 +286,7 @@ async fn layers(hosts: &[Layered], shares: &[u32], panic_threshold: u32) -> Opti
             .collect();
         let route = json!({ "cluster": "api", "hash_policy": by_header() });
         let clusters = json!([cluster("api", &theirs, &json!(groups))]);
-        let envoy = Envoy::start(&executable, &bootstrap(&route, &clusters)).await;
+        let envoy = Envoy::start(&executable, &bootstrap(&route, &clusters).to_string()).await;
         let mut envoy = Connection::to(&envoy).await;
         for key in 0..KEYS {
             let (path, headers) = user(key);
