@@ -5,7 +5,7 @@ use mesh_tests::config::service;
 use mesh_tower::Body;
 use mesh_tower::test::{MeshTest, TestMesh};
 
-/// Service `api` with one endpoint of each version, and an HTTPRoute of it with these rules.
+/// Service `api` with one endpoint of each version, and an `HTTPRoute` of it with these rules.
 async fn world(rules: &str) -> TestMesh {
     let route = format!(
         "apiVersion: gateway.networking.k8s.io/v1

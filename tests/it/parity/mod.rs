@@ -37,7 +37,7 @@ enum Mode {
 /// A configuration's cases, through both.
 async fn compare(seed: u64, backends: &Backends) {
     let mut draw = Draw::new(seed);
-    let mode = if seed % 2 == 0 { Mode::Default } else { Mode::IstioRuntime };
+    let mode = if seed.is_multiple_of(2) { Mode::Default } else { Mode::IstioRuntime };
     let mut yaml = config::generate(&mut draw, backends);
     let mut requests: Vec<_> = (0..REQUESTS).map(|_| request::generate(&mut draw)).collect();
     if mode == Mode::Default {

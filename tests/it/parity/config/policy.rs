@@ -1,4 +1,4 @@
-//! DestinationRules by chance.
+//! Destination rules by chance.
 
 use crate::parity::draw::Draw;
 

@@ -1,4 +1,4 @@
-//! VirtualServices by chance.
+//! Virtual services by chance.
 
 use crate::parity::draw::Draw;
 
