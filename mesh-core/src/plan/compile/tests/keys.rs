@@ -1,4 +1,4 @@
-//! Balancing by hash (LB-5 to LB-8, RT-7).
+//! How endpoints are picked: by name (LB-1), by hash (LB-5 to LB-8, RT-7).
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::{CompileOptions, compile, documents, options, outbound, sidecar};
 use crate::analysis::{Code, Level};
 use crate::api::Documents;
 use crate::balance::{BalancePolicy, HashCookie, HashHeader, HashSource};
-use crate::plan::Plan;
+use crate::plan::{Discovery, Plan};
 use crate::route::{Action, Forward};
 
 /// Service `api` with two subsets, a DestinationRule with this policy, and these rules for `http`.
@@ -155,4 +155,24 @@ fn rt_7_a_retry_stays_with_the_host_of_its_key_unless_told() {
     };
     assert!(!avoids(&hashed, lone, &mesh("")));
     assert!(avoids(&hashed, lone, &mesh(", retryIgnorePreviousHosts: true")));
+}
+
+#[test]
+fn lb_1_simple_names_and_what_they_stand_for() {
+    for (simple, expected) in [
+        ("UNSPECIFIED", BalancePolicy::LeastRequest),
+        ("LEAST_CONN", BalancePolicy::LeastRequest),
+        ("LEAST_REQUEST", BalancePolicy::LeastRequest),
+        ("ROUND_ROBIN", BalancePolicy::RoundRobin),
+        ("RANDOM", BalancePolicy::Random),
+        ("PASSTHROUGH", BalancePolicy::Passthrough),
+    ] {
+        let plan = sidecar(&world(&format!("{{simple: {simple}}}"), ""), "web").plan;
+        assert_eq!(balance(&plan), expected, "{simple}");
+        let node = plan.cluster_named("outbound|80||api.default.svc.cluster.local").unwrap();
+        assert_eq!(matches!(node.discovery, Discovery::Authority), simple == "PASSTHROUGH", "{simple}");
+    }
+    let service =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: api}\nspec: {ports: [{name: http, port: 80}]}\n";
+    assert_eq!(balance(&sidecar(service, "web").plan), BalancePolicy::LeastRequest);
 }
