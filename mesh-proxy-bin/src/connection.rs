@@ -111,6 +111,8 @@ where
             http.timer(TokioTimer::new())
                 .max_header_list_size(u32::try_from(MAX_HEAD).expect("60 KiB"))
                 .max_concurrent_streams(MAX_STREAMS)
+                // WebSockets (RFC 8441).
+                .enable_connect_protocol()
                 .max_pending_accept_reset_streams(MAX_RESETS)
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW);

@@ -14,7 +14,9 @@ use bytes::Bytes;
 use http::header::{CONNECTION, SERVER, UPGRADE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
+use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
+use mesh_core::headers::websocket;
 use mesh_core::reply::{Flag, LocalReply};
 use mesh_core::telemetry::trace::REQUEST_ID;
 use mesh_tower::normalize::Downstream;
@@ -53,15 +55,17 @@ where
         let mut request = request.map(Body::from);
         let open = self.activity.begin();
         let http1 = request.version() < Version::HTTP_2;
-        let is_grpc = grpc::is_grpc(request.headers());
-        if request.method() == Method::CONNECT {
+        let connect = request.method() == Method::CONNECT;
+        // A gRPC error is a 200, which would open a stream to nobody.
+        let is_grpc = !connect && grpc::is_grpc(request.headers());
+        if connect && request.extensions().get::<Protocol>().is_none() {
             let source = Call::Refused(Some(connect_refused()));
             return Answer {
                 call: source,
                 facts: Some(Facts { open, http1, is_grpc, named: self.named, switch: None }),
             };
         }
-        let switch = if http1 && request.headers().contains_key(UPGRADE) {
+        let switch = if connect || (http1 && request.headers().contains_key(UPGRADE)) {
             let caller = hyper::upgrade::on(&mut request);
             Some(Box::new(Switch {
                 caller,
@@ -87,7 +91,7 @@ fn connect_refused() -> LocalReply {
     reply.body("CONNECT is not served here: call http:// URLs through this proxy\n")
 }
 
-/// The caller's half of a connection that may change its protocol.
+/// The caller's half of a connection, or of a stream, that may change its protocol.
 #[derive(Debug)]
 struct Switch {
     caller: OnUpgrade,
@@ -142,6 +146,10 @@ where
         let closing = http1 && facts.open.order() >= Order::Drain;
         let mut response = match result {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => switch(response, facts),
+            // A success would open the caller's stream, with nobody at its other end.
+            Ok(response) if !http1 && facts.switch.is_some() && response.status().is_success() => {
+                local(&protocol_error(), facts)
+            }
             Ok(response) => response.map(|body| Reply::stack(body, facts.open)),
             Err(error) => local(&Error::from_box(error), facts),
         };
@@ -168,6 +176,10 @@ fn local<B>(error: &Error, facts: Facts) -> Response<Reply<B>> {
     response.map(|body| Reply::local(body, facts.open))
 }
 
+fn protocol_error() -> Error {
+    LocalReply::reset(mesh_core::outcome::Reset::Protocol, false, None).into()
+}
+
 /// The endpoint has changed the protocol: the rest of the connection is a tunnel.
 fn switch<B>(mut response: Response<B>, mut facts: Facts) -> Response<Reply<B>>
 where
@@ -175,11 +187,15 @@ where
 {
     let Some(switch) = facts.switch.take() else {
         // Nobody asked for it, so nobody would understand it.
-        let reply = LocalReply::reset(mesh_core::outcome::Reset::Protocol, false, None);
-        return local(&Error::from(reply), facts);
+        return local(&protocol_error(), facts);
     };
     let endpoint = hyper::upgrade::on(&mut response);
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
+    if !facts.http1 {
+        // The answer to an extended CONNECT.
+        head.status = StatusCode::OK;
+        websocket::agree(&mut head.headers);
+    }
     let Switch { caller, registry, activity } = *switch;
     upgrade::tunnel(caller, endpoint, body, &registry, &activity);
     Response::from_parts(head, Reply::local(Body::empty(), facts.open))

@@ -9,6 +9,8 @@
 //! | bytes came since the last response, or no request yet | a head that does not end | 30 s |
 //! | nothing came | idle | 1 h |
 //!
+//! A tunnel is one open request for as long as it stands; it may be idle for an hour too (VA-14).
+//!
 //! Orders go the other way: the control thread writes one and wakes the connection's task, which reads it
 //! when it is polled. So a connection at work pays one relaxed load for being told to stop some day.
 
@@ -47,6 +49,8 @@ pub(crate) struct Activity {
     order: AtomicU8,
     /// Frames of HTTP/2 come at any time and say nothing of a head.
     multiplexed: AtomicBool,
+    /// What is open is a tunnel: reads, not requests, tell that it is used.
+    tunnel: AtomicBool,
     open: AtomicU32,
     served: AtomicU32,
     reads: AtomicU32,
@@ -72,6 +76,7 @@ impl Activity {
             listener,
             order: AtomicU8::new(order as u8),
             multiplexed: AtomicBool::new(false),
+            tunnel: AtomicBool::new(false),
             open: AtomicU32::new(0),
             served: AtomicU32::new(0),
             reads: AtomicU32::new(0),
@@ -88,6 +93,10 @@ impl Activity {
 
     pub(crate) fn multiplexed(&self) {
         self.multiplexed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn tunnel(&self) {
+        self.tunnel.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn begin(self: &Arc<Self>) -> Open {
@@ -131,19 +140,20 @@ impl Activity {
             return self.tell(Order::End);
         }
         let mut seen = lock(&self.seen);
-        if self.open.load(Ordering::Relaxed) > 0 {
+        let tunnel = self.tunnel.load(Ordering::Relaxed);
+        if !tunnel && self.open.load(Ordering::Relaxed) > 0 {
             *seen = None;
             return;
         }
-        let served = self.served.load(Ordering::Relaxed);
+        let served = if tunnel { &self.reads } else { &self.served }.load(Ordering::Relaxed);
         let read_since = self.reads.load(Ordering::Relaxed) != self.reads_before.load(Ordering::Relaxed);
-        let half_a_head = !self.multiplexed.load(Ordering::Relaxed) && (read_since || served == 0);
+        let half_a_head = !tunnel && !self.multiplexed.load(Ordering::Relaxed) && (read_since || served == 0);
         let still = Still { served, half_a_head };
         match *seen {
             Some((before, since)) if before == still => {
                 let limit = if half_a_head { HEAD_LIMIT } else { IDLE_LIMIT };
                 if now.saturating_duration_since(since) >= limit {
-                    self.tell(if half_a_head { Order::End } else { Order::Leave });
+                    self.tell(if half_a_head || tunnel { Order::End } else { Order::Leave });
                 }
             }
             _ => *seen = Some((still, now)),
@@ -318,6 +328,20 @@ mod tests {
         registry.sweep(start);
         registry.sweep(start + IDLE_LIMIT * 2);
         assert_eq!(ticket.activity.order(), Order::Serve);
+    }
+
+    #[test]
+    fn va_14_a_tunnel_may_be_idle_for_an_hour() {
+        let (registry, ticket) = entered();
+        ticket.activity.tunnel();
+        let _open = ticket.activity.begin();
+        let start = Instant::now();
+        registry.sweep(start);
+        ticket.activity.read();
+        registry.sweep(start + IDLE_LIMIT);
+        assert_eq!(ticket.activity.order(), Order::Serve, "it was used");
+        registry.sweep(start + IDLE_LIMIT * 2);
+        assert_eq!(ticket.activity.order(), Order::End);
     }
 
     #[tokio::test]

@@ -88,6 +88,8 @@ codes! {
     DeprecatedAnnotation = "IST0135" Info,
     /// Two services share a target port under different ports.
     DeploymentConflictingPorts = "IST0137" Warning,
+    /// A gateway's rule goes to all of a service, whose own rules choose subsets.
+    IngressRouteRulesNotAffected = "IST0140" Warning,
     /// Two Gateways serve one host on one port.
     ConflictingGateways = "IST0145" Error,
     /// Claim based routing without a RequestAuthentication.

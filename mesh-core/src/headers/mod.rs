@@ -10,6 +10,7 @@
 pub mod control;
 pub mod forwarded;
 pub mod hop;
+pub mod websocket;
 
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue, Request};

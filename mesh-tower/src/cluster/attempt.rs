@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::HOST;
+use http::header::{HOST, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, Request, Response, Uri, Version};
 use mesh_core::fault::FaultPolicy;
@@ -89,7 +89,9 @@ async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxEr
         awaits_trailers: false,
         _permit: permit,
     };
-    let protocol = pool.protocol(request.version());
+    // A protocol is changed on a connection of one's own.
+    let switches = matched.survey().hop_by_hop && request.headers().contains_key(UPGRADE);
+    let protocol = if switches { Protocol::Http1 } else { pool.protocol(request.version()) };
     let is_grpc = is_grpc(request.headers());
     let per_try = request.extensions_mut().remove::<PerTryTimeout>();
     let start = now();

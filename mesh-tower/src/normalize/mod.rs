@@ -28,7 +28,7 @@
 //!
 //! # Errors
 //! 400 for no or several hosts, `%00` in the path or a lower-case method; 403 for an upgrade other than
-//! WebSocket; 426 for HTTP/1.0.
+//! WebSocket, over HTTP/2 too; 426 for HTTP/1.0.
 //!
 //! # Cancellation
 //! Nothing is held.

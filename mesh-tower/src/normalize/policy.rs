@@ -1,9 +1,10 @@
 //! Who gets which of the rules.
 
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+use hyper::ext::Protocol;
 use mesh_core::headers::forwarded;
 use mesh_core::headers::hop::Upgrade;
-use mesh_core::headers::{Survey, control, hop, unify_host};
+use mesh_core::headers::{Survey, control, hop, unify_host, websocket};
 use mesh_core::identity::PeerIdentity;
 use mesh_core::plan::Direction;
 use mesh_core::reply::{Flag, LocalReply};
@@ -51,6 +52,9 @@ impl Policy {
             return Err(LocalReply::new(status, Flag::DownstreamProtocolError, "low_version"));
         }
         let refuse = |rejected: Rejected| LocalReply::bad_request(rejected.details());
+        if *request.method() == Method::CONNECT {
+            self.extended_connect(request)?;
+        }
         if *request.method() != Method::GET {
             normalize::method(request.method().as_str()).map_err(refuse)?;
         }
@@ -63,6 +67,18 @@ impl Policy {
                 Uri::from_parts(parts).map_err(|_| LocalReply::bad_request("path_normalization_failed"))?;
         }
         self.headers(request)
+    }
+
+    /// A `WebSocket` over HTTP/2 becomes what it is over HTTP/1.1, for rules and endpoints alike (VA-14).
+    fn extended_connect<B>(&self, request: &mut Request<B>) -> Result<(), LocalReply> {
+        let Some(protocol) = request.extensions_mut().remove::<Protocol>() else { return Ok(()) };
+        if !protocol.as_str().eq_ignore_ascii_case("websocket") {
+            return Err(LocalReply::upgrade_refused());
+        }
+        *request.method_mut() = Method::GET;
+        *request.version_mut() = Version::HTTP_11;
+        self.rng.draw(|rng| websocket::ask(request.headers_mut(), rng));
+        Ok(())
     }
 
     fn headers<B>(&self, request: &mut Request<B>) -> Result<(), LocalReply> {

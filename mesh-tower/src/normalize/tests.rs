@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use mesh_core::identity::PeerIdentity;
 use mesh_core::plan::Direction;
 use mesh_core::reply::Flag;
@@ -92,6 +92,25 @@ fn requests_that_cannot_be_decided_about_are_refused() {
     let mut old = request("/", &[("host", "a")]);
     *old.version_mut() = Version::HTTP_10;
     assert!(send(&layer.http10(true), old).is_ok());
+}
+
+#[test]
+fn va_14_a_websocket_over_http2_becomes_an_upgrade() {
+    let connect = |protocol| {
+        let mut request = request("http://a/chat", &[]);
+        *request.method_mut() = Method::CONNECT;
+        *request.version_mut() = Version::HTTP_2;
+        request.extensions_mut().insert(hyper::ext::Protocol::from_static(protocol));
+        send(&layer(Direction::Gateway), request)
+    };
+    let sent = connect("websocket").unwrap();
+    assert_eq!((sent.method(), sent.version()), (&Method::GET, Version::HTTP_11));
+    assert_eq!(sent.headers()["connection"], "upgrade");
+    assert_eq!(sent.headers()["upgrade"], "websocket");
+    assert_eq!(sent.headers()["sec-websocket-key"].len(), 24);
+    assert!(sent.extensions().get::<hyper::ext::Protocol>().is_none());
+    let error = connect("connect-udp").unwrap_err();
+    assert_eq!((error.reply().status.as_u16(), &*error.reply().details), (403, "upgrade_failed"));
 }
 
 #[test]

@@ -1,31 +1,43 @@
 //! `WebSocket`s through the gateway (VA-14).
 
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
 use futures_util::{SinkExt, StreamExt};
+use http::{Method, Request};
+use http_body_util::Empty;
+use hyper::client::conn::http2;
+use hyper::ext::Protocol;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::gateway;
 
-#[tokio::test]
-async fn va_14_an_echo_of_text_and_of_much() {
+/// Says back all that it hears. Who speaks plain HTTP is hung up on.
+async fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
-        while let Some(Ok(message)) = socket.next().await {
-            if message.is_text() || message.is_binary() {
-                socket.send(message).await.unwrap();
-            }
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+                while let Some(Ok(message)) = socket.next().await {
+                    if message.is_text() || message.is_binary() {
+                        socket.send(message).await.unwrap();
+                    }
+                }
+            });
         }
     });
-    // A route's timeout does not cut what was upgraded.
-    let proxy = gateway(address, "HTTP", "    timeout: 1s").await;
-    let gateway = proxy.address("gateway|80");
-    let stream = TcpStream::connect(gateway).await.unwrap();
-    let (mut socket, response) =
-        tokio_tungstenite::client_async(format!("ws://{gateway}/chat"), stream).await.unwrap();
-    assert_eq!(response.status(), 101);
+    address
+}
+
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>) {
     for size in [1, 1_000, 1_000_000] {
         let text = "x".repeat(size);
         socket.send(Message::text(text.clone())).await.unwrap();
@@ -33,4 +45,61 @@ async fn va_14_an_echo_of_text_and_of_much() {
     }
     socket.close(None).await.unwrap();
     while let Some(Ok(_)) = socket.next().await {}
+}
+
+#[tokio::test]
+async fn va_14_an_echo_of_text_and_of_much() {
+    // To an endpoint of HTTP/2 too: a protocol is changed on a connection of its own.
+    for protocol in ["HTTP", "HTTP2"] {
+        let proxy = gateway(echo().await, protocol, "").await;
+        let gateway = proxy.address("gateway|80");
+        let stream = TcpStream::connect(gateway).await.unwrap();
+        let (socket, response) =
+            tokio_tungstenite::client_async(format!("ws://{gateway}/chat"), stream).await.unwrap();
+        assert_eq!(response.status(), 101);
+        talk(socket).await;
+    }
+}
+
+#[tokio::test]
+async fn va_14_a_routes_timeout_does_not_cut_what_was_upgraded() {
+    let limit = Duration::from_secs(1);
+    let proxy = gateway(echo().await, "HTTP", "    timeout: 1s").await;
+    let gateway = proxy.address("gateway|80");
+    let stream = TcpStream::connect(gateway).await.unwrap();
+    let (mut socket, _) =
+        tokio_tungstenite::client_async(format!("ws://{gateway}/chat"), stream).await.unwrap();
+    let start = Instant::now();
+    while start.elapsed() < limit + limit / 10 {
+        socket.send(Message::text("still there?")).await.unwrap();
+        assert_eq!(socket.next().await.unwrap().unwrap().into_text().unwrap(), "still there?");
+    }
+}
+
+#[tokio::test]
+async fn va_14_a_websocket_over_http2_is_one_over_http1_to_the_endpoint() {
+    let proxy = gateway(echo().await, "HTTP", "").await;
+    let address = proxy.address("gateway|80");
+    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let ask = |method, path: &str| {
+        let request = Request::builder().method(method).uri(format!("http://{address}{path}"));
+        request.header("sec-websocket-version", "13").body(Empty::<bytes::Bytes>::new()).unwrap()
+    };
+    // An answer comes after the settings, which allow what follows.
+    assert!(!sender.send_request(ask(Method::GET, "/")).await.unwrap().status().is_success());
+
+    let mut foreign = ask(Method::CONNECT, "/chat");
+    foreign.extensions_mut().insert(Protocol::from_static("connect-udp"));
+    assert_eq!(sender.send_request(foreign).await.unwrap().status(), 403);
+
+    let mut request = ask(Method::CONNECT, "/chat");
+    request.extensions_mut().insert(Protocol::from_static("websocket"));
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(!response.headers().contains_key("sec-websocket-accept"));
+    let stream = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+    talk(WebSocketStream::from_raw_socket(stream, Role::Client, None).await).await;
+    connection.abort();
 }

@@ -21,6 +21,9 @@ mod sidecar;
 mod traffic_policy;
 mod virtual_service;
 
+#[cfg(test)]
+mod tests;
+
 pub use check::Check;
 
 use super::{Code, Diagnostic, Diagnostics};

@@ -21,6 +21,7 @@ impl Compiler<'_> {
         for one in &virtuals.all {
             self.gateways_exist(one);
             self.claims_are_verified(one);
+            self.subsets_reach_gateways(virtuals, one);
         }
         for rule in &self.documents.destination_rules {
             destination_rule(self, rule);
@@ -59,38 +60,6 @@ impl Compiler<'_> {
                         origin,
                         message,
                     ));
-                }
-            }
-        }
-    }
-}
-
-impl Compiler<'_> {
-    /// IST0149: nothing verifies the token that a rule asks about, so it never serves. What a delegate
-    /// asks is judged here, where its root is known.
-    fn claims_are_verified(&mut self, one: &Virtual<'_>) {
-        let mesh_only = one.gateways.iter().all(|gateway| gateway == super::MESH);
-        for rule in &one.rules {
-            for block in &rule.written.r#match {
-                let conditions = [("headers", &block.headers), ("withoutHeaders", &block.without_headers)];
-                let named = conditions.into_iter().flat_map(|(field, map)| {
-                    map.keys()
-                        .filter(|name| name.starts_with("@request.auth.claims"))
-                        .map(move |name| (field, name))
-                });
-                for (field, name) in named {
-                    let origin = rule.resource.locate(block.at.entry(field, name));
-                    self.out.push(if mesh_only {
-                        let message = format!(
-                            "JWT claims can be matched at a gateway only, unlike {}",
-                            one.resource.label()
-                        );
-                        Diagnostic::new(Code::SchemaValidationError, origin, message)
-                    } else {
-                        let code = Code::JwtClaimBasedRoutingWithoutRequestAuthN;
-                        let message = format!("no RequestAuthentication verifies the claims of {name}");
-                        Diagnostic::new(code, origin, message)
-                    });
                 }
             }
         }

@@ -30,6 +30,7 @@ mod clusters;
 mod gateway;
 mod gateway_api;
 mod health;
+mod ingress;
 mod keys;
 mod names;
 mod outbound;

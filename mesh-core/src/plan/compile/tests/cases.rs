@@ -327,3 +327,45 @@ spec:
     };
     assert_eq!((limit("web"), limit("api"), limit("other/web")), (3, 7, 7));
 }
+
+#[test]
+fn vs_4_what_is_nearer_has_the_host() {
+    let service = |name: &str, namespace: &str, export: &str| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\n\
+             metadata: {{name: {name}, namespace: {namespace}}}\n\
+             spec: {{hosts: [reviews.default.svc.cluster.local], exportTo: [\"{export}\"], http: [{{name: {name}, \
+             route: [{{destination: {{host: reviews.default.svc.cluster.local}}}}]}}]}}\n"
+        )
+    };
+    // By creation order, which is the names', each would win over the next.
+    let all = [
+        service("a-public", "other", "*"),
+        service("b-exported", "other", "shop"),
+        service("c-private", "shop", "."),
+        service("0-hidden", "other", "."),
+    ];
+    let chosen = |rules: &[String], workload: &str| {
+        let plan = sidecar(&format!("{SERVICE}{}", rules.concat()), workload).plan;
+        outbound(&plan, 9080, "reviews.default", "/").unwrap().name.to_string()
+    };
+    assert_eq!(chosen(&all, "shop/web"), "c-private");
+    assert_eq!(chosen(&[all[0].clone(), all[1].clone(), all[3].clone()], "shop/web"), "b-exported");
+    assert_eq!(chosen(&all, "third/web"), "a-public");
+    assert_eq!(chosen(&all[3..], "third/web"), "default");
+}
+
+#[test]
+fn vs_2_a_host_may_be_an_address() {
+    let compiled = sidecar(
+        &with(
+            "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: address}
+spec: {hosts: [10.9.8.7], http: [{name: address, route: [{destination: {host: reviews}}]}]}
+",
+        ),
+        "nobody",
+    );
+    assert_eq!(&*outbound(&compiled.plan, 80, "10.9.8.7", "/").unwrap().name, "address");
+}

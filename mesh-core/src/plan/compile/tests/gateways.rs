@@ -161,3 +161,103 @@ spec:
     assert_eq!(names, ["gateway|80", "gateway|443", "gateway|8080", "gateway|8080|10.0.0.1"]);
     assert!(codes(&compiled.diagnostics).contains(&Code::ConflictingGateways));
 }
+
+#[test]
+fn vm_8_claims_need_something_that_verifies_them() {
+    let rules = "  - {match: [{headers: {'@request.auth.claims.sub': {exact: a}}}], route: [{destination: {host: web}}]}";
+    let compiled = gateway(&format!("{EDGE}{}", service("x", "[a.example.com]", rules)), "edge");
+    let code = Code::JwtClaimBasedRoutingWithoutRequestAuthN;
+    let finding = compiled.diagnostics.iter().find(|finding| finding.code == code).unwrap();
+    assert_eq!(&*finding.origin.path, "spec.http[0].match[0].headers[\"@request.auth.claims.sub\"]");
+    assert!(finding.is_error() && finding.origin.line > 0);
+    assert!(table(&compiled.plan, 8080).reads_claims());
+}
+
+#[test]
+fn vm_8_a_delegates_claims_are_for_roots_at_gateways() {
+    let text = "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: root}
+spec: {hosts: [web], http: [{delegate: {name: leaf}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: leaf}
+spec:
+  http:
+  - {match: [{withoutHeaders: {'@request.auth.claims[sub]': {}}}], route: [{destination: {host: web}}]}
+";
+    let diagnostics = compile(&documents(&format!("{EDGE}---\n{text}")), &options("edge"), None).diagnostics;
+    let finding = diagnostics.iter().find(|finding| finding.code == Code::SchemaValidationError).unwrap();
+    assert!(finding.message.contains("VirtualService default/root"), "{finding}");
+    assert_eq!(&*finding.origin.resource, "VirtualService default/leaf");
+}
+
+#[test]
+fn ist0140_subsets_of_the_meshs_rules_do_not_reach_a_gateway() {
+    let mesh = "---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: web}
+spec: {host: web, subsets: [{name: v1, labels: {version: v1}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web}
+spec: {hosts: [web], gateways: [mesh], http: [{route: [{destination: {host: web, subset: v1}}]}]}
+";
+    let found = |mesh: &str, to: &str| {
+        let rules = format!("  - {{route: [{{destination: {to}}}]}}");
+        let text = format!("{EDGE}{mesh}{}", service("x", "[a.example.com]", &rules));
+        let code = Code::IngressRouteRulesNotAffected;
+        gateway(&text, "edge").diagnostics.iter().find(|finding| finding.code == code).cloned()
+    };
+    let finding = found(mesh, "{host: web}").unwrap();
+    assert_eq!(&*finding.origin.path, "spec.http[0].route[0].destination.host");
+    assert!(finding.message.contains("VirtualService default/web"), "{finding}");
+    assert_eq!(found(mesh, "{host: web, subset: v1}"), None);
+    assert_eq!(found(&mesh.replace("gateways: [mesh]", "gateways: [mesh, edge]"), "{host: web}"), None);
+    assert_eq!(found(&mesh.replace(", subset: v1}", "}"), "{host: web}"), None);
+}
+
+#[test]
+fn gw_4_every_request_of_the_server_goes_to_https_on_the_same_host_and_path() {
+    let rules = "  - {name: all, match: [{uri: {prefix: /a}}], route: [{destination: {host: web}}]}";
+    let plan = gateway(&format!("{EDGE}{}", service("all", "[\"*\"]", rules)), "edge").plan;
+    for path in ["/a/b?q=1", "/else"] {
+        let request = http::Request::get(format!("http://a.example.com{path}")).body(()).unwrap();
+        let view = crate::route::RequestView::of(&request);
+        let crate::route::Found::Route(_, route) = table(&plan, 80).find(&view) else { panic!("{path}") };
+        let Action::Redirect(redirect) = &route.action else { panic!("a redirect") };
+        let (status, location) = redirect.location(&view).unwrap();
+        assert_eq!(status, 301);
+        assert_eq!(location, format!("https://a.example.com{path}"));
+    }
+    let host = table(&plan, 80).host("a.example.com").unwrap();
+    assert_eq!(host.routes.len(), 1, "rules of VirtualServices don't come first");
+}
+
+#[test]
+fn gw_9_gw_10_servers_and_gateways_follow_each_other_in_creation_order() {
+    let more = |name: &str, created: &str| {
+        format!(
+            "---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: {name}, creationTimestamp: {created}}}
+spec:
+  selector: {{app: edge}}
+  servers: [{{port: {{number: 9000, name: http, protocol: HTTP}}, hosts: [{name}.example.com]}}]
+"
+        )
+    };
+    let text =
+        format!("{EDGE}{}{}", more("young", "2026-01-02T00:00:00Z"), more("zold", "2026-01-01T00:00:00Z"));
+    let compiled = gateway(&text, "edge");
+    let listener = listener(&compiled.plan, 9000);
+    assert_eq!(&*listener.origin.resource, "Gateway default/zold", "the oldest opens the port");
+    // No VirtualService is bound: the port answers, with 404 (GW-10, H-9).
+    let table = table(&compiled.plan, 9000);
+    assert!(found(table, "young.example.com", "/").is_none());
+    assert_eq!(table.fallback(), crate::route::Fallback::NotFound);
+}
