@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use crate::balance::Choice;
 use crate::endpoint::Endpoint;
 use crate::outcome::Outcome;
 use crate::plan::ClusterPlan;
@@ -24,6 +25,8 @@ pub const MAX_REMEMBERED: usize = 8;
 pub struct Attempt {
     /// The endpoint that was picked, if any was.
     pub endpoint: Option<Arc<Endpoint>>,
+    /// Why that endpoint could be picked: its priority, and whether that panics.
+    pub choice: Choice,
     /// How it ended; `None` while it runs.
     pub outcome: Option<Outcome>,
     /// Whether that was injected, and no endpoint was asked (FI-10).
@@ -65,10 +68,18 @@ impl Decision {
     /// Notes that a try begins.
     pub fn begin_attempt(&mut self, endpoint: Option<Arc<Endpoint>>) {
         self.attempt_count += 1;
+        let attempt = Attempt { endpoint, choice: Choice::default(), outcome: None, injected: false };
         if self.attempts.len() < MAX_REMEMBERED {
-            self.attempts.push(Attempt { endpoint, outcome: None, injected: false });
+            self.attempts.push(attempt);
         } else if let Some(last) = self.attempts.last_mut() {
-            *last = Attempt { endpoint, outcome: None, injected: false };
+            *last = attempt;
+        }
+    }
+
+    /// Notes why the endpoint of the latest try could be picked.
+    pub fn chose(&mut self, choice: Choice) {
+        if let Some(last) = self.attempts.last_mut() {
+            last.choice = choice;
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::identity::{Labels, Locality};
+use crate::identity::{Labels, Locality, Topology};
 
 /// Where to connect.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,6 +48,10 @@ pub struct Endpoint {
     pub weight: u32,
     /// Where it runs.
     pub locality: Locality,
+    /// The node that it runs on, if known.
+    pub node: Option<Arc<str>>,
+    /// The network that it is on, if known.
+    pub network: Option<Arc<str>>,
     /// Labels of the pod behind it.
     pub labels: Arc<Labels>,
     /// The workload behind it, for telemetry: name and namespace.
@@ -64,9 +68,22 @@ impl Endpoint {
             address: Address::Socket(address),
             weight: 1,
             locality: Locality::default(),
+            node: None,
+            network: None,
             labels: Arc::default(),
             workload: None,
             identity: None,
+        }
+    }
+
+    /// Where it runs.
+    #[must_use]
+    pub fn topology(&self) -> Topology<'_> {
+        Topology {
+            labels: &self.labels,
+            locality: &self.locality,
+            node: self.node.as_deref(),
+            network: self.network.as_deref(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Who a workload is: ours, and a peer's; and for whom a request is made.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -31,6 +32,83 @@ impl Locality {
             subzone: parts.next().unwrap_or_default(),
         }
     }
+
+    /// What labels of a pod or a node say (LB-9): `istio-locality`, in which `.` may stand for `/`, else
+    /// the topology labels of Kubernetes and Istio.
+    #[must_use]
+    pub fn of_labels(labels: &Labels) -> Self {
+        if let Some(text) = labels.get("istio-locality").filter(|text| !text.is_empty()) {
+            let text = if text.contains('/') { text.clone() } else { text.replace('.', "/") };
+            return Self::parse(&text);
+        }
+        let label = |key: &str| labels.get(key).cloned().unwrap_or_default();
+        Self { region: label(REGION), zone: label(ZONE), subzone: label(SUBZONE) }
+    }
+
+    /// This one, with what it does not know taken from `other`.
+    #[must_use]
+    pub fn or(self, other: &Self) -> Self {
+        let fill = |own: String, other: &String| if own.is_empty() { other.clone() } else { own };
+        Self {
+            region: fill(self.region, &other.region),
+            zone: fill(self.zone, &other.zone),
+            subzone: fill(self.subzone, &other.subzone),
+        }
+    }
+
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.region.is_empty() && self.zone.is_empty() && self.subzone.is_empty()
+    }
+}
+
+impl fmt::Display for Locality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{}/{}/{}", self.region, self.zone, self.subzone);
+        f.write_str(text.trim_end_matches('/'))
+    }
+}
+
+const REGION: &str = "topology.kubernetes.io/region";
+const ZONE: &str = "topology.kubernetes.io/zone";
+const SUBZONE: &str = "topology.istio.io/subzone";
+const NETWORK: &str = "topology.istio.io/network";
+const NODE: &str = "kubernetes.io/hostname";
+
+/// What is known of where a workload or an endpoint runs, by label.
+#[derive(Clone, Copy, Debug)]
+pub struct Topology<'a> {
+    /// Its own labels, which win.
+    pub labels: &'a Labels,
+    /// Region, zone, subzone.
+    pub locality: &'a Locality,
+    /// Its node.
+    pub node: Option<&'a str>,
+    /// Its network.
+    pub network: Option<&'a str>,
+}
+
+impl<'a> Topology<'a> {
+    /// The labels that endpoints have beside their own: network, region, zone, subzone, node, from wide to
+    /// narrow.
+    pub const LABELS: [&'static str; 5] = [NETWORK, REGION, ZONE, SUBZONE, NODE];
+
+    /// The value of a label; empty if it is unknown.
+    #[must_use]
+    pub fn label(&self, key: &str) -> &'a str {
+        if let Some(value) = self.labels.get(key) {
+            return value;
+        }
+        match key {
+            REGION => &self.locality.region,
+            ZONE => &self.locality.zone,
+            SUBZONE => &self.locality.subzone,
+            NETWORK => self.network.unwrap_or_default(),
+            NODE => self.node.unwrap_or_default(),
+            _ => "",
+        }
+    }
 }
 
 /// What this process is in the mesh (MC-4).
@@ -46,6 +124,10 @@ pub struct Workload {
     pub labels: Labels,
     /// Where it runs.
     pub locality: Locality,
+    /// The node that it runs on, if known.
+    pub node: Option<String>,
+    /// The network that it is on, if known.
+    pub network: Option<String>,
     /// Its address, if known.
     pub ip: Option<IpAddr>,
     /// Mesh trust domain.
@@ -64,6 +146,8 @@ impl Default for Workload {
             service_account: "default".into(),
             labels: Labels::new(),
             locality: Locality::default(),
+            node: None,
+            network: None,
             ip: None,
             trust_domain: "cluster.local".into(),
             cluster: "Kubernetes".into(),
@@ -73,6 +157,17 @@ impl Default for Workload {
 }
 
 impl Workload {
+    /// Where it runs.
+    #[must_use]
+    pub fn topology(&self) -> Topology<'_> {
+        Topology {
+            labels: &self.labels,
+            locality: &self.locality,
+            node: self.node.as_deref(),
+            network: self.network.as_deref(),
+        }
+    }
+
     /// The application name (P-6).
     #[must_use]
     pub fn canonical_service(&self) -> &str {

@@ -17,6 +17,7 @@ mod hash;
 mod health;
 mod hostile;
 mod kit;
+mod locality;
 mod locally;
 mod mirror;
 mod options;

@@ -6,7 +6,7 @@ use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGran
 use super::istio::{
     DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadEntry,
 };
-use super::kubernetes::{ConfigMap, EndpointSlice, Endpoints, Namespace, Secret, Service, Workload};
+use super::kubernetes::{ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload};
 use super::reader::Reader;
 use super::resource::{Resource, creation_order};
 use crate::analysis::Diagnostics;
@@ -29,6 +29,8 @@ pub struct Documents {
     pub config_maps: Vec<Resource<ConfigMap>>,
     /// Kubernetes Namespaces.
     pub namespaces: Vec<Resource<Namespace>>,
+    /// Kubernetes Nodes.
+    pub nodes: Vec<Resource<Node>>,
     /// The mesh config (MC-1), if one was written.
     pub mesh_config: Option<Resource<MeshConfig>>,
     /// ServiceEntries.
@@ -103,6 +105,7 @@ impl Documents {
         by_age(&mut self.secrets);
         by_age(&mut self.config_maps);
         by_age(&mut self.namespaces);
+        by_age(&mut self.nodes);
         by_age(&mut self.service_entries);
         by_age(&mut self.workload_entries);
         by_age(&mut self.virtual_services);

@@ -11,7 +11,7 @@ use super::istio::{
     DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadEntry,
 };
 use super::kubernetes::{
-    ConfigMap, EndpointSlice, Endpoints, Namespace, Pod, PodController, Secret, Service,
+    ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Pod, PodController, Secret, Service,
 };
 use super::message::{Message, Table};
 use super::reader::{Reader, Written};
@@ -73,6 +73,9 @@ pub const KINDS: &[Kind] = &[
     core("Pod", Pod::TABLE, |reader, doc| reader.pod(doc)),
     core("Namespace", Namespace::TABLE, |reader, doc| {
         reader.kubernetes_root(doc, |out: &mut Documents| &mut out.namespaces);
+    }),
+    core("Node", Node::TABLE, |reader, doc| {
+        reader.kubernetes_root(doc, |out: &mut Documents| &mut out.nodes);
     }),
     core("Secret", Secret::TABLE, |reader, doc| {
         reader.kubernetes_root(doc, |out: &mut Documents| &mut out.secrets);

@@ -35,6 +35,17 @@ pub struct Place {
     pub share: u32,
 }
 
+/// Why a host could be picked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Choice {
+    /// Its priority.
+    pub priority: u32,
+    /// The part of the requests that the priority gets, in percent (LB-13).
+    pub load: u32,
+    /// Whether the priority was in panic, so that its health did not count (LB-14).
+    pub panic: bool,
+}
+
 /// What holds for a whole set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetRules {
@@ -144,6 +155,18 @@ impl HostSet {
         match priority::loads(&health) {
             Some(loads) => self.priorities.get(priority::drawn(loads.into_iter(), draw())),
             None => self.priority(draw),
+        }
+    }
+
+    /// Why the host of this index could be picked.
+    #[must_use]
+    pub fn choice(&self, index: usize) -> Choice {
+        let place = self.hosts.get(index).and_then(|host| host.place).unwrap_or_default();
+        let priority = self.priorities.get(place.priority as usize);
+        Choice {
+            priority: place.priority,
+            load: priority.map_or(0, |priority| priority.load),
+            panic: priority.is_some_and(|priority| priority.panic),
         }
     }
 

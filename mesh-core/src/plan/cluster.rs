@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::balance::BalancePolicy;
+use crate::balance::{BalancePolicy, LocalityPolicy, WarmUp};
 use crate::circuit::CircuitPolicy;
 use crate::endpoint::Endpoint;
 use crate::error::Origin;
@@ -41,6 +41,10 @@ pub struct ClusterPlan {
     pub balance: BalancePolicy,
     /// Below this percentage of healthy endpoints all are used; 0 is never (LB-14).
     pub panic_threshold: u32,
+    /// Which endpoints are preferred; `None` where distance does not count (LB-9).
+    pub locality: Option<LocalityPolicy>,
+    /// How new endpoints get their share; `None` is at once (LB-15).
+    pub warm_up: Option<WarmUp>,
     /// Limits and timeouts of connections.
     pub circuit: CircuitPolicy,
     /// Outlier detection; `None` when the rule has no such block (OD-1).
@@ -70,6 +74,9 @@ impl ClusterPlan {
         }
         if let Some(health) = &mut plan.health {
             health.origin = Origin::default();
+        }
+        if let Some(locality) = &mut plan.locality {
+            locality.origin = Origin::default();
         }
         plan
     }

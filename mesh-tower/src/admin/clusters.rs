@@ -20,12 +20,17 @@ pub(super) fn text(live: &Live) -> String {
             let (active, limit) = usage(cluster, resource);
             let _ = writeln!(out, "{name}::default_priority::{}::{active}/{limit}", resource_name(resource));
         }
-        for host in cluster.hosts().list() {
+        let hosts = cluster.hosts();
+        for (index, host) in hosts.list().iter().enumerate() {
             let endpoint = host.endpoint();
-            let address = &endpoint.address;
+            let (address, locality) = (&endpoint.address, &endpoint.locality);
             let _ = writeln!(out, "{name}::{address}::rq_active::{}", host.active());
             let _ = writeln!(out, "{name}::{address}::weight::{}", endpoint.weight);
             let _ = writeln!(out, "{name}::{address}::health_flags::{}", health(host));
+            let _ = writeln!(out, "{name}::{address}::region::{}", locality.region);
+            let _ = writeln!(out, "{name}::{address}::zone::{}", locality.zone);
+            let _ = writeln!(out, "{name}::{address}::sub_zone::{}", locality.subzone);
+            let _ = writeln!(out, "{name}::{address}::priority::{}", hosts.set().choice(index).priority);
             if let Some(seconds) = ejected_for(host.outlier()) {
                 let _ = writeln!(out, "{name}::{address}::ejected_seconds_left::{seconds}");
             }
@@ -41,11 +46,12 @@ pub(super) fn json(live: &Live) -> Value {
 }
 
 fn describe(cluster: &Cluster) -> Value {
-    let hosts: Value = cluster
-        .hosts()
+    let (plan, snapshot) = (cluster.plan(), cluster.hosts());
+    let hosts: Value = snapshot
         .list()
         .iter()
-        .map(|host| {
+        .enumerate()
+        .map(|(index, host)| {
             let endpoint = host.endpoint();
             let outlier = host.outlier();
             json!({
@@ -53,6 +59,9 @@ fn describe(cluster: &Cluster) -> Value {
                 "weight": endpoint.weight,
                 "workload": endpoint.workload.as_ref().map(|(namespace, name)| format!("{namespace}/{name}")),
                 "labels": &*endpoint.labels,
+                "locality": endpoint.locality.to_string(),
+                "priority": snapshot.set().hosts[index].place.map(|place| place.priority),
+                "priority_reason": plan.locality.as_ref().map(|policy| policy.why(endpoint)),
                 "health": health(host),
                 "active_requests": host.active(),
                 "ejections": outlier.ejections(),
@@ -68,12 +77,26 @@ fn describe(cluster: &Cluster) -> Value {
             (resource_name(resource).to_owned(), json!({ "active": active, "limit": limit }))
         })
         .collect();
-    let plan = cluster.plan();
+    let priorities: Value = snapshot
+        .set()
+        .priorities
+        .iter()
+        .map(|priority| {
+            json!({
+                "hosts": priority.total,
+                "healthy": priority.healthy,
+                "load_percent": priority.load,
+                "panic": priority.panic,
+            })
+        })
+        .collect();
     json!({
         "name": &*plan.name,
         "service": &*plan.service.host,
         "origin": plan.origin.to_string(),
-        "panic": cluster.hosts().set().panic,
+        "panic": snapshot.set().panic,
+        "locality_policy": plan.locality.as_ref().map(|policy| policy.origin.to_string()),
+        "priorities": priorities,
         "limits": limits,
         "host_statuses": hosts,
     })
@@ -94,14 +117,12 @@ const fn resource_name(resource: Resource) -> &'static str {
 }
 
 fn health(host: &Host) -> &'static str {
-    if host.is_ejected() {
-        "/failed_outlier_check"
-    } else if host.health() == mesh_core::health::State::Unhealthy {
-        "/failed_active_hc"
-    } else if host.is_unreachable() {
-        "/unreachable"
-    } else {
-        "healthy"
+    match (host.health() == mesh_core::health::State::Unhealthy, host.is_ejected()) {
+        (true, true) => "/failed_active_hc/failed_outlier_check",
+        (true, false) => "/failed_active_hc",
+        (false, true) => "/failed_outlier_check",
+        (false, false) if host.is_unreachable() => "/unreachable",
+        (false, false) => "healthy",
     }
 }
 

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use http::header::{HOST, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, Request, Response, Uri, Version};
+use mesh_core::balance::Choice;
 use mesh_core::fault::FaultPolicy;
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::{Flag, LocalReply};
@@ -68,7 +69,7 @@ async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxEr
     let Some(permit) = cluster.try_request() else {
         return Err(Error::local(LocalReply::overflow()).into());
     };
-    let Some(endpoint) = pick(pool, &matched) else {
+    let Some((endpoint, choice)) = pick(pool, &matched) else {
         return Err(Error::local(LocalReply::no_healthy_upstream()).into());
     };
     if let Some(policy) = matched.attempt_fault()
@@ -78,7 +79,13 @@ async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxEr
     }
     cluster.stats().upstream_rq_total.increment(1);
     endpoint.host().begin();
-    record.note(|decision| decision.begin_attempt(Some(endpoint.host().endpoint().clone())));
+    if choice.panic {
+        cluster.stats().lb_healthy_panic.increment(1);
+    }
+    record.note(|decision| {
+        decision.begin_attempt(Some(endpoint.host().endpoint().clone()));
+        decision.chose(choice);
+    });
     let mut end = End {
         cluster: cluster.clone(),
         endpoint: endpoint.clone(),
@@ -182,16 +189,22 @@ fn count(cluster: &Cluster, outcome: &Outcome) {
     }
 }
 
-fn pick(pool: &ClusterPool, matched: &Matched) -> Option<Arc<Endpoint>> {
+fn pick(pool: &ClusterPool, matched: &Matched) -> Option<(Arc<Endpoint>, Choice)> {
     let retry = &matched.route().retry;
-    let tried: Vec<_> = matched.record().note(|decision| {
-        if decision.attempt_count == 0 || !retry.avoid_previous_hosts {
-            return Vec::new();
+    let (tried, past): (Vec<_>, Vec<_>) = matched.record().note(|decision| {
+        let mut earlier = (Vec::new(), Vec::new());
+        if decision.attempt_count > 0 {
+            let endpoints = decision.attempts.iter().filter_map(|attempt| attempt.endpoint.as_ref());
+            if retry.avoid_previous_hosts {
+                earlier.0 = endpoints.map(|endpoint| endpoint.address.clone()).collect();
+            }
+            if retry.retry_remote_localities {
+                earlier.1 = decision.attempts.iter().map(|attempt| attempt.choice.priority).collect();
+            }
         }
-        let endpoints = decision.attempts.iter().filter_map(|attempt| attempt.endpoint.as_ref());
-        endpoints.map(|endpoint| endpoint.address.clone()).collect()
+        earlier
     });
-    pool.pick(matched.hash(), &tried, retry.host_selection_attempts)
+    pool.pick(matched.hash(), &tried, retry.host_selection_attempts, &past)
 }
 
 enum Unsent {

@@ -1,11 +1,14 @@
 //! A running endpoint: what all workers know of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use mesh_core::endpoint::Endpoint;
 use mesh_core::health::{HostHealth, State as Health};
 use mesh_core::outlier::HostState;
+
+use crate::clock::now;
 
 /// One endpoint of a running cluster.
 ///
@@ -18,18 +21,27 @@ pub struct Host {
 }
 
 /// Aligned to a cache line of its own: the active count is written for every request.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(64))]
 struct State {
     active: AtomicU32,
     unreachable: AtomicBool,
     outlier: HostState,
     health: HostHealth,
+    /// Since when it has been in service (LB-15).
+    since: Mutex<Instant>,
 }
 
 impl Host {
     pub(crate) fn new(endpoint: Arc<Endpoint>) -> Self {
-        Self { endpoint, state: Arc::default() }
+        let state = State {
+            active: AtomicU32::new(0),
+            unreachable: AtomicBool::new(false),
+            outlier: HostState::new(),
+            health: HostHealth::default(),
+            since: Mutex::new(now()),
+        };
+        Self { endpoint, state: Arc::new(state) }
     }
 
     /// The same host with newer facts.
@@ -79,6 +91,22 @@ impl Host {
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.state.outlier.is_healthy()
+    }
+
+    /// Since when it has been in service: first seen, or well again by active checks (LB-15).
+    #[must_use]
+    pub fn since(&self) -> Instant {
+        *self.lock_since()
+    }
+
+    /// It warms up from now on.
+    pub(crate) fn restart_warm_up(&self) {
+        *self.lock_since() = now();
+    }
+
+    fn lock_since(&self) -> MutexGuard<'_, Instant> {
+        // An instant is whole whatever happened to who wrote it.
+        self.state.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the last dial failed and none has succeeded since.

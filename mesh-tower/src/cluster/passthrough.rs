@@ -96,6 +96,8 @@ impl Passthrough {
             protocol: UpstreamProtocol::Downstream,
             balance: BalancePolicy::RoundRobin,
             panic_threshold: 0,
+            locality: None,
+            warm_up: None,
             circuit: CircuitPolicy::default(),
             outlier: None,
             health: None,

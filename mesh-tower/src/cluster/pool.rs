@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use mesh_core::balance::{Avoid, Balancer};
+use mesh_core::balance::{Ask, Avoid, Balancer, Choice};
 use mesh_core::endpoint::Address;
 use mesh_core::plan::UpstreamProtocol;
 use mesh_core::rng::Rng;
 
 use super::{Cluster, Host, Hosts};
-use crate::clock::FastRng;
+use crate::clock::{FastRng, now};
 use crate::pool::{Connect, Endpoint, Protocol};
 use crate::tls::ClientTls;
 
@@ -62,28 +62,38 @@ impl ClusterPool {
 
     /// Picks an endpoint. One that `tried` names, or that could not be reached lately, is drawn
     /// again up to `redraws` times, then taken anyway (RT-12). Under a policy that goes by `hash`, a
-    /// request without one gets a random one.
-    pub(crate) fn pick(&self, hash: Option<u64>, tried: &[Address], redraws: u32) -> Option<Arc<Endpoint>> {
+    /// request without one gets a random one. `past` are the priorities of earlier attempts, where the
+    /// retry may go to remote localities.
+    pub(crate) fn pick(
+        &self,
+        hash: Option<u64>,
+        tried: &[Address],
+        redraws: u32,
+        past: &[u32],
+    ) -> Option<(Arc<Endpoint>, Choice)> {
         let hosts = self.cluster.load_hosts();
         let mut picker = self.picker.lock().expect("no panic while an endpoint is picked");
         if !Arc::ptr_eq(&picker.hosts, &hosts) {
             self.follow(&mut picker, &hosts);
         }
         let Picker { balancer, rng, hosts, endpoints } = &mut *picker;
-        if hosts.set().is_hashed() {
+        let set = hosts.set();
+        let avoid = if past.is_empty() { Avoid::default() } else { Avoid::after(set, past.iter().copied()) };
+        if set.is_hashed() {
             let hash = hash.unwrap_or_else(|| rng.next_u64());
             let poor = |index: usize| is_poor(&hosts.list()[index], tried);
-            let picked = hosts.set().pick_hashed(hash, Avoid::default(), poor, redraws);
-            return picked.map(|index| endpoints[index].clone());
+            let index = set.pick_hashed(hash, avoid, poor, redraws)?;
+            return Some((endpoints[index].clone(), set.choice(index)));
         }
         let active = |index: usize| u64::from(hosts.list()[index].active());
-        let mut index = balancer.pick(hosts.set(), rng, active)?;
+        let ask = Ask { now: set.warm_at.map(|_| now()), avoid };
+        let mut index = balancer.pick_for(set, rng, &ask, active)?;
         let mut left = redraws;
         while left > 0 && is_poor(&hosts.list()[index], tried) {
             left -= 1;
-            index = balancer.pick(hosts.set(), rng, active)?;
+            index = balancer.pick_for(set, rng, &ask, active)?;
         }
-        Some(endpoints[index].clone())
+        Some((endpoints[index].clone(), set.choice(index)))
     }
 
     /// Takes the new set of hosts; endpoints that stay keep their connections.

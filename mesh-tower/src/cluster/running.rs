@@ -157,15 +157,12 @@ impl Cluster {
     fn replace(&self, list: impl FnOnce(&Hosts) -> Option<Vec<Host>>) {
         let mut generation = self.update.lock().expect("no panic while hosts are replaced");
         let before = self.hosts.load_full();
-        let list = list(&before).unwrap_or_else(|| before.list().to_vec());
         *generation += 1;
-        self.hosts.store(Arc::new(Hosts::build(
-            *generation,
-            list,
-            self.plan.panic_threshold,
-            self.plan.balance,
-            self.plan.health.is_some(),
-        )));
+        let hosts = match list(&before) {
+            Some(list) => Hosts::build(*generation, list, &self.plan),
+            None => before.rebuild(*generation, &self.plan),
+        };
+        self.hosts.store(Arc::new(hosts));
         if let Some(bell) = self.bell() {
             bell.ring();
         }
@@ -242,7 +239,7 @@ impl Cluster {
         }
         let Some(detector) = &self.detector else { return };
         let hosts = self.hosts.load();
-        match detector.record(host.outlier(), outcome, hosts.list().len(), now()) {
+        match detector.record(host.outlier(), outcome, hosts.set().members(), now()) {
             Some(Event::Ejected { .. }) => {
                 drop(hosts);
                 self.stats.outlier_detection_ejections_enforced_total.increment(1);
@@ -262,7 +259,11 @@ impl Cluster {
     /// Takes note of the answer to a health check (HC-1, HC-2).
     pub(crate) fn checked(&self, host: &Host, finding: Finding, why: &str) {
         let Some(policy) = &self.plan.health else { return };
+        let before = host.health();
         let changed = host.checks().record(policy, finding);
+        if (before, changed) == (Health::Unhealthy, Some(Health::Healthy)) {
+            host.restart_warm_up();
+        }
         host.outlier().set_failing(host.health() == Health::Unhealthy);
         let (cluster, endpoint) = (&self.plan.name, &host.endpoint().address);
         match changed {
@@ -324,7 +325,6 @@ impl Cluster {
             set("envoy_cluster_health_check_healthy", well as f64);
         }
         set("envoy_cluster_outlier_detection_ejections_active", ejected as f64);
-        set("envoy_cluster_lb_healthy_panic", f64::from(u8::from(hosts.set().panic)));
         set("envoy_cluster_upstream_rq_active", f64::from(self.limits.active(Resource::Requests)));
         set("envoy_cluster_upstream_rq_pending_active", f64::from(self.limits.active(Resource::Pending)));
         set("envoy_cluster_upstream_cx_active", f64::from(self.limits.active(Resource::Connections)));

@@ -26,6 +26,7 @@ pub struct Stats {
     pub upstream_cx_connect_fail: Counter,
     pub outlier_detection_ejections_enforced_total: Counter,
     pub outlier_detection_ejections_overflow: Counter,
+    pub lb_healthy_panic: Counter,
 }
 
 impl Stats {
@@ -58,6 +59,7 @@ impl Stats {
             upstream_cx_connect_fail: plain!("upstream_cx_connect_fail"),
             outlier_detection_ejections_enforced_total: plain!("outlier_detection_ejections_enforced_total"),
             outlier_detection_ejections_overflow: plain!("outlier_detection_ejections_overflow"),
+            lb_healthy_panic: plain!("lb_healthy_panic"),
         }
     }
 }

@@ -3,12 +3,15 @@
 //! The API server has checked them where there is one; in a folder of files nobody has.
 
 use super::{Check, Validate, names};
-use crate::analysis::Code;
+use crate::analysis::{Code, Diagnostic};
 use crate::api::Metadata;
-use crate::api::kubernetes::{ConfigMap, EndpointSlice, Endpoints, Namespace, Secret, Service, Workload};
+use crate::api::kubernetes::{
+    ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload,
+};
 
 impl Validate for Service {
     fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
+        self.preferences(check);
         for (index, port) in self.ports.iter().enumerate() {
             let at = &port.at;
             check.port(at, "port", port.port);
@@ -33,6 +36,23 @@ impl Validate for Service {
         }
         if self.r#type == "ExternalName" && !names::is_host(&self.external_name) {
             check.error(self.at.field("externalName"), format!("`{}` is not a DNS name", self.external_name));
+        }
+    }
+}
+
+impl Service {
+    /// SE-1, LB-16.
+    fn preferences(&self, check: &mut Check<'_>) {
+        if !matches!(self.internal_traffic_policy.as_str(), "" | "Cluster" | "Local") {
+            let message = format!("must be Cluster or Local, not {:?}", self.internal_traffic_policy);
+            check.error(self.at.field("internalTrafficPolicy"), message);
+        }
+        let known = ["", "PreferClose", "PreferSameZone", "PreferSameNode"];
+        if !known.contains(&self.traffic_distribution.as_str()) {
+            let message = format!("`{}` is no known preference: none is made", self.traffic_distribution);
+            let hint = "PreferClose, PreferSameZone or PreferSameNode";
+            let origin = self.at.field("trafficDistribution");
+            check.report(Diagnostic::new(Code::SchemaWarning, origin, message).hint(hint));
         }
     }
 }
@@ -107,6 +127,10 @@ impl Validate for Secret {
 }
 
 impl Validate for ConfigMap {
+    fn validate(&self, _: &Metadata, _: &mut Check<'_>) {}
+}
+
+impl Validate for Node {
     fn validate(&self, _: &Metadata, _: &mut Check<'_>) {}
 }
 

@@ -2,7 +2,7 @@
 
 use super::http_action::retries;
 use super::traffic_policy::{connection_pool, outlier_detection};
-use super::{Check, Validate, names};
+use super::{Check, Validate, locality, names};
 use crate::api::Metadata;
 use crate::api::istio::MeshConfig;
 
@@ -34,6 +34,9 @@ impl Validate for MeshConfig {
             if let Some(outlier) = &policy.outlier_detection {
                 outlier_detection(outlier, check);
             }
+        }
+        if let Some(setting) = &self.locality_lb_setting {
+            locality::setting(setting, check);
         }
         if let Some(proxy) = &self.default_config {
             check.duration_or_zero(&proxy.at, "drainDuration", proxy.drain_duration);

@@ -14,6 +14,7 @@ mod gateway_api;
 mod http_action;
 mod http_match;
 mod kubernetes;
+mod locality;
 mod mesh_config;
 mod names;
 mod service_entry;

@@ -1,11 +1,11 @@
 //! The blocks of a traffic policy (CB, OD, TL, LB), and destinations.
 
-use super::{Check, consistent_hash, names};
+use super::{Check, consistent_hash, locality, names};
 use crate::analysis::Code;
 use crate::api::At;
 use crate::api::istio::{
     ClientTlsMode, ClientTlsSettings, ConnectionPoolSettings, Destination, H2UpgradePolicy, HttpSettings,
-    LoadBalancerSettings, OutlierDetection, RetryBudget, TcpSettings, WarmupConfiguration,
+    LoadBalancerSettings, OutlierDetection, RetryBudget, SimpleLb, TcpSettings, WarmupConfiguration,
 };
 
 /// VA-1.
@@ -154,15 +154,26 @@ pub(super) fn load_balancer(balancer: &LoadBalancerSettings, check: &mut Check<'
     if let Some(hash) = &balancer.consistent_hash {
         consistent_hash::consistent_hash(hash, check);
     }
-    if let Some(locality) = &balancer.locality_lb_setting {
-        if !locality.distribute.is_empty() && !locality.failover.is_empty() {
-            check.error(locality.at.field("failover"), "excludes `distribute`");
+    if let Some(setting) = &balancer.locality_lb_setting {
+        locality::setting(setting, check);
+        if balancer.zone_aware_lb_setting.is_some() {
+            check.error(setting.at.origin(), "excludes `zoneAwareLbSetting`");
         }
-        for share in &locality.distribute {
-            let total: u64 = share.to.values().map(|weight| u64::from(*weight)).sum();
-            if total != 100 {
-                check.error(share.at.field("to"), format!("the shares must add up to 100, not {total}"));
-            }
+    }
+    check.duration(&balancer.at, "warmupDurationSecs", balancer.warmup_duration_secs);
+    if balancer.warmup.is_some() && balancer.warmup_duration_secs.is_some() {
+        let origin = balancer.at.field("warmupDurationSecs");
+        check.note(Code::SchemaWarning, origin, "`warmup` stands in its place");
+    }
+    let by_weight = balancer.consistent_hash.is_none()
+        && !matches!(balancer.simple, Some(SimpleLb::Random | SimpleLb::Passthrough));
+    for (field, written) in [
+        ("warmup", balancer.warmup.is_some()),
+        ("warmupDurationSecs", balancer.warmup_duration_secs.is_some()),
+    ] {
+        if written && !by_weight {
+            let message = "only ROUND_ROBIN and LEAST_REQUEST warm endpoints up";
+            check.note(Code::SchemaWarning, balancer.at.field(field), message);
         }
     }
     if let Some(warmup) = &balancer.warmup {

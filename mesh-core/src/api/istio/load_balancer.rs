@@ -13,13 +13,13 @@ message! {
         /// By a hash of the request.
         supported consistent_hash: Option<ConsistentHashLb> [oneof lb_policy],
         /// By distance; replaces the mesh's whole setting.
-        refused locality_lb_setting: Option<LocalityLoadBalancerSetting>,
+        supported locality_lb_setting: Option<LocalityLoadBalancerSetting>,
         /// By zone, automatically.
         refused zone_aware_lb_setting: Option<ZoneAwareLoadBalancerSetting>,
         /// Raise the share of new endpoints slowly.
-        refused warmup_duration_secs: Option<Duration>,
+        supported warmup_duration_secs: Option<Duration>,
         /// Raise the share of new endpoints slowly.
-        refused warmup: Option<WarmupConfiguration>,
+        supported warmup: Option<WarmupConfiguration>,
     }
 }
 

@@ -1,4 +1,4 @@
-//! `Secret`, `ConfigMap` and `Namespace`.
+//! `Secret`, `ConfigMap`, `Namespace` and `Node`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -61,5 +61,11 @@ message! {
 message! {
     /// A Namespace; only its metadata matters.
     pub struct Namespace [open] {
+    }
+}
+
+message! {
+    /// A Node; only its labels matter: they say where its pods are (SE-2).
+    pub struct Node [open] {
     }
 }

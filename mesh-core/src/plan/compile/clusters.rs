@@ -1,24 +1,30 @@
 //! Destinations: one cluster for each service, port and subset (VA-1, DR-5, DR-6).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::registry::{self, Registry, Service};
 use super::rules::{Blocks, Rule, Rules, with_mesh_defaults};
 use super::settings::Mesh;
-use super::{keys, policies};
+use super::{keys, locality, policies};
+use crate::analysis::Diagnostics;
 use crate::api::istio::Subset;
 use crate::balance::{BalancePolicy, HashSource};
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
+use crate::identity::Workload;
 use crate::plan::{ClusterNode, ClusterPlan, Discovery, UpstreamProtocol};
 
 /// Envoy's threshold where no outlier detection says another (LB-14).
 const DEFAULT_PANIC: u32 = 50;
 
 /// The clusters of the plan under construction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Clusters {
+    workload: Arc<Workload>,
+    findings: Diagnostics,
+    /// Where something was found: a rule stands for many clusters.
+    found_at: HashSet<Origin>,
     nodes: Vec<ClusterNode>,
     ids: HashMap<Arc<str>, ClusterId>,
     /// What those hash that balance by hash.
@@ -36,6 +42,23 @@ pub(super) enum Missing {
 }
 
 impl Clusters {
+    /// No clusters yet; they will be seen from `workload`.
+    pub(super) fn new(workload: Arc<Workload>) -> Self {
+        Self {
+            workload,
+            findings: Diagnostics::new(),
+            found_at: HashSet::new(),
+            nodes: Vec::new(),
+            ids: HashMap::new(),
+            keys: HashMap::new(),
+        }
+    }
+
+    /// What is probably not meant.
+    pub(super) fn take_findings(&mut self) -> Diagnostics {
+        std::mem::take(&mut self.findings)
+    }
+
     pub(super) fn into_parts(self) -> (Vec<ClusterNode>, HashMap<Arc<str>, ClusterId>) {
         (self.nodes, self.ids)
     }
@@ -150,6 +173,11 @@ impl Clusters {
             (_, Some(subset)) => registry::subset(&written.discovery, &subset.labels),
             (_, None) => written.discovery.clone(),
         };
+        let locality = locality::policy(&blocks, service, &self.workload, mesh, at);
+        let finding = locality::findings(&blocks, service, mesh, locality.as_ref(), &discovery, at);
+        if let Some(finding) = finding.filter(|finding| self.found_at.insert(finding.origin.clone())) {
+            self.findings.push(finding);
+        }
         let percent = outlier.as_ref().map_or(DEFAULT_PANIC, |outlier| outlier.min_health_percent);
         let key = blocks.balancer.and_then(|balancer| keys::source(balancer.consistent_hash.as_ref()?));
         let id = self.insert(ClusterNode {
@@ -162,6 +190,8 @@ impl Clusters {
                 protocol,
                 balance,
                 panic_threshold: percent,
+                locality,
+                warm_up: policies::warm_up(&blocks, balance),
                 circuit,
                 outlier,
                 health: None,

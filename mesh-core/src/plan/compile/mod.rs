@@ -17,7 +17,7 @@
 //! |---|---|
 //! | `names`, `protocol` | what a name means, who sees it, what a port speaks |
 //! | `registry` | which hosts can be called, and where their endpoints are |
-//! | `rules`, `policies`, `clusters` | how a destination is called |
+//! | `rules`, `policies`, `clusters`, `locality`, `nodes` | how a destination is called, and what is near |
 //! | `virtual_services`, `routes`, `actions` | which rule serves, and what it does |
 //! | `gateway_api` | the same for HTTPRoutes and GRPCRoutes, and what they are attached to |
 //! | `health` | which of them are asked how they are |
@@ -32,7 +32,9 @@ mod gateway_api;
 mod health;
 mod ingress;
 mod keys;
+mod locality;
 mod names;
+mod nodes;
 mod outbound;
 mod policies;
 mod protocol;
@@ -143,7 +145,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
         mesh.settings.outbound_mode = mode;
     }
     let egress = sidecar.map(sidecar::egress_scope).unwrap_or_default();
-    let registry = Registry::build(documents, &mesh, client, &mut out);
+    let registry = Registry::build(documents, &mesh, &workload, &mut out);
     let rules = Rules::build(documents, &mesh, &workload);
     let virtuals = VirtualServices::build(documents, &mesh, client, &egress, &mut out);
     let api = GatewayApi::build(documents, &registry, &mesh, &mut out);
@@ -155,7 +157,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
         workload: Arc::clone(&workload),
         registry,
         rules,
-        clusters: Clusters::default(),
+        clusters: Clusters::new(Arc::clone(&workload)),
         out,
         stale: BTreeSet::new(),
         hints: HINTS,
@@ -206,6 +208,7 @@ impl Compiler<'_> {
         plan.settings = self.mesh.settings;
         plan.settings.header_faults = self.options.header_faults;
         plan.workload = self.workload;
+        self.out.append(self.clusters.take_findings());
         (plan.clusters, plan.cluster_ids) = self.clusters.into_parts();
         check::suppress(self.documents, &mut self.out);
         self.out.sort();

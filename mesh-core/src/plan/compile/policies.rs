@@ -11,7 +11,7 @@ use crate::api::istio::{
     ClientTlsMode, ConnectionPoolSettings, H2UpgradePolicy, HttpFaultInjection, HttpRetry, OutlierDetection,
     Percent as WrittenPercent, SimpleLb, TcpKeepalive,
 };
-use crate::balance::BalancePolicy;
+use crate::balance::{BalancePolicy, WarmUp};
 use crate::circuit::{CircuitPolicy, Http2Keepalive, Keepalive, RetryBudget};
 use crate::error::Origin;
 use crate::fault::{Abort, Delay, FaultPolicy, grpc_code};
@@ -123,6 +123,23 @@ pub(super) fn balance(blocks: &Blocks<'_>) -> BalancePolicy {
         Some(SimpleLb::Random) => BalancePolicy::Random,
         Some(SimpleLb::Passthrough) => BalancePolicy::Passthrough,
     }
+}
+
+/// How new endpoints get their share: only policies that go by weight can say (LB-15).
+pub(super) fn warm_up(blocks: &Blocks<'_>, balance: BalancePolicy) -> Option<WarmUp> {
+    if !matches!(balance, BalancePolicy::LeastRequest | BalancePolicy::RoundRobin) {
+        return None;
+    }
+    let balancer = blocks.balancer?;
+    let Some(written) = &balancer.warmup else {
+        return Some(WarmUp::new(balancer.warmup_duration_secs?));
+    };
+    let default = WarmUp::new(written.duration?);
+    Some(WarmUp {
+        minimum: written.minimum_percent.map_or(default.minimum, |percent| percent / 100.0),
+        aggression: written.aggression.unwrap_or(default.aggression),
+        ..default
+    })
 }
 
 /// TLS to the endpoints (TL-1, TL-3); `service` are the names that a ServiceEntry expects (SE-9).

@@ -7,8 +7,8 @@ use super::policies;
 use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::Documents;
 use crate::api::istio::{
-    AccessLogEncoding, DefaultTrafficPolicy, EnvoyFileAccessLogProvider, HttpRetry, MeshConfig,
-    MeshH2UpgradePolicy, MeshOutboundMode, TcpKeepalive,
+    AccessLogEncoding, DefaultTrafficPolicy, EnvoyFileAccessLogProvider, HttpRetry,
+    LocalityLoadBalancerSetting, MeshConfig, MeshH2UpgradePolicy, MeshOutboundMode, TcpKeepalive,
 };
 use crate::plan::{AccessLogTarget, OutboundMode, Settings};
 use crate::retry::RetryPolicy;
@@ -23,6 +23,7 @@ pub(super) struct Mesh<'a> {
     pub(super) tcp_keepalive: Option<&'a TcpKeepalive>,
     pub(super) h2_upgrade: bool,
     pub(super) traffic_policy: Option<&'a DefaultTrafficPolicy>,
+    pub(super) locality: Option<&'a LocalityLoadBalancerSetting>,
     pub(super) service_export: &'a [String],
     pub(super) virtual_service_export: &'a [String],
     pub(super) destination_rule_export: &'a [String],
@@ -45,6 +46,7 @@ impl<'a> Mesh<'a> {
             tcp_keepalive: None,
             h2_upgrade: false,
             traffic_policy: None,
+            locality: None,
             service_export: &[],
             virtual_service_export: &[],
             destination_rule_export: &[],
@@ -102,6 +104,7 @@ impl<'a> Mesh<'a> {
         mesh.tcp_keepalive = config.tcp_keepalive.as_ref();
         mesh.h2_upgrade = config.h2_upgrade_policy == MeshH2UpgradePolicy::Upgrade;
         mesh.traffic_policy = config.default_traffic_policy.as_ref();
+        mesh.locality = config.locality_lb_setting.as_ref();
         mesh.service_export = &config.default_service_export_to;
         mesh.virtual_service_export = &config.default_virtual_service_export_to;
         mesh.destination_rule_export = &config.default_destination_rule_export_to;

@@ -7,6 +7,7 @@ mod gateway_api;
 mod gateways;
 mod health;
 mod keys;
+mod locality;
 mod reload;
 mod scale;
 mod services;

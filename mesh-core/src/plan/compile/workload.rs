@@ -8,6 +8,8 @@ use crate::api::nearest::nearest;
 use crate::error::Origin;
 use crate::identity::{Labels, Locality, Workload};
 
+use super::nodes::{NETWORK, Nodes};
+
 /// How a workload knows itself.
 #[derive(Clone, Debug, Default)]
 pub enum WorkloadSource {
@@ -64,7 +66,7 @@ pub(super) fn resolve(
         }
         WorkloadSource::Named(name) => {
             let workload = if let Some(resource) = find(documents, name) {
-                documented(resource)
+                documented(resource, &Nodes::of(documents))
             } else {
                 let known = documents.workloads.iter().map(|resource| resource.meta.name.as_str());
                 let message = format!("no document describes workload {name:?}: it has no labels but `app`");
@@ -97,7 +99,7 @@ fn selected(documents: &Documents) -> Labels {
     labels
 }
 
-fn documented(resource: &Resource<kubernetes::Workload>) -> Workload {
+fn documented(resource: &Resource<kubernetes::Workload>, nodes: &Nodes<'_>) -> Workload {
     let template = &resource.spec.template;
     let spec = &template.spec;
     let account = [&spec.service_account_name, &spec.service_account];
@@ -106,6 +108,9 @@ fn documented(resource: &Resource<kubernetes::Workload>) -> Workload {
         name: resource.meta.name.clone(),
         namespace: resource.meta.namespace.clone(),
         service_account: account.cloned().unwrap_or_else(|| "default".into()),
+        locality: nodes.locality(&template.metadata.labels, &spec.node_name),
+        node: Some(spec.node_name.clone()).filter(|node| !node.is_empty()),
+        network: template.metadata.labels.get(NETWORK).cloned(),
         labels: template.metadata.labels.clone(),
         ip: resource.spec.pod_ip.as_deref().and_then(|ip| ip.parse().ok()),
         ..Workload::default()
@@ -162,12 +167,17 @@ pub fn workload_of_environment<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a
                 workload.labels.append(&mut serde_json::from_str(value).unwrap_or_default());
             }
             "ISTIO_META_LOCALITY" => workload.locality = Locality::parse(value),
+            "ISTIO_META_NODE_NAME" => workload.node = Some(value.to_owned()),
+            "ISTIO_META_NETWORK" => workload.network = Some(value.to_owned()),
             _ => continue,
         }
         known = true;
     }
     if !named && let Some(pod) = pod {
         pod.clone_into(&mut workload.name);
+    }
+    if workload.locality.is_unknown() {
+        workload.locality = Locality::of_labels(&workload.labels);
     }
     known.then_some(workload)
 }

@@ -170,6 +170,8 @@ fn cluster() -> ClusterPlan {
         protocol: UpstreamProtocol::Http1,
         balance: mesh_core::balance::BalancePolicy::default(),
         panic_threshold: 0,
+        locality: None,
+        warm_up: None,
         circuit: mesh_core::circuit::CircuitPolicy::default(),
         outlier: None,
         health: None,

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{CLASS, CONTROLLER, Edge, EdgeListener, GatewayApi, Problem, RouteDocument, Target};
 use crate::analysis::Diagnostics;
 use crate::api::Documents;
+use crate::identity::Workload;
 use crate::plan::compile::registry::Registry;
 use crate::plan::compile::settings::Mesh;
 
@@ -64,7 +65,7 @@ pub struct ResourceStatus {
 pub fn gateway_status(documents: &Documents) -> Vec<ResourceStatus> {
     let mut out = Diagnostics::new();
     let mesh = Mesh::compile(documents, false, &mut out);
-    let registry = Registry::build(documents, &mesh, "default", &mut out);
+    let registry = Registry::build(documents, &mesh, &Workload::default(), &mut out);
     let api = GatewayApi::build(documents, &registry, &mesh, &mut out);
     let ours = documents
         .gateway_classes

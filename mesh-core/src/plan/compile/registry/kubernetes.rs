@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::pods::{Pod, Pods};
-use super::{ByHost, Port, Service, is_visible, push_endpoint};
+use super::{ByHost, Distribution, Port, Service, is_visible, push_endpoint};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::kubernetes::{
     EndpointPort, EndpointSlice, Endpoints, Service as Written, ServicePort, SliceEndpoint,
@@ -13,7 +13,8 @@ use crate::api::kubernetes::{
 use crate::api::values::IntOrString;
 use crate::api::{Documents, Resource};
 use crate::endpoint::{Address, Endpoint};
-use crate::identity::Locality;
+use crate::identity::{Locality, Workload};
+use crate::plan::compile::nodes::Nodes;
 use crate::plan::compile::protocol::Protocol;
 use crate::plan::compile::settings::Mesh;
 use crate::plan::{Discovery, DnsTarget, ServiceIdentity};
@@ -22,21 +23,32 @@ use crate::plan::{Discovery, DnsTarget, ServiceIdentity};
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 /// Annotation of a Service in place of `exportTo`.
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
+/// Annotation of a Service in place of `trafficDistribution`.
+const TRAFFIC_DISTRIBUTION: &str = "networking.istio.io/traffic-distribution";
 
 struct Sources<'a> {
     slices: HashMap<(&'a str, &'a str), Vec<&'a Resource<EndpointSlice>>>,
     endpoints: HashMap<(&'a str, &'a str), &'a Resource<Endpoints>>,
     pods: &'a Pods<'a>,
+    nodes: Nodes<'a>,
+    /// Whose plan it is.
+    workload: &'a Workload,
 }
 
 pub(super) fn services(
     documents: &Documents,
     pods: &Pods<'_>,
     mesh: &Mesh<'_>,
-    client: &str,
+    workload: &Workload,
     out: &mut Diagnostics,
 ) -> ByHost {
-    let mut sources = Sources { slices: HashMap::new(), endpoints: HashMap::new(), pods };
+    let mut sources = Sources {
+        slices: HashMap::new(),
+        endpoints: HashMap::new(),
+        pods,
+        nodes: Nodes::of(documents),
+        workload,
+    };
     for slice in &documents.endpoint_slices {
         if let Some(service) = slice.meta.labels.get(SERVICE_NAME) {
             sources.slices.entry((&slice.meta.namespace, service)).or_default().push(slice);
@@ -47,7 +59,7 @@ pub(super) fn services(
     }
     let mut services = ByHost::with_capacity(documents.services.len());
     for resource in &documents.services {
-        let service = service(resource, &sources, mesh, client, out);
+        let service = service(resource, &sources, mesh, out);
         services.entry(Arc::clone(&service.identity.host)).or_insert(service);
     }
     services
@@ -57,7 +69,6 @@ fn service(
     resource: &Resource<Written>,
     sources: &Sources<'_>,
     mesh: &Mesh<'_>,
-    client: &str,
     out: &mut Diagnostics,
 ) -> Service {
     let (meta, spec) = (&resource.meta, &resource.spec);
@@ -73,7 +84,10 @@ fn service(
         let Some(number) = u16::try_from(port.port).ok().filter(|number| *number > 0) else { continue };
         let protocol = Protocol::of_service_port(port, number);
         check_name(resource, port, protocol, out);
-        let discovery = discovery(resource, port, sources);
+        let mut discovery = discovery(resource, port, sources);
+        if spec.internal_traffic_policy == "Local" {
+            keep_local(&mut discovery, sources.workload.node.as_deref());
+        }
         ports.push(Port { number, protocol, discovery });
     }
     let mut addresses: Vec<String> = [&spec.cluster_ip]
@@ -93,8 +107,26 @@ fn service(
         ports,
         addresses,
         subject_alt_names: Vec::new(),
-        visible: is_visible(&export, mesh.service_export, &meta.namespace, client),
+        visible: is_visible(&export, mesh.service_export, &meta.namespace, &sources.workload.namespace),
+        distribution: distribution(resource),
         origin: resource.origin(),
+    }
+}
+
+/// LB-16.
+fn distribution(resource: &Resource<Written>) -> Option<Distribution> {
+    let annotated = resource.meta.annotations.get(TRAFFIC_DISTRIBUTION);
+    match annotated.unwrap_or(&resource.spec.traffic_distribution).as_str() {
+        "PreferClose" | "PreferSameZone" => Some(Distribution::SameZone),
+        "PreferSameNode" => Some(Distribution::SameNode),
+        _ => None,
+    }
+}
+
+/// `internalTrafficPolicy: Local`: only what runs on our node (SE-1).
+fn keep_local(discovery: &mut Discovery, node: Option<&str>) {
+    if let Discovery::Static(endpoints) = discovery {
+        endpoints.retain(|endpoint| endpoint.node.as_deref() == node);
     }
 }
 
@@ -135,7 +167,7 @@ fn discovery(resource: &Resource<Written>, port: &ServicePort, sources: &Sources
             for written in slice.spec.endpoints.iter().filter(usable) {
                 let ip = written.addresses.first().map(String::as_str).unwrap_or_default();
                 let pod = sources.pods.behind(written.target_ref.as_ref(), &slice.meta.namespace, ip);
-                if let Some(endpoint) = endpoint(ip, number, locality(written), pod) {
+                if let Some(endpoint) = endpoint(ip, number, place(written, pod, sources), pod) {
                     push_endpoint(&mut endpoints, &mut seen, endpoint);
                 }
             }
@@ -148,7 +180,11 @@ fn discovery(resource: &Resource<Written>, port: &ServicePort, sources: &Sources
             for written in subset.addresses.iter().chain(unready) {
                 let pod =
                     sources.pods.behind(written.target_ref.as_ref(), &object.meta.namespace, &written.ip);
-                if let Some(endpoint) = endpoint(&written.ip, number, Locality::default(), pod) {
+                if let Some(endpoint) = {
+                    let place =
+                        (written.node_name.clone(), place_of(written.node_name.as_deref(), pod, sources));
+                    endpoint(&written.ip, number, place, pod)
+                } {
                     push_endpoint(&mut endpoints, &mut seen, endpoint);
                 }
             }
@@ -157,9 +193,8 @@ fn discovery(resource: &Resource<Written>, port: &ServicePort, sources: &Sources
         for pod in sources.pods.running(&meta.namespace, &spec.selector) {
             let ip = pod.resource.spec.pod_ip.as_deref().unwrap_or_default();
             let number = target_port(port, pod.resource);
-            if let Some(endpoint) =
-                number.and_then(|number| endpoint(ip, number, Locality::default(), Some(pod)))
-            {
+            let place = (None, pod.locality.clone());
+            if let Some(endpoint) = number.and_then(|number| endpoint(ip, number, place, Some(pod))) {
                 push_endpoint(&mut endpoints, &mut seen, endpoint);
             }
         }
@@ -199,21 +234,33 @@ pub(in crate::plan::compile) fn target_port(
     }
 }
 
-fn locality(endpoint: &SliceEndpoint) -> Locality {
-    let old = |key: &str| endpoint.deprecated_topology.get(key).cloned();
-    Locality {
-        region: old("topology.kubernetes.io/region").unwrap_or_default(),
-        zone: endpoint.zone.clone().or_else(|| old("topology.kubernetes.io/zone")).unwrap_or_default(),
-        subzone: old("topology.istio.io/subzone").unwrap_or_default(),
-    }
+/// Node and locality.
+type Where = (Option<String>, Locality);
+
+/// Where an endpoint is: by the slice itself, then by its pod, then by its node (SE-2).
+fn place(endpoint: &SliceEndpoint, pod: Option<&Pod<'_>>, sources: &Sources<'_>) -> Where {
+    let topology = &endpoint.deprecated_topology;
+    let node = endpoint.node_name.clone().or_else(|| topology.get("kubernetes.io/hostname").cloned());
+    let zone = endpoint.zone.clone().unwrap_or_default();
+    let written = Locality { zone, ..Locality::default() }.or(&Locality::of_labels(topology));
+    let locality = written.or(&place_of(node.as_deref(), pod, sources));
+    (node, locality)
 }
 
-fn endpoint(ip: &str, port: u16, locality: Locality, pod: Option<&Pod<'_>>) -> Option<Endpoint> {
+fn place_of(node: Option<&str>, pod: Option<&Pod<'_>>, sources: &Sources<'_>) -> Locality {
+    let of_pod = pod.map(|pod| pod.locality.clone()).unwrap_or_default();
+    of_pod.or(&node.map(|node| sources.nodes.of_node(node)).unwrap_or_default())
+}
+
+fn endpoint(ip: &str, port: u16, place: Where, pod: Option<&Pod<'_>>) -> Option<Endpoint> {
+    let (node, locality) = place;
     let ip: IpAddr = ip.parse().ok()?;
     Some(Endpoint {
         address: Address::Socket(SocketAddr::new(ip, port)),
         weight: 1,
         locality,
+        node: node.map(Into::into).or_else(|| pod?.node.clone()),
+        network: pod.and_then(|pod| pod.network.clone()),
         labels: pod.map(|pod| Arc::clone(&pod.labels)).unwrap_or_default(),
         workload: pod.map(|pod| pod.workload.clone()),
         identity: pod.map(|pod| Arc::clone(&pod.identity)),

@@ -19,7 +19,7 @@ use crate::analysis::Diagnostics;
 use crate::api::Documents;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Origin;
-use crate::identity::Labels;
+use crate::identity::{Labels, Workload};
 use crate::plan::{Discovery, ServiceIdentity};
 
 /// A host that can be called.
@@ -33,7 +33,18 @@ pub(super) struct Service {
     pub(super) subject_alt_names: Vec<String>,
     /// Whether our workload's namespace sees it (N-4).
     pub(super) visible: bool,
+    /// What it says of near endpoints (LB-16).
+    pub(super) distribution: Option<Distribution>,
     pub(super) origin: Origin,
+}
+
+/// Which endpoints a Service prefers (LB-16).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Distribution {
+    /// `PreferClose`, `PreferSameZone`.
+    SameZone,
+    /// `PreferSameNode`.
+    SameNode,
 }
 
 /// One port of a service.
@@ -59,9 +70,15 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    pub(super) fn build(documents: &Documents, mesh: &Mesh<'_>, client: &str, out: &mut Diagnostics) -> Self {
+    pub(super) fn build(
+        documents: &Documents,
+        mesh: &Mesh<'_>,
+        workload: &Workload,
+        out: &mut Diagnostics,
+    ) -> Self {
+        let client = workload.namespace.as_str();
         let pods = Pods::of(documents, &mesh.settings.trust_domain);
-        let mut services = kubernetes::services(documents, &pods, mesh, client, out);
+        let mut services = kubernetes::services(documents, &pods, mesh, workload, out);
         service_entry::add(&mut services, documents, &pods, mesh, client, out);
         let mut services: Vec<Service> = services.into_values().collect();
         services.sort_by(|a, b| a.identity.host.cmp(&b.identity.host));

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::api::kubernetes::{ObjectReference, Workload};
 use crate::api::{Documents, Resource};
-use crate::identity::Labels;
+use crate::identity::{Labels, Locality};
+use crate::plan::compile::nodes::{NETWORK, Nodes};
 
 /// Facts about the pod behind an endpoint.
 #[derive(Clone, Debug)]
@@ -18,6 +19,10 @@ pub(super) struct Pod<'a> {
     pub(super) account: &'a str,
     /// The SPIFFE id of its account.
     pub(super) identity: Arc<str>,
+    pub(super) node: Option<Arc<str>>,
+    /// By its labels, else by those of its node.
+    pub(super) locality: Locality,
+    pub(super) network: Option<Arc<str>>,
 }
 
 /// The documented pods.
@@ -31,6 +36,7 @@ pub(super) struct Pods<'a> {
 
 impl<'a> Pods<'a> {
     pub(super) fn of(documents: &'a Documents, trust_domain: &str) -> Self {
+        let nodes = Nodes::of(documents);
         let mut pods = Self {
             pods: Vec::new(),
             by_name: HashMap::new(),
@@ -40,7 +46,7 @@ impl<'a> Pods<'a> {
         for resource in &documents.workloads {
             let index = pods.pods.len();
             let meta = &resource.meta;
-            pods.pods.push(Pod::new(resource, trust_domain));
+            pods.pods.push(Pod::new(resource, trust_domain, &nodes));
             let name = (meta.namespace.as_str(), meta.name.as_str());
             // A Pod is the truth about itself; a Deployment of the same name is only its plan.
             if resource.spec.kind == "Pod" {
@@ -81,7 +87,7 @@ impl<'a> Pods<'a> {
 }
 
 impl<'a> Pod<'a> {
-    fn new(resource: &'a Resource<Workload>, trust_domain: &str) -> Self {
+    fn new(resource: &'a Resource<Workload>, trust_domain: &str, nodes: &Nodes<'_>) -> Self {
         let (meta, template) = (&resource.meta, &resource.spec.template);
         let account = [&template.spec.service_account_name, &template.spec.service_account];
         let account = account.into_iter().find(|name| !name.is_empty()).map_or("default", String::as_str);
@@ -97,6 +103,9 @@ impl<'a> Pod<'a> {
             workload: (owner.unwrap_or(&meta.name).into(), meta.namespace.as_str().into()),
             account,
             identity: spiffe_id(trust_domain, &meta.namespace, account),
+            node: Some(template.spec.node_name.as_str()).filter(|node| !node.is_empty()).map(Into::into),
+            locality: nodes.locality(labels, &template.spec.node_name),
+            network: labels.get(NETWORK).map(|network| network.as_str().into()),
         }
     }
 }

@@ -104,6 +104,7 @@ fn service(
         addresses: addresses.filter(|address| address.parse::<IpAddr>().is_ok()).cloned().collect(),
         subject_alt_names: names.cloned().collect(),
         visible,
+        distribution: None,
         origin: oldest.origin(),
     }
 }
@@ -187,6 +188,8 @@ impl Known<'_> {
                 address: pod.resource.spec.pod_ip.clone().unwrap_or_default(),
                 labels: pod.labels.as_ref().clone(),
                 service_account: pod.account.to_owned(),
+                locality: pod.locality.to_string(),
+                network: pod.network.as_deref().unwrap_or_default().to_owned(),
                 ..WorkloadEntry::default()
             })
         });
@@ -197,9 +200,14 @@ impl Known<'_> {
 /// All that an endpoint says but its address (SE-6).
 fn facts(written: &WorkloadEntry, namespace: &str, mesh: &Mesh<'_>) -> Endpoint {
     let account = &written.service_account;
+    let locality = match written.locality.as_str() {
+        "" => Locality::of_labels(&written.labels),
+        text => Locality::parse(text),
+    };
     Endpoint {
         weight: written.weight.max(1),
-        locality: Locality::parse(&written.locality),
+        locality,
+        network: (!written.network.is_empty()).then(|| written.network.as_str().into()),
         labels: Arc::new(written.labels.clone()),
         identity: (!account.is_empty()).then(|| spiffe_id(&mesh.settings.trust_domain, namespace, account)),
         ..Endpoint::new(SocketAddr::from(([0, 0, 0, 0], 0)))

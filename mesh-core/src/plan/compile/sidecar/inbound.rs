@@ -187,6 +187,8 @@ impl<'a> Compiler<'a> {
                 protocol: protocol.upstream(),
                 balance: BalancePolicy::default(),
                 panic_threshold: 0,
+                locality: None,
+                warm_up: None,
                 circuit,
                 outlier: None,
                 health: None,
