@@ -1,6 +1,6 @@
 //! One worker's picks over the shared set.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::edf::Edf;
 use super::{Avoid, Group, HostSet};
@@ -17,6 +17,11 @@ pub enum BalancePolicy {
     RoundRobin,
     /// By chance.
     Random,
+    /// The one of two that answers faster, by its [`Latency`](super::Latency). Istio's API cannot say it.
+    PeakEwma {
+        /// How fast the past is forgotten.
+        decay: Duration,
+    },
     /// By a hash of the request, on a [`Ring`](super::Ring) of at least so many points (LB-7).
     RingHash {
         /// Fewest points.
@@ -32,6 +37,12 @@ pub enum BalancePolicy {
 }
 
 impl BalancePolicy {
+    /// Peak EWMA that forgets as fast as Finagle's does unless told.
+    #[must_use]
+    pub const fn peak_ewma() -> Self {
+        Self::PeakEwma { decay: super::Latency::DECAY }
+    }
+
     /// Whether the same key goes to the same host.
     #[must_use]
     pub const fn is_hash(self) -> bool {
@@ -80,8 +91,8 @@ impl Balancer {
         self.policy
     }
 
-    /// Picks a host: an index into [`HostSet::hosts`]. `load` tells how much a host has to do: under
-    /// least request, how many requests are under way. `None` if there is no candidate (503 UH), and
+    /// Picks a host: an index into [`HostSet::hosts`]. `load` tells how much a host has to do: how many
+    /// requests are under way, or what its [`Latency`](super::Latency) says. `None` if there is no candidate (503 UH), and
     /// always under [`Passthrough`](BalancePolicy::Passthrough), which has no hosts to choose from.
     #[must_use]
     pub fn pick(&mut self, set: &HostSet, rng: &mut impl Rng, load: impl Fn(usize) -> u64) -> Option<usize> {
@@ -118,6 +129,14 @@ impl Balancer {
             BalancePolicy::LeastRequest if even => {
                 let (first, second) = (rng.below(count), rng.below(count));
                 if load(host(second)) < load(host(first)) { second } else { first }
+            }
+            BalancePolicy::PeakEwma { .. } => {
+                // Two different ones: who is drawn twice would be picked however slow it is.
+                let first = rng.below(count);
+                let second = rng.below(count - 1);
+                let second = second + u32::from(second >= first);
+                let cost = |slot| load(host(slot)) as f64 / set.weight(host(slot), ask.now);
+                if cost(second) < cost(first) { second } else { first }
             }
             BalancePolicy::RoundRobin if even => self.cursor(set, group, rng).rotate(count),
             BalancePolicy::LeastRequest => self.cursor(set, group, rng).scheduled(count, rng, |slot| {

@@ -11,6 +11,7 @@
 //! | `LEAST_REQUEST` | the better of two draws | earliest deadline first, weight / (active + 1) |
 //! | `ROUND_ROBIN` | rotation from a random start | earliest deadline first by weight |
 //! | `RANDOM` | a draw | a draw, weights ignored |
+//! | peak EWMA | the better of two by latency · (active + 1) / weight; in code only | the same |
 //! | `consistentHash` | [`Ring`] or [`Maglev`]: the same host for the same key | points or slots by weight |
 //!
 //! Two parts: a [`HostSet`] says who may be picked, is shared and replaced when endpoints come, go
@@ -34,6 +35,7 @@ mod hashed;
 mod host_set;
 mod locality;
 mod maglev;
+mod peak_ewma;
 mod priority;
 mod ring;
 mod table;
@@ -48,6 +50,7 @@ pub use hash_policy::{HashHeader, HashPolicy, HashSource, Hashed};
 pub use host_set::{Choice, HostSet, HostView, Place, SetRules};
 pub use locality::{Layout, LocalityPattern, LocalityPolicy, LocalityRule};
 pub use maglev::Maglev;
+pub use peak_ewma::Latency;
 pub use priority::{Group, Priority};
 pub use ring::Ring;
 pub use table::{HashTable, Share, host_key};

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll, ready};
 
 use http::Response;
@@ -32,9 +30,9 @@ enum State<S, R, F> {
 }
 
 impl<S: Service<R>, R> ResponseFuture<S, R> {
-    pub(super) fn chosen(service: S, request: R, active: Arc<AtomicU32>) -> Self {
+    pub(super) fn chosen(service: S, request: R, active: Active) -> Self {
         let state = State::Readying { service, request: Some(request) };
-        Self { state, active: Some(Active::begin(active)) }
+        Self { state, active: Some(active) }
     }
 
     pub(super) fn refused(error: Error) -> Self {
@@ -62,6 +60,9 @@ where
                 Project::Calling(future) => {
                     let result = ready!(future.poll(cx)).map_err(Into::into);
                     let active = this.active.take();
+                    if let Some(active) = &active {
+                        active.ended(result.is_err());
+                    }
                     return Poll::Ready(
                         result.map(|response| response.map(|body| ResponseBody::new(body, active))),
                     );

@@ -18,7 +18,8 @@
 //! 503 `UH` where nobody can be picked; else the chosen service's.
 //!
 //! # Cancellation
-//! Dropping the future, or the response body, ends the request's count.
+//! Dropping the future, or the response body, ends the request's count. Under peak EWMA a request that
+//! is dropped before its answer says nothing of how fast the service is.
 //!
 //! # Example
 //! ```

@@ -1,7 +1,6 @@
 //! [`Balance`].
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -11,7 +10,8 @@ use mesh_core::outlier::HostState;
 use mesh_core::reply::LocalReply;
 use tower_service::Service;
 
-use super::{ResponseBody, ResponseFuture};
+use super::active::Work;
+use super::{Active, ResponseBody, ResponseFuture};
 use crate::call::CallOptions;
 use crate::clock::{FastRng, SharedRng};
 use crate::error::{BoxError, Error};
@@ -41,7 +41,7 @@ struct Member<K, S> {
     key: K,
     weight: u32,
     service: S,
-    active: Arc<AtomicU32>,
+    work: Arc<Work>,
     health: Option<Arc<HostState>>,
 }
 
@@ -49,7 +49,7 @@ impl<K, S> Balance<K, S> {
     /// Balances over services, each with a key and a weight.
     pub fn new(policy: BalancePolicy, services: impl IntoIterator<Item = (K, u32, S)>) -> Self {
         let member =
-            |(key, weight, service)| Member { key, weight, service, active: Arc::default(), health: None };
+            |(key, weight, service)| Member { key, weight, service, work: Arc::default(), health: None };
         Self::of(policy, services.into_iter().map(member).collect(), 0)
     }
 
@@ -64,7 +64,7 @@ impl<K, S> Balance<K, S> {
             key,
             weight,
             service,
-            active: Arc::default(),
+            work: Arc::default(),
             health: Some(health),
         };
         Self::of(policy, services.into_iter().map(member).collect(), panic_threshold)
@@ -99,7 +99,8 @@ impl<K, S> Balance<K, S> {
         self.shared.members.iter().map(|member| &member.key)
     }
 
-    fn pick(&self, key: Option<HashKey>) -> Option<&Member<K, S>> {
+    /// The service that is picked, and the request's place among its own.
+    fn pick(&self, key: Option<HashKey>) -> Option<(&Member<K, S>, Active)> {
         let Shared { members, panic_threshold, rng, picker } = &*self.shared;
         let mut picker = picker.lock().expect("no panic while picking");
         let Picker { balancer, set, ejected, names } = &mut *picker;
@@ -116,13 +117,16 @@ impl<K, S> Balance<K, S> {
                     std::mem::take(set).hashed(balancer.policy(), &[], |index| names[index].as_str().into());
             }
         }
-        if let Some(key) = key.filter(|_| set.is_hashed()) {
-            let index = set.pick_hashed(key.hash(), Avoid::default(), |_| false, 0)?;
-            return Some(&members[index]);
-        }
-        let active = |index: usize| u64::from(members[index].active.load(Ordering::Relaxed));
-        let index = rng.draw(|rng| balancer.pick(set, rng, active))?;
-        Some(&members[index])
+        let policy = balancer.policy();
+        let index = match key.filter(|_| set.is_hashed()) {
+            Some(key) => set.pick_hashed(key.hash(), Avoid::default(), |_| false, 0)?,
+            None => {
+                let load = |index: usize| members[index].work.load(policy);
+                rng.draw(|rng| balancer.pick(set, rng, load))?
+            }
+        };
+        let member = &members[index];
+        Some((member, Active::begin(member.work.clone(), policy)))
     }
 }
 
@@ -142,7 +146,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let key = request.extensions().get::<CallOptions>().and_then(|options| options.hash_key);
         match self.pick(key) {
-            Some(member) => ResponseFuture::chosen(member.service.clone(), request, member.active.clone()),
+            Some((member, active)) => ResponseFuture::chosen(member.service.clone(), request, active),
             None => ResponseFuture::refused(Error::local(LocalReply::no_healthy_upstream())),
         }
     }
@@ -162,7 +166,7 @@ impl<K: fmt::Debug, S> fmt::Debug for Balance<K, S> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use mesh_core::outlier::{Detector, OutlierPolicy};
     use tower::{ServiceExt, service_fn};
@@ -209,6 +213,31 @@ mod tests {
             let health = self.host().clone();
             (tower::util::BoxCloneService::new(self), health)
         }
+    }
+
+    /// Wish 5: the slow one of ten gets next to nothing.
+    #[tokio::test(start_paused = true)]
+    async fn wish_5_peak_ewma_avoids_the_slow_service() {
+        use std::time::Duration;
+        let slow_calls = Arc::new(AtomicUsize::new(0));
+        let services = (0..10).map(|index| {
+            let slow_calls = slow_calls.clone();
+            let service = service_fn(move |_: Request<Body>| {
+                let slow = index == 0;
+                slow_calls.fetch_add(usize::from(slow), Ordering::Relaxed);
+                async move {
+                    tokio::time::sleep(Duration::from_millis(if slow { 1_000 } else { 10 })).await;
+                    Ok::<_, BoxError>(Response::new(Body::empty()))
+                }
+            });
+            (index, 1, service)
+        });
+        let balance = Balance::new(BalancePolicy::peak_ewma(), services);
+        for _ in 0..500 {
+            balance.clone().oneshot(Request::new(Body::empty())).await.unwrap();
+        }
+        let calls = slow_calls.load(Ordering::Relaxed);
+        assert!(calls <= 5, "{calls} of 500");
     }
 
     #[tokio::test]
@@ -258,7 +287,7 @@ mod tests {
         let service =
             service_fn(|_: Request<Body>| async { Ok::<_, BoxError>(Response::new(Body::from("x"))) });
         let balance = Balance::new(BalancePolicy::LeastRequest, [("only", 1, service)]);
-        let active = || balance.shared.members[0].active.load(Ordering::Relaxed);
+        let active = || balance.shared.members[0].work.active();
         let response = balance.clone().oneshot(Request::new(Body::empty())).await.unwrap();
         assert_eq!(active(), 1);
         drop(response);

@@ -94,6 +94,7 @@ async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxEr
         status: http::StatusCode::OK,
         // Before it has a connection, an attempt that is dropped says nothing about the endpoint.
         awaits_trailers: false,
+        start: now(),
         _permit: permit,
     };
     // A protocol is changed on a connection of one's own.
@@ -101,12 +102,11 @@ async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxEr
     let protocol = if switches { Protocol::Http1 } else { pool.protocol(request.version()) };
     let is_grpc = is_grpc(request.headers());
     let per_try = request.extensions_mut().remove::<PerTryTimeout>();
-    let start = now();
     match send(&endpoint, protocol, request, per_try, &mut end).await {
         Ok((response, lease)) => {
             let (mut head, body) = response.into_parts();
-            let millis = now().saturating_duration_since(start).as_millis();
-            let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+            let took = end.answered();
+            let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let mut millis = HeaderValue::from(millis);
             // Seldom the same: in the table of an HTTP/2 connection it would push out what repeats.
             millis.set_sensitive(true);
@@ -199,7 +199,8 @@ fn pick(pool: &ClusterPool, matched: &Matched) -> Option<(Arc<Endpoint>, Choice)
                 earlier.0 = endpoints.map(|endpoint| endpoint.address.clone()).collect();
             }
             if retry.retry_remote_localities {
-                earlier.1 = decision.attempts.iter().map(|attempt| attempt.choice.priority).collect();
+                let asked = decision.attempts.iter().filter(|attempt| attempt.endpoint.is_some());
+                earlier.1 = asked.map(|attempt| attempt.choice.priority).collect();
             }
         }
         earlier

@@ -3,15 +3,18 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Frame, SizeHint};
+use mesh_core::balance::BalancePolicy;
 use mesh_core::circuit::Permit;
 use mesh_core::outcome::{GrpcCode, Outcome, Reset};
 use mesh_core::reply::Flag;
 
 use super::Cluster;
+use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::grpc;
 use crate::pool::{Broken, Endpoint, Lease, UpstreamBody};
@@ -43,12 +46,30 @@ pub(super) struct End {
     pub(super) status: StatusCode,
     /// Whether the status stands in trailers yet to come.
     pub(super) awaits_trailers: bool,
+    pub(super) start: Instant,
     pub(super) _permit: Permit,
 }
 
 impl End {
+    /// Notes that response headers are here. Returns how long they took.
+    pub(super) fn answered(&self) -> Duration {
+        let now = now();
+        let took = now.saturating_duration_since(self.start);
+        if let BalancePolicy::PeakEwma { decay } = self.cluster.plan().balance {
+            self.endpoint.host().latency().answered(took, decay, now);
+        }
+        took
+    }
+
     /// Records the outcome: for the endpoint, and in the decision record.
     pub(super) fn outcome(&self, outcome: Outcome) {
+        if let BalancePolicy::PeakEwma { decay } = self.cluster.plan().balance
+            && !matches!(outcome, Outcome::Response { .. } | Outcome::Cancelled)
+        {
+            let now = now();
+            let took = now.saturating_duration_since(self.start);
+            self.endpoint.host().latency().failed(took, decay, now);
+        }
         self.cluster.record(self.endpoint.host(), &outcome);
         self.record.note(|decision| decision.end_attempt(outcome));
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use mesh_core::balance::Latency;
 use mesh_core::endpoint::Endpoint;
 use mesh_core::health::{HostHealth, State as Health};
 use mesh_core::outlier::HostState;
@@ -28,6 +29,8 @@ struct State {
     unreachable: AtomicBool,
     outlier: HostState,
     health: HostHealth,
+    /// How long answers took, where the balancer asks.
+    latency: Latency,
     /// Since when it has been in service (LB-15).
     since: Mutex<Instant>,
 }
@@ -39,6 +42,7 @@ impl Host {
             unreachable: AtomicBool::new(false),
             outlier: HostState::new(),
             health: HostHealth::default(),
+            latency: Latency::new(),
             since: Mutex::new(now()),
         };
         Self { endpoint, state: Arc::new(state) }
@@ -123,6 +127,11 @@ impl Host {
 
     pub(crate) fn outlier(&self) -> &HostState {
         &self.state.outlier
+    }
+
+    /// How long its answers took.
+    pub(crate) fn latency(&self) -> &Latency {
+        &self.state.latency
     }
 
     // Relaxed for both: a count that least-request reads as a hint; it orders nothing.

@@ -32,6 +32,8 @@ mod passthrough;
 mod pool;
 mod running;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use attempt::{PerTryTimeout, attempt};
 pub use body::ResponseBody;

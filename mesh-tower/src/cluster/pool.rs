@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use mesh_core::balance::{Ask, Avoid, Balancer, Choice};
+use mesh_core::balance::{Ask, Avoid, BalancePolicy, Balancer, Choice};
 use mesh_core::endpoint::Address;
 use mesh_core::plan::UpstreamProtocol;
 use mesh_core::rng::Rng;
@@ -85,13 +85,23 @@ impl ClusterPool {
             let index = set.pick_hashed(hash, avoid, poor, redraws)?;
             return Some((endpoints[index].clone(), set.choice(index)));
         }
-        let active = |index: usize| u64::from(hosts.list()[index].active());
-        let ask = Ask { now: set.warm_at.map(|_| now()), avoid };
-        let mut index = balancer.pick_for(set, rng, &ask, active)?;
+        let decay = match balancer.policy() {
+            BalancePolicy::PeakEwma { decay } => Some((decay, now())),
+            _ => None,
+        };
+        let ask = Ask { now: decay.map(|(_, now)| now).or_else(|| set.warm_at.map(|_| now())), avoid };
+        let load = |index: usize| {
+            let host = &hosts.list()[index];
+            match decay {
+                None => u64::from(host.active()),
+                Some((decay, now)) => host.latency().load(host.active(), decay, now),
+            }
+        };
+        let mut index = balancer.pick_for(set, rng, &ask, load)?;
         let mut left = redraws;
         while left > 0 && is_poor(&hosts.list()[index], tried) {
             left -= 1;
-            index = balancer.pick_for(set, rng, &ask, active)?;
+            index = balancer.pick_for(set, rng, &ask, load)?;
         }
         Some((endpoints[index].clone(), set.choice(index)))
     }

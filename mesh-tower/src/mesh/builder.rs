@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use mesh_core::analysis::Diagnostics;
+use mesh_core::balance::BalancePolicy;
 use mesh_core::fault::{FaultPolicy, HeaderFaults};
 use mesh_core::identity::Workload;
 use mesh_core::plan::builder::{MeshSpec, Rule, Service};
@@ -97,6 +98,19 @@ impl MeshBuilder {
     /// port, or for all that no other call names.
     pub fn application(mut self, port: Option<u16>, address: SocketAddr) -> Self {
         self.options.applications.push((port, address));
+        self
+    }
+
+    /// Picks the endpoints of a host so, whatever is written: for what Istio's API cannot say.
+    ///
+    /// ```
+    /// use mesh_tower::Mesh;
+    /// use mesh_tower::mesh_core::balance::BalancePolicy;
+    ///
+    /// let mesh = Mesh::from_dir("mesh/").balance("reviews", BalancePolicy::peak_ewma());
+    /// ```
+    pub fn balance(mut self, host: impl Into<String>, policy: BalancePolicy) -> Self {
+        self.options.balance.push((host.into(), policy));
         self
     }
 

@@ -1,6 +1,10 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::balance::{HostView, Place, SetRules, WarmUp};
+use crate::clock::{Clock, ManualClock};
 use crate::rng::SeededRng;
 
 fn equal(hosts: usize) -> HostSet {
@@ -91,6 +95,40 @@ fn lb_2_unequal_weights_count_active_requests() {
     assert!((499..=501).contains(&counts[0]), "{counts:?}");
     let counts = spread(BalancePolicy::LeastRequest, &weighted(&[4, 1]), 1_000, &[0, 0]);
     assert!((799..=801).contains(&counts[0]), "{counts:?}");
+}
+
+#[test]
+fn lb_15_lb_2_lb_3_a_warming_host_gets_its_part_by_weight() {
+    let start = ManualClock::default().now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let host = |since| HostView { since: Some(at(since)), ..HostView::new(1, true) };
+    let rules = SetRules { warm_up: Some(WarmUp::new(Duration::from_secs(100))), ..SetRules::default() };
+    let set = HostSet::arrange(1, vec![host(0), host(100)], &rules, Some(at(125)));
+    let ask = Ask { now: Some(at(125)), ..Ask::default() };
+    for policy in [BalancePolicy::LeastRequest, BalancePolicy::RoundRobin] {
+        let mut rng = SeededRng::new(17);
+        let mut balancer = Balancer::new(policy, &mut rng);
+        let second = (0..1_000).filter(|_| balancer.pick_for(&set, &mut rng, &ask, |_| 0) == Some(1)).count();
+        assert!((199..=201).contains(&second), "{policy:?}: {second}");
+        // Warm at last: the same set, the same host, its full part.
+        let warm = Ask { now: Some(at(200)), ..Ask::default() };
+        let second =
+            (0..1_000).filter(|_| balancer.pick_for(&set, &mut rng, &warm, |_| 0) == Some(1)).count();
+        assert!((440..=560).contains(&second), "{policy:?}: {second}");
+    }
+}
+
+#[test]
+fn rt_12_a_pick_may_go_past_priorities() {
+    let host = |priority| HostView { place: Some(Place { priority, share: 0 }), ..HostView::new(1, true) };
+    let set = HostSet::arrange(1, vec![host(0), host(1)], &SetRules::default(), None);
+    let mut rng = SeededRng::new(1);
+    for policy in ALL {
+        let mut balancer = Balancer::new(policy, &mut rng);
+        assert_eq!(balancer.pick(&set, &mut rng, |_| 0), Some(0));
+        let ask = Ask { avoid: Avoid::after(&set, [0, 0]), ..Ask::default() };
+        assert_eq!(balancer.pick_for(&set, &mut rng, &ask, |_| 0), Some(1));
+    }
 }
 
 #[test]

@@ -22,6 +22,8 @@ const DEFAULT_PANIC: u32 = 50;
 #[derive(Debug)]
 pub(super) struct Clusters {
     workload: Arc<Workload>,
+    /// What the program says, by host.
+    picks: HashMap<String, BalancePolicy>,
     findings: Diagnostics,
     /// Where something was found: a rule stands for many clusters.
     found_at: HashSet<Origin>,
@@ -43,9 +45,10 @@ pub(super) enum Missing {
 
 impl Clusters {
     /// No clusters yet; they will be seen from `workload`.
-    pub(super) fn new(workload: Arc<Workload>) -> Self {
+    pub(super) fn new(workload: Arc<Workload>, picks: HashMap<String, BalancePolicy>) -> Self {
         Self {
             workload,
+            picks,
             findings: Diagnostics::new(),
             found_at: HashSet::new(),
             nodes: Vec::new(),
@@ -167,7 +170,8 @@ impl Clusters {
             UpstreamProtocol::Http1 if circuit.h2_upgrade => UpstreamProtocol::Http2,
             protocol => protocol,
         };
-        let balance = policies::balance(&blocks);
+        let told = self.picks.get(&*service.identity.host).copied();
+        let balance = told.unwrap_or_else(|| policies::balance(&blocks));
         let discovery = match (balance, subset) {
             (BalancePolicy::Passthrough, _) => Discovery::Authority,
             (_, Some(subset)) => registry::subset(&written.discovery, &subset.labels),

@@ -51,7 +51,7 @@ mod tests;
 mod virtual_services;
 mod workload;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -68,6 +68,7 @@ use self::virtual_services::VirtualServices;
 use super::Plan;
 use crate::analysis::Diagnostics;
 use crate::api::Documents;
+use crate::balance::BalancePolicy;
 use crate::fault::HeaderFaults;
 use crate::identity::Workload;
 
@@ -90,6 +91,8 @@ pub struct CompileOptions {
     pub applications: Vec<(Option<u16>, SocketAddr)>,
     /// Faults that requests may ask for by header (FI-7); off unless told.
     pub header_faults: Option<HeaderFaults>,
+    /// How the endpoints of these hosts are picked, instead of what is written.
+    pub balance: Vec<(String, BalancePolicy)>,
     /// Whether any error fails start-up ([`load`](crate::plan::load)).
     pub strict: bool,
     /// Number of the plan; [`load`](crate::plan::load) counts by itself.
@@ -149,6 +152,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
     let rules = Rules::build(documents, &mesh, &workload);
     let virtuals = VirtualServices::build(documents, &mesh, client, &egress, &mut out);
     let api = GatewayApi::build(documents, &registry, &mesh, &mut out);
+    let picks = picks(options, client, &mesh);
     let mut compiler = Compiler {
         documents,
         options,
@@ -157,7 +161,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
         workload: Arc::clone(&workload),
         registry,
         rules,
-        clusters: Clusters::new(Arc::clone(&workload)),
+        clusters: Clusters::new(Arc::clone(&workload), picks),
         out,
         stale: BTreeSet::new(),
         hints: HINTS,
@@ -175,6 +179,12 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
     compiler.health();
     compiler.check(&virtuals);
     compiler.finish(plan)
+}
+
+/// How endpoints are picked by order of the program; its names are completed as ours are (H-1).
+fn picks(options: &CompileOptions, client: &str, mesh: &Mesh<'_>) -> HashMap<String, BalancePolicy> {
+    let suffix = &mesh.settings.domain_suffix;
+    options.balance.iter().map(|(host, policy)| (names::resolve(host, client, suffix), *policy)).collect()
 }
 
 /// What all steps share.

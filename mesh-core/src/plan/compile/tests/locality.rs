@@ -1,7 +1,7 @@
 //! Near endpoints, as compiled (LB-9 to LB-12, LB-15, LB-16, OD-10, SE-1, AN-4).
 
 use super::*;
-use crate::balance::{LocalityPolicy, LocalityRule, WarmUp};
+use crate::balance::{BalancePolicy, LocalityPolicy, LocalityRule, WarmUp};
 use crate::identity::Locality;
 use crate::plan::ClusterNode;
 
@@ -70,7 +70,7 @@ fn od_10_outlier_detection_turns_failover_on() {
 }
 
 #[test]
-fn lb_9_the_rule_replaces_the_mesh_whole() {
+fn lb_9_mc_2_the_rule_replaces_the_mesh_whole() {
     let mesh = |setting: &str| {
         format!(
             "apiVersion: v1
@@ -153,6 +153,18 @@ fn lb_15_warm_up_as_written() {
     let full = "warmup: {duration: 60s, minimumPercent: 30, aggression: 2}";
     assert_eq!(of(full), Some(WarmUp { minimum: 0.3, aggression: 2.0, ..WarmUp::new(minute) }));
     assert_eq!(of("simple: RANDOM, warmup: {duration: 60s}"), None);
+}
+
+#[test]
+fn wish_5_a_program_may_pick_by_latency() {
+    let options = CompileOptions {
+        workload: client(&[]).into(),
+        balance: vec![("api.test".into(), BalancePolicy::peak_ewma())],
+        ..Default::default()
+    };
+    let compiled =
+        compile(&documents(&format!("{SERVICE}{}", rule("loadBalancer: {simple: RANDOM}"))), &options, None);
+    assert_eq!(node(&compiled, "api.test").policy.balance, BalancePolicy::peak_ewma());
 }
 
 #[test]

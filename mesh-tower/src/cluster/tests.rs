@@ -1,0 +1,147 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mesh_core::balance::{BalancePolicy, LocalityPolicy, LocalityRule, WarmUp};
+use mesh_core::circuit::CircuitPolicy;
+use mesh_core::endpoint::Endpoint;
+use mesh_core::error::Origin;
+use mesh_core::health::{Finding, HealthPolicy, Probe};
+use mesh_core::identity::Locality;
+use mesh_core::outcome::{Outcome, Reset};
+use mesh_core::outlier::OutlierPolicy;
+use mesh_core::plan::{ClusterPlan, ServiceIdentity, UpstreamProtocol};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+
+use super::Cluster;
+
+/// Gauges by name.
+#[derive(Default)]
+struct Gauges(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
+
+impl Gauges {
+    fn value(&self, name: &str) -> f64 {
+        f64::from_bits(self.0.lock().unwrap()[name].load(Ordering::Relaxed))
+    }
+}
+
+impl Recorder for Gauges {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::noop()
+    }
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.0.lock().unwrap().entry(key.name().to_owned()).or_default().clone())
+    }
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+fn plan() -> ClusterPlan {
+    let rule = LocalityRule::Failover { labels: Vec::new(), distance: true, region: None };
+    ClusterPlan {
+        name: "outbound|80||api".into(),
+        service: ServiceIdentity::default(),
+        port: 80,
+        subset: "".into(),
+        subset_labels: BTreeMap::new(),
+        protocol: UpstreamProtocol::Http1,
+        balance: BalancePolicy::RoundRobin,
+        panic_threshold: 0,
+        locality: Some(LocalityPolicy { from: Locality::parse("eu"), rule, origin: Origin::default() }),
+        warm_up: None,
+        circuit: CircuitPolicy::default(),
+        health: Some(HealthPolicy {
+            healthy_threshold: 1,
+            ..HealthPolicy::new(Probe::Tcp { send: Vec::new(), receive: Vec::new() })
+        }),
+        outlier: Some(OutlierPolicy {
+            consecutive_5xx: 1,
+            max_ejection_percent: 100,
+            ..OutlierPolicy::default()
+        }),
+        tls: None,
+        origin: Origin::default(),
+    }
+}
+
+fn cluster(plan: ClusterPlan) -> Cluster {
+    let endpoint = |(index, region): (u8, &str)| {
+        let address = std::net::SocketAddr::from(([10, 0, 0, index], 80));
+        Arc::new(Endpoint { locality: Locality::parse(region), ..Endpoint::new(address) })
+    };
+    let endpoints: Vec<_> = [(1, "eu"), (2, "eu"), (3, "us")].into_iter().map(endpoint).collect();
+    let cluster = Cluster::new(Arc::new(plan), &endpoints, false);
+    (0..3).for_each(|index| answers(&cluster, index, true));
+    cluster
+}
+
+fn loads(cluster: &Cluster) -> Vec<u32> {
+    cluster.hosts().set().priorities.iter().map(|priority| priority.load).collect()
+}
+
+/// An answer to a health check.
+fn answers(cluster: &Cluster, index: usize, well: bool) {
+    let finding = if well { Finding::Pass } else { Finding::Denied };
+    cluster.checked(&cluster.hosts().list()[index], finding, "told to");
+}
+
+fn ejects(cluster: &Cluster, index: usize) {
+    let hosts = cluster.hosts();
+    cluster.record(&hosts.list()[index], &Outcome::Reset { reset: Reset::ConnectFailure, written: false });
+}
+
+#[tokio::test(start_paused = true)]
+async fn lb_13_health_checks_and_ejections_both_move_load() {
+    let cluster = cluster(plan());
+    assert_eq!(loads(&cluster), [100, 0]);
+    answers(&cluster, 0, false);
+    assert_eq!(loads(&cluster), [70, 30]);
+    ejects(&cluster, 1);
+    assert_eq!(loads(&cluster), [0, 100]);
+    answers(&cluster, 0, true);
+    assert_eq!(loads(&cluster), [70, 30]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hc_2_a_successful_check_ends_an_ejection() {
+    let cluster = cluster(plan());
+    ejects(&cluster, 0);
+    assert!(cluster.hosts().list()[0].is_ejected());
+    let generation = cluster.hosts().set().generation;
+    answers(&cluster, 0, true);
+    assert!(cluster.hosts().list()[0].is_healthy());
+    assert_eq!(loads(&cluster), [100, 0]);
+    answers(&cluster, 0, true);
+    assert_eq!(cluster.hosts().set().generation, generation + 1, "no news, no new set");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lb_15_who_is_well_again_by_its_checks_warms_up() {
+    let plan = ClusterPlan { warm_up: Some(WarmUp::new(Duration::from_secs(60))), ..plan() };
+    let cluster = cluster(plan);
+    tokio::time::advance(Duration::from_secs(100)).await;
+    answers(&cluster, 0, false);
+    assert_eq!(cluster.hosts().set().warm_at, None);
+    answers(&cluster, 0, true);
+    let warm = cluster.hosts().set().warm_at.unwrap();
+    assert_eq!(warm.saturating_duration_since(crate::clock::now()), Duration::from_secs(60));
+    ejects(&cluster, 1);
+    cluster.tick();
+    assert_eq!(cluster.hosts().set().warm_at, Some(warm), "an ejection starts nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn me_7_membership_counts_who_is_in_service() {
+    let gauges = Gauges::default();
+    let cluster = cluster(plan());
+    answers(&cluster, 0, false);
+    ejects(&cluster, 2);
+    metrics::with_local_recorder(&gauges, || cluster.publish());
+    let values = ["total", "healthy"].map(|name| gauges.value(&format!("envoy_cluster_membership_{name}")));
+    assert_eq!(values, [3.0, 1.0]);
+}
