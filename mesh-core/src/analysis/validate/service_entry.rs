@@ -22,6 +22,9 @@ impl Validate for ServiceEntry {
         if self.workload_selector.is_some() && !self.endpoints.is_empty() {
             check.error(self.at.field("workloadSelector"), "excludes `endpoints`");
         }
+        if let Some(selector) = &self.workload_selector {
+            check.selector(&selector.at, "labels", selector.labels.iter());
+        }
         check.export_to(&self.at, meta, &self.export_to, true);
     }
 }

@@ -9,6 +9,7 @@ use super::gateway::server_host;
 use super::names;
 use super::policies;
 use super::registry::{self, has_labels};
+use super::rules::losses;
 use super::virtual_services::{Virtual, VirtualServices};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::istio::{DestinationRule, TrafficPolicy};
@@ -103,12 +104,12 @@ fn destination_rule(compiler: &mut Compiler<'_>, rule: &Resource<DestinationRule
             found.push(Diagnostic::new(Code::DestinationRuleSubsetNotSelectPods, origin, message));
         }
         if let Some(policy) = &subset.traffic_policy {
-            loses_parent(rule, policy, spec.traffic_policy.as_ref(), &mut found);
+            loses_parent(compiler, rule, Some(policy), &mut found);
             never_ejects(rule, policy, ports.iter().map(|port| count(&port.discovery)).max(), &mut found);
         }
     }
     if let Some(policy) = &spec.traffic_policy {
-        loses_parent(rule, policy, Some(policy), &mut found);
+        loses_parent(compiler, rule, None, &mut found);
         never_ejects(rule, policy, ports.iter().map(|port| count(&port.discovery)).max(), &mut found);
     }
     compiler.out.extend(found);
@@ -148,27 +149,16 @@ fn never_ejects(
 
 /// MESH0007: a block for one port stands alone, what it does not repeat is lost (DR-6).
 fn loses_parent(
+    compiler: &Compiler<'_>,
     rule: &Resource<DestinationRule>,
-    policy: &TrafficPolicy,
-    parent: Option<&TrafficPolicy>,
+    subset: Option<&TrafficPolicy>,
     found: &mut Vec<Diagnostic>,
 ) {
-    let Some(parent) = parent else { return };
-    for entry in &policy.port_level_settings {
-        let blocks = [
-            ("loadBalancer", parent.load_balancer.is_some(), entry.load_balancer.is_some()),
-            ("connectionPool", parent.connection_pool.is_some(), entry.connection_pool.is_some()),
-            ("outlierDetection", parent.outlier_detection.is_some(), entry.outlier_detection.is_some()),
-            ("tls", parent.tls.is_some(), entry.tls.is_some()),
-            ("retryBudget", parent.retry_budget.is_some(), false),
-        ];
-        let lost: Vec<&str> =
-            blocks.into_iter().filter(|(_, above, here)| *above && !here).map(|(name, ..)| name).collect();
-        if !lost.is_empty() {
-            let message = format!("this port loses {} of the rule: repeat it here", lost.join(", "));
-            let origin = rule.locate(entry.at.origin());
-            found.push(Diagnostic::new(Code::PolicyLosesParentSettings, origin, message));
-        }
+    let whose = if subset.is_some() { "subset" } else { "rule" };
+    for (entry, lost) in losses(rule.spec.traffic_policy.as_ref(), subset, &compiler.mesh) {
+        let message = format!("this port loses {} of the {whose}: repeat it here", lost.join(", "));
+        let origin = rule.locate(entry.at.origin());
+        found.push(Diagnostic::new(Code::PolicyLosesParentSettings, origin, message));
     }
 }
 

@@ -116,6 +116,37 @@ mod tests {
         assert_eq!(narrower("a.com", "b.com"), None);
     }
 
+    /// H-4, and what a gateway serves of two hosts by it: the narrower, whichever side has it.
+    #[test]
+    fn h_4_one_host_within_another() {
+        for (narrow, wide) in [
+            ("a.foo.com", "a.foo.com"),
+            ("a.foo.com", "*.foo.com"),
+            ("b.a.foo.com", "*.foo.com"),
+            ("a.foo.com", "*"),
+            ("*.foo.com", "*.foo.com"),
+            ("*.a.foo.com", "*.foo.com"),
+            ("*-a.foo.com", "*a.foo.com"),
+            ("*.foo.com", "*"),
+            ("*", "*"),
+        ] {
+            assert!(is_within(narrow, wide), "{narrow} {wide}");
+            assert_eq!((narrower(narrow, wide), narrower(wide, narrow)), (Some(narrow), Some(narrow)));
+            assert_eq!(is_within(wide, narrow), narrow == wide, "a wildcard holds more than what is in it");
+        }
+        for (one, other) in [
+            ("foo.com", "*.foo.com"),
+            ("a.foo.com", "b.foo.com"),
+            ("a.foo.com", "*.bar.com"),
+            ("*.foo.com", "*.bar.com"),
+            ("afoo.com", "*.foo.com"),
+            ("foo.com", "a.foo.com"),
+        ] {
+            assert!(!is_within(one, other) && !is_within(other, one), "{one} {other}");
+            assert_eq!(narrower(one, other), None);
+        }
+    }
+
     #[test]
     fn h_5_gateway_names_get_their_namespace() {
         for (written, full) in [

@@ -52,6 +52,60 @@ impl<'a> Blocks<'a> {
             budget: policy.retry_budget.as_ref(),
         }
     }
+
+    /// With the blocks that a subset's policy has in place of these.
+    fn under(self, subset: &'a TrafficPolicy) -> Self {
+        let own = Self::of_policy(subset);
+        Self {
+            balancer: own.balancer.or(self.balancer),
+            pool: own.pool.or(self.pool),
+            outlier: own.outlier.or(self.outlier),
+            tls: own.tls.or(self.tls),
+            budget: own.budget.or(self.budget),
+        }
+    }
+
+    /// The names of those that are here and not in `entry`.
+    fn missing_in(&self, entry: &Self) -> Vec<&'static str> {
+        let blocks = [
+            ("loadBalancer", self.balancer.is_some(), entry.balancer.is_some()),
+            ("connectionPool", self.pool.is_some(), entry.pool.is_some()),
+            ("outlierDetection", self.outlier.is_some(), entry.outlier.is_some()),
+            ("tls", self.tls.is_some(), entry.tls.is_some()),
+            ("retryBudget", self.budget.is_some(), entry.budget.is_some()),
+        ];
+        blocks.into_iter().filter(|(_, here, there)| *here && !there).map(|(name, ..)| name).collect()
+    }
+}
+
+/// A rule's blocks for a port, without those of a subset.
+fn of_rule<'a>(policy: Option<&'a TrafficPolicy>, port: u16, mesh: &Mesh<'a>) -> Blocks<'a> {
+    let mut blocks = policy.map_or_else(Blocks::default, |policy| {
+        port_entry(policy, port).map_or_else(|| Blocks::of_policy(policy), Blocks::of_port)
+    });
+    with_mesh_defaults(&mut blocks, mesh);
+    blocks
+}
+
+/// The ports of a rule's own policy, or of that of one of its subsets, which lose what would hold there if
+/// they were not written; and what that is (DR-6).
+pub(super) fn losses<'a>(
+    rule: Option<&'a TrafficPolicy>,
+    subset: Option<&'a TrafficPolicy>,
+    mesh: &Mesh<'a>,
+) -> Vec<(&'a PortTrafficPolicy, Vec<&'static str>)> {
+    let written = subset.or(rule).map(|policy| policy.port_level_settings.as_slice()).unwrap_or_default();
+    let lost = |entry: &'a PortTrafficPolicy| {
+        let port = u16::try_from(entry.port.as_ref()?.number).ok()?;
+        let above = match (rule, subset) {
+            // A subset's port keeps the share of retries.
+            (_, Some(subset)) => Blocks { budget: None, ..of_rule(rule, port, mesh).under(subset) },
+            (rule, None) => rule.map(Blocks::of_policy).unwrap_or_default(),
+        };
+        let lost = above.missing_in(&Blocks::of_port(entry));
+        (!lost.is_empty()).then_some((entry, lost))
+    };
+    written.iter().filter_map(lost).collect()
 }
 
 fn port_entry(policy: &TrafficPolicy, port: u16) -> Option<&PortTrafficPolicy> {
@@ -64,17 +118,9 @@ fn port_entry(policy: &TrafficPolicy, port: u16) -> Option<&PortTrafficPolicy> {
 impl<'a> Rule<'a> {
     /// The blocks for a port and subset, in DR-6's order.
     pub(super) fn blocks(&self, port: u16, subset: Option<&'a Subset>, mesh: &Mesh<'a>) -> Blocks<'a> {
-        let mut blocks = self.policy.map_or_else(Blocks::default, |(_, policy)| {
-            port_entry(policy, port).map_or_else(|| Blocks::of_policy(policy), Blocks::of_port)
-        });
-        with_mesh_defaults(&mut blocks, mesh);
+        let mut blocks = of_rule(self.policy.map(|(_, policy)| policy), port, mesh);
         if let Some(policy) = subset.and_then(|subset| subset.traffic_policy.as_ref()) {
-            let own = Blocks::of_policy(policy);
-            blocks.balancer = own.balancer.or(blocks.balancer);
-            blocks.pool = own.pool.or(blocks.pool);
-            blocks.outlier = own.outlier.or(blocks.outlier);
-            blocks.tls = own.tls.or(blocks.tls);
-            blocks.budget = own.budget.or(blocks.budget);
+            blocks = blocks.under(policy);
             if let Some(entry) = port_entry(policy, port) {
                 blocks = Blocks { budget: blocks.budget, ..Blocks::of_port(entry) };
             }

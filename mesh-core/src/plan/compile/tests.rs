@@ -2,15 +2,19 @@
 
 mod cases;
 mod delegates;
+mod destination_rules;
 mod fitcycle;
 mod gateway_api;
 mod gateways;
 mod health;
 mod keys;
 mod locality;
+mod mesh_config;
 mod reload;
 mod scale;
+mod selectors;
 mod services;
+mod several;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::analysis::{Code, Diagnostic};
 use crate::api::Resource;
 use crate::api::istio::{ConnectionPoolSettings, IstioIngressListener, Sidecar};
+use crate::api::kubernetes::{Service, ServicePort};
 use crate::balance::BalancePolicy;
 use crate::endpoint::{Address, ClusterId, Endpoint};
 use crate::error::Origin;
@@ -54,8 +55,8 @@ impl<'a> Compiler<'a> {
                     .connection_pool
                     .as_ref()
                     .or(sidecar.spec.inbound_connection_pool.as_ref())
-                    .or_else(|| mine.as_ref().and_then(|mine| self.pool_of(mine, number))),
-                service: mine.unwrap_or_default(),
+                    .or_else(|| mine.as_ref().and_then(|(mine, port)| self.pool_of(mine, *port))),
+                service: mine.map(|(mine, _)| mine).unwrap_or_default(),
                 origin: sidecar.locate(written.at.origin()),
             });
         }
@@ -99,13 +100,9 @@ impl<'a> Compiler<'a> {
     /// Inbound listeners by the Services of the workload.
     pub(super) fn service_inbound(&self, sidecar: Option<&'a Resource<Sidecar>>) -> Vec<Inbound<'a>> {
         let documents = self.documents;
-        let document = match &self.options.workload {
-            WorkloadSource::Named(name) => workload::find(documents, name),
-            WorkloadSource::Explicit(_) | WorkloadSource::Unknown => None,
-        };
         let mut inbound: Vec<Inbound<'a>> = Vec::new();
         let mut taken = BTreeSet::new();
-        let selects = |service: &&Resource<crate::api::kubernetes::Service>| {
+        let selects = |service: &&Resource<Service>| {
             service.meta.namespace == self.workload.namespace
                 && !service.spec.selector.is_empty()
                 && has_labels(&self.workload.labels, &service.spec.selector)
@@ -113,10 +110,7 @@ impl<'a> Compiler<'a> {
         for service in documents.services.iter().filter(selects) {
             for port in &service.spec.ports {
                 let Ok(number) = u16::try_from(port.port) else { continue };
-                let target = match document {
-                    Some(document) => target_port(port, document),
-                    None => target_port(port, &Resource::new(Default::default(), Default::default())),
-                };
+                let target = self.own_target(port);
                 let protocol = Protocol::of_service_port(port, number);
                 let Some(target) = target.filter(|target| protocol.is_routed() && taken.insert(*target))
                 else {
@@ -143,22 +137,38 @@ impl<'a> Compiler<'a> {
         inbound
     }
 
+    /// Our port that a port of a service leads to.
+    fn own_target(&self, port: &ServicePort) -> Option<u16> {
+        let document = match &self.options.workload {
+            WorkloadSource::Named(name) => workload::find(self.documents, name),
+            WorkloadSource::Explicit(_) | WorkloadSource::Unknown => None,
+        };
+        match document {
+            Some(document) => target_port(port, document),
+            None => target_port(port, &Resource::new(Default::default(), Default::default())),
+        }
+    }
+
     fn identity(&self, host: &str) -> ServiceIdentity {
         self.registry.exact(host).map(|index| self.registry.get(index).identity.clone()).unwrap_or_default()
     }
 
-    /// The service of our workload that has this port.
-    fn own_service(&self, port: u16) -> Option<ServiceIdentity> {
+    /// The service of our workload that leads to this port of it, else one that has the port itself; and
+    /// which port of the service that is.
+    fn own_service(&self, port: u16) -> Option<(ServiceIdentity, u16)> {
         let of_us = self.documents.services.iter().filter(|service| {
             service.meta.namespace == self.workload.namespace
                 && !service.spec.selector.is_empty()
                 && has_labels(&self.workload.labels, &service.spec.selector)
         });
-        let mut of_port =
-            of_us.filter(|service| service.spec.ports.iter().any(|written| written.port == u32::from(port)));
-        let service = of_port.next()?;
+        let ports: Vec<_> =
+            of_us.flat_map(|service| service.spec.ports.iter().map(move |port| (service, port))).collect();
+        let leads = ports.iter().find(|(_, written)| self.own_target(written) == Some(port));
+        let (service, written) =
+            leads.or_else(|| ports.iter().find(|(_, written)| written.port == u32::from(port)))?;
         let suffix = &self.mesh.settings.domain_suffix;
-        Some(self.identity(&format!("{}.{}.svc.{suffix}", service.meta.name, service.meta.namespace)))
+        let host = format!("{}.{}.svc.{suffix}", service.meta.name, service.meta.namespace);
+        Some((self.identity(&host), u16::try_from(written.port).ok()?))
     }
 
     /// The limits that a rule for the service sets, which bound its server too (DR-8).
