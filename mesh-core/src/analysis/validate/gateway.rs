@@ -103,10 +103,11 @@ fn port(port: &ServerPort, server: &Server, check: &mut Check<'_>) {
 fn tls(tls: &ServerTlsSettings, port: &ServerPort, server: &Server, check: &mut Check<'_>) {
     let at = &tls.at;
     let terminates = names::is_tls(&port.protocol);
+    let bare = ServerTlsSettings { https_redirect: true, ..ServerTlsSettings::default() };
     if !terminates {
         if !names::is_http(&port.protocol) {
             check.error(server.at.field("tls"), format!("a server of protocol {} has no TLS", port.protocol));
-        } else if !tls.https_redirect || at.is_written("mode") || !tls.credential_name.is_empty() {
+        } else if at.is_written("mode") || *tls != bare {
             check.error_hint(
                 server.at.field("tls"),
                 format!("a server of protocol {} has no TLS", port.protocol),

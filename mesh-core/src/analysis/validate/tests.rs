@@ -175,7 +175,11 @@ fn gw_3_tls_where_it_is_needed_and_nowhere_else() {
     for protocol in ["HTTP", "HTTP2", "GRPC"] {
         assert!(server(protocol, ", tls: {httpsRedirect: true}").is_empty(), "{protocol}");
         assert_eq!(server(protocol, ", tls: {mode: SIMPLE, credentialName: c}").len(), 1, "{protocol}");
-        assert_eq!(server(protocol, ", tls: {httpsRedirect: true, mode: SIMPLE}").len(), 1, "{protocol}");
+        for more in ["mode: SIMPLE", "serverCertificate: /c", "minProtocolVersion: TLSV1_2"] {
+            let tls = format!(", tls: {{httpsRedirect: true, {more}}}");
+            assert_eq!(server(protocol, &tls).len(), 1, "{protocol} {more}: not bare");
+        }
+        assert_eq!(server(protocol, ", tls: {}").len(), 1, "{protocol}");
     }
     assert!(
         server("HTTPS", ", tls: {httpsRedirect: true, mode: SIMPLE, credentialName: c}").is_empty(),

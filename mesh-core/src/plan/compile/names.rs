@@ -79,7 +79,7 @@ pub(super) fn visibility(
 
 /// The domains that a client of `client` namespace may call a host by, without ports (H-6).
 pub(super) fn domains(host: &str, client: &str, suffix: &str) -> Vec<String> {
-    let mut domains = vec![host.to_owned()];
+    let mut domains = vec![bracketed(host)];
     let head = host.strip_suffix(suffix).and_then(|head| head.strip_suffix(".svc."));
     if let Some((name, namespace)) = head.and_then(|head| head.rsplit_once('.')) {
         domains.push(format!("{host}."));
@@ -90,6 +90,11 @@ pub(super) fn domains(host: &str, client: &str, suffix: &str) -> Vec<String> {
         }
     }
     domains
+}
+
+/// A host as it stands in an authority: an IPv6 address has brackets there.
+pub(super) fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ impl<'a> Compiler<'a> {
                 .collect();
             let mut domains =
                 names::domains(&identity.host, &self.workload.namespace, &self.mesh.settings.domain_suffix);
-            domains.extend(service.addresses.iter().map(|address| bracketed(address)));
+            domains.extend(service.addresses.iter().map(|address| names::bracketed(address)));
             self.clusters.add_service(self.registry.get(index), &self.rules, &self.mesh);
             for port in ports {
                 let chosen = virtuals.of_host(&identity.host);
@@ -190,9 +190,4 @@ impl<'a> Compiler<'a> {
 
 fn origin_of(resource: &Resource<VirtualService>) -> Origin {
     resource.origin()
-}
-
-/// An IPv6 address as it stands in an authority.
-fn bracketed(address: &str) -> String {
-    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
 }

@@ -226,7 +226,7 @@ impl<'a> Compiler<'a> {
             });
             virtual_hosts.push(VirtualHost {
                 name: full.into(),
-                domains: vec![name],
+                domains: vec![names::bracketed(&name)],
                 routes,
                 origin: host.origin,
             });

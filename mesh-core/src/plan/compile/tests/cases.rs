@@ -362,10 +362,14 @@ fn vs_2_a_host_may_be_an_address() {
             "apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: address}
-spec: {hosts: [10.9.8.7], http: [{name: address, route: [{destination: {host: reviews}}]}]}
+spec: {hosts: [10.9.8.7, 'fd00::7'], http: [{name: address, route: [{destination: {host: reviews}}]}]}
 ",
         ),
         "nobody",
     );
     assert_eq!(&*outbound(&compiled.plan, 80, "10.9.8.7", "/").unwrap().name, "address");
+    for authority in ["[fd00::7]", "[fd00::7]:80"] {
+        let route = outbound(&compiled.plan, 80, authority, "/");
+        assert_eq!(&*route.expect("an IPv6 address has brackets").name, "address", "{authority}");
+    }
 }
