@@ -64,6 +64,9 @@ impl Layout {
 
 impl LocalityPolicy {
     /// Where these endpoints stand.
+    ///
+    /// # Panics
+    /// If there are more than 2³²−1 endpoints.
     pub fn layout<'e>(&self, endpoints: impl IntoIterator<Item = &'e Endpoint>) -> Layout {
         match &self.rule {
             LocalityRule::Failover { .. } => {

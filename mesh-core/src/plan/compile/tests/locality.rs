@@ -69,8 +69,9 @@ fn od_10_outlier_detection_turns_failover_on() {
     assert_eq!(priorities(node(&lost, "api.test")), "", "nobody knows where we are");
 }
 
+/// LB-9, MC-2.
 #[test]
-fn lb_9_mc_2_the_rule_replaces_the_mesh_whole() {
+fn lb_9_the_rule_replaces_the_mesh_whole() {
     let mesh = |setting: &str| {
         format!(
             "apiVersion: v1
