@@ -56,6 +56,8 @@ pub struct Endpoint {
     pub labels: Arc<Labels>,
     /// The workload behind it, for telemetry: name and namespace.
     pub workload: Option<(Arc<str>, Arc<str>)>,
+    /// The name that a caller may choose it by, of a headless service's endpoint (SE-1).
+    pub hostname: Option<Arc<str>>,
     /// The SPIFFE id it is expected to present.
     pub identity: Option<Arc<str>>,
 }
@@ -72,6 +74,7 @@ impl Endpoint {
             network: None,
             labels: Arc::default(),
             workload: None,
+            hostname: None,
             identity: None,
         }
     }

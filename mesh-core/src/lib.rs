@@ -19,6 +19,7 @@
 //! | [`api`] | what did the user write, and where? |
 //! | [`analysis`] | what is wrong with it? |
 //! | [`plan`] | what does it mean, compiled? |
+//! | [`discover`] | what does a name stand for, and until when? |
 //! | [`route`] | which rule serves this request, and what does it do to it? |
 //! | [`fault`] | is a fault injected? |
 //! | [`cors`] | may a page of another origin read the answer? |
@@ -40,6 +41,7 @@ pub mod circuit;
 pub mod clock;
 pub mod cors;
 pub mod decision;
+pub mod discover;
 pub mod endpoint;
 pub mod error;
 pub mod fault;

@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use futures_util::future::{join_all, select_all};
 use mesh_core::plan::{Direction, Plan};
 use mesh_tower::admin::{Admin, ListenerStatus, Readiness};
+use mesh_tower::discover::Resolver;
 use mesh_tower::mesh::{Mesh, MeshBuilder};
 use mesh_tower::pool::SocketConnector;
 
@@ -21,6 +22,9 @@ use crate::{admin, metrics};
 
 /// The exporter keeps raw samples of histograms until it is asked to fold them.
 const UPKEEP: Duration = Duration::from_secs(5);
+
+/// How often certificates are looked at that stand in files of their own.
+const CERTIFICATES: Duration = Duration::from_secs(2);
 
 /// How long the access log's last lines may take.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -111,7 +115,7 @@ impl Proxy {
             tracing::warn!("this proxy does not know whose it is: name the workload with --workload");
         }
         let telemetry = Telemetry { metrics: mesh_tower::telemetry::Metrics::default() };
-        let workers = (0..settings.workers.get())
+        let workers = (0..settings.worker_count(&plan).get())
             .map(|index| Handle::start(index, &mesh, telemetry.clone()))
             .collect::<Result<Vec<_>, _>>()
             .context("starting a worker")?;
@@ -124,7 +128,7 @@ impl Proxy {
             state,
             tasks: tokio::task::JoinSet::new(),
         };
-        if let Some(address) = proxy.settings.admin {
+        if let Some(address) = proxy.settings.admin_address(&plan) {
             let socket = admin::bind(address).await.map_err(anyhow::Error::msg)?;
             let address = socket.local_addr().context("asking for the admin endpoint's address")?;
             tracing::info!(%address, "the admin endpoint listens");
@@ -224,6 +228,7 @@ impl Proxy {
         generations.mark_unchanged();
         // What came while the listeners were bound.
         let mut generation = 0;
+        let mut certificates = tokio::time::interval(CERTIFICATES);
         loop {
             let plan = self.mesh.plan();
             if plan.generation != generation {
@@ -237,6 +242,7 @@ impl Proxy {
             tokio::select! {
                 () = shutdown.draining() => return false,
                 _ = workers => return true,
+                _ = certificates.tick() => self.listeners.reread(),
                 changed = generations.changed() => if changed.is_err() { return false },
             }
         }
@@ -297,6 +303,10 @@ fn builder(settings: &Settings, role: Role) -> MeshBuilder {
     }
     for app in &settings.apps {
         builder = builder.application(app.port, app.address);
+    }
+    if !settings.name_servers.is_empty() {
+        let resolver = Resolver::name_servers(settings.name_servers.iter().copied());
+        builder = builder.resolver(Arc::new(resolver));
     }
     if let Some(seed) = settings.seed {
         builder = builder.seed(seed);

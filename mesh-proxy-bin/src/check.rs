@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use mesh_core::analysis::{Diagnostics, Level};
 use mesh_core::api::Documents;
 use mesh_core::plan::{CompileOptions, ResourceStatus, WorkloadSource, compile, gateway_status};
-use mesh_tower::mesh::read_folder;
+use mesh_tower::mesh::{Folder, read_folder};
 use serde_json::{Value, json};
 
 use crate::report;
@@ -73,8 +73,10 @@ impl Threshold {
 
 /// Checks and prints.
 pub(crate) fn run(check: &Check) -> anyhow::Result<ExitCode> {
-    let files = read(&check.paths)?;
+    let Folder { texts: files, findings: unread } = read(&check.paths)?;
     let (mut findings, documents) = find(&files, check.workload.as_deref());
+    findings.append(unread);
+    findings.sort();
     let failed = findings.iter().any(|finding| check.failure_threshold.admits(finding.level));
     findings.retain(|finding| check.output_threshold.admits(finding.level));
     let mut output = std::io::stdout().lock();
@@ -96,17 +98,19 @@ pub(crate) fn run(check: &Check) -> anyhow::Result<ExitCode> {
     Ok(if failed { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
 }
 
-fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
-    let mut files = Vec::new();
+fn read(paths: &[PathBuf]) -> anyhow::Result<Folder> {
+    let mut found = Folder::default();
     for path in paths {
         if path.is_dir() {
-            files.extend(read_folder(path).map_err(anyhow::Error::msg)?);
+            let Folder { texts, findings } = read_folder(path).map_err(anyhow::Error::msg)?;
+            found.texts.extend(texts);
+            found.findings.append(findings);
         } else {
             let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-            files.push((path.display().to_string(), text));
+            found.texts.push((path.display().to_string(), text));
         }
     }
-    Ok(files)
+    Ok(found)
 }
 
 fn find(files: &[(String, String)], workload: Option<&str>) -> (Diagnostics, Documents) {

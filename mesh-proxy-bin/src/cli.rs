@@ -69,10 +69,11 @@ struct Run {
     /// Serve the application's own calls only.
     #[arg(long)]
     no_inbound: bool,
-    /// Where the admin endpoint is, or 'off'.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:15000", value_parser = admin)]
-    admin: Admin,
-    /// Worker threads; one for each core unless set.
+    /// Where the admin endpoint is, or 'off'. Unset: the mesh config's proxyAdminPort on the loopback, else
+    /// 127.0.0.1:15000.
+    #[arg(long, value_name = "ADDR", value_parser = admin)]
+    admin: Option<Admin>,
+    /// Worker threads. Unset: the mesh config's concurrency, else one for each core.
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
     /// Refuse to start with any error in the configuration.
@@ -91,6 +92,10 @@ struct Run {
     /// Drain when standard input ends, as it does when the parent process closes it or is gone.
     #[arg(long, visible_alias = "exit-with-parent")]
     until_stdin_closes: bool,
+    /// Ask this name server instead of those of the system; search domains and /etc/hosts are then not
+    /// looked at. May be repeated.
+    #[arg(long, value_name = "ADDR")]
+    name_server: Vec<SocketAddr>,
     /// Draw all chance from this seed, so that a run can be repeated.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -186,15 +191,14 @@ impl Run {
         settings.apps = self.app;
         settings.outbound = self.outbound;
         settings.inbound = !self.no_inbound;
-        settings.admin = self.admin.0;
-        if let Some(workers) = self.workers {
-            settings.workers = workers;
-        }
+        settings.admin = self.admin.map(|admin| admin.0);
+        settings.workers = self.workers;
         settings.strict = self.strict;
         settings.istio_runtime = self.istio_runtime;
         settings.termination_drain = self.termination_drain;
         settings.drain = self.drain_time;
         settings.seed = self.seed;
+        settings.name_servers = self.name_server;
         settings
     }
 }
@@ -236,7 +240,7 @@ mod tests {
         assert_eq!(settings.role, Some(Role::Gateway));
         assert_eq!(settings.bind[0].listener, "80");
         assert_eq!(settings.apps[0].port, Some(5000));
-        assert_eq!((settings.admin, settings.workers.get()), (None, 2));
+        assert_eq!((settings.admin, settings.workers.unwrap().get()), (Some(None), 2));
         assert_eq!(settings.termination_drain, Some(Duration::ZERO));
         assert_eq!(settings.drain, Some(Duration::from_secs(90)));
     }

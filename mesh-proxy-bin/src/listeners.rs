@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, RwLock};
 
 use mesh_core::endpoint::Address;
@@ -43,6 +44,8 @@ struct Standing {
     shared: Arc<Shared>,
     wanted: SocketAddr,
     protocol: ListenerProtocol,
+    /// What its certificate files held when they were last read.
+    files: u64,
     status: ListenerStatus,
 }
 
@@ -84,7 +87,7 @@ impl Listeners {
         for listener in served() {
             let result = match self.0.get_mut(&listener.name) {
                 Some(standing) => standing.renew(listener),
-                None => self.open(listener, wanted[&*listener.name], plan, settings, workers).await,
+                None => self.open(listener, wanted[&*listener.name], plan, workers).await,
             };
             if let Err(reason) = result {
                 errors.push(BindError {
@@ -98,12 +101,32 @@ impl Listeners {
         errors
     }
 
+    /// Reads certificates and keys anew where their files have changed. A pair that does not belong
+    /// together, because only half of it was written yet, changes nothing.
+    pub(crate) fn reread(&mut self) {
+        for (name, standing) in &mut self.0 {
+            let files = tls::digest(&standing.protocol);
+            if files == standing.files {
+                continue;
+            }
+            standing.files = files;
+            match tls::config(&standing.protocol) {
+                Ok(tls) => {
+                    standing.shared.renew(tls);
+                    tracing::info!(listener = %name, "new certificates");
+                }
+                Err(error) => {
+                    tracing::warn!(listener = %name, error, "its new certificates cannot be used; the last good ones stay");
+                }
+            }
+        }
+    }
+
     async fn open(
         &mut self,
         listener: &Listener,
         wanted: SocketAddr,
         plan: &Plan,
-        settings: &Settings,
         workers: &[Handle],
     ) -> Result<(), String> {
         if let Some(app) = calls_itself(listener, wanted, plan) {
@@ -113,8 +136,8 @@ impl Listeners {
                  --app {port}=ADDRESS says where the application is, --bind {port}=ADDRESS where to listen"
             ));
         }
-        let tls = tls::config(&listener.protocol)?;
-        let sockets = bind::bind(wanted, settings.workers)
+        let (tls, files) = (tls::config(&listener.protocol)?, tls::digest(&listener.protocol));
+        let sockets = bind::bind(wanted, NonZeroUsize::new(workers.len()).unwrap_or(NonZeroUsize::MIN))
             .map_err(|error| bind::explain(&error, &format!("--bind {}=ADDRESS:PORT", listener.port)))?;
         let shared = Arc::new(Shared {
             name: listener.name.clone(),
@@ -134,7 +157,7 @@ impl Listeners {
             origin: listener.origin.to_string(),
         };
         let protocol = listener.protocol.clone();
-        self.0.insert(listener.name.clone(), Standing { shared, wanted, protocol, status });
+        self.0.insert(listener.name.clone(), Standing { shared, wanted, protocol, files, status });
         Ok(())
     }
 
@@ -149,17 +172,12 @@ impl Standing {
     fn renew(&mut self, listener: &Listener) -> Result<(), String> {
         self.status.origin = listener.origin.to_string();
         // Files may have changed although their names have not.
-        let by_file = |protocol: &ListenerProtocol| match protocol {
-            ListenerProtocol::Http => false,
-            ListenerProtocol::Https(servers) => servers
-                .iter()
-                .any(|server| matches!(server.material, mesh_core::plan::Material::Files { .. })),
-        };
-        if self.protocol == listener.protocol && !by_file(&listener.protocol) {
+        let files = tls::digest(&listener.protocol);
+        if self.protocol == listener.protocol && self.files == files {
             return Ok(());
         }
         self.shared.renew(tls::config(&listener.protocol)?);
-        self.protocol = listener.protocol.clone();
+        (self.protocol, self.files) = (listener.protocol.clone(), files);
         self.status.protocol = protocol_name(&listener.protocol);
         Ok(())
     }
@@ -175,7 +193,7 @@ fn address(listener: &Listener, plan: &Plan, settings: &Settings) -> SocketAddr 
     if let Some(bind) = bound {
         return bind.address;
     }
-    if let Some(address) = settings.outbound.filter(|_| is_for_calls_out(listener)) {
+    if let Some(address) = settings.outbound.filter(|_| is_for_calls_out(listener, plan)) {
         return address;
     }
     let ip = listener.bind.unwrap_or_else(|| match listener.direction {
@@ -187,8 +205,13 @@ fn address(listener: &Listener, plan: &Plan, settings: &Settings) -> SocketAddr 
     SocketAddr::new(ip, listener.port)
 }
 
-fn is_for_calls_out(listener: &Listener) -> bool {
-    listener.direction == Direction::Outbound && matches!(listener.routes, ListenerRoutes::ByAuthority)
+/// Whether it is the one that `--outbound` speaks of: for all ports of all services, else the first that
+/// is told the port with each request.
+fn is_for_calls_out(listener: &Listener, plan: &Plan) -> bool {
+    let mut out = plan.listeners.iter().filter(|listener| listener.direction == Direction::Outbound);
+    let all = out.clone().find(|listener| matches!(listener.routes, ListenerRoutes::ByAuthority));
+    let meant = all.or_else(|| out.find(|one| matches!(one.routes, ListenerRoutes::ByAuthorityOf(_))));
+    meant.is_some_and(|meant| meant.name == listener.name)
 }
 
 /// The application's address, if an inbound listener there would forward to itself for ever (OP-7).

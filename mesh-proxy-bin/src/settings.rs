@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use mesh_core::identity::Workload;
+use mesh_core::plan::Plan;
 
 /// What the proxy is to its surroundings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -77,13 +78,16 @@ pub struct Settings {
     pub(crate) apps: Vec<App>,
     pub(crate) outbound: Option<SocketAddr>,
     pub(crate) inbound: bool,
-    pub(crate) admin: Option<SocketAddr>,
-    pub(crate) workers: NonZeroUsize,
+    /// Unset: where the mesh config says.
+    pub(crate) admin: Option<Option<SocketAddr>>,
+    /// Unset: as many as the mesh config says, else one for each core.
+    pub(crate) workers: Option<NonZeroUsize>,
     pub(crate) strict: bool,
     pub(crate) istio_runtime: bool,
     pub(crate) termination_drain: Option<Duration>,
     pub(crate) drain: Option<Duration>,
     pub(crate) seed: Option<u64>,
+    pub(crate) name_servers: Vec<SocketAddr>,
 }
 
 impl Settings {
@@ -100,13 +104,14 @@ impl Settings {
             apps: Vec::new(),
             outbound: None,
             inbound: true,
-            admin: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 15_000))),
-            workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            admin: None,
+            workers: None,
             strict: false,
             istio_runtime: false,
             termination_drain: None,
             drain: None,
             seed: None,
+            name_servers: Vec::new(),
         }
     }
 
@@ -147,17 +152,25 @@ impl Settings {
         self
     }
 
-    /// Where the admin endpoint is; `None` is nowhere.
+    /// Asks this name server too, instead of those of the system.
     #[must_use]
-    pub fn admin(mut self, address: Option<SocketAddr>) -> Self {
-        self.admin = address;
+    pub fn name_server(mut self, address: SocketAddr) -> Self {
+        self.name_servers.push(address);
         self
     }
 
-    /// How many worker threads serve.
+    /// Where the admin endpoint is; `None` is nowhere. The mesh config's `proxyAdminPort` on the loopback,
+    /// or `127.0.0.1:15000`, unless set.
+    #[must_use]
+    pub fn admin(mut self, address: Option<SocketAddr>) -> Self {
+        self.admin = Some(address);
+        self
+    }
+
+    /// How many worker threads serve; the mesh config's `concurrency` unless set.
     #[must_use]
     pub fn workers(mut self, workers: NonZeroUsize) -> Self {
-        self.workers = workers;
+        self.workers = Some(workers);
         self
     }
 
@@ -173,6 +186,18 @@ impl Settings {
     pub fn drain(mut self, time: Duration) -> Self {
         self.drain = Some(time);
         self
+    }
+}
+
+impl Settings {
+    pub(crate) fn worker_count(&self, plan: &Plan) -> NonZeroUsize {
+        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.workers.or(plan.settings.concurrency).unwrap_or_else(cores)
+    }
+
+    pub(crate) fn admin_address(&self, plan: &Plan) -> Option<SocketAddr> {
+        let port = plan.settings.admin_port;
+        self.admin.unwrap_or_else(|| Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Certificates of a listener, renewed without touching its connections.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use mesh_core::plan::ListenerProtocol;
+use mesh_core::plan::{ListenerProtocol, Material};
 use mesh_tower::tls::acceptor_config;
 use tokio_rustls::rustls::ServerConfig;
 
@@ -17,4 +18,22 @@ pub(crate) fn config(protocol: &ListenerProtocol) -> Result<Option<Arc<ServerCon
             acceptor_config(servers).map(Some).map_err(|error| error.to_string())
         }
     }
+}
+
+/// What the files of a listener's certificates hold, in a number; the same for none.
+pub(crate) fn digest(protocol: &ListenerProtocol) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let servers = match protocol {
+        ListenerProtocol::Http => &[],
+        ListenerProtocol::Https(servers) => servers.as_slice(),
+    };
+    for server in servers {
+        if let Material::Files { certificate, key } = &server.material {
+            for path in [certificate, key] {
+                // One that cannot be read now is another state than any content.
+                std::fs::read(path).ok().hash(&mut hasher);
+            }
+        }
+    }
+    hasher.finish()
 }

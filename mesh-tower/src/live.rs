@@ -8,14 +8,17 @@ use mesh_core::plan::{ClusterNode, Discovery, Plan, Settings};
 
 use crate::clock::SharedRng;
 use crate::cluster::Cluster;
+use crate::discover::{Following, Names};
+use crate::health;
+use crate::normalize::Paths;
 use crate::pool::Connect;
-use crate::{discover, health};
 
 /// What background work is done with.
 #[derive(Debug)]
 pub(crate) struct Tools {
     pub(crate) connector: Arc<dyn Connect>,
     pub(crate) rng: SharedRng,
+    pub(crate) names: Names,
 }
 
 /// The plan in force and its running state.
@@ -26,6 +29,7 @@ pub(crate) struct Tools {
 pub struct Live {
     plan: Arc<Plan>,
     clusters: Vec<Arc<Cluster>>,
+    paths: Paths,
 }
 
 impl Live {
@@ -34,6 +38,7 @@ impl Live {
     /// Spawns the background tasks of new clusters (ejection ticks, health checks, DNS) on the current runtime;
     /// they end when nobody uses the cluster any more.
     pub(crate) fn link(plan: Arc<Plan>, previous: Option<&Self>, tools: &Tools) -> Self {
+        tools.names.set_refresh_rate(plan.settings.dns_refresh_rate);
         let known: HashMap<&str, &Arc<Cluster>> = previous
             .into_iter()
             .flat_map(|live| &live.clusters)
@@ -59,11 +64,18 @@ impl Live {
                     }
                     cluster.clone()
                 }
-                _ => start(node, earlier, &plan.settings, earlier.is_some_and(same_source), tools),
+                _ => start(node, earlier, &plan.settings, tools),
             }
         };
         let clusters = plan.clusters.iter().map(link).collect();
-        Self { plan, clusters }
+        let level = plan.settings.path_normalization;
+        let paths = previous.map_or_else(|| Paths::new(level), |live| live.paths.clone());
+        paths.set(level);
+        Self { plan, clusters, paths }
+    }
+
+    pub(crate) fn paths(&self) -> &Paths {
+        &self.paths
     }
 
     /// The plan.
@@ -89,18 +101,22 @@ fn start(
     node: &ClusterNode,
     earlier: Option<&Arc<Cluster>>,
     settings: &Settings,
-    same_source: bool,
     tools: &Tools,
 ) -> Arc<Cluster> {
-    let endpoints: Vec<Arc<Endpoint>> = match (&node.discovery, earlier) {
-        (Discovery::Static(endpoints), _) => endpoints.clone(),
-        // The names are the same: what they resolved to is good until they are asked again.
-        (Discovery::Dns(_), Some(earlier)) if same_source => {
-            earlier.hosts().list().iter().map(|host| host.endpoint().clone()).collect()
-        }
-        (Discovery::Dns(_) | Discovery::Authority, _) => Vec::new(),
+    let endpoints: &[Arc<Endpoint>] = match &node.discovery {
+        Discovery::Static(endpoints) => endpoints,
+        Discovery::Dns(_) | Discovery::DnsFirst(_) | Discovery::Authority => &[],
     };
-    let cluster = Arc::new(Cluster::new(node.policy.clone(), &endpoints, settings.istio_runtime));
+    let cluster = Arc::new(Cluster::new(node.policy.clone(), endpoints, settings.istio_runtime));
+    // Names that an earlier cluster follows are known: what they stand for is good until they are asked
+    // for again.
+    match &node.discovery {
+        Discovery::Dns(targets) => Following::start(&cluster, targets, false, &tools.names),
+        Discovery::DnsFirst(target) => {
+            Following::start(&cluster, std::slice::from_ref(target), true, &tools.names)
+        }
+        Discovery::Static(_) | Discovery::Authority => {}
+    }
     if let Some(earlier) = earlier {
         cluster.inherit(earlier);
     }
@@ -118,8 +134,5 @@ fn start(
         });
     }
     health::follow(&cluster, tools);
-    if let Discovery::Dns(targets) = &node.discovery {
-        discover::dns::follow(&cluster, targets.clone(), settings.dns_refresh_rate);
-    }
     cluster
 }

@@ -92,7 +92,7 @@ where
         // A request made by a handler carries on what that handler's request brought.
         .layer(InheritLayer::default())
         // Routing must see the normal form of a path, or two spellings would have two policies.
-        .layer(normalize)
+        .layer(normalize.follow(worker.view().paths()))
         // All that follows acts by the route. Redirects and direct responses end here.
         .layer(route)
         // Before the split and outside every timeout: an aborted request is nobody's traffic.

@@ -8,12 +8,14 @@ use arc_swap::ArcSwap;
 use mesh_core::endpoint::ClusterId;
 use mesh_core::fault::FaultPolicy;
 use mesh_core::hash::WordHash;
-use mesh_core::plan::{Discovery, OutboundMode, Plan};
-use mesh_core::route::{Action, Fallback, Matcher, Route};
+use mesh_core::plan::{ClusterPlan, Discovery, OutboundMode, Plan};
+use mesh_core::route::{Action, Fallback, Forward, Matcher, Route};
 
 use crate::clock::{FastRng, SharedRng};
 use crate::cluster::{Cluster, ClusterPool, Passthrough};
+use crate::discover::Names;
 use crate::live::Live;
+use crate::normalize::Paths;
 use crate::pool::{Connect, SWEEP_INTERVAL};
 use crate::retry::ReplayBudget;
 use crate::tls::ClientTls;
@@ -60,16 +62,16 @@ impl Worker {
         rng: SharedRng,
         replay: ReplayBudget,
         attempt_faults: Arc<AttemptFaults>,
+        names: Names,
     ) -> Arc<Self> {
         let seed = rng.draw(mesh_core::rng::Rng::next_u64);
         let makings = Makings { connector: connector.clone(), rng: rng.clone(), seed };
-        let route = Route::new("allow_any".into(), Matcher::default(), Action::Passthrough);
         let view = View {
+            allow_any: Arc::new(allow_any(live.plan())),
             pools: live.clusters().iter().map(|_| OnceLock::new()).collect(),
             live,
             makings,
-            allow_any: Arc::new(route),
-            passthrough: Arc::new(Passthrough::new(connector.clone())),
+            passthrough: Arc::new(Passthrough::new(connector.clone(), names, seed)),
             attempt_faults,
         };
         let worker = Arc::new(Self { view: ArcSwap::from_pointee(view), connector, rng, replay });
@@ -103,10 +105,10 @@ impl Worker {
             slot
         };
         let view = View {
+            allow_any: Arc::new(allow_any(live.plan())),
             pools: live.clusters().iter().map(keep).collect(),
             live,
             makings: before.makings.clone(),
-            allow_any: before.allow_any.clone(),
             passthrough: before.passthrough.clone(),
             attempt_faults: before.attempt_faults.clone(),
         };
@@ -147,6 +149,10 @@ impl View {
         }
     }
 
+    pub(crate) fn paths(&self) -> &Paths {
+        self.live.paths()
+    }
+
     pub(crate) fn allow_any(&self) -> &Arc<Route> {
         &self.allow_any
     }
@@ -163,9 +169,10 @@ impl View {
         &self.passthrough
     }
 
-    /// Whether the cluster has no endpoints of its own: the request's authority is dialled.
-    pub(crate) fn dials_authority(&self, id: ClusterId) -> bool {
-        self.plan().cluster(id).is_some_and(|node| node.discovery == Discovery::Authority)
+    /// The cluster's policy, if it has no endpoints of its own: the request's authority is dialled.
+    pub(crate) fn dials_authority(&self, id: ClusterId) -> Option<&Arc<ClusterPlan>> {
+        let node = self.plan().cluster(id)?;
+        (node.discovery == Discovery::Authority).then_some(&node.policy)
     }
 
     pub(crate) fn pool(&self, id: ClusterId) -> Option<&Arc<ClusterPool>> {
@@ -183,6 +190,15 @@ impl View {
         }
         self.passthrough.sweep();
     }
+}
+
+/// The route of hosts that nobody knows (H-8, SC-4).
+fn allow_any(plan: &Plan) -> Route {
+    let action = match plan.egress_proxy {
+        Some(proxy) => Action::Forward(Forward::to(proxy)),
+        None => Action::Passthrough,
+    };
+    Route::new("allow_any".into(), Matcher::default(), action)
 }
 
 impl Makings {

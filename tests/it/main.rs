@@ -10,6 +10,7 @@ mod circuit;
 mod claims;
 mod cors;
 mod deadline;
+mod dns;
 mod envoy;
 mod gateway_api;
 mod grpc;

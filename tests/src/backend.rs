@@ -45,7 +45,18 @@ impl Backend {
         F: Fn(Request<Incoming>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Response<Body>> + Send + 'static,
     {
-        let listener = TcpListener::bind(address).await.expect("a free address");
+        Self::on(TcpListener::bind(address).await.expect("a free address"), handler)
+    }
+
+    /// The same on a socket that is bound already.
+    ///
+    /// # Panics
+    /// If the socket has no address.
+    pub fn on<F, Fut>(listener: TcpListener, handler: F) -> Self
+    where
+        F: Fn(Request<Incoming>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Response<Body>> + Send + 'static,
+    {
         let address = listener.local_addr().expect("it is bound");
         let (handler, (count, served)) = (Arc::new(handler), watch::channel(0));
         let task = tokio::spawn(async move {
@@ -82,6 +93,32 @@ impl Backend {
     /// Answers everything with this text.
     pub async fn text(text: &'static str) -> Self {
         Self::start(move |_| async move { Response::new(Body::from(text)) }).await
+    }
+
+    /// Several on one port, each on a loopback address of its own: what a name with several addresses
+    /// leads to. Each answers with its address.
+    ///
+    /// # Panics
+    /// If no port is free on all of them.
+    pub async fn siblings(addresses: &[&'static str]) -> Vec<Self> {
+        for _ in 0..64 {
+            let mut listeners: Vec<TcpListener> = Vec::new();
+            for address in addresses {
+                let port = listeners.first().map_or(0, |first| first.local_addr().expect("bound").port());
+                match TcpListener::bind((*address, port)).await {
+                    Ok(listener) => listeners.push(listener),
+                    Err(_) => break,
+                }
+            }
+            if listeners.len() == addresses.len() {
+                let serve = |(listener, address): (TcpListener, &&'static str)| {
+                    let address = *address;
+                    Self::on(listener, move |_| async move { Response::new(Body::from(address)) })
+                };
+                return listeners.into_iter().zip(addresses).map(serve).collect();
+            }
+        }
+        panic!("no port is free on {addresses:?}");
     }
 
     /// Where it listens.

@@ -7,4 +7,5 @@ pub mod backend;
 pub mod body;
 pub mod config;
 pub mod counters;
+pub mod dns;
 pub mod proxy;

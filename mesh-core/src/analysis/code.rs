@@ -130,6 +130,8 @@ codes! {
     RouteNotAccepted = "MESH0010" Warning,
     /// A reference into another namespace that no ReferenceGrant lets.
     ReferenceNotPermitted = "MESH0011" Error,
+    /// There is no configuration where it was looked for.
+    NothingToRead = "MESH0012" Warning,
 }
 
 impl fmt::Display for Code {

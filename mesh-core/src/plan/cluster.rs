@@ -51,6 +51,8 @@ pub struct ClusterPlan {
     pub outlier: Option<OutlierPolicy>,
     /// Active health checks; `None` when no policy asks for them (HC-1).
     pub health: Option<HealthPolicy>,
+    /// Whether a caller may choose an endpoint, by its address or its own host name (SE-1, headless).
+    pub headless: bool,
     /// TLS to the endpoints.
     pub tls: Option<ClientTls>,
     /// The DestinationRule that shaped it, else the service.
@@ -115,6 +117,9 @@ pub enum Discovery {
     Static(Vec<Arc<Endpoint>>),
     /// Names to resolve; every address is a member (SE-7).
     Dns(Vec<DnsTarget>),
+    /// A name that stands for one host: the first address of the latest answer is where new connections
+    /// go, open ones stay (SE-7, `DNS_ROUND_ROBIN`).
+    DnsFirst(DnsTarget),
     /// The address the caller chose: in process and for `http_proxy`, the request's own authority.
     Authority,
 }

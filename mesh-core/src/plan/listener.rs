@@ -1,5 +1,6 @@
 //! What the proxy binds.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -50,6 +51,8 @@ pub enum ListenerProtocol {
 pub enum ListenerRoutes {
     /// The port of the authority picks a table of [`Plan::outbound`](super::Plan::outbound).
     ByAuthority,
+    /// The same among these tables: those of the hosts that the listener lets be seen (SC-2).
+    ByAuthorityOf(Arc<BTreeMap<u16, Arc<RouteTable>>>),
     /// This table.
     Table(Arc<RouteTable>),
 }

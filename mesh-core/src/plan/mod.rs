@@ -47,6 +47,8 @@ pub struct Plan {
     /// What a sidecar or an in-process client knows: a route table for each service port. The port
     /// of a request's authority chooses the table (80 or, for https, 443 where there is none).
     pub outbound: BTreeMap<u16, Arc<RouteTable>>,
+    /// Where calls to unknown hosts go instead of to themselves, under `ALLOW_ANY` (SC-4).
+    pub egress_proxy: Option<ClusterId>,
     /// What the proxy binds, in the order of creation.
     pub listeners: Vec<Listener>,
     /// Destinations, indexed by [`ClusterId`].

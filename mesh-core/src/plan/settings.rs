@@ -1,9 +1,11 @@
 //! Mesh-wide settings (MC-2, MC-3), defaults stated once.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fault::HeaderFaults;
+use crate::route::normalize::PathNormalization;
 use crate::telemetry::access_log::Format;
 
 /// What happens to calls to unknown hosts (H-8).
@@ -40,8 +42,14 @@ pub struct Settings {
     pub outbound_mode: OutboundMode,
     /// Format and target; `None` is no log (TM-5).
     pub access_log: Option<(Arc<Format>, AccessLogTarget)>,
+    /// How far paths are normalised.
+    pub path_normalization: PathNormalization,
     /// How long after a failed resolution the next is tried.
     pub dns_refresh_rate: Duration,
+    /// Worker threads of a proxy; `None` is one for each core.
+    pub concurrency: Option<NonZeroUsize>,
+    /// Port of a proxy's admin endpoint.
+    pub admin_port: u16,
     /// How long a removed listener drains.
     pub drain_duration: Duration,
     /// How long a stopping proxy still accepts (OP-4).
@@ -60,7 +68,10 @@ impl Default for Settings {
             trust_domain: "cluster.local".into(),
             outbound_mode: OutboundMode::default(),
             access_log: None,
+            path_normalization: PathNormalization::default(),
             dns_refresh_rate: Duration::from_secs(60),
+            concurrency: None,
+            admin_port: 15_000,
             drain_duration: Duration::from_secs(45),
             termination_drain_duration: Duration::from_secs(5),
             istio_runtime: false,

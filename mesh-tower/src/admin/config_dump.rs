@@ -36,6 +36,7 @@ pub(super) fn json(plan: &Plan, status: &Status) -> Value {
 fn listener(plan: &Plan, listener: &Listener) -> Value {
     let routes = match &listener.routes {
         ListenerRoutes::ByAuthority => Value::from("outbound, by the port of the authority"),
+        ListenerRoutes::ByAuthorityOf(tables) => tables.values().map(|routes| table(plan, routes)).collect(),
         ListenerRoutes::Table(routes) => table(plan, routes),
     };
     let tls = match &listener.protocol {
@@ -103,6 +104,7 @@ fn cluster(node: &ClusterNode) -> Value {
             let names = targets.iter().map(|target| format!("{}:{}", target.name, target.port));
             json!({ "dns": names.collect::<Vec<_>>() })
         }
+        Discovery::DnsFirst(target) => json!(format!("first address of {}:{}", target.name, target.port)),
         Discovery::Authority => json!("the request's authority"),
     };
     let policy = &node.policy;

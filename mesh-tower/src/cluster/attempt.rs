@@ -53,10 +53,8 @@ async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxEr
         return Err(Error::local(LocalReply::no_route()).into());
     };
     let by_authority;
-    let pool = if matched.dials_authority() {
-        let facts = RequestView::of(&request);
-        let (authority, https) = (facts.authority.to_owned(), facts.scheme == "https");
-        by_authority = passthrough(&matched, &authority, https).await?;
+    let pool = if let Some(pool) = matched.by_authority(&RequestView::of(&request)) {
+        by_authority = pool;
         &by_authority
     } else if let Some(pool) = matched.cluster() {
         pool
@@ -69,8 +67,20 @@ async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxEr
     let Some(permit) = cluster.try_request() else {
         return Err(Error::local(LocalReply::overflow()).into());
     };
-    let Some((endpoint, choice)) = pick(pool, &matched) else {
-        return Err(Error::local(LocalReply::no_healthy_upstream()).into());
+    let chosen =
+        if cluster.plan().headless { pool.chosen(RequestView::of(&request).authority) } else { None };
+    let mut picked = match chosen {
+        Some(chosen) => chosen.map(|endpoint| (endpoint, Choice::default())),
+        None => pick(pool, &matched),
+    };
+    if picked.is_none()
+        && let Some(following) = cluster.following().filter(|following| following.is_awaited())
+    {
+        following.answered().await;
+        picked = pick(pool, &matched);
+    }
+    let Some((endpoint, choice)) = picked else {
+        return Err(nobody(cluster).into());
     };
     if let Some(policy) = matched.attempt_fault()
         && let Some(response) = injected(policy, &matched, is_grpc(request.headers())).await
@@ -111,7 +121,15 @@ async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxEr
             // Seldom the same: in the table of an HTTP/2 connection it would push out what repeats.
             millis.set_sensitive(true);
             head.headers.insert(SERVICE_TIME, millis);
-            record.note(|decision| decision.local = lease.local_addr());
+            record.note(|decision| {
+                decision.local = lease.local_addr();
+                if let (Some(target), Some(last)) = (lease.target(), decision.attempts.last_mut())
+                    && last.endpoint.as_ref().is_none_or(|endpoint| endpoint.address != target.address)
+                {
+                    // The host has moved since, or before, this connection was made.
+                    last.endpoint = Some(target.clone());
+                }
+            });
             if cluster.plan().health.is_some() && head.headers.contains_key(IMMEDIATE_FAIL) {
                 cluster.fail_now(endpoint.host());
             }
@@ -173,14 +191,19 @@ async fn injected(policy: &FaultPolicy, matched: &Matched, grpc: bool) -> Option
     Some(response.map(|_| body.into()))
 }
 
-/// The pool for the host that the request itself names (H-8, SE-7 NONE).
-async fn passthrough(matched: &Matched, authority: &str, https: bool) -> Result<Arc<ClusterPool>, BoxError> {
-    matched.view().passthrough().pool(authority, https).await.map_err(|source| {
-        let mut reply = LocalReply::no_healthy_upstream();
-        reply.flags = Flag::DnsResolutionFailed.into();
-        reply.details = "dns_resolution_failure".into();
-        Error::caller(reply, Some(source)).into()
-    })
+/// There is no endpoint: none is healthy, or the name that the request calls has no address.
+fn nobody(cluster: &Cluster) -> Error {
+    let mut reply = LocalReply::no_healthy_upstream();
+    match cluster.following() {
+        Some(following) if following.is_on_demand() => {
+            // Somebody wants it: do not wait for the next turn.
+            following.ask_again();
+            reply.flags = Flag::DnsResolutionFailed.into();
+            reply.details = "dns_resolution_failure".into();
+            Error::caller(reply, Some(format!("{} has no address", cluster.plan().service.host).into()))
+        }
+        _ => Error::local(reply),
+    }
 }
 
 fn count(cluster: &Cluster, outcome: &Outcome) {

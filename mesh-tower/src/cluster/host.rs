@@ -59,9 +59,9 @@ impl Host {
         &self.endpoint
     }
 
-    /// Whether both are one host with the same facts.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.state, &other.state) && self.endpoint == other.endpoint
+    /// Whether both are one host, wherever it is.
+    pub(crate) fn shares_state(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
     }
 
     /// Whether both are one host, whatever is known of it.

@@ -1,12 +1,14 @@
 //! One worker's machinery for a destination: balancer and endpoint pools.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use mesh_core::balance::{Ask, Avoid, BalancePolicy, Balancer, Choice};
 use mesh_core::endpoint::Address;
 use mesh_core::plan::UpstreamProtocol;
 use mesh_core::rng::Rng;
+use mesh_core::route::host_of;
 
 use super::{Cluster, Host, Hosts};
 use crate::clock::{FastRng, now};
@@ -106,19 +108,64 @@ impl ClusterPool {
         Some((endpoints[index].clone(), set.choice(index)))
     }
 
+    /// The endpoint that a caller has chosen by its address or its own name, of a headless service's
+    /// (SE-1). `None` where none was chosen; the chosen one may not be there.
+    pub(crate) fn chosen(&self, authority: &str) -> Option<Option<Arc<Endpoint>>> {
+        let called = host_of(authority);
+        let ip = called.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
+        let service = &self.cluster.plan().service;
+        let pod = called.split_once('.').filter(|(_, rest)| {
+            let rest = rest.trim_end_matches('.').to_ascii_lowercase();
+            let is_part = service
+                .host
+                .strip_prefix(&*rest)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            is_part && rest.starts_with(&*service.name)
+        });
+        if ip.is_none() && pod.is_none() {
+            return None;
+        }
+        let hosts = self.cluster.load_hosts();
+        let mut picker = self.picker.lock().expect("no panic while an endpoint is picked");
+        if !Arc::ptr_eq(&picker.hosts, &hosts) {
+            self.follow(&mut picker, &hosts);
+        }
+        let is_it = |host: &Host| {
+            let endpoint = host.endpoint();
+            let named = || {
+                endpoint
+                    .hostname
+                    .as_deref()
+                    .zip(pod)
+                    .is_some_and(|(name, (pod, _))| name.eq_ignore_ascii_case(pod))
+            };
+            matches!(&endpoint.address, Address::Socket(address) if Some(address.ip()) == ip) || named()
+        };
+        Some(hosts.list().iter().position(is_it).map(|index| picker.endpoints[index].clone()))
+    }
+
     /// Takes the new set of hosts; endpoints that stay keep their connections.
     fn follow(&self, picker: &mut Picker, hosts: &Arc<Hosts>) {
+        if let ([host], [endpoint]) = (hosts.list(), picker.endpoints.as_slice())
+            && endpoint.host().shares_state(host)
+            && endpoint.target().address != host.endpoint().address
+        {
+            // One host that has moved: its connections stay, new ones go to where it is now.
+            endpoint.move_to(host.endpoint().clone());
+            picker.hosts = hosts.clone();
+            return;
+        }
         let mut known: HashMap<Address, Arc<Endpoint>> = picker
             .endpoints
             .drain(..)
-            .map(|endpoint| (endpoint.host().endpoint().address.clone(), endpoint))
+            .map(|endpoint| (endpoint.target().address.clone(), endpoint))
             .collect();
         let rng = &mut picker.rng;
         picker.endpoints = hosts
             .list()
             .iter()
             .map(|host| match known.remove(&host.endpoint().address) {
-                Some(endpoint) if endpoint.host().is_same(host) => endpoint,
+                Some(endpoint) if endpoint.is_for(host) => endpoint,
                 _ => self.endpoint(host, rng.next_u64()),
             })
             .collect();

@@ -1,6 +1,6 @@
 //! The process-wide state of a destination.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -15,6 +15,7 @@ use metrics::gauge;
 
 use super::{Host, Hosts, Stats};
 use crate::clock::now;
+use crate::discover::Following;
 use crate::health::{Bell, BellRope};
 use crate::pool::DialError;
 
@@ -34,6 +35,8 @@ pub struct Cluster {
     stats: Stats,
     /// Of the task that asks the endpoints; `None` without active health checks.
     bell: Option<BellRope>,
+    /// The names that its endpoints come from, if they do.
+    following: OnceLock<Arc<Following>>,
 }
 
 /// A place among the cluster's connections.
@@ -66,6 +69,7 @@ impl Cluster {
             update: Mutex::new(0),
             stats: Stats::new(&plan.name),
             bell: plan.health.as_ref().map(|_| BellRope::default()),
+            following: OnceLock::new(),
             plan,
         };
         cluster.update_endpoints(endpoints);
@@ -128,6 +132,28 @@ impl Cluster {
         if let Some(detector) = &self.detector {
             detector.adopt(self.hosts.load().list().iter().map(Host::outlier));
         }
+    }
+
+    /// Has one endpoint alone, which is the same host wherever it moves (SE-7, `DNS_ROUND_ROBIN`).
+    pub(crate) fn move_endpoint(&self, endpoint: &Arc<Endpoint>) {
+        if let [host] = self.hosts.load().list()
+            && host.endpoint() == endpoint
+        {
+            return;
+        }
+        self.replace(|hosts| {
+            let moved = hosts.list().first().map(|host| host.updated(endpoint.clone()));
+            Some(vec![moved.unwrap_or_else(|| Host::new(endpoint.clone()))])
+        });
+    }
+
+    /// Says which names the endpoints come from; once.
+    pub(crate) fn set_following(&self, following: Arc<Following>) {
+        let _: Result<(), _> = self.following.set(following);
+    }
+
+    pub(crate) fn following(&self) -> Option<&Arc<Following>> {
+        self.following.get()
     }
 
     /// Takes over the state of hosts that an earlier cluster of the same name had.
@@ -199,6 +225,9 @@ impl Cluster {
         self.stats.upstream_cx_total.increment(1);
         if error.is_some() {
             self.stats.upstream_cx_connect_fail.increment(1);
+            if let Some(following) = self.following() {
+                following.ask_again();
+            }
         }
     }
 
@@ -313,6 +342,9 @@ impl Cluster {
 
     /// Sets the gauges of ME-7 to what holds now; called before metrics are rendered.
     pub fn publish(&self) {
+        if let Some(following) = self.following() {
+            following.publish();
+        }
         let hosts = self.hosts.load();
         let ejected = hosts.list().iter().filter(|host| host.is_ejected()).count();
         let set = |name: &'static str, value: f64| {

@@ -64,6 +64,7 @@ fn plan() -> ClusterPlan {
             max_ejection_percent: 100,
             ..OutlierPolicy::default()
         }),
+        headless: false,
         tls: None,
         origin: Origin::default(),
     }

@@ -7,16 +7,19 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use mesh_core::analysis::Diagnostics;
 use mesh_core::balance::BalancePolicy;
+use mesh_core::discover::DnsPolicy;
 use mesh_core::fault::{FaultPolicy, HeaderFaults};
 use mesh_core::identity::Workload;
 use mesh_core::plan::builder::{MeshSpec, Rule, Service};
 use mesh_core::plan::{CompileOptions, WorkloadSource};
+use mesh_core::rng::Rng as _;
 use tokio::sync::watch as signal;
 use tokio_util::sync::CancellationToken;
 
 use super::config::{Configuration, Outcome, Source};
 use super::{Inner, Mesh};
-use crate::clock::SharedRng;
+use crate::clock::{FastRng, SharedRng};
+use crate::discover::{Names, Resolve, Resolver};
 use crate::live::{Live, Tools};
 use crate::pool::{Connect, SocketConnector};
 use crate::retry::ReplayBudget;
@@ -33,7 +36,10 @@ pub struct MeshBuilder {
     options: CompileOptions,
     watch: bool,
     connector: Arc<dyn Connect>,
+    resolver: Arc<dyn Resolve>,
+    dns: DnsPolicy,
     rng: SharedRng,
+    seed: Option<u64>,
     access_log: Option<AccessLog>,
     attempt_faults: AttemptFaults,
 }
@@ -46,7 +52,10 @@ impl MeshBuilder {
             options: CompileOptions::default(),
             watch: true,
             connector: Arc::new(SocketConnector::default()),
+            resolver: Arc::new(Resolver::system()),
+            dns: DnsPolicy::default(),
             rng: SharedRng::default(),
+            seed: None,
             access_log: None,
             attempt_faults: AttemptFaults::new(),
         }
@@ -138,9 +147,33 @@ impl MeshBuilder {
         self
     }
 
+    /// Asks this resolver for the addresses of names; the default asks as the system is configured.
+    ///
+    /// ```
+    /// # #[cfg(feature = "dns")] {
+    /// use std::sync::Arc;
+    /// use mesh_tower::Mesh;
+    /// use mesh_tower::discover::Resolver;
+    ///
+    /// let builder = Mesh::builder().resolver(Arc::new(Resolver::name_servers(["10.0.0.53:53".parse().unwrap()])));
+    /// # }
+    /// ```
+    pub fn resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.resolver = resolver;
+        self
+    }
+
+    /// How often names are asked for, and how long an empty answer is doubted. Its `after_failure` is
+    /// the mesh config's `dnsRefreshRate`, whatever is said here.
+    pub fn dns(mut self, policy: DnsPolicy) -> Self {
+        self.dns = policy;
+        self
+    }
+
     /// Draws all chance from this seed, so that a run can be repeated (OU-1).
     pub fn seed(mut self, seed: u64) -> Self {
         self.rng = SharedRng::seeded(seed);
+        self.seed = Some(seed);
         self
     }
 
@@ -195,7 +228,9 @@ impl MeshBuilder {
         }
         #[cfg(feature = "file")]
         let folder = configuration.folder().filter(|_| self.watch).map(ToOwned::to_owned);
-        let tools = Tools { connector: self.connector.clone(), rng: self.rng.clone() };
+        let seed = self.seed.unwrap_or_else(|| FastRng::new().next_u64());
+        let names = Names::new(self.resolver, seed, self.dns);
+        let tools = Tools { connector: self.connector.clone(), rng: self.rng.clone(), names: names.clone() };
         let mesh = Mesh(Arc::new(Inner {
             live: ArcSwap::from_pointee(Live::link(plan, None, &tools)),
             status: ArcSwap::from_pointee(status),
@@ -206,6 +241,7 @@ impl MeshBuilder {
             rng: self.rng,
             replay: ReplayBudget::default(),
             attempt_faults: Arc::new(self.attempt_faults),
+            names,
             access_log,
             own_log,
             closed: CancellationToken::new(),

@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 
 use std::sync::Arc;
 
+#[cfg(feature = "file")]
+use mesh_core::analysis::{Code, Diagnostic};
 use mesh_core::analysis::{Diagnostics, Level};
 use mesh_core::api::Documents;
 #[cfg(feature = "file")]
 use mesh_core::api::decode::Strictness;
+#[cfg(feature = "file")]
+use mesh_core::error::Origin;
 use mesh_core::plan::{CompileOptions, Loaded, Plan, load};
 
 /// Where the configuration comes from.
@@ -42,7 +46,7 @@ pub(super) struct Configuration {
     source: Source,
     options: CompileOptions,
     #[cfg(feature = "file")]
-    texts: Option<Vec<(String, String)>>,
+    read: Option<Folder>,
     loaded: Option<Loaded>,
 }
 
@@ -70,7 +74,7 @@ impl Configuration {
             source,
             options,
             #[cfg(feature = "file")]
-            texts: None,
+            read: None,
             loaded: None,
         }
     }
@@ -94,19 +98,20 @@ impl Configuration {
             Source::Documents(documents) => ((**documents).clone(), Diagnostics::new()),
             #[cfg(feature = "file")]
             Source::Folder(folder) => {
-                let texts = match read_folder(folder) {
-                    Ok(texts) => texts,
+                let read = match read_folder(folder) {
+                    Ok(read) => read,
                     Err(error) => return self.reject(error, Diagnostics::new()),
                 };
-                if self.texts.as_ref() == Some(&texts) {
+                if self.read.as_ref() == Some(&read) {
                     return Outcome::Unchanged;
                 }
                 let strictness =
                     if self.options.istio_runtime { Strictness::Lenient } else { Strictness::Strict };
-                let files = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-                let parsed = Documents::parse_with(files, strictness);
-                self.texts = Some(texts);
-                parsed
+                let files = read.texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+                let (documents, mut findings) = Documents::parse_with(files, strictness);
+                findings.append(read.findings.clone());
+                self.read = Some(read);
+                (documents, findings)
             }
         };
         match load(documents, findings, &self.options, self.loaded.as_ref()) {
@@ -151,21 +156,37 @@ fn log(diagnostics: &Diagnostics) {
     }
 }
 
-/// The configuration files of a folder and its sub-folders (Y-1): names, as the user named the folder, and
-/// texts, sorted by name.
+/// What a folder holds.
+#[cfg(feature = "file")]
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Folder {
+    /// Names, as the user named the folder, and texts, sorted by name.
+    pub texts: Vec<(String, String)>,
+    /// Files that cannot be read; that there is none.
+    pub findings: Diagnostics,
+}
+
+/// The configuration files of a folder and its sub-folders (Y-1).
+///
+/// A file that cannot be read is left out, and told of: it must not take the others with it.
 ///
 /// # Errors
-/// If the folder or a file cannot be read; the text names it.
+/// If a folder cannot be listed; the text names it.
 #[cfg(feature = "file")]
-pub fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, String> {
-    let mut texts = Vec::new();
-    collect(folder, &mut texts).map_err(|(path, error)| format!("{}: {error}", path.display()))?;
-    texts.sort();
-    Ok(texts)
+pub fn read_folder(folder: &Path) -> Result<Folder, String> {
+    let mut found = Folder::default();
+    collect(folder, &mut found).map_err(|(path, error)| format!("{}: {error}", path.display()))?;
+    found.texts.sort();
+    if found.texts.is_empty() && found.findings.is_empty() {
+        let origin = Origin { file: folder.display().to_string().into(), ..Origin::default() };
+        let message = "there is no .yaml, .yml or .json file in this folder";
+        found.findings.push(Diagnostic::new(Code::NothingToRead, origin, message));
+    }
+    Ok(found)
 }
 
 #[cfg(feature = "file")]
-fn collect(folder: &Path, texts: &mut Vec<(String, String)>) -> Result<(), (PathBuf, std::io::Error)> {
+fn collect(folder: &Path, found: &mut Folder) -> Result<(), (PathBuf, std::io::Error)> {
     let at = |error| (folder.to_owned(), error);
     for entry in std::fs::read_dir(folder).map_err(at)? {
         let path = entry.map_err(at)?.path();
@@ -175,15 +196,85 @@ fn collect(folder: &Path, texts: &mut Vec<(String, String)>) -> Result<(), (Path
             continue;
         }
         if path.is_dir() {
-            collect(&path, texts)?;
+            collect(&path, found)?;
         } else if path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "json") {
-            match std::fs::read_to_string(&path) {
-                Ok(text) => texts.push((path.display().to_string(), text)),
+            match std::fs::read(&path) {
+                Ok(bytes) => match String::from_utf8(bytes) {
+                    Ok(text) => found.texts.push((path.display().to_string(), text)),
+                    Err(error) => found.findings.push(not_text(&path, &error)),
+                },
                 // Gone between listing and reading: the next event brings the new state.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err((path, error)),
+                Err(error) => found.findings.push(unreadable(&path, 0, format!("cannot be read: {error}"))),
             }
         }
     }
     Ok(())
+}
+
+#[cfg(feature = "file")]
+fn not_text(path: &Path, error: &std::string::FromUtf8Error) -> Diagnostic {
+    let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+    let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+    let message = "is not UTF-8 text".to_owned();
+    unreadable(path, u32::try_from(line).unwrap_or(u32::MAX), message).hint("save it as UTF-8")
+}
+
+/// An error about a file as a whole: on a reload, what it said before stays (Y-12).
+#[cfg(feature = "file")]
+fn unreadable(path: &Path, line: u32, message: String) -> Diagnostic {
+    let file = path.display().to_string().into();
+    let origin = Origin { file, line, column: u32::from(line > 0), ..Origin::default() };
+    Diagnostic::new(Code::SchemaValidationError, origin, message)
+}
+
+#[cfg(all(test, feature = "file"))]
+mod tests {
+    use mesh_core::plan::WorkloadSource;
+
+    use super::*;
+
+    const SERVICE: &str =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: NAME}\nspec: {ports: [{name: http, port: 80}]}\n";
+
+    fn hosts(outcome: Outcome) -> (Vec<bool>, Status) {
+        let Outcome::Applied(plan, status) = outcome else { panic!("applied") };
+        let table = &plan.outbound[&80];
+        (["a", "b"].map(|host| table.host(host).is_some()).into(), status)
+    }
+
+    #[test]
+    fn y_12_a_file_that_is_no_text_is_left_out_alone_and_keeps_what_it_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+        let service = |name: &str| SERVICE.replace("NAME", name);
+        let latin = b"# first line\n# caf\xe9\napiVersion: v1\n";
+        write("a.yaml", service("a").as_bytes());
+        write("b.yaml", latin);
+        let options =
+            CompileOptions { workload: WorkloadSource::Named("web".into()), ..CompileOptions::default() };
+        let mut configuration = Configuration::new(Source::Folder(folder.path().into()), options);
+        let (seen, status) = hosts(configuration.load());
+        assert_eq!(seen, [true, false]);
+        let finding = status.diagnostics.iter().find(|finding| finding.is_error()).unwrap();
+        assert!(finding.origin.file.ends_with("b.yaml"), "{finding:#}");
+        assert_eq!((finding.origin.line, finding.message.as_str()), (2, "is not UTF-8 text"));
+        write("b.yaml", service("b").as_bytes());
+        assert_eq!(hosts(configuration.load()).0, [true, true]);
+        write("b.yaml", latin);
+        let (seen, status) = hosts(configuration.load());
+        assert_eq!(seen, [true, true], "what it said stays");
+        assert_eq!(status.stale_resources, ["Service default/b"]);
+        assert!(matches!(configuration.load(), Outcome::Unchanged));
+    }
+
+    #[test]
+    fn y_1_an_empty_folder_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("notes.txt"), "nothing").unwrap();
+        let found = read_folder(folder.path()).unwrap();
+        assert_eq!(found.findings.as_slice()[0].code, Code::NothingToRead);
+        assert!(!found.findings.has_errors());
+        assert!(read_folder(&folder.path().join("gone")).unwrap_err().contains("gone"));
+    }
 }

@@ -34,11 +34,12 @@ pub use builder::{MeshBuilder, StartError};
 pub use channel::Channel;
 pub use client::Client;
 #[cfg(feature = "file")]
-pub use config::read_folder;
+pub use config::{Folder, read_folder};
 pub use config::{Source, Status};
 
 use self::config::{Configuration, Outcome};
 use crate::clock::SharedRng;
+use crate::discover::Names;
 use crate::live::{Live, Tools};
 use crate::pool::Connect;
 use crate::retry::ReplayBudget;
@@ -61,6 +62,7 @@ struct Inner {
     rng: SharedRng,
     replay: ReplayBudget,
     attempt_faults: Arc<AttemptFaults>,
+    names: Names,
     access_log: AccessLog,
     /// Whether the configuration says where the log goes, rather than the program.
     own_log: bool,
@@ -142,6 +144,7 @@ impl Mesh {
             SharedRng::seeded(seed),
             self.0.replay.clone(),
             self.0.attempt_faults.clone(),
+            self.0.names.clone(),
         );
         workers.retain(|worker| worker.strong_count() > 0);
         workers.push(Arc::downgrade(&worker));
@@ -254,7 +257,7 @@ impl Mesh {
 
 impl Inner {
     fn tools(&self) -> Tools {
-        Tools { connector: self.connector.clone(), rng: self.rng.clone() }
+        Tools { connector: self.connector.clone(), rng: self.rng.clone(), names: self.names.clone() }
     }
 }
 

@@ -45,12 +45,14 @@ mod downstream;
 mod future;
 mod ids;
 mod layer;
+mod paths;
 mod policy;
 mod service;
 
 pub use downstream::Downstream;
 pub use future::ResponseFuture;
 pub use layer::NormalizeLayer;
+pub(crate) use paths::Paths;
 pub use service::Normalize;
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use mesh_core::route::normalize::{self, PathNormalization, Rejected};
 use mesh_core::telemetry::trace::{REQUEST_ID, RequestId, TraceContext, request_id, sample};
 use mesh_core::units::Percent;
 
-use super::Downstream;
+use super::{Downstream, Paths};
 use crate::clock::SharedRng;
 use crate::record::{Record, Slot};
 
@@ -22,7 +22,8 @@ const INSERTED: usize = 3;
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) direction: Direction,
-    pub(super) paths: PathNormalization,
+    /// The default until a plan, or the program, says.
+    pub(super) paths: Option<Paths>,
     pub(super) trusted_proxies: usize,
     pub(super) trust_peers: bool,
     pub(super) http10: bool,
@@ -35,7 +36,7 @@ impl Policy {
     pub(super) fn new(direction: Direction) -> Self {
         Self {
             direction,
-            paths: PathNormalization::default(),
+            paths: None,
             trusted_proxies: 0,
             trust_peers: false,
             http10: false,
@@ -43,6 +44,10 @@ impl Policy {
             trace: None,
             rng: SharedRng::default(),
         }
+    }
+
+    fn level(&self) -> PathNormalization {
+        self.paths.as_ref().map_or_else(PathNormalization::default, Paths::level)
     }
 
     /// Makes the request fit to be decided about.
@@ -59,7 +64,7 @@ impl Policy {
             normalize::method(request.method().as_str()).map_err(refuse)?;
         }
         if let Some(target) = request.uri().path_and_query()
-            && let Some(target) = normalize::target(self.paths, target).map_err(refuse)?
+            && let Some(target) = normalize::target(self.level(), target).map_err(refuse)?
         {
             let mut parts = std::mem::take(request.uri_mut()).into_parts();
             parts.path_and_query = Some(target);

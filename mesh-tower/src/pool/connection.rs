@@ -1,6 +1,7 @@
 //! One HTTP/1.1 connection to an endpoint.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::CONTENT_LENGTH;
@@ -8,6 +9,7 @@ use http::{HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
+use mesh_core::endpoint::Endpoint;
 use tokio::task::AbortHandle;
 
 use super::failure::{Failure, classify};
@@ -28,6 +30,8 @@ pub(crate) struct Http1 {
 /// What is known of a connection of either kind; dropping it ends the connection's task.
 #[derive(Debug)]
 pub(super) struct Facts {
+    /// Whom it was made to.
+    pub(super) target: Arc<Endpoint>,
     pub(super) local: Option<SocketAddr>,
     pub(super) since: Instant,
     pub(super) task: AbortHandle,

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use hyper::client::conn::http1;
+use mesh_core::endpoint;
 use mesh_core::outcome::Reset;
 
 use super::connection::{Facts, Http1};
@@ -32,27 +33,29 @@ pub(super) async fn dial(
     permit: ConnectionPermit,
 ) -> Result<Connection, DialError> {
     let limit = endpoint.policy().circuit.connect_timeout;
-    match tokio::time::timeout(limit, open(endpoint, protocol, permit)).await {
+    let target = endpoint.target();
+    match tokio::time::timeout(limit, open(endpoint, &target, protocol, permit)).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(source)) => Err(DialError { reset: Reset::ConnectFailure, source: Arc::new(source) }),
         Err(_) => Err(DialError {
             reset: Reset::ConnectTimeout,
-            source: Arc::new(format!("no connection to {} within {limit:?}", endpoint.address()).into()),
+            source: Arc::new(format!("no connection to {} within {limit:?}", target.address).into()),
         }),
     }
 }
 
 async fn open(
     endpoint: &Arc<Endpoint>,
+    target: &Arc<endpoint::Endpoint>,
     protocol: Protocol,
     permit: ConnectionPermit,
 ) -> Result<Connection, BoxError> {
     let circuit = &endpoint.policy().circuit;
     let stream = endpoint
         .connector()
-        .connect(endpoint.address(), circuit.tcp_keepalive.as_ref())
+        .connect(&target.address, circuit.tcp_keepalive.as_ref())
         .await
-        .map_err(|error| Refused { address: endpoint.address().to_string(), source: error })?;
+        .map_err(|error| Refused { address: target.address.to_string(), source: error })?;
     let local = stream.local_addr();
     let stream = endpoint.secure(stream, protocol).await?;
     match protocol {
@@ -67,10 +70,18 @@ async fn open(
             });
             // Ready once its task has been polled; before that it would look like a dead one.
             sender.ready().await?;
-            let facts = Facts { local, since: now(), task: task.abort_handle(), _permit: permit };
+            let facts = Facts {
+                target: target.clone(),
+                local,
+                since: now(),
+                task: task.abort_handle(),
+                _permit: permit,
+            };
             Ok(Connection::Http1(Http1 { sender, written, facts, served: 0, idle_since: now() }))
         }
-        Protocol::Http2 => Ok(Connection::Http2(Arc::new(http2::open(endpoint, stream, permit).await?))),
+        Protocol::Http2 => {
+            Ok(Connection::Http2(Arc::new(http2::open(endpoint, target, stream, permit).await?)))
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use mesh_core::endpoint::Address;
+use arc_swap::ArcSwap;
+use mesh_core::endpoint;
 use mesh_core::plan::ClusterPlan;
 use mesh_core::rng::Rng;
 use tokio::runtime::Handle;
@@ -25,6 +26,8 @@ use crate::tls::ClientTls;
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     host: Host,
+    /// What new connections are made to: the host's own facts, unless it has moved since.
+    target: ArcSwap<endpoint::Endpoint>,
     cluster: Arc<Cluster>,
     connector: Arc<dyn Connect>,
     tls: Option<ClientTls>,
@@ -63,7 +66,9 @@ impl Endpoint {
         tls: Option<ClientTls>,
         seed: u64,
     ) -> Self {
-        Self { host, cluster, connector, tls, seed, waiting: AtomicUsize::new(0), state: Mutex::default() }
+        let target = ArcSwap::new(host.endpoint().clone());
+        let (waiting, state) = (AtomicUsize::new(0), Mutex::default());
+        Self { host, target, cluster, connector, tls, seed, waiting, state }
     }
 
     pub(crate) fn host(&self) -> &Host {
@@ -79,8 +84,19 @@ impl Endpoint {
         self.cluster.plan()
     }
 
-    pub(super) fn address(&self) -> &Address {
-        &self.host.endpoint().address
+    /// What new connections are made to.
+    pub(crate) fn target(&self) -> Arc<endpoint::Endpoint> {
+        self.target.load_full()
+    }
+
+    /// From now on new connections are made there; open ones stay.
+    pub(crate) fn move_to(&self, target: Arc<endpoint::Endpoint>) {
+        self.target.store(target);
+    }
+
+    /// Whether it is the pool of this host with these facts.
+    pub(crate) fn is_for(&self, host: &Host) -> bool {
+        self.host.shares_state(host) && **self.target.load() == **host.endpoint()
     }
 
     pub(super) fn connector(&self) -> &dyn Connect {

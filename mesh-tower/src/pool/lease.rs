@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
+use mesh_core::endpoint;
 use tokio::runtime::Handle;
 
 use super::connection::Http1;
@@ -64,6 +65,14 @@ impl Lease {
         match self.kind.as_ref()? {
             Kind::Http1(connection) => connection.facts.local,
             Kind::Http2(permit) => permit.0.facts.local,
+        }
+    }
+
+    /// Whom this connection was made to; a host that moves has connections to several addresses.
+    pub(crate) fn target(&self) -> Option<&Arc<endpoint::Endpoint>> {
+        match self.kind.as_ref()? {
+            Kind::Http1(connection) => Some(&connection.facts.target),
+            Kind::Http2(permit) => Some(&permit.0.facts.target),
         }
     }
 

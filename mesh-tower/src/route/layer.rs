@@ -1,5 +1,6 @@
 //! [`RouteLayer`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_core::plan::{ListenerRoutes, Plan};
@@ -54,11 +55,16 @@ pub(super) fn rules<'a>(plan: &'a Plan, listener: Option<&str>, authority: &str,
         match plan.listeners.iter().find(|listener| *listener.name == *name).map(|found| &found.routes) {
             Some(ListenerRoutes::Table(table)) => return Rules::Table(table),
             Some(ListenerRoutes::ByAuthority) => {}
+            Some(ListenerRoutes::ByAuthorityOf(tables)) => return by_port(tables, authority, https),
             None => return Rules::NoListener,
         }
     }
+    by_port(&plan.outbound, authority, https)
+}
+
+fn by_port<'a>(tables: &'a BTreeMap<u16, Arc<RouteTable>>, authority: &str, https: bool) -> Rules<'a> {
     let host = mesh_core::route::host_of(authority);
     let port = authority.get(host.len() + 1..).and_then(|port| port.parse().ok());
-    let table = plan.outbound.get(&port.unwrap_or(if https { 443 } else { 80 }));
+    let table = tables.get(&port.unwrap_or(if https { 443 } else { 80 }));
     table.map_or(Rules::UnknownPort, |table| Rules::Table(table))
 }

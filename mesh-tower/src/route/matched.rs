@@ -10,7 +10,7 @@ use mesh_core::fault::FaultPolicy;
 use mesh_core::headers::Survey;
 use mesh_core::outcome::GrpcCode;
 use mesh_core::reply::LocalReply;
-use mesh_core::route;
+use mesh_core::route::{self, RequestView};
 
 use crate::call::{ByChannel, CallOptions};
 use crate::cluster::ClusterPool;
@@ -203,14 +203,16 @@ impl Matched {
         self.view.pool(id)
     }
 
-    /// Whether the host that the request names is dialled, not an endpoint of a cluster.
-    pub(crate) fn dials_authority(&self) -> bool {
-        match (&self.route.action, self.instead, self.destination()) {
-            (_, Some(id), _) => self.view.dials_authority(id),
-            (route::Action::Passthrough, ..) => true,
-            (_, None, Some(destination)) => self.view.dials_authority(destination.cluster),
-            (_, None, None) => false,
-        }
+    /// The pool for the host that the request names, if that is dialled rather than an endpoint of a
+    /// cluster (H-8; SE-7 `NONE` and `DYNAMIC_DNS`).
+    pub(crate) fn by_authority(&self, facts: &RequestView<'_>) -> Option<Arc<ClusterPool>> {
+        let policy = match (&self.route.action, self.instead, self.destination()) {
+            (_, Some(id), _) => Some(self.view.dials_authority(id)?),
+            (route::Action::Passthrough, ..) => None,
+            (_, None, Some(destination)) => Some(self.view.dials_authority(destination.cluster)?),
+            (_, None, None) => return None,
+        };
+        Some(self.view.passthrough().pool(policy, facts.authority, facts.scheme == "https"))
     }
 
     /// The same match for a copy of the request that goes to `cluster`, with a record of its own.

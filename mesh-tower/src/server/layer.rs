@@ -21,7 +21,8 @@ impl ServerLayer {
         let workload = mesh.plan().workload.clone();
         let telemetry =
             TelemetryLayer::new(Direction::Inbound, workload).access_log(mesh.access_log().clone());
-        Self { telemetry, normalize: NormalizeLayer::new(Direction::Inbound) }
+        let normalize = NormalizeLayer::new(Direction::Inbound).follow(mesh.live().paths());
+        Self { telemetry, normalize }
     }
 }
 

@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use mesh_core::api::Documents;
 use mesh_core::identity::Workload;
 
-use super::{Event, Network, Upstream};
+use super::{Dns, Event, Network, Upstream};
 use crate::body::Body;
 use crate::error::{BoxError, Error};
 use crate::mesh::{Client, Mesh, MeshBuilder};
@@ -20,6 +20,7 @@ use crate::telemetry::AccessLog;
 pub struct MeshTest {
     builder: MeshBuilder,
     network: Network,
+    dns: Dns,
 }
 
 impl MeshTest {
@@ -33,13 +34,20 @@ impl MeshTest {
 
     /// A mesh configured by documents.
     pub fn from_documents(documents: Documents) -> Self {
-        let network = Network::new();
+        let (network, dns) = (Network::new(), Dns::new());
         let builder = Mesh::from_documents(documents)
             .connector(Arc::new(network.clone()))
+            .resolver(Arc::new(dns.clone()))
             .access_log(AccessLog::off())
             .strict(true)
             .seed(1);
-        Self { builder, network }
+        Self { builder, network, dns }
+    }
+
+    /// The name server.
+    #[must_use]
+    pub fn dns(&self) -> &Dns {
+        &self.dns
     }
 
     /// Draws all chance from this seed; 1 unless told.
@@ -76,7 +84,7 @@ impl MeshTest {
             Err(error) => panic!("{error}"),
         };
         let client = mesh.client();
-        TestMesh { mesh, client, network: self.network }
+        TestMesh { mesh, client, network: self.network, dns: self.dns }
     }
 }
 
@@ -89,6 +97,7 @@ pub struct TestMesh {
     mesh: Mesh,
     client: Client,
     network: Network,
+    dns: Dns,
 }
 
 impl TestMesh {
@@ -108,6 +117,12 @@ impl TestMesh {
     #[must_use]
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// The name server.
+    #[must_use]
+    pub fn dns(&self) -> &Dns {
+        &self.dns
     }
 
     /// The upstream at this address; from now on somebody listens there.

@@ -14,6 +14,7 @@
 //!
 //! * Addresses are those of the configuration (`EndpointSlice`, `ServiceEntry` with `STATIC`); where
 //!   no [`Upstream`] was asked for, connections are refused.
+//! * Names of DNS are what [`Dns`] was told; others do not exist.
 //! * The same seed gives the same [`Event`]s (OU-1), if the test runs on one thread (`#[tokio::test]`
 //!   does) and starts its requests in a fixed order.
 //! * A scripted fault that never happened fails the test.
@@ -45,6 +46,7 @@
 //! # });
 //! ```
 
+mod dns;
 mod goaway;
 mod log;
 mod mesh;
@@ -53,6 +55,7 @@ mod script;
 mod serve;
 mod upstream;
 
+pub use dns::Dns;
 pub use log::{Arrival, Event, Received, What};
 pub use mesh::{Answer, MeshTest, TestMesh};
 pub use network::Network;

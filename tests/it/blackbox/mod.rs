@@ -53,6 +53,6 @@ async fn gateway(backend: SocketAddr, protocol: &str, rule: &str) -> Proxy {
 }
 
 /// A client that never asks the environment for a proxy.
-fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }

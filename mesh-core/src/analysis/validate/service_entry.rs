@@ -104,6 +104,9 @@ fn port(port: &ServiceEntryPort, before: &[ServiceEntryPort], check: &mut Check<
 /// SE-5, by the way that endpoints are found.
 fn resolution(entry: &ServiceEntry, check: &mut Check<'_>) {
     let at = &entry.at;
+    if entry.resolution == Resolution::DynamicDns {
+        dynamic(entry, check);
+    }
     match entry.resolution {
         Resolution::None if !entry.endpoints.is_empty() => {
             let hint = "set `resolution: STATIC` or `DNS`";
@@ -135,10 +138,39 @@ fn resolution(entry: &ServiceEntry, check: &mut Check<'_>) {
     }
 }
 
+/// SE-5: nothing is known beforehand but the pattern, so nothing else may be written.
+fn dynamic(entry: &ServiceEntry, check: &mut Check<'_>) {
+    let at = &entry.at;
+    for (index, host) in entry.hosts.iter().enumerate() {
+        if !host.starts_with('*') {
+            let hint = "set `resolution: DNS` for a name that is known";
+            check.error_hint(at.item("hosts", index), "resolution DYNAMIC_DNS is for wildcard hosts", hint);
+        }
+    }
+    for field in ["addresses", "endpoints"] {
+        let written = if field == "addresses" { entry.addresses.len() } else { entry.endpoints.len() };
+        if written > 0 {
+            check.error(at.field(field), format!("resolution DYNAMIC_DNS cannot have {field}"));
+        }
+    }
+    let allowed = ["HTTP", "HTTP2", "GRPC", "TLS"];
+    for port in &entry.ports {
+        if !allowed.iter().any(|protocol| protocol.eq_ignore_ascii_case(&port.protocol)) {
+            let hint = "one of HTTP, HTTP2, GRPC, TLS";
+            let message = format!("resolution DYNAMIC_DNS cannot tell hosts apart on port {}", port.number);
+            check.error_hint(port.at.origin(), message, hint);
+        }
+    }
+}
+
 fn endpoint(endpoint: &WorkloadEntry, entry: &ServiceEntry, check: &mut Check<'_>) {
     let at = &endpoint.at;
     let address = endpoint.address.as_str();
     if address.starts_with("unix://") {
+        if matches!(entry.resolution, Resolution::Dns | Resolution::DnsRoundRobin) {
+            let hint = "set `resolution: STATIC`";
+            check.error_hint(at.field("address"), "a unix endpoint is not found by DNS", hint);
+        }
         unix(endpoint, check);
         if entry.ports.len() != 1 {
             check.error(at.field("address"), "a unix endpoint needs a service of exactly one port");

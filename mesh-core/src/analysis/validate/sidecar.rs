@@ -3,7 +3,9 @@
 use super::traffic_policy::connection_pool;
 use super::{Check, Validate, names};
 use crate::api::Metadata;
-use crate::api::istio::{IstioEgressListener, IstioIngressListener, Sidecar, SidecarPort};
+use crate::api::istio::{
+    Destination, IstioEgressListener, IstioIngressListener, OutboundMode, Sidecar, SidecarPort,
+};
 
 impl Validate for Sidecar {
     fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
@@ -21,6 +23,11 @@ impl Validate for Sidecar {
         if let Some(pool) = &self.inbound_connection_pool {
             connection_pool(pool, check);
         }
+        if let Some(policy) = &self.outbound_traffic_policy
+            && let Some(proxy) = &policy.egress_proxy
+        {
+            egress_proxy(policy.mode, proxy, check);
+        }
         for (index, listener) in self.ingress.iter().enumerate() {
             ingress(listener, check);
             let same = |other: &IstioIngressListener| match (&other.port, &listener.port) {
@@ -37,6 +44,19 @@ impl Validate for Sidecar {
                 check.error(listener.at.origin(), "only the last egress listener may have no `port`");
             }
         }
+    }
+}
+
+/// SC-4.
+fn egress_proxy(mode: OutboundMode, proxy: &Destination, check: &mut Check<'_>) {
+    let at = &proxy.at;
+    if mode == OutboundMode::RegistryOnly {
+        let hint = "write `mode: ALLOW_ANY`; without a mode it is REGISTRY_ONLY";
+        check.error_hint(at.origin(), "`egressProxy` has no effect where unknown hosts are refused", hint);
+    }
+    names::host(check, at.field("host"), &proxy.host);
+    if proxy.port.as_ref().is_none_or(|port| port.number == 0) {
+        check.error(at.origin(), "`egressProxy` needs a `port`");
     }
 }
 

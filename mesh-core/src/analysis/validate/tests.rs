@@ -1,5 +1,7 @@
 //! What a resource may not say by itself, rule by rule.
 
+mod discovery;
+
 use crate::api::Documents;
 
 /// The errors of one resource: `path: message` each.

@@ -156,7 +156,7 @@ enumeration! {
         /// They go where the caller wanted to.
         supported AllowAny = 1 ["ALLOW_ANY"],
         /// They go to what DNS says.
-        refused AllowAnyDynamicDns = 3 ["ALLOW_ANY_DYNAMIC_DNS"],
+        supported AllowAnyDynamicDns = 3 ["ALLOW_ANY_DYNAMIC_DNS"],
     }
 }
 

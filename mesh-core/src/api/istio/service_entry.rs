@@ -71,8 +71,8 @@ enumeration! {
         /// Ask DNS, use all answers.
         supported Dns = 2 ["DNS"],
         /// Ask DNS, use the first answer.
-        refused DnsRoundRobin = 3 ["DNS_ROUND_ROBIN"],
+        supported DnsRoundRobin = 3 ["DNS_ROUND_ROBIN"],
         /// Ask DNS for the name of each request.
-        refused DynamicDns = 4 ["DYNAMIC_DNS"],
+        supported DynamicDns = 4 ["DYNAMIC_DNS"],
     }
 }

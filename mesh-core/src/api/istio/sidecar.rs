@@ -71,7 +71,7 @@ message! {
         /// Whether they pass.
         supported mode: OutboundMode,
         /// Where they go instead.
-        refused egress_proxy: Option<Destination>,
+        supported egress_proxy: Option<Destination>,
     }
 }
 

@@ -118,7 +118,7 @@ fn destination_rule(compiler: &mut Compiler<'_>, rule: &Resource<DestinationRule
 fn count(discovery: &Discovery) -> usize {
     match discovery {
         Discovery::Static(endpoints) => endpoints.len(),
-        Discovery::Dns(_) | Discovery::Authority => 0,
+        Discovery::Dns(_) | Discovery::DnsFirst(_) | Discovery::Authority => 0,
     }
 }
 

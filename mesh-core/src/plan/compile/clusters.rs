@@ -182,7 +182,11 @@ impl Clusters {
         if let Some(finding) = finding.filter(|finding| self.found_at.insert(finding.origin.clone())) {
             self.findings.push(finding);
         }
-        let percent = outlier.as_ref().map_or(DEFAULT_PANIC, |outlier| outlier.min_health_percent);
+        let percent = match &outlier {
+            _ if service.unready => 0,
+            Some(outlier) => outlier.min_health_percent,
+            None => DEFAULT_PANIC,
+        };
         let key = blocks.balancer.and_then(|balancer| keys::source(balancer.consistent_hash.as_ref()?));
         let id = self.insert(ClusterNode {
             policy: Arc::new(ClusterPlan {
@@ -199,6 +203,7 @@ impl Clusters {
                 circuit,
                 outlier,
                 health: None,
+                headless: service.headless,
                 tls: policies::tls(&blocks, &service.subject_alt_names),
                 origin,
             }),

@@ -27,6 +27,7 @@
 mod actions;
 mod check;
 mod clusters;
+mod conflicts;
 mod gateway;
 mod gateway_api;
 mod health;
@@ -174,10 +175,12 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
         plan.listeners = compiler.gateway_listeners(&virtuals, &api, &serves);
     } else {
         plan.outbound = compiler.outbound(&virtuals, &api, &egress);
+        plan.egress_proxy = compiler.egress_proxy(sidecar);
         plan.listeners = compiler.sidecar_listeners(sidecar, &virtuals, &api);
     }
     compiler.health();
     compiler.check(&virtuals);
+    compiler.check_together();
     compiler.finish(plan)
 }
 

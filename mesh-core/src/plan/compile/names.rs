@@ -97,6 +97,12 @@ pub(super) fn bracketed(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
+/// Below these, the names of a headless service's pods are found (SE-1).
+pub(super) fn pods(domains: &[String]) -> Vec<String> {
+    let names = domains.iter().filter(|domain| !domain.ends_with('.'));
+    names.map(|domain| format!("*.{domain}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +117,7 @@ mod tests {
         assert_eq!(resolve("::1", "default", SUFFIX), "::1");
     }
 
+    /// H-4
     #[test]
     fn h_3_h_4_wildcards_hold_longer_names_and_longer_wildcards() {
         assert!(is_within("a.foo.com", "*.foo.com"));

@@ -12,9 +12,9 @@ use super::virtual_services::VirtualServices;
 use crate::analysis::{Code, Diagnostic, Level};
 use crate::api::Resource;
 use crate::api::istio::VirtualService;
-use crate::endpoint::ClusterId;
+use crate::endpoint::{Address, ClusterId};
 use crate::error::Origin;
-use crate::plan::OutboundMode;
+use crate::plan::{Discovery, OutboundMode};
 use crate::route::{Action, Fallback, Forward, Matcher, Route, RouteTable, VirtualHost};
 
 /// The port where hosts without a service are looked for.
@@ -69,12 +69,22 @@ impl<'a> Compiler<'a> {
             let mut domains =
                 names::domains(&identity.host, &self.workload.namespace, &self.mesh.settings.domain_suffix);
             domains.extend(service.addresses.iter().map(|address| names::bracketed(address)));
+            if service.headless {
+                let pods = names::pods(&domains);
+                domains.extend(pods);
+                let of_port = service.ports.iter().flat_map(|port| chosen_addresses(&port.discovery));
+                domains.extend(of_port.collect::<BTreeSet<_>>());
+            }
+            let alias = service.alias.clone();
             self.clusters.add_service(self.registry.get(index), &self.rules, &self.mesh);
             for port in ports {
-                let chosen = virtuals.of_host(&identity.host);
-                let attached = self.mesh_rules(api, &identity.host, port);
+                // Another name of a service has that one's rules, unless it has its own (SE-1).
+                let own = virtuals.of_host(&identity.host);
+                let concrete = alias.as_deref().filter(|_| own.is_none()).unwrap_or(&identity.host);
+                let chosen = own.or_else(|| virtuals.of_host(concrete));
+                let attached = self.mesh_rules(api, concrete, port);
                 if let (Some(one), Some(rules)) = (chosen, &attached) {
-                    self.both(&identity.host, virtuals.all[one].resource, rules);
+                    self.both(concrete, virtuals.all[one].resource, rules);
                 }
                 // GA-11: our own namespace's HTTPRoutes, VirtualServices, the service's HTTPRoutes.
                 let attached = attached.filter(|rules| rules.own || chosen.is_none());
@@ -87,7 +97,7 @@ impl<'a> Compiler<'a> {
                         let routes = self.compiled(virtuals, one, port, &mut compiled);
                         (self.kept_or(&identity.host, port, &routes), origin_of(virtuals.all[one].resource))
                     }
-                    None => (vec![self.default_route(&identity.host, port)], origin.clone()),
+                    None => (vec![self.default_route(concrete, port)], origin.clone()),
                 };
                 tables.add(port, &identity.host, &domains, routes, origin);
             }
@@ -190,4 +200,16 @@ impl<'a> Compiler<'a> {
 
 fn origin_of(resource: &Resource<VirtualService>) -> Origin {
     resource.origin()
+}
+
+/// The addresses that a caller may choose among.
+fn chosen_addresses(discovery: &Discovery) -> impl Iterator<Item = String> {
+    let endpoints = match discovery {
+        Discovery::Static(endpoints) => endpoints.as_slice(),
+        Discovery::Dns(_) | Discovery::DnsFirst(_) | Discovery::Authority => &[],
+    };
+    endpoints.iter().filter_map(|endpoint| match &endpoint.address {
+        Address::Socket(address) => Some(names::bracketed(&address.ip().to_string())),
+        Address::Unix(_) => None,
+    })
 }

@@ -102,6 +102,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn p_1_protocols_and_their_families() {
+        let all = "tcp udp grpc grpc-web http http_proxy http2 https tls mongo redis mysql";
+        let of = |fits: fn(Protocol) -> bool| {
+            let known = all.split(' ').filter(|name| fits(Protocol::named(name).unwrap()));
+            known.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(of(Protocol::is_http), "grpc grpc-web http http_proxy http2");
+        assert_eq!(of(|protocol| protocol.upstream() == UpstreamProtocol::Http2), "grpc grpc-web http2");
+        assert_eq!(Protocol::named("GRPC-Web"), Some(Protocol::GrpcWeb), "case is ignored");
+        assert_eq!(Protocol::named("h2c"), None);
+        // P-8: their bytes are carried, not understood.
+        for name in ["mongo", "redis", "mysql"] {
+            let protocol = Protocol::named(name).unwrap();
+            assert!(!protocol.is_routed() && protocol.upstream() == UpstreamProtocol::Tcp, "{name}");
+        }
+    }
+
+    #[test]
     fn p_3_the_name_before_the_first_dash_must_be_a_protocol() {
         assert_eq!(Protocol::of_port_name("http2-foo"), Some(Protocol::Http2));
         assert_eq!(Protocol::of_port_name("http"), Some(Protocol::Http));
@@ -111,6 +129,7 @@ mod tests {
         assert_eq!(Protocol::of_port_name("httpfoo"), None);
     }
 
+    /// P-4
     #[test]
     fn p_2_p_4_app_protocol_beats_the_name_and_server_first_ports_are_tcp() {
         let port = |name: &str, app: Option<&str>, protocol: &str| ServicePort {

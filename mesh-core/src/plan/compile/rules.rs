@@ -128,6 +128,13 @@ impl<'a> Rule<'a> {
         blocks
     }
 
+    /// The limits that bound the server's own side too: the port's, else the rule's (DR-8, SC-7).
+    pub(super) fn inbound_pool(&self, port: u16) -> Option<&'a ConnectionPoolSettings> {
+        let (_, policy) = self.policy?;
+        let of_port = port_entry(policy, port).and_then(|entry| entry.connection_pool.as_ref());
+        of_port.or(policy.connection_pool.as_ref())
+    }
+
     fn selects(&self) -> bool {
         self.resource.spec.workload_selector.is_some()
     }

@@ -1,5 +1,6 @@
 //! The mesh config, as far as it concerns the plan (MC-2, MC-3).
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +9,12 @@ use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::Documents;
 use crate::api::istio::{
     AccessLogEncoding, DefaultTrafficPolicy, EnvoyFileAccessLogProvider, HttpRetry,
-    LocalityLoadBalancerSetting, MeshConfig, MeshH2UpgradePolicy, MeshOutboundMode, TcpKeepalive,
+    LocalityLoadBalancerSetting, MeshConfig, MeshH2UpgradePolicy, MeshOutboundMode, NormalizationType,
+    TcpKeepalive,
 };
 use crate::plan::{AccessLogTarget, OutboundMode, Settings};
 use crate::retry::RetryPolicy;
+use crate::route::normalize::PathNormalization;
 use crate::telemetry::access_log::{Format, FormatError};
 
 /// The mesh config: what goes into the plan, and what other compile steps fall back to.
@@ -70,8 +73,20 @@ impl<'a> Mesh<'a> {
                 }
             };
         }
+        if let Some(paths) = &config.path_normalization {
+            settings.path_normalization = match paths.normalization {
+                NormalizationType::None => PathNormalization::None,
+                NormalizationType::Default | NormalizationType::Base => PathNormalization::Base,
+                NormalizationType::MergeSlashes => PathNormalization::MergeSlashes,
+                NormalizationType::DecodeAndMergeSlashes => PathNormalization::DecodeAndMergeSlashes,
+            };
+        }
         settings.dns_refresh_rate = config.dns_refresh_rate.unwrap_or(settings.dns_refresh_rate);
         if let Some(proxy) = &config.default_config {
+            let concurrency = proxy.concurrency.and_then(|count| usize::try_from(count).ok());
+            settings.concurrency = concurrency.and_then(NonZeroUsize::new);
+            let admin = proxy.proxy_admin_port.and_then(|port| u16::try_from(port).ok());
+            settings.admin_port = admin.unwrap_or(settings.admin_port);
             settings.drain_duration = proxy.drain_duration.unwrap_or(settings.drain_duration);
             settings.termination_drain_duration =
                 proxy.termination_drain_duration.unwrap_or(settings.termination_drain_duration);
@@ -164,5 +179,62 @@ fn target(path: &str) -> AccessLogTarget {
         "/dev/stdout" | "" => AccessLogTarget::Stdout,
         "/dev/stderr" => AccessLogTarget::Stderr,
         file => AccessLogTarget::File(file.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// MC-3
+    #[test]
+    fn mc_2_mc_3_what_the_mesh_config_says_holds_and_the_rest_has_its_default() {
+        let settings = |text: &str| {
+            let (documents, findings) = Documents::parse([("mesh.yaml", text)]);
+            assert!(!findings.has_errors(), "{findings}");
+            let mut found = Diagnostics::new();
+            let mesh = Mesh::compile(&documents, false, &mut found);
+            assert!(found.is_empty(), "{found}");
+            (mesh.settings.clone(), mesh.listen_port, mesh.connect_timeout, mesh.h2_upgrade)
+        };
+        let (plain, port, connect, upgrade) = settings("");
+        assert_eq!((port, connect, upgrade), (15_001, None, false));
+        assert_eq!(
+            (plain.outbound_mode, plain.dns_refresh_rate),
+            (OutboundMode::AllowAny, Duration::from_secs(60))
+        );
+        assert_eq!(plain.path_normalization, PathNormalization::Base);
+        assert_eq!((plain.concurrency, plain.admin_port), (None, 15_000));
+        assert_eq!(plain.drain_duration, Duration::from_secs(45));
+        assert_eq!(plain.termination_drain_duration, Duration::from_secs(5));
+        assert!(plain.access_log.is_none());
+        let (told, port, connect, upgrade) = settings(
+            "rootNamespace: base
+trustDomain: example.org
+outboundTrafficPolicy: {mode: REGISTRY_ONLY}
+proxyListenPort: 16001
+connectTimeout: 3s
+dnsRefreshRate: 5s
+h2UpgradePolicy: UPGRADE
+pathNormalization: {normalization: MERGE_SLASHES}
+accessLogFile: /dev/stdout
+defaultConfig:
+  concurrency: 3
+  proxyAdminPort: 16000
+  drainDuration: 7s
+  terminationDrainDuration: 8s
+",
+        );
+        assert_eq!((port, connect, upgrade), (16_001, Some(Duration::from_secs(3)), true));
+        assert_eq!((&*told.root_namespace, &*told.trust_domain), ("base", "example.org"));
+        assert_eq!(
+            (told.outbound_mode, told.dns_refresh_rate),
+            (OutboundMode::RegistryOnly, Duration::from_secs(5))
+        );
+        assert_eq!(told.path_normalization, PathNormalization::MergeSlashes);
+        assert_eq!((told.concurrency, told.admin_port), (NonZeroUsize::new(3), 16_000));
+        assert_eq!(told.drain_duration, Duration::from_secs(7));
+        assert_eq!(told.termination_drain_duration, Duration::from_secs(8));
+        assert!(matches!(told.access_log, Some((_, AccessLogTarget::Stdout))));
     }
 }

@@ -3,6 +3,7 @@
 mod cases;
 mod delegates;
 mod destination_rules;
+mod discovery;
 mod fitcycle;
 mod gateway_api;
 mod gateways;
@@ -15,6 +16,7 @@ mod scale;
 mod selectors;
 mod services;
 mod several;
+mod sidecars;
 
 use std::sync::Arc;
 
@@ -86,6 +88,7 @@ fn addresses(plan: &Plan, cluster: &str) -> Vec<String> {
     match &plan.cluster_named(cluster).expect("the cluster exists").discovery {
         Discovery::Static(endpoints) => endpoints.iter().map(|one| one.address.to_string()).collect(),
         Discovery::Dns(targets) => targets.iter().map(|one| format!("{}:{}", one.name, one.port)).collect(),
+        Discovery::DnsFirst(one) => vec![format!("first of {}:{}", one.name, one.port)],
         Discovery::Authority => vec!["authority".into()],
     }
 }

@@ -196,6 +196,7 @@ mod tests {
             ("ISTIO_META_OWNER", "kubernetes://apis/apps/v1/namespaces/shop/deployments/web"),
             ("ISTIO_METAJSON_LABELS", r#"{"app":"web","version":"v1"}"#),
             ("TRUST_DOMAIN", "example.org"),
+            ("ISTIO_META_NODE_NAME", "node-1"),
             ("HOME", "/root"),
         ];
         let workload = workload_of_environment(pairs).unwrap();
@@ -203,6 +204,7 @@ mod tests {
         assert_eq!(workload.labels["version"], "v1");
         assert_eq!(workload.spiffe_id(), "spiffe://example.org/ns/shop/sa/web");
         assert_eq!(workload.ip.unwrap().to_string(), "10.0.0.7");
+        assert_eq!(workload.node.as_deref(), Some("node-1"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use h2::client::{Builder, Connection};
 use h2::{Ping, PingPong};
 use mesh_core::circuit::Http2Keepalive;
+use mesh_core::endpoint;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::{Sleep, sleep_until};
@@ -35,6 +36,7 @@ const SEND_BUFFER: usize = 1 << 20;
 /// not speak HTTP/2 is found out before a request is at stake.
 pub(in crate::pool) async fn open(
     endpoint: &Arc<Endpoint>,
+    target: &Arc<endpoint::Endpoint>,
     stream: Stream,
     permit: ConnectionPermit,
 ) -> Result<Http2, BoxError> {
@@ -66,7 +68,7 @@ pub(in crate::pool) async fn open(
     if state.closed.load(Ordering::Relaxed) {
         return Err(UNSETTLED.into());
     }
-    let facts = Facts { local, since: now(), task: task.keep(), _permit: permit };
+    let facts = Facts { target: target.clone(), local, since: now(), task: task.keep(), _permit: permit };
     Ok(Http2 { sender, facts, state, served: 0.into(), draining: false.into(), still: Mutex::default() })
 }
 

@@ -175,6 +175,7 @@ fn cluster() -> ClusterPlan {
         circuit: mesh_core::circuit::CircuitPolicy::default(),
         outlier: None,
         health: None,
+        headless: false,
         tls: None,
         origin: mesh_core::error::Origin::default(),
     }

@@ -207,7 +207,7 @@ impl<'a> Compiler<'a> {
             let listener = plan.listeners.iter().find(|known| &*known.name == listener)?;
             match &listener.routes {
                 ListenerRoutes::Table(table) => Some(Arc::clone(table)),
-                ListenerRoutes::ByAuthority => None,
+                ListenerRoutes::ByAuthority | ListenerRoutes::ByAuthorityOf(_) => None,
             }
         });
         let Hosts { order, mut by_name } = hosts;

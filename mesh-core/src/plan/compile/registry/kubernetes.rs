@@ -107,6 +107,9 @@ fn service(
         ports,
         addresses,
         subject_alt_names: Vec::new(),
+        alias: is_external(spec).then(|| external_name(spec).to_ascii_lowercase().into()),
+        headless: spec.cluster_ip == "None",
+        unready: spec.publish_not_ready_addresses,
         visible: is_visible(&export, mesh.service_export, &meta.namespace, &sources.workload.namespace),
         distribution: distribution(resource),
         origin: resource.origin(),
@@ -138,13 +141,14 @@ fn check_name(resource: &Resource<Written>, port: &ServicePort, protocol: Protoc
         } else {
             format!("port name {:?} does not tell the protocol of port {}", port.name, port.port)
         };
+        let code = if is_external(&resource.spec) {
+            Code::ExternalNameServiceTypeInvalidPortName
+        } else {
+            Code::PortNameIsNotUnderNamingConvention
+        };
         out.push(
-            Diagnostic::new(
-                Code::PortNameIsNotUnderNamingConvention,
-                resource.locate(port.at.field("name")),
-                message,
-            )
-            .hint("name it <protocol>[-<suffix>], such as http-web, or write appProtocol"),
+            Diagnostic::new(code, resource.locate(port.at.field("name")), message)
+                .hint("name it <protocol>[-<suffix>], such as http-web, or write appProtocol"),
         );
     }
 }
@@ -152,11 +156,10 @@ fn check_name(resource: &Resource<Written>, port: &ServicePort, protocol: Protoc
 fn discovery(resource: &Resource<Written>, port: &ServicePort, sources: &Sources<'_>) -> Discovery {
     let (meta, spec) = (&resource.meta, &resource.spec);
     let key = (meta.namespace.as_str(), meta.name.as_str());
-    if spec.r#type == "ExternalName" {
+    if is_external(spec) {
         let number = u16::try_from(port.port).unwrap_or_default();
         let template = Endpoint::new(SocketAddr::from(([0, 0, 0, 0], number)));
-        let name = spec.external_name.trim_end_matches('.').into();
-        return Discovery::Dns(vec![DnsTarget { name, port: number, template }]);
+        return Discovery::Dns(vec![DnsTarget { name: external_name(spec).into(), port: number, template }]);
     }
     let mut endpoints = Vec::new();
     let mut seen = HashSet::new();
@@ -168,7 +171,8 @@ fn discovery(resource: &Resource<Written>, port: &ServicePort, sources: &Sources
                 let ip = written.addresses.first().map(String::as_str).unwrap_or_default();
                 let pod = sources.pods.behind(written.target_ref.as_ref(), &slice.meta.namespace, ip);
                 if let Some(endpoint) = endpoint(ip, number, place(written, pod, sources), pod) {
-                    push_endpoint(&mut endpoints, &mut seen, endpoint);
+                    let hostname = written.hostname.as_deref().map(Into::into);
+                    push_endpoint(&mut endpoints, &mut seen, Endpoint { hostname, ..endpoint });
                 }
             }
         }
@@ -180,12 +184,10 @@ fn discovery(resource: &Resource<Written>, port: &ServicePort, sources: &Sources
             for written in subset.addresses.iter().chain(unready) {
                 let pod =
                     sources.pods.behind(written.target_ref.as_ref(), &object.meta.namespace, &written.ip);
-                if let Some(endpoint) = {
-                    let place =
-                        (written.node_name.clone(), place_of(written.node_name.as_deref(), pod, sources));
-                    endpoint(&written.ip, number, place, pod)
-                } {
-                    push_endpoint(&mut endpoints, &mut seen, endpoint);
+                let place = (written.node_name.clone(), place_of(written.node_name.as_deref(), pod, sources));
+                if let Some(endpoint) = endpoint(&written.ip, number, place, pod) {
+                    let hostname = written.hostname.as_deref().map(Into::into);
+                    push_endpoint(&mut endpoints, &mut seen, Endpoint { hostname, ..endpoint });
                 }
             }
         }
@@ -200,6 +202,14 @@ fn discovery(resource: &Resource<Written>, port: &ServicePort, sources: &Sources
         }
     }
     Discovery::Static(endpoints)
+}
+
+fn is_external(spec: &Written) -> bool {
+    spec.r#type == "ExternalName"
+}
+
+fn external_name(spec: &Written) -> &str {
+    spec.external_name.trim_end_matches('.')
 }
 
 /// Null or true is ready; what terminates gets nothing new (SE-2).
@@ -263,6 +273,7 @@ fn endpoint(ip: &str, port: u16, place: Where, pod: Option<&Pod<'_>>) -> Option<
         network: pod.and_then(|pod| pod.network.clone()),
         labels: pod.map(|pod| Arc::clone(&pod.labels)).unwrap_or_default(),
         workload: pod.map(|pod| pod.workload.clone()),
+        hostname: None,
         identity: pod.map(|pod| Arc::clone(&pod.identity)),
     })
 }

@@ -31,6 +31,12 @@ pub(super) struct Service {
     pub(super) addresses: Vec<String>,
     /// Names that its servers may present (SE-9).
     pub(super) subject_alt_names: Vec<String>,
+    /// The service that this one is another name of (SE-1, `ExternalName`).
+    pub(super) alias: Option<Arc<str>>,
+    /// Whether it has no virtual address: callers may choose one of its endpoints (SE-1).
+    pub(super) headless: bool,
+    /// Whether its endpoints are used ready or not, so that too few of them are no reason to panic (SE-1).
+    pub(super) unready: bool,
     /// Whether our workload's namespace sees it (N-4).
     pub(super) visible: bool,
     /// What it says of near endpoints (LB-16).
@@ -80,6 +86,7 @@ impl Registry {
         let pods = Pods::of(documents, &mesh.settings.trust_domain);
         let mut services = kubernetes::services(documents, &pods, mesh, workload, out);
         service_entry::add(&mut services, documents, &pods, mesh, client, out);
+        resolve_aliases(&mut services);
         let mut services: Vec<Service> = services.into_values().collect();
         services.sort_by(|a, b| a.identity.host.cmp(&b.identity.host));
         let mut registry = Self::default();
@@ -119,6 +126,39 @@ impl Registry {
 /// Services under construction, by host.
 type ByHost = HashMap<Arc<str>, Service>;
 
+/// Lets a service that is another one's name have that one's endpoints (SE-1). A name that no service
+/// has stays one of DNS.
+fn resolve_aliases(services: &mut ByHost) {
+    let aliases: Vec<(Arc<str>, Arc<str>)> = services
+        .values()
+        .filter_map(|service| Some((service.identity.host.clone(), service.alias.clone()?)))
+        .collect();
+    for (host, target) in aliases {
+        // An alias of an alias is what DNS makes of it.
+        let known = services.get(&target).filter(|known| known.alias.is_none());
+        let found: Vec<(u16, Protocol, Discovery)> = known
+            .map(|known| known.ports.iter())
+            .into_iter()
+            .flatten()
+            .map(|port| (port.number, port.protocol, port.discovery.clone()))
+            .collect();
+        let Some(service) = services.get_mut(&host) else { continue };
+        let mut all = !found.is_empty();
+        for port in &mut service.ports {
+            match found.iter().find(|(number, ..)| *number == port.number) {
+                Some((_, protocol, discovery)) => {
+                    port.protocol = *protocol;
+                    port.discovery = discovery.clone();
+                }
+                None => all = false,
+            }
+        }
+        if !all {
+            service.alias = None;
+        }
+    }
+}
+
 /// The part of a discovery whose endpoints have these labels (DR-5).
 pub(super) fn subset(discovery: &Discovery, labels: &Labels) -> Discovery {
     match discovery {
@@ -128,6 +168,8 @@ pub(super) fn subset(discovery: &Discovery, labels: &Labels) -> Discovery {
         Discovery::Dns(targets) => Discovery::Dns(
             targets.iter().filter(|target| has_labels(&target.template.labels, labels)).cloned().collect(),
         ),
+        Discovery::DnsFirst(target) if has_labels(&target.template.labels, labels) => discovery.clone(),
+        Discovery::DnsFirst(_) => Discovery::Static(Vec::new()),
         Discovery::Authority => Discovery::Authority,
     }
 }

@@ -103,6 +103,9 @@ fn service(
         ports: ports.into_iter().map(|(_, _, port)| port).collect(),
         addresses: addresses.filter(|address| address.parse::<IpAddr>().is_ok()).cloned().collect(),
         subject_alt_names: names.cloned().collect(),
+        alias: None,
+        headless: false,
+        unready: false,
         visible,
         distribution: None,
         origin: oldest.origin(),
@@ -150,18 +153,26 @@ fn discovery(
             };
             Discovery::Static(endpoints.iter().filter_map(endpoint).collect())
         }
-        Resolution::Dns | Resolution::DnsRoundRobin
-            if endpoints.is_empty() && spec.workload_selector.is_none() =>
-        {
-            let template = Endpoint::new(SocketAddr::from(([0, 0, 0, 0], target)));
-            Discovery::Dns(vec![DnsTarget { name: host.into(), port: target, template }])
-        }
         Resolution::Dns | Resolution::DnsRoundRobin => {
-            let target = |written: &Cow<'_, WorkloadEntry>| {
-                let (port, template) = of(written);
-                DnsTarget { name: written.address.trim_end_matches('.').into(), port, template }
+            let mut targets: Vec<DnsTarget> = if endpoints.is_empty() && spec.workload_selector.is_none() {
+                let template = Endpoint::new(SocketAddr::from(([0, 0, 0, 0], target)));
+                vec![DnsTarget { name: host.into(), port: target, template }]
+            } else {
+                let target = |written: &Cow<'_, WorkloadEntry>| {
+                    let (port, template) = of(written);
+                    DnsTarget { name: written.address.trim_end_matches('.').into(), port, template }
+                };
+                // One that only has a network is reached by a gateway, which is not known here.
+                let named = endpoints.iter().filter(|written| !written.address.is_empty());
+                named.map(target).collect()
             };
-            Discovery::Dns(endpoints.iter().map(target).collect())
+            match targets.pop() {
+                Some(one) if spec.resolution == Resolution::DnsRoundRobin => Discovery::DnsFirst(one),
+                last => {
+                    targets.extend(last);
+                    Discovery::Dns(targets)
+                }
+            }
         }
     }
 }

@@ -44,6 +44,9 @@ impl<'a> Compiler<'a> {
             let Ok(number) = u16::try_from(port.number) else { continue };
             let protocol = Protocol::named(&port.protocol).or_else(|| Protocol::of_port_name(&port.name));
             let protocol = protocol.unwrap_or_else(|| Protocol::untold(number));
+            if self.refuses_socket(sidecar, &written.at, &written.bind) {
+                continue;
+            }
             let Some(address) = self.application(sidecar, written, number) else { continue };
             let mine = self.own_service(number);
             inbound.push(Inbound {
@@ -173,8 +176,7 @@ impl<'a> Compiler<'a> {
 
     /// The limits that a rule for the service sets, which bound its server too (DR-8).
     fn pool_of(&self, service: &ServiceIdentity, port: u16) -> Option<&'a ConnectionPoolSettings> {
-        let rule = self.rules.find(&service.host, &service.namespace)?;
-        rule.blocks(port, None, &self.mesh).pool
+        self.rules.find(&service.host, &service.namespace)?.inbound_pool(port)
     }
 
     pub(super) fn inbound_listener(&mut self, inbound: Inbound<'a>) -> Listener {
@@ -202,6 +204,7 @@ impl<'a> Compiler<'a> {
                 circuit,
                 outlier: None,
                 health: None,
+                headless: false,
                 tls: None,
                 origin: origin.clone(),
             }),

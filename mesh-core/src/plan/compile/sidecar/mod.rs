@@ -6,13 +6,16 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::Compiler;
+use super::clusters::Missing;
 use super::gateway_api::GatewayApi;
+use super::names;
 use super::protocol::Protocol;
 use super::scope::EgressScope;
 use super::virtual_services::VirtualServices;
 use crate::analysis::{Code, Diagnostic};
-use crate::api::Resource;
 use crate::api::istio::{self, CaptureMode, IstioEgressListener, Sidecar};
+use crate::api::{At, Resource};
+use crate::endpoint::ClusterId;
 use crate::plan::{Direction, Listener, ListenerProtocol, ListenerRoutes, OutboundMode};
 use crate::route::{Fallback, RouteTable};
 
@@ -83,11 +86,14 @@ impl<'a> Compiler<'a> {
         let port = written.port.as_ref()?;
         let number = u16::try_from(port.number).ok()?;
         let protocol = Protocol::named(&port.protocol);
+        let scope = EgressScope::of(&written.hosts, &sidecar.meta.namespace);
+        let virtuals = &virtuals.scoped(&scope);
         let routes = match protocol {
             // A proxy is told the port of the service with each request.
-            Some(Protocol::HttpProxy) => ListenerRoutes::ByAuthority,
+            Some(Protocol::HttpProxy) => {
+                ListenerRoutes::ByAuthorityOf(Arc::new(self.outbound(virtuals, api, &scope)))
+            }
             Some(protocol) if protocol.is_http() => {
-                let scope = EgressScope::of(&written.hosts, &sidecar.meta.namespace);
                 let table = self.outbound(virtuals, api, &scope).remove(&number);
                 ListenerRoutes::Table(table.unwrap_or_else(|| self.empty_table(number)))
             }
@@ -98,6 +104,9 @@ impl<'a> Compiler<'a> {
                 return None;
             }
         };
+        if self.refuses_socket(sidecar, &written.at, &written.bind) {
+            return None;
+        }
         let loopback = || (written.capture_mode == CaptureMode::None).then_some(Ipv4Addr::LOCALHOST.into());
         Some(Listener {
             name: format!("outbound|{number}").into(),
@@ -108,6 +117,39 @@ impl<'a> Compiler<'a> {
             routes,
             origin: sidecar.locate(written.at.origin()),
         })
+    }
+
+    /// A listener on a Unix socket is not implemented, and must not stand elsewhere instead.
+    fn refuses_socket(&mut self, sidecar: &Resource<Sidecar>, at: &At, bind: &str) -> bool {
+        let refused = bind.starts_with("unix://");
+        if refused {
+            let origin = sidecar.locate(at.field("bind"));
+            let message = "a Sidecar's listener on a unix socket is not implemented";
+            self.out.push(Diagnostic::new(Code::NotImplemented, origin, message));
+        }
+        refused
+    }
+
+    /// Where calls to unknown hosts go instead of to themselves (SC-4).
+    pub(super) fn egress_proxy(&mut self, sidecar: Option<&Resource<Sidecar>>) -> Option<ClusterId> {
+        let sidecar = sidecar?;
+        let written = sidecar.spec.outbound_traffic_policy.as_ref()?.egress_proxy.as_ref()?;
+        let port = written.port.as_ref().and_then(|port| u16::try_from(port.number).ok()).unwrap_or_default();
+        let suffix = &self.mesh.settings.domain_suffix;
+        let host = names::resolve(&written.host, &sidecar.meta.namespace, suffix);
+        let found =
+            self.clusters.destination(&self.registry, &self.rules, &self.mesh, &host, port, &written.subset);
+        if let Err(missing) = &found {
+            let field = match missing {
+                Missing::Host => "host",
+                Missing::Port(_) => "port",
+                Missing::Subset(..) => "subset",
+            };
+            let message = format!("referenced host not found: \"{}:{port}\"", written.host);
+            let origin = sidecar.locate(written.at.field(field));
+            self.out.push(Diagnostic::new(Code::ReferencedResourceNotFound, origin, message));
+        }
+        Some(found.unwrap_or(ClusterId::UNKNOWN))
     }
 
     fn empty_table(&self, port: u16) -> Arc<RouteTable> {

@@ -59,6 +59,7 @@ fn dr_5_dr_6_subsets_have_their_endpoints_and_policy() {
     assert_eq!(format!("{:?}", whole.balance), "RoundRobin");
 }
 
+/// MO-2
 #[test]
 fn dr_2_own_namespace_beats_the_services_and_specific_beats_wildcard() {
     let rule = |name: &str, namespace: &str, host: &str, most: u32| {
@@ -184,6 +185,7 @@ spec:
     assert_eq!(names("other"), ["rest"]);
 }
 
+/// MO-1
 #[test]
 fn vs_3_vs_4_the_oldest_has_the_host_and_wildcards_yield() {
     let service = |name: &str, host: &str, route: &str| {

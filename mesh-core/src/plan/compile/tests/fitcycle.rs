@@ -71,7 +71,10 @@ fn the_sidecar_has_its_two_listeners() {
     let plan = compiled("report-server", false).plan;
     let names: Vec<_> = plan.listeners.iter().map(|listener| listener.name.to_string()).collect();
     assert_eq!(names, ["outbound|15080", "inbound|5000"]);
-    assert!(matches!(plan.listeners[0].routes, ListenerRoutes::ByAuthority), "http_proxy names the port");
+    assert!(
+        matches!(plan.listeners[0].routes, ListenerRoutes::ByAuthorityOf(_)),
+        "http_proxy names the port"
+    );
     assert_eq!(plan.listeners[0].bind.unwrap().to_string(), "127.0.0.1");
     assert_eq!(addresses(&plan, "inbound|5000||"), ["127.0.0.1:5001"]);
     let ListenerRoutes::Table(table) = &plan.listeners[1].routes else { panic!("inbound has a table") };

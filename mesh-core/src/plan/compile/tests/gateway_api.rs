@@ -79,7 +79,7 @@ fn listener(plan: &Plan, port: u16) -> &Listener {
 fn table(plan: &Plan, port: u16) -> &RouteTable {
     match &listener(plan, port).routes {
         ListenerRoutes::Table(table) => table,
-        ListenerRoutes::ByAuthority => panic!("a gateway has a table"),
+        ListenerRoutes::ByAuthority | ListenerRoutes::ByAuthorityOf(_) => panic!("a gateway has a table"),
     }
 }
 

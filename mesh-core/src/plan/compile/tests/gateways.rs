@@ -59,7 +59,7 @@ fn listener(plan: &Plan, port: u16) -> &Listener {
 fn table(plan: &Plan, port: u16) -> &RouteTable {
     match &listener(plan, port).routes {
         ListenerRoutes::Table(table) => table,
-        ListenerRoutes::ByAuthority => panic!("a gateway has a table"),
+        ListenerRoutes::ByAuthority | ListenerRoutes::ByAuthorityOf(_) => panic!("a gateway has a table"),
     }
 }
 
@@ -88,6 +88,7 @@ fn gw_2_gw_4_gw_7_servers_become_listeners() {
     assert!(found(table(plan, 8080), "b.example.com", "/").is_none(), "only for namespace other");
 }
 
+/// MO-1: at a gateway.
 #[test]
 fn vs_3_rules_of_several_resources_follow_each_other_catch_alls_last() {
     let first = "  - {name: a1, match: [{uri: {prefix: /a}}], route: [{destination: {host: web}}]}\n  \

@@ -16,7 +16,7 @@ use crate::api::{Documents, Resource};
 use crate::route::{HostMap, Scope};
 
 /// A VirtualService that our workload's namespace sees, with its names in full.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Virtual<'a> {
     pub(super) resource: &'a Resource<VirtualService>,
     pub(super) hosts: Vec<String>,
@@ -30,7 +30,7 @@ pub(super) struct Virtual<'a> {
 }
 
 /// A rule, and where it stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rule<'a> {
     /// The resource that it is written in: the delegate, if it is one's.
     pub(super) resource: &'a Resource<VirtualService>,
@@ -63,7 +63,7 @@ impl Virtual<'_> {
 }
 
 /// The VirtualServices in creation order, and who has which host of the mesh.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct VirtualServices<'a> {
     pub(super) all: Vec<Virtual<'a>>,
     /// The hosts of sidecars and library clients, in the order in which they were claimed.
@@ -131,6 +131,14 @@ impl<'a> VirtualServices<'a> {
         }
         virtuals.claim_mesh_hosts(egress, out);
         virtuals
+    }
+
+    /// The same as another egress listener lets them be seen (SC-2); conflicts have been told.
+    pub(super) fn scoped(&self, egress: &EgressScope) -> Self {
+        let mut scoped =
+            Self { all: self.all.clone(), by_gateway: self.by_gateway.clone(), ..Self::default() };
+        scoped.claim_mesh_hosts(egress, &mut Diagnostics::new());
+        scoped
     }
 
     fn claim_mesh_hosts(&mut self, egress: &EgressScope, out: &mut Diagnostics) {

@@ -1,0 +1,308 @@
+//! What is refused, rule by rule: each document has one mistake, and each mistake its place.
+
+use crate::analysis::Level;
+use crate::api::Documents;
+
+/// The findings of at least this level, without the place.
+fn found(text: &str, level: Level) -> Vec<String> {
+    let (_, findings) = Documents::parse([("mesh.yaml", text)]);
+    let bad = findings.iter().filter(|finding| finding.level <= level);
+    bad.map(|finding| format!("{} {} {}", finding.code, finding.origin.path, finding.message)).collect()
+}
+
+/// That each `spec` is refused at this path for a reason with these words.
+fn refused(head: &str, cases: &[(&str, &str, &str)]) {
+    for (spec, path, words) in cases {
+        let text = format!("{head}\nspec: {spec}\n");
+        let errors = found(&text, Level::Error);
+        let [error] = errors.as_slice() else { panic!("{spec}: {errors:#?}") };
+        assert!(error.contains(&format!("IST0106 {path} ")) && error.contains(words), "{spec}: {error}");
+    }
+}
+
+fn accepted(head: &str, cases: &[&str]) {
+    for spec in cases {
+        let errors = found(&format!("{head}\nspec: {spec}\n"), Level::Error);
+        assert!(errors.is_empty(), "{spec}: {errors:#?}");
+    }
+}
+
+const ENTRY: &str = "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: a}";
+const HTTP: &str = "ports: [{number: 80, name: http, protocol: HTTP}]";
+
+/// SE-5
+#[test]
+fn se_4_se_5_service_entries() {
+    let with = |rest: &str| format!("{{hosts: [a.example.com], {HTTP}, {rest}}}");
+    accepted(
+        ENTRY,
+        &[
+            &with("resolution: DNS"),
+            &with("resolution: NONE, addresses: [10.0.0.0/8]"),
+            &with("resolution: STATIC, addresses: [10.0.0.0/8], endpoints: [{address: 10.0.0.1}]"),
+            &with("resolution: STATIC, endpoints: [{address: 'unix:///run/a'}]"),
+            &with(
+                "resolution: DNS, endpoints: [{address: b.example.com}, {address: 10.0.0.1, ports: {http: 81}}]",
+            ),
+            &with("resolution: DNS_ROUND_ROBIN, endpoints: [{address: b.example.com}]"),
+            &format!(
+                "{{hosts: ['*.example.com'], {HTTP}, resolution: DYNAMIC_DNS, location: MESH_EXTERNAL}}"
+            ),
+            &format!(
+                "{{hosts: ['*.example.com'], {HTTP}, resolution: DNS, endpoints: [{{address: b.example.com}}]}}"
+            ),
+        ],
+    );
+    let two = "resolution: STATIC, endpoints: [{address: 10.0.0.1}]";
+    refused(
+        ENTRY,
+        &[
+            (&format!("{{{HTTP}, resolution: DNS}}"), "spec", "`hosts` is needed"),
+            (&format!("{{hosts: ['*'], {HTTP}}}"), "spec.hosts[0]", "alone"),
+            (
+                "{hosts: [a.b], resolution: DNS, ports: [{number: 80, name: a, protocol: HTTP}, {number: 81, name: a, protocol: HTTP}]}",
+                "spec.ports[1].name",
+                "twice",
+            ),
+            (
+                "{hosts: [a.b], resolution: DNS, ports: [{number: 80, name: a, protocol: HTTP}, {number: 80, name: b, protocol: HTTP}]}",
+                "spec.ports[1].number",
+                "twice",
+            ),
+            (
+                "{hosts: [a.b], resolution: DNS, ports: [{number: 80, name: A_, protocol: HTTP}]}",
+                "spec.ports[0].name",
+                "label",
+            ),
+            (
+                "{hosts: [a.b], resolution: DNS, ports: [{number: 80, name: a, protocol: HTP}]}",
+                "spec.ports[0].protocol",
+                "protocol",
+            ),
+            (&with("resolution: DNS, addresses: [10.0.0.0/8]"), "spec.addresses[0]", "NONE or STATIC"),
+            (&with("resolution: NONE, endpoints: [{address: 10.0.0.1}]"), "spec.endpoints", "NONE"),
+            (
+                &with("resolution: STATIC, endpoints: [{address: b.c}]"),
+                "spec.endpoints[0].address",
+                "IP address",
+            ),
+            (&format!("{{hosts: ['*.b'], {HTTP}, resolution: DNS}}"), "spec.hosts[0]", "wildcard"),
+            (
+                &with("resolution: DNS, endpoints: [{address: 'b c'}]"),
+                "spec.endpoints[0].address",
+                "neither a DNS name",
+            ),
+            (
+                &with("resolution: DNS, endpoints: [{address: 'unix:///run/a'}]"),
+                "spec.endpoints[0].address",
+                "not found by DNS",
+            ),
+            (
+                &with("resolution: DNS_ROUND_ROBIN, endpoints: [{address: b.c}, {address: d.e}]"),
+                "spec.endpoints[1]",
+                "one endpoint at most",
+            ),
+            (
+                "{hosts: [a.b, c.d], resolution: DNS, addresses: [10.0.0.1], ports: [{number: 80, name: a, protocol: TCP}]}",
+                "spec.ports[0]",
+                "told apart",
+            ),
+            (
+                &format!("{{hosts: [a.b], {HTTP}, resolution: DYNAMIC_DNS}}"),
+                "spec.hosts[0]",
+                "wildcard hosts",
+            ),
+            (
+                &format!("{{hosts: ['*.b'], {HTTP}, resolution: DYNAMIC_DNS, addresses: [10.0.0.1]}}"),
+                "spec.addresses",
+                "cannot have",
+            ),
+            (
+                &format!(
+                    "{{hosts: ['*.b'], {HTTP}, resolution: DYNAMIC_DNS, endpoints: [{{address: 10.0.0.1}}]}}"
+                ),
+                "spec.endpoints",
+                "cannot have",
+            ),
+            (
+                "{hosts: ['*.b'], resolution: DYNAMIC_DNS, ports: [{number: 443, name: https, protocol: HTTPS}]}",
+                "spec.ports[0]",
+                "cannot tell hosts apart",
+            ),
+            (
+                &with("resolution: STATIC, endpoints: [{address: 10.0.0.1, ports: {web: 1}}]"),
+                "spec.endpoints[0].ports.web",
+                "no port named",
+            ),
+            (
+                &with("resolution: STATIC, endpoints: [{address: 'unix:///run/a', ports: {http: 1}}]"),
+                "spec.endpoints[0].ports",
+                "unix endpoint has no ports",
+            ),
+            (
+                "{hosts: [a.b], resolution: STATIC, endpoints: [{address: 'unix:///run/a'}], ports: [{number: 80, name: a, protocol: HTTP}, {number: 81, name: b, protocol: HTTP}]}",
+                "spec.endpoints[0].address",
+                "exactly one port",
+            ),
+            (
+                &with(&format!("{two}, workloadSelector: {{labels: {{app: a}}}}")),
+                "spec.workloadSelector",
+                "excludes `endpoints`",
+            ),
+        ],
+    );
+    let tcp = format!(
+        "{ENTRY}\nspec: {{hosts: [a.b], resolution: DNS, ports: [{{number: 80, name: a, protocol: TCP}}]}}"
+    );
+    let warnings = found(&tcp, Level::Warning);
+    assert!(warnings[0].starts_with("IST0134 spec.ports[0]"), "SE-5, SE-11: {warnings:?}");
+}
+
+#[test]
+fn n_4_export_lists() {
+    let with = |list: &str| format!("{{hosts: [a.b], {HTTP}, resolution: DNS, exportTo: {list}}}");
+    accepted(ENTRY, &[&with("['*']"), &with("['.']"), &with("['~']"), &with("[other, '.']"), &with("[]")]);
+    refused(
+        ENTRY,
+        &[
+            (&with("[a, a]"), "spec.exportTo[1]", "twice"),
+            (&with("['.', default]"), "spec.exportTo[1]", "twice"),
+            (&with("[a, '*']"), "spec.exportTo[1]", "excludes"),
+            (&with("['~', a]"), "spec.exportTo[0]", "excludes"),
+            (&with("[A_b]"), "spec.exportTo[0]", "neither a namespace"),
+        ],
+    );
+    let service = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}";
+    let rule = "{hosts: [a], exportTo: ['~'], http: [{route: [{destination: {host: a}}]}]}";
+    refused(service, &[(rule, "spec.exportTo[0]", "neither a namespace")]);
+}
+
+const SIDECAR: &str = "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: a}";
+
+/// SC-4, SC-5, SC-6
+#[test]
+fn sc_2_sc_4_sc_5_sc_6_sidecars() {
+    let ingress =
+        |rest: &str| format!("{{ingress: [{{port: {{number: 80, protocol: HTTP, name: a}}, {rest}}}]}}");
+    accepted(
+        SIDECAR,
+        &[
+            "{egress: [{hosts: ['./*', 'b/*.example.com', '~c/*']}]}",
+            "{egress: [{hosts: ['~/*']}]}",
+            "{outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: out, port: {number: 80}}}}",
+            &ingress("defaultEndpoint: '127.0.0.1:1'"),
+            &ingress("defaultEndpoint: '[::1]:1'"),
+            &ingress("defaultEndpoint: '0.0.0.0:1'"),
+            &ingress("defaultEndpoint: '[::]:1'"),
+            &ingress("defaultEndpoint: 'unix:///run/app'"),
+        ],
+    );
+    refused(
+        SIDECAR,
+        &[
+            ("{}", "spec", "must say something"),
+            ("{egress: [{hosts: ['a.example.com']}]}", "spec.egress[0].hosts[0]", "no namespace"),
+            ("{egress: [{hosts: ['~/*', './*']}]}", "spec.egress[0].hosts[0]", "stands alone"),
+            ("{egress: [{hosts: ['./*']}, {hosts: ['b/*']}]}", "spec.egress[0]", "only the last"),
+            (
+                "{egress: [{hosts: ['./*']}, {port: {number: 80, protocol: HTTP, name: a}, hosts: ['b/*']}]}",
+                "spec.egress[0]",
+                "only the last",
+            ),
+            (
+                "{outboundTrafficPolicy: {egressProxy: {host: out, port: {number: 80}}}}",
+                "spec.outboundTrafficPolicy.egressProxy",
+                "refused",
+            ),
+            (
+                "{outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: out}}}",
+                "spec.outboundTrafficPolicy.egressProxy",
+                "needs a `port`",
+            ),
+            (
+                &ingress("defaultEndpoint: '10.0.0.1:1'"),
+                "spec.ingress[0].defaultEndpoint",
+                "not the application's",
+            ),
+            (
+                &ingress("defaultEndpoint: 'localhost'"),
+                "spec.ingress[0].defaultEndpoint",
+                "not the application's",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn n_6_selectors_take_whole_labels() {
+    refused(
+        SIDECAR,
+        &[
+            (
+                "{workloadSelector: {labels: {app: 'a*'}}, egress: [{hosts: ['./*']}]}",
+                "spec.workloadSelector.labels.app",
+                "whole labels",
+            ),
+            (
+                "{workloadSelector: {labels: {'': a}}, egress: [{hosts: ['./*']}]}",
+                "spec.workloadSelector.labels[\"\"]",
+                "whole labels",
+            ),
+        ],
+    );
+    let text =
+        format!("{SIDECAR}\nspec: {{workloadSelector: {{labels: {{}}}}, egress: [{{hosts: ['./*']}}]}}\n");
+    assert!(found(&text, Level::Warning)[0].starts_with("IST0166"), "a selector without labels is told of");
+}
+
+#[test]
+fn n_1_names_of_resources() {
+    let named = |kind: &str, name: &str| {
+        let spec = match kind {
+            "Gateway" => "{servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}",
+            _ => "{hosts: [a], http: [{route: [{destination: {host: a}}]}]}",
+        };
+        found(
+            &format!(
+                "apiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n"
+            ),
+            Level::Error,
+        )
+    };
+    assert!(named("VirtualService", "a.b").is_empty());
+    assert!(named("VirtualService", "a_b")[0].contains("metadata.name"));
+    assert!(named("Gateway", "a-b").is_empty());
+    assert!(named("Gateway", "a.b")[0].contains("metadata.name"), "a Gateway's is a label");
+}
+
+#[test]
+fn n_7_annotations_of_users() {
+    let with = |annotation: &str| {
+        let head = SIDECAR.replace("name: a", &format!("name: a, annotations: {{{annotation}}}"));
+        found(&format!("{head}\nspec: {{egress: [{{hosts: ['./*']}}]}}\n"), Level::Error)
+    };
+    assert!(with("example.com/note: x").is_empty());
+    assert_eq!(with("internal.istio.io/parents: x").len(), 1);
+    assert_eq!(with("istio.io/dry-run: 'true'").len(), 1, "only on an AuthorizationPolicy");
+}
+
+#[test]
+fn y_8_two_of_what_excludes_each_other() {
+    let rule = |rest: &str| format!("{{hosts: [a], http: [{{{rest}}}]}}");
+    let to = "route: [{destination: {host: a}}]";
+    let service = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}";
+    let rules = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}";
+    let balancer = |rest: &str| format!("{{host: a, trafficPolicy: {{loadBalancer: {{{rest}}}}}}}");
+    accepted(service, &[&rule(&format!("match: [{{uri: {{exact: /a}}}}], {to}"))]);
+    let cases = [
+        (service, rule(&format!("match: [{{uri: {{exact: /a, prefix: /}}}}], {to}"))),
+        (service, rule(&format!("fault: {{abort: {{httpStatus: 500, grpcStatus: UNKNOWN}}}}, {to}"))),
+        (service, rule("redirect: {port: 80, derivePort: FROM_PROTOCOL_DEFAULT}")),
+        (rules, balancer("simple: RANDOM, consistentHash: {httpHeaderName: a}")),
+        (rules, balancer("consistentHash: {httpHeaderName: a, useSourceIp: true}")),
+    ];
+    for (head, spec) in cases {
+        let errors = found(&format!("{head}\nspec: {spec}\n"), Level::Error);
+        assert!(errors.iter().any(|error| error.starts_with("IST0106 ")), "{spec}: {errors:#?}");
+    }
+}

@@ -1,0 +1,159 @@
+//! Resources that are right one by one and wrong together: Sidecars for one pod, Services for one
+//! port, pods of one Service (SC-1, P-6, P-7).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Compiler;
+use super::protocol::Protocol;
+use super::registry::{has_labels, target_port};
+use crate::analysis::{Code, Diagnostic};
+use crate::api::Resource;
+use crate::api::istio::Sidecar;
+use crate::api::kubernetes::{Service, ServicePort, Workload};
+use crate::identity::Labels;
+
+impl Compiler<'_> {
+    pub(super) fn check_together(&mut self) {
+        let mut found = Vec::new();
+        self.sidecars(&mut found);
+        for workload in &self.documents.workloads {
+            self.services_of(workload, &mut found);
+        }
+        for service in &self.documents.services {
+            self.pods_of(service, &mut found);
+        }
+        self.out.extend(found);
+    }
+
+    /// IST0111 and IST0110: several Sidecars for a namespace, or for a pod. The oldest is used (MO-5).
+    fn sidecars(&self, found: &mut Vec<Diagnostic>) {
+        let mut plain: BTreeMap<&str, Vec<&Resource<Sidecar>>> = BTreeMap::new();
+        for sidecar in self.documents.sidecars.iter().filter(|sidecar| selector(sidecar).is_none()) {
+            plain.entry(&sidecar.meta.namespace).or_default().push(sidecar);
+        }
+        for (namespace, all) in plain.into_iter().filter(|(_, all)| all.len() > 1) {
+            let names = names(&all);
+            for sidecar in &all {
+                let message = format!(
+                    "{names} of namespace {namespace} have no workloadSelector; only {} is used",
+                    all[0].meta.name
+                );
+                let code = Code::MultipleSidecarsWithoutWorkloadSelectors;
+                found.push(Diagnostic::new(code, sidecar.locate(sidecar.spec.at.origin()), message));
+            }
+        }
+        let mut told = BTreeSet::new();
+        let described = self.documents.workloads.iter().map(|workload| {
+            (&workload.meta.namespace, workload.meta.name.as_str(), &workload.spec.template.metadata.labels)
+        });
+        let ours = (&self.workload.namespace, self.workload.name.as_str(), &self.workload.labels);
+        for (namespace, name, labels) in described.chain([ours]) {
+            let selects = |sidecar: &&Resource<Sidecar>| {
+                sidecar.meta.namespace == *namespace
+                    && selector(sidecar).is_some_and(|wanted| has_labels(labels, wanted))
+            };
+            let all: Vec<&Resource<Sidecar>> = self.documents.sidecars.iter().filter(selects).collect();
+            if all.len() > 1
+                && told.insert((namespace, all.iter().map(|one| &one.meta.name).collect::<Vec<_>>()))
+            {
+                let names = names(&all);
+                for sidecar in &all {
+                    let message =
+                        format!("{names} select {namespace}/{name}; only {} is used", all[0].meta.name);
+                    let origin = sidecar.locate(sidecar.spec.at.field("workloadSelector"));
+                    found.push(Diagnostic::new(Code::ConflictingSidecarWorkloadSelectors, origin, message));
+                }
+            }
+        }
+    }
+
+    /// IST0116 and IST0137: Services that lead to one port of a pod, and disagree on what it is.
+    fn services_of(&self, workload: &Resource<Workload>, found: &mut Vec<Diagnostic>) {
+        let labels = &workload.spec.template.metadata.labels;
+        let mut ports: BTreeMap<u16, Vec<(&Resource<Service>, &ServicePort)>> = BTreeMap::new();
+        for service in self.documents.services.iter().filter(|service| selects(service, workload, labels)) {
+            for port in &service.spec.ports {
+                if let Some(target) = target_port(port, workload) {
+                    ports.entry(target).or_default().push((service, port));
+                }
+            }
+        }
+        for (target, all) in ports {
+            let services: BTreeSet<&str> =
+                all.iter().map(|(service, _)| service.meta.name.as_str()).collect();
+            if services.len() < 2 {
+                continue;
+            }
+            let services = services.into_iter().collect::<Vec<_>>().join(", ");
+            let numbers: BTreeSet<u32> = all.iter().map(|(_, port)| port.port).collect();
+            let protocols: BTreeSet<String> = all
+                .iter()
+                .map(|(_, port)| {
+                    let number = u16::try_from(port.port).unwrap_or_default();
+                    format!("{:?}", Protocol::of_service_port(port, number)).to_uppercase()
+                })
+                .collect();
+            let mut note = |code, message: String| {
+                found.push(Diagnostic::new(
+                    code,
+                    workload.locate(workload.spec.template.at.origin()),
+                    message,
+                ));
+            };
+            if protocols.len() > 1 {
+                let protocols = protocols.into_iter().collect::<Vec<_>>().join(", ");
+                note(
+                    Code::DeploymentAssociatedToMultipleServices,
+                    format!(
+                        "port {target} is reached through {services} with different protocols: {protocols}"
+                    ),
+                );
+            }
+            if numbers.len() > 1 {
+                let numbers = numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+                note(
+                    Code::DeploymentConflictingPorts,
+                    format!(
+                        "targetPort {target} is reached through {services} by different ports: {numbers}"
+                    ),
+                );
+            }
+        }
+    }
+
+    /// MESH0009: pods behind one Service that are not one application (P-6).
+    fn pods_of(&self, service: &Resource<Service>, found: &mut Vec<Diagnostic>) {
+        let apps: BTreeSet<&str> = self
+            .documents
+            .workloads
+            .iter()
+            .filter(|workload| selects(service, workload, &workload.spec.template.metadata.labels))
+            .filter_map(|workload| workload.spec.template.metadata.labels.get("app").map(String::as_str))
+            .collect();
+        if apps.len() > 1 {
+            let apps = apps.into_iter().collect::<Vec<_>>().join(", ");
+            let message = format!("the pods behind this Service have different app labels: {apps}");
+            let origin = service.locate(service.spec.at.field("selector"));
+            found.push(Diagnostic::new(Code::AppLabelDiffers, origin, message));
+        }
+    }
+}
+
+fn selector(sidecar: &Resource<Sidecar>) -> Option<&Labels> {
+    sidecar
+        .spec
+        .workload_selector
+        .as_ref()
+        .map(|selector| &selector.labels)
+        .filter(|labels| !labels.is_empty())
+}
+
+fn selects(service: &Resource<Service>, workload: &Resource<Workload>, labels: &Labels) -> bool {
+    service.meta.namespace == workload.meta.namespace
+        && !service.spec.selector.is_empty()
+        && has_labels(labels, &service.spec.selector)
+}
+
+fn names(all: &[&Resource<Sidecar>]) -> String {
+    all.iter().map(|sidecar| sidecar.meta.name.as_str()).collect::<Vec<_>>().join(", ")
+}

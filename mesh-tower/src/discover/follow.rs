@@ -1,0 +1,149 @@
+//! A cluster that goes by names.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use mesh_core::endpoint::{Address, Endpoint};
+use mesh_core::plan::DnsTarget;
+use tokio::time::{Instant, timeout_at};
+
+use super::Names;
+use super::names::Name;
+use crate::cluster::Cluster;
+
+/// How long after a cluster's start its requests wait for the first answer.
+const FIRST_ANSWER: Duration = Duration::from_secs(2);
+
+/// The same for a host that is looked up because a request names it: as long as a connection may take.
+const FIRST_ANSWER_ON_DEMAND: Duration = Duration::from_secs(10);
+
+/// The names of a cluster, and how their addresses become its endpoints.
+#[derive(Debug)]
+pub(crate) struct Following {
+    cluster: Weak<Cluster>,
+    targets: Vec<(DnsTarget, Source)>,
+    /// Whether the first address alone counts, as one endpoint that moves (`DNS_ROUND_ROBIN`).
+    first_only: bool,
+    /// Whether a request has named the host, rather than the configuration.
+    on_demand: bool,
+    /// Until when a request waits for a first answer.
+    patience: Instant,
+}
+
+#[derive(Debug)]
+enum Source {
+    Literal(IpAddr),
+    Name(Arc<Name>),
+}
+
+impl Following {
+    /// Keeps the cluster's endpoints what the names resolve to, as long as the cluster lives. What is
+    /// known of the names already is in force at once.
+    pub(crate) fn start(cluster: &Arc<Cluster>, targets: &[DnsTarget], first_only: bool, names: &Names) {
+        let source = |target: &DnsTarget| (target.clone(), source(target, names, Some(&target.name)));
+        Self {
+            cluster: Arc::downgrade(cluster),
+            targets: targets.iter().map(source).collect(),
+            first_only,
+            on_demand: false,
+            patience: Instant::now() + FIRST_ANSWER,
+        }
+        .attach(cluster);
+    }
+
+    /// The same for a host that a request names.
+    pub(crate) fn authority(cluster: &Arc<Cluster>, target: DnsTarget, names: &Names) {
+        let source = source(&target, names, None);
+        Self {
+            cluster: Arc::downgrade(cluster),
+            targets: vec![(target, source)],
+            first_only: false,
+            on_demand: true,
+            patience: Instant::now() + FIRST_ANSWER_ON_DEMAND,
+        }
+        .attach(cluster);
+    }
+
+    fn attach(self, cluster: &Arc<Cluster>) {
+        let following = Arc::new(self);
+        for name in following.names() {
+            name.follow(&following);
+        }
+        following.update();
+        cluster.set_following(following);
+    }
+
+    /// Whether a request has named the host, rather than the configuration.
+    pub(crate) const fn is_on_demand(&self) -> bool {
+        self.on_demand
+    }
+
+    fn names(&self) -> impl Iterator<Item = &Arc<Name>> {
+        self.targets.iter().filter_map(|(_, source)| match source {
+            Source::Literal(_) => None,
+            Source::Name(name) => Some(name),
+        })
+    }
+
+    /// Brings what the names stand for now to the cluster.
+    pub(super) fn update(&self) {
+        let Some(cluster) = self.cluster.upgrade() else { return };
+        let mut seen = HashSet::new();
+        let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
+        for (target, source) in &self.targets {
+            let mut addresses = match source {
+                Source::Literal(address) => vec![*address],
+                Source::Name(name) => name.addresses(),
+            };
+            if self.first_only {
+                addresses.truncate(1);
+            } else {
+                // Name servers rotate their answers; the set is what counts.
+                addresses.sort_unstable();
+            }
+            for ip in addresses {
+                let address = Address::Socket((ip, target.port).into());
+                if seen.insert(address.clone()) {
+                    endpoints.push(Arc::new(Endpoint { address, ..target.template.clone() }));
+                }
+            }
+        }
+        match endpoints.as_slice() {
+            [endpoint] if self.first_only => cluster.move_endpoint(endpoint),
+            all => cluster.update_endpoints(all),
+        }
+    }
+
+    /// Whether a first answer is still to come, and worth waiting for.
+    pub(crate) fn is_awaited(&self) -> bool {
+        Instant::now() < self.patience && self.names().any(|name| !name.is_answered())
+    }
+
+    /// Ready when every name has been asked for, or patience has run out.
+    pub(crate) async fn answered(&self) {
+        for name in self.names() {
+            if timeout_at(self.patience, name.answered()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Asks earlier: an address does not answer.
+    pub(crate) fn ask_again(&self) {
+        self.names().for_each(|name| name.ask_again());
+    }
+
+    /// Sets the gauges to what holds now.
+    pub(crate) fn publish(&self) {
+        self.names().for_each(|name| name.publish());
+    }
+}
+
+fn source(target: &DnsTarget, names: &Names, label: Option<&Arc<str>>) -> Source {
+    match target.name.parse() {
+        Ok(address) => Source::Literal(address),
+        Err(_) => Source::Name(names.name(&target.name, label)),
+    }
+}

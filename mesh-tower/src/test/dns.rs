@@ -1,0 +1,112 @@
+//! A name server by script: what names stand for, changed as the test goes.
+
+use std::collections::BTreeMap;
+use std::future::{pending, ready};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::upstream::lock;
+use crate::discover::{Answer, Resolve, Resolving};
+
+/// Names by script. A name that was not told of does not exist.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
+/// use std::time::Duration;
+/// use mesh_tower::test::MeshTest;
+///
+/// let test = MeshTest::new(r#"
+/// apiVersion: networking.istio.io/v1
+/// kind: ServiceEntry
+/// metadata: {name: db, namespace: default}
+/// spec:
+///   hosts: [db.example.com]
+///   ports: [{number: 80, name: http, protocol: HTTP}]
+///   resolution: DNS
+/// "#);
+/// test.dns().addresses("db.example.com", ["10.0.0.1"], Duration::from_secs(30));
+/// let test = test.start().await;
+/// test.upstream("10.0.0.1:80").respond(200, "fine");
+/// assert_eq!(test.get("http://db.example.com/").await.status(), 200);
+/// # });
+/// ```
+///
+/// # Clone
+/// Clones are the same server.
+#[derive(Clone, Debug)]
+pub struct Dns(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    start: Instant,
+    names: Mutex<BTreeMap<String, Said>>,
+    questions: Mutex<Vec<(Duration, String)>>,
+}
+
+#[derive(Clone, Debug)]
+enum Said {
+    Answer(Answer),
+    Silence,
+}
+
+impl Dns {
+    /// A server that knows no name. Its time begins now.
+    #[must_use]
+    pub fn new() -> Self {
+        let inner = Inner { start: Instant::now(), names: Mutex::default(), questions: Mutex::default() };
+        Self(Arc::new(inner))
+    }
+
+    /// From now on the name has these addresses, for this long.
+    ///
+    /// # Panics
+    /// If one is not an IP address.
+    pub fn addresses<'a>(&self, name: &str, addresses: impl IntoIterator<Item = &'a str>, ttl: Duration) {
+        let addresses = addresses.into_iter().map(|text| text.parse().expect("an IP address")).collect();
+        self.say(name, Said::Answer(Answer::Addresses { addresses, ttl, unanswered: None }));
+    }
+
+    /// From now on there is no such name.
+    pub fn empty(&self, name: &str) {
+        self.say(name, Said::Answer(Answer::Empty));
+    }
+
+    /// From now on questions for the name fail.
+    pub fn fail(&self, name: &str) {
+        self.say(name, Said::Answer(Answer::Failed));
+    }
+
+    /// From now on questions for the name are never answered.
+    pub fn hang(&self, name: &str) {
+        self.say(name, Said::Silence);
+    }
+
+    /// What was asked so far, and when.
+    #[must_use]
+    pub fn questions(&self) -> Vec<(Duration, String)> {
+        lock(&self.0.questions).clone()
+    }
+
+    fn say(&self, name: &str, said: Said) {
+        lock(&self.0.names).insert(name.to_owned(), said);
+    }
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Resolve for Dns {
+    fn resolve(&self, name: &str) -> Resolving {
+        lock(&self.0.questions).push((self.0.start.elapsed(), name.to_owned()));
+        match lock(&self.0.names).get(name).cloned() {
+            Some(Said::Answer(answer)) => Box::pin(ready(Ok(answer))),
+            Some(Said::Silence) => Box::pin(pending()),
+            None => Box::pin(ready(Ok(Answer::Empty))),
+        }
+    }
+}
