@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::Request;
+use mesh_core::balance::BalancePolicy;
 use mesh_core::identity::{Locality, Workload};
 use mesh_tests::config::{destination_rule, virtual_service};
 use mesh_tower::Body;
@@ -248,4 +249,40 @@ async fn op_3_clusters_shows_where_endpoints_stand_and_why() {
     assert_eq!(cluster["host_statuses"][2]["priority"], 1);
     let near = serde_json::json!({"hosts": 2, "healthy": 1, "load_percent": 70, "panic": false});
     assert_eq!(cluster["priorities"][0], near);
+}
+
+/// Wish 5: what the slowest of ten gets, one of them a hundred times slower, while 20 callers call.
+async fn share_of_the_slow(policy: Option<BalancePolicy>) -> f64 {
+    let addresses: Vec<_> = (1..=10).map(|index| format!("10.0.0.{index}")).collect();
+    let places: Vec<_> = addresses.iter().map(|address| (address.as_str(), "eu")).collect();
+    let test = MeshTest::new(&yaml(&places, ROUND_ROBIN))
+        .with(|builder| match policy {
+            Some(policy) => builder.balance("api.test", policy),
+            None => builder,
+        })
+        .start()
+        .await;
+    let upstreams: Vec<_> = addresses.iter().map(|address| test.upstream(&format!("{address}:80"))).collect();
+    for (index, upstream) in upstreams.iter().enumerate() {
+        let time = Duration::from_millis(if index == 3 { 1_000 } else { 10 });
+        upstream.handle(move |_| async move {
+            tokio::time::sleep(time).await;
+            http::Response::new(Body::empty())
+        });
+    }
+    let caller = async || {
+        for _ in 0..60 {
+            assert_eq!(test.get(URI).await.status(), 200);
+        }
+    };
+    futures_util::future::join_all((0..20).map(|_| caller())).await;
+    upstreams[3].arrival_count() as f64 / 1_200.0
+}
+
+#[tokio::test(start_paused = true)]
+async fn wish_5_peak_ewma_gives_a_slow_endpoint_next_to_nothing() {
+    let peak = share_of_the_slow(Some(BalancePolicy::peak_ewma())).await;
+    assert!(peak <= 0.01, "{peak}");
+    let turns = share_of_the_slow(None).await;
+    assert!((turns - 0.1).abs() < 0.001, "{turns}");
 }
