@@ -63,10 +63,7 @@ fn balancer(draw: &mut Draw) -> String {
         ", localityLbSetting: {failover: [{from: here, to: there}]}",
         ", localityLbSetting: {failoverPriority: [version=v1]}",
     ]);
-    {
-        let _ = locality;
-        how.to_owned()
-    }
+    format!("{how}{locality}")
 }
 
 fn pool(draw: &mut Draw) -> String {
