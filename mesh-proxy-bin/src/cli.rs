@@ -56,7 +56,8 @@ struct Run {
     #[arg(long, env = "MESH_WORKLOAD", value_name = "NAME")]
     workload: Option<String>,
     /// The socket that serves a port of the configuration, such as 80=127.0.0.1:0 (0: a free port). A
-    /// listener's name, such as 'inbound|5000', may stand for the port. May be repeated.
+    /// listener's name, such as 'inbound|5000', may stand for the port. One that no listener answers to is
+    /// warned of: a reload may bring it. May be repeated.
     #[arg(long, value_name = "PORT=ADDR")]
     bind: Vec<Bind>,
     /// Where the application listens, instead of defaultEndpoint: for all inbound ports, or for one. May be

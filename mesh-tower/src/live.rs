@@ -113,7 +113,7 @@ fn start(
     match &node.discovery {
         Discovery::Dns(targets) => Following::start(&cluster, targets, false, &tools.names),
         Discovery::DnsFirst(target) => {
-            Following::start(&cluster, std::slice::from_ref(target), true, &tools.names)
+            Following::start(&cluster, std::slice::from_ref(&**target), true, &tools.names)
         }
         Discovery::Static(_) | Discovery::Authority => {}
     }

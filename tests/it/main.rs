@@ -30,6 +30,7 @@ mod replay;
 mod retry;
 mod retry_matrix;
 mod rewrite;
+mod scope;
 mod sockets;
 mod split_fault;
 mod storm;

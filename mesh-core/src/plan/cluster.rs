@@ -119,7 +119,7 @@ pub enum Discovery {
     Dns(Vec<DnsTarget>),
     /// A name that stands for one host: the first address of the latest answer is where new connections
     /// go, open ones stay (SE-7, `DNS_ROUND_ROBIN`).
-    DnsFirst(DnsTarget),
+    DnsFirst(Box<DnsTarget>),
     /// The address the caller chose: in process and for `http_proxy`, the request's own authority.
     Authority,
 }

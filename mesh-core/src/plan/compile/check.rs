@@ -32,12 +32,22 @@ impl Compiler<'_> {
     /// IST0101 and IST0132: the gateways of a VirtualService, and its hosts in them.
     fn gateways_exist(&mut self, one: &Virtual<'_>) {
         let resource = one.resource;
-        let gateways: Vec<_> = one.gateways.iter().filter(|name| *name != super::MESH).collect();
-        for (index, name) in gateways.iter().enumerate() {
+        for (index, name) in one.gateways.iter().enumerate().filter(|(_, name)| *name != super::MESH) {
             let (namespace, short) = name.split_once('/').unwrap_or(("", name));
             let is_named =
                 |gateway: &&Resource<_>| gateway.meta.name == short && gateway.meta.namespace == namespace;
             let origin = resource.locate(resource.spec.at.item("gateways", index));
+            // H-5: understood, and on its way out.
+            if resource
+                .spec
+                .gateways
+                .get(index)
+                .is_some_and(|written| written != name && written.contains(".svc."))
+            {
+                let message = "a gateway by its host name is the old form";
+                let finding = Diagnostic::new(Code::Deprecated, origin.clone(), message);
+                self.out.push(finding.hint(format!("write {name}")));
+            }
             let Some(gateway) = self.documents.gateways.iter().find(is_named) else {
                 let message = format!("referenced gateway not found: {:?}", short);
                 let known = self.documents.gateways.iter().map(|gateway| gateway.meta.name.as_str());

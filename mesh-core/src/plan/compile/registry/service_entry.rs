@@ -167,7 +167,9 @@ fn discovery(
                 named.map(target).collect()
             };
             match targets.pop() {
-                Some(one) if spec.resolution == Resolution::DnsRoundRobin => Discovery::DnsFirst(one),
+                Some(one) if spec.resolution == Resolution::DnsRoundRobin => {
+                    Discovery::DnsFirst(Box::new(one))
+                }
                 last => {
                     targets.extend(last);
                     Discovery::Dns(targets)

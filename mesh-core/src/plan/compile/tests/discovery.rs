@@ -394,3 +394,19 @@ fn mo_4_of_gateways_that_conflict_the_older_one_serves() {
     let names: Vec<&str> = compiled.plan.listeners.iter().map(|one| &*one.name).collect();
     assert_eq!(names, ["gateway|80"]);
 }
+
+#[test]
+fn h_5_a_gateway_by_its_host_name_is_understood_and_told_of() {
+    let text = EDGE.replace("gateways: [edge]", "gateways: [mesh, edge.default.svc.cluster.local]");
+    let compiled = super::gateway(&format!("{text}{}", service("clusterIP: 10.1.0.1")), "edge");
+    let told: Vec<_> = compiled.diagnostics.iter().filter(|one| one.code == Code::Deprecated).collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (&*told[0].origin.path, told[0].hint.as_deref()),
+        ("spec.gateways[1]", Some("write default/edge"))
+    );
+    assert!(!compiled.diagnostics.iter().any(|one| one.message.contains("gateway not found")));
+    let gone = super::gateway(&EDGE.replace("gateways: [edge]", "gateways: [mesh, gone]"), "edge");
+    let place = gone.diagnostics.iter().find(|one| one.message.contains("gateway not found")).unwrap();
+    assert_eq!(&*place.origin.path, "spec.gateways[1]", "counted with `mesh`");
+}
