@@ -38,7 +38,6 @@ pub mod analysis;
 pub mod api;
 pub mod balance;
 pub mod circuit;
-pub mod clock;
 pub mod cors;
 pub mod decision;
 pub mod discover;
@@ -58,5 +57,7 @@ pub mod rng;
 pub mod route;
 pub mod split;
 pub mod telemetry;
+#[cfg(test)]
+mod tests;
 pub mod timeout;
 pub mod units;

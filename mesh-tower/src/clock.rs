@@ -4,18 +4,7 @@
 
 use std::time::Instant;
 
-use mesh_core::clock::Clock;
 use mesh_core::rng::Rng;
-
-/// Tokio's clock; paused in tests that pause it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TokioClock;
-
-impl Clock for TokioClock {
-    fn now(&self) -> Instant {
-        now()
-    }
-}
 
 /// Now, by tokio's clock.
 pub(crate) fn now() -> Instant {

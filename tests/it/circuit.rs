@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use http::Request;
 use mesh_tests::config::{destination_rule, service};
 use mesh_tower::Body;
-use mesh_tower::test::{Answer, Fault, MeshTest, TestMesh, Upstream};
+use mesh_tower::test::{Answer, Fault, MeshTest, TestMesh, Upstream, pass};
 
 async fn world(port: &str, pool: &str) -> (TestMesh, Upstream) {
     let yaml = service("api", port, 80, &["10.0.0.1"])
@@ -95,11 +95,11 @@ async fn cb_3_idle_connections_are_closed() {
         let (test, api) = world(port, "http: {idleTimeout: 20s}").await;
         test.get("http://api/").await;
         api.open(1).await;
-        tokio::time::sleep(Duration::from_secs(15)).await;
+        pass(Duration::from_secs(15)).await;
         assert_eq!(api.open_connections(), 1, "{port}");
-        tokio::time::sleep(Duration::from_secs(15)).await;
+        pass(Duration::from_secs(15)).await;
         assert_eq!(api.open_connections(), 0, "{port}");
-        tokio::time::sleep(Duration::from_secs(15)).await;
+        pass(Duration::from_secs(15)).await;
         assert_eq!(api.connections(), 1, "{port}: not dialled again before somebody asks");
         assert_eq!(test.get("http://api/").await.status(), 200, "{port}");
     }

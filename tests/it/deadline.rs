@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use mesh_tests::config::service;
-use mesh_tower::test::{MeshTest, TestMesh, Upstream};
+use mesh_tower::test::{MeshTest, TestMesh, Upstream, pass};
 use mesh_tower::{Body, BoxError, CallOptions};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt};
 
@@ -32,7 +32,7 @@ async fn chain(work: Duration) -> Chain {
     let handler = tower::service_fn(move |_: Request<Body>| -> BoxFuture<'static, Result<_, BoxError>> {
         let (client, outcomes) = (client.clone(), outcomes.clone());
         Box::pin(async move {
-            sleep(work).await;
+            pass(work).await;
             // Nothing is handed on: the task knows for whom it works.
             let outcome = match client.get("http://c/").await {
                 Ok(answer) => Ok(answer.status().as_u16()),
@@ -94,7 +94,7 @@ async fn dropped(chain: &Chain) -> Arc<Mutex<Option<Instant>>> {
     chain.c.handle(move |_| {
         let watch = Watch(noted.clone());
         async move {
-            sleep(Duration::from_secs(3_600)).await;
+            pass(Duration::from_secs(3_600)).await;
             drop(watch);
             Response::new(Body::empty())
         }
@@ -109,7 +109,7 @@ async fn wish_17_a_caller_that_leaves_cancels_the_whole_chain() {
     let left = tokio::time::timeout(Duration::from_millis(500), chain.a.get("http://b/"));
     assert!(left.await.is_err());
     let at = Instant::now();
-    sleep(Duration::from_millis(50)).await;
+    pass(Duration::from_millis(50)).await;
     assert_eq!(chain.c.arrival_count(), 1);
     let dropped = dropped.lock().unwrap().expect("C's handler is dropped in 50 ms");
     assert!(dropped.saturating_duration_since(at) <= Duration::from_millis(50));
@@ -121,7 +121,7 @@ async fn wish_17_a_deadline_that_passes_cancels_the_whole_chain() {
     let dropped = dropped(&chain).await;
     let begin = Instant::now();
     assert_eq!(call(&chain, 300).await, 504);
-    sleep(Duration::from_millis(50)).await;
+    pass(Duration::from_millis(50)).await;
     let dropped = dropped.lock().unwrap().expect("C's handler is dropped");
     let after = dropped.saturating_duration_since(begin);
     assert!(after >= Duration::from_millis(290) && after <= Duration::from_millis(350), "{after:?}");

@@ -10,9 +10,9 @@ use mesh_tests::backend::Backend;
 use mesh_tests::dns::NameServer;
 use mesh_tests::proxy::{DEADLINE, Proxy};
 use mesh_tower::discover::Resolver;
-use mesh_tower::test::{MeshTest, TestMesh};
+use mesh_tower::test::{MeshTest, TestMesh, pass};
 use mesh_tower::{Body, Mesh};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::blackbox::{PROXY, client};
 
@@ -65,7 +65,7 @@ async fn se_7_a_new_address_gets_its_share_within_a_ttl() {
     let test = world("DNS", 60).await;
     assert_eq!(shares(&test, 20).await, [20, 0, 0]);
     test.dns().addresses(HOST, ["10.0.0.1", "10.0.0.2", "10.0.0.3"], secs(60));
-    sleep(secs(61)).await;
+    pass(secs(61)).await;
     let shares = shares(&test, 3000).await;
     assert!(shares.iter().all(|share| (950..=1050).contains(share)), "{shares:?}");
 }
@@ -74,9 +74,9 @@ async fn se_7_a_new_address_gets_its_share_within_a_ttl() {
 async fn se_7_a_removed_address_gets_no_new_request_after_its_ttl() {
     let test = world("DNS", 60).await;
     test.dns().addresses(HOST, ["10.0.0.1", "10.0.0.2"], secs(60));
-    sleep(secs(61)).await;
+    pass(secs(61)).await;
     test.dns().addresses(HOST, ["10.0.0.2"], secs(60));
-    sleep(secs(61)).await;
+    pass(secs(61)).await;
     assert_eq!(shares(&test, 50).await, [0, 50, 0]);
 }
 
@@ -93,7 +93,7 @@ async fn se_7_a_resolver_that_is_down_for_ten_minutes_costs_no_request() {
         let end = Instant::now() + secs(600);
         while Instant::now() < end {
             assert_eq!(shares(&test, 1).await, [1, 0, 0]);
-            sleep(secs(1)).await;
+            pass(secs(1)).await;
         }
     }
 }
@@ -109,14 +109,14 @@ async fn se_7_a_name_that_loses_its_addresses_keeps_them_for_the_grace_period() 
         if answer.status() != 200 {
             break answer;
         }
-        sleep(secs(1)).await;
+        pass(secs(1)).await;
     };
     // Asked again within the TTL, then doubted for the grace period.
     let lasted = start.elapsed();
     assert!(lasted >= secs(45) && lasted <= secs(62), "{lasted:?}");
     assert_eq!((gone.status().as_u16(), gone.flags().as_str()), (503, "UH"));
     test.dns().addresses(HOST, ["10.0.0.2"], secs(30));
-    sleep(secs(61)).await;
+    pass(secs(61)).await;
     assert_eq!(shares(&test, 1).await, [0, 1, 0], "and has some again");
 }
 
@@ -147,19 +147,19 @@ async fn se_7_the_first_address_alone_counts_and_old_connections_stay() {
     let test = world("DNS_ROUND_ROBIN", 60).await;
     let (first, second) = (test.upstream("10.0.0.1:80"), test.upstream("10.0.0.2:80"));
     test.dns().addresses(HOST, ["10.0.0.1", "10.0.0.2"], secs(60));
-    sleep(secs(61)).await;
+    pass(secs(61)).await;
     assert_eq!(shares(&test, 10).await, [10, 0, 0], "one host, however many addresses");
     test.dns().addresses(HOST, ["10.0.0.2", "10.0.0.1"], secs(60));
-    sleep(secs(61)).await;
+    pass(secs(61)).await;
     assert_eq!(shares(&test, 10).await, [10, 0, 0], "the connection stays");
     assert_eq!((first.connections(), second.connections()), (1, 0));
     first.close_connections();
-    sleep(Duration::from_millis(1)).await;
+    pass(Duration::from_millis(1)).await;
     assert_eq!(shares(&test, 10).await, [0, 10, 0], "a new one goes to the newest first address");
     assert_eq!((first.connections(), second.connections()), (1, 1));
     test.dns().addresses(HOST, ["10.0.0.1"], secs(60));
     second.close_connections();
-    sleep(secs(61)).await;
+    pass(secs(61)).await;
     assert_eq!(shares(&test, 10).await, [10, 0, 0], "and back");
 }
 
@@ -167,10 +167,10 @@ async fn se_7_the_first_address_alone_counts_and_old_connections_stay() {
 async fn se_7_a_dial_that_fails_asks_earlier() {
     let test = world("DNS", 300).await;
     assert_eq!(shares(&test, 1).await, [1, 0, 0]);
-    sleep(secs(20)).await;
+    pass(secs(20)).await;
     test.dns().addresses(HOST, ["10.0.0.2"], secs(300));
     test.upstream("10.0.0.1:80").down().close_connections();
-    sleep(Duration::from_millis(1)).await;
+    pass(Duration::from_millis(1)).await;
     // Minutes before the TTL ends, and already for the retry of the very call that found out.
     assert_eq!(shares(&test, 3).await, [0, 3, 0]);
     assert_eq!(test.dns().questions().len(), 2);
@@ -189,7 +189,7 @@ spec:
     let test = MeshTest::new(&yaml);
     test.dns().addresses(HOST, ["10.0.0.1"], secs(60));
     let test = test.start().await;
-    sleep(secs(1)).await;
+    pass(secs(1)).await;
     assert_eq!(test.dns().questions().len(), 1);
     test.upstream("10.0.0.1:80").respond(200, "1");
     test.dns().fail(HOST);
@@ -210,7 +210,7 @@ async fn ou_1_the_same_seed_asks_at_the_same_times() {
         let test = MeshTest::new(&entry("DNS", "")).seed(seed);
         test.dns().addresses(HOST, ["10.0.0.1"], secs(60));
         let test = test.start().await;
-        sleep(secs(600)).await;
+        pass(secs(600)).await;
         times.push(test.dns().questions());
     }
     assert_eq!(times[0], times[1]);
@@ -253,15 +253,15 @@ async fn h_8_allow_any_dials_the_authority_and_follows_its_name() {
     }
     assert_eq!(shares(&test, 5).await, [5, 0, 0]);
     test.dns().addresses(HOST, ["10.0.0.2"], secs(30));
-    sleep(secs(31)).await;
+    pass(secs(31)).await;
     assert_eq!(shares(&test, 5).await, [0, 5, 0]);
     test.dns().fail(HOST);
-    sleep(secs(200)).await;
+    pass(secs(200)).await;
     assert_eq!(shares(&test, 5).await, [0, 5, 0], "an outage takes nothing away");
     assert!(test.dns().questions().len() > 3);
-    sleep(secs(600)).await;
+    pass(secs(600)).await;
     let asked = test.dns().questions().len();
-    sleep(secs(600)).await;
+    pass(secs(600)).await;
     assert_eq!(test.dns().questions().len(), asked, "nobody calls it any more, so nobody asks for it");
 }
 

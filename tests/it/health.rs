@@ -8,8 +8,8 @@ use mesh_core::health::State;
 use mesh_core::plan::builder::{MeshSpec, Protocol, Service};
 use mesh_tests::config::{destination_rule, service, versioned_service, virtual_service};
 use mesh_tower::Body;
-use mesh_tower::test::{MeshTest, TestMesh, Upstream};
-use tokio::time::{Instant, sleep};
+use mesh_tower::test::{MeshTest, TestMesh, Upstream, pass};
+use tokio::time::Instant;
 
 const URI: &str = "http://api/";
 
@@ -71,7 +71,7 @@ async fn hc_1_the_first_answer_decides_and_a_later_success_needs_the_threshold()
         health(&bad, 503);
         call(&test, 1).await;
         // One look at each endpoint: a millisecond is enough.
-        sleep(Duration::from_millis(1)).await;
+        pass(Duration::from_millis(1)).await;
         assert_eq!(states(&test), [State::Unhealthy, State::Healthy], "{port}");
         let before = calls(&bad);
         call(&test, 30).await;
@@ -80,9 +80,9 @@ async fn hc_1_the_first_answer_decides_and_a_later_success_needs_the_threshold()
         assert_eq!(asked.authority(), "api.default.svc.cluster.local");
         // Two good answers, ten to eleven seconds apart.
         health(&bad, 200);
-        sleep(Duration::from_secs(11)).await;
+        pass(Duration::from_secs(11)).await;
         assert_eq!(states(&test)[0], State::Unhealthy, "{port}");
-        sleep(Duration::from_secs(11)).await;
+        pass(Duration::from_secs(11)).await;
         assert_eq!(states(&test)[0], State::Healthy, "{port}");
         call(&test, 30).await;
         assert!(calls(&bad) > before, "{port}");
@@ -94,7 +94,7 @@ async fn hc_1_silence_counts_and_a_clear_no_does_not_wait() {
     let active = "{type: HTTP, interval: 10s, unhealthyThreshold: 3, http: {path: /healthz, retriableStatuses: [429]}}";
     let (test, one, _two) = world("http", active, "").await;
     call(&test, 1).await;
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     // Twice silent, then well: it stays; three times in a row: it goes.
     for (status, rounds, expected) in [
         (429, 2, State::Healthy),
@@ -105,13 +105,13 @@ async fn hc_1_silence_counts_and_a_clear_no_does_not_wait() {
         health(&one, status);
         let begin = checks(&one);
         while checks(&one) < begin + rounds {
-            sleep(Duration::from_millis(100)).await;
+            pass(Duration::from_millis(100)).await;
         }
-        sleep(Duration::from_millis(10)).await;
+        pass(Duration::from_millis(10)).await;
         assert_eq!(states(&test)[0], expected, "{status}");
     }
     health(&one, 500);
-    sleep(Duration::from_secs(11)).await;
+    pass(Duration::from_secs(11)).await;
     assert_eq!(states(&test)[0], State::Unhealthy, "an answer that says no needs no threshold");
 }
 
@@ -122,7 +122,7 @@ async fn hc_1_nobody_waits_for_the_first_answer_but_a_newcomer() {
     let old = test.upstream("10.0.0.1:80");
     // Before anybody was asked.
     call(&test, 1).await;
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     let new = test.upstream("10.0.0.2:80");
     new.down();
     test.reload(&yaml(&["10.0.0.1", "10.0.0.2"]));
@@ -131,7 +131,7 @@ async fn hc_1_nobody_waits_for_the_first_answer_but_a_newcomer() {
     assert_eq!((new.connections(), states(&test)[0]), (dials, State::Healthy));
     // It was down when it was asked first; the next answer but one takes it in.
     new.up();
-    sleep(Duration::from_secs(23)).await;
+    pass(Duration::from_secs(23)).await;
     old.forget_arrivals();
     call(&test, 20).await;
     assert!(calls(&new) > 0 && calls(&old) > 0);
@@ -141,11 +141,11 @@ async fn hc_1_nobody_waits_for_the_first_answer_but_a_newcomer() {
 async fn hc_1_without_traffic_a_minute_passes_between_questions() {
     let active = "{type: HTTP, interval: 2s, http: {path: /healthz}}";
     let (test, one, _two) = world("http", active, "").await;
-    sleep(Duration::from_secs(600)).await;
+    pass(Duration::from_secs(600)).await;
     let idle = checks(&one);
     assert!((10..=11).contains(&idle), "{idle}");
     call(&test, 1).await;
-    sleep(Duration::from_secs(60)).await;
+    pass(Duration::from_secs(60)).await;
     let busy = checks(&one) - idle;
     // Every 2 s to 2.2 s, the jitter.
     assert!((27..=30).contains(&busy), "{busy}");
@@ -156,14 +156,14 @@ async fn hc_1_an_endpoint_that_does_not_answer_in_time_fails() {
     let active = "{type: HTTP, timeout: 500ms, interval: 2s, unhealthyThreshold: 2, http: {path: /healthz}}";
     let (test, one, two) = world("http", active, "").await;
     call(&test, 1).await;
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     one.handle(|request| async move {
         if request.uri().path() == "/healthz" {
-            sleep(Duration::from_millis(600)).await;
+            pass(Duration::from_millis(600)).await;
         }
         Response::new(Body::empty())
     });
-    sleep(Duration::from_secs(6)).await;
+    pass(Duration::from_secs(6)).await;
     assert_eq!(states(&test), [State::Unhealthy, State::Healthy]);
     two.forget_arrivals();
     call(&test, 20).await;
@@ -177,15 +177,15 @@ async fn hc_1_the_question_is_as_written() {
     let (test, one, two) = world("http", active, "").await;
     health(&one, 204);
     two.respond(204, "something else");
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     let asked = &one.arrivals()[0];
     assert_eq!((asked.path(), asked.authority()), ("/healthz?full", "check.example.com"));
     // A 204 has no body, so neither says what it should.
     assert_eq!(states(&test), [State::Unhealthy, State::Unhealthy]);
     health(&one, 200);
-    sleep(Duration::from_secs(120)).await;
+    pass(Duration::from_secs(120)).await;
     one.handle(|_| async { Response::new(Body::from("yes, I am well")) });
-    sleep(Duration::from_secs(120)).await;
+    pass(Duration::from_secs(120)).await;
     assert_eq!(states(&test), [State::Healthy, State::Unhealthy]);
 }
 
@@ -196,7 +196,7 @@ async fn hc_1_grpc_health() {
     // SERVING, NOT_SERVING.
     one.respond_grpc(0, vec![8, 1]);
     two.respond_grpc(0, vec![8, 2]);
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     assert_eq!(states(&test), [State::Healthy, State::Unhealthy]);
     let asked = &one.arrivals()[0];
     assert_eq!(asked.path(), "/grpc.health.v1.Health/Check");
@@ -204,7 +204,7 @@ async fn hc_1_grpc_health() {
     assert_eq!(asked.body.length, 5 + 2 + "shop.Reviews".len() as u64);
     one.respond_grpc(12, "");
     two.respond_grpc(0, vec![8, 1]);
-    sleep(Duration::from_secs(70)).await;
+    pass(Duration::from_secs(70)).await;
     assert_eq!(states(&test), [State::Unhealthy, State::Healthy]);
 }
 
@@ -213,10 +213,10 @@ async fn hc_1_tcp_needs_a_connection_or_the_bytes() {
     let (test, one, _two) = world("http", "{type: TCP, interval: 5s, tcp: {}}", "").await;
     one.down();
     call(&test, 1).await;
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     assert_eq!(states(&test), [State::Unhealthy, State::Healthy]);
     one.up();
-    sleep(Duration::from_secs(6)).await;
+    pass(Duration::from_secs(6)).await;
     assert_eq!(states(&test), [State::Healthy, State::Healthy]);
 
     let question = "GET / HTTP/1.0\\r\\n\\r\\n";
@@ -226,7 +226,7 @@ async fn hc_1_tcp_needs_a_connection_or_the_bytes() {
     let (test, one, two) = world("http", &active, "").await;
     one.respond(200, "");
     two.respond(404, "");
-    sleep(Duration::from_secs(2)).await;
+    pass(Duration::from_secs(2)).await;
     assert_eq!(states(&test), [State::Healthy, State::Unhealthy]);
 }
 
@@ -240,7 +240,7 @@ async fn hc_2_a_good_answer_ends_an_ejection() {
     let (test, one, _two) =
         world("http", "{type: HTTP, interval: 20s, http: {path: /healthz}}", &outlier).await;
     call(&test, 1).await;
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     let begin = Instant::now();
     one.handle(|request| async move {
         let status = if request.uri().path() == "/healthz" { 200 } else { 500 };
@@ -253,7 +253,7 @@ async fn hc_2_a_good_answer_ends_an_ejection() {
     assert!(ejected());
     health(&one, 200);
     while ejected() {
-        sleep(Duration::from_millis(100)).await;
+        pass(Duration::from_millis(100)).await;
     }
     assert!(begin.elapsed() <= Duration::from_secs(22), "{:?}", begin.elapsed());
     one.forget_arrivals();
@@ -265,7 +265,7 @@ async fn hc_2_a_good_answer_ends_an_ejection() {
 async fn hc_2_an_endpoint_may_take_itself_out() {
     let (test, one, two) = world("http", HTTP, "").await;
     call(&test, 1).await;
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     one.handle(|_| async {
         Response::builder().header("x-envoy-immediate-health-check-fail", "true").body(Body::empty()).unwrap()
     });
@@ -278,7 +278,7 @@ async fn hc_2_an_endpoint_may_take_itself_out() {
     call(&test, 20).await;
     assert_eq!((calls(&one), calls(&two)), (before, begin + 20));
     // Said in the answer to a health check it counts as well.
-    sleep(Duration::from_secs(60)).await;
+    pass(Duration::from_secs(60)).await;
     assert_eq!(states(&test)[0], State::Unhealthy);
     // Without health checks it means nothing.
     let test = MeshTest::new(&service("api", "http", 80, &["10.0.0.1"])).start().await;
@@ -304,7 +304,7 @@ async fn hc_1_a_virtual_service_names_what_it_leads_to() {
         );
     let test = MeshTest::new(&yaml).start().await;
     let (one, two) = (test.upstream("10.0.0.1:80"), test.upstream("10.0.0.2:80"));
-    sleep(Duration::from_secs(5)).await;
+    pass(Duration::from_secs(5)).await;
     assert_eq!((checks(&one), checks(&two)), (0, 1));
 }
 
@@ -314,22 +314,22 @@ async fn hc_1_a_reload_starts_keeps_and_ends_the_questions() {
     let test = MeshTest::new(&plain).start().await;
     let one = test.upstream("10.0.0.1:80");
     call(&test, 1).await;
-    sleep(Duration::from_secs(100)).await;
+    pass(Duration::from_secs(100)).await;
     assert_eq!(checks(&one), 0);
     let checked = plain.clone() + &policy(SERVICE, "{type: HTTP, interval: 10s, http: {path: /healthz}}");
     test.reload(&checked);
     call(&test, 1).await;
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     assert_eq!((checks(&one), states(&test)), (1, vec![State::Healthy]));
     health(&one, 503);
-    sleep(Duration::from_secs(11)).await;
+    pass(Duration::from_secs(11)).await;
     // What did not change keeps its state: nobody starts again.
     test.reload(&(checked + &service("other", "http", 80, &["10.0.1.1"])));
     assert_eq!(states(&test)[0], State::Unhealthy);
     // Half of it is unhealthy and all are used; without checks nobody asks any more.
     test.reload(&plain);
     let asked = checks(&one);
-    sleep(Duration::from_secs(100)).await;
+    pass(Duration::from_secs(100)).await;
     assert_eq!(checks(&one), asked);
     call(&test, 5).await;
 }
@@ -345,7 +345,7 @@ async fn hc_1_the_builder_says_the_same() {
     let test = MeshTest::from_documents(documents).start().await;
     health(&test.upstream("10.0.0.1:80"), 503);
     health(&test.upstream("10.0.0.2:80"), 200);
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     assert_eq!(states(&test), [State::Unhealthy, State::Healthy]);
     let request = Request::get(URI).body(Body::empty()).unwrap();
     assert_eq!(test.send(request).await.status(), 200);
@@ -360,7 +360,7 @@ async fn hc_1_when_too_few_are_well_all_are_used_unless_told_otherwise() {
         for address in ["10.0.0.1:80", "10.0.0.2:80"] {
             health(&test.upstream(address), 503);
         }
-        sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
         let answer = test.get(URI).await;
         let flags = if status == 503 { "UH" } else { "-" };
         assert_eq!((answer.status().as_u16(), answer.flags().as_str()), (status, flags));

@@ -9,7 +9,7 @@ use mesh_tests::config::{destination_rule, virtual_service};
 use mesh_tower::Body;
 use mesh_tower::admin::Admin;
 use mesh_tower::record::Record;
-use mesh_tower::test::{MeshTest, TestMesh};
+use mesh_tower::test::{MeshTest, TestMesh, pass};
 use tokio::time::{Instant, sleep_until};
 use tower::ServiceExt;
 
@@ -138,7 +138,7 @@ async fn od_9_requests_under_way_at_an_ejected_endpoint_finish() {
     upstream.slow_headers(Duration::from_secs(5));
     let slow = async { test.get(URI).await.status() };
     let others = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
         upstream.fail_next(3, 503);
         for _ in 0..3 {
             assert_eq!(test.get(URI).await.status(), 503);
@@ -266,7 +266,7 @@ async fn share_of_the_slow(policy: Option<BalancePolicy>) -> f64 {
     for (index, upstream) in upstreams.iter().enumerate() {
         let time = Duration::from_millis(if index == 3 { 1_000 } else { 10 });
         upstream.handle(move |_| async move {
-            tokio::time::sleep(time).await;
+            pass(time).await;
             http::Response::new(Body::empty())
         });
     }

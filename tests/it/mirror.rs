@@ -7,7 +7,7 @@ use mesh_tests::body::chunked;
 use mesh_tests::config::{service, virtual_service};
 use mesh_tests::counters::Counters;
 use mesh_tower::Body;
-use mesh_tower::test::{Fault, MeshTest, Received, TestMesh, Upstream};
+use mesh_tower::test::{Fault, MeshTest, Received, TestMesh, Upstream, pass};
 use tokio::time::Instant;
 
 async fn world(percent: &str) -> (TestMesh, Upstream, Upstream) {
@@ -33,7 +33,7 @@ async fn a_mirror_gets_a_copy_and_its_answer_is_thrown_away() {
     let answer = test.send(request).await;
     assert_eq!((answer.status().as_u16(), answer.text().as_str()), (200, "real"));
     shadow.arrived(1).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     for upstream in [&api, &shadow] {
         let arrival = &upstream.arrivals()[0];
         assert_eq!((arrival.path(), arrival.authority()), ("/x?y", "api"));
@@ -58,7 +58,7 @@ async fn a_dead_slow_or_full_mirror_costs_the_caller_nothing() {
         assert!(api.arrivals().iter().all(|arrival| arrival.body.length == 500_000));
         // Let each of the faults happen.
         for _ in 0..20 {
-            tokio::time::sleep(Duration::from_secs(30)).await;
+            pass(Duration::from_secs(30)).await;
             if shadow.unfired().is_empty() {
                 break;
             }
@@ -73,7 +73,7 @@ async fn the_mirrored_share_is_the_written_one() {
     for _ in 0..4_000 {
         assert_eq!(test.get("http://api/").await.status(), 200);
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     let mirrored = shadow.arrival_count() as f64;
     assert!((mirrored - 1_000.0).abs() < 4.0 * 27.4, "{mirrored}");
 }
@@ -91,7 +91,7 @@ async fn a_retry_of_the_caller_is_not_mirrored() {
     api.fail_next(2, 503);
     let request = Request::get("http://api/").body(Body::empty()).unwrap();
     assert_eq!(test.send(request).await.status(), 200);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     assert_eq!((api.arrival_count(), shadow.arrival_count()), (3, 1));
 }
 
@@ -102,7 +102,7 @@ async fn wish_29_a_body_over_the_cap_skips_the_mirror_which_is_counted() {
     let (test, api, shadow) = world("100").await;
     // It reads nothing for an hour.
     shadow.handle(|request| async move {
-        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        pass(Duration::from_secs(3_600)).await;
         drop(request);
         http::Response::new(Body::empty())
     });
@@ -118,17 +118,17 @@ async fn wish_29_a_body_over_the_cap_skips_the_mirror_which_is_counted() {
     assert!(api.arrivals().iter().all(|arrival| arrival.body.length == 2_000_000 && arrival.body.complete));
     let count = |result: &str| counters.sum("mesh_mirror_requests_total", &format!("result={result}"));
     assert_eq!(count("slow"), 5);
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    pass(Duration::from_secs(60)).await;
     assert_eq!((count("failed"), count("sent")), (5, 0));
     assert!(shadow.arrivals().iter().all(|arrival| !arrival.body.complete));
     // Up to the cap it gets the whole of it, however slow it is.
     shadow.forget_arrivals().handle(|request| async move {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
         let _ = http_body_util::BodyExt::collect(request.into_body()).await;
         http::Response::new(Body::empty())
     });
     assert_eq!(test.send(post(60_000)).await.status(), 200);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    pass(Duration::from_secs(2)).await;
     assert_eq!(count("sent"), 1);
     assert_eq!(shadow.arrivals()[0].body.hash, api.arrivals()[5].body.hash);
 }

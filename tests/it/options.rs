@@ -8,9 +8,9 @@ use mesh_core::fault::{Abort, Delay, FaultPolicy, HeaderFaults};
 use mesh_core::units::Percent;
 use mesh_tests::body::channel;
 use mesh_tests::config::{destination_rule, service, versioned_service, virtual_service};
-use mesh_tower::test::{Answer, Fault, MeshTest, TestMesh, Upstream, grpc_frame};
+use mesh_tower::test::{Answer, Fault, MeshTest, TestMesh, Upstream, grpc_frame, pass};
 use mesh_tower::{Body, CallOptions};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tower::Service;
 
 const URI: &str = "http://api/";
@@ -70,7 +70,7 @@ async fn wish_17_a_limit_to_headers_lets_a_stream_live() {
             tokio::spawn(async move {
                 // One hour, a word every half minute.
                 for _ in 0..120 {
-                    sleep(Duration::from_secs(30)).await;
+                    pass(Duration::from_secs(30)).await;
                     sender.data("tick ").await;
                 }
             });
@@ -113,7 +113,7 @@ async fn rt_18_retries_of_the_call_beat_header_and_rule() {
         api.forget_arrivals();
         send(&test, request, options).await;
         assert_eq!(api.arrival_count(), tries);
-        sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
     }
     assert!(CallOptions::new().retries(1, "5xx,nonsense").is_err());
 }
@@ -191,7 +191,7 @@ async fn fi_10_a_fault_of_an_attempt_meets_the_retries() {
     let mut failed = 0;
     for _ in 0..400 {
         failed += usize::from(test.get(URI).await.status() != 200);
-        sleep(Duration::from_millis(200)).await;
+        pass(Duration::from_millis(200)).await;
     }
     // One in sixteen meets four faults in a row.
     assert!((10..=42).contains(&failed), "{failed}");
@@ -257,7 +257,7 @@ async fn fi_7_headers_ask_for_faults_where_they_may() {
     // No more than one at a time: the second goes through at once.
     let delayed = test.send(asked("x-envoy-fault-delay-request", "3000"));
     let second = async {
-        sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
         let begin = Instant::now();
         test.send(asked("x-envoy-fault-delay-request", "3000")).await;
         assert!(begin.elapsed() < Duration::from_millis(10));

@@ -10,7 +10,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use mesh_tests::config::service;
 use mesh_tower::Body;
-use mesh_tower::test::{Fault, MeshTest, TestMesh, Upstream};
+use mesh_tower::test::{Fault, MeshTest, TestMesh, Upstream, pass};
 use tokio::sync::{Semaphore, mpsc};
 use tower::ServiceExt;
 
@@ -32,7 +32,7 @@ async fn wish_6_a_connection_closed_while_idle_is_never_handed_out() {
             assert_eq!(answer.status(), 200, "{port} {round}: {answer:?}");
             api.close_connections();
             // The close is on its way; a FIN that was seen must suffice.
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            pass(Duration::from_millis(1)).await;
         }
         assert_eq!(api.arrival_count(), 200);
     }
@@ -119,7 +119,7 @@ async fn wish_5_a_dead_endpoint_costs_no_get_and_returns_by_itself() {
         }
         dead.up().forget_arrivals();
         // Back-off is at most 2 s; no request is needed for the way back.
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        pass(Duration::from_secs(5)).await;
         assert_eq!(dead.open_connections(), 1, "{port}: reconnected in the background");
         for _ in 0..300 {
             assert_eq!(test.get("http://api/").await.status(), 200);
@@ -171,7 +171,7 @@ async fn idle_closes(port: &str, count: usize) -> [usize; 5] {
     let (test, upstreams) = world(port, &["10.0.0.1"]).await;
     let api = upstreams[0].clone();
     api.handle(|_| async {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        pass(Duration::from_millis(1)).await;
         Response::new(Body::empty())
     });
     let closing = tokio::spawn(async move {
@@ -179,7 +179,7 @@ async fn idle_closes(port: &str, count: usize) -> [usize; 5] {
         loop {
             // 20 to 50 ms, which falls now between two requests of a connection and now into one.
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            tokio::time::sleep(Duration::from_micros(20_000 + (seed >> 33) % 30_000)).await;
+            pass(Duration::from_micros(20_000 + (seed >> 33) % 30_000)).await;
             api.drain_connections();
         }
     });
@@ -199,7 +199,7 @@ async fn idle_closes(port: &str, count: usize) -> [usize; 5] {
                 }
                 // Sometimes idle for a moment, so that a close may come first.
                 if round % 4 == 0 {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    pass(Duration::from_millis(1)).await;
                 }
             }
             failed

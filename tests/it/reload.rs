@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use mesh_tests::body::{channel, next_text};
 use mesh_tests::config::{service, virtual_service};
 use mesh_tower::Body;
-use mesh_tower::test::MeshTest;
+use mesh_tower::test::{MeshTest, pass};
 
 fn to(address: &str) -> String {
     service("api", "http2", 80, &[address])
@@ -26,7 +26,7 @@ async fn streams_that_began_before_a_reload_end_well() {
             if http_body::Body::is_end_stream(&body) {
                 for piece in ["one ", "two ", "three"] {
                     sender.data(piece).await;
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    pass(Duration::from_secs(1)).await;
                 }
             }
             while let Some(Ok(frame)) = body.frame().await {
@@ -63,7 +63,7 @@ async fn reloads_under_load_fail_nothing() {
     let test = MeshTest::new(&to("10.0.0.1")).start().await;
     for host in ["10.0.0.1:80", "10.0.0.2:80"] {
         test.upstream(host).handle(|_| async {
-            tokio::time::sleep(Duration::from_millis(7)).await;
+            pass(Duration::from_millis(7)).await;
             Response::new(Body::from("fine"))
         });
     }
@@ -74,7 +74,7 @@ async fn reloads_under_load_fail_nothing() {
             let response = client.get("http://api/").await.unwrap();
             assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "fine");
         });
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        pass(Duration::from_millis(1)).await;
         if round % 10 == 9 {
             test.reload(&to(if round % 20 == 9 { "10.0.0.2" } else { "10.0.0.1" }));
         }

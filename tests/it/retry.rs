@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Request;
 use mesh_tests::config::{destination_rule, service, virtual_service};
 use mesh_tower::Body;
-use mesh_tower::test::{Fault, MeshTest, TestMesh};
+use mesh_tower::test::{Fault, MeshTest, TestMesh, pass};
 use tokio::time::Instant;
 
 const URI: &str = "http://api/";
@@ -34,7 +34,7 @@ async fn rt_11_waits_stay_below_their_bounds_and_use_them() {
             *longest = (*longest).max(pair[1] - pair[0]);
         }
         // The budget's floor pays for the next round.
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        pass(Duration::from_secs(2)).await;
     }
     for (bound, longest) in [100, 200, 400, 800, 1_000].into_iter().zip(longest) {
         let bound = Duration::from_millis(bound);
@@ -51,7 +51,7 @@ async fn rt_12_a_retry_goes_to_another_endpoint() {
     bad.respond(503, "");
     for _ in 0..40 {
         // Re-picks are bounded: that all five meet the tried host has a probability of 1/32.
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
         let _ = test.get(URI).await;
     }
     assert!(bad.arrival_count() <= 25 && good.arrival_count() >= 36, "{}", good.arrival_count());
@@ -112,7 +112,7 @@ async fn cb_10_the_budget_ends_a_storm() {
         let request = test.client().clone();
         tokio::spawn(async move { request.get(URI).await.map(drop) });
         sent += 1;
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        pass(Duration::from_millis(5)).await;
     }
     let load = api.arrival_count() as f64 / f64::from(sent);
     assert!(load <= 1.25, "{load} times the load");
@@ -140,7 +140,7 @@ async fn cb_10_the_floor_pays_for_the_retries_of_a_quiet_client() {
     for _ in 0..40 {
         api.fail_next(2, 503);
         assert_eq!(test.get(URI).await.status(), 200);
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        pass(Duration::from_millis(500)).await;
     }
 }
 
@@ -172,7 +172,7 @@ async fn cb_8_requests_begun_lately_make_room_for_retries() {
         // One is active, of which 20 % is none; with the twenty before it is four.
         api.fail_next(1, 503);
         assert_eq!(test.get(URI).await.status(), status, "{interval}");
-        tokio::time::sleep(Duration::from_secs(11)).await;
+        pass(Duration::from_secs(11)).await;
         api.fail_next(1, 503);
         assert_eq!(test.get(URI).await.status(), 503, "{interval}: they were long ago");
     }
@@ -220,7 +220,7 @@ async fn cb_10_a_hundred_clones_have_one_budget() {
         calls.spawn(async move {
             for _ in 0..10 {
                 assert_eq!(client.get(URI).await.unwrap().status(), 503);
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                pass(Duration::from_millis(100)).await;
             }
         });
     }

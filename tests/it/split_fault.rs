@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Request;
 use mesh_tests::config::{destination_rule, service, versioned_service, virtual_service};
 use mesh_tower::Body;
-use mesh_tower::test::{Fault, MeshTest};
+use mesh_tower::test::{Fault, MeshTest, pass};
 use tokio::time::Instant;
 
 /// Whether `hits` of `n` lie within four standard deviations of the share.
@@ -68,7 +68,7 @@ async fn va_3_retries_stay_in_the_chosen_cluster() {
     let mut failed = 0;
     for _ in 0..20 {
         failed += usize::from(test.get("http://api/").await.status() == 503);
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        pass(Duration::from_secs(5)).await;
     }
     assert_eq!(one.arrival_count(), failed * 3);
     assert_eq!(two.arrival_count(), 20 - failed);
@@ -164,7 +164,7 @@ async fn fi_4_a_caller_that_leaves_during_the_delay_reaches_nobody() {
     let test = MeshTest::new(&with_fault("delay: {fixedDelay: 3s, percentage: {value: 100}}")).start().await;
     let api = test.upstream("10.0.0.1:80");
     assert!(tokio::time::timeout(Duration::from_secs(1), test.get("http://api/")).await.is_err());
-    tokio::time::sleep(Duration::from_secs(10)).await;
+    pass(Duration::from_secs(10)).await;
     assert_eq!(api.arrival_count(), 0);
     // The kit's faults lie behind the mesh's: they fire when the delay is over.
     api.fault(Fault::Status(500));

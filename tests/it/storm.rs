@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Response;
 use mesh_tests::config::{service, virtual_service};
 use mesh_tower::Body;
-use mesh_tower::test::{MeshTest, TestMesh, Upstream};
+use mesh_tower::test::{MeshTest, TestMesh, Upstream, pass};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -33,7 +33,7 @@ async fn load(first: &TestMesh, last: &Upstream, time: Duration, from: Duration)
             let good = client.get("http://next/").await.is_ok_and(|answer| answer.status() == 200);
             (counts, good)
         });
-        tokio::time::sleep(PACE).await;
+        pass(PACE).await;
     }
     let arrived = last.arrival_count();
     let outcomes = calls.join_all().await;

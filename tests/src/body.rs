@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use mesh_tower::test::pass;
 use mesh_tower::{Body, BoxError};
 use tokio::sync::mpsc;
 
@@ -44,11 +45,11 @@ pub fn chunked(bytes: &Bytes, size: usize) -> Body {
     Body::new(StreamBody::new(frames))
 }
 
-/// The same with a pause before each piece.
+/// The same with a pause before each piece, in virtual time.
 #[must_use]
 pub fn slow(pieces: &'static [&'static str], pause: Duration) -> Body {
     let frames = futures_util::stream::iter(pieces).then(move |piece| async move {
-        tokio::time::sleep(pause).await;
+        pass(pause).await;
         Ok::<_, BoxError>(Frame::data(Bytes::from_static(piece.as_bytes())))
     });
     Body::new(StreamBody::new(frames))

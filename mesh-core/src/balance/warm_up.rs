@@ -55,7 +55,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::clock::{Clock, ManualClock};
+    use crate::tests::ManualClock;
 
     fn factor(warm_up: WarmUp, age: f64) -> f64 {
         let start = ManualClock::default().now();

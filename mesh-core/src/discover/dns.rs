@@ -182,8 +182,8 @@ fn spread(wait: Duration, rng: &mut impl Rng) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{Clock, ManualClock};
     use crate::rng::SeededRng;
+    use crate::tests::ManualClock;
 
     struct World {
         name: Name,

@@ -36,8 +36,8 @@ pub fn admit(
 mod tests {
     use super::*;
     use crate::circuit::Resource;
-    use crate::clock::{Clock, ManualClock};
     use crate::retry::{BudgetPolicy, RetryBudget};
+    use crate::tests::ManualClock;
 
     #[test]
     fn rt_13_a_full_limit_spends_no_token() {

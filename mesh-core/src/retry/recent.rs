@@ -79,7 +79,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::clock::{Clock, ManualClock};
+    use crate::tests::ManualClock;
 
     #[test]
     fn cb_8_starts_are_forgotten_after_the_interval() {

@@ -92,7 +92,7 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{Clock, ManualClock};
+    use crate::tests::ManualClock;
 
     const fn ms(millis: u64) -> Option<Duration> {
         Some(Duration::from_millis(millis))

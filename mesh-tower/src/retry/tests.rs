@@ -151,20 +151,20 @@ async fn cb_10_the_budget_of_a_layer_is_shared_by_its_services() {
     handle.allow(10_000);
     let layer = RetryLayer::new(policy("5xx", 1));
     let mut attempts = 0;
+    let mut pace = tokio::time::interval(Duration::from_millis(30));
     for _ in 0..100 {
+        pace.tick().await;
         let mut service = layer.layer(inner.clone());
         ready(&mut service).await;
-        let call = tokio::spawn(service.call(post("")));
-        handle.next_request().await.unwrap().1.send_response(answer(500));
-        attempts += 1;
-        let mut next = tokio_test::task::spawn(handle.next_request());
-        tokio::time::sleep(Duration::from_millis(30)).await;
-        if let std::task::Poll::Ready(request) = next.poll() {
-            request.unwrap().1.send_response(answer(500));
+        let mut call = tokio::spawn(service.call(post("")));
+        let answered = loop {
+            tokio::select! {
+                request = handle.next_request() => request.unwrap().1.send_response(answer(500)),
+                answered = &mut call => break answered,
+            }
             attempts += 1;
-        }
-        drop(next);
-        assert_eq!(call.await.unwrap().unwrap().status(), 500);
+        };
+        assert_eq!(answered.unwrap().unwrap().status(), 500);
     }
     // 100 failures in 3 s of virtual time: 10 tokens at the start and 10 a second.
     assert!((135..=145).contains(&attempts), "{attempts}");

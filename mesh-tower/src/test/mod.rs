@@ -53,6 +53,7 @@ mod mesh;
 mod network;
 mod script;
 mod serve;
+mod time;
 mod upstream;
 
 pub use dns::Dns;
@@ -60,4 +61,5 @@ pub use log::{Arrival, Event, Received, What};
 pub use mesh::{Answer, MeshTest, TestMesh};
 pub use network::Network;
 pub use script::Fault;
+pub use time::pass;
 pub use upstream::{Upstream, grpc_frame};

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::balance::{HostView, Place, SetRules, WarmUp};
-use crate::clock::{Clock, ManualClock};
 use crate::rng::SeededRng;
+use crate::tests::ManualClock;
 
 fn equal(hosts: usize) -> HostSet {
     HostSet::build(1, &vec![1; hosts], &vec![true; hosts], 0)

@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::clock::{Clock, ManualClock};
+use crate::tests::ManualClock;
 
 fn set(healthy: &[bool], panic_threshold: u32) -> HostSet {
     HostSet::build(1, &vec![1; healthy.len()], healthy, panic_threshold)

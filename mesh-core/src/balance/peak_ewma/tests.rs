@@ -2,8 +2,8 @@ use std::collections::BinaryHeap;
 
 use super::*;
 use crate::balance::{BalancePolicy, Balancer, HostSet};
-use crate::clock::{Clock, ManualClock};
 use crate::rng::{Rng, SeededRng};
+use crate::tests::ManualClock;
 
 const DECAY: Duration = Latency::DECAY;
 const MS: Duration = Duration::from_millis(1);

@@ -4,7 +4,7 @@ use http::StatusCode;
 use proptest::prelude::*;
 
 use super::*;
-use crate::clock::{Clock, ManualClock};
+use crate::tests::ManualClock;
 
 fn status(code: u16) -> Outcome {
     Outcome::status(StatusCode::from_u16(code).unwrap())

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU32;
 use proptest::prelude::*;
 
 use super::*;
-use crate::clock::{Clock, ManualClock};
+use crate::tests::ManualClock;
 
 fn drain(budget: &Budget, now: Instant) -> u32 {
     (0..).take_while(|_| budget.withdraw(now)).count().try_into().unwrap()

@@ -1,0 +1,38 @@
+//! Time that passes because the test says so.
+
+use std::time::Duration;
+
+/// Lets virtual time pass: timers due on the way fire in their order, and what they wake runs.
+///
+/// tokio's own [`advance`](tokio::time::advance) jumps over them to the end.
+///
+/// # Panics
+/// If the clock is not paused (`#[tokio::test(start_paused = true)]`): a test does not wait for real.
+pub async fn pass(time: Duration) {
+    // Advancing by nothing is how tokio tells whether its clock is paused.
+    tokio::time::advance(Duration::ZERO).await;
+    tokio::time::sleep(time).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn timers_on_the_way_fire_in_their_order() {
+        let start = tokio::time::Instant::now();
+        let fired = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            start.elapsed()
+        });
+        pass(Duration::from_secs(45)).await;
+        assert!(fired.is_finished());
+        assert_eq!((fired.await.unwrap().as_secs(), start.elapsed().as_secs()), (20, 45));
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "time` is not frozen")]
+    async fn no_test_waits_for_real() {
+        pass(Duration::from_secs(1)).await;
+    }
+}
