@@ -4,13 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use mesh_core::plan;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-use super::names::AnyOf;
+use super::verify::Verifier;
 use crate::error::BoxError;
 use crate::pool::{Protocol, Stream};
 
@@ -50,12 +49,12 @@ impl Ready {
         let builder =
             ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
         let config = if tls.insecure_skip_verify {
-            let verifier = Arc::new(AnyCertificate(provider));
+            let verifier = Arc::new(Verifier::any(&provider));
             builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
         } else if tls.subject_alt_names.is_empty() {
             builder.with_root_certificates(roots(tls)?).with_no_client_auth()
         } else {
-            let verifier = Arc::new(AnyOf::new(&tls.subject_alt_names, roots(tls)?, provider)?);
+            let verifier = Arc::new(Verifier::any_of(&tls.subject_alt_names, roots(tls)?, provider)?);
             builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
         };
         let with = |alpn: &[u8]| {
@@ -91,44 +90,5 @@ fn roots(tls: &plan::ClientTls) -> Result<RootCertStore, BoxError> {
 impl fmt::Debug for ClientTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientTls").finish_non_exhaustive()
-    }
-}
-
-/// `insecureSkipVerify: true`: the user asked for it.
-#[derive(Debug)]
-struct AnyCertificate(Arc<rustls::crypto::CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

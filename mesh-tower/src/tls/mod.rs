@@ -8,9 +8,9 @@ mod absent;
 #[cfg(feature = "tls")]
 mod client;
 #[cfg(feature = "tls")]
-mod names;
-#[cfg(feature = "tls")]
 mod server;
+#[cfg(feature = "tls")]
+mod verify;
 
 #[cfg(not(feature = "tls"))]
 pub(crate) use absent::ClientTls;

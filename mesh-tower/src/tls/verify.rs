@@ -1,40 +1,56 @@
-//! Servers that go by other names than they are called (TL-3: `subjectAltNames`).
+//! Which certificates of a server are good (TL-2, TL-3).
 
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::error::BoxError;
 
-/// Accepts a certificate that is good for one of these names, whatever name was asked for by SNI.
+/// Judges a server otherwise than by the name that it is called.
 #[derive(Debug)]
-pub(super) struct AnyOf {
-    inner: Arc<WebPkiServerVerifier>,
-    names: Vec<ServerName<'static>>,
+pub(super) struct Verifier {
+    good: Good,
+    signatures: WebPkiSupportedAlgorithms,
 }
 
-impl AnyOf {
+#[derive(Debug)]
+enum Good {
+    Any,
+    AnyOf(Vec<ServerName<'static>>, Arc<WebPkiServerVerifier>),
+}
+
+impl Verifier {
+    /// Accepts every certificate: `insecureSkipVerify: true`, the user asked for it.
+    pub(super) fn any(provider: &CryptoProvider) -> Self {
+        Self { good: Good::Any, signatures: provider.signature_verification_algorithms }
+    }
+
+    /// Accepts a certificate that is good for one of these names (`subjectAltNames`), whatever name
+    /// was asked for by SNI.
+    ///
     /// # Errors
     /// If a name is neither a DNS name nor an IP address.
-    pub(super) fn new(
+    pub(super) fn any_of(
         names: &[String],
         roots: RootCertStore,
-        provider: Arc<rustls::crypto::CryptoProvider>,
+        provider: Arc<CryptoProvider>,
     ) -> Result<Self, BoxError> {
         let parse = |name: &String| {
             let refused = |_| format!("subjectAltNames: {name:?} is neither a DNS name nor an IP address");
             ServerName::try_from(name.clone()).map_err(refused)
         };
         let names = names.iter().map(parse).collect::<Result<_, _>>()?;
-        let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
-        Ok(Self { inner, names })
+        let signatures = provider.signature_verification_algorithms;
+        let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+        Ok(Self { good: Good::AnyOf(names, chain), signatures })
     }
 }
 
-impl ServerCertVerifier for AnyOf {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -43,12 +59,12 @@ impl ServerCertVerifier for AnyOf {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verify = |name: &ServerName<'_>| {
-            self.inner.verify_server_cert(end_entity, intermediates, name, ocsp_response, now)
+        let Good::AnyOf(names, chain) = &self.good else {
+            return Ok(ServerCertVerified::assertion());
         };
         let mut result = Err(rustls::Error::General(format!("no name to accept for {server_name:?}")));
-        for name in &self.names {
-            result = verify(name);
+        for name in names {
+            result = chain.verify_server_cert(end_entity, intermediates, name, ocsp_response, now);
             if result.is_ok() {
                 break;
             }
@@ -62,7 +78,7 @@ impl ServerCertVerifier for AnyOf {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.signatures)
     }
 
     fn verify_tls13_signature(
@@ -71,10 +87,10 @@ impl ServerCertVerifier for AnyOf {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.signatures)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.signatures.supported_schemes()
     }
 }

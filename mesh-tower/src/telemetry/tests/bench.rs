@@ -1,0 +1,177 @@
+//! A telemetry layer over a mock, with everything it reports to.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use http_body::{Frame, SizeHint};
+use mesh_core::decision::Decision;
+use mesh_core::identity::{Labels, Workload};
+use mesh_core::plan::{ClusterPlan, Direction, ServiceIdentity, UpstreamProtocol};
+use mesh_core::telemetry::access_log::Format;
+use metrics::LocalRecorderGuard;
+use tokio_test::{assert_pending, assert_ready, task};
+use tower_layer::Layer;
+use tower_service::Service;
+use tower_test::mock::{self, Handle};
+
+use super::super::{AccessLog, Lines, Metrics, Telemetry, TelemetryLayer, names};
+use super::recorder::Recording;
+use crate::body::Body;
+use crate::error::BoxError;
+use crate::record::Record;
+
+pub(super) const FORMAT: &str = "%REQ(:METHOD)% %REQ(:AUTHORITY)% %REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% \
+    %RESPONSE_CODE_DETAILS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %GRPC_STATUS_NUMBER% %REQ(X-A)% %RESP(X-B)% \
+    %TRAILER(X-C)% %UPSTREAM_CLUSTER_RAW% %UPSTREAM_HOST% %DOWNSTREAM_REMOTE_ADDRESS%";
+
+/// A response body of given frames; it waits when they are used up, unless it ends.
+#[derive(Debug)]
+pub(super) struct Script {
+    frames: VecDeque<Result<Frame<Bytes>, BoxError>>,
+    ends: bool,
+    pub(super) hint: SizeHint,
+}
+
+impl Script {
+    pub(super) fn new(frames: impl IntoIterator<Item = Result<Frame<Bytes>, BoxError>>, ends: bool) -> Self {
+        Self { frames: frames.into_iter().collect(), ends, hint: SizeHint::default() }
+    }
+
+    pub(super) fn empty() -> Self {
+        Self::new([], true)
+    }
+}
+
+impl http_body::Body for Script {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.frames.pop_front() {
+            None if !self.ends => Poll::Pending,
+            frame => Poll::Ready(frame),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ends && self.frames.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.hint
+    }
+}
+
+pub(super) type Mock = mock::Mock<Request<Body>, Response<Script>>;
+
+/// A layer over a mock, with everything it reports to.
+pub(super) struct Bench {
+    pub(super) service: Telemetry<Mock>,
+    pub(super) handle: Handle<Request<Body>, Response<Script>>,
+    pub(super) recording: Arc<Recording>,
+    pub(super) lines: Lines,
+    _guard: LocalRecorderGuard<'static>,
+}
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        Self::with(Direction::Outbound, Metrics::default())
+    }
+
+    pub(super) fn with(direction: Direction, metrics: Metrics) -> Self {
+        // Leaked, since the guard borrows it: a few words a test.
+        let recording: &'static Arc<Recording> = Box::leak(Box::default());
+        let guard = metrics::set_default_local_recorder(recording);
+        let (log, lines) = AccessLog::in_memory(Format::text(FORMAT).unwrap());
+        let workload = Workload { name: "web".into(), ..Workload::default() };
+        let layer = TelemetryLayer::new(direction, Arc::new(workload)).metrics(metrics).access_log(log);
+        let (mock, handle) = mock::pair();
+        let recording = recording.clone();
+        Self { service: layer.layer(mock), handle, recording, lines, _guard: guard }
+    }
+
+    /// Sends a request; returns its future and what the inner service got.
+    pub(super) fn send(
+        &mut self,
+        request: Request<Body>,
+    ) -> (
+        task::Spawn<<Telemetry<Mock> as Service<Request<Body>>>::Future>,
+        Request<Body>,
+        mock::SendResponse<Response<Script>>,
+    ) {
+        self.handle.allow(1);
+        let mut ready = task::spawn(());
+        ready.enter(|cx, _| assert_ready!(self.service.poll_ready(cx)).unwrap());
+        let mut future = task::spawn(self.service.call(request));
+        assert_pending!(future.poll());
+        let (request, send) = {
+            let mut next = task::spawn(self.handle.next_request());
+            assert_ready!(next.poll()).unwrap()
+        };
+        (future, request, send)
+    }
+
+    /// The one report there is: labels and line.
+    pub(super) fn report(&self) -> (BTreeMap<String, String>, String) {
+        let mut series = self.recording.counters(names::REQUESTS);
+        assert_eq!(series.len(), 1, "one series");
+        let (labels, count) = series.remove(0);
+        assert_eq!(count, 1, "one count");
+        for name in names::HISTOGRAMS {
+            assert_eq!(self.recording.samples(name).len(), 1, "{name}");
+        }
+        let mut lines = self.lines.take();
+        assert_eq!(lines.len(), 1, "one line");
+        (labels, lines.remove(0))
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.recording.counters(names::REQUESTS).is_empty()
+    }
+}
+
+pub(super) fn request(headers: &[(&'static str, &'static str)]) -> Request<Body> {
+    let mut request = Request::new(Body::from("abc"));
+    *request.uri_mut() = "http://reviews:9080/a?b".parse().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().append(*name, HeaderValue::from_static(value));
+    }
+    request
+}
+
+pub(super) fn cluster() -> ClusterPlan {
+    ClusterPlan {
+        name: "outbound|9080|v1|reviews.default.svc.cluster.local".into(),
+        service: ServiceIdentity {
+            host: "reviews.default.svc.cluster.local".into(),
+            name: "reviews".into(),
+            namespace: "default".into(),
+            external: false,
+        },
+        port: 9080,
+        subset: "v1".into(),
+        subset_labels: Labels::new(),
+        protocol: UpstreamProtocol::Http1,
+        balance: mesh_core::balance::BalancePolicy::default(),
+        panic_threshold: 0,
+        locality: None,
+        warm_up: None,
+        circuit: mesh_core::circuit::CircuitPolicy::default(),
+        outlier: None,
+        health: None,
+        headless: false,
+        tls: None,
+        origin: mesh_core::error::Origin::default(),
+    }
+}
+
+pub(super) fn decide(request: &Request<Body>, note: impl FnOnce(&mut Decision)) {
+    Record::of(request.extensions()).unwrap().note(note);
+}
