@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use mesh_core::analysis::Code;
-use mesh_core::api::message::Status;
+use mesh_core::api::message::{Note, Status};
 use mesh_core::api::{KINDS, Support, SupportRow, support};
 
 const HEAD: &str = "\
@@ -13,7 +13,9 @@ const HEAD: &str = "\
 
 Made from the tables that the decoder runs on; `just update-docs` rewrites it. A field that is *refused* is
 known, and an error (`MESH0002` at its file, line and column) wherever it is used: nothing is ignored in
-silence. What stands below a refused field is refused with it. `[]` is a list, `{}` a map, `=` a value.
+silence. One that is *accepted, no effect* stands in stock files and concerns a control plane, Envoy or
+people; *told* means that a value which asks for something is reported, with the reason, and the rest goes
+on. What stands below such a field goes with it. `[]` is a list, `{}` a map, `=` a value.
 
 Kubernetes objects are read in part: what concerns a mesh is listed, everything else in them is left alone.
 ";
@@ -53,10 +55,14 @@ fn kinds(page: &mut String) {
 fn fields(rows: &[SupportRow]) -> String {
     let mut table = String::new();
     for row in rows.iter().filter(|row| !row.path.is_empty()) {
-        let status = match row.status {
-            Status::Supported => "supported",
-            Status::Refused => "refused",
-            Status::Deprecated => "supported, deprecated (`IST0002`)",
+        let status = match (row.status, row.note) {
+            (Status::Refused, _) => "refused".to_owned(),
+            (Status::Deprecated, _) => "supported, deprecated (`IST0002`)".to_owned(),
+            (Status::Inert, Some(Note { why, level: Some(_), .. })) => {
+                format!("accepted, no effect (told): {why}")
+            }
+            (Status::Inert, Some(Note { why, .. })) => format!("accepted, no effect: {why}"),
+            (Status::Supported | Status::Inert, _) => "supported".to_owned(),
         };
         let _ = writeln!(table, "| `{}` | {} | {status} |", row.path, row.shape);
     }

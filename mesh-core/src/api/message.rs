@@ -6,6 +6,10 @@
 //! documented, and a document that uses it is rejected by name. To support it is to change that one
 //! word, so the table cannot say one thing and the decoder another.
 //!
+//! A third word, `inert`, is for fields that files have and that change nothing here: those about a control
+//! plane, or names for people. The table says why, `[told Note]`, and whoever writes one is told so at its
+//! place; nothing is dropped in silence, and no row claims more than is done.
+//!
 //! ```text
 //! message! {
 //!     /// A rule.
@@ -24,7 +28,8 @@
 
 use super::at::At;
 use super::decode::{Decoder, Fields};
-use super::yaml::Node;
+use super::yaml::{Node, Value};
+use crate::analysis::{Code, Level};
 
 /// Whether a field, enum value or kind does what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +40,61 @@ pub enum Status {
     Refused,
     /// Works, and using it is reported as deprecated (`IST0002`).
     Deprecated,
+    /// Accepted and of no effect, which is told where it is written; [`Field::note`] says why.
+    Inert,
+}
+
+/// Why a field that is accepted has no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The reason, as it ends a sentence.
+    pub why: &'static str,
+    /// What would be right, if that can be said.
+    pub hint: Option<&'static str>,
+    pub(crate) code: Code,
+    /// How it is told; `None` where the field has no effect on traffic by its nature, anywhere.
+    pub level: Option<Level>,
+    /// Values, as written, that say what is so anyway.
+    pub(crate) same: &'static [&'static str],
+}
+
+impl Note {
+    /// For what only concerns a control plane, Envoy or Kubernetes.
+    pub(crate) const fn info(why: &'static str) -> Self {
+        Self { why, hint: None, code: Code::NotImplemented, level: Some(Level::Info), same: &[] }
+    }
+
+    /// For what somebody might rely on.
+    pub(crate) const fn warning(why: &'static str) -> Self {
+        Self { level: Some(Level::Warning), ..Self::info(why) }
+    }
+
+    /// For what describes, and changes no traffic anywhere.
+    pub(crate) const fn silent(why: &'static str) -> Self {
+        Self { level: None, ..Self::info(why) }
+    }
+
+    pub(crate) const fn hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+
+    pub(crate) const fn code(self, code: Code) -> Self {
+        Self { code, ..self }
+    }
+
+    /// Not about these values: they say what is so anyway.
+    pub(crate) const fn unless(self, same: &'static [&'static str]) -> Self {
+        Self { same, ..self }
+    }
+
+    /// Whether a value asks for nothing that is not so anyway: one that is listed, or an empty one.
+    pub(crate) fn is_met_by(&self, node: &Node) -> bool {
+        match &node.value {
+            Value::Scalar(scalar) => scalar.text.is_empty() || self.same.contains(&&*scalar.text),
+            Value::Sequence(items) => items.iter().all(|item| self.is_met_by(item)),
+            Value::Mapping(entries) => entries.iter().all(|entry| self.is_met_by(&entry.value)),
+        }
+    }
 }
 
 /// The table of a message type.
@@ -59,6 +119,8 @@ pub struct Field {
     pub oneof: Option<&'static str>,
     /// What its values look like.
     pub shape: Shape,
+    /// Of a field that is [`Status::Inert`]: why.
+    pub note: Option<Note>,
 }
 
 impl Field {
@@ -155,6 +217,9 @@ macro_rules! status {
     (deprecated) => {
         $crate::api::message::Status::Deprecated
     };
+    (inert) => {
+        $crate::api::message::Status::Inert
+    };
 }
 
 macro_rules! optional {
@@ -172,7 +237,7 @@ macro_rules! message {
         pub struct $name:ident $([$open:ident])? {
             $(
                 $(#[$field_meta:meta])*
-                $status:ident $field:ident $(as $json:literal)? : $ty:ty $([oneof $group:ident])?
+                $status:ident $field:ident $(as $json:literal)? : $ty:ty $([oneof $group:ident])? $([told $note:expr])?
             ),* $(,)?
         }
     ) => {
@@ -195,6 +260,7 @@ macro_rules! message {
                         status: $crate::api::message::status!($status),
                         oneof: $crate::api::message::optional!($(stringify!($group))?),
                         shape: <$ty as $crate::api::message::Decode>::SHAPE,
+                        note: $crate::api::message::optional!($($note)?),
                     }
                 ),*],
             };

@@ -1,7 +1,7 @@
 //! What of the API is implemented, row by row, from the tables that the decoder runs on.
 
 use super::kinds::{KINDS, MESH_CONFIG, Support};
-use super::message::{Shape, Status, Table};
+use super::message::{Field, Note, Shape, Status, Table};
 
 /// One field of one kind, one value of an enum, or a kind as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +15,12 @@ pub struct SupportRow {
     pub shape: &'static str,
     /// Whether it does what it says.
     pub status: Status,
+    /// Of a field that has no effect: why.
+    pub note: Option<Note>,
 }
 
 /// All rows, kinds in the order of the table, fields in the order of the API. What stands below a
-/// refused field is left out: it is refused with it.
+/// refused field, or one without effect, is left out: the same holds for it.
 #[must_use]
 pub fn support() -> Vec<SupportRow> {
     let mut rows = Vec::new();
@@ -28,7 +30,7 @@ pub fn support() -> Vec<SupportRow> {
             group => format!("{group}/{}", kind.name),
         };
         let status = if kind.support == Support::Supported { Status::Supported } else { Status::Refused };
-        rows.push(SupportRow { kind: name.clone(), path: String::new(), shape: "", status });
+        rows.push(SupportRow { kind: name.clone(), path: String::new(), shape: "", status, note: None });
         if let Some(table) = kind.table {
             fields(&name, "", table, &mut rows);
         }
@@ -41,31 +43,29 @@ fn fields(kind: &str, parent: &str, table: &Table, rows: &mut Vec<SupportRow>) {
     for field in table.fields {
         let dot = if parent.is_empty() { "" } else { "." };
         let path = format!("{parent}{dot}{}", field.json_name());
-        shape(kind, path, field.shape, field.status, rows);
+        shape(kind, path, field.shape, field, rows);
     }
 }
 
-fn shape(kind: &str, path: String, shape: Shape, status: Status, rows: &mut Vec<SupportRow>) {
+fn shape(kind: &str, path: String, shape: Shape, field: &Field, rows: &mut Vec<SupportRow>) {
+    let (status, note) = (field.status, field.note);
+    let mut row = |path: &str, shape, status| {
+        rows.push(SupportRow { kind: kind.into(), path: path.into(), shape, status, note });
+    };
+    let counts = !matches!(status, Status::Refused | Status::Inert);
     match shape {
-        Shape::List(inner) => self::shape(kind, path + "[]", *inner, status, rows),
-        Shape::Map(inner) => self::shape(kind, path + "{}", *inner, status, rows),
-        Shape::Scalar(name) => {
-            rows.push(SupportRow { kind: kind.into(), path, shape: name, status });
-        }
+        Shape::List(inner) => self::shape(kind, path + "[]", *inner, field, rows),
+        Shape::Map(inner) => self::shape(kind, path + "{}", *inner, field, rows),
+        Shape::Scalar(name) => row(&path, name, status),
         Shape::Enum(values) => {
-            rows.push(SupportRow { kind: kind.into(), path: path.clone(), shape: "enum", status });
-            if status != Status::Refused {
-                rows.extend(values.iter().map(|value| SupportRow {
-                    kind: kind.into(),
-                    path: format!("{path}={}", value.name),
-                    shape: "value",
-                    status: value.status,
-                }));
+            row(&path, "enum", status);
+            for value in values.iter().filter(|_| counts) {
+                row(&format!("{path}={}", value.name), "value", value.status);
             }
         }
         Shape::Message(table) => {
-            rows.push(SupportRow { kind: kind.into(), path: path.clone(), shape: table.name, status });
-            if status != Status::Refused {
+            row(&path, table.name, status);
+            if counts {
                 fields(kind, &path, table, rows);
             }
         }
@@ -77,6 +77,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::analysis::Level;
 
     #[test]
     fn every_row_has_a_name_of_its_own() {
@@ -97,6 +98,23 @@ mod tests {
         assert_eq!(status(service, "tcp[].route[]"), None);
         assert_eq!(status(rule, "trafficPolicy.tls.mode=MUTUAL"), Some(Status::Refused));
         assert_eq!(status("security.istio.io/PeerAuthentication", ""), Some(Status::Refused));
-        assert_eq!(status("MeshConfig", "meshMTLS.minProtocolVersion=TLSV1_2"), Some(Status::Supported));
+        assert_eq!(status("MeshConfig", "proxyListenPort"), Some(Status::Supported));
+    }
+
+    /// Y-9: no row says that a field works which nobody reads.
+    #[test]
+    fn y_9_rows_tell_what_has_no_effect_and_why() {
+        let rows = support();
+        for row in &rows {
+            assert_eq!(row.status == Status::Inert, row.note.is_some(), "{} {}", row.kind, row.path);
+        }
+        let inert = |kind: &str, path: &str| {
+            let row = rows.iter().find(|row| row.kind == kind && row.path == path).expect("a row");
+            row.note.expect("a note").level
+        };
+        assert_eq!(inert("MeshConfig", "enableAutoMtls"), Some(Level::Warning));
+        assert_eq!(inert("MeshConfig", "defaultConfig.discoveryAddress"), Some(Level::Info));
+        assert_eq!(inert("networking.istio.io/Gateway", "servers[].name"), None);
+        assert!(!rows.iter().any(|row| row.path.starts_with("enableAutoMtls.")));
     }
 }

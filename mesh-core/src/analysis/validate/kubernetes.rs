@@ -62,13 +62,21 @@ impl Validate for EndpointSlice {
         if !matches!(self.address_type.as_str(), "IPv4" | "IPv6" | "FQDN") {
             let message = format!("must be IPv4, IPv6 or FQDN, not {:?}", self.address_type);
             check.error(self.at.field("addressType"), message);
+        } else if self.address_type == "FQDN" {
+            let origin = self.at.field("addressType");
+            let message = "endpoints that are names are not implemented in an EndpointSlice";
+            check.report(
+                Diagnostic::new(Code::NotImplemented, origin, message)
+                    .hint("a ServiceEntry with `resolution: DNS`, or a Service of type ExternalName"),
+            );
+            return;
         }
         for endpoint in &self.endpoints {
             if endpoint.addresses.is_empty() {
                 check.error(endpoint.at.origin(), "an endpoint needs an address");
             }
             for (index, address) in endpoint.addresses.iter().enumerate() {
-                if self.address_type != "FQDN" && !names::is_ip(address) {
+                if !names::is_ip(address) {
                     check.error(
                         endpoint.at.item("addresses", index),
                         format!("`{address}` is not an IP address"),

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::at::{At, Items, Mark, Source, Written, WrittenField, path_key};
-use super::message::{Decode, EnumValue, Status, Table};
+use super::message::{Decode, EnumValue, Field, Status, Table};
 use super::nearest::nearest;
 use super::yaml::{Entry, Node, Plain, Value, classify};
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
@@ -134,7 +134,7 @@ impl<'d> Decoder<'d> {
                 oneofs.insert(group, name.clone());
             }
             written.push(written_field(&name, &entry.value));
-            if self.is_usable(field.status, &name, entry) {
+            if self.is_usable(field, &name, entry) {
                 nodes[index] = Some(&entry.value);
             }
         }
@@ -165,9 +165,21 @@ impl<'d> Decoder<'d> {
         self.below(&path_key(&entry.key), |d| d.report(code, level, entry.key_mark, message, hint));
     }
 
-    fn is_usable(&mut self, status: Status, name: &str, entry: &Entry) -> bool {
-        match status {
+    fn is_usable(&mut self, field: &Field, name: &str, entry: &Entry) -> bool {
+        match field.status {
             Status::Supported => true,
+            // Read all the same: what could never be a value of it is a mistake.
+            Status::Inert => {
+                if let Some(note) = field.note.filter(|note| !note.is_met_by(&entry.value))
+                    && let Some(level) = note.level
+                {
+                    self.below(&path_key(name), |d| {
+                        let message = format!("`{name}` has no effect: {}", note.why);
+                        d.report(note.code, level, entry.key_mark, message, note.hint.map(str::to_owned));
+                    });
+                }
+                true
+            }
             Status::Deprecated => {
                 self.below(&path_key(name), |d| {
                     let message = format!("`{name}` is deprecated");

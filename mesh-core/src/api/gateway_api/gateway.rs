@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::SecretObjectReference;
-use crate::api::message::{enumeration, message};
+use crate::api::message::{Note, enumeration, message};
 
 message! {
     /// Who serves the Gateways of a class.
@@ -13,7 +13,7 @@ message! {
         /// Settings of the class in another resource.
         refused parameters_ref: Option<ParametersReference>,
         /// For people.
-        supported description: Option<String>,
+        inert description: Option<String> [told Note::silent("for people")],
     }
 }
 
@@ -41,7 +41,9 @@ message! {
         /// Where it is reached; a host name is the Service of the proxies that serve it.
         supported addresses: Vec<GatewayAddress>,
         /// How a controller is to run the proxy; none of it is about traffic.
-        supported infrastructure: Option<GatewayInfrastructure>,
+        inert infrastructure: Option<GatewayInfrastructure> [told Note::info(
+            "nothing is made for it: the proxies that serve are started by other means",
+        )],
         /// Which ListenerSets may add to it.
         refused allowed_listeners: Option<AllowedListeners>,
         /// TLS of all listeners, and to backends.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{ConnectionPoolSettings, LoadBalancerSettings, PortSelector};
-use crate::api::message::{enumeration, message};
+use crate::analysis::Code;
+use crate::api::message::{Note, enumeration, message};
 
 message! {
     /// Policies for the traffic to one host.
@@ -126,7 +127,8 @@ message! {
     /// When to leave an endpoint out (OD).
     pub struct OutlierDetection {
         /// No longer has an effect.
-        deprecated consecutive_errors: Option<i32>,
+        inert consecutive_errors: Option<i32> [told Note::warning("Istio takes no notice of it either")
+            .code(Code::Deprecated).hint("write `consecutive5xxErrors` or `consecutiveGatewayErrors`")],
         /// Count local failures apart.
         supported split_external_local_origin_errors: bool,
         /// Local failures in a row.

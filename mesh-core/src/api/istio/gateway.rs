@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::message::{enumeration, message};
+use crate::api::message::{Note, enumeration, message};
 
 message! {
     /// Listeners of an edge proxy.
@@ -27,8 +27,8 @@ message! {
         supported tls: Option<ServerTlsSettings>,
         /// Not implemented in Istio either.
         refused default_endpoint: String,
-        /// Name for logs.
-        supported name: String,
+        /// Name for people.
+        inert name: String [told Note::silent("a name for people")],
     }
 }
 

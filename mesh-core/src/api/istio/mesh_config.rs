@@ -1,14 +1,16 @@
 //! `MeshConfig`: settings of the whole mesh (MC).
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
     ConnectionPoolSettings, DefaultProviders, ExtensionProvider, HttpRetry, LocalityLoadBalancerSetting,
-    OutlierDetection, TcpKeepalive, ZoneAwareLoadBalancerSetting,
+    OutlierDetection, ProxyConfig, TcpKeepalive, ZoneAwareLoadBalancerSetting,
 };
-use crate::api::message::{enumeration, message};
+use crate::api::message::{Note, enumeration, message};
 use crate::api::values::Json;
+
+/// Why settings of tracing do nothing.
+pub(super) const NO_SPANS: &str = "trace context is passed on, but no spans are made or exported yet";
 
 message! {
     /// Settings of the whole mesh. What is not written has the default of MC-2.
@@ -16,7 +18,9 @@ message! {
         /// Port of the outbound listener.
         supported proxy_listen_port: Option<i32>,
         /// Port of the inbound listener.
-        supported proxy_inbound_listen_port: Option<i32>,
+        inert proxy_inbound_listen_port: Option<i32> [told Note::info(
+            "nothing is captured, so each inbound port has a listener of its own",
+        ).hint("`--bind 'inbound|8080=ADDRESS:PORT'` moves one").unless(&["15006"])],
         /// Port of a plain HTTP proxy.
         refused proxy_http_port: Option<i32>,
         /// Limit for connecting.
@@ -36,7 +40,7 @@ message! {
         /// Kubernetes Ingress.
         refused ingress_selector: String,
         /// Whether spans are made.
-        supported enable_tracing: Option<bool>,
+        inert enable_tracing: Option<bool> [told Note::info(NO_SPANS).unless(&["false"])],
         /// Where access logs go.
         supported access_log_file: String,
         /// Their format.
@@ -56,11 +60,15 @@ message! {
         /// Sources of configuration.
         refused config_sources: Vec<Json>,
         /// Whether workloads of the mesh call each other with mTLS by themselves.
-        supported enable_auto_mtls: Option<bool>,
+        inert enable_auto_mtls: Option<bool> [told Note::warning(
+            "calls between workloads are not encrypted and no peer is authenticated: mutual TLS is not implemented",
+        ).hint("keep such calls on a network that you trust").unless(&["false"])],
         /// Trust domain.
         supported trust_domain: String,
         /// Its former names.
-        supported trust_domain_aliases: Vec<String>,
+        inert trust_domain_aliases: Vec<String> [told Note::warning(
+            "no peer is authenticated, so no identity is compared, by its old name or its new one",
+        )],
         /// Further authorities.
         refused ca_certificates: Vec<Json>,
         /// Who sees a Service that does not say.
@@ -90,7 +98,9 @@ message! {
         /// Ambient only.
         refused service_scope_configs: Vec<Json>,
         /// Whether the application's metrics are scraped along.
-        supported enable_prometheus_merge: Option<bool>,
+        inert enable_prometheus_merge: Option<bool> [told Note::info(
+            "the application's own metrics are not scraped along",
+        ).hint("let Prometheus scrape the application by itself").unless(&["false"])],
         /// Verify servers by system authorities.
         refused verify_certificate_at_client: Option<bool>,
         /// An authority of its own.
@@ -108,9 +118,9 @@ message! {
         /// Retries from a proxy to its own application.
         supported default_inbound_http_retry_policy: Option<HttpRetry>,
         /// TLS within the mesh.
-        supported mesh_mtls as "meshMTLS": Option<TlsConfig>,
+        supported mesh_mtls as "meshMTLS": Option<MeshMtls>,
         /// TLS elsewhere.
-        supported tls_defaults: Option<TlsConfig>,
+        supported tls_defaults: Option<TlsDefaults>,
         /// Policies where no rule says otherwise.
         supported default_traffic_policy: Option<DefaultTrafficPolicy>,
         /// Who sees ServiceEntries.
@@ -164,7 +174,9 @@ message! {
     /// Where inbound calls to unknown ports go.
     pub struct MeshInboundTrafficPolicy {
         /// Which address.
-        supported mode: InboundMode,
+        inert mode: InboundMode [told Note::info(
+            "nothing is captured, so the application is called where `LOCALHOST` says: on the loopback address",
+        ).hint("`--app [PORT=]ADDRESS:PORT` says where it is otherwise").unless(&["LOCALHOST", "1"])],
     }
 }
 
@@ -203,10 +215,26 @@ enumeration! {
 }
 
 message! {
-    /// Versions and ciphers of TLS.
-    pub struct TlsConfig {
+    /// TLS within the mesh, of which there is none yet.
+    pub struct MeshMtls {
         /// Lowest version.
-        supported min_protocol_version: MeshTlsProtocol,
+        inert min_protocol_version: MeshTlsProtocol [told Note::warning(
+            "calls between workloads have no TLS at all: mutual TLS is not implemented",
+        ).hint("keep such calls on a network that you trust").unless(&["TLS_AUTO", "0"])],
+        /// Curves.
+        refused ecdh_curves: Vec<String>,
+        /// Cipher suites.
+        refused cipher_suites: Vec<String>,
+    }
+}
+
+message! {
+    /// TLS to and from outside the mesh.
+    pub struct TlsDefaults {
+        /// Lowest version; only that of the mesh's own TLS can be set in Istio too.
+        inert min_protocol_version: MeshTlsProtocol [told Note::warning(
+            "1.2 is the lowest version unless a server says more",
+        ).hint("`tls.minProtocolVersion` of a Gateway's server").unless(&["TLS_AUTO", "0", "TLSV1_2", "1"])],
         /// Curves.
         refused ecdh_curves: Vec<String>,
         /// Cipher suites.
@@ -233,36 +261,5 @@ message! {
         supported connection_pool: Option<ConnectionPoolSettings>,
         /// When to leave an endpoint out.
         supported outlier_detection: Option<OutlierDetection>,
-    }
-}
-
-message! {
-    /// Settings of a proxy (MC-3). Those about Envoy's own start have no meaning here and are
-    /// tolerated, because every stock mesh config has some.
-    pub struct ProxyConfig [open] {
-        /// Worker threads; 0 is one per core.
-        supported concurrency: Option<i32>,
-        /// How long a replaced listener drains.
-        supported drain_duration: Option<Duration>,
-        /// How long a stopping proxy drains.
-        supported termination_drain_duration: Option<Duration>,
-        /// Address of istiod.
-        supported discovery_address: String,
-        /// Port of the admin interface.
-        supported proxy_admin_port: Option<i32>,
-        /// Port of the health interface.
-        supported status_port: Option<i32>,
-        /// Tracing.
-        supported tracing: Option<Json>,
-        /// What stands in front of a gateway.
-        refused gateway_topology: Option<Json>,
-        /// Headers that the proxy sets.
-        refused proxy_headers: Option<Json>,
-        /// Statistics that are kept.
-        supported proxy_stats_matcher: Option<Json>,
-        /// Whether the application waits for the proxy.
-        supported hold_application_until_proxy_starts: Option<bool>,
-        /// Settings handed to the proxy as environment.
-        supported proxy_metadata: BTreeMap<String, String>,
     }
 }

@@ -1,6 +1,6 @@
 //! Providers of telemetry and authorization that `MeshConfig` declares.
 
-use crate::api::message::message;
+use crate::api::message::{Note, message};
 use crate::api::values::Json;
 
 message! {
@@ -9,7 +9,9 @@ message! {
         /// What Telemetry and AuthorizationPolicy call it.
         supported name: String,
         /// Prometheus metrics.
-        supported prometheus: Option<Json> [oneof provider],
+        inert prometheus: Option<Json> [oneof provider] [told Note::info(
+            "metrics are kept for Prometheus whether or not it is named",
+        )],
         /// Access log to a file.
         supported envoy_file_access_log: Option<EnvoyFileAccessLogProvider> [oneof provider],
         /// External authorization over HTTP.
@@ -67,9 +69,11 @@ message! {
     /// Which providers are used.
     pub struct DefaultProviders {
         /// For tracing.
-        supported tracing: Vec<String>,
+        inert tracing: Vec<String> [told Note::warning(super::mesh_config::NO_SPANS)],
         /// For metrics.
-        supported metrics: Vec<String>,
+        inert metrics: Vec<String> [told Note::info(
+            "metrics are kept for Prometheus, whatever is named",
+        ).unless(&["prometheus"])],
         /// For access logs.
         supported access_logging: Vec<String>,
     }

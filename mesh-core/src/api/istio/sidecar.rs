@@ -1,7 +1,7 @@
 //! `Sidecar`: what a workload sees of the mesh, and listens on (SC).
 
 use super::{ConnectionPoolSettings, Destination, ServerTlsSettings, WorkloadSelector};
-use crate::api::message::{enumeration, message};
+use crate::api::message::{Note, enumeration, message};
 
 message! {
     /// Scope of a workload's proxy.
@@ -27,7 +27,9 @@ message! {
         /// Its address.
         supported bind: String,
         /// How traffic comes to it.
-        supported capture_mode: CaptureMode,
+        inert capture_mode: CaptureMode [told Note::silent(
+            "each inbound listener is bound, whatever is written; `IPTABLES` is refused",
+        )],
         /// Where the application listens.
         supported default_endpoint: String,
         /// TLS.

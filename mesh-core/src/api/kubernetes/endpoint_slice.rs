@@ -7,7 +7,7 @@ use crate::api::message::message;
 message! {
     /// Endpoints of a service. Label `kubernetes.io/service-name` says of which.
     pub struct EndpointSlice [open] {
-        /// `IPv4`, `IPv6` or `FQDN`.
+        /// `IPv4` or `IPv6`.
         supported address_type: String,
         /// The endpoints.
         supported endpoints: Vec<SliceEndpoint>,
@@ -41,8 +41,6 @@ message! {
     pub struct EndpointConditions [open] {
         /// Null or true is healthy.
         supported ready: Option<bool>,
-        /// Like `ready`, while it terminates too.
-        supported serving: Option<bool>,
         /// Whether it is on its way out.
         supported terminating: Option<bool>,
     }
@@ -55,10 +53,6 @@ message! {
         supported name: String,
         /// Number.
         supported port: Option<u32>,
-        /// `TCP`, `UDP` or `SCTP`.
-        supported protocol: String,
-        /// Protocol spoken.
-        supported app_protocol: Option<String>,
     }
 }
 

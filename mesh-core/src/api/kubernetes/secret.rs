@@ -9,8 +9,6 @@ use crate::api::values::Bytes;
 message! {
     /// A Secret: certificates and keys (GW-7).
     pub struct Secret [open] {
-        /// What it holds, such as `kubernetes.io/tls`.
-        supported r#type: String,
         /// Values in base64.
         supported data: BTreeMap<String, Bytes>,
         /// Values as text; they win over `data`.

@@ -42,7 +42,5 @@ message! {
         supported protocol: String,
         /// Protocol spoken; beats the name (P-2).
         supported app_protocol: Option<String>,
-        /// Port of every node.
-        supported node_port: Option<u32>,
     }
 }

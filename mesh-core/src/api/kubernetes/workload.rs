@@ -56,8 +56,6 @@ message! {
 message! {
     /// A container.
     pub struct Container [open] {
-        /// Its name.
-        supported name: String,
         /// Its ports.
         supported ports: Vec<ContainerPort>,
     }
@@ -70,8 +68,6 @@ message! {
         supported name: String,
         /// Its number.
         supported container_port: u32,
-        /// `TCP`, `UDP` or `SCTP`.
-        supported protocol: String,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{addresses, codes, documents, found, options, outbound, sidecar};
-use crate::analysis::Code;
+use crate::analysis::{Code, Level};
 use crate::api::Documents;
 use crate::circuit::Keepalive;
 use crate::plan::compile::compile;
@@ -212,29 +212,99 @@ fn mc_3_the_drain_times_and_what_a_proxy_config_may_hold() {
     assert_eq!(drains("defaultConfig: {drainDuration: 20s}"), (20, 5));
     assert_eq!(drains("defaultConfig: {drainDuration: 20s, terminationDrainDuration: 3s}"), (20, 3));
 
-    // What every stock file has is accepted, what would change requests is refused by name.
+    // What would change requests, or trust, is refused by name; what is about Envoy or a control plane is told.
     let told = |field: &str| {
         let (_, found) = Documents::parse([("mesh.yaml", &*mesh(&format!("defaultConfig: {{{field}}}")))]);
-        codes(&found)
+        found.iter().map(|one| (one.code, one.level)).collect::<Vec<_>>()
     };
     for accepted in [
         "concurrency: 2",
         "proxyAdminPort: 15000",
         "statusPort: 15020",
         "discoveryAddress: 'istiod.istio-system.svc:15012'",
-        "tracing: {sampling: 10}",
-        "proxyStatsMatcher: {inclusionPrefixes: [a]}",
-        "holdApplicationUntilProxyStarts: true",
-        "proxyMetadata: {A: b}",
+        "tracing: {}",
+        "holdApplicationUntilProxyStarts: false",
+        "proxyMetadata: {}",
+        "proxyStatsMatcher: {inclusionPrefixes: []}",
     ] {
         assert_eq!(told(accepted), [], "{accepted}");
     }
-    for refused in ["gatewayTopology: {numTrustedProxies: 1}", "proxyHeaders: {}"] {
-        assert_eq!(told(refused), [Code::NotImplemented], "{refused}");
+    for refused in [
+        "gatewayTopology: {numTrustedProxies: 1}",
+        "proxyHeaders: {}",
+        "customConfigFile: a.yaml",
+        "caCertificatesPem: [a]",
+    ] {
+        assert_eq!(told(refused), [(Code::NotImplemented, Level::Error)], "{refused}");
     }
-    assert_eq!(told("concurrency: -1"), [Code::SchemaValidationError]);
-    assert_eq!(told("drainDuration: 10"), [Code::SchemaValidationError]);
+    for info in [
+        "statusPort: 15021",
+        "discoveryAddress: 'istiod.other.svc:15012'",
+        "proxyStatsMatcher: {inclusionPrefixes: [a]}",
+        "holdApplicationUntilProxyStarts: true",
+        "binaryPath: /usr/local/bin/envoy",
+        "image: {imageType: distroless}",
+    ] {
+        assert_eq!(told(info), [(Code::NotImplemented, Level::Info)], "{info}");
+    }
+    for warning in
+        ["tracing: {sampling: 10}", "zipkinAddress: 'zipkin:9411'", "extraStatTags: [a]", "meshId: a"]
+    {
+        assert_eq!(told(warning), [(Code::NotImplemented, Level::Warning)], "{warning}");
+    }
+    let broken = (Code::SchemaValidationError, Level::Error);
+    assert_eq!(told("concurrency: -1"), [broken]);
+    assert_eq!(told("drainDuration: 10"), [broken]);
+    assert_eq!(told("terminationDrainDurration: 10s"), [broken], "nothing unknown is passed over");
     let kind = "apiVersion: networking.istio.io/v1beta1\nkind: ProxyConfig\nmetadata: {name: a}\nspec: {concurrency: 1}\n";
     let (_, refused) = Documents::parse([("a.yaml", kind)]);
     assert_eq!(codes(&refused), [Code::NotImplemented]);
+}
+
+/// MC-1, MC-2: what an installation of Istio writes is in force, and what of it does nothing is told.
+#[test]
+fn mc_2_what_istio_installs_loads() {
+    let stock = "accessLogFile: ''
+defaultConfig:
+  discoveryAddress: istiod.istio-system.svc:15012
+  proxyMetadata: {}
+defaultProviders:
+  metrics:
+  - prometheus
+enablePrometheusMerge: true
+extensionProviders:
+- envoyFileAccessLog: {path: /dev/stdout}
+  name: log
+outboundTrafficPolicy: {mode: REGISTRY_ONLY}
+rootNamespace: istio-system
+trustDomain: cluster.local";
+    let (documents, found) = Documents::parse([("mesh.yaml", &*mesh(stock))]);
+    let found: Vec<_> = found.iter().map(|one| (one.code, one.level, &*one.origin.path)).collect();
+    assert_eq!(found, [(Code::NotImplemented, Level::Info, "data.mesh.enablePrometheusMerge")]);
+    assert!(documents.mesh_config.is_some());
+    assert_eq!(plan(&mesh(stock)).settings.outbound_mode, OutboundMode::RegistryOnly);
+}
+
+/// MC-2: a field that asks for safety which is not there says so, and the rest of the file goes on.
+#[test]
+fn mc_2_nothing_gives_a_false_sense_of_safety() {
+    let told = |config: &str| {
+        let (documents, found) = Documents::parse([("mesh.yaml", &*mesh(config))]);
+        assert!(documents.mesh_config.is_some(), "{config}");
+        found.iter().map(|one| (one.level, one.message.clone())).collect::<Vec<_>>()
+    };
+    for (silent, asks, says) in [
+        ("enableAutoMtls: false", "enableAutoMtls: true", "not encrypted"),
+        ("trustDomainAliases: []", "trustDomainAliases: [old]", "no peer is authenticated"),
+        (
+            "meshMTLS: {minProtocolVersion: TLS_AUTO}",
+            "meshMTLS: {minProtocolVersion: TLSV1_3}",
+            "no TLS at all",
+        ),
+        ("tlsDefaults: {}", "tlsDefaults: {minProtocolVersion: TLSV1_3}", "1.2 is the lowest"),
+    ] {
+        assert_eq!(told(silent), [], "{silent}");
+        let told = told(asks);
+        assert!(matches!(&told[..], [(Level::Warning, text)] if text.contains(says)), "{told:?}");
+    }
 }

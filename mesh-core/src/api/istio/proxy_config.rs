@@ -1,0 +1,107 @@
+//! `ProxyConfig`: settings of a proxy (MC-3), in the mesh config and in an annotation.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::mesh_config::NO_SPANS;
+use crate::api::message::{Note, message};
+use crate::api::values::Json;
+
+/// For what Istio's agent hands to Envoy.
+const ENVOY: Note = Note::info("it is about Envoy's own start, and this is not Envoy");
+
+/// For what names a control plane.
+const CONTROL_PLANE: Note = Note::info("there is no control plane: the configuration is read from files");
+
+/// For what sends telemetry to a service.
+const NO_SINK: Note = Note::warning("nothing is sent there").hint("metrics are at /stats/prometheus");
+
+message! {
+    /// Settings of a proxy. Later places win, field by field: the mesh's `defaultConfig`, the ProxyConfig of
+    /// the root namespace, that of the namespace, the workload's annotation, the ProxyConfig that selects it.
+    pub struct ProxyConfig {
+        /// Folder of Envoy's configuration.
+        inert config_path: String [told ENVOY],
+        /// Envoy's program.
+        inert binary_path: String [told ENVOY],
+        /// A configuration of Envoy.
+        refused custom_config_file: String,
+        /// Name that Envoy has in traces.
+        inert service_cluster: String [told ENVOY],
+        /// How that is made.
+        inert tracing_service_name: String [told ENVOY],
+        /// How long a replaced listener drains.
+        supported drain_duration: Option<Duration>,
+        /// How long a restarted Envoy's forerunner lives.
+        inert parent_shutdown_duration: Option<Duration> [told ENVOY],
+        /// Address of istiod.
+        inert discovery_address: String [told CONTROL_PLANE
+            .unless(&["istiod.istio-system.svc:15012", "istiod.istio-system.svc.cluster.local:15012"])],
+        /// No longer has an effect in Istio.
+        inert discovery_refresh_delay: Option<Duration> [told CONTROL_PLANE],
+        /// Where Zipkin is.
+        inert zipkin_address: String [told Note::warning(NO_SPANS)],
+        /// Where statsd is.
+        inert statsd_udp_address: String [told NO_SINK],
+        /// Envoy's metrics service.
+        inert envoy_metrics_service_address: String [told NO_SINK],
+        /// Port of the admin interface.
+        supported proxy_admin_port: Option<i32>,
+        /// No longer has an effect in Istio.
+        inert availability_zone: String [told CONTROL_PLANE],
+        /// How the proxy and the control plane know each other.
+        inert control_plane_auth_policy: Option<Json> [told CONTROL_PLANE.unless(&["MUTUAL_TLS", "1"])],
+        /// Longest name in Envoy's statistics.
+        inert stat_name_length: Option<i32> [told ENVOY],
+        /// Worker threads; 0 is one per core.
+        supported concurrency: Option<i32>,
+        /// A template of Envoy's configuration.
+        refused proxy_bootstrap_template_path: String,
+        /// How inbound traffic is captured.
+        inert interception_mode: Option<Json> [told Note::info("nothing is captured").unless(&["NONE", "2"])],
+        /// Tracing.
+        inert tracing: Option<Json> [told Note::warning(NO_SPANS)],
+        /// No longer has an effect in Istio.
+        inert sds: Option<Json> [told CONTROL_PLANE],
+        /// Where Envoy's access log service is.
+        inert envoy_access_log_service: Option<Json> [told NO_SINK],
+        /// Where Envoy's metrics service is.
+        inert envoy_metrics_service: Option<Json> [told NO_SINK],
+        /// Settings handed to the proxy as environment.
+        supported proxy_metadata: BTreeMap<String, String>,
+        /// Switches inside Envoy.
+        inert runtime_values: BTreeMap<String, String> [told ENVOY],
+        /// Port of the health interface.
+        inert status_port: Option<i32> [told Note::info(
+            "readiness and metrics are at the admin endpoint",
+        ).hint("`proxyAdminPort`, or `--admin ADDRESS:PORT`; then /ready and /stats/prometheus").unless(&["15020"])],
+        /// More labels of metrics.
+        inert extra_stat_tags: Vec<String> [told Note::warning("metrics have the standard labels only")],
+        /// What stands in front of a gateway.
+        refused gateway_topology: Option<Json>,
+        /// How long a stopping proxy drains.
+        supported termination_drain_duration: Option<Duration>,
+        /// Name of the mesh in metrics.
+        inert mesh_id: String [told Note::warning("metrics have no label for it")],
+        /// When a virtual machine's application is ready.
+        inert readiness_probe: Option<Json> [told Note::warning("the application is not probed")],
+        /// Statistics that are kept.
+        inert proxy_stats_matcher: Option<Json> [told Note::info("all metrics are kept, with names of their own")],
+        /// Whether the application waits for the proxy.
+        inert hold_application_until_proxy_starts: Option<bool> [told Note::info(
+            "who starts the two decides their order",
+        ).hint("start the application when /ready answers 200").unless(&["false"])],
+        /// Further authorities of the mesh.
+        refused ca_certificates_pem: Vec<String>,
+        /// Which image is injected.
+        inert image: Option<Json> [told Note::info("nothing is injected")],
+        /// Hardware that keeps keys.
+        refused private_key_provider: Option<Json>,
+        /// Headers that the proxy sets.
+        refused proxy_headers: Option<Json>,
+        /// How often Envoy writes its access log.
+        inert file_flush_interval: Option<Duration> [told ENVOY],
+        /// How much of it Envoy gathers.
+        inert file_flush_min_size_kb: Option<u32> [told ENVOY],
+    }
+}
