@@ -122,6 +122,8 @@ pub struct Workload {
     pub service_account: String,
     /// Pod labels.
     pub labels: Labels,
+    /// Pod annotations; `proxy.istio.io/config` among them sets what its proxy does (MC-3).
+    pub annotations: BTreeMap<String, String>,
     /// Where it runs.
     pub locality: Locality,
     /// The node that it runs on, if known.
@@ -145,6 +147,7 @@ impl Default for Workload {
             namespace: "default".into(),
             service_account: "default".into(),
             labels: Labels::new(),
+            annotations: BTreeMap::new(),
             locality: Locality::default(),
             node: None,
             network: None,

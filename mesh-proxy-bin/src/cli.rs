@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use mesh_core::api::duration;
-use mesh_core::plan::workload_of_environment;
+use mesh_core::plan::{complete_by_pod_info, workload_of_environment};
 use tracing_subscriber::EnvFilter;
 
 use crate::app::Proxy;
@@ -52,9 +52,12 @@ struct Run {
     #[arg(long, value_enum)]
     role: Option<Role>,
     /// Who this proxy is: NAMESPACE/KIND/NAME of a document, such as default/Deployment/web. Unset: what
-    /// Istio's environment variables (POD_NAME, POD_NAMESPACE, …) say.
+    /// Istio's environment variables (POD_NAME, POD_NAMESPACE, …) and the files of --pod-info say.
     #[arg(long, env = "MESH_WORKLOAD", value_name = "NAME")]
     workload: Option<String>,
+    /// Folder of the pod's downward API, whose files `labels` and `annotations` complete those variables.
+    #[arg(long, env = "MESH_POD_INFO", value_name = "DIR", default_value = "/etc/istio/pod")]
+    pod_info: PathBuf,
     /// The socket that serves a port of the configuration, such as 80=127.0.0.1:0 (0: a free port). A
     /// listener's name, such as 'inbound|5000', may stand for the port. One that no listener answers to is
     /// warned of: a reload may bring it. May be repeated.
@@ -184,7 +187,9 @@ impl Run {
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect();
             let pairs = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            settings.identity = workload_of_environment(pairs);
+            let file = |name| std::fs::read_to_string(self.pod_info.join(name)).unwrap_or_default();
+            let known = workload_of_environment(pairs);
+            settings.identity = complete_by_pod_info(known, &file("labels"), &file("annotations"));
         }
         settings.role = self.role;
         settings.workload = self.workload;
@@ -244,6 +249,23 @@ mod tests {
         assert_eq!((settings.admin, settings.workers.unwrap().get()), (Some(None), 2));
         assert_eq!(settings.termination_drain, Some(Duration::ZERO));
         assert_eq!(settings.drain, Some(Duration::from_secs(90)));
+    }
+
+    /// MC-4
+    #[test]
+    fn mc_4_the_files_of_the_downward_api_say_who_this_is() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("labels"), "app=\"cart\"\nversion=\"v2\"\n").unwrap();
+        let annotations = "proxy.istio.io/config=\"concurrency: 3\\n\"\n";
+        std::fs::write(folder.path().join("annotations"), annotations).unwrap();
+        let info = folder.path().display();
+        let workload = settings(&format!("mesh-proxy run --config x --pod-info {info}")).identity.unwrap();
+        assert_eq!((&*workload.labels["app"], &*workload.labels["version"]), ("cart", "v2"));
+        assert_eq!(workload.annotations["proxy.istio.io/config"], "concurrency: 3\n");
+        let named = settings(&format!("mesh-proxy run --config x --workload a --pod-info {info}"));
+        assert!(named.identity.is_none(), "who is named is described by a document");
+        let nothing = settings(&format!("mesh-proxy run --config x --pod-info {info}/none"));
+        assert!(nothing.identity.is_none());
     }
 
     #[test]

@@ -156,10 +156,14 @@ impl Worker {
         socket: tokio::net::TcpListener,
     ) -> JoinHandle<()> {
         let direction = shared.direction;
-        let telemetry = TelemetryLayer::new(direction, self.mesh.plan().workload.clone())
+        let plan = self.mesh.plan();
+        let telemetry = TelemetryLayer::new(direction, plan.workload.clone())
             .metrics(self.telemetry.metrics.clone())
             .access_log(self.mesh.access_log().clone());
-        let mut normalize = NormalizeLayer::new(direction).rng(worker.rng().clone());
+        let mut normalize = NormalizeLayer::new(direction)
+            .rng(worker.rng().clone())
+            .http10(plan.settings.http10)
+            .trusted_proxies(plan.settings.trusted_proxies);
         if direction != Direction::Outbound {
             normalize = normalize.server(SERVER_NAME);
         }

@@ -5,6 +5,7 @@ use super::envoy_gateway::BackendTrafficPolicy;
 use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
 use super::istio::{
     DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadEntry,
+    WorkloadProxyConfig,
 };
 use super::kubernetes::{ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload};
 use super::reader::Reader;
@@ -45,6 +46,8 @@ pub struct Documents {
     pub gateways: Vec<Resource<Gateway>>,
     /// Sidecars.
     pub sidecars: Vec<Resource<Sidecar>>,
+    /// ProxyConfigs.
+    pub proxy_configs: Vec<Resource<WorkloadProxyConfig>>,
     /// GatewayClasses of the Gateway API.
     pub gateway_classes: Vec<Resource<GatewayClass>>,
     /// Gateways of the Gateway API.
@@ -112,6 +115,7 @@ impl Documents {
         by_age(&mut self.destination_rules);
         by_age(&mut self.gateways);
         by_age(&mut self.sidecars);
+        by_age(&mut self.proxy_configs);
         by_age(&mut self.gateway_classes);
         by_age(&mut self.k8s_gateways);
         by_age(&mut self.http_routes);

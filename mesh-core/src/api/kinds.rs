@@ -9,6 +9,7 @@ use super::envoy_gateway::BackendTrafficPolicy;
 use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
 use super::istio::{
     DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadEntry,
+    WorkloadProxyConfig,
 };
 use super::kubernetes::{
     ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Pod, PodController, Secret, Service,
@@ -114,7 +115,9 @@ pub const KINDS: &[Kind] = &[
     }),
     refused(NETWORKING, NETWORKING_VERSIONS, "WorkloadGroup"),
     refused(NETWORKING, NETWORKING_VERSIONS, "EnvoyFilter"),
-    refused(NETWORKING, NETWORKING_VERSIONS, "ProxyConfig"),
+    networking("ProxyConfig", WorkloadProxyConfig::TABLE, |reader, doc| {
+        reader.istio(doc, |out: &mut Documents| &mut out.proxy_configs);
+    }),
     security("PeerAuthentication"),
     security("RequestAuthentication"),
     security("AuthorizationPolicy"),

@@ -28,7 +28,7 @@ mod kinds;
 pub mod kubernetes;
 pub mod message;
 pub(crate) mod nearest;
-mod reader;
+pub(crate) mod reader;
 mod resource;
 mod support;
 mod timestamp;

@@ -116,6 +116,7 @@ fn keep_invalid(documents: &mut Documents, findings: &Diagnostics, last: &Docume
         destination_rules,
         gateways,
         sidecars,
+        proxy_configs,
         gateway_classes,
         k8s_gateways,
         http_routes,

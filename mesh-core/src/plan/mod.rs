@@ -24,8 +24,8 @@ pub use cluster::{
     ClientTls, ClusterNode, ClusterPlan, Discovery, DnsTarget, ServiceIdentity, UpstreamProtocol,
 };
 pub use compile::{
-    CompileOptions, Compiled, Condition, PartStatus, ResourceStatus, WorkloadSource, compile, gateway_status,
-    workload_of_environment,
+    CompileOptions, Compiled, Condition, PartStatus, ResourceStatus, WorkloadSource, compile,
+    complete_by_pod_info, gateway_status, workload_of_environment,
 };
 pub use listener::{Direction, Listener, ListenerProtocol, ListenerRoutes, Material, ServerTls, TlsVersion};
 pub use load::{Loaded, load};

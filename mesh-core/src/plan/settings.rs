@@ -50,6 +50,11 @@ pub struct Settings {
     pub concurrency: Option<NonZeroUsize>,
     /// Port of a proxy's admin endpoint.
     pub admin_port: u16,
+    /// How many proxies in front of a gateway are believed in `x-forwarded-for` (HD-5). Listeners take it
+    /// when they are opened.
+    pub trusted_proxies: usize,
+    /// Whether HTTP/1.0 is served (H-7). Listeners take it when they are opened.
+    pub http10: bool,
     /// How long a removed listener drains.
     pub drain_duration: Duration,
     /// How long a stopping proxy still accepts (OP-4).
@@ -72,6 +77,8 @@ impl Default for Settings {
             dns_refresh_rate: Duration::from_secs(60),
             concurrency: None,
             admin_port: 15_000,
+            trusted_proxies: 0,
+            http10: false,
             drain_duration: Duration::from_secs(45),
             termination_drain_duration: Duration::from_secs(5),
             istio_runtime: false,

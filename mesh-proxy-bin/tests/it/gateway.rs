@@ -92,3 +92,33 @@ async fn a_taken_address_is_named() {
     assert!(error.contains(&backend.to_string()) && error.contains("in use"), "{error}");
     assert!(error.contains("mesh.yaml:") && error.contains("--bind 80="), "{error}");
 }
+
+/// MC-3, HD-5, H-7: what `defaultConfig` says of a gateway's callers.
+#[tokio::test]
+async fn mc_3_the_proxies_in_front_are_believed_and_http_1_0_is_served() {
+    let backend = echo_heads().await;
+    let config = "---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data:
+  mesh: |
+    defaultConfig:
+      gatewayTopology: {numTrustedProxies: 1}
+      proxyMetadata: {ISTIO_META_HTTP10: '1'}
+";
+    let plain = World::gateway(&gateway_to(backend)).await;
+    let told = World::gateway(&format!("{}{config}", gateway_to(backend))).await;
+    let ask = "GET / HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 203.0.113.9\r\nconnection: close\r\n\r\n";
+    let old = "GET / HTTP/1.0\r\nhost: a\r\n\r\n";
+    for (world, client, status) in [(&plain, "127.0.0.1", "426"), (&told, "203.0.113.9", "200")] {
+        let gateway = world.address("gateway|80");
+        let answer = exchange(gateway, ask).await;
+        let external = format!("x-envoy-external-address: {client}\r\n");
+        assert!(answer.contains(&external), "{answer}");
+        let answer = exchange(gateway, old).await;
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{answer}");
+    }
+    plain.stop().await.unwrap();
+    told.stop().await.unwrap();
+}

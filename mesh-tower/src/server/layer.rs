@@ -18,10 +18,11 @@ pub struct ServerLayer {
 
 impl ServerLayer {
     pub(crate) fn new(mesh: &Mesh) -> Self {
-        let workload = mesh.plan().workload.clone();
-        let telemetry =
-            TelemetryLayer::new(Direction::Inbound, workload).access_log(mesh.access_log().clone());
-        let normalize = NormalizeLayer::new(Direction::Inbound).follow(mesh.live().paths());
+        let plan = mesh.plan();
+        let telemetry = TelemetryLayer::new(Direction::Inbound, plan.workload.clone())
+            .access_log(mesh.access_log().clone());
+        let normalize =
+            NormalizeLayer::new(Direction::Inbound).http10(plan.settings.http10).follow(mesh.live().paths());
         Self { telemetry, normalize }
     }
 }

@@ -1,6 +1,7 @@
 //! `MeshConfig` (MC).
 
 use super::http_action::retries;
+use super::proxy_config::proxy_config;
 use super::traffic_policy::{connection_pool, outlier_detection};
 use super::{Check, Validate, locality, names};
 use crate::api::Metadata;
@@ -39,9 +40,7 @@ impl Validate for MeshConfig {
             locality::setting(setting, check);
         }
         if let Some(proxy) = &self.default_config {
-            check.duration_or_zero(&proxy.at, "drainDuration", proxy.drain_duration);
-            check.duration_or_zero(&proxy.at, "terminationDrainDuration", proxy.termination_drain_duration);
-            check.not_negative(&proxy.at, "concurrency", proxy.concurrency.unwrap_or(0));
+            proxy_config(proxy, check);
         }
     }
 }

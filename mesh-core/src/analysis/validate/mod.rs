@@ -17,6 +17,7 @@ mod kubernetes;
 mod locality;
 mod mesh_config;
 mod names;
+mod proxy_config;
 mod service_entry;
 mod sidecar;
 mod traffic_policy;
@@ -26,8 +27,10 @@ mod virtual_service;
 mod tests;
 
 pub use check::Check;
+pub(crate) use proxy_config::proxy_config;
 
 use super::{Code, Diagnostic, Diagnostics};
+use crate::api::reader::PROXY_CONFIG;
 use crate::api::{Kind, Metadata, Resource};
 
 /// A kind whose values are checked.
@@ -69,6 +72,10 @@ pub(crate) fn metadata<T>(resource: &Resource<T>, kind: &Kind) -> Diagnostics {
             );
         } else if key == "istio.io/dry-run" {
             check.error(at.entry("annotations", key), "only an AuthorizationPolicy can be a dry run");
+        } else if key == PROXY_CONFIG && kind.name != "Pod" {
+            let message = "settings of a proxy are read from the annotations of its pods";
+            let finding = Diagnostic::new(Code::MisplacedAnnotation, at.entry("annotations", key), message);
+            check.report(finding.hint("write it under spec.template.metadata.annotations"));
         }
     }
     diagnostics

@@ -28,7 +28,9 @@ message! {
         /// Ambient only.
         refused hbone_idle_timeout: Option<Duration>,
         /// Limit for telling a protocol by its first bytes.
-        supported protocol_detection_timeout: Option<Duration>,
+        inert protocol_detection_timeout: Option<Duration> [told Note::info(
+            "there is nothing but HTTP to take a silent caller for, so its first bytes are waited for",
+        ).hint("name the port's protocol, such as `http-web`").unless(&["0s", "0ms"])],
         /// Keep-alive by the kernel.
         supported tcp_keepalive: Option<TcpKeepalive>,
         /// Kubernetes Ingress.

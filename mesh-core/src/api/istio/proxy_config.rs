@@ -1,8 +1,9 @@
-//! `ProxyConfig`: settings of a proxy (MC-3), in the mesh config and in an annotation.
+//! Settings of a proxy (MC-3): in the mesh config, in an annotation, in documents of kind `ProxyConfig`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::LabelSelector;
 use super::mesh_config::NO_SPANS;
 use crate::api::message::{Note, message};
 use crate::api::values::Json;
@@ -78,7 +79,7 @@ message! {
         /// More labels of metrics.
         inert extra_stat_tags: Vec<String> [told Note::warning("metrics have the standard labels only")],
         /// What stands in front of a gateway.
-        refused gateway_topology: Option<Json>,
+        supported gateway_topology: Option<GatewayTopology>,
         /// How long a stopping proxy drains.
         supported termination_drain_duration: Option<Duration>,
         /// Name of the mesh in metrics.
@@ -103,5 +104,31 @@ message! {
         inert file_flush_interval: Option<Duration> [told ENVOY],
         /// How much of it Envoy gathers.
         inert file_flush_min_size_kb: Option<u32> [told ENVOY],
+    }
+}
+
+message! {
+    /// What stands in front of a gateway.
+    pub struct GatewayTopology {
+        /// How many proxies of our own a request has come through, whose `x-forwarded-for` is believed (HD-5).
+        supported num_trusted_proxies: u32,
+        /// What becomes of `x-forwarded-client-cert`.
+        refused forward_client_cert_details: Option<Json>,
+        /// Whether connections begin with who the caller is.
+        refused proxy_protocol: Option<Json>,
+    }
+}
+
+message! {
+    /// A document of kind `ProxyConfig`: settings of the proxies of a namespace, or of those that it selects.
+    pub struct WorkloadProxyConfig {
+        /// Whose proxies; without it, all of the namespace.
+        supported selector: Option<LabelSelector>,
+        /// Worker threads; 0 is one per core.
+        supported concurrency: Option<i32>,
+        /// As `proxyMetadata`.
+        supported environment_variables: BTreeMap<String, String>,
+        /// Which image is injected.
+        inert image: Option<Json> [told Note::info("nothing is injected")],
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::api::istio::ProxyConfig;
 use crate::api::message::message;
 
 /// A document that describes pods.
@@ -17,6 +18,8 @@ pub struct Workload {
     pub template: PodTemplate,
     /// A Pod's address, if it has one.
     pub pod_ip: Option<String>,
+    /// What the pods' annotation `proxy.istio.io/config` says (MC-3).
+    pub proxy_config: Option<ProxyConfig>,
 }
 
 message! {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Reader, Written, drop_consequences};
+use super::{Reader, Written, drop_consequences, embedded};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::at::Source;
 use crate::api::decode::Decoder;
@@ -10,7 +10,7 @@ use crate::api::documents::Documents;
 use crate::api::istio::MeshConfig;
 use crate::api::message::Decode;
 use crate::api::resource::{Metadata, Resource};
-use crate::api::yaml::{self, Node, Style, Value};
+use crate::api::yaml::Node;
 
 /// Name and namespace of the ConfigMap that holds the mesh config (MC-1).
 const MESH_CONFIG: (&str, &str) = ("istio-system", "istio");
@@ -29,19 +29,10 @@ impl Reader<'_> {
     }
 
     fn embedded_mesh_config(&mut self, doc: &Written<'_>, meta: &Metadata, node: &Node) {
-        let text = node.text().unwrap_or_default();
-        let (lines, columns) = embedded_place(node);
-        let documents = yaml::parse_at(text, lines, columns);
-        for document in documents {
-            let source = doc.source.clone();
-            for problem in &document.problems {
-                let origin = source.origin(format!("data.mesh:{}", problem.path), problem.mark);
-                let diagnostic =
-                    Diagnostic::new(Code::SchemaValidationError, origin, problem.message.clone());
-                self.diagnostics.push(Diagnostic { hint: problem.hint.clone(), ..diagnostic });
-            }
+        for document in embedded::documents(node) {
+            embedded::problems(&doc.source, "data.mesh", &document, self.diagnostics);
             if document.problems.is_empty() {
-                self.mesh_config(&source, "data.mesh", meta.clone(), &document.node, false);
+                self.mesh_config(&doc.source, "data.mesh", meta.clone(), &document.node, false);
             }
         }
     }
@@ -85,18 +76,4 @@ impl Reader<'_> {
 pub(super) fn is_file(file: &str) -> bool {
     let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
     matches!(name, "mesh.yaml" | "mesh.yml" | "mesh.json")
-}
-
-/// Lines before the embedded text and columns before each of its lines. Exact for a `|` block, whose
-/// lines stand in the file as they are; otherwise the scalar's own place is the best there is.
-fn embedded_place(node: &Node) -> (u32, u32) {
-    let (line, column) = (node.mark.line.saturating_sub(1), node.mark.column.saturating_sub(1));
-    match &node.value {
-        // The mark is on the first line that is not blank.
-        Value::Scalar(scalar) if scalar.style == Style::Literal => {
-            let blank = scalar.text.bytes().take_while(|byte| *byte == b'\n').count();
-            (line.saturating_sub(u32::try_from(blank).unwrap_or(0)), column)
-        }
-        Value::Scalar(_) | Value::Sequence(_) | Value::Mapping(_) => (line, column),
-    }
 }

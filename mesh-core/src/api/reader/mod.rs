@@ -3,6 +3,7 @@
 //! Each document goes its own way: told apart by `apiVersion` and `kind`, decoded, validated, kept or
 //! dropped. Nothing that happens to one touches another (Y-12).
 
+mod embedded;
 mod mesh_config;
 mod pods;
 
@@ -20,6 +21,8 @@ use super::yaml::{self, Document, Node, Value};
 use crate::analysis::validate::{Validate, metadata};
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::Origin;
+
+pub(crate) use embedded::{PROXY_CONFIG, annotation};
 
 /// Reads files into documents.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ impl Reader<'_> {
         let mut found = Diagnostics::new();
         let meta = Self::metadata(doc, self.strictness, &mut found);
         let pod = self.decode::<Pod>(doc, "", doc.node, &mut found);
-        let workload = pod.map(|pod| Workload::from_pod(doc.kind.name, pod));
+        let proxy_config = self.pod_proxy_config(doc, "metadata");
+        let workload = pod.map(|pod| Workload { proxy_config, ..Workload::from_pod(doc.kind.name, pod) });
         self.finish(doc, meta, workload, found, |out| &mut out.workloads);
     }
 
@@ -18,7 +19,17 @@ impl Reader<'_> {
         let mut found = Diagnostics::new();
         let meta = Self::metadata(doc, self.strictness, &mut found);
         let controller = self.decode::<PodController>(doc, "", doc.node, &mut found);
-        let workload = controller.map(|controller| Workload::from_controller(doc.kind.name, controller));
+        let proxy_config = self.pod_proxy_config(
+            doc,
+            match doc.kind.name {
+                "CronJob" => "spec.jobTemplate.spec.template.metadata",
+                _ => "spec.template.metadata",
+            },
+        );
+        let workload = controller.map(|controller| Workload {
+            proxy_config,
+            ..Workload::from_controller(doc.kind.name, controller)
+        });
         self.finish(doc, meta, workload, found, |out| &mut out.workloads);
     }
 }
@@ -32,6 +43,6 @@ impl Workload {
     fn from_controller(kind: &str, controller: PodController) -> Self {
         let spec = controller.spec;
         let template = if kind == "CronJob" { spec.job_template.spec.template } else { spec.template };
-        Self { kind: kind.into(), selector: spec.selector.match_labels, template, pod_ip: None }
+        Self { kind: kind.into(), selector: spec.selector.match_labels, template, ..Self::default() }
     }
 }

@@ -43,7 +43,9 @@ pub use service::{Protocol, Service};
 use crate::analysis::Diagnostics;
 use crate::analysis::validate::Validate;
 use crate::api::envoy_gateway::BackendTrafficPolicy;
-use crate::api::istio::{DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService};
+use crate::api::istio::{
+    DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadProxyConfig,
+};
 use crate::api::{Documents, Metadata, Resource};
 
 /// A mesh under construction.
@@ -119,6 +121,13 @@ impl MeshSpec {
     pub fn sidecar(mut self, name: &str, spec: Sidecar) -> Self {
         let resource = self.checked(name, spec);
         self.documents.sidecars.push(resource);
+        self
+    }
+
+    /// Adds a `ProxyConfig` resource.
+    pub fn proxy_config(mut self, name: &str, spec: WorkloadProxyConfig) -> Self {
+        let resource = self.checked(name, spec);
+        self.documents.proxy_configs.push(resource);
         self
     }
 

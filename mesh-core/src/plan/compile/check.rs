@@ -186,7 +186,7 @@ pub(super) fn suppress(documents: &Documents, out: &mut Diagnostics) {
         };
     }
     note!(services, workloads, service_entries, virtual_services, destination_rules, gateways, sidecars);
-    note!(k8s_gateways, http_routes, grpc_routes);
+    note!(proxy_configs, k8s_gateways, http_routes, grpc_routes);
     note!(backend_traffic_policies);
     out.retain(|finding| {
         quiet.get(&*finding.origin.resource).is_none_or(|meta| !meta.suppresses(finding.code))

@@ -39,6 +39,7 @@ mod nodes;
 mod outbound;
 mod policies;
 mod protocol;
+mod proxy_config;
 mod references;
 mod registry;
 mod retain;
@@ -57,7 +58,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use gateway_api::{Condition, PartStatus, ResourceStatus, gateway_status};
-pub use workload::{WorkloadSource, workload_of_environment};
+pub use workload::{WorkloadSource, complete_by_pod_info, workload_of_environment};
 
 use self::clusters::Clusters;
 use self::gateway_api::{GatewayApi, Serves};
@@ -139,6 +140,12 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
         &mut out,
     );
     let workload = Arc::new(Workload { gateway: options.gateway || workload.gateway, ..workload });
+    let annotated = match &options.workload {
+        WorkloadSource::Named(name) => workload::find(documents, name),
+        WorkloadSource::Explicit(_) | WorkloadSource::Unknown => None,
+    };
+    let annotated = annotated.and_then(|document| document.spec.proxy_config.as_ref());
+    proxy_config::apply(&mut mesh.settings, documents, &workload, annotated, &mut out);
     let client = workload.namespace.as_str();
     let sidecar = if workload.gateway {
         None

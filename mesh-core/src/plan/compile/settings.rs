@@ -1,6 +1,5 @@
-//! The mesh config, as far as it concerns the plan (MC-2, MC-3).
+//! The mesh config, as far as it concerns the plan (MC-2). Its `defaultConfig` is [`super::proxy_config`]'s.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,15 +81,6 @@ impl<'a> Mesh<'a> {
             };
         }
         settings.dns_refresh_rate = config.dns_refresh_rate.unwrap_or(settings.dns_refresh_rate);
-        if let Some(proxy) = &config.default_config {
-            let concurrency = proxy.concurrency.and_then(|count| usize::try_from(count).ok());
-            settings.concurrency = concurrency.and_then(NonZeroUsize::new);
-            let admin = proxy.proxy_admin_port.and_then(|port| u16::try_from(port).ok());
-            settings.admin_port = admin.unwrap_or(settings.admin_port);
-            settings.drain_duration = proxy.drain_duration.unwrap_or(settings.drain_duration);
-            settings.termination_drain_duration =
-                proxy.termination_drain_duration.unwrap_or(settings.termination_drain_duration);
-        }
         match access_log(config) {
             Ok(log) => settings.access_log = log,
             Err(error) => refuse(config.at.field("accessLogFormat"), error.to_string()),
@@ -186,9 +176,8 @@ fn target(path: &str) -> AccessLogTarget {
 mod tests {
     use super::*;
 
-    /// MC-3
     #[test]
-    fn mc_2_mc_3_what_the_mesh_config_says_holds_and_the_rest_has_its_default() {
+    fn mc_2_what_the_mesh_config_says_holds_and_the_rest_has_its_default() {
         let settings = |text: &str| {
             let (documents, findings) = Documents::parse([("mesh.yaml", text)]);
             assert!(!findings.has_errors(), "{findings}");
@@ -204,9 +193,6 @@ mod tests {
             (OutboundMode::AllowAny, Duration::from_secs(60))
         );
         assert_eq!(plain.path_normalization, PathNormalization::Base);
-        assert_eq!((plain.concurrency, plain.admin_port), (None, 15_000));
-        assert_eq!(plain.drain_duration, Duration::from_secs(45));
-        assert_eq!(plain.termination_drain_duration, Duration::from_secs(5));
         assert!(plain.access_log.is_none());
         let (told, port, connect, upgrade) = settings(
             "rootNamespace: base
@@ -218,11 +204,6 @@ dnsRefreshRate: 5s
 h2UpgradePolicy: UPGRADE
 pathNormalization: {normalization: MERGE_SLASHES}
 accessLogFile: /dev/stdout
-defaultConfig:
-  concurrency: 3
-  proxyAdminPort: 16000
-  drainDuration: 7s
-  terminationDrainDuration: 8s
 ",
         );
         assert_eq!((port, connect, upgrade), (16_001, Some(Duration::from_secs(3)), true));
@@ -232,9 +213,6 @@ defaultConfig:
             (OutboundMode::RegistryOnly, Duration::from_secs(5))
         );
         assert_eq!(told.path_normalization, PathNormalization::MergeSlashes);
-        assert_eq!((told.concurrency, told.admin_port), (NonZeroUsize::new(3), 16_000));
-        assert_eq!(told.drain_duration, Duration::from_secs(7));
-        assert_eq!(told.termination_drain_duration, Duration::from_secs(8));
         assert!(matches!(told.access_log, Some((_, AccessLogTarget::Stdout))));
     }
 }

@@ -11,6 +11,7 @@ mod health;
 mod keys;
 mod locality;
 mod mesh_config;
+mod proxy_config;
 mod reload;
 mod scale;
 mod selectors;

@@ -1,4 +1,4 @@
-//! Who we are (MC-4): a document's name, or what Kubernetes tells a pod through its environment.
+//! Who we are (MC-4): a document's name, or what Kubernetes tells a pod through its environment and files.
 
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::api::Documents;
@@ -112,6 +112,7 @@ fn documented(resource: &Resource<kubernetes::Workload>, nodes: &Nodes<'_>) -> W
         node: Some(spec.node_name.clone()).filter(|node| !node.is_empty()),
         network: template.metadata.labels.get(NETWORK).cloned(),
         labels: template.metadata.labels.clone(),
+        annotations: template.metadata.annotations.clone(),
         ip: resource.spec.pod_ip.as_deref().and_then(|ip| ip.parse().ok()),
         ..Workload::default()
     }
@@ -182,6 +183,71 @@ pub fn workload_of_environment<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a
     known.then_some(workload)
 }
 
+/// What the files `labels` and `annotations` of a pod's downward API add to what else is known of it (MC-4).
+/// Labels told otherwise stay as they are. `None` where nothing is known from either.
+///
+/// Each line is `key="value"`, the value quoted as Go quotes it.
+///
+/// ```
+/// use mesh_core::plan::complete_by_pod_info;
+///
+/// let workload = complete_by_pod_info(None, "app=\"cart\"\nversion=\"v1\"\n", "").unwrap();
+/// assert_eq!(workload.labels["version"], "v1");
+/// ```
+#[must_use]
+pub fn complete_by_pod_info(workload: Option<Workload>, labels: &str, annotations: &str) -> Option<Workload> {
+    let (labels, annotations) = (pod_info(labels), pod_info(annotations));
+    if labels.is_empty() && annotations.is_empty() {
+        return workload;
+    }
+    let mut workload = workload.unwrap_or_default();
+    if workload.labels.is_empty() {
+        workload.labels = labels;
+    }
+    if workload.locality.is_unknown() {
+        workload.locality = Locality::of_labels(&workload.labels);
+    }
+    if workload.network.is_none() {
+        workload.network = workload.labels.get(NETWORK).cloned();
+    }
+    workload.annotations.extend(annotations);
+    Some(workload)
+}
+
+/// The pairs of a downward-API file; lines that are none are left out.
+fn pod_info(text: &str) -> Labels {
+    let pair = |line: &str| {
+        let (key, value) = line.trim().split_once('=')?;
+        Some((key.to_owned(), unquoted(value.strip_prefix('"')?.strip_suffix('"')?)?))
+    };
+    text.lines().filter_map(pair).collect()
+}
+
+/// A text without the escapes of Go.
+fn unquoted(text: &str) -> Option<String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        if c != '\\' {
+            plain.push(c);
+            continue;
+        }
+        let digits = match rest.next()? {
+            'x' => 2,
+            'u' => 4,
+            'U' => 8,
+            c => {
+                let known = ['a', 'b', 'f', 'n', 'r', 't', 'v'].iter().position(|known| *known == c);
+                plain.push(known.map_or(c, |at| ['\x07', '\x08', '\x0c', '\n', '\r', '\t', '\x0b'][at]));
+                continue;
+            }
+        };
+        let hex: String = rest.by_ref().take(digits).collect();
+        plain.push(u32::from_str_radix(&hex, 16).ok().and_then(char::from_u32)?);
+    }
+    Some(plain)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,5 +277,27 @@ mod tests {
     fn mc_4_an_environment_of_no_pod_says_nothing() {
         assert_eq!(workload_of_environment([("HOME", "/root"), ("POD_NAME", "")]), None);
         assert_eq!(workload_of_environment([("POD_NAME", "a"), ("HOME", "/root")]).unwrap().name, "a");
+    }
+
+    /// MC-4: labels, then annotations, of the files; what the environment says stays.
+    #[test]
+    fn mc_4_the_files_of_the_downward_api_complete_what_is_known() {
+        let labels = "app=\"web\"\nversion=\"v1\"\ntopology.istio.io/network=\"n1\"\nno pair\n";
+        let annotations = "note=\"a \\\"quoted\\\" \\u00e9\\x41\\\\\"\nproxy.istio.io/config=\"concurrency: 3\\nproxyAdminPort: 1\\n\"\n";
+        let alone = complete_by_pod_info(None, labels, annotations).unwrap();
+        assert_eq!(alone.labels["app"], "web");
+        assert_eq!((alone.labels.len(), alone.network.as_deref()), (3, Some("n1")));
+        assert_eq!(alone.annotations["note"], "a \"quoted\" \u{e9}A\\");
+        assert_eq!(alone.annotations["proxy.istio.io/config"], "concurrency: 3\nproxyAdminPort: 1\n");
+        assert_eq!(alone.namespace, "default");
+
+        let pairs = [("POD_NAMESPACE", "shop"), ("ISTIO_METAJSON_LABELS", r#"{"app":"cart"}"#)];
+        let both = complete_by_pod_info(workload_of_environment(pairs), labels, annotations).unwrap();
+        assert_eq!((both.namespace.as_str(), both.labels.len(), &*both.labels["app"]), ("shop", 1, "cart"));
+        assert_eq!(both.annotations.len(), 2);
+        assert_eq!(complete_by_pod_info(None, "", "\n"), None);
+        let unlabelled = workload_of_environment([("POD_NAMESPACE", "shop")]);
+        let labelled = complete_by_pod_info(unlabelled, "istio-locality=\"r.z\"", "").unwrap();
+        assert_eq!((labelled.locality.region.as_str(), labelled.locality.zone.as_str()), ("r", "z"));
     }
 }
