@@ -12,7 +12,8 @@ use http::HeaderValue;
 
 use crate::balance::Choice;
 use crate::endpoint::Endpoint;
-use crate::outcome::Outcome;
+use crate::grpc_web;
+use crate::outcome::{GrpcCode, Outcome};
 use crate::plan::ClusterPlan;
 use crate::reply::ResponseFlags;
 use crate::route::Route;
@@ -42,6 +43,10 @@ pub struct Decision {
     pub route: Option<Arc<Route>>,
     /// Index of the weighted destination.
     pub destination: usize,
+    /// Whether a page's gRPC was bridged (RF-6).
+    pub grpc_web: Option<grpc_web::Call>,
+    /// The status of the call, where its trailers were bridged.
+    pub grpc_status: Option<GrpcCode>,
     /// The cluster that it went to.
     pub cluster: Option<Arc<ClusterPlan>>,
     /// An injected delay.

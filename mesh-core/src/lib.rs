@@ -9,9 +9,9 @@
 //! ```text
 //! text -> api (as written, with positions) -> analysis (diagnostics) -> plan (as compiled)
 //!                                                                          |
-//!   request ->  route -> fault -> cors -> split -> rewrite -> timeout -> retry -> circuit -> balance
-//!                                                                |                      |
-//!                                                             outcome  <-------------  outlier
+//!   request ->  route -> grpc-web -> fault -> cors -> split -> rewrite -> timeout -> retry -> circuit -> balance
+//!                                                                            |                      |
+//!                                                                         outcome  <-------------  outlier
 //! ```
 //!
 //! | module | answers |
@@ -21,6 +21,7 @@
 //! | [`plan`] | what does it mean, compiled? |
 //! | [`discover`] | what does a name stand for, and until when? |
 //! | [`route`] | which rule serves this request, and what does it do to it? |
+//! | [`grpc_web`] | what does a page's gRPC call look like on the wire? |
 //! | [`fault`] | is a fault injected? |
 //! | [`cors`] | may a page of another origin read the answer? |
 //! | [`split`] | which weighted destination? |
@@ -44,6 +45,7 @@ pub mod discover;
 pub mod endpoint;
 pub mod error;
 pub mod fault;
+pub mod grpc_web;
 pub mod hash;
 pub mod headers;
 pub mod health;

@@ -9,7 +9,7 @@ use std::fmt;
 
 use http::{HeaderMap, Response};
 use mesh_core::outcome::{Fault, Outcome, Reset};
-use mesh_core::reply::{Flag, LocalReply};
+use mesh_core::reply::{Dialect, Flag, LocalReply};
 
 use crate::body::Body;
 
@@ -28,6 +28,8 @@ struct Inner {
     context: Option<String>,
     /// What layers add to the answer that stands for it.
     headers: HeaderMap,
+    /// How a caller is to be told, where that is known better than by whoever tells it (RF-6).
+    dialect: Option<Dialect>,
     /// The connection had served an earlier request (RT-20).
     reused: bool,
     /// The peer had announced the connection's end, and refused what came after.
@@ -77,6 +79,7 @@ impl Error {
             source,
             context: None,
             headers: HeaderMap::new(),
+            dialect: None,
             reused: false,
             drained: false,
         }))
@@ -95,6 +98,16 @@ impl Error {
     /// Headers of the answer that stands for it, for layers that add to responses.
     pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.0.headers
+    }
+
+    /// A page made the call (RF-6).
+    pub(crate) fn set_dialect(&mut self, dialect: Dialect) {
+        self.0.dialect = Some(dialect);
+    }
+
+    /// How the caller is to be told: as a page, if it is one, else as it says.
+    pub(crate) fn dialect(&self, told: impl Into<Dialect>) -> Dialect {
+        self.0.dialect.unwrap_or_else(|| told.into())
     }
 
     /// Adds where it happened: cluster, endpoint, attempts.
@@ -197,10 +210,11 @@ impl Error {
         self.0.reply.flags.has(Flag::FaultInjected)
     }
 
-    /// The response that the proxy would send; `grpc` says that the request was gRPC.
+    /// The response that the proxy would send; `grpc` says that the request was gRPC. That it was
+    /// grpc-web, on a port that speaks it, is known from the call (RF-6).
     #[must_use]
     pub fn response(&self, grpc: bool) -> Response<Body> {
-        let mut response = self.0.reply.response(grpc).map(|body| match body {
+        let mut response = self.0.reply.response(self.dialect(grpc)).map(|body| match body {
             std::borrow::Cow::Borrowed(text) => Body::from(text),
             std::borrow::Cow::Owned(text) => Body::from(text),
         });

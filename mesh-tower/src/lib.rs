@@ -40,6 +40,7 @@ pub mod fault;
 pub mod future;
 pub mod gather;
 pub mod grpc;
+pub mod grpc_web;
 pub mod guarded;
 mod health;
 pub mod live;

@@ -1,9 +1,9 @@
 //! The onion: the one place where the order of layers is written.
 //!
 //! ```text
-//!   request ─▶ telemetry ─▶ context ─▶ normalize ─▶ route ─▶ fault ─▶ cors ─▶ split ─▶ rewrite
-//!                                                                                      │
-//!   wire ◀─ endpoint pool ◀─ cluster ◀─ retry ◀─ timeout ◀─ mirror ◀──────────────────┘
+//!   request ─▶ telemetry ─▶ context ─▶ normalize ─▶ route ─▶ grpc-web ─▶ fault ─▶ cors ─▶ split ─▶ rewrite
+//!                                                                                                 │
+//!   wire ◀─ endpoint pool ◀─ cluster ◀─ retry ◀─ timeout ◀─ mirror ◀─────────────────────────────┘
 //! ```
 //!
 //! The library client, the sidecar and the gateway run this same function; what differs is who is
@@ -22,6 +22,7 @@ use crate::context::InheritLayer;
 use crate::cors::CorsLayer;
 use crate::error::BoxError;
 use crate::fault::FaultLayer;
+use crate::grpc_web::GrpcWebLayer;
 use crate::mirror::MirrorLayer;
 use crate::normalize::NormalizeLayer;
 use crate::retry::RetryLayer;
@@ -95,6 +96,9 @@ where
         .layer(normalize.follow(worker.view().paths()))
         // All that follows acts by the route. Redirects and direct responses end here.
         .layer(route)
+        // Within routing, which knows the port, and goes by the request as it came. Outside all that reads
+        // or makes a gRPC status, injected ones included.
+        .layer(GrpcWebLayer::per_route())
         // Before the split and outside every timeout: an aborted request is nobody's traffic.
         .layer(FaultLayer::per_route().rng(rng.clone()))
         // Within faults: a page may not read an injected failure, as in Envoy. Outside the split: a

@@ -14,6 +14,7 @@ mod dns;
 mod envoy;
 mod gateway_api;
 mod grpc;
+mod grpc_web;
 mod hash;
 mod health;
 mod hostile;

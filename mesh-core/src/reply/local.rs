@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use super::{Flag, ResponseFlags, grpc_of_http};
+use super::{Dialect, Flag, ResponseFlags, grpc_of_http};
 use crate::outcome::{GrpcCode, Reset};
 
 const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
@@ -177,25 +177,29 @@ impl LocalReply {
         reply
     }
 
-    /// The reply as a response; `grpc` says that the request was gRPC (RF-4: trailers-only).
+    /// The gRPC status of the reply (RF-4).
     #[must_use]
-    pub fn response(&self, grpc: bool) -> Response<Cow<'static, str>> {
+    pub fn grpc_status(&self) -> GrpcCode {
+        self.grpc.unwrap_or_else(|| grpc_of_http(self.status))
+    }
+
+    /// The reply as a response; the dialect is told, or whether the request was gRPC (RF-4, RF-6:
+    /// trailers-only).
+    #[must_use]
+    pub fn response(&self, dialect: impl Into<Dialect>) -> Response<Cow<'static, str>> {
         // A rule that names a gRPC status speaks gRPC to everybody (FI-5).
-        let grpc = grpc || (self.grpc.is_some() && self.flags.has(Flag::FaultInjected));
+        let told = self.grpc.is_some() && self.flags.has(Flag::FaultInjected);
+        let content_type = dialect.into().content_type().or_else(|| Dialect::from(told).content_type());
         let mut headers = HeaderMap::with_capacity(4);
         if self.overloaded {
             headers.insert(OVERLOADED, HeaderValue::from_static("true"));
         }
         let mut response = Response::new(Cow::Borrowed(""));
-        if grpc {
-            let code = self.grpc.unwrap_or_else(|| grpc_of_http(self.status));
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-            headers.insert("grpc-status", HeaderValue::from(u16::from(code)));
-            if !self.body.is_empty() {
-                // Percent-encoded text is always a valid header value.
-                if let Ok(message) = HeaderValue::try_from(percent_encode(&self.body)) {
-                    headers.insert("grpc-message", message);
-                }
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, content_type);
+            headers.insert("grpc-status", HeaderValue::from(u16::from(self.grpc_status())));
+            if let Some(message) = grpc_message(self.body.as_bytes()) {
+                headers.insert("grpc-message", message);
             }
         } else {
             *response.status_mut() = self.status;
@@ -213,11 +217,14 @@ impl LocalReply {
     }
 }
 
-/// gRPC's percent encoding: printable ASCII except `%` stays.
-fn percent_encode(text: &str) -> String {
-    use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+/// Text as `grpc-message`, in gRPC's percent encoding: printable ASCII except `%` stays. `None` if it is
+/// empty.
+#[must_use]
+pub fn grpc_message(text: &[u8]) -> Option<HeaderValue> {
+    use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
     const GRPC: &AsciiSet = &CONTROLS.add(b'%');
-    utf8_percent_encode(text, GRPC).to_string()
+    // What is percent-encoded is always a valid header value.
+    (!text.is_empty()).then(|| HeaderValue::try_from(percent_encode(text, GRPC).to_string()).ok()).flatten()
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 //! The library's typed error and the proxy's response are made from the same [`LocalReply`], so
 //! they cannot drift apart (RF-7).
 
+mod dialect;
 mod flags;
 mod local;
 mod mapping;
 
+pub use dialect::Dialect;
 pub use flags::{Flag, ResponseFlags};
-pub use local::LocalReply;
+pub use local::{LocalReply, grpc_message};
 pub use mapping::{grpc_of_http, http_of_grpc};

@@ -10,7 +10,7 @@ use super::{HeaderOps, Redirect};
 use crate::balance::HashPolicy;
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
-use crate::reply::LocalReply;
+use crate::reply::{Dialect, LocalReply};
 use crate::split::{SplitError, WeightedSplit};
 use crate::units::Percent;
 
@@ -133,10 +133,11 @@ impl DirectResponse {
     /// The answer; `text/plain` until the rule's header operations say otherwise. A gRPC call gets a
     /// gRPC status (RF-4).
     #[must_use]
-    pub fn response(&self, grpc: bool) -> Response<Bytes> {
-        if grpc {
+    pub fn response(&self, dialect: impl Into<Dialect>) -> Response<Bytes> {
+        let dialect = dialect.into();
+        if dialect != Dialect::Http {
             let body = String::from_utf8_lossy(&self.body).into_owned();
-            return LocalReply::configured(self.status).body(body).response(true).map(|_| Bytes::new());
+            return LocalReply::configured(self.status).body(body).response(dialect).map(|_| Bytes::new());
         }
         let mut response = Response::new(self.body.clone());
         *response.status_mut() = self.status;

@@ -29,6 +29,8 @@ pub struct VirtualHost {
     pub domains: Vec<String>,
     /// Its routes; the first that matches serves.
     pub routes: Vec<Arc<Route>>,
+    /// Whether its port speaks grpc-web, which is bridged to gRPC (RF-6).
+    pub grpc_web: bool,
     /// Where it was declared.
     pub origin: Origin,
 }
@@ -53,6 +55,7 @@ pub struct RouteTable {
     index: HostMap,
     fallback: Fallback,
     reads_claims: bool,
+    grpc_web: bool,
 }
 
 /// What a table says to a request.
@@ -89,7 +92,21 @@ impl RouteTable {
         }
         let reads_claims =
             hosts.iter().flat_map(|host| &host.routes).any(|route| route.matcher.reads_claims());
-        Ok(Self { name, hosts, index, fallback, reads_claims })
+        Ok(Self { name, hosts, index, fallback, reads_claims, grpc_web: false })
+    }
+
+    /// The same table of a listener that speaks grpc-web, whatever the host (RF-6).
+    #[must_use]
+    pub fn grpc_web(mut self) -> Self {
+        self.grpc_web = true;
+        self.hosts.iter_mut().for_each(|host| host.grpc_web = true);
+        self
+    }
+
+    /// Whether the listener speaks grpc-web, to hosts that nobody knows too (RF-6).
+    #[must_use]
+    pub const fn is_grpc_web(&self) -> bool {
+        self.grpc_web
     }
 
     /// The table's name, such as `9080` or `http.8080`.

@@ -7,6 +7,7 @@ use http::{Extensions, HeaderValue, StatusCode};
 use mesh_core::balance::HashKey;
 use mesh_core::endpoint::ClusterId;
 use mesh_core::fault::FaultPolicy;
+use mesh_core::grpc_web;
 use mesh_core::headers::Survey;
 use mesh_core::outcome::GrpcCode;
 use mesh_core::reply::LocalReply;
@@ -37,6 +38,7 @@ pub struct Matched {
     key: Key,
     options: Option<Arc<CallOptions>>,
     channel: bool,
+    grpc_web: Option<grpc_web::Call>,
 }
 
 /// The key that balancing goes by, where the route has one (LB-5).
@@ -60,6 +62,7 @@ impl Matched {
             key: Key::default(),
             options: None,
             channel: false,
+            grpc_web: None,
         }
     }
 
@@ -106,6 +109,20 @@ impl Matched {
 
     pub(crate) fn set_survey(&mut self, survey: Survey) {
         self.survey = survey;
+    }
+
+    /// The page's call that is to be bridged (RF-6).
+    pub(crate) const fn grpc_web(&self) -> Option<grpc_web::Call> {
+        self.grpc_web
+    }
+
+    pub(crate) const fn set_grpc_web(&mut self, call: grpc_web::Call) {
+        self.grpc_web = Some(call);
+    }
+
+    /// The request is gRPC from here on.
+    pub(crate) const fn speaks_grpc(&mut self) {
+        self.survey.grpc = true;
     }
 
     /// Takes over what the caller put into the request for us.

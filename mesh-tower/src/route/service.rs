@@ -6,7 +6,8 @@ use std::task::{Context as Task, Poll};
 use bytes::Bytes;
 use http::header::LOCATION;
 use http::{Request, Response};
-use mesh_core::reply::LocalReply;
+use mesh_core::grpc_web::Call;
+use mesh_core::reply::{Dialect, LocalReply};
 use mesh_core::route::{Action, Fallback, Found, RequestView};
 use tower_service::Service;
 
@@ -15,7 +16,7 @@ use super::layer::{Rules, rules};
 use crate::context::Context;
 use crate::error::{BoxError, Error};
 use crate::future::ReadyOr;
-use crate::grpc::is_grpc;
+use crate::grpc::{self, is_grpc};
 use crate::record::{Record, Slot};
 use crate::worker::Worker;
 
@@ -30,7 +31,7 @@ pub struct Route<S> {
 enum Step {
     Forward(Matched),
     Answer(Response<Bytes>),
-    Refuse(LocalReply),
+    Refuse(Error),
 }
 
 impl<S> Route<S> {
@@ -39,7 +40,8 @@ impl<S> Route<S> {
         let record = Record::of(request.extensions()).cloned().unwrap_or_default();
         let facts = RequestView::of(request);
         let https = facts.scheme == "https";
-        let found = match rules(view.plan(), self.listener.as_deref(), facts.authority, https) {
+        let rules = rules(view.plan(), self.listener.as_deref(), facts.authority, https);
+        let found = match &rules {
             Rules::Table(table) if table.reads_claims() => {
                 let context = request.extensions().get::<Context>();
                 match context.and_then(Context::claims) {
@@ -51,12 +53,22 @@ impl<S> Route<S> {
             Rules::UnknownPort => Found::NoHost(view.unknown_port()),
             Rules::NoListener => Found::NoHost(Fallback::NotFound),
         };
+        let page = page(&rules, &found, request, &record);
+        let refuse = |reply: LocalReply| {
+            let mut error = Error::local(reply);
+            if let Some(page) = page {
+                error.set_dialect(Dialect::GrpcWeb(page.response));
+            }
+            Step::Refuse(error)
+        };
+        let dialect =
+            || page.map_or_else(|| is_grpc(request.headers()).into(), |page| Dialect::GrpcWeb(page.response));
         let route = match found {
             Found::Route(_, route) => route.clone(),
             Found::NoRule(_) | Found::NoHost(Fallback::NotFound) => {
-                return Step::Refuse(LocalReply::no_route());
+                return refuse(LocalReply::no_route());
             }
-            Found::NoHost(Fallback::BlackHole) => return Step::Refuse(LocalReply::black_hole()),
+            Found::NoHost(Fallback::BlackHole) => return refuse(LocalReply::black_hole()),
             Found::NoHost(Fallback::Passthrough) => view.allow_any().clone(),
         };
         record.note(|decision| {
@@ -65,27 +77,53 @@ impl<S> Route<S> {
         });
         match &route.action {
             Action::Forward(_) | Action::Passthrough => {
-                Step::Forward(Matched::new(view, route, record, Slot::survey(request)))
+                let mut matched = Matched::new(view, route, record, Slot::survey(request));
+                if let Some(page) = page {
+                    matched.set_grpc_web(page);
+                }
+                Step::Forward(matched)
             }
             Action::Redirect(redirect) => match redirect.location(&facts) {
                 Some((status, location)) => {
-                    let grpc = is_grpc(request.headers());
-                    let mut response = LocalReply::configured(status).response(grpc).map(|_| Bytes::new());
+                    let reply = LocalReply::configured(status);
+                    let mut response = reply.response(dialect()).map(|_| Bytes::new());
                     response.headers_mut().insert(LOCATION, location);
                     route.response_headers.apply_response(response.headers_mut(), &());
-                    record.note(|decision| decision.details = "direct_response".into());
+                    note_answer(&record, &response);
                     Step::Answer(response)
                 }
-                None => Step::Refuse(LocalReply::bad_request("redirect_location_invalid")),
+                None => refuse(LocalReply::bad_request("redirect_location_invalid")),
             },
             Action::DirectResponse(direct) => {
-                let mut response = direct.response(is_grpc(request.headers()));
+                let mut response = direct.response(dialect());
                 route.response_headers.apply_response(response.headers_mut(), &());
-                record.note(|decision| decision.details = "direct_response".into());
+                note_answer(&record, &response);
                 Step::Answer(response)
             }
         }
     }
+}
+
+/// The call of a page, to a port that speaks grpc-web (RF-6).
+fn page<B>(rules: &Rules<'_>, found: &Found<'_>, request: &Request<B>, record: &Record) -> Option<Call> {
+    let speaks = match (found, rules) {
+        (Found::Route(host, _) | Found::NoRule(host), _) => host.grpc_web,
+        (Found::NoHost(_), Rules::Table(table)) => table.is_grpc_web(),
+        (Found::NoHost(_), Rules::UnknownPort | Rules::NoListener) => false,
+    };
+    let call = if speaks { Call::of(request.headers()) } else { None };
+    if call.is_some() {
+        record.note(|decision| decision.grpc_web = call);
+    }
+    call
+}
+
+/// The rule answers by itself.
+fn note_answer(record: &Record, response: &Response<Bytes>) {
+    record.note(|decision| {
+        decision.details = "direct_response".into();
+        decision.grpc_status = grpc::status(response.headers());
+    });
 }
 
 impl<S, B, ResB> Service<Request<B>> for Route<S>
@@ -110,7 +148,7 @@ where
                 ReadyOr::Calling(self.inner.call(request))
             }
             Step::Answer(response) => ReadyOr::ok(response.map(Into::into)),
-            Step::Refuse(reply) => ReadyOr::fail(Error::local(reply)),
+            Step::Refuse(error) => ReadyOr::fail(error),
         }
     }
 }

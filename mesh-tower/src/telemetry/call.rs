@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use mesh_core::identity::PeerIdentity;
 use mesh_core::outcome::{GrpcCode, Outcome, Reset};
 use mesh_core::plan::Direction;
-use mesh_core::reply::{Flag, ResponseFlags, grpc_of_http};
+use mesh_core::reply::{Dialect, Flag, ResponseFlags};
 use mesh_core::telemetry::labels::{Protocol, ResponseFacts};
 use tracing::Span;
 use tracing::field::Empty;
@@ -175,6 +175,11 @@ impl Call {
                 decision.details = Cow::Owned(details.to_string());
             }
             summary.facts.flags = decision.flags;
+            if decision.grpc_web.is_some() {
+                // Bridged further in (RF-6): neither headers nor trailers showed it here.
+                summary.facts.protocol = Protocol::Grpc;
+                summary.facts.grpc = summary.facts.grpc.or(decision.grpc_status);
+            }
             handles.report(decision, peer.as_ref(), &summary);
             if let Some(line) = line {
                 line.write(decision, peer.as_deref(), &summary, *start);
@@ -195,9 +200,9 @@ impl Call {
             }
             Ending::Failed(Some(error)) if self.code == 0 => {
                 let reply = error.reply();
-                if self.is_grpc {
+                if error.dialect(self.is_grpc) != Dialect::Http {
                     self.code = StatusCode::OK.as_u16();
-                    self.grpc = Some(reply.grpc.unwrap_or_else(|| grpc_of_http(reply.status)));
+                    self.grpc = Some(reply.grpc_status());
                 } else {
                     self.code = reply.status.as_u16();
                     self.sent = reply.body.len() as u64;

@@ -20,12 +20,12 @@ use tonic_prost::ProstCodec;
 use super::{HOST, PROXY, edge};
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct Note {
+pub(super) struct Note {
     #[prost(string, tag = "1")]
-    text: String,
+    pub(super) text: String,
 }
 
-fn note(text: impl Into<String>) -> Note {
+pub(super) fn note(text: impl Into<String>) -> Note {
     Note { text: text.into() }
 }
 

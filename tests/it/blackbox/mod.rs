@@ -3,6 +3,7 @@
 mod gateway;
 mod gateway_api;
 mod grpc;
+mod grpc_web;
 mod lifecycle;
 mod memory;
 mod replies;

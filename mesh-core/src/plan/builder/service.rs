@@ -22,6 +22,8 @@ pub enum Protocol {
     Http2,
     /// gRPC, over HTTP/2.
     Grpc,
+    /// gRPC, which pages may call as grpc-web (RF-6).
+    GrpcWeb,
     /// Bytes.
     Tcp,
 }
@@ -32,6 +34,7 @@ impl Protocol {
             Self::Http => "HTTP",
             Self::Http2 => "HTTP2",
             Self::Grpc => "GRPC",
+            Self::GrpcWeb => "GRPC-WEB",
             Self::Tcp => "TCP",
         }
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use super::Compiler;
 use super::gateway_api::{GatewayApi, MeshRules};
 use super::names;
+use super::protocol::Protocol;
+use super::registry;
 use super::routes::{Place, Routes};
 use super::scope::EgressScope;
 use super::virtual_services::VirtualServices;
@@ -26,8 +28,23 @@ struct Tables {
     tables: BTreeMap<u16, (Vec<VirtualHost>, HashSet<String>)>,
 }
 
+/// A port that rules apply to.
+#[derive(Clone, Copy, Debug)]
+struct Port {
+    number: u16,
+    grpc_web: bool,
+}
+
+impl Port {
+    fn of(written: &registry::Port) -> Option<Self> {
+        let grpc_web = written.protocol == Protocol::GrpcWeb;
+        written.protocol.is_routed().then_some(Self { number: written.number, grpc_web })
+    }
+}
+
 impl Tables {
-    fn add(&mut self, port: u16, host: &str, names: &[String], routes: Vec<Arc<Route>>, origin: Origin) {
+    fn add(&mut self, port: Port, host: &str, names: &[String], routes: Vec<Arc<Route>>, origin: Origin) {
+        let Port { number: port, grpc_web } = port;
         let (hosts, claimed) = self.tables.entry(port).or_default();
         let mut domains = Vec::with_capacity(names.len() * 2);
         for name in names {
@@ -38,7 +55,8 @@ impl Tables {
             }
         }
         if !domains.is_empty() {
-            hosts.push(VirtualHost { name: format!("{host}:{port}").into(), domains, routes, origin });
+            let name = format!("{host}:{port}").into();
+            hosts.push(VirtualHost { name, domains, routes, grpc_web, origin });
         }
     }
 }
@@ -60,12 +78,7 @@ impl<'a> Compiler<'a> {
                 continue;
             }
             let origin = service.origin.clone();
-            let ports: Vec<u16> = service
-                .ports
-                .iter()
-                .filter(|port| port.protocol.is_routed())
-                .map(|port| port.number)
-                .collect();
+            let ports: Vec<Port> = service.ports.iter().filter_map(Port::of).collect();
             let mut domains =
                 names::domains(&identity.host, &self.workload.namespace, &self.mesh.settings.domain_suffix);
             domains.extend(service.addresses.iter().map(|address| names::bracketed(address)));
@@ -77,7 +90,8 @@ impl<'a> Compiler<'a> {
             }
             let alias = service.alias.clone();
             self.clusters.add_service(self.registry.get(index), &self.rules, &self.mesh);
-            for port in ports {
+            for on in ports {
+                let port = on.number;
                 // Another name of a service has that one's rules, unless it has its own (SE-1).
                 let own = virtuals.of_host(&identity.host);
                 let concrete = alias.as_deref().filter(|_| own.is_none()).unwrap_or(&identity.host);
@@ -99,7 +113,7 @@ impl<'a> Compiler<'a> {
                     }
                     None => (vec![self.default_route(concrete, port)], origin.clone()),
                 };
-                tables.add(port, &identity.host, &domains, routes, origin);
+                tables.add(on, &identity.host, &domains, routes, origin);
             }
         }
         self.hosts_without_service(virtuals, &mut tables, &mut compiled);
@@ -121,12 +135,12 @@ impl<'a> Compiler<'a> {
         tables: &mut Tables,
         compiled: &mut HashMap<(usize, u16), Routes>,
     ) {
-        let mut ports_of: HashMap<usize, BTreeSet<u16>> = HashMap::new();
-        let routed = |compiler: &Self, host: &str| -> Vec<u16> {
+        let mut ports_of: HashMap<usize, BTreeMap<u16, bool>> = HashMap::new();
+        let routed = |compiler: &Self, host: &str| -> Vec<(u16, bool)> {
             let service = compiler.registry.find(host).map(|index| compiler.registry.get(index));
             let ports = service.filter(|service| service.visible).map(|service| service.ports.as_slice());
-            let ports = ports.unwrap_or_default().iter().filter(|port| port.protocol.is_routed());
-            ports.map(|port| port.number).collect()
+            let ports = ports.unwrap_or_default().iter().filter_map(Port::of);
+            ports.map(|port| (port.number, port.grpc_web)).collect()
         };
         for (host, one) in &virtuals.claims {
             ports_of.entry(*one).or_default().extend(routed(self, host));
@@ -137,13 +151,14 @@ impl<'a> Compiler<'a> {
             }
             let mut ports = ports_of.get(one).cloned().unwrap_or_default();
             if ports.is_empty() {
-                ports.insert(DEFAULT_PORT);
+                ports.insert(DEFAULT_PORT, false);
             }
             let domains = names::domains(host, &self.workload.namespace, &self.mesh.settings.domain_suffix);
-            for port in ports {
+            for (port, grpc_web) in ports {
                 let routes = self.compiled(virtuals, *one, port, compiled);
                 let routes = self.kept_or(host, port, &routes);
-                tables.add(port, host, &domains, routes, origin_of(virtuals.all[*one].resource));
+                let on = Port { number: port, grpc_web };
+                tables.add(on, host, &domains, routes, origin_of(virtuals.all[*one].resource));
             }
         }
     }

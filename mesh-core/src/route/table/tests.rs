@@ -14,6 +14,7 @@ fn host(name: &str, domains: &[&str]) -> VirtualHost {
         name: name.into(),
         domains: domains.iter().map(|&domain| domain.into()).collect(),
         routes: vec![route("default", Matcher::any())],
+        grpc_web: false,
         origin: Origin::default(),
     }
 }

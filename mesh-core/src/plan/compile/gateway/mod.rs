@@ -29,6 +29,7 @@ struct Shared<'a> {
     port: u16,
     bind: Option<IpAddr>,
     https: bool,
+    grpc_web: bool,
     servers: Vec<(&'a Resource<Gateway>, &'a Server)>,
 }
 
@@ -38,6 +39,8 @@ pub(super) struct Draft {
     pub(super) port: u16,
     pub(super) bind: Option<IpAddr>,
     pub(super) https: bool,
+    /// Whether pages call gRPC services through it (RF-6).
+    grpc_web: bool,
     pub(super) certificates: Vec<ServerTls>,
     pub(super) hosts: Hosts,
     origin: Origin,
@@ -96,8 +99,12 @@ impl<'a> Compiler<'a> {
                         continue;
                     }
                 };
+                let grpc_web = port.protocol.eq_ignore_ascii_case("GRPC-WEB");
                 match shared.iter_mut().find(|shared| shared.port == number && shared.bind == bind) {
-                    Some(same) if same.https == https => same.servers.push((gateway, server)),
+                    Some(same) if same.https == https => {
+                        same.grpc_web |= grpc_web;
+                        same.servers.push((gateway, server));
+                    }
                     Some(same) => {
                         let message = format!(
                             "port {number} is served by {} with another protocol: this server is skipped",
@@ -107,7 +114,8 @@ impl<'a> Compiler<'a> {
                         self.out.push(finding);
                     }
                     None => {
-                        shared.push(Shared { port: number, bind, https, servers: vec![(gateway, server)] });
+                        let servers = vec![(gateway, server)];
+                        shared.push(Shared { port: number, bind, https, grpc_web, servers });
                     }
                 }
             }
@@ -119,6 +127,7 @@ impl<'a> Compiler<'a> {
         let (first, server) = shared.servers[0];
         let origin = first.locate(server.at.origin());
         let mut draft = Draft::new(shared.port, shared.bind, shared.https, origin);
+        draft.grpc_web = shared.grpc_web;
         for (gateway, server) in &shared.servers {
             self.conflicts(shared, gateway, server);
             if shared.https {
@@ -134,13 +143,14 @@ impl<'a> Compiler<'a> {
     }
 
     fn gateway_listener(&mut self, draft: Draft) -> Listener {
-        let Draft { port, bind, https, certificates, hosts, origin } = draft;
+        let Draft { port, bind, https, grpc_web, certificates, hosts, origin } = draft;
         let name: Arc<str> = match bind {
             Some(bind) => format!("gateway|{port}|{bind}").into(),
             None => format!("gateway|{port}").into(),
         };
         let scheme = if https { "https" } else { "http" };
         let table = self.gateway_table(&format!("{scheme}.{port}"), &name, port, hosts);
+        let table = if grpc_web { table.grpc_web() } else { table };
         Listener {
             name,
             direction: Direction::Gateway,
@@ -228,6 +238,7 @@ impl<'a> Compiler<'a> {
                 name: full.into(),
                 domains: vec![names::bracketed(&name)],
                 routes,
+                grpc_web: false,
                 origin: host.origin,
             });
         }
@@ -237,7 +248,8 @@ impl<'a> Compiler<'a> {
 
 impl Draft {
     pub(super) fn new(port: u16, bind: Option<IpAddr>, https: bool, origin: Origin) -> Self {
-        Self { port, bind, https, certificates: Vec::new(), hosts: Hosts::default(), origin }
+        let (certificates, hosts) = (Vec::new(), Hosts::default());
+        Self { port, bind, https, grpc_web: false, certificates, hosts, origin }
     }
 }
 

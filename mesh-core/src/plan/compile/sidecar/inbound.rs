@@ -210,13 +210,17 @@ impl<'a> Compiler<'a> {
             }),
             discovery: Discovery::Static(vec![Arc::new(local(address))]),
         });
+        let mut table = self.inbound_table(port, cluster, &origin);
+        if protocol == Protocol::GrpcWeb {
+            table = table.grpc_web();
+        }
         Listener {
             name: format!("inbound|{port}").into(),
             direction: Direction::Inbound,
             port,
             bind,
             protocol: ListenerProtocol::Http,
-            routes: ListenerRoutes::Table(Arc::new(self.inbound_table(port, cluster, &origin))),
+            routes: ListenerRoutes::Table(Arc::new(table)),
             origin,
         }
     }
@@ -231,6 +235,7 @@ impl<'a> Compiler<'a> {
             name: Arc::clone(&name),
             domains: vec!["*".into()],
             routes: vec![Arc::new(route)],
+            grpc_web: false,
             origin: origin.clone(),
         };
         RouteTable::build(name, vec![host], Fallback::NotFound).expect("one host, no conflict")

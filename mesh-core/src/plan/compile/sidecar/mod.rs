@@ -95,7 +95,12 @@ impl<'a> Compiler<'a> {
             }
             Some(protocol) if protocol.is_http() => {
                 let table = self.outbound(virtuals, api, &scope).remove(&number);
-                ListenerRoutes::Table(table.unwrap_or_else(|| self.empty_table(number)))
+                let table = table.unwrap_or_else(|| self.empty_table(number));
+                ListenerRoutes::Table(if protocol == Protocol::GrpcWeb {
+                    Arc::new(RouteTable::clone(&table).grpc_web())
+                } else {
+                    table
+                })
             }
             _ => {
                 let message = format!("protocol {} of an egress listener is not implemented", port.protocol);

@@ -1,0 +1,35 @@
+//! How a caller is to be told.
+
+use http::HeaderValue;
+
+use crate::grpc_web;
+
+/// What the caller of a request understands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Status and body.
+    #[default]
+    Http,
+    /// `grpc-status` and `grpc-message` (RF-4).
+    Grpc,
+    /// The same, to a page (RF-6).
+    GrpcWeb(grpc_web::Kind),
+}
+
+impl Dialect {
+    /// The content type of gRPC answers; `None` if this is none of its.
+    pub(super) const fn content_type(self) -> Option<HeaderValue> {
+        match self {
+            Self::Http => None,
+            Self::Grpc => Some(HeaderValue::from_static("application/grpc")),
+            Self::GrpcWeb(kind) => Some(kind.content_type()),
+        }
+    }
+}
+
+/// Whether the request was gRPC.
+impl From<bool> for Dialect {
+    fn from(grpc: bool) -> Self {
+        if grpc { Self::Grpc } else { Self::Http }
+    }
+}

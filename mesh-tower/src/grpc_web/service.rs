@@ -1,0 +1,79 @@
+//! [`GrpcWeb`].
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TE};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use mesh_core::grpc_web::{Call, Kind};
+use tower_service::Service;
+
+use super::future::Bridging;
+use super::request::{self, Refusal};
+use super::{ResponseBody, ResponseFuture};
+use crate::body::Body;
+use crate::error::BoxError;
+use crate::record::Record;
+use crate::route::Matched;
+
+const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+
+/// Bridges grpc-web to gRPC; see the [module](super).
+#[derive(Clone, Debug)]
+pub struct GrpcWeb<S> {
+    pub(super) inner: S,
+    pub(super) per_route: bool,
+}
+
+impl<S, B, ResB> Service<Request<B>> for GrpcWeb<S>
+where
+    S: Service<Request<Body>, Response = Response<ResB>>,
+    S::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+    ResB: http_body::Body<Data = Bytes> + From<Bytes>,
+    ResB::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody<ResB>>;
+    type Error = BoxError;
+    type Future = ResponseFuture<S::Future, ResB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let mut request = request.map(Body::new);
+        let call = match Matched::of(request.extensions()) {
+            Some(matched) if self.per_route => matched.grpc_web(),
+            _ if self.per_route => None,
+            _ => Call::of(request.headers()),
+        };
+        let Some(call) = call else {
+            return ResponseFuture::calling(self.inner.call(request), None);
+        };
+        as_grpc(request.headers_mut());
+        if let Some(matched) = Matched::of_mut(request.extensions_mut()) {
+            matched.speaks_grpc();
+        }
+        let record = Record::of(request.extensions()).cloned().unwrap_or_default();
+        record.note(|decision| decision.grpc_web = Some(call));
+        let refusal = Refusal::default();
+        let request = match call.request {
+            Kind::Binary => request,
+            Kind::Text => request.map(|body| request::decoded(body, refusal.clone())),
+        };
+        let bridging = Bridging::new(call.response, record, refusal);
+        ResponseFuture::calling(self.inner.call(request), Some(Box::new(bridging)))
+    }
+}
+
+/// The headers of the same call in gRPC.
+fn as_grpc(headers: &mut HeaderMap) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(TE, HeaderValue::from_static("trailers"));
+    // Of the text, or of HTTP/1.1.
+    headers.remove(CONTENT_LENGTH);
+    // A page's library does not decompress.
+    headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
+}
