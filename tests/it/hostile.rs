@@ -163,3 +163,51 @@ async fn wish_24_a_stream_limit_that_comes_late_is_seen() {
     }
     assert_eq!(connections.load(Ordering::Relaxed), CALLS);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_is_left_behind_in_a_connection_that_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // Closed at once, each: the request meets its connection's end at every moment there is.
+    tokio::spawn(async move {
+        loop {
+            drop(listener.accept().await.unwrap());
+        }
+    });
+    let client = mesh("HTTP", address, "").await.client();
+    let calls = (0..16).map(|_| {
+        let client = client.clone();
+        tokio::spawn(async move {
+            for _ in 0..250 {
+                get(&client).await.expect_err("nobody answers");
+            }
+        })
+    });
+    for call in futures_util::future::join_all(calls).await {
+        call.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_allows_no_stream_and_closes_blocks_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        for streams in [0, 100] {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut builder = h2::server::Builder::new();
+            let handshake = builder.max_concurrent_streams(streams).handshake::<_, Bytes>(stream);
+            let mut connection = handshake.await.unwrap();
+            if streams == 0 {
+                // The settings reach it, and nothing more does.
+                connection.graceful_shutdown();
+            }
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+                body.send_data(Bytes::from("hello"), true).unwrap();
+            }
+        }
+    });
+    let client = mesh("HTTP2", address, "").await.client();
+    assert_eq!(get(&client).await.unwrap(), "hello", "by a retry");
+}

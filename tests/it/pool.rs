@@ -224,6 +224,39 @@ async fn wish_6_a_server_that_closes_idle_connections_costs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn wish_6_what_must_not_be_sent_twice_goes_on_no_connection_whose_time_is_nearly_up() {
+    let (test, upstreams) = world("http", &["10.0.0.1"]).await;
+    let api = &upstreams[0];
+    test.get("http://api/").await;
+    pass(Duration::from_secs(60)).await;
+    api.close_connections();
+    pass(Duration::from_millis(1)).await;
+    // From here on it is known that the server closes after a minute.
+    for (wait, method, connections) in
+        [(0, "GET", 2), (58, "POST", 2), (59, "GET", 2), (59, "POST", 3), (59, "DELETE", 3)]
+    {
+        pass(Duration::from_secs(wait)).await;
+        let request = Request::builder().method(method).uri("http://api/").body(Body::empty()).unwrap();
+        assert_eq!(test.send(request).await.status(), 200);
+        assert_eq!(api.connections(), connections, "{method} after {wait} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn wish_6_an_announced_timeout_is_kept_to() {
+    let (test, upstreams) = world("http", &["10.0.0.1"]).await;
+    let api = &upstreams[0];
+    api.handle(|_| async {
+        Response::builder().header("keep-alive", "timeout=5, max=100").body(Body::empty()).unwrap()
+    });
+    for (wait, connections) in [(0, 1), (3, 1), (4, 2)] {
+        pass(Duration::from_secs(wait)).await;
+        assert_eq!(test.send(Request::post("http://api/").body(Body::empty()).unwrap()).await.status(), 200);
+        assert_eq!(api.connections(), connections, "after {wait} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_response_dropped_during_the_upload_ends_the_upload_too() {
     for port in ["http", "http2"] {
         let (test, upstreams) = world(port, &["10.0.0.1"]).await;

@@ -15,10 +15,12 @@
 //! run, one waits and one is told 503 UO within microseconds.
 
 mod limits;
+mod patience;
 mod permit;
 mod policy;
 
 pub use limits::{Limits, Resource};
+pub use patience::Patience;
 pub use permit::Permit;
 pub use policy::{CircuitPolicy, Http2Keepalive, Keepalive};
 

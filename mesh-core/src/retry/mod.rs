@@ -40,4 +40,4 @@ pub use policy::{GiveUp, RetryPolicy, Verdict};
 pub use pushback::Pushback;
 pub use race::is_reuse_race;
 pub use recent::Recent;
-pub use traits::Traits;
+pub use traits::{Traits, is_idempotent};

@@ -19,15 +19,21 @@ pub struct Traits {
     pub previous_attempts: u32,
 }
 
+/// Whether sending it twice does what sending it once does: GET, HEAD, OPTIONS, TRACE, PUT and DELETE
+/// (RFC 9110 §9.2.2), and what carries an `Idempotency-Key`.
+#[must_use]
+pub fn is_idempotent(method: &Method, headers: &HeaderMap) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
+    ) || headers.contains_key(IDEMPOTENCY_KEY)
+}
+
 impl Traits {
-    /// Reads the facts: GET, HEAD, OPTIONS, TRACE, PUT and DELETE are idempotent (RFC 9110 §9.2.2),
-    /// and so is what carries an `Idempotency-Key`.
+    /// Reads the facts; see [`is_idempotent`].
     #[must_use]
     pub fn of(method: &Method, headers: &HeaderMap) -> Self {
-        let idempotent = matches!(
-            *method,
-            Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
-        ) || headers.contains_key(IDEMPOTENCY_KEY);
+        let idempotent = is_idempotent(method, headers);
         let grpc = headers.get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()));
         let previous_attempts = if grpc { headers.get(PREVIOUS_ATTEMPTS) } else { None };
         let previous_attempts =

@@ -12,6 +12,7 @@ use mesh_core::balance::Choice;
 use mesh_core::fault::FaultPolicy;
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::{Flag, LocalReply};
+use mesh_core::retry::is_idempotent;
 use mesh_core::route::RequestView;
 
 use super::body::{End, ResponseBody};
@@ -246,9 +247,10 @@ async fn send(
     address(&mut request, protocol, endpoint.is_secure()).map_err(|source| {
         Unsent::Failed(Error::caller(LocalReply::bad_request("invalid_authority"), Some(source)))
     })?;
+    let repeatable = is_idempotent(request.method(), request.headers());
     let mut moves = 0;
     loop {
-        let mut lease = endpoint.checkout(protocol).await.map_err(|error| match error {
+        let mut lease = endpoint.checkout(protocol, repeatable).await.map_err(|error| match error {
             CheckoutError::Overflow => Unsent::Overflow,
             CheckoutError::Dial(DialError { reset, source }) => {
                 let outcome = Outcome::Reset { reset, written: false };

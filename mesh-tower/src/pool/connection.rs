@@ -1,46 +1,78 @@
 //! One HTTP/1.1 connection to an endpoint.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use mesh_core::endpoint::Endpoint;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use super::failure::{Failure, classify};
 use super::stream::Written;
 use crate::body::Body;
+use crate::clock::now;
 use crate::cluster::ConnectionPermit;
 
 /// An exclusive HTTP/1.1 connection.
 #[derive(Debug)]
 pub(crate) struct Http1 {
-    pub(super) sender: http1::SendRequest<Body>,
+    /// Gone once the connection has ended under a request. Dropping it ends the connection gracefully.
+    sender: Option<http1::SendRequest<Body>>,
+    /// The connection's task.
+    task: JoinHandle<()>,
     pub(super) written: Written,
     pub(super) facts: Facts,
     pub(super) served: u32,
     pub(super) idle_since: Instant,
+    /// How long it had been idle when it was lent, where that is of interest.
+    pub(super) waited: Duration,
+    /// For how long the endpoint said that it keeps it idle (`Keep-Alive: timeout=`), until learned.
+    pub(super) announced: Option<Duration>,
 }
 
-/// What is known of a connection of either kind; dropping it ends the connection's task.
+/// What is known of a connection of either kind.
 #[derive(Debug)]
 pub(super) struct Facts {
     /// Whom it was made to.
     pub(super) target: Arc<Endpoint>,
     pub(super) local: Option<SocketAddr>,
     pub(super) since: Instant,
-    pub(super) task: AbortHandle,
     pub(super) _permit: ConnectionPermit,
 }
 
 impl Http1 {
+    pub(super) fn new(
+        sender: http1::SendRequest<Body>,
+        task: JoinHandle<()>,
+        written: Written,
+        facts: Facts,
+    ) -> Self {
+        let (idle_since, waited) = (now(), Duration::ZERO);
+        Self { sender: Some(sender), task, written, facts, served: 0, idle_since, waited, announced: None }
+    }
+
+    /// Whether it can take a request now.
     pub(super) fn is_open(&self) -> bool {
-        self.sender.is_ready()
+        self.sender.as_ref().is_some_and(http1::SendRequest::is_ready)
+    }
+
+    /// Waits until it can take a request; whether it ever will.
+    pub(super) async fn settled(&mut self) -> bool {
+        match &mut self.sender {
+            Some(sender) => sender.ready().await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Closes it in the middle of an exchange.
+    pub(super) fn abort(&self) {
+        self.task.abort();
     }
 
     pub(super) async fn send(&mut self, mut request: Request<Body>) -> Result<Response<Incoming>, Failure> {
@@ -48,7 +80,22 @@ impl Http1 {
         tell_no_body(&mut request);
         let reused = self.served > 0;
         self.served += 1;
-        self.sender.try_send_request(request).await.map_err(|mut error| {
+        let sender = self.sender.as_mut().expect("a connection that has ended is not lent again");
+        let mut sending = pin!(sender.try_send_request(request));
+        let sent = tokio::select! {
+            biased;
+            sent = &mut sending => sent,
+            _ = &mut self.task => {
+                // A request that is queued while the connection ends may be overlooked by it. It comes
+                // back, unsent, when nobody is left who could send more.
+                self.sender = None;
+                sending.await
+            }
+        };
+        if let (Ok(response), false) = (&sent, reused) {
+            self.announced = announced(response.headers());
+        }
+        sent.map_err(|mut error| {
             let request = error.take_message().map(Box::new);
             let written = request.is_none() && self.written.bytes() != before;
             let error = error.into_error();
@@ -56,6 +103,13 @@ impl Http1 {
             Failure { reset, written, reused, drained: false, request, source: error.into() }
         })
     }
+}
+
+/// `Keep-Alive: timeout=5, max=100` (RFC 2068 §19.7.1.1, as servers write it): seconds.
+fn announced(headers: &HeaderMap) -> Option<Duration> {
+    let parameters = headers.get("keep-alive")?.to_str().ok()?;
+    let timeout = parameters.split(',').find_map(|parameter| parameter.trim().strip_prefix("timeout="))?;
+    timeout.parse().ok().map(Duration::from_secs)
 }
 
 /// Says of a request that could have a body that it has none, as RFC 9110 (8.6) asks: there are servers

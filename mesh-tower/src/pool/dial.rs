@@ -1,7 +1,6 @@
 //! Opening a connection: dial, TLS, HTTP handshake, all within the connect timeout.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use hyper::client::conn::http1;
 use mesh_core::endpoint;
@@ -70,14 +69,8 @@ async fn open(
             });
             // Ready once its task has been polled; before that it would look like a dead one.
             sender.ready().await?;
-            let facts = Facts {
-                target: target.clone(),
-                local,
-                since: now(),
-                task: task.abort_handle(),
-                _permit: permit,
-            };
-            Ok(Connection::Http1(Http1 { sender, written, facts, served: 0, idle_since: now() }))
+            let facts = Facts { target: target.clone(), local, since: now(), _permit: permit };
+            Ok(Connection::Http1(Http1::new(sender, task, written, facts)))
         }
         Protocol::Http2 => {
             Ok(Connection::Http2(Arc::new(http2::open(endpoint, target, stream, permit).await?)))
@@ -112,23 +105,4 @@ impl Drop for Ended {
 struct Refused {
     address: String,
     source: std::io::Error,
-}
-
-/// How long to wait before dial `failures + 1` of an endpoint that cannot be reached: doubling from
-/// 50 ms to 2 s, each drawn from the upper half, so that many clients do not return in step.
-pub(super) fn reconnect_delay(failures: u32, unit: f64) -> Duration {
-    let ceiling = Duration::from_millis(50).saturating_mul(1 << failures.min(6)).min(Duration::from_secs(2));
-    ceiling.mul_f64(0.5 + unit / 2.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reconnect_delays_grow_with_jitter_and_stop_at_two_seconds() {
-        assert_eq!(reconnect_delay(0, 0.0), Duration::from_millis(25));
-        assert_eq!(reconnect_delay(1, 1.0), Duration::from_millis(100));
-        assert_eq!(reconnect_delay(40, 1.0), Duration::from_secs(2));
-    }
 }

@@ -6,18 +6,19 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use mesh_core::endpoint;
+use mesh_core::outcome::Reset;
 use mesh_core::plan::ClusterPlan;
-use mesh_core::rng::Rng;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::connection::Http1;
-use super::dial::{Connection, DialError, dial, reconnect_delay};
+use super::dial::{Connection, DialError, dial};
 use super::http2::{Http2, StreamPermit};
+use super::idle::Idle;
 use super::lane::Lane;
 use super::lease::Lease;
 use super::{Connect, Protocol, Stream};
-use crate::clock::{FastRng, now};
+use crate::clock::now;
 use crate::cluster::{Cluster, Host};
 use crate::error::BoxError;
 use crate::tls::ClientTls;
@@ -28,21 +29,20 @@ pub(crate) struct Endpoint {
     host: Host,
     /// What new connections are made to: the host's own facts, unless it has moved since.
     target: ArcSwap<endpoint::Endpoint>,
-    cluster: Arc<Cluster>,
+    pub(super) cluster: Arc<Cluster>,
     connector: Arc<dyn Connect>,
     tls: Option<ClientTls>,
     /// Of the jitter of reconnects (OU-1).
-    seed: u64,
+    pub(super) seed: u64,
     /// How many wait, readable without the lock.
     waiting: AtomicUsize,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    /// Ready HTTP/1.1 connections, the latest used last: it is the likeliest to be alive.
-    #[expect(clippy::vec_box, reason = "moved in and out of leases whole")]
-    idle: Vec<Box<Http1>>,
+pub(super) struct State {
+    /// Ready HTTP/1.1 connections.
+    idle: Idle,
     /// HTTP/2 connections that may take more streams.
     shared: Vec<Arc<Http2>>,
     http1: Lane,
@@ -110,14 +110,19 @@ impl Endpoint {
         }
     }
 
-    /// A connection for one request: ready, newly dialled, or waited for.
-    pub(crate) async fn checkout(self: &Arc<Self>, protocol: Protocol) -> Result<Lease, CheckoutError> {
+    /// A connection for one request: ready, newly dialled, or waited for. For one that is not `repeatable`
+    /// it is none that may be closed on the way (see [`Idle::take`]).
+    pub(crate) async fn checkout(
+        self: &Arc<Self>,
+        protocol: Protocol,
+        repeatable: bool,
+    ) -> Result<Lease, CheckoutError> {
         let (receiver, _pending) = {
             let mut state = self.lock();
-            if let Some(lease) = self.ready(&mut state, protocol) {
+            if let Some(lease) = self.ready(&mut state, protocol, repeatable) {
                 return Ok(lease);
             }
-            let dialled = self.try_dial(&mut state, protocol);
+            let dialled = self.try_dial(&mut state, protocol, 1);
             let pending = if dialled { None } else { Some(self.cluster.try_pending()) };
             if matches!(pending, Some(None)) {
                 return Err(CheckoutError::Overflow);
@@ -146,11 +151,12 @@ impl Endpoint {
     /// An HTTP/1.1 connection is ready for another request.
     pub(super) fn give_back(self: &Arc<Self>, mut connection: Box<Http1>) {
         connection.idle_since = now();
-        let lease = Lease::http1(self, connection);
         let mut state = self.lock();
+        state.idle.returned(&mut connection);
+        let lease = Lease::http1(self, connection);
         let back = if state.http1.waiters.is_empty() { Some(lease) } else { state.http1.hand_over(lease) };
         if let Some(connection) = back.and_then(Lease::into_http1) {
-            state.idle.push(connection);
+            state.idle.put(connection);
         }
     }
 
@@ -171,13 +177,18 @@ impl Endpoint {
     /// A connection's task has ended: once for each that began, also if the dial failed after all.
     pub(super) fn connection_ended(self: &Arc<Self>, protocol: Protocol) {
         let mut state = self.lock();
-        state.idle.retain(|connection| connection.is_open());
+        state.idle.forget_closed();
         state.shared.retain(|connection| !connection.is_closed());
         let lane = state.lane(protocol);
         lane.open -= 1;
         lane.forget_gone();
+        if lane.open == 0 && std::mem::take(&mut lane.useless) {
+            // To dial it at once for those who wait would go on without end.
+            let reset = Reset::ConnectFailure;
+            lane.fail(usize::MAX, &DialError { reset, source: Arc::new(NO_STREAMS.into()) });
+        }
         if !lane.waiters.is_empty() {
-            self.try_dial(&mut state, protocol);
+            self.try_dial(&mut state, protocol, 0);
         } else if lane.open == 0
             && lane.dialing == 0
             && (lane.failures > 0 || (protocol == Protocol::Http2 && lane.used))
@@ -193,9 +204,7 @@ impl Endpoint {
         let now = now();
         let mut state = self.lock();
         if let Some(limit) = self.policy().circuit.idle_timeout {
-            state.idle.retain(|connection| {
-                now.saturating_duration_since(connection.idle_since) < limit && connection.is_open()
-            });
+            state.idle.close_after(limit, now);
             let before = state.shared.len();
             state.shared.retain(|connection| !connection.is_idle(now, limit));
             if state.shared.len() < before {
@@ -206,14 +215,9 @@ impl Endpoint {
         state.http1.open + state.http2.open
     }
 
-    fn ready(self: &Arc<Self>, state: &mut State, protocol: Protocol) -> Option<Lease> {
+    fn ready(self: &Arc<Self>, state: &mut State, protocol: Protocol, repeatable: bool) -> Option<Lease> {
         let lease = match protocol {
-            Protocol::Http1 => loop {
-                let connection = state.idle.pop()?;
-                if connection.is_open() {
-                    break Lease::http1(self, connection);
-                }
-            },
+            Protocol::Http1 => Lease::http1(self, state.idle.take(repeatable)?),
             Protocol::Http2 => Lease::http2(self, self.least_loaded(state)?),
         };
         state.lane(protocol).used = true;
@@ -238,9 +242,9 @@ impl Endpoint {
     }
 
     /// Starts a dial if one is worth it and allowed.
-    fn try_dial(self: &Arc<Self>, state: &mut State, protocol: Protocol) -> bool {
+    fn try_dial(self: &Arc<Self>, state: &mut State, protocol: Protocol, newcomers: usize) -> bool {
         let lane = state.lane(protocol);
-        if !lane.wants_dial(protocol == Protocol::Http2) {
+        if !lane.wants_dial(protocol == Protocol::Http2, newcomers) {
             return false;
         }
         // CB-6: one connection is always allowed, or an endpoint could never be reached while
@@ -259,7 +263,7 @@ impl Endpoint {
         true
     }
 
-    fn dialled(self: &Arc<Self>, protocol: Protocol, outcome: Result<Connection, DialError>) {
+    pub(super) fn dialled(self: &Arc<Self>, protocol: Protocol, outcome: Result<Connection, DialError>) {
         self.cluster.dialled(outcome.as_ref().err());
         self.host.set_unreachable(outcome.is_err());
         if outcome.is_ok() {
@@ -273,7 +277,7 @@ impl Endpoint {
                 lane.failures = 0;
                 lane.used = false;
                 match connection {
-                    Connection::Http1(connection) => state.idle.push(Box::new(connection)),
+                    Connection::Http1(connection) => state.idle.put(Box::new(connection)),
                     Connection::Http2(connection) => {
                         lane.useless = connection.max_streams() == 0;
                         state.shared.push(connection);
@@ -288,10 +292,7 @@ impl Endpoint {
                 let all = protocol == Protocol::Http2 || lane.open + lane.dialing == 0;
                 let many = if all { usize::MAX } else { 1 };
                 lane.forget_gone();
-                for waiter in lane.waiters.drain(..many.min(lane.waiters.len())) {
-                    // One who has left needs no answer.
-                    let _ = waiter.send(Err(error.clone()));
-                }
+                lane.fail(many, &error);
                 if lane.open == 0 {
                     self.restore(lane, protocol);
                 }
@@ -302,14 +303,15 @@ impl Endpoint {
     fn serve_waiters(self: &Arc<Self>, state: &mut State) {
         for protocol in [Protocol::Http1, Protocol::Http2] {
             while !state.lane(protocol).waiters.is_empty() {
-                let Some(lease) = self.ready(state, protocol) else {
-                    self.try_dial(state, protocol);
+                // Who has waited gets the latest used, most often one just dialled.
+                let Some(lease) = self.ready(state, protocol, true) else {
+                    self.try_dial(state, protocol, 0);
                     break;
                 };
                 if let Some(back) = state.lane(protocol).hand_over(lease) {
                     // Nobody is left to take it.
                     if let Some(connection) = back.into_http1() {
-                        state.idle.push(connection);
+                        state.idle.put(connection);
                     }
                     break;
                 }
@@ -317,51 +319,13 @@ impl Endpoint {
         }
     }
 
-    /// Dials in the background until the endpoint is back, or gone from the configuration.
-    fn restore(self: &Arc<Self>, lane: &mut Lane, protocol: Protocol) {
-        if std::mem::replace(&mut lane.restoring, true) {
-            return;
-        }
-        let owner = Arc::downgrade(self);
-        let mut rng = FastRng::seeded(self.seed);
-        tokio::spawn(async move {
-            loop {
-                let Some(pool) = owner.upgrade() else { return };
-                let delay = {
-                    let mut state = pool.lock();
-                    let lane = state.lane(protocol);
-                    if lane.open > 0 {
-                        lane.restoring = false;
-                        return;
-                    }
-                    reconnect_delay(lane.failures, rng.unit())
-                };
-                drop(pool);
-                tokio::time::sleep(delay).await;
-                let Some(pool) = owner.upgrade() else { return };
-                let permit = {
-                    let mut state = pool.lock();
-                    let lane = state.lane(protocol);
-                    let permit =
-                        if lane.open + lane.dialing == 0 { pool.cluster.try_connection(true) } else { None };
-                    lane.dialing += usize::from(permit.is_some());
-                    permit
-                };
-                if let Some(permit) = permit {
-                    let outcome = dial(&pool, protocol, permit).await;
-                    pool.dialled(protocol, outcome);
-                }
-            }
-        });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no panic while a pool is locked")
     }
 }
 
 impl State {
-    fn lane(&mut self, protocol: Protocol) -> &mut Lane {
+    pub(super) fn lane(&mut self, protocol: Protocol) -> &mut Lane {
         match protocol {
             Protocol::Http1 => &mut self.http1,
             Protocol::Http2 => &mut self.http2,
@@ -386,6 +350,8 @@ impl Drop for Waiting<'_> {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+const NO_STREAMS: &str = "the peer allowed no stream on its connection, and closed it";
 
 /// From here on the line is cleared of those who have left, when they are most of it.
 const MANY_WAITERS: usize = 32;

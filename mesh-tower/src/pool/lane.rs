@@ -31,12 +31,12 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Whether a dial is worth starting for one more waiter.
-    pub(super) fn wants_dial(&self, shared: bool) -> bool {
+    /// Whether a dial is worth starting for those who wait, and for so many who come now.
+    pub(super) fn wants_dial(&self, shared: bool, newcomers: usize) -> bool {
         if shared {
             self.dialing == 0 && !self.useless && self.open < MAX_HTTP2_CONNECTIONS
         } else {
-            self.dialing <= self.waiters.len()
+            self.dialing < self.waiters.len() + newcomers
         }
     }
 
@@ -51,6 +51,14 @@ impl Lane {
             }
         }
         Some(lease)
+    }
+
+    /// Gives this error to so many of those who wait.
+    pub(super) fn fail(&mut self, many: usize, error: &DialError) {
+        for waiter in self.waiters.drain(..many.min(self.waiters.len())) {
+            // One who has left needs no answer.
+            let _ = waiter.send(Err(error.clone()));
+        }
     }
 
     /// Drops those who have stopped waiting.

@@ -93,7 +93,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         match self.kind.take() {
             // In the middle of an exchange: nothing but closing it is safe.
-            Some(Kind::Http1(connection)) => connection.facts.task.abort(),
+            Some(Kind::Http1(connection)) => connection.abort(),
             Some(Kind::Http2(permit)) => {
                 drop(permit);
                 self.owner.stream_ended();
@@ -107,25 +107,22 @@ fn give_back(owner: &Arc<Endpoint>, mut connection: Box<Http1>) {
     if owner.is_worn_out(connection.served, connection.facts.since) {
         return; // Dropping the sender ends the connection gracefully.
     }
-    if connection.sender.is_ready() {
+    if connection.is_open() {
         owner.give_back(connection);
-        return;
-    }
-    if connection.sender.is_closed() {
         return;
     }
     // hyper has not come round to the next request yet: on a multi-threaded runtime the response
     // can overtake the connection's task.
     let Ok(runtime) = Handle::try_current() else {
-        connection.facts.task.abort();
+        connection.abort();
         return;
     };
     let owner = owner.clone();
     runtime.spawn(async move {
-        match tokio::time::timeout(SETTLE, connection.sender.ready()).await {
-            Ok(Ok(())) => owner.give_back(connection),
-            Ok(Err(_)) => {}
-            Err(_) => connection.facts.task.abort(),
+        match tokio::time::timeout(SETTLE, connection.settled()).await {
+            Ok(true) => owner.give_back(connection),
+            Ok(false) => {}
+            Err(_) => connection.abort(),
         }
     });
 }

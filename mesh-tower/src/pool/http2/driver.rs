@@ -68,7 +68,8 @@ pub(in crate::pool) async fn open(
     if state.closed.load(Ordering::Relaxed) {
         return Err(UNSETTLED.into());
     }
-    let facts = Facts { target: target.clone(), local, since: now(), task: task.keep(), _permit: permit };
+    task.keep();
+    let facts = Facts { target: target.clone(), local, since: now(), _permit: permit };
     Ok(Http2 { sender, facts, state, served: 0.into(), draining: false.into(), still: Mutex::default() })
 }
 
@@ -180,8 +181,8 @@ impl Drop for Closed {
 struct Abort(Option<AbortHandle>);
 
 impl Abort {
-    fn keep(mut self) -> AbortHandle {
-        self.0.take().expect("kept once")
+    fn keep(mut self) {
+        self.0 = None;
     }
 }
 

@@ -1,0 +1,72 @@
+//! The idle HTTP/1.1 connections to one endpoint.
+
+use std::time::{Duration, Instant};
+
+use mesh_core::circuit::Patience;
+
+use super::connection::Http1;
+use crate::clock::now;
+
+/// Ready connections, and what their ends have taught.
+#[derive(Debug, Default)]
+pub(super) struct Idle {
+    /// The latest used last: it is the likeliest to be alive.
+    #[expect(clippy::vec_box, reason = "moved in and out of leases whole")]
+    connections: Vec<Box<Http1>>,
+    patience: Patience,
+}
+
+impl Idle {
+    /// A connection has served a request, and is to be put back or lent on.
+    pub(super) fn returned(&mut self, connection: &mut Http1) {
+        self.patience.served(std::mem::take(&mut connection.waited));
+        if let Some(timeout) = connection.announced.take() {
+            self.patience.announced(timeout);
+        }
+    }
+
+    pub(super) fn put(&mut self, connection: Box<Http1>) {
+        self.connections.push(connection);
+    }
+
+    /// An open connection. For a request that must not be sent twice none whose time is nearly up: the
+    /// endpoint might close it before it has seen the request, and nobody could tell.
+    pub(super) fn take(&mut self, repeatable: bool) -> Option<Box<Http1>> {
+        while let Some(mut connection) = self.connections.pop() {
+            if !connection.is_open() {
+                self.patience.closed(idle(&connection, now()));
+                continue;
+            }
+            if self.patience.is_known() {
+                connection.waited = idle(&connection, now());
+                if !repeatable && !self.patience.trusts(connection.waited) {
+                    // All others have been idle for longer. Closed, so that it makes room for a new one.
+                    return None;
+                }
+            }
+            return Some(connection);
+        }
+        None
+    }
+
+    /// Forgets those that the endpoint has closed.
+    pub(super) fn forget_closed(&mut self) {
+        let Self { connections, patience } = self;
+        connections.retain(|connection| {
+            let open = connection.is_open();
+            if !open {
+                patience.closed(idle(connection, now()));
+            }
+            open
+        });
+    }
+
+    /// Closes those that have been idle for so long.
+    pub(super) fn close_after(&mut self, limit: Duration, now: Instant) {
+        self.connections.retain(|connection| idle(connection, now) < limit && connection.is_open());
+    }
+}
+
+fn idle(connection: &Http1, now: Instant) -> Duration {
+    now.saturating_duration_since(connection.idle_since)
+}
