@@ -16,12 +16,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use mesh_core::plan::Direction;
 use mesh_tower::gather::{Outlet, gather};
 use mesh_tower::normalize::Downstream;
+use mesh_tower::tls::Acceptor;
 use mesh_tower::{Body, BoxError};
 use pin_project::pin_project;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::{ProtocolVersion, ServerConfig};
+use tokio_rustls::rustls::ProtocolVersion;
 use tower_service::Service;
 
 use crate::accept::Entrance;
@@ -72,7 +72,7 @@ where
     let activity = &ticket.activity;
     let opening = async {
         match entrance.shared.tls() {
-            Some(config) => secure(stream, config, downstream, activity).await,
+            Some(acceptor) => secure(stream, acceptor, downstream, activity).await,
             None => plain(stream, downstream, activity).await,
         }
     };
@@ -136,11 +136,11 @@ async fn plain(stream: TcpStream, downstream: Downstream, activity: &Arc<Activit
 
 async fn secure(
     stream: TcpStream,
-    config: Arc<ServerConfig>,
+    acceptor: Arc<Acceptor>,
     mut downstream: Downstream,
     activity: &Arc<Activity>,
 ) -> io::Result<Opened> {
-    let stream = timeout(HANDSHAKE_LIMIT, TlsAcceptor::from(config).accept(stream)).await??;
+    let stream = timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await??;
     let session = stream.get_ref().1;
     downstream = downstream.tls(match session.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",

@@ -12,8 +12,8 @@ use std::sync::{Arc, RwLock};
 use mesh_core::endpoint::Address;
 use mesh_core::plan::{Direction, Discovery, Listener, ListenerProtocol, ListenerRoutes, Plan};
 use mesh_tower::admin::ListenerStatus;
+use mesh_tower::tls::Acceptor;
 use tokio::sync::oneshot;
-use tokio_rustls::rustls::ServerConfig;
 
 use crate::bind::{self, BindError};
 use crate::settings::Settings;
@@ -25,16 +25,16 @@ use crate::worker::{Command, Handle};
 pub(crate) struct Shared {
     pub(crate) name: Arc<str>,
     pub(crate) direction: Direction,
-    tls: RwLock<Option<Arc<ServerConfig>>>,
+    tls: RwLock<Option<Arc<Acceptor>>>,
 }
 
 impl Shared {
     /// TLS for connections that come now.
-    pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
+    pub(crate) fn tls(&self) -> Option<Arc<Acceptor>> {
         self.tls.read().expect("no panic while TLS is renewed").clone()
     }
 
-    fn renew(&self, tls: Option<Arc<ServerConfig>>) {
+    fn renew(&self, tls: Option<Arc<Acceptor>>) {
         *self.tls.write().expect("no panic while TLS is renewed") = tls;
     }
 }

@@ -4,18 +4,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use mesh_core::plan::{ListenerProtocol, Material};
-use mesh_tower::tls::acceptor_config;
-use tokio_rustls::rustls::ServerConfig;
+use mesh_tower::tls::Acceptor;
 
 /// The TLS of a listener; `None` for plaintext.
 ///
 /// # Errors
 /// If a certificate or key cannot be used; the text names where it was written.
-pub(crate) fn config(protocol: &ListenerProtocol) -> Result<Option<Arc<ServerConfig>>, String> {
+pub(crate) fn config(protocol: &ListenerProtocol) -> Result<Option<Arc<Acceptor>>, String> {
     match protocol {
         ListenerProtocol::Http => Ok(None),
         ListenerProtocol::Https(servers) => {
-            acceptor_config(servers).map(Some).map_err(|error| error.to_string())
+            Acceptor::new(servers).map(|acceptor| Some(Arc::new(acceptor))).map_err(|error| error.to_string())
         }
     }
 }

@@ -64,10 +64,63 @@ pub struct ServerTls {
     pub hosts: Vec<String>,
     /// Certificate chain and key.
     pub material: Material,
-    /// Oldest version accepted.
-    pub min_version: TlsVersion,
+    /// What is agreed on with its callers.
+    pub terms: TlsTerms,
     /// Where it was written.
     pub origin: Origin,
+}
+
+/// What is agreed on with the callers of a TLS server (GW-8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsTerms {
+    /// Oldest version accepted.
+    pub min_version: TlsVersion,
+    /// Newest version accepted.
+    pub max_version: TlsVersion,
+    /// Suites of TLS 1.2; `None` is all that the TLS library has, an empty list leaves TLS 1.3 only.
+    pub cipher_suites: Option<Vec<CipherSuite>>,
+}
+
+impl Default for TlsTerms {
+    fn default() -> Self {
+        Self { min_version: TlsVersion::V1_2, max_version: TlsVersion::V1_3, cipher_suites: None }
+    }
+}
+
+macro_rules! cipher_suites {
+    ($($(#[$meta:meta])* $suite:ident = $name:literal),* $(,)?) => {
+        /// A cipher suite of TLS 1.2 that a TLS library of today has.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum CipherSuite {
+            $($(#[$meta])* $suite),*
+        }
+
+        impl CipherSuite {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$suite),*];
+
+            /// Its name in OpenSSL.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$suite => $name),* }
+            }
+        }
+    };
+}
+
+cipher_suites! {
+    /// ECDSA key, AES 128.
+    EcdsaAes128 = "ECDHE-ECDSA-AES128-GCM-SHA256",
+    /// RSA key, AES 128.
+    RsaAes128 = "ECDHE-RSA-AES128-GCM-SHA256",
+    /// ECDSA key, AES 256.
+    EcdsaAes256 = "ECDHE-ECDSA-AES256-GCM-SHA384",
+    /// RSA key, AES 256.
+    RsaAes256 = "ECDHE-RSA-AES256-GCM-SHA384",
+    /// ECDSA key, `ChaCha20`.
+    EcdsaChacha20 = "ECDHE-ECDSA-CHACHA20-POLY1305",
+    /// RSA key, `ChaCha20`.
+    RsaChacha20 = "ECDHE-RSA-CHACHA20-POLY1305",
 }
 
 /// PEM texts, or the files to read them from.

@@ -27,7 +27,10 @@ pub use compile::{
     CompileOptions, Compiled, Condition, PartStatus, ResourceStatus, WorkloadSource, compile,
     complete_by_pod_info, gateway_status, workload_of_environment,
 };
-pub use listener::{Direction, Listener, ListenerProtocol, ListenerRoutes, Material, ServerTls, TlsVersion};
+pub use listener::{
+    CipherSuite, Direction, Listener, ListenerProtocol, ListenerRoutes, Material, ServerTls, TlsTerms,
+    TlsVersion,
+};
 pub use load::{Loaded, load};
 pub use settings::{AccessLogTarget, OutboundMode, Settings};
 

@@ -12,7 +12,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{CipherSuite, ClientConfig, RootCertStore, SupportedProtocolVersion};
+
+use mesh_proxy::{Proxy, Shutdown};
 
 use crate::support::{DEADLINE, World, bind, echo_heads, gateway_to, settings};
 
@@ -47,10 +50,20 @@ async fn connect(
     trusted: &Certificate,
     alpn: &[u8],
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_with(address, name, trusted, alpn, &[&TLS13, &TLS12]).await
+}
+
+async fn connect_with(
+    address: SocketAddr,
+    name: &'static str,
+    trusted: &Certificate,
+    alpn: &[u8],
+    versions: &[&'static SupportedProtocolVersion],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.cert.der().clone()).unwrap();
     let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
@@ -123,4 +136,66 @@ async fn a_certificate_in_a_file_is_read_again_by_itself_and_half_a_pair_changes
     std::fs::write(&key, second.signing_key.serialize_pem()).unwrap();
     let renewed = async { while connect(gateway, "a.test", &second, b"h2").await.is_err() {} };
     timeout(DEADLINE, renewed).await.expect("the new certificate comes into use");
+}
+
+/// GW-8: versions and cipher suites hold for the hosts of the server that names them, whatever others on its
+/// port say.
+#[tokio::test]
+async fn gw_8_each_server_of_a_port_has_its_own_terms() {
+    let names = ["strict.test", "old.test", "chosen.test", "plain.test"].map(str::to_owned);
+    let certificate: Certificate = generate_simple_self_signed(names).unwrap();
+    let server = |name: &str, more: &str| {
+        format!(
+            "  - port: {{number: 443, name: {name}, protocol: HTTPS}}\n    hosts: [{name}.test]\n    \
+             tls: {{mode: SIMPLE, credentialName: a, {more}}}\n"
+        )
+    };
+    let servers = [
+        server("strict", "minProtocolVersion: TLSV1_3"),
+        server("old", "maxProtocolVersion: TLSV1_2"),
+        server("chosen", "cipherSuites: [ECDHE-ECDSA-CHACHA20-POLY1305, AES128-SHA]"),
+        server("plain", ""),
+    ];
+    let yaml = gateway_to(echo_heads().await)
+        .replace("  - port: {number: 80, name: http, protocol: HTTP}\n    hosts: ['*']\n", &servers.concat());
+    let (folder, settings) = settings(&yaml);
+    std::fs::write(folder.path().join("secret.yaml"), secret(&certificate)).unwrap();
+    let world = World::start(folder, settings.bind(bind("443=127.0.0.1:0"))).await;
+    let gateway = world.address("gateway|443");
+    let agreed = async |name, versions: &[&'static SupportedProtocolVersion]| {
+        let stream = connect_with(gateway, name, &certificate, b"h2", versions).await.ok()?;
+        let session = stream.get_ref().1;
+        Some((session.protocol_version()?, session.negotiated_cipher_suite()?.suite()))
+    };
+    let version = async |name, versions: &[&'static SupportedProtocolVersion]| {
+        agreed(name, versions).await.map(|(version, _)| version)
+    };
+    let (both, only_1_2): (&[_], &[_]) = (&[&TLS13, &TLS12], &[&TLS12]);
+    assert_eq!(version("strict.test", both).await, Some(TLS13.version));
+    assert_eq!(version("strict.test", only_1_2).await, None);
+    assert_eq!(version("old.test", both).await, Some(TLS12.version));
+    assert_eq!(version("old.test", &[&TLS13]).await, None);
+    assert_eq!(version("plain.test", both).await, Some(TLS13.version));
+    let chosen = agreed("chosen.test", only_1_2).await.unwrap();
+    assert_eq!(chosen.1, CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256);
+    let usual = agreed("plain.test", only_1_2).await.unwrap();
+    assert_ne!(usual.1, chosen.1, "the choice was the server's");
+    assert_eq!(version("chosen.test", both).await, Some(TLS13.version), "suites are those of TLS 1.2");
+    assert_eq!(version("other.test", both).await, None);
+    world.stop().await.unwrap();
+}
+
+/// GW-8: terms that leave nothing to agree on are told when the proxy starts.
+#[tokio::test]
+async fn gw_8_terms_without_a_way_to_agree_are_refused() {
+    let yaml = gateway_to(echo_heads().await).replace(
+        "  - port: {number: 80, name: http, protocol: HTTP}\n    hosts: ['*']",
+        "  - port: {number: 443, name: https, protocol: HTTPS}\n    hosts: [a.test]\n    tls: {mode: SIMPLE, \
+         credentialName: a, maxProtocolVersion: TLSV1_2, cipherSuites: [AES128-SHA]}",
+    );
+    let (folder, settings) = settings(&yaml);
+    std::fs::write(folder.path().join("secret.yaml"), secret(&certificate())).unwrap();
+    let error = Proxy::start(settings.bind(bind("443=127.0.0.1:0")), &Shutdown::default()).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("cipherSuites") && text.contains("mesh.yaml:"), "{text}");
 }

@@ -17,7 +17,7 @@ pub(crate) use absent::ClientTls;
 #[cfg(feature = "tls")]
 pub(crate) use client::ClientTls;
 #[cfg(feature = "tls")]
-pub use server::{ServerTlsError, acceptor_config};
+pub use server::{Acceptor, ServerTlsError};
 
 #[cfg(feature = "tls")]
 fn provider() -> std::sync::Arc<rustls::crypto::CryptoProvider> {

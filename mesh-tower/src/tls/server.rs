@@ -1,15 +1,19 @@
 //! TLS at gateways (GW-5 SIMPLE, GW-11): the certificate is chosen by SNI.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, io};
 
-use mesh_core::plan::{Material, ServerTls, TlsVersion};
+use mesh_core::plan::{CipherSuite, Material, ServerTls, TlsTerms, TlsVersion};
 use mesh_core::route::HostMap;
-use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, SupportedCipherSuite};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 use crate::error::BoxError;
 
@@ -21,44 +25,121 @@ pub struct ServerTlsError {
     reason: String,
 }
 
-/// The server configuration for the certificates of one listener; ALPN `h2` and `http/1.1`.
-///
-/// # Errors
-/// If a certificate or key does not parse or they do not belong together. A credential that does
-/// not exist is no error: handshakes for its hosts fail (GW-7).
-pub fn acceptor_config(servers: &[ServerTls]) -> Result<Arc<ServerConfig>, ServerTlsError> {
-    let provider = super::provider();
-    let mut hosts = HostMap::default();
-    let mut keys = Vec::with_capacity(servers.len());
-    for (index, server) in servers.iter().enumerate() {
-        let fail = |reason: BoxError| ServerTlsError {
-            origin: server.origin.to_string(),
-            reason: reason.to_string(),
-        };
-        for host in &server.hosts {
-            // A host that an earlier server has keeps that server's certificate (GW-9).
-            let _ = hosts.insert(host, index);
-        }
-        keys.push(load(&server.material, &provider).map_err(fail)?);
-    }
-    let oldest = servers.iter().map(|server| server.min_version).min().unwrap_or_default();
-    let versions: &[_] = match oldest {
-        TlsVersion::V1_2 => &[&rustls::version::TLS13, &rustls::version::TLS12],
-        TlsVersion::V1_3 => &[&rustls::version::TLS13],
-    };
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)
-        .map_err(|error| ServerTlsError { origin: String::new(), reason: error.to_string() })?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(BySni { hosts, keys }));
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+/// Ends the TLS of one listener's connections. Each server's own terms hold for its hosts (GW-8).
+#[derive(Debug)]
+pub struct Acceptor {
+    /// One for each set of terms; every one has all certificates.
+    configs: Vec<Arc<ServerConfig>>,
+    hosts: Arc<Hosts>,
+    /// Of each server: which of `configs` has its terms.
+    config_of: Vec<usize>,
 }
 
-fn load(
-    material: &Material,
-    provider: &rustls::crypto::CryptoProvider,
-) -> Result<Option<Arc<CertifiedKey>>, BoxError> {
+impl Acceptor {
+    /// What the certificates of one listener make; ALPN `h2` and `http/1.1`.
+    ///
+    /// # Errors
+    /// If a certificate or key does not parse, they do not belong together, or the terms leave nothing to
+    /// agree on. A credential that does not exist is no error: handshakes for its hosts fail (GW-7).
+    pub fn new(servers: &[ServerTls]) -> Result<Self, ServerTlsError> {
+        let provider = super::provider();
+        let mut hosts = Hosts::default();
+        for (index, server) in servers.iter().enumerate() {
+            for host in &server.hosts {
+                // A host that an earlier server has keeps that server's certificate (GW-9).
+                let _ = hosts.names.insert(host, index);
+            }
+            hosts.keys.push(load(&server.material, &provider).map_err(|reason| failed(server, &reason))?);
+        }
+        let hosts = Arc::new(hosts);
+        let (mut known, mut configs, mut config_of) = (Vec::<&TlsTerms>::new(), Vec::new(), Vec::new());
+        for server in servers {
+            let found = known.iter().position(|terms| **terms == server.terms);
+            config_of.push(found.unwrap_or(configs.len()));
+            if found.is_none() {
+                known.push(&server.terms);
+                let config =
+                    config(&server.terms, &provider, &hosts).map_err(|error| failed(server, &error))?;
+                configs.push(Arc::new(config));
+            }
+        }
+        Ok(Self { configs, hosts, config_of })
+    }
+
+    /// Shakes hands.
+    ///
+    /// # Errors
+    /// If the caller breaks off, is for no server, or nothing can be agreed on.
+    pub async fn accept<S>(&self, stream: S) -> io::Result<TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let config = match &self.configs[..] {
+            [only] => only,
+            several => {
+                let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
+                let hello = start.client_hello();
+                let server = self.hosts.server(hello.server_name());
+                let config = server.and_then(|server| several.get(self.config_of[server]));
+                let config = config.or(several.first()).ok_or(io::ErrorKind::InvalidInput)?;
+                return start.into_stream(config.clone()).await;
+            }
+        };
+        TlsAcceptor::from(config.clone()).accept(stream).await
+    }
+}
+
+fn failed(server: &ServerTls, reason: &BoxError) -> ServerTlsError {
+    ServerTlsError { origin: server.origin.to_string(), reason: reason.to_string() }
+}
+
+fn config(
+    terms: &TlsTerms,
+    provider: &Arc<CryptoProvider>,
+    hosts: &Arc<Hosts>,
+) -> Result<ServerConfig, BoxError> {
+    let mut provider = provider.clone();
+    if let Some(chosen) = &terms.cipher_suites {
+        let has = |suite: &SupportedCipherSuite| {
+            suite.tls13().is_some() || chosen.iter().any(|chosen| identifier(*chosen) == suite.suite())
+        };
+        let mut own = CryptoProvider::clone(&provider);
+        own.cipher_suites.retain(has);
+        provider = Arc::new(own);
+    }
+    let has_1_2 = provider.cipher_suites.iter().any(|suite| suite.tls13().is_none());
+    let within = |version| terms.min_version <= version && version <= terms.max_version;
+    let mut versions = Vec::new();
+    if within(TlsVersion::V1_3) {
+        versions.push(&rustls::version::TLS13);
+    }
+    if within(TlsVersion::V1_2) && has_1_2 {
+        versions.push(&rustls::version::TLS12);
+    }
+    if versions.is_empty() {
+        return Err("its cipherSuites and versions leave nothing to agree on".into());
+    }
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&versions)?
+        .with_no_client_auth()
+        .with_cert_resolver(hosts.clone());
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+const fn identifier(suite: CipherSuite) -> rustls::CipherSuite {
+    use rustls::CipherSuite as Id;
+    match suite {
+        CipherSuite::EcdsaAes128 => Id::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::RsaAes128 => Id::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::EcdsaAes256 => Id::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        CipherSuite::RsaAes256 => Id::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        CipherSuite::EcdsaChacha20 => Id::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        CipherSuite::RsaChacha20 => Id::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    }
+}
+
+fn load(material: &Material, provider: &CryptoProvider) -> Result<Option<Arc<CertifiedKey>>, BoxError> {
     let (chain, key) = match material {
         Material::Missing => return Ok(None),
         Material::Inline { certificate, key } => (
@@ -80,21 +161,27 @@ fn load(
 }
 
 /// Exact SNI, wildcard, then the first server's certificate, if that is for any host (GW-11).
-struct BySni {
-    hosts: HostMap,
+#[derive(Default)]
+struct Hosts {
+    names: HostMap,
     keys: Vec<Option<Arc<CertifiedKey>>>,
 }
 
-impl ResolvesServerCert for BySni {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+impl Hosts {
+    fn server(&self, name: Option<&str>) -> Option<usize> {
         // No SNI is served only where some server is for any host.
-        let index = self.hosts.get(hello.server_name().unwrap_or("-"))?;
-        self.keys[index].clone()
+        self.names.get(name.unwrap_or("-"))
     }
 }
 
-impl fmt::Debug for BySni {
+impl ResolvesServerCert for Hosts {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.keys[self.server(hello.server_name())?].clone()
+    }
+}
+
+impl fmt::Debug for Hosts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BySni").field("certificates", &self.keys.len()).finish_non_exhaustive()
+        f.debug_struct("Hosts").field("certificates", &self.keys.len()).finish_non_exhaustive()
     }
 }

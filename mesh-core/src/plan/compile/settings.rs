@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::policies;
-use crate::analysis::{Code, Diagnostic, Diagnostics};
-use crate::api::Documents;
+use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::api::istio::{
     AccessLogEncoding, DefaultTrafficPolicy, EnvoyFileAccessLogProvider, HttpRetry,
     LocalityLoadBalancerSetting, MeshConfig, MeshH2UpgradePolicy, MeshOutboundMode, NormalizationType,
     TcpKeepalive,
 };
+use crate::api::{Documents, Resource};
 use crate::plan::{AccessLogTarget, OutboundMode, Settings};
 use crate::retry::RetryPolicy;
 use crate::route::normalize::PathNormalization;
@@ -59,6 +59,7 @@ impl<'a> Mesh<'a> {
         };
         let Some(written) = &documents.mesh_config else { return mesh };
         let config = &written.spec;
+        let mut refused = Diagnostics::new();
         let mut refuse = |origin, reason: String| {
             out.push(Diagnostic::new(Code::SchemaValidationError, written.locate(origin), reason));
         };
@@ -85,6 +86,7 @@ impl<'a> Mesh<'a> {
             Ok(log) => settings.access_log = log,
             Err(error) => refuse(config.at.field("accessLogFormat"), error.to_string()),
         }
+        unused_logs(written, &mut refused);
         let mut retry = |field, written: &Option<HttpRetry>, base: RetryPolicy| match written {
             None => Arc::new(base),
             Some(retry) => Arc::new(policies::retry(retry, &base).unwrap_or_else(|error| {
@@ -114,6 +116,7 @@ impl<'a> Mesh<'a> {
         mesh.virtual_service_export = &config.default_virtual_service_export_to;
         mesh.destination_rule_export = &config.default_destination_rule_export_to;
         mesh.settings = settings;
+        out.append(refused);
         mesh
     }
 }
@@ -152,6 +155,28 @@ fn access_log(config: &MeshConfig) -> Result<Option<(Arc<Format>, AccessLogTarge
     Ok(None)
 }
 
+/// Tells of default providers that write no log: one is written, by the first that says how.
+fn unused_logs(written: &Resource<MeshConfig>, out: &mut Diagnostics) {
+    let config = &written.spec;
+    let Some(providers) = &config.default_providers else { return };
+    let mut taken = (!config.access_log_file.is_empty()).then_some("accessLogFile");
+    for (index, name) in providers.access_logging.iter().enumerate() {
+        let origin = written.locate(providers.at.item("accessLogging", index));
+        let declared = config.extension_providers.iter().find(|provider| provider.name == *name);
+        let writes = declared.map_or(name == "envoy", |provider| provider.envoy_file_access_log.is_some());
+        if let Some(first) = taken.filter(|_| writes) {
+            let message = format!("{name:?} writes nothing: one access log is written, that of {first}");
+            out.push(Diagnostic::new(Code::NotImplemented, origin, message).level(Level::Warning));
+        } else if writes {
+            taken = Some(name);
+        } else {
+            let message = format!("no provider {name:?} writes an access log");
+            let finding = Diagnostic::new(Code::ReferencedResourceNotFound, origin, message);
+            out.push(finding.hint("an entry of `extensionProviders` with `envoyFileAccessLog`, or `envoy`"));
+        }
+    }
+}
+
 fn provided(log: &EnvoyFileAccessLogProvider) -> Result<(Arc<Format>, AccessLogTarget), FormatError> {
     let written = log.log_format.as_ref();
     let labels = written.and_then(|format| format.labels.as_ref()).and_then(|json| json.0.as_object());
@@ -161,6 +186,7 @@ fn provided(log: &EnvoyFileAccessLogProvider) -> Result<(Arc<Format>, AccessLogT
         (None, Some(text)) => Format::text(text)?,
         (None, None) => Format::default_text(),
     };
+    let format = if log.omit_empty_values { format.omit_empty() } else { format };
     Ok((Arc::new(format), target(&log.path)))
 }
 

@@ -47,6 +47,9 @@ const JSON: &[(&str, &str)] = &[
     ("x_forwarded_for", "%REQ(X-FORWARDED-FOR)%"),
 ];
 
+/// What stands for an absent value.
+const ABSENT: &str = "-";
+
 /// Why a format was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -66,6 +69,8 @@ pub struct Format(Arc<Parsed>);
 struct Parsed {
     node: Node,
     wanted: Wanted,
+    /// What stands for an absent value in text; `None` if keys without a value are left out of JSON too.
+    absent: Option<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -111,7 +116,14 @@ impl Format {
     fn new(node: Node) -> Self {
         let mut wanted = Wanted::default();
         node.wanted(&mut wanted);
-        Self(Arc::new(Parsed { node, wanted }))
+        Self(Arc::new(Parsed { node, wanted, absent: Some(ABSENT) }))
+    }
+
+    /// The same without what is absent: no `-` in text, no key that would be `null` in JSON.
+    #[must_use]
+    pub fn omit_empty(self) -> Self {
+        let Parsed { node, wanted, .. } = &*self.0;
+        Self(Arc::new(Parsed { node: node.clone(), wanted: wanted.clone(), absent: None }))
     }
 
     /// Copies the request headers that this format names.
@@ -131,7 +143,7 @@ impl Format {
 
     /// Appends one line, with its newline.
     pub fn write(&self, record: &Record<'_>, out: &mut String) {
-        self.0.node.write(record, out);
+        self.0.node.write(record, self.0.absent, out);
         out.push('\n');
     }
 
@@ -172,10 +184,10 @@ fn node(value: &serde_json::Value) -> Result<Node, FormatError> {
 }
 
 impl Node {
-    fn write(&self, record: &Record<'_>, out: &mut String) {
+    fn write(&self, record: &Record<'_>, absent: Option<&str>, out: &mut String) {
         match self {
-            Self::Line(template) => template.write(record, out),
-            Self::Value(template) => value(template, record, out),
+            Self::Line(template) => template.write(record, absent.unwrap_or_default(), out),
+            Self::Value(template) => value(template, record, absent.unwrap_or_default(), out),
             Self::Literal(text) => out.push_str(text),
             Self::List(items) => {
                 out.push('[');
@@ -183,18 +195,24 @@ impl Node {
                     if index > 0 {
                         out.push(',');
                     }
-                    item.write(record, out);
+                    item.write(record, absent, out);
                 }
                 out.push(']');
             }
             Self::Object(fields) => {
                 out.push('{');
-                for (index, (key, value)) in fields.iter().enumerate() {
-                    if index > 0 {
+                let first = out.len();
+                for (key, value) in fields {
+                    let before = out.len();
+                    if before > first {
                         out.push(',');
                     }
                     out.push_str(key);
-                    value.write(record, out);
+                    let start = out.len();
+                    value.write(record, absent, out);
+                    if absent.is_none() && &out[start..] == "null" {
+                        out.truncate(before);
+                    }
                 }
                 out.push('}');
             }
@@ -221,11 +239,11 @@ impl Node {
 }
 
 /// A lone operator keeps its type, and is `null` where absent; mixed text is a string (AL-2).
-fn value(template: &Template, record: &Record<'_>, out: &mut String) {
+fn value(template: &Template, record: &Record<'_>, absent: &str, out: &mut String) {
     let Some(operator) = template.single() else {
         out.push('"');
         let start = out.len();
-        template.write(record, out);
+        template.write(record, absent, out);
         return json::finish(out, start);
     };
     let before = out.len();

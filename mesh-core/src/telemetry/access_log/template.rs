@@ -57,14 +57,14 @@ impl Template {
         }
     }
 
-    /// Appends the text with its operators filled; what is absent becomes `-`.
-    pub fn write(&self, record: &Record<'_>, out: &mut String) {
+    /// Appends the text with its operators filled; `absent` stands for what is not there.
+    pub fn write(&self, record: &Record<'_>, absent: &str, out: &mut String) {
         for segment in &self.segments {
             match segment {
                 Segment::Text(text) => out.push_str(text),
                 Segment::Operator(operator) => {
                     if !operator.write(record, out) {
-                        out.push('-');
+                        out.push_str(absent);
                     }
                 }
             }

@@ -6,7 +6,7 @@ use crate::api::Resource;
 use crate::api::istio::{Gateway, Server, ServerTlsMode, ServerTlsSettings, TlsProtocol};
 use crate::api::kubernetes::Secret;
 use crate::plan::compile::Compiler;
-use crate::plan::{ListenerProtocol, Material, ServerTls, TlsVersion};
+use crate::plan::{CipherSuite, ListenerProtocol, Material, ServerTls, TlsTerms, TlsVersion};
 
 impl<'a> Compiler<'a> {
     /// The certificate of a server (GW-6, GW-7); a host that has one already keeps it (GW-9).
@@ -39,12 +39,42 @@ impl<'a> Compiler<'a> {
         if hosts.is_empty() {
             return;
         }
-        let min_version = match tls.min_protocol_version {
-            TlsProtocol::V1_3 => TlsVersion::V1_3,
-            TlsProtocol::Auto | TlsProtocol::V1_0 | TlsProtocol::V1_1 | TlsProtocol::V1_2 => TlsVersion::V1_2,
-        };
+        let terms = self.terms(gateway, tls);
         let material = self.material(gateway, tls, &hosts);
-        known.push(ServerTls { hosts, material, min_version, origin: gateway.locate(tls.at.origin()) });
+        known.push(ServerTls { hosts, material, terms, origin: gateway.locate(tls.at.origin()) });
+    }
+
+    /// Versions and cipher suites of a server (GW-8).
+    fn terms(&mut self, gateway: &Resource<Gateway>, tls: &ServerTlsSettings) -> TlsTerms {
+        let version = |written, unset| match written {
+            TlsProtocol::Auto => unset,
+            TlsProtocol::V1_3 => TlsVersion::V1_3,
+            TlsProtocol::V1_0 | TlsProtocol::V1_1 | TlsProtocol::V1_2 => TlsVersion::V1_2,
+        };
+        let mut cipher_suites = Vec::new();
+        for (index, name) in tls.cipher_suites.iter().enumerate() {
+            let found = CipherSuite::ALL.iter().find(|suite| suite.as_str() == name);
+            let skipped = match found {
+                Some(suite) if cipher_suites.contains(suite) => "is written twice",
+                Some(suite) => {
+                    cipher_suites.push(*suite);
+                    continue;
+                }
+                None => "is no cipher suite of TLS 1.2 that we have",
+            };
+            let origin = gateway.locate(tls.at.item("cipherSuites", index));
+            let message = format!("`{name}` {skipped}: it is skipped");
+            let finding = Diagnostic::new(Code::SchemaWarning, origin, message);
+            self.out.push(match found {
+                Some(_) => finding,
+                None => finding.hint(known_suites()),
+            });
+        }
+        TlsTerms {
+            min_version: version(tls.min_protocol_version, TlsVersion::V1_2),
+            max_version: version(tls.max_protocol_version, TlsVersion::V1_3),
+            cipher_suites: (!tls.cipher_suites.is_empty()).then_some(cipher_suites),
+        }
     }
 
     fn material(
@@ -101,6 +131,12 @@ impl<'a> Compiler<'a> {
         self.stale.extend(hosts.iter().cloned());
         Some(material)
     }
+}
+
+/// What may be written, for hints.
+fn known_suites() -> String {
+    let names: Vec<&str> = CipherSuite::ALL.iter().map(|suite| suite.as_str()).collect();
+    format!("{}; those of TLS 1.3 cannot be chosen", names.join(", "))
 }
 
 /// The certificate and key that a Secret holds (GW-7).

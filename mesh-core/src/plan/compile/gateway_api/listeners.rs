@@ -8,7 +8,7 @@ use super::{Edge, EdgeListener, GatewayApi, Serves};
 use crate::analysis::{Code, Diagnostic, Level};
 use crate::plan::compile::gateway::Draft;
 use crate::plan::compile::{Compiler, names};
-use crate::plan::{Material, ServerTls, TlsVersion};
+use crate::plan::{Material, ServerTls, TlsTerms};
 use crate::route::Route;
 
 /// A listener and the Gateway that it is of.
@@ -128,7 +128,7 @@ impl Compiler<'_> {
             material =
                 self.kept_material(&edge.resource.source.resource, &hosts).unwrap_or(Material::Missing);
         }
-        known.push(ServerTls { hosts, material, min_version: TlsVersion::V1_2, origin });
+        known.push(ServerTls { hosts, material, terms: TlsTerms::default(), origin });
     }
 }
 

@@ -3,7 +3,9 @@
 use super::{codes, documents, found, gateway, options};
 use crate::analysis::Code;
 use crate::plan::compile::{CompileOptions, compile};
-use crate::plan::{Listener, ListenerProtocol, ListenerRoutes, Material, Plan};
+use crate::plan::{
+    CipherSuite, Listener, ListenerProtocol, ListenerRoutes, Material, Plan, TlsTerms, TlsVersion,
+};
 use crate::route::{Action, RouteTable};
 
 const EDGE: &str = r#"
@@ -261,4 +263,33 @@ spec:
     let table = table(&compiled.plan, 9000);
     assert!(found(table, "young.example.com", "/").is_none());
     assert_eq!(table.fallback(), crate::route::Fallback::NotFound);
+}
+
+/// GW-8: what is agreed on with callers; names that mean nothing to us are told and skipped.
+#[test]
+fn gw_8_versions_and_cipher_suites_of_a_server() {
+    let terms = |more: &str| {
+        let yaml = EDGE.replace("credentialName: cert}", &format!("credentialName: cert{more}}}"));
+        let compiled = gateway(&yaml, "edge");
+        let ListenerProtocol::Https(servers) = &listener(&compiled.plan, 443).protocol else {
+            panic!("HTTPS")
+        };
+        let told = compiled.diagnostics.iter().filter(|one| one.origin.path.contains("tls."));
+        (
+            servers[0].terms.clone(),
+            told.map(|one| (one.code, one.origin.path.to_string())).collect::<Vec<_>>(),
+        )
+    };
+    assert_eq!(terms(""), (TlsTerms::default(), vec![]));
+    let (bounds, told) = terms(", minProtocolVersion: TLSV1_3, maxProtocolVersion: TLSV1_3");
+    assert_eq!((bounds.min_version, bounds.max_version), (TlsVersion::V1_3, TlsVersion::V1_3));
+    assert_eq!(told, []);
+    assert_eq!(terms(", maxProtocolVersion: TLSV1_2").0.max_version, TlsVersion::V1_2);
+    let (chosen, told) = terms(
+        ", cipherSuites: [ECDHE-RSA-AES256-GCM-SHA384, AES128-SHA, ECDHE-RSA-AES256-GCM-SHA384, TLS_AES_128_GCM_SHA256]",
+    );
+    assert_eq!(chosen.cipher_suites, Some(vec![CipherSuite::RsaAes256]));
+    let place = |index: usize| (Code::SchemaWarning, format!("spec.servers[1].tls.cipherSuites[{index}]"));
+    assert_eq!(told, [place(1), place(2), place(3)]);
+    assert_eq!(terms(", cipherSuites: [AES128-SHA]").0.cipher_suites, Some(vec![]));
 }

@@ -10,7 +10,7 @@ use crate::circuit::Keepalive;
 use crate::plan::compile::compile;
 use crate::plan::{AccessLogTarget, Discovery, ListenerRoutes, OutboundMode, Plan, UpstreamProtocol};
 use crate::route::Fallback;
-use crate::telemetry::access_log::Format;
+use crate::telemetry::access_log::{Format, Record};
 
 const API: &str = "
 apiVersion: v1
@@ -170,6 +170,42 @@ fn mc_2_each_field_changes_what_it_names() {
     assert!(log(named).is_none(), "a provider that nothing names");
     let (_, target) = log(&format!("{named}defaultProviders: {{accessLogging: [mine]}}")).unwrap();
     assert_eq!(target, AccessLogTarget::File("/mine.log".into()));
+}
+
+/// MC-2: a provider that writes no log is told of, and why.
+#[test]
+fn mc_2_access_logs_that_are_not_written_are_told() {
+    let told = |config: &str| {
+        let compiled = sidecar(&format!("{API}{}", mesh(config)), "web");
+        let found = compiled.diagnostics.iter();
+        found.map(|one| (one.code, one.level, one.origin.path.to_string())).collect::<Vec<_>>()
+    };
+    let place = |index: usize| format!("data.mesh.defaultProviders.accessLogging[{index}]");
+    let missing = |index| (Code::ReferencedResourceNotFound, Level::Error, place(index));
+    let unused = |index| (Code::NotImplemented, Level::Warning, place(index));
+    let named =
+        "extensionProviders: [{name: mine, envoyFileAccessLog: {path: /a}}, {name: p, prometheus: {}}]\n";
+    assert_eq!(told("defaultProviders: {accessLogging: [envoy]}"), []);
+    assert_eq!(told("defaultProviders: {accessLogging: [mine, envoy]}"), [missing(0)]);
+    assert_eq!(
+        told(&format!("{named}defaultProviders: {{accessLogging: [p, mine, envoy]}}")),
+        [missing(0), unused(2)]
+    );
+    let file = "accessLogFile: /dev/stdout\n";
+    assert_eq!(told(&format!("{file}{named}defaultProviders: {{accessLogging: [mine]}}")), [unused(0)]);
+
+    let with = |omit: bool| {
+        let config = format!(
+            "extensionProviders: [{{name: a, envoyFileAccessLog: {{path: /a, omitEmptyValues: {omit}, \
+             logFormat: {{labels: {{a: '%RESP(X)%', b: '%PROTOCOL% %RESP(X)%'}}}}}}}}]\n\
+             defaultProviders: {{accessLogging: [a]}}"
+        );
+        let mut line = String::new();
+        plan(&mesh(&config)).settings.access_log.unwrap().0.write(&Record::default(), &mut line);
+        line
+    };
+    assert_eq!(with(false), "{\"a\":null,\"b\":\"- -\"}\n");
+    assert_eq!(with(true), "{\"b\":\" \"}\n");
 }
 
 /// MC-2: who sees a Service, VirtualService or DestinationRule that does not say itself.
