@@ -12,17 +12,17 @@ use crate::error::BoxError;
 pub enum ReadyOr<F, T> {
     /// The inner service answers.
     Calling(#[pin] F),
-    /// The layer answered; `None` once taken.
-    Done(Option<Result<T, BoxError>>),
+    /// The layer answered; `None` once taken. Boxed: every call moves the room for it, and few need it.
+    Done(Option<Box<Result<T, BoxError>>>),
 }
 
 impl<F, T> ReadyOr<F, T> {
     pub(crate) fn ok(answer: T) -> Self {
-        Self::Done(Some(Ok(answer)))
+        Self::Done(Some(Box::new(Ok(answer))))
     }
 
     pub(crate) fn fail(error: impl Into<BoxError>) -> Self {
-        Self::Done(Some(Err(error.into())))
+        Self::Done(Some(Box::new(Err(error.into()))))
     }
 }
 
@@ -37,7 +37,7 @@ where
         match self.project() {
             Project::Calling(future) => future.poll(cx).map_err(Into::into),
             Project::Done(answer) => {
-                Poll::Ready(answer.take().expect("a future is not polled after it is ready"))
+                Poll::Ready(*answer.take().expect("a future is not polled after it is ready"))
             }
         }
     }

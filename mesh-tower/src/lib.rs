@@ -48,6 +48,7 @@ pub mod mesh;
 pub mod mirror;
 pub mod normalize;
 pub mod outlier;
+pub mod passage;
 pub mod pool;
 pub mod record;
 pub mod retry;

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use http::{Extensions, Request};
+use http::Extensions;
 use mesh_core::decision::Decision;
 use mesh_core::headers::Survey;
 
@@ -33,24 +33,12 @@ impl Record {
     /// The record of the request with these extensions.
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<&Self> {
-        match extensions.get() {
-            Some(Slot::Recorded(record, _)) => Some(record),
-            Some(Slot::Routed(matched)) => Some(matched.record()),
-            Some(Slot::Empty) | None => extensions.get(),
-        }
-    }
-
-    /// The record of a new request: its caller's if there is one, and found from here on.
-    pub(crate) fn begin(extensions: &mut Extensions) -> Self {
-        let record = extensions.get::<Self>().cloned().unwrap_or_default();
-        extensions.insert(Slot::Recorded(record.clone(), None));
-        record
+        extensions.get().and_then(Slot::record).or_else(|| extensions.get())
     }
 }
 
-/// What the stack knows of a request on its way: the one extension that it makes.
-///
-/// One for both, because each extension is an allocation and each question a lookup.
+/// What the stack knows of a request on its way: beside it in a [`Passage`](crate::passage::Passage), or its one
+/// extension, because each extension is an allocation and each question a lookup.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Slot {
     /// Taken out by who acted on it.
@@ -63,18 +51,25 @@ pub(crate) enum Slot {
 }
 
 impl Slot {
-    /// What was found in the headers, for the route layer to know.
-    pub(crate) fn surveyed(extensions: &mut Extensions, survey: Survey) {
-        if let Some(Self::Recorded(_, seen)) = extensions.get_mut() {
-            *seen = Some(survey);
+    pub(crate) fn record(&self) -> Option<&Record> {
+        match self {
+            Self::Recorded(record, _) => Some(record),
+            Self::Routed(matched) => Some(matched.record()),
+            Self::Empty => None,
         }
     }
 
-    /// What was found in the headers, by now or earlier.
-    pub(crate) fn survey<B>(request: &Request<B>) -> Survey {
-        match request.extensions().get() {
-            Some(Self::Recorded(_, Some(survey))) => *survey,
-            _ => Survey::of(request.headers()),
+    pub(crate) const fn matched(&self) -> Option<&Matched> {
+        match self {
+            Self::Routed(matched) => Some(matched),
+            Self::Recorded(..) | Self::Empty => None,
+        }
+    }
+
+    pub(crate) const fn matched_mut(&mut self) -> Option<&mut Matched> {
+        match self {
+            Self::Routed(matched) => Some(matched),
+            Self::Recorded(..) | Self::Empty => None,
         }
     }
 }

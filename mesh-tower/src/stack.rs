@@ -25,6 +25,7 @@ use crate::fault::FaultLayer;
 use crate::grpc_web::GrpcWebLayer;
 use crate::mirror::MirrorLayer;
 use crate::normalize::NormalizeLayer;
+use crate::passage::{Passage, PassageLayer};
 use crate::retry::RetryLayer;
 use crate::rewrite::RewriteLayer;
 use crate::route::RouteLayer;
@@ -60,7 +61,7 @@ pub fn outbound(
 /// but nothing is picked, limited or sent.
 ///
 /// For measuring the stack alone, and for programs that have a transport already. The service finds the
-/// decided destination in the request's [`Matched`](crate::route::Matched); it also gets the copies
+/// decided destination in the passage's [`Matched`](crate::route::Matched); it also gets the copies
 /// for mirrors.
 pub fn outbound_over<S, B>(
     endpoint: S,
@@ -82,12 +83,14 @@ pub fn outbound_over<S, B>(
 + 'static
 + use<S, B>
 where
-    S: Service<Request<Body>, Response = Response<B>, Error = BoxError> + Clone + Send + Sync + 'static,
+    S: Service<Passage, Response = Response<B>, Error = BoxError> + Clone + Send + Sync + 'static,
     S::Future: Send,
     B: http_body::Body<Data = bytes::Bytes, Error = BoxError> + From<bytes::Bytes> + Send + 'static,
 {
     let rng = worker.rng().clone();
     ServiceBuilder::new()
+        // From here on a pointer is handed on, not a request.
+        .layer(PassageLayer)
         // Sees everything below it, refusals and injected faults included.
         .layer(telemetry)
         // A request made by a handler carries on what that handler's request brought.

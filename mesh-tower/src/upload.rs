@@ -14,13 +14,15 @@ use crate::error::BoxError;
 pub(crate) type Uploaded = Option<oneshot::Receiver<()>>;
 
 /// Watches a body for its end. A body that has ended already is left as it is.
-pub(crate) fn watch(body: Body) -> (Body, Uploaded) {
+pub(crate) fn watch(body: &mut Body) -> Uploaded {
     if body.is_end_stream() || body.is_in_memory() && body.size_hint().upper().is_some_and(|n| n <= 65_536) {
         // Nothing to wait for: empty, or in memory and handed to the connection in one go.
-        return (body, None);
+        return None;
     }
     let (sender, receiver) = oneshot::channel();
-    (Body::new(Watched { body, _end: Some(sender) }), Some(receiver))
+    let inner = std::mem::take(body);
+    *body = Body::new(Watched { body: inner, _end: Some(sender) });
+    Some(receiver)
 }
 
 struct Watched {
@@ -82,8 +84,8 @@ mod tests {
 
     #[tokio::test]
     async fn rt_1_an_upload_has_ended_when_its_announced_length_was_read() {
-        let (mut body, uploaded) = watch(Body::new(Announced(Some("all of it".into()))));
-        let mut uploaded = uploaded.unwrap();
+        let mut body = Body::new(Announced(Some("all of it".into())));
+        let mut uploaded = watch(&mut body).unwrap();
         assert!(uploaded.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Empty));
         body.frame().await.unwrap().unwrap();
         assert!(uploaded.await.is_err(), "the sender is dropped at the end");

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use mesh_tower::stack::outbound_over;
 
-use super::world::{self, FULL, PLAIN, no_op};
+use super::world::{self, FULL, PLAIN, endpoint, no_op};
 use super::{Call, World};
 
 /// The outbound stack over a no-op: with nothing written, also without the exporter's share of the metrics; with
@@ -12,7 +12,7 @@ use super::{Call, World};
 #[must_use]
 pub fn stack(world: &Rc<World>) -> Vec<Call> {
     let stack =
-        |telemetry| outbound_over(no_op(), world.worker(), telemetry, world::normalize(), world.route());
+        |telemetry| outbound_over(endpoint(), world.worker(), telemetry, world::normalize(), world.route());
     let logged = world::telemetry().access_log(world::json_log());
     let mut unheard = Call::new("stack, no exporter", "no-op", world, PLAIN, stack(world::telemetry()));
     // Handles are made at the first call and kept: these lead nowhere.

@@ -16,6 +16,7 @@ use mesh_core::telemetry::access_log::Format;
 use mesh_tower::Body;
 use mesh_tower::mesh::{Mesh, MeshBuilder};
 use mesh_tower::normalize::NormalizeLayer;
+use mesh_tower::passage::Passage;
 use mesh_tower::pool::Connect;
 use mesh_tower::route::RouteLayer;
 use mesh_tower::telemetry::{AccessLog, TelemetryLayer};
@@ -133,6 +134,19 @@ pub(super) fn no_op()
 + 'static {
     tower::service_fn(|request: Request<Body>| -> Answering {
         drop(request);
+        Box::pin(std::future::ready(Ok(Response::new(Body::from("hello, world")))))
+    })
+}
+
+/// The no-op in the place of the stack's clusters.
+pub(super) fn endpoint()
+-> impl tower::Service<Passage, Response = Response<Body>, Error = mesh_tower::BoxError, Future: Send>
++ Clone
++ Send
++ Sync
++ 'static {
+    tower::service_fn(|passage: Passage| -> Answering {
+        drop(passage);
         Box::pin(std::future::ready(Ok(Response::new(Body::from("hello, world")))))
     })
 }

@@ -22,6 +22,7 @@ use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::grpc::{self, is_grpc};
 use crate::health::IMMEDIATE_FAIL;
+use crate::passage::Passage;
 use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, Protocol, UpstreamBody};
 use crate::route::Matched;
 use crate::upload;
@@ -42,14 +43,12 @@ const MOVES: usize = 8;
 ///
 /// Boxed, and the only future in the stack that is: it is larger than all layers' together, which would
 /// else each move it, and a server keeps room for the whole future with every connection.
-pub(crate) fn attempt(
-    request: Request<Body>,
-) -> BoxFuture<'static, Result<Response<ResponseBody>, BoxError>> {
-    Box::pin(run(request))
+pub(crate) fn attempt(passage: Passage) -> BoxFuture<'static, Result<Response<ResponseBody>, BoxError>> {
+    Box::pin(run(passage))
 }
 
-async fn run(mut request: Request<Body>) -> Result<Response<ResponseBody>, BoxError> {
-    let Some(matched) = Matched::take(request.extensions_mut()) else {
+async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
+    let (mut request, Some(matched)) = passage.into_parts() else {
         debug_assert!(false, "the route layer stands outside the cluster");
         return Err(Error::local(LocalReply::no_route()).into());
     };
@@ -262,9 +261,8 @@ async fn send(
         let result = match per_try {
             None => lease.send(request).await,
             Some(PerTryTimeout(limit)) => {
-                let (head, body) = request.into_parts();
-                let (body, uploaded) = upload::watch(body);
-                let sending = lease.send(Request::from_parts(head, body));
+                let uploaded = upload::watch(request.body_mut());
+                let sending = lease.send(request);
                 let expired = async {
                     if let Some(uploaded) = uploaded {
                         let _ = uploaded.await;

@@ -2,11 +2,11 @@
 
 use std::task::{Context as Task, Poll};
 
-use http::Request;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{CURRENT, Context};
+use crate::passage::Carrier;
 
 /// Gives requests the context of the task that makes them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,9 +26,9 @@ pub struct Inherit<S> {
     inner: S,
 }
 
-impl<S, B> Service<Request<B>> for Inherit<S>
+impl<S, R: Carrier> Service<R> for Inherit<S>
 where
-    S: Service<Request<B>>,
+    S: Service<R>,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -38,7 +38,8 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> S::Future {
+    fn call(&mut self, mut carrier: R) -> S::Future {
+        let request = carrier.request_mut();
         if let Some(context) = request.extensions().get::<Context>().cloned() {
             context.complete(request.headers_mut());
         } else {
@@ -51,6 +52,6 @@ where
                 request.extensions_mut().insert(Context { deadline: Some(deadline), ..Context::default() });
             }
         }
-        self.inner.call(request)
+        self.inner.call(carrier)
     }
 }

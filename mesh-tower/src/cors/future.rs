@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::{HeaderValue, Response};
 use mesh_core::cors::CorsPolicy;
@@ -17,11 +17,14 @@ use crate::future::ReadyOr;
 pub struct ResponseFuture<F, ResB> {
     #[pin]
     inner: ReadyOr<F, Response<ResB>>,
-    grant: Option<(Arc<CorsPolicy>, HeaderValue)>,
+    grant: Grant,
 }
 
+/// Boxed: every call moves the room for it, and few need it.
+type Grant = Option<Box<(Arc<CorsPolicy>, HeaderValue)>>;
+
 impl<F, ResB> ResponseFuture<F, ResB> {
-    pub(super) const fn calling(inner: F, grant: Option<(Arc<CorsPolicy>, HeaderValue)>) -> Self {
+    pub(super) const fn calling(inner: F, grant: Grant) -> Self {
         Self { inner: ReadyOr::Calling(inner), grant }
     }
 
@@ -39,9 +42,12 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut result = ready!(this.inner.poll(cx));
-        if let Some((policy, origin)) = this.grant.take() {
-            match &mut result {
+        let mut polled = this.inner.poll(cx);
+        if let Poll::Ready(result) = &mut polled
+            && let Some(grant) = this.grant.take()
+        {
+            let (policy, origin) = *grant;
+            match result {
                 Ok(response) => policy.grant(origin, response.headers_mut()),
                 Err(error) => {
                     if let Some(error) = error.downcast_mut::<Error>() {
@@ -50,6 +56,6 @@ where
                 }
             }
         }
-        Poll::Ready(result)
+        polled
     }
 }

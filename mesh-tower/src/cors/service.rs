@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Response};
 use mesh_core::cors::{CorsPolicy, Verdict};
 use tower_service::Service;
 
 use super::ResponseFuture;
 use crate::error::BoxError;
-use crate::route::Matched;
+use crate::passage::Carrier;
 
 /// Allows other origins; see the [module](super).
 #[derive(Clone, Debug)]
@@ -19,9 +19,9 @@ pub struct Cors<S> {
     pub(super) policy: Option<Arc<CorsPolicy>>,
 }
 
-impl<S, B, ResB> Service<Request<B>> for Cors<S>
+impl<S, R: Carrier, ResB> Service<R> for Cors<S>
 where
-    S: Service<Request<B>, Response = Response<ResB>>,
+    S: Service<R, Response = Response<ResB>>,
     S::Error: Into<BoxError>,
     ResB: From<Bytes>,
 {
@@ -33,21 +33,22 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let matched = Matched::of(request.extensions());
+    fn call(&mut self, carrier: R) -> Self::Future {
+        let matched = carrier.matched();
         let policy = match (&self.policy, matched) {
             (Some(policy), _) => Some(policy),
             (None, Some(matched)) => matched.route().cors.as_ref(),
             (None, None) => None,
         };
         let Some(policy) = policy else {
-            return ResponseFuture::calling(self.inner.call(request), None);
+            return ResponseFuture::calling(self.inner.call(carrier), None);
         };
+        let request = carrier.request();
         match policy.judge(request.method(), request.headers()) {
-            Verdict::Pass => ResponseFuture::calling(self.inner.call(request), None),
+            Verdict::Pass => ResponseFuture::calling(self.inner.call(carrier), None),
             Verdict::Grant(origin) => {
-                let grant = Some((policy.clone(), origin));
-                ResponseFuture::calling(self.inner.call(request), grant)
+                let grant = Some(Box::new((policy.clone(), origin)));
+                ResponseFuture::calling(self.inner.call(carrier), grant)
             }
             Verdict::Answer(headers) => {
                 if let Some(matched) = matched {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::Response;
 use mesh_core::fault::ActiveFaults;
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
@@ -17,9 +17,9 @@ use crate::error::{BoxError, Error};
 
 /// Delays, then aborts or calls.
 #[pin_project::pin_project]
-pub struct ResponseFuture<S: Service<Request<B>>, B> {
+pub struct ResponseFuture<S: Service<R>, R> {
     #[pin]
-    state: State<S, B, S::Future>,
+    state: State<S, R, S::Future>,
     /// What goes with the response of a request under a fault.
     after: Option<Box<After>>,
 }
@@ -40,16 +40,22 @@ impl Drop for Held {
 }
 
 #[pin_project::pin_project(project = Project)]
-enum State<S, B, F> {
+enum State<S, R, F> {
     // Delaying => (Calling | Aborted)
-    Delaying { sleep: Pin<Box<Sleep>>, next: Option<Box<Result<(S, Request<B>), Error>>> },
+    Delaying(Box<Delayed<S, R>>),
     // Calling => done
     Calling(#[pin] F),
     // Aborted => done
     Aborted(Option<Error>),
 }
 
-impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
+struct Delayed<S, R> {
+    sleep: Pin<Box<Sleep>>,
+    /// `None` once taken.
+    next: Option<Result<(S, R), Error>>,
+}
+
+impl<S: Service<R>, R> ResponseFuture<S, R> {
     pub(super) fn calling(future: S::Future) -> Self {
         Self { state: State::Calling(future), after: None }
     }
@@ -58,9 +64,9 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
         Self { state: State::Aborted(Some(error)), after: None }
     }
 
-    pub(super) fn delayed(delay: Duration, abort: Option<Error>, service: S, request: Request<B>) -> Self {
-        let next = abort.map_or(Ok((service, request)), Err);
-        let state = State::Delaying { sleep: Box::pin(sleep(delay)), next: Some(Box::new(next)) };
+    pub(super) fn delayed(delay: Duration, abort: Option<Error>, service: S, request: R) -> Self {
+        let next = Some(abort.map_or(Ok((service, request)), Err));
+        let state = State::Delaying(Box::new(Delayed { sleep: Box::pin(sleep(delay)), next }));
         Self { state, after: None }
     }
 
@@ -73,9 +79,9 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
     }
 }
 
-impl<S, B, ResB> Future for ResponseFuture<S, B>
+impl<S, R, ResB> Future for ResponseFuture<S, R>
 where
-    S: Service<Request<B>, Response = Response<ResB>>,
+    S: Service<R, Response = Response<ResB>>,
     S::Error: Into<BoxError>,
 {
     type Output = Result<Response<ResponseBody<ResB>>, BoxError>;
@@ -84,9 +90,9 @@ where
         let mut this = self.project();
         loop {
             let next = match this.state.as_mut().project() {
-                Project::Delaying { sleep, next } => {
-                    ready!(sleep.as_mut().poll(cx));
-                    match *next.take().expect("left at once") {
+                Project::Delaying(delayed) => {
+                    ready!(delayed.sleep.as_mut().poll(cx));
+                    match delayed.next.take().expect("left at once") {
                         Ok((mut service, request)) => State::Calling(service.call(request)),
                         Err(error) => State::Aborted(Some(error)),
                     }
@@ -111,7 +117,7 @@ where
     }
 }
 
-impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {
+impl<S: Service<R>, R> fmt::Debug for ResponseFuture<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

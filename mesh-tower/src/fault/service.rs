@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Response};
 use mesh_core::fault::{ActiveFaults, CONTROL_HEADERS, FaultPolicy, HeaderFaults, Injection};
 use mesh_core::headers::control::has_any;
 use mesh_core::reply::Flag;
@@ -17,6 +17,7 @@ use crate::call::CallOptions;
 use crate::clock::SharedRng;
 use crate::error::{BoxError, Error};
 use crate::grpc::is_grpc;
+use crate::passage::Carrier;
 use crate::route::Matched;
 
 /// Injects faults; see the [module](super).
@@ -28,21 +29,21 @@ pub struct Fault<S> {
     pub(super) active: Arc<ActiveFaults>,
 }
 
-impl<S, B, ResB> Service<Request<B>> for Fault<S>
+impl<S, R: Carrier, ResB> Service<R> for Fault<S>
 where
-    S: Service<Request<B>, Response = Response<ResB>> + Clone,
+    S: Service<R, Response = Response<ResB>> + Clone,
     S::Error: Into<BoxError>,
 {
     type Response = Response<ResponseBody<ResB>>;
     type Error = BoxError;
-    type Future = ResponseFuture<S, B>;
+    type Future = ResponseFuture<S, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let matched = Matched::of(request.extensions());
+    fn call(&mut self, mut carrier: R) -> Self::Future {
+        let matched = carrier.matched();
         let of_call =
             matched.and_then(Matched::options).and_then(|options: &CallOptions| options.fault.as_deref());
         let of_route = || matched.and_then(|matched| matched.route().fault.as_ref());
@@ -55,35 +56,35 @@ where
         // A call's own option beats what headers ask for (RT-18).
         let permitted = permitted.filter(|_| of_call.is_none());
         let steered = matched.is_none_or(|matched| matched.survey().envoy);
-        let asked = permitted.filter(|_| steered && has_any(request.headers(), &CONTROL_HEADERS));
+        let asked = permitted.filter(|_| steered && has_any(carrier.request().headers(), &CONTROL_HEADERS));
         if policy.is_none() && asked.is_none() {
-            return ResponseFuture::calling(self.inner.call(request));
+            return ResponseFuture::calling(self.inner.call(carrier));
         }
-        let Some(policy) = effective(policy, asked, request.headers()) else {
-            return ResponseFuture::calling(self.inner.call(request));
+        let Some(policy) = effective(policy, asked, carrier.request().headers()) else {
+            return ResponseFuture::calling(self.inner.call(carrier));
         };
         let injection = self.rng.draw(|rng| policy.decide(rng));
         let (injection, held) = self.admit(injection, &policy);
         if let Some(matched) = matched {
             note(matched, &injection);
         }
-        let grpc = is_grpc(request.headers());
+        let grpc = is_grpc(carrier.request().headers());
         if asked.is_some() {
             for name in &CONTROL_HEADERS {
-                request.headers_mut().remove(name);
+                carrier.request_mut().headers_mut().remove(name);
             }
         }
         count(&injection);
         let abort = injection.abort.map(|abort| Error::local(abort.reply(grpc)));
         match (injection.delay, abort) {
             (None, None) => {
-                ResponseFuture::calling(self.inner.call(request)).holding(injection.throttle, held)
+                ResponseFuture::calling(self.inner.call(carrier)).holding(injection.throttle, held)
             }
             (None, Some(error)) => ResponseFuture::aborted(error),
             (Some(delay), abort) => {
                 let spare = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, spare);
-                ResponseFuture::delayed(delay, abort, ready, request).holding(injection.throttle, held)
+                ResponseFuture::delayed(delay, abort, ready, carrier).holding(injection.throttle, held)
             }
         }
     }

@@ -4,17 +4,15 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TE};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use mesh_core::grpc_web::{Call, Kind};
 use tower_service::Service;
 
 use super::future::Bridging;
 use super::request::{self, Refusal};
 use super::{ResponseBody, ResponseFuture};
-use crate::body::Body;
 use crate::error::BoxError;
-use crate::record::Record;
-use crate::route::Matched;
+use crate::passage::{Carry, Convert};
 
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
@@ -25,12 +23,11 @@ pub struct GrpcWeb<S> {
     pub(super) per_route: bool,
 }
 
-impl<S, B, ResB> Service<Request<B>> for GrpcWeb<S>
+impl<S, R, ResB> Service<R> for GrpcWeb<S>
 where
-    S: Service<Request<Body>, Response = Response<ResB>>,
+    R: Convert,
+    S: Service<R::Own, Response = Response<ResB>>,
     S::Error: Into<BoxError>,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
     ResB: http_body::Body<Data = Bytes> + From<Bytes>,
     ResB::Error: Into<BoxError>,
 {
@@ -42,29 +39,29 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let mut request = request.map(Body::new);
-        let call = match Matched::of(request.extensions()) {
+    fn call(&mut self, carrier: R) -> Self::Future {
+        let mut carrier = carrier.convert();
+        let call = match carrier.matched() {
             Some(matched) if self.per_route => matched.grpc_web(),
             _ if self.per_route => None,
-            _ => Call::of(request.headers()),
+            _ => Call::of(carrier.request().headers()),
         };
         let Some(call) = call else {
-            return ResponseFuture::calling(self.inner.call(request), None);
+            return ResponseFuture::calling(self.inner.call(carrier), None);
         };
-        as_grpc(request.headers_mut());
-        if let Some(matched) = Matched::of_mut(request.extensions_mut()) {
+        as_grpc(carrier.request_mut().headers_mut());
+        if let Some(matched) = carrier.matched_mut() {
             matched.speaks_grpc();
         }
-        let record = Record::of(request.extensions()).cloned().unwrap_or_default();
+        let record = carrier.record().cloned().unwrap_or_default();
         record.note(|decision| decision.grpc_web = Some(call));
         let refusal = Refusal::default();
-        let request = match call.request {
-            Kind::Binary => request,
-            Kind::Text => request.map(|body| request::decoded(body, refusal.clone())),
-        };
+        if call.request == Kind::Text {
+            let body = carrier.request_mut().body_mut();
+            *body = request::decoded(std::mem::take(body), refusal.clone());
+        }
         let bridging = Bridging::new(call.response, record, refusal);
-        ResponseFuture::calling(self.inner.call(request), Some(Box::new(bridging)))
+        ResponseFuture::calling(self.inner.call(carrier), Some(Box::new(bridging)))
     }
 }
 

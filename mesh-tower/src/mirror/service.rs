@@ -15,6 +15,8 @@ use super::tee::tee;
 use crate::body::Body;
 use crate::clock::SharedRng;
 use crate::error::BoxError;
+use crate::passage::Carrier;
+use crate::record::Slot;
 use crate::route::Matched;
 
 /// Mirrors; see the [module](super).
@@ -30,10 +32,11 @@ pub struct Mirror<S, M> {
     pub(super) failed: Counter,
 }
 
-impl<S, M, MirrorB> Service<Request<Body>> for Mirror<S, M>
+impl<S, M, R, MirrorB> Service<R> for Mirror<S, M>
 where
-    S: Service<Request<Body>>,
-    M: Service<Request<Body>, Response = Response<MirrorB>> + Clone + Send + 'static,
+    S: Service<R>,
+    R: Carrier<Body = Body> + Send + 'static,
+    M: Service<R, Response = Response<MirrorB>> + Clone + Send + 'static,
     M::Future: Send,
     M::Error: Into<BoxError> + Send,
     MirrorB: http_body::Body + Send + 'static,
@@ -48,46 +51,53 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> S::Future {
+    fn call(&mut self, mut carrier: R) -> S::Future {
         // Almost no route has mirrors: one look and on.
-        let matched = Matched::of(request.extensions());
-        let matched = matched.filter(|matched| !matched.route().mirrors.is_empty());
+        let matched = carrier.matched().filter(|matched| !matched.route().mirrors.is_empty());
         if let Some(matched) = matched.cloned()
-            && !request.headers().contains_key(http::header::UPGRADE)
+            && !carrier.request().headers().contains_key(http::header::UPGRADE)
         {
             for mirror in &matched.route().mirrors {
                 if self.rng.draw(|rng| mirror.percent.hit(rng)) {
-                    request = self.copy(request, matched.mirrored(mirror.cluster));
+                    self.copy(&mut carrier, matched.mirrored(mirror.cluster));
                 }
             }
         }
-        self.inner.call(request)
+        self.inner.call(carrier)
     }
 }
 
-impl<S, M, MirrorB> Mirror<S, M>
-where
-    M: Service<Request<Body>, Response = Response<MirrorB>> + Clone + Send + 'static,
-    M::Future: Send,
-    M::Error: Into<BoxError> + Send,
-    MirrorB: http_body::Body + Send + 'static,
-    MirrorB::Data: Send,
-    MirrorB::Error: Send,
-{
-    /// Starts a copy of the request; returns the request to be sent on.
-    fn copy(&self, request: Request<Body>, matched: Matched) -> Request<Body> {
+impl<S, M> Mirror<S, M> {
+    /// Starts a copy of the request.
+    fn copy<R, MirrorB>(&self, carrier: &mut R, matched: Matched)
+    where
+        R: Carrier<Body = Body> + Send + 'static,
+        M: Service<R, Response = Response<MirrorB>> + Clone + Send + 'static,
+        M::Future: Send,
+        M::Error: Into<BoxError> + Send,
+        MirrorB: http_body::Body + Send + 'static,
+        MirrorB::Data: Send,
+        MirrorB::Error: Send,
+    {
         let Ok(permit) = self.running.clone().try_acquire_owned() else {
             self.refused.increment(1);
-            return request;
+            return;
         };
-        let (head, body) = request.into_parts();
+        let request = carrier.request_mut();
+        let body = std::mem::take(request.body_mut());
         let (body, copy) = match body.try_clone() {
             Some(copy) => (body, copy),
             None => tee(body, self.slow.clone()),
         };
+        *request.body_mut() = body;
         let limit = matched.route().timeout.unwrap_or(TIME_LIMIT);
-        let mut mirrored = Request::from_parts(head.clone(), copy);
-        matched.attach(mirrored.extensions_mut());
+        let mut mirrored = Request::new(copy);
+        *mirrored.method_mut() = request.method().clone();
+        *mirrored.uri_mut() = request.uri().clone();
+        *mirrored.version_mut() = request.version();
+        *mirrored.headers_mut() = request.headers().clone();
+        *mirrored.extensions_mut() = request.extensions().clone();
+        let mirrored = R::carrying(mirrored, Slot::Routed(matched));
         let to = self.to.clone();
         let (sent, failed) = (self.sent.clone(), self.failed.clone());
         tokio::spawn(async move {
@@ -103,6 +113,5 @@ where
             let done = tokio::time::timeout(limit, done).await.ok().flatten();
             if done.is_some() { sent.increment(1) } else { failed.increment(1) }
         });
-        Request::from_parts(head, body)
     }
 }

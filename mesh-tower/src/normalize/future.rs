@@ -2,13 +2,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use http::header::SERVER;
-use http::{HeaderValue, Response, StatusCode};
+use http::{Response, StatusCode};
 use mesh_core::headers::Survey;
 use mesh_core::headers::hop::{self, Upgrade};
 
+use super::policy::Policy;
 use crate::error::{BoxError, Error};
 
 /// Waits for the response and takes from its headers what ends here.
@@ -26,15 +28,16 @@ enum State<F> {
     Calling {
         #[pin]
         future: F,
-        server: Option<HeaderValue>,
+        /// If it names a server.
+        policy: Option<Arc<Policy>>,
     },
     // Refused => done
     Refused(Option<Error>),
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) const fn calling(future: F, server: Option<HeaderValue>) -> Self {
-        Self { state: State::Calling { future, server } }
+    pub(super) const fn calling(future: F, policy: Option<Arc<Policy>>) -> Self {
+        Self { state: State::Calling { future, policy } }
     }
 
     pub(super) const fn refused(error: Error) -> Self {
@@ -51,23 +54,30 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            Project::Calling { future, server } => {
-                let mut response = ready!(future.poll(cx)).map_err(Into::into)?;
-                let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-                let headers = response.headers_mut();
-                if Survey::of(headers).hop_by_hop {
-                    let upgrade = if switching { hop::upgrade(headers) } else { Upgrade::None };
-                    hop::strip(headers, upgrade);
+            Project::Calling { future, policy } => {
+                let mut result = future.poll(cx);
+                if let Poll::Ready(Ok(response)) = &mut result {
+                    clean(response);
+                    if let Some(server) = policy.as_ref().and_then(|policy| policy.server.clone()) {
+                        response.headers_mut().insert(SERVER, server);
+                    }
                 }
-                if let Some(server) = server.take() {
-                    headers.insert(SERVER, server);
-                }
-                Poll::Ready(Ok(response))
+                result.map_err(Into::into)
             }
             Project::Refused(error) => {
                 let error = error.take().expect("a future is not polled after it is ready");
                 Poll::Ready(Err(error.into()))
             }
         }
+    }
+}
+
+/// Takes away what is about one hop only.
+fn clean<B>(response: &mut Response<B>) {
+    let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    if Survey::of(headers).hop_by_hop {
+        let upgrade = if switching { hop::upgrade(headers) } else { Upgrade::None };
+        hop::strip(headers, upgrade);
     }
 }

@@ -14,7 +14,7 @@ use mesh_core::units::Percent;
 
 use super::{Downstream, Paths};
 use crate::clock::SharedRng;
-use crate::record::{Record, Slot};
+use crate::passage::Carrier;
 
 /// How many headers this layer and those below it mostly add: scheme, request id, attempt; and a trace's.
 const INSERTED: usize = 3;
@@ -51,7 +51,8 @@ impl Policy {
     }
 
     /// Makes the request fit to be decided about.
-    pub(super) fn apply<B>(&self, request: &mut Request<B>) -> Result<(), LocalReply> {
+    pub(super) fn apply<R: Carrier>(&self, carrier: &mut R) -> Result<(), LocalReply> {
+        let request = carrier.request_mut();
         if request.version() < Version::HTTP_11 && !self.http10 {
             let status = http::StatusCode::UPGRADE_REQUIRED;
             return Err(LocalReply::new(status, Flag::DownstreamProtocolError, "low_version"));
@@ -71,7 +72,7 @@ impl Policy {
             *request.uri_mut() =
                 Uri::from_parts(parts).map_err(|_| LocalReply::bad_request("path_normalization_failed"))?;
         }
-        self.headers(request)
+        self.headers(carrier)
     }
 
     /// A `WebSocket` over HTTP/2 becomes what it is over HTTP/1.1, for rules and endpoints alike (VA-14).
@@ -86,7 +87,8 @@ impl Policy {
         Ok(())
     }
 
-    fn headers<B>(&self, request: &mut Request<B>) -> Result<(), LocalReply> {
+    fn headers<R: Carrier>(&self, carrier: &mut R) -> Result<(), LocalReply> {
+        let request = carrier.request_mut();
         // What ends here goes before anything is set: `Connection` may name any header.
         let survey = strip_hops(request.headers_mut())?;
         unify_host(request, survey)?;
@@ -121,11 +123,12 @@ impl Policy {
             let context = self.begin_span(headers, share, &mut made);
             request.extensions_mut().insert(context);
         }
-        Slot::surveyed(request.extensions_mut(), survey);
+        carrier.surveyed(survey);
         if (made.is_some() || client.is_some())
-            && let Some(record) = Record::of(request.extensions())
+            && let Some(record) = carrier.record()
         {
-            let list = client.and_then(|_| request.headers().get(forwarded::FORWARDED_FOR)).cloned();
+            let list =
+                client.and_then(|_| carrier.request().headers().get(forwarded::FORWARDED_FOR)).cloned();
             record.note(|decision| {
                 decision.request_id = made;
                 decision.forwarded_for = list;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::Response;
 use tower_service::Service;
 
 use super::ResponseFuture;
 use super::policy::Policy;
 use crate::error::{BoxError, Error};
+use crate::passage::Carrier;
 
 /// Normalises requests; see the [module](super).
 #[derive(Clone, Debug)]
@@ -17,9 +18,9 @@ pub struct Normalize<S> {
     pub(super) policy: Arc<Policy>,
 }
 
-impl<S, B, ResB> Service<Request<B>> for Normalize<S>
+impl<S, R: Carrier, ResB> Service<R> for Normalize<S>
 where
-    S: Service<Request<B>, Response = Response<ResB>>,
+    S: Service<R, Response = Response<ResB>>,
     S::Error: Into<BoxError>,
 {
     type Response = Response<ResB>;
@@ -30,9 +31,12 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match self.policy.apply(&mut request) {
-            Ok(()) => ResponseFuture::calling(self.inner.call(request), self.policy.server.clone()),
+    fn call(&mut self, mut carrier: R) -> Self::Future {
+        match self.policy.apply(&mut carrier) {
+            Ok(()) => {
+                let server = self.policy.server.is_some().then(|| self.policy.clone());
+                ResponseFuture::calling(self.inner.call(carrier), server)
+            }
             Err(reply) => ResponseFuture::refused(Error::caller(reply, None)),
         }
     }

@@ -13,10 +13,11 @@ use super::drain::drain;
 use super::loop_state::{Again, Next};
 use crate::body::Body;
 use crate::error::{BoxError, Error};
+use crate::passage::Carrier;
 
 /// Attempts, until one is passed on.
 #[pin_project::pin_project]
-pub struct ResponseFuture<S: Service<Request<Body>>> {
+pub struct ResponseFuture<S: Service<R>, R> {
     #[pin]
     state: State<S::Future>,
     /// Boxed: it is looked at once more at the end, and would be moved with the future through every layer.
@@ -28,22 +29,29 @@ enum State<F> {
     // Calling => (Waiting | done)
     Calling(#[pin] F),
     // Waiting => Calling
-    Waiting { sleep: Option<Pin<Box<Sleep>>>, request: Option<Box<Request<Body>>> },
+    Waiting(Box<Waiting>),
 }
 
-impl<S: Service<Request<Body>>> ResponseFuture<S> {
+struct Waiting {
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// `None` once sent.
+    request: Option<Request<Body>>,
+}
+
+impl<S: Service<R>, R> ResponseFuture<S, R> {
     pub(super) fn once(future: S::Future) -> Self {
         Self { state: State::Calling(future), again: None }
     }
 
-    pub(super) fn new(future: S::Future, service: S, again: Again) -> Self {
-        Self { state: State::Calling(future), again: Some(Box::new((service, again))) }
+    pub(super) fn new(future: S::Future, again: Box<(S, Again)>) -> Self {
+        Self { state: State::Calling(future), again: Some(again) }
     }
 }
 
-impl<S, ResB> Future for ResponseFuture<S>
+impl<S, R, ResB> Future for ResponseFuture<S, R>
 where
-    S: Service<Request<Body>, Response = Response<ResB>>,
+    R: Carrier<Body = Body>,
+    S: Service<R, Response = Response<ResB>>,
     S::Error: Into<BoxError>,
     ResB: http_body::Body + Send + 'static,
     ResB::Data: Send,
@@ -56,40 +64,48 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 Project::Calling(future) => {
-                    let result = ready!(future.poll(cx)).map_err(Into::into);
-                    let Some((_, again)) = this.again.as_deref_mut() else { return Poll::Ready(result) };
-                    let next = match result {
-                        Ok(response) => match again.after_response(&response) {
+                    let polled = future.poll(cx);
+                    let Some((_, again)) = this.again.as_deref_mut() else {
+                        return polled.map_err(Into::into);
+                    };
+                    let next = match &polled {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(Ok(response)) => match again.after_response(response) {
                             Next::Pass => {
                                 again.commit();
-                                return Poll::Ready(Ok(response));
+                                return polled.map_err(Into::into);
                             }
-                            next @ Next::Retry(..) => {
-                                drain(response.into_body());
-                                next
-                            }
+                            next @ Next::Retry(..) => Some(next),
                         },
-                        Err(error) => match again.after_error(Error::from_box(error)) {
+                        Poll::Ready(Err(_)) => None,
+                    };
+                    let next = match (next, ready!(polled)) {
+                        (Some(next), Ok(response)) => {
+                            drain(response.into_body());
+                            next
+                        }
+                        (None, Err(error)) => match again.after_error(Error::from_box(error.into())) {
                             Ok(next) => next,
                             Err(error) => return Poll::Ready(Err(error.into())),
                         },
+                        _ => unreachable!("only responses have been judged"),
                     };
                     let Next::Retry(delay, request) = next else {
                         unreachable!("an error that is passed on returns above");
                     };
                     let sleep = (!delay.is_zero()).then(|| Box::pin(sleep(delay)));
-                    State::Waiting { sleep, request: Some(request) }
+                    State::Waiting(Box::new(Waiting { sleep, request: Some(*request) }))
                 }
-                Project::Waiting { sleep, request } => {
-                    if let Some(sleep) = sleep {
+                Project::Waiting(waiting) => {
+                    if let Some(sleep) = &mut waiting.sleep {
                         ready!(sleep.as_mut().poll(cx));
                     }
                     let (service, again) = this.again.as_deref_mut().expect("kept while attempts may follow");
                     if let Err(error) = ready!(service.poll_ready(cx)) {
                         return Poll::Ready(Err(error.into()));
                     }
-                    let request = request.take().expect("sent once");
-                    State::Calling(service.call(again.mark(*request)))
+                    let request = waiting.request.take().expect("sent once");
+                    State::Calling(service.call(again.carry(request)))
                 }
             };
             this.state.set(next);
@@ -97,7 +113,7 @@ where
     }
 }
 
-impl<S: Service<Request<Body>>> fmt::Debug for ResponseFuture<S> {
+impl<S: Service<R>, R> fmt::Debug for ResponseFuture<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

@@ -1,10 +1,10 @@
 //! A request's head, kept to be sent again.
 
-use http::request::Parts;
 use http::{Extensions, HeaderName, HeaderValue, Method, Request, Uri, Version};
 
 use crate::body::Body;
 use crate::normalize::Downstream;
+use crate::passage::Carrier;
 use crate::record::Slot;
 use crate::route::Matched;
 
@@ -19,31 +19,35 @@ pub(super) struct Kept {
     /// A list costs half of what a map does, and is seldom made one again.
     headers: Vec<(HeaderName, HeaderValue)>,
     extensions: Kinds,
+    slot: Slot,
 }
 
 enum Kinds {
-    Known { slot: Option<Slot>, downstream: Option<Downstream> },
+    Known(Option<Downstream>),
     Any(Extensions),
 }
 
 impl Kept {
-    pub(super) fn of(head: &Parts) -> Self {
+    pub(super) fn of(carrier: &impl Carrier) -> Self {
+        let head = carrier.request();
         Self {
-            method: head.method.clone(),
-            uri: head.uri.clone(),
-            version: head.version,
-            headers: head.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-            extensions: Kinds::of(&head.extensions),
+            method: head.method().clone(),
+            uri: head.uri().clone(),
+            version: head.version(),
+            headers: head.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            extensions: Kinds::of(head.extensions()),
+            slot: carrier.slot().cloned().unwrap_or_default(),
         }
     }
 
     /// The route of the request.
-    pub(super) fn matched(&self) -> Option<&Matched> {
-        match &self.extensions {
-            Kinds::Known { slot: Some(Slot::Routed(matched)), .. } => Some(matched),
-            Kinds::Known { .. } => None,
-            Kinds::Any(extensions) => Matched::of(extensions),
-        }
+    pub(super) const fn matched(&self) -> Option<&Matched> {
+        self.slot.matched()
+    }
+
+    /// What the stack knew of the request.
+    pub(super) fn slot(&self) -> Slot {
+        self.slot.clone()
     }
 
     pub(super) fn request(&self, body: Body) -> Request<Body> {
@@ -63,22 +67,22 @@ impl Kept {
 
 impl Kinds {
     fn of(extensions: &Extensions) -> Self {
-        let slot = extensions.get::<Slot>();
+        if extensions.is_empty() {
+            return Self::Known(None);
+        }
         let downstream = extensions.get::<Downstream>();
-        if extensions.len() > usize::from(slot.is_some()) + usize::from(downstream.is_some()) {
+        let known = usize::from(extensions.get::<Slot>().is_some()) + usize::from(downstream.is_some());
+        if extensions.len() > known {
             return Self::Any(extensions.clone());
         }
-        Self::Known { slot: slot.cloned(), downstream: downstream.cloned() }
+        Self::Known(downstream.cloned())
     }
 
     fn all(&self) -> Extensions {
         let mut extensions = Extensions::new();
         match self {
             Self::Any(any) => extensions.clone_from(any),
-            Self::Known { slot, downstream } => {
-                slot.clone().map(|slot| extensions.insert(slot));
-                downstream.clone().map(|downstream| extensions.insert(downstream));
-            }
+            Self::Known(downstream) => drop(downstream.clone().map(|known| extensions.insert(known))),
         }
         extensions
     }
@@ -87,18 +91,19 @@ impl Kinds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::passage::Carry;
     use crate::record::Record;
 
     #[test]
     fn a_request_is_sent_again_as_it_was() {
         let mut request = Request::post("http://a/b").header("x", "y").header("x", "z").body(()).unwrap();
-        Record::begin(request.extensions_mut());
+        request.begin();
         for other in [false, true] {
             if other {
                 request.extensions_mut().insert("somebody else's");
             }
-            let (head, ()) = request.clone().into_parts();
-            let again = Kept::of(&head).request(Body::empty());
+            let kept = Kept::of(&request);
+            let again: Request<Body> = Request::carrying(kept.request(Body::empty()), kept.slot());
             assert_eq!(again.method(), Method::POST);
             assert_eq!(again.uri(), "http://a/b");
             assert_eq!(again.headers(), request.headers());

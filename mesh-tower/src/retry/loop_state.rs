@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use mesh_core::headers::control::has_any;
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::Flag;
@@ -20,6 +19,7 @@ use crate::clock::{SharedRng, now};
 use crate::cluster::{PerTryTimeout, Retrying};
 use crate::error::Error;
 use crate::grpc;
+use crate::passage::Carrier;
 use crate::route::Matched;
 
 const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
@@ -31,8 +31,6 @@ pub(super) enum Source {
     Whole(Body),
     /// It is being kept as it is read.
     Replay(Replay),
-    /// Sent once, gone.
-    Gone,
 }
 
 /// The request as it was, and how far the loop has come.
@@ -59,19 +57,18 @@ pub(super) enum Next {
 }
 
 impl Again {
-    /// Keeps a copy of `head`, which is marked as the first attempt's already: what is inserted into a
-    /// map that was just copied makes it grow.
+    /// Keeps a copy of the request's head, which is marked as the first attempt's already: what is inserted
+    /// into a map that was just copied makes it grow.
     pub(super) fn new(
-        head: &Parts,
+        carrier: &impl Carrier,
         source: Source,
         policy: Option<Arc<RetryPolicy>>,
         traits: Traits,
         budget: Option<Arc<Budget>>,
         rng: SharedRng,
     ) -> Self {
-        let kept = Kept::of(head);
         Self {
-            kept,
+            kept: Kept::of(carrier),
             source,
             policy,
             traits,
@@ -95,10 +92,9 @@ impl Again {
 
     /// Puts the marks of this attempt on its request: its number (RT-14), what is left of the
     /// deadline (RT-4), the limit of one try (RT-3).
-    pub(super) fn mark(&self, request: Request<Body>) -> Request<Body> {
-        let (mut head, body) = request.into_parts();
-        let headers = &mut head.headers;
+    fn mark(&self, request: &mut Request<Body>) {
         if self.attempts > 1 {
+            let headers = request.headers_mut();
             if self.traits.grpc {
                 let before = self.traits.previous_attempts + self.attempts - 1;
                 headers.insert(PREVIOUS_ATTEMPTS, HeaderValue::from(before));
@@ -107,8 +103,13 @@ impl Again {
                 refresh(headers, Deadline::at(deadline).remaining(now()), self.traits.grpc);
             }
         }
-        mark(headers, &mut head.extensions, self.attempts, self.policy().per_try_timeout);
-        Request::from_parts(head, body)
+        mark(request, self.attempts, self.policy().per_try_timeout);
+    }
+
+    /// The next attempt's request, marked.
+    pub(super) fn carry<R: Carrier<Body = Body>>(&self, mut request: Request<Body>) -> R {
+        self.mark(&mut request);
+        R::carrying(request, self.kept.slot())
     }
 
     pub(super) fn after_response<B>(&mut self, response: &Response<B>) -> Next {
@@ -142,7 +143,7 @@ impl Again {
             if let Some(request) = self.rebuild() {
                 self.raced = true;
                 self.count(|stats| &stats.upstream_reuse_race);
-                return Ok(Next::Retry(Duration::ZERO, Box::new(self.mark(request))));
+                return Ok(Next::Retry(Duration::ZERO, Box::new(request)));
             }
         }
         match self.policy().decide(&self.traits, self.attempts, &outcome, None) {
@@ -204,7 +205,6 @@ impl Again {
         let body = match &self.source {
             Source::Whole(body) => body.try_clone()?,
             Source::Replay(replay) => Body::replay(replay.again()?),
-            Source::Gone => return None,
         };
         Some(self.kept.request(body))
     }
@@ -235,19 +235,15 @@ pub(super) fn strip_control(headers: &mut HeaderMap) {
 }
 
 /// The marks that every attempt has.
-pub(super) fn mark(
-    headers: &mut HeaderMap,
-    extensions: &mut Extensions,
-    attempts: u32,
-    per_try_timeout: Option<Duration>,
-) {
+pub(super) fn mark(request: &mut Request<Body>, attempts: u32, per_try_timeout: Option<Duration>) {
     let number = match attempts {
         1 => HeaderValue::from_static("1"),
         more => HeaderValue::from(more),
     };
-    headers.insert(ATTEMPT_COUNT, number);
+    request.headers_mut().insert(ATTEMPT_COUNT, number);
     if let Some(limit) = per_try_timeout {
-        extensions.insert(PerTryTimeout(limit));
+        request.extensions_mut().insert(PerTryTimeout(limit));
+        let headers = request.headers_mut();
         if expected(headers).is_none_or(|expected| limit < expected) {
             let grpc = grpc::is_grpc(headers);
             refresh(headers, limit, grpc);

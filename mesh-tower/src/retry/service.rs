@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Response};
 use mesh_core::retry::{RetryPolicy, Traits};
 use tower_service::Service;
 
@@ -14,6 +14,7 @@ use super::{REQUEST_CAP, ReplayBody, ReplayBudget, ResponseFuture};
 use crate::body::Body;
 use crate::clock::SharedRng;
 use crate::error::BoxError;
+use crate::passage::Carrier;
 use crate::route::Matched;
 
 /// Retries; see the [module](super).
@@ -25,9 +26,10 @@ pub struct Retry<S> {
     pub(super) replay: ReplayBudget,
 }
 
-impl<S, ResB> Service<Request<Body>> for Retry<S>
+impl<S, R, ResB> Service<R> for Retry<S>
 where
-    S: Service<Request<Body>, Response = Response<ResB>> + Clone,
+    R: Carrier<Body = Body>,
+    S: Service<R, Response = Response<ResB>> + Clone,
     S::Error: Into<BoxError>,
     ResB: http_body::Body + Send + 'static,
     ResB::Data: Send,
@@ -35,14 +37,14 @@ where
 {
     type Response = Response<ResB>;
     type Error = BoxError;
-    type Future = ResponseFuture<S>;
+    type Future = ResponseFuture<S, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let matched = Matched::of(request.extensions());
+    fn call(&mut self, mut carrier: R) -> Self::Future {
+        let (request, matched) = (carrier.request(), carrier.matched());
         let given = match (&self.fixed, matched) {
             (Some(fixed), _) => Some(fixed.policy.clone()),
             (None, Some(matched)) => match matched.options().and_then(|options| options.retry.clone()) {
@@ -60,39 +62,35 @@ where
         }
         // RT-20 asks for a copy of idempotent requests even where no retry is written.
         let may_repeat = policy.may_retry_at_all(&traits) || traits.idempotent;
-        // Also for a policy that repeats nothing but failed connects: the body has gone with its request.
-        let keep_body = may_repeat;
         let per_try_timeout = policy.per_try_timeout;
         let steered = matched.is_none_or(|matched| matched.survey().envoy);
-        let (mut head, body) = request.into_parts();
+        let request = carrier.request_mut();
         if steered {
-            strip_control(&mut head.headers);
+            strip_control(request.headers_mut());
         }
-        mark(&mut head.headers, &mut head.extensions, 1, per_try_timeout);
+        mark(request, 1, per_try_timeout);
         if !may_repeat {
-            return ResponseFuture::once(self.inner.call(Request::from_parts(head, body)));
+            return ResponseFuture::once(self.inner.call(carrier));
         }
-        let (source, body) = match body.try_clone() {
-            Some(copy) => (Source::Whole(copy), body),
-            None if keep_body => {
+        // Also for a policy that repeats nothing but failed connects: the body has gone with its request.
+        let source = match request.body().try_clone() {
+            Some(copy) => Source::Whole(copy),
+            None => {
+                let body = std::mem::take(request.body_mut());
                 let (replay, body) = ReplayBody::new(body, self.replay.clone(), REQUEST_CAP);
-                (Source::Replay(replay), Body::replay(body))
+                *request.body_mut() = Body::replay(body);
+                Source::Replay(replay)
             }
-            None => (Source::Gone, body),
         };
-        let again = Again::new(
-            &head,
-            source,
-            given,
-            traits,
-            self.fixed.as_ref().map(|fixed| fixed.budget.clone()),
-            self.rng.clone(),
-        );
-        let request = Request::from_parts(head, body);
         let spare = self.inner.clone();
-        let mut ready = std::mem::replace(&mut self.inner, spare);
-        let future = ready.call(request);
-        ResponseFuture::new(future, ready, again)
+        let ready = std::mem::replace(&mut self.inner, spare);
+        let budget = self.fixed.as_ref().map(|fixed| fixed.budget.clone());
+        let mut kept = Box::write(
+            Box::new_uninit(),
+            (ready, Again::new(&carrier, source, given, traits, budget, self.rng.clone())),
+        );
+        let future = kept.0.call(carrier);
+        ResponseFuture::new(future, kept)
     }
 }
 

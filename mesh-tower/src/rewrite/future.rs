@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
 use http::header::SET_COOKIE;
@@ -16,11 +16,19 @@ use crate::route::Matched;
 pub struct ResponseFuture<F> {
     #[pin]
     inner: F,
-    answers: Option<(Matched, Option<Box<Facts>>)>,
+    /// Boxed: every call moves the room for it, and few need it.
+    answers: Option<Box<Answers>>,
+}
+
+/// What is needed for the operations on the response.
+#[derive(Debug)]
+pub(super) struct Answers {
+    pub(super) matched: Matched,
+    pub(super) facts: Option<Box<Facts>>,
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) const fn new(inner: F, answers: Option<(Matched, Option<Box<Facts>>)>) -> Self {
+    pub(super) const fn new(inner: F, answers: Option<Box<Answers>>) -> Self {
         Self { inner, answers }
     }
 }
@@ -33,8 +41,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut result = ready!(this.inner.poll(cx));
-        if let (Ok(response), Some((matched, facts))) = (&mut result, this.answers) {
+        let mut polled = this.inner.poll(cx);
+        if let (Poll::Ready(Ok(response)), Some(answers)) = (&mut polled, this.answers) {
+            let Answers { matched, facts } = &mut **answers;
             if let Some(facts) = facts {
                 let code = response.status().as_u16();
                 matched.record().note(|decision| facts.responded(code, decision));
@@ -46,6 +55,6 @@ where
             let facts = Asked::from(facts.as_deref());
             route.apply_response(destination, response.headers_mut(), &facts);
         }
-        Poll::Ready(result)
+        polled
     }
 }

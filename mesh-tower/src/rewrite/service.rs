@@ -11,6 +11,8 @@ use tower_service::Service;
 
 use super::ResponseFuture;
 use super::facts::{Asked, Facts};
+use super::future::Answers;
+use crate::passage::Carrier;
 use crate::route::Matched;
 
 const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
@@ -22,9 +24,9 @@ pub struct Rewrite<S> {
     pub(super) inner: S,
 }
 
-impl<S, B, ResB> Service<Request<B>> for Rewrite<S>
+impl<S, R: Carrier, ResB> Service<R> for Rewrite<S>
 where
-    S: Service<Request<B>, Response = Response<ResB>>,
+    S: Service<R, Response = Response<ResB>>,
 {
     type Response = Response<ResB>;
     type Error = S::Error;
@@ -34,9 +36,9 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let Some(matched) = Matched::of(request.extensions()) else {
-            return ResponseFuture::new(self.inner.call(request), None);
+    fn call(&mut self, mut carrier: R) -> Self::Future {
+        let Some(matched) = carrier.matched() else {
+            return ResponseFuture::new(self.inner.call(carrier), None);
         };
         let route = matched.route();
         let destination = route.destinations().get(matched.destination_index());
@@ -47,16 +49,16 @@ where
             || !matched.set_cookies().is_empty();
         let asks = some(&route.request_headers, destination.map(|to| &to.request_headers));
         if !asks && !answers && route.rewrite.is_none() {
-            return ResponseFuture::new(self.inner.call(request), None);
+            return ResponseFuture::new(self.inner.call(carrier), None);
         }
         let matched = matched.clone();
-        let facts = Facts::wanted(&matched, &request);
+        let facts = Facts::wanted(&matched, carrier.request());
         if asks || matched.route().rewrite.is_some() {
-            rewrite(&matched, &mut request, facts.as_deref());
-            let survey = Survey::of(request.headers());
-            Matched::of_mut(request.extensions_mut()).expect("seen above").set_survey(survey);
+            rewrite(&matched, carrier.request_mut(), facts.as_deref());
+            let survey = Survey::of(carrier.request().headers());
+            carrier.matched_mut().expect("seen above").set_survey(survey);
         }
-        ResponseFuture::new(self.inner.call(request), answers.then_some((matched, facts)))
+        ResponseFuture::new(self.inner.call(carrier), answers.then(|| Box::new(Answers { matched, facts })))
     }
 }
 

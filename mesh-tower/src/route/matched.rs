@@ -23,7 +23,7 @@ const UNAVAILABLE: GrpcCode = 14;
 
 /// The route of a request, the plan it came from, and the destination drawn for it.
 ///
-/// Goes with the request, in its extensions: [`Matched::of`]. Cloning is three reference counts, four
+/// Goes with the request, in its [`Passage`](crate::passage::Passage) or its extensions. Cloning is three reference counts, four
 /// if the call has options.
 #[derive(Clone, Debug)]
 pub struct Matched {
@@ -67,39 +67,11 @@ impl Matched {
     }
 
     /// What the route layer found for the request with these extensions.
+    ///
+    /// In the stack it stands beside the request: [`Passage::matched`](crate::passage::Passage::matched).
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<&Self> {
-        match extensions.get() {
-            Some(Slot::Routed(matched)) => Some(matched),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn of_mut(extensions: &mut Extensions) -> Option<&mut Self> {
-        match extensions.get_mut() {
-            Some(Slot::Routed(matched)) => Some(matched),
-            _ => None,
-        }
-    }
-
-    /// Goes with a request from here on.
-    pub(crate) fn attach(self, extensions: &mut Extensions) {
-        match extensions.get_mut() {
-            Some(slot) => *slot = Slot::Routed(self),
-            None => drop(extensions.insert(Slot::Routed(self))),
-        }
-    }
-
-    /// Leaves the request, which is not for layers any more.
-    pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
-        let slot: &mut Slot = extensions.get_mut()?;
-        match std::mem::take(slot) {
-            Slot::Routed(matched) => Some(matched),
-            other => {
-                *slot = other;
-                None
-            }
-        }
+        extensions.get().and_then(Slot::matched)
     }
 
     /// Which kinds of header the request holds, so that not every layer has to look.

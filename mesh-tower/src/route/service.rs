@@ -17,8 +17,9 @@ use crate::context::Context;
 use crate::error::{BoxError, Error};
 use crate::future::ReadyOr;
 use crate::grpc::{self, is_grpc};
+use crate::passage::Carrier;
 use crate::record::{Record, Slot};
-use crate::worker::Worker;
+use crate::worker::{View, Worker};
 
 /// Routes requests; see the [module](super).
 #[derive(Clone, Debug)]
@@ -29,15 +30,14 @@ pub struct Route<S> {
 }
 
 enum Step {
-    Forward(Matched),
-    Answer(Response<Bytes>),
+    Forward(Arc<View>, Arc<mesh_core::route::Route>, Option<Call>),
+    Answer(Box<Response<Bytes>>),
     Refuse(Error),
 }
 
 impl<S> Route<S> {
-    fn decide<B>(&self, request: &Request<B>) -> Step {
+    fn decide<B>(&self, request: &Request<B>, record: &Record) -> Step {
         let view = self.worker.view();
-        let record = Record::of(request.extensions()).cloned().unwrap_or_default();
         let facts = RequestView::of(request);
         let https = facts.scheme == "https";
         let rules = rules(view.plan(), self.listener.as_deref(), facts.authority, https);
@@ -53,7 +53,7 @@ impl<S> Route<S> {
             Rules::UnknownPort => Found::NoHost(view.unknown_port()),
             Rules::NoListener => Found::NoHost(Fallback::NotFound),
         };
-        let page = page(&rules, &found, request, &record);
+        let page = page(&rules, &found, request, record);
         let refuse = |reply: LocalReply| {
             let mut error = Error::local(reply);
             if let Some(page) = page {
@@ -76,29 +76,23 @@ impl<S> Route<S> {
             decision.route = Some(route.clone());
         });
         match &route.action {
-            Action::Forward(_) | Action::Passthrough => {
-                let mut matched = Matched::new(view, route, record, Slot::survey(request));
-                if let Some(page) = page {
-                    matched.set_grpc_web(page);
-                }
-                Step::Forward(matched)
-            }
+            Action::Forward(_) | Action::Passthrough => Step::Forward(view, route, page),
             Action::Redirect(redirect) => match redirect.location(&facts) {
                 Some((status, location)) => {
                     let reply = LocalReply::configured(status);
                     let mut response = reply.response(dialect()).map(|_| Bytes::new());
                     response.headers_mut().insert(LOCATION, location);
                     route.response_headers.apply_response(response.headers_mut(), &());
-                    note_answer(&record, &response);
-                    Step::Answer(response)
+                    note_answer(record, &response);
+                    Step::Answer(Box::new(response))
                 }
                 None => refuse(LocalReply::bad_request("redirect_location_invalid")),
             },
             Action::DirectResponse(direct) => {
                 let mut response = direct.response(dialect());
                 route.response_headers.apply_response(response.headers_mut(), &());
-                note_answer(&record, &response);
-                Step::Answer(response)
+                note_answer(record, &response);
+                Step::Answer(Box::new(response))
             }
         }
     }
@@ -126,9 +120,9 @@ fn note_answer(record: &Record, response: &Response<Bytes>) {
     });
 }
 
-impl<S, B, ResB> Service<Request<B>> for Route<S>
+impl<S, R: Carrier, ResB> Service<R> for Route<S>
 where
-    S: Service<Request<B>, Response = Response<ResB>>,
+    S: Service<R, Response = Response<ResB>>,
     S::Error: Into<BoxError>,
     ResB: From<Bytes>,
 {
@@ -140,12 +134,18 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match self.decide(&request) {
-            Step::Forward(mut matched) => {
-                matched.take_options(request.extensions_mut());
-                matched.attach(request.extensions_mut());
-                ReadyOr::Calling(self.inner.call(request))
+    fn call(&mut self, mut carrier: R) -> Self::Future {
+        let record = carrier.record().cloned();
+        let record = record.unwrap_or_else(|| carrier.begin());
+        match self.decide(carrier.request(), &record) {
+            Step::Forward(view, route, page) => {
+                let mut matched = Matched::new(view, route, record, carrier.survey());
+                if let Some(page) = page {
+                    matched.set_grpc_web(page);
+                }
+                matched.take_options(carrier.request_mut().extensions_mut());
+                *carrier.slot_or_empty() = Slot::Routed(matched);
+                ReadyOr::Calling(self.inner.call(carrier))
             }
             Step::Answer(response) => ReadyOr::ok(response.map(Into::into)),
             Step::Refuse(error) => ReadyOr::fail(error),

@@ -2,7 +2,6 @@
 
 use std::task::{Context, Poll};
 
-use http::Request;
 use mesh_core::balance::Hashed;
 use mesh_core::rng::Rng;
 use mesh_core::route::{Action, RequestView};
@@ -10,6 +9,7 @@ use tower_service::Service;
 
 use crate::clock::{FastRng, SharedRng};
 use crate::normalize::Downstream;
+use crate::passage::Carrier;
 use crate::route::Matched;
 
 /// Draws destinations; see the [module](super).
@@ -21,18 +21,18 @@ pub struct Split<S> {
 
 impl<S> Split<S> {
     /// Notes the key (LB-5) and draws, by the key if the route says so.
-    fn by_key<B>(&self, request: &mut Request<B>) {
-        let Some(Hashed { hash, first, set_cookies }) = self.key(request) else { return };
-        let Some(matched) = Matched::of_mut(request.extensions_mut()) else { return };
+    fn by_key<R: Carrier>(&self, carrier: &mut R) {
+        let Some(Hashed { hash, first, set_cookies }) = self.key(carrier) else { return };
+        let Some(matched) = carrier.matched_mut() else { return };
         matched.set_key(hash, set_cookies);
         self.draw(matched, first);
         matched.pin();
     }
 
     /// The key of a request: the call's own, else by the headers that it came with.
-    fn key<B>(&self, request: &Request<B>) -> Option<Hashed> {
-        let extensions = request.extensions();
-        let matched = Matched::of(extensions)?;
+    fn key<R: Carrier>(&self, carrier: &R) -> Option<Hashed> {
+        let request = carrier.request();
+        let matched = carrier.matched()?;
         let policy = match &matched.route().action {
             Action::Forward(forward) => forward.hash.as_ref(),
             _ => None,
@@ -43,7 +43,8 @@ impl<S> Split<S> {
         let policy = policy?;
         let source = || {
             let told = matched.record().note(|decision| decision.client);
-            told.or_else(|| extensions.get::<Downstream>().map(Downstream::peer)).map(|peer| peer.ip())
+            told.or_else(|| request.extensions().get::<Downstream>().map(Downstream::peer))
+                .map(|peer| peer.ip())
         };
         let draw = || self.rng.draw(|rng: &mut FastRng| rng.next_u64());
         Some(policy.hash(&RequestView::of(request), source, draw))
@@ -64,9 +65,9 @@ impl<S> Split<S> {
     }
 }
 
-impl<S, B> Service<Request<B>> for Split<S>
+impl<S, R: Carrier> Service<R> for Split<S>
 where
-    S: Service<Request<B>>,
+    S: Service<R>,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -76,9 +77,9 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> S::Future {
+    fn call(&mut self, mut carrier: R) -> S::Future {
         let mut is_keyed = false;
-        if let Some(matched) = Matched::of_mut(request.extensions_mut()) {
+        if let Some(matched) = carrier.matched_mut() {
             is_keyed = matched.is_keyed();
             if !is_keyed {
                 self.draw(matched, None);
@@ -86,8 +87,8 @@ where
             }
         }
         if is_keyed {
-            self.by_key(&mut request);
+            self.by_key(&mut carrier);
         }
-        self.inner.call(request)
+        self.inner.call(carrier)
     }
 }

@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use mesh_core::identity::PeerIdentity;
 use mesh_core::outcome::{GrpcCode, Outcome, Reset};
 use mesh_core::plan::Direction;
@@ -22,6 +22,7 @@ use super::series::{Handles, Sizes};
 use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::grpc::{is_grpc, status};
+use crate::passage::Carrier;
 use crate::record::Record;
 
 /// How a request ended.
@@ -67,11 +68,13 @@ pub(super) struct Summary<'a> {
 }
 
 impl Call {
-    pub(super) fn begin<B>(handles: &Arc<Handles>, log: &AccessLog, request: &mut Request<B>) -> Self
+    pub(super) fn begin<R>(handles: &Arc<Handles>, log: &AccessLog, carrier: &mut R) -> Self
     where
-        B: http_body::Body + 'static,
+        R: Carrier<Body: http_body::Body + 'static>,
     {
         let start = now();
+        let record = carrier.begin();
+        let request = carrier.request_mut();
         let line = log.begin(request);
         let span = tracing::debug_span!(
             "request",
@@ -88,7 +91,7 @@ impl Call {
         };
         Self {
             handles: handles.clone(),
-            record: Record::begin(request.extensions_mut()),
+            record,
             span,
             start,
             received: Received::watch(request.body_mut()),

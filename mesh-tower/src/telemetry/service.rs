@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::Response;
 use tower_service::Service;
 
 use super::call::Call;
 use super::series::Handles;
 use super::{AccessLog, Body, ResponseFuture};
+use crate::passage::Carrier;
 
 /// Counts and logs requests; see the [module](super).
 #[derive(Clone, Debug)]
@@ -18,11 +19,11 @@ pub struct Telemetry<S> {
     pub(super) log: AccessLog,
 }
 
-impl<S, B, ResB> Service<Request<B>> for Telemetry<S>
+impl<S, R, ResB> Service<R> for Telemetry<S>
 where
-    S: Service<Request<B>, Response = Response<ResB>>,
+    R: Carrier<Body: http_body::Body + 'static>,
+    S: Service<R, Response = Response<ResB>>,
     S::Error: 'static,
-    B: http_body::Body + 'static,
     ResB: http_body::Body,
 {
     type Response = Response<Body<ResB>>;
@@ -33,9 +34,9 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let call = Call::begin(&self.handles, &self.log, &mut request);
-        let future = call.span().in_scope(|| self.inner.call(request));
+    fn call(&mut self, mut carrier: R) -> Self::Future {
+        let call = Call::begin(&self.handles, &self.log, &mut carrier);
+        let future = call.span().in_scope(|| self.inner.call(carrier));
         ResponseFuture::new(future, call)
     }
 }

@@ -53,14 +53,21 @@ where
             return Poll::Ready(Err(error.into()));
         }
         let inner = this.inner.as_mut().as_pin_mut().expect("a future is not polled after it is ready");
-        if let Poll::Ready(result) = inner.poll(cx) {
-            let timer = this.timer.take();
-            let result = result.map(|response| response.map(|body| ResponseBody::new(body, timer)));
-            let result = result.map_err(Into::into);
-            // Of the last try, too.
-            let told =
-                |error| if *this.alternative { Error::from_box(error).alternative().into() } else { error };
-            return Poll::Ready(result.map_err(told));
+        match inner.poll(cx) {
+            Poll::Ready(Ok(response)) => {
+                let timer = this.timer.take();
+                return Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, timer))));
+            }
+            Poll::Ready(Err(error)) => {
+                let error = error.into();
+                // Of the last try, too.
+                let alternative = *this.alternative;
+                return Poll::Ready(Err(match alternative {
+                    true => Error::from_box(error).alternative().into(),
+                    false => error,
+                }));
+            }
+            Poll::Pending => {}
         }
         for timer in this.timer.iter_mut().chain(this.until_headers.as_deref_mut()) {
             if let Poll::Ready(error) = timer.poll(cx) {

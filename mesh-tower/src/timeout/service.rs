@@ -3,7 +3,7 @@
 use std::task::{self, Poll};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::Response;
 use mesh_core::headers::Survey;
 use mesh_core::headers::control::has_any;
 use mesh_core::outcome::Outcome;
@@ -12,14 +12,14 @@ use mesh_core::timeout::{
 };
 use tower_service::Service;
 
-use super::timer::Timer;
+use super::timer::{Timer, after};
 use super::{ResponseBody, ResponseFuture};
 use crate::body::Body;
 use crate::call::CallTimeout;
 use crate::clock::now;
 use crate::context::Context;
 use crate::error::{BoxError, Error};
-use crate::record::Record;
+use crate::passage::Carrier;
 use crate::route::Matched;
 use crate::upload;
 
@@ -30,9 +30,10 @@ pub struct Timeout<S> {
     pub(super) fixed: Option<Duration>,
 }
 
-impl<S, ResB> Service<Request<Body>> for Timeout<S>
+impl<S, R, ResB> Service<R> for Timeout<S>
 where
-    S: Service<Request<Body>, Response = Response<ResB>>,
+    R: Carrier<Body = Body>,
+    S: Service<R, Response = Response<ResB>>,
     S::Error: Into<BoxError>,
 {
     type Response = Response<ResponseBody<ResB>>;
@@ -43,16 +44,17 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let matched = Matched::of(request.extensions());
+    fn call(&mut self, mut carrier: R) -> Self::Future {
+        let matched = carrier.matched();
         let own = matched.and_then(Matched::options).and_then(|options| options.timeout);
         let (route, to_headers) = match own {
             None => (self.fixed.or_else(|| matched?.route().timeout), None),
             Some(CallTimeout::Whole(limit)) => (Some(limit), None),
             Some(CallTimeout::Headers(limit)) => (None, Some(limit)),
         };
-        let survey = matched.map_or_else(|| Survey::of(request.headers()), Matched::survey);
+        let survey = matched.map_or_else(|| Survey::of(carrier.request().headers()), Matched::survey);
         let grpc = survey.grpc;
+        let request = carrier.request_mut();
         let headers = request.headers_mut();
         let trusted = (survey.envoy && has_any(headers, &CONTROL_HEADERS)).then(|| {
             let trusted = TimeoutHeaders::of(headers);
@@ -74,27 +76,28 @@ where
         }
         let whole = [own, inherited].into_iter().flatten().min();
         if whole.is_none() && to_headers.is_none() {
-            return ResponseFuture::new(self.inner.call(request), None, None).alternative(alternative);
+            return ResponseFuture::new(self.inner.call(carrier), None, None).alternative(alternative);
         }
-        let record = Record::of(request.extensions()).cloned();
+        let now = now();
+        let record = carrier.record().cloned();
         // Not told on: the server may go on with a stream for as long as it likes.
-        let until_headers = to_headers.map(|limit| Timer::new(limit, None, record.clone()));
+        let until_headers = to_headers.map(|limit| Timer::new(now, limit, None, record.clone()));
         let Some(limit) = whole else {
-            let future = self.inner.call(request);
+            let future = self.inner.call(carrier);
             return ResponseFuture::new(future, None, until_headers).alternative(alternative);
         };
+        let request = carrier.request_mut();
         let headers = request.headers_mut();
         headers.insert(EXPECTED_TIMEOUT, Deadline::expected_ms(limit));
         if grpc {
             headers.insert(grpc_timeout::GRPC_TIMEOUT, grpc_timeout::format(limit));
         }
-        if let Some(matched) = Matched::of_mut(request.extensions_mut()) {
-            matched.set_deadline(now() + limit);
+        let uploaded = upload::watch(request.body_mut());
+        if let Some(matched) = carrier.matched_mut() {
+            matched.set_deadline(after(now, limit));
         }
-        let (head, body) = request.into_parts();
-        let (body, uploaded) = upload::watch(body);
-        let future = self.inner.call(Request::from_parts(head, body));
-        let timer = Timer::new(limit, uploaded, record);
+        let future = self.inner.call(carrier);
+        let timer = Timer::new(now, limit, uploaded, record);
         ResponseFuture::new(future, Some(timer), until_headers).alternative(alternative)
     }
 }

@@ -1,0 +1,240 @@
+//! A request on its way through the stack, together with what the stack knows of it.
+//!
+//! A [`Request`] is some 270 bytes, and each layer that is given one by value moves it; what layers tell
+//! one another would have to be looked up in its extensions, by a hash of a type, some twenty times. So the
+//! stack puts a request into one place in memory at its edge, the facts beside it, and hands on a pointer.
+//! The endpoint at the other end takes the request out again.
+//!
+//! Layers work on any [`Carrier`]: on a passage in the stack, on a plain request where one is used alone.
+
+use std::fmt;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::Request;
+use mesh_core::headers::Survey;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::body::Body;
+use crate::error::BoxError;
+use crate::record::{Record, Slot};
+use crate::route::Matched;
+
+/// A request with its facts; one pointer.
+pub struct Passage(Box<Inside>);
+
+struct Inside {
+    request: Request<Body>,
+    slot: Slot,
+}
+
+impl Passage {
+    /// What the route layer found.
+    #[must_use]
+    pub fn matched(&self) -> Option<&Matched> {
+        self.0.slot.matched()
+    }
+
+    /// The request, and what the route layer found.
+    #[must_use]
+    pub fn into_parts(self) -> (Request<Body>, Option<Matched>) {
+        let Inside { request, slot } = *self.0;
+        let matched = match slot {
+            Slot::Routed(matched) => Some(matched),
+            Slot::Recorded(..) | Slot::Empty => None,
+        };
+        (request, matched)
+    }
+}
+
+impl fmt::Debug for Passage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = &self.0.request;
+        let mut shown = f.debug_struct("Passage");
+        shown.field("method", request.method()).field("uri", request.uri()).finish_non_exhaustive()
+    }
+}
+
+/// Puts requests into passages.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PassageLayer;
+
+impl<S> Layer<S> for PassageLayer {
+    type Service = Enter<S>;
+
+    fn layer(&self, inner: S) -> Enter<S> {
+        Enter(inner)
+    }
+}
+
+/// Where requests enter the stack.
+#[derive(Clone, Debug)]
+pub(crate) struct Enter<S>(S);
+
+impl<S> Service<Request<Body>> for Enter<S>
+where
+    S: Service<Passage>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> S::Future {
+        self.0.call(Passage::carrying(request, Slot::Empty))
+    }
+}
+
+/// What layers can be given: a [`Request`] as it is, or a [`Passage`].
+///
+/// Sealed: what a layer needs of it besides is not for others to make.
+#[expect(private_bounds, reason = "this is what seals it")]
+pub trait Carrier: Carry {}
+
+impl<B> Carrier for Request<B> {}
+impl Carrier for Passage {}
+
+/// What layers ask of the request that they are given.
+pub(crate) trait Carry: Sized {
+    type Body;
+
+    fn carrying(request: Request<Self::Body>, slot: Slot) -> Self;
+    fn request(&self) -> &Request<Self::Body>;
+    fn request_mut(&mut self) -> &mut Request<Self::Body>;
+    /// Beside the request or within; `None` if no layer has put anything there.
+    fn slot(&self) -> Option<&Slot>;
+    fn slot_mut(&mut self) -> Option<&mut Slot>;
+    fn slot_or_empty(&mut self) -> &mut Slot;
+
+    /// What the route layer found.
+    fn matched(&self) -> Option<&Matched> {
+        self.slot()?.matched()
+    }
+
+    fn matched_mut(&mut self) -> Option<&mut Matched> {
+        self.slot_mut()?.matched_mut()
+    }
+
+    /// The record of this request.
+    fn record(&self) -> Option<&Record> {
+        let slot = self.slot().and_then(Slot::record);
+        slot.or_else(|| self.request().extensions().get())
+    }
+
+    /// The record of a new request: its caller's if there is one, and found from here on.
+    fn begin(&mut self) -> Record {
+        let record = self.request().extensions().get::<Record>().cloned().unwrap_or_default();
+        *self.slot_or_empty() = Slot::Recorded(record.clone(), None);
+        record
+    }
+
+    /// What was found in the headers, for the route layer to know.
+    fn surveyed(&mut self, survey: Survey) {
+        if let Some(Slot::Recorded(_, seen)) = self.slot_mut() {
+            *seen = Some(survey);
+        }
+    }
+
+    /// What was found in the headers, by now or earlier.
+    fn survey(&self) -> Survey {
+        match self.slot() {
+            Some(Slot::Recorded(_, Some(survey))) => *survey,
+            _ => Survey::of(self.request().headers()),
+        }
+    }
+}
+
+/// Carriers that can go on with a body of ours.
+pub trait Convert: Carrier {
+    /// What goes on.
+    #[expect(private_bounds, reason = "carriers are sealed")]
+    type Own: Carrier<Body = Body>;
+
+    /// The same, whose body is now ours.
+    #[must_use]
+    fn convert(self) -> Self::Own;
+}
+
+impl<B> Convert for Request<B>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Own = Request<Body>;
+
+    fn convert(self) -> Request<Body> {
+        self.map(Body::new)
+    }
+}
+
+impl Convert for Passage {
+    type Own = Self;
+
+    fn convert(self) -> Self {
+        self
+    }
+}
+
+impl<B> Carry for Request<B> {
+    type Body = B;
+
+    fn carrying(mut request: Self, slot: Slot) -> Self {
+        if !matches!(slot, Slot::Empty) {
+            *request.slot_or_empty() = slot;
+        }
+        request
+    }
+
+    fn request(&self) -> &Self {
+        self
+    }
+
+    fn request_mut(&mut self) -> &mut Self {
+        self
+    }
+
+    fn slot(&self) -> Option<&Slot> {
+        self.extensions().get()
+    }
+
+    fn slot_mut(&mut self) -> Option<&mut Slot> {
+        self.extensions_mut().get_mut()
+    }
+
+    fn slot_or_empty(&mut self) -> &mut Slot {
+        self.extensions_mut().get_or_insert_with(Slot::default)
+    }
+}
+
+impl Carry for Passage {
+    type Body = Body;
+
+    fn carrying(request: Request<Body>, slot: Slot) -> Self {
+        // Not `new`: what is written to a place that is there need not be moved to it.
+        Self(Box::write(Box::new_uninit(), Inside { request, slot }))
+    }
+
+    fn request(&self) -> &Request<Body> {
+        &self.0.request
+    }
+
+    fn request_mut(&mut self) -> &mut Request<Body> {
+        &mut self.0.request
+    }
+
+    fn slot(&self) -> Option<&Slot> {
+        Some(&self.0.slot)
+    }
+
+    fn slot_mut(&mut self) -> Option<&mut Slot> {
+        Some(&mut self.0.slot)
+    }
+
+    fn slot_or_empty(&mut self) -> &mut Slot {
+        &mut self.0.slot
+    }
+}
