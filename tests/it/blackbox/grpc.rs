@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_util::{Stream, StreamExt, stream};
+use mesh_tests::backend::Unheard;
 use mesh_tests::proxy::Proxy;
 use tokio::net::TcpListener;
 use tonic::body::Body;
@@ -173,8 +174,8 @@ async fn all_four_kinds_through_the_sidecar() {
 
 #[tokio::test]
 async fn rf_4_a_server_that_is_gone_is_a_grpc_status() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let yaml = edge(gone, "GRPC", "");
+    let gone = Unheard::new();
+    let yaml = edge(gone.address(), "GRPC", "");
     let proxy = Proxy::start(PROXY, &yaml, "--role gateway --bind 80=127.0.0.1:0").await;
     let endpoint = Endpoint::from_shared(format!("http://{}", proxy.address("gateway|80"))).unwrap();
     let status = one_call(endpoint.connect_lazy()).await.unwrap_err();

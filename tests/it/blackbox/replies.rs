@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Request;
 use mesh_core::api::Documents;
-use mesh_tests::backend::Backend;
+use mesh_tests::backend::{Backend, Unheard};
 use mesh_tests::config::{destination_rule, entry};
 use mesh_tests::proxy::Proxy;
 use mesh_tower::test::Answer;
@@ -137,11 +137,11 @@ async fn rf_7_a_library_error_becomes_the_proxys_answer() {
     let fine = Backend::text("fine").await;
     let silent = Backend::start(|_| std::future::pending()).await;
     let full = Backend::start(|_| std::future::pending()).await;
-    let refused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let refused = Unheard::new();
     let mut yaml = entry("fine.test", "HTTP", 80, &[fine.address()])
         + &entry("silent.test", "HTTP", 80, &[silent.address()])
         + &entry("full.test", "HTTP", 80, &[full.address()])
-        + &entry("refused.test", "HTTP", 80, &[refused])
+        + &entry("refused.test", "HTTP", 80, &[refused.address()])
         + &entry("closed.test", "HTTP", 80, &[closing().await])
         + &destination_rule("fine.test", "  subsets: [{name: none, labels: {no: body}}]")
         + &destination_rule("full.test", "  trafficPolicy: {connectionPool: {http: {http2MaxRequests: 1}}}")

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use http::Response;
-use mesh_tests::backend::Backend;
+use mesh_tests::backend::{Backend, Unheard};
 use mesh_tests::config::entry;
 use mesh_tests::proxy::Proxy;
 use mesh_tower::Body;
@@ -80,9 +80,8 @@ async fn calls_out_as_http_proxy() {
 #[tokio::test]
 async fn rf_2_a_dead_backend_is_503_uf_with_its_reason() {
     let app = Backend::text("app").await;
-    // Bound and dropped: nobody listens there.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let proxy = sidecar(gone, app.address()).await;
+    let gone = Unheard::new();
+    let proxy = sidecar(gone.address(), app.address()).await;
     let url = format!("http://{}/", proxy.address("outbound|15001"));
     let answer = client().get(url).header("host", format!("{HOST}:8080")).send().await.unwrap();
     assert_eq!(answer.status(), 503);

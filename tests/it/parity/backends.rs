@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use mesh_tests::backend::Unheard;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -20,8 +21,9 @@ pub(super) const SCRIPT: &str = "x-script";
 pub(super) const COUNT: usize = 4;
 
 /// What one backend got: method, target, headers in order of their names, and body.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub(super) struct Arrival {
+    run: String,
     backend: usize,
     line: String,
     headers: Vec<String>,
@@ -32,7 +34,7 @@ pub(super) struct Arrival {
 pub(super) struct Backends {
     pub(super) addresses: Vec<SocketAddr>,
     /// Nobody listens here.
-    pub(super) closed: SocketAddr,
+    pub(super) closed: Unheard,
     arrivals: Arc<Mutex<Vec<Arrival>>>,
     _tasks: JoinSet<()>,
 }
@@ -47,25 +49,40 @@ impl Backends {
             addresses.push(listener.local_addr().expect("it is bound"));
             tasks.spawn(serve(listener, backend, Arc::clone(&arrivals)));
         }
-        // Bound and dropped.
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let closed = closed.local_addr().expect("it is bound");
-        Self { addresses, closed, arrivals, _tasks: tasks }
+        Self { addresses, closed: Unheard::new(), arrivals, _tasks: tasks }
     }
 
-    /// What has arrived since the last question.
-    pub(super) fn take(&self) -> Vec<Arrival> {
-        std::mem::take(&mut *self.arrivals.lock().expect("no panic while an arrival is kept"))
-    }
-
-    pub(super) fn arrived(&self) -> usize {
-        self.arrivals.lock().expect("no panic while an arrival is kept").len()
+    /// What has arrived of this run since the last question: first what its requests were answered
+    /// by, then what was mirrored.
+    pub(super) fn take(&self, run: &str) -> (Vec<Arrival>, Vec<Arrival>) {
+        let mut arrivals = self.arrivals.lock().expect("no panic while an arrival is kept");
+        let (taken, others) =
+            std::mem::take(&mut *arrivals).into_iter().partition(|arrival| arrival.run == run);
+        *arrivals = others;
+        taken.into_iter().partition(|arrival: &Arrival| arrival.backend < COUNT - 1)
     }
 }
 
+/// The header that says of which run a request is; no rule looks at it.
+pub(super) const RUN: &str = "x-run";
+
+/// Of equal arrivals, wherever they come from.
+impl PartialEq for Arrival {
+    fn eq(&self, other: &Self) -> bool {
+        self.what() == other.what()
+    }
+}
+
+impl Eq for Arrival {}
+
 impl Arrival {
-    pub(super) fn is_mirrored(&self) -> bool {
-        self.backend == COUNT - 1
+    fn what(&self) -> (usize, &str, &[String], &Bytes) {
+        (self.backend, &self.line, &self.headers, &self.body)
+    }
+
+    /// An order that does not depend on when they came.
+    pub(super) fn sort(arrivals: &mut [Self]) {
+        arrivals.sort_unstable_by(|one, other| one.what().cmp(&other.what()));
     }
 
     /// Without the values of `times`, and without the headers that only frame a message.
@@ -110,11 +127,12 @@ async fn answer(
     let mut headers: Vec<String> = head
         .headers
         .iter()
+        .filter(|(name, _)| *name != RUN)
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")))
         .collect();
     headers.sort_unstable();
     let line = format!("{} {} {:?}", head.method, head.uri, head.version);
-    let arrival = Arrival { backend, line, headers, body: body.clone() };
+    let arrival = Arrival { run: text(RUN).to_owned(), backend, line, headers, body: body.clone() };
     arrivals.lock().expect("no panic while an arrival is kept").push(arrival);
     let mut response = Response::new(Full::new(body));
     match act.as_str() {

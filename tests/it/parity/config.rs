@@ -93,6 +93,6 @@ spec:
             endpoint(third, "v2", "there/one", 1),
         ],
     ) + &entry("b.test", &[endpoint(second, "v1", "here/one", 1), endpoint(third, "v2", "here/one", 1)])
-        + &entry("dead.test", &[endpoint(&backends.closed, "v1", "here/one", 1)])
+        + &entry("dead.test", &[endpoint(&backends.closed.address(), "v1", "here/one", 1)])
         + &entry("mirror.test", &[endpoint(mirror, "v1", "here/one", 1)])
 }

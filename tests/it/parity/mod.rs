@@ -22,6 +22,7 @@ mod run;
 
 use self::backends::Backends;
 use self::draw::Draw;
+use self::run::Case;
 
 /// Configurations of each test, and requests of each configuration: 4 × 50 × 50 cases.
 const CONFIGURATIONS: u64 = 50;
@@ -44,16 +45,19 @@ async fn compare(seed: u64, backends: &Backends) {
         request::calm(&mut requests);
         yaml = yaml.replace("{host: dead.test, ", "{host: b.test, ");
     }
-    let by_proxy = run::proxy(seed, mode, &yaml, &requests, backends).await;
-    let by_library = run::library(seed, mode, &yaml, &requests, backends).await;
-    for (index, (proxy, library)) in by_proxy.iter().zip(&by_library).enumerate() {
+    let case = Case { seed, mode, yaml, requests, backends };
+    let (mut proxy, mut library) = (case.through_proxy().await, case.through_library().await);
+    case.until_copied(&mut proxy, &mut library).await;
+    let Case { yaml, requests, .. } = case;
+    for (index, (proxy, library)) in proxy.records.iter().zip(&library.records).enumerate() {
         let sent = &requests[index];
         assert!(
             proxy == library,
             "{yaml}\nMESH_SEED={seed}, request {index}: {sent:?}\nproxy:   {proxy:?}\nlibrary: {library:?}"
         );
     }
-    assert_eq!(by_proxy.len(), REQUESTS);
+    assert_eq!((proxy.records.len(), library.records.len()), (REQUESTS, REQUESTS));
+    assert_eq!(proxy.copies, library.copies, "{yaml}\nMESH_SEED={seed}: what was mirrored");
 }
 
 async fn chunk(number: u64) {

@@ -1,7 +1,6 @@
 //! The same requests through the built proxy and through the library.
 
 use std::path::Path;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
@@ -14,7 +13,7 @@ use mesh_tower::Mesh;
 use tokio::net::TcpStream;
 
 use super::Mode;
-use super::backends::{Arrival, Backends};
+use super::backends::{Arrival, Backends, RUN};
 use super::config::LOG;
 use super::request::Sent;
 
@@ -37,67 +36,147 @@ pub(super) struct Record {
     log: String,
 }
 
-pub(super) async fn proxy(
-    seed: u64,
-    mode: Mode,
-    yaml: &str,
-    requests: &[Sent],
-    backends: &Backends,
-) -> Vec<Record> {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let log = folder.path().join("access.log");
-    let args = format!(
-        "--role sidecar --workload {WORKLOAD} --no-inbound --outbound 127.0.0.1:0 --workers 1 --strict --seed {seed}"
-    );
-    let args = if mode == Mode::IstioRuntime { args + " --istio-runtime" } else { args };
-    let proxy = Proxy::start(crate::blackbox::PROXY, &with_log(yaml, &log), &args).await;
-    let address = proxy.address("outbound|15001");
-    let mut sender = None;
-    let mut answers = Vec::new();
-    for sent in requests {
-        let mut request = sent.request();
-        let host = request.uri().authority().expect("an absolute target").to_string();
-        request.headers_mut().insert(HOST, HeaderValue::try_from(host).expect("a host"));
-        let mut usable = match sender.take() {
-            Some(sender) => sender,
-            None => connect(address).await,
-        };
-        if usable.ready().await.is_err() {
-            usable = connect(address).await;
-        }
-        let response = usable.send_request(request).await.expect("the proxy answers");
-        sender = Some(usable);
-        answers.push(answer(response, backends).await);
-    }
-    records(answers, &log, backends).await
+/// One configuration and its requests.
+pub(super) struct Case<'a> {
+    pub(super) seed: u64,
+    pub(super) mode: Mode,
+    pub(super) yaml: String,
+    pub(super) requests: Vec<Sent>,
+    pub(super) backends: &'a Backends,
 }
 
-pub(super) async fn library(
-    seed: u64,
-    mode: Mode,
-    yaml: &str,
-    requests: &[Sent],
-    backends: &Backends,
-) -> Vec<Record> {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let log = folder.path().join("access.log");
-    std::fs::write(folder.path().join("mesh.yaml"), with_log(yaml, &log)).expect("the folder is ours");
-    let mesh = Mesh::from_dir(folder.path())
-        .workload(WORKLOAD)
-        .strict(true)
-        .watch(false)
-        .seed(seed)
-        .istio_runtime(mode == Mode::IstioRuntime);
-    let mesh = mesh.start().await.expect("a sound mesh");
-    let client = mesh.client();
-    let mut answers = Vec::new();
-    for sent in requests {
-        let request = sent.request();
-        let grpc = mesh_tower::grpc::is_grpc(request.headers());
-        let response = client.request(request).await.unwrap_or_else(|error| error.response(grpc));
-        answers.push(answer(response, backends).await);
+/// One way of sending them, and what came of it.
+pub(super) struct Run {
+    name: String,
+    pub(super) records: Vec<Record>,
+    /// What was mirrored. Copies are on their way for longer than what they are copies of, and come in
+    /// any order.
+    pub(super) copies: Vec<Arrival>,
+}
+
+impl Case<'_> {
+    pub(super) async fn through_proxy(&self) -> Run {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let log = folder.path().join("access.log");
+        let args = format!(
+            "--role sidecar --workload {WORKLOAD} --no-inbound --outbound 127.0.0.1:0 --workers 1 --strict --seed {}",
+            self.seed
+        );
+        let args = if self.mode == Mode::IstioRuntime { args + " --istio-runtime" } else { args };
+        let proxy = Proxy::start(crate::blackbox::PROXY, &with_log(&self.yaml, &log), &args).await;
+        let address = proxy.address("outbound|15001");
+        let mut sender = None;
+        let mut run = self.run("proxy");
+        for sent in &self.requests {
+            let mut request = run.request(sent);
+            let host = request.uri().authority().expect("an absolute target").to_string();
+            request.headers_mut().insert(HOST, HeaderValue::try_from(host).expect("a host"));
+            let mut usable = match sender.take() {
+                Some(sender) => sender,
+                None => connect(address).await,
+            };
+            if usable.ready().await.is_err() {
+                usable = connect(address).await;
+            }
+            let response = usable.send_request(request).await.expect("the proxy answers");
+            sender = Some(usable);
+            run.answered(response, self.backends).await;
+        }
+        run.logged(&log).await;
+        run
     }
-    records(answers, &log, backends).await
+
+    pub(super) async fn through_library(&self) -> Run {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let log = folder.path().join("access.log");
+        std::fs::write(folder.path().join("mesh.yaml"), with_log(&self.yaml, &log))
+            .expect("the folder is ours");
+        let mesh = Mesh::from_dir(folder.path())
+            .workload(WORKLOAD)
+            .strict(true)
+            .watch(false)
+            .seed(self.seed)
+            .istio_runtime(self.mode == Mode::IstioRuntime);
+        let mesh = mesh.start().await.expect("a sound mesh");
+        let client = mesh.client();
+        let mut run = self.run("library");
+        for sent in &self.requests {
+            let request = run.request(sent);
+            let grpc = mesh_tower::grpc::is_grpc(request.headers());
+            let response = client.request(request).await.unwrap_or_else(|error| error.response(grpc));
+            run.answered(response, self.backends).await;
+        }
+        run.logged(&log).await;
+        run
+    }
+
+    /// Waits until the same copies have come of both runs.
+    pub(super) async fn until_copied(&self, one: &mut Run, other: &mut Run) {
+        let same = async {
+            loop {
+                for run in [&mut *one, &mut *other] {
+                    let (_, copies) = self.backends.take(&run.name);
+                    run.copies.extend(arrivals_without_times(copies));
+                    Arrival::sort(&mut run.copies);
+                }
+                if one.copies == other.copies {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        // Where they stay different, the comparison says so.
+        let _ = tokio::time::timeout(DEADLINE, same).await;
+    }
+
+    fn run(&self, by: &str) -> Run {
+        Run { name: format!("{by} {}", self.seed), records: Vec::new(), copies: Vec::new() }
+    }
+}
+
+impl Run {
+    fn request(&self, sent: &Sent) -> http::Request<Full<Bytes>> {
+        let mut request = sent.request();
+        let name = HeaderValue::try_from(&self.name).expect("a word and a number");
+        request.headers_mut().insert(RUN, name);
+        request
+    }
+
+    /// The response, whole, and what had arrived by then.
+    async fn answered<B>(&mut self, response: Response<B>, backends: &Backends)
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: std::fmt::Debug,
+    {
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("a whole body").to_bytes();
+        let (arrivals, copies) = backends.take(&self.name);
+        self.copies.extend(arrivals_without_times(copies));
+        let arrivals = arrivals_without_times(arrivals);
+        let headers = without_framing(&head.headers);
+        let status = head.status.as_u16();
+        self.records.push(Record { status, headers, body, arrivals, log: String::new() });
+    }
+
+    /// Adds what the log came to, once it is complete.
+    async fn logged(&mut self, log: &Path) {
+        let records = &mut self.records;
+        let complete = async {
+            loop {
+                let text = std::fs::read_to_string(log).unwrap_or_default();
+                let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+                if text.ends_with('\n') && lines.len() == records.len() {
+                    return lines;
+                }
+                assert!(lines.len() <= records.len(), "more lines than requests:\n{text}");
+                tokio::task::yield_now().await;
+            }
+        };
+        let lines = tokio::time::timeout(DEADLINE, complete).await.expect("a line for each request");
+        for (record, line) in records.iter_mut().zip(lines) {
+            record.log = line;
+        }
+    }
 }
 
 fn with_log(yaml: &str, log: &Path) -> String {
@@ -109,20 +188,6 @@ async fn connect(address: std::net::SocketAddr) -> http1::SendRequest<Full<Bytes
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("a handshake");
     tokio::spawn(connection);
     sender
-}
-
-/// The response, whole, and what had arrived by then.
-async fn answer<B>(response: Response<B>, backends: &Backends) -> (Record, Vec<Arrival>)
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: std::fmt::Debug,
-{
-    let (head, body) = response.into_parts();
-    let body = body.collect().await.expect("a whole body").to_bytes();
-    let (mirrored, arrivals) = backends.take().into_iter().partition(Arrival::is_mirrored);
-    let arrivals = arrivals_without_times(arrivals);
-    let headers = without_framing(&head.headers);
-    (Record { status: head.status.as_u16(), headers, body, arrivals, log: String::new() }, mirrored)
 }
 
 fn without_framing(headers: &HeaderMap) -> Vec<String> {
@@ -138,40 +203,4 @@ fn without_framing(headers: &HeaderMap) -> Vec<String> {
 
 fn arrivals_without_times(arrivals: Vec<Arrival>) -> Vec<Arrival> {
     arrivals.into_iter().map(|arrival| arrival.without_times(&TIMES, &FRAMING)).collect()
-}
-
-/// Adds what the log and the mirror came to, once both are complete.
-async fn records(answers: Vec<(Record, Vec<Arrival>)>, log: &Path, backends: &Backends) -> Vec<Record> {
-    let (mut records, mirrored): (Vec<Record>, Vec<_>) = answers.into_iter().unzip();
-    let complete = async {
-        loop {
-            let text = std::fs::read_to_string(log).unwrap_or_default();
-            let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-            if text.ends_with('\n') && lines.len() == records.len() {
-                return lines;
-            }
-            assert!(lines.len() <= records.len(), "more lines than requests:\n{text}");
-            tokio::task::yield_now().await;
-        }
-    };
-    let lines = tokio::time::timeout(DEADLINE, complete).await.expect("a line for each request");
-    for (record, line) in records.iter_mut().zip(lines) {
-        record.log = line;
-    }
-    // Copies may be on their way still: they are compared as a set, at the last request.
-    let mut copies = mirrored.concat();
-    let quiet = Duration::from_millis(20);
-    while let Ok(()) = tokio::time::timeout(quiet, until_more(backends)).await {
-        copies.extend(backends.take());
-    }
-    copies = arrivals_without_times(copies);
-    copies.sort_unstable();
-    records.last_mut().expect("there are requests").arrivals.extend(copies);
-    records
-}
-
-async fn until_more(backends: &Backends) {
-    while backends.arrived() == 0 {
-        tokio::task::yield_now().await;
-    }
 }

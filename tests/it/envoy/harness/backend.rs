@@ -24,13 +24,14 @@ use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use mesh_tests::backend::Unheard;
 use mesh_tests::body::channel;
 use mesh_tower::{Body, BoxError};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::DEADLINE;
-use super::servers::{Server, Unheard};
+use super::servers::Server;
 
 /// What a backend received.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! Sockets: one that answers, and one that nobody answers at.
+//! Sockets that answer, or reset.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use mesh_tower::{Body, BoxError};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// HTTP/1.1 and HTTP/2 on a free port; an error of the handler resets.
@@ -52,21 +52,5 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-/// A port that is taken, so that nobody else gets it, and refuses connections.
-#[derive(Debug)]
-pub(crate) struct Unheard(TcpSocket);
-
-impl Unheard {
-    pub(crate) fn new() -> Self {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        Self(socket)
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.0.local_addr().unwrap()
     }
 }
