@@ -13,6 +13,7 @@ mod back_off;
 mod chance;
 mod cors;
 mod edge;
+mod grpc_web;
 mod harness;
 mod hash;
 mod hashing;
