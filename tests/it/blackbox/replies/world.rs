@@ -1,0 +1,323 @@
+//! A mesh in process, a sidecar and a gateway of one configuration, before the same endpoints.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::{HeaderMap, Request};
+use http_body_util::BodyExt;
+use hyper::client::conn::http1;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use mesh_core::api::Documents;
+use mesh_core::telemetry::access_log::Format;
+use mesh_tests::backend::Backend;
+use mesh_tests::config::{destination_rule, entry};
+use mesh_tests::dns::NameServer;
+use mesh_tests::proxy::{DEADLINE, Proxy};
+use mesh_tower::discover::Resolver;
+use mesh_tower::telemetry::{AccessLog, Lines};
+use mesh_tower::test::Answer;
+use mesh_tower::{Body, BoxError, Client, Mesh};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::rows::ROWS;
+use crate::blackbox::PROXY;
+
+/// What is compared of each request's log line.
+const LOG: &str =
+    "%REQ(X-STEP)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %GRPC_STATUS_NUMBER%";
+
+/// Which proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Sidecar,
+    Gateway,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// Status, headers that say something, body.
+    pub(super) wire: (u16, BTreeMap<String, String>, Vec<u8>),
+    pub(super) log: String,
+}
+
+/// All of it, until dropped.
+pub(super) struct World {
+    client: Client,
+    lines: Lines,
+    sidecar: (Proxy, UnboundedReceiver<String>),
+    gateway: (Proxy, UnboundedReceiver<String>),
+    leaving: Backend,
+    _mesh: Mesh,
+    _backends: Vec<Backend>,
+    _names: NameServer,
+    hanging: Vec<JoinHandle<()>>,
+}
+
+impl World {
+    pub(super) async fn start() -> Self {
+        let names = NameServer::start().await;
+        let hang = async || Backend::start(|_| std::future::pending()).await;
+        let (fine, silent, full) = (Backend::text("fine").await, hang().await, hang().await);
+        let leaving = hang().await;
+        let yaml = yaml(&fine, &silent, &full, &leaving).await;
+        let (documents, findings) = Documents::parse([("test.yaml", &yaml)]);
+        assert!(!findings.has_errors(), "{findings}");
+        let (log, lines) = AccessLog::in_memory(Format::text(&format!("{LOG}\n")).unwrap());
+        let mesh = Mesh::from_documents(documents)
+            .access_log(log)
+            .resolver(Arc::new(Resolver::name_servers([names.address()])));
+        let mesh = mesh.start().await.unwrap();
+        let start = async |args: &str| {
+            let mut proxy =
+                Proxy::start(PROXY, &yaml, &format!("{args} --name-server {}", names.address())).await;
+            let output = proxy.take_output();
+            (proxy, output)
+        };
+        let mut world = Self {
+            client: mesh.client(),
+            lines,
+            sidecar: start("--role sidecar --no-inbound --workload web --outbound 127.0.0.1:0").await,
+            gateway: start("--role gateway --bind 80=127.0.0.1:0").await,
+            leaving,
+            _mesh: mesh,
+            _backends: vec![fine, silent],
+            _names: names,
+            hanging: Vec::new(),
+        };
+        world.fill(full).await;
+        world
+    }
+
+    /// One request each that is never answered, so that the next is one too many.
+    async fn fill(&mut self, full: Backend) {
+        let call = || Request::get("/").header("host", "overflow.test").body(Body::empty()).unwrap();
+        let (client, request) = (self.client.clone(), call());
+        self.hanging.push(tokio::spawn(async move { drop(client.request(request).await) }));
+        for place in [Place::Sidecar, Place::Gateway] {
+            let (address, request) = (self.address(place), call());
+            self.hanging.push(tokio::spawn(async move { drop(send(address, request).await) }));
+        }
+        until(&full, 3).await;
+        self._backends.push(full);
+    }
+
+    fn address(&self, place: Place) -> SocketAddr {
+        match place {
+            Place::Sidecar => self.sidecar.0.address("outbound|15001"),
+            Place::Gateway => self.gateway.0.address("gateway|80"),
+        }
+    }
+
+    pub(super) async fn library(&mut self, request: Request<Body>, grpc: bool) -> Seen {
+        let answer = match self.client.request(request).await {
+            Ok(response) => Answer::read(response, None).await,
+            Err(error) => Answer::read(error.response(grpc), Some(error)).await,
+        };
+        let log = self.lines.take().pop().expect("it is written at once");
+        if let Some(error) = &answer.error {
+            // What the error says of itself is what the log says.
+            let reply = error.reply();
+            assert!(
+                log.contains(&format!(" {} {} ", reply.flags, reply.details)) || log.contains(" DI,"),
+                "{log}"
+            );
+        }
+        Seen { wire: wire(answer.status().as_u16(), &answer.head.headers, &answer.body), log }
+    }
+
+    pub(super) async fn proxy(&mut self, place: Place, request: Request<Body>) -> Seen {
+        let step = step(&request);
+        let answer = timeout(DEADLINE, send(self.address(place), request)).await.expect("an answer in time");
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Seen { wire: wire(head.status.as_u16(), &head.headers, &body), log: self.logged(place, &step).await }
+    }
+
+    /// The log of a call that is given up once the endpoint has it.
+    pub(super) async fn library_left(&mut self, request: Request<Body>) -> String {
+        let (client, before) = (self.client.clone(), self.leaving.served());
+        let call = tokio::spawn(async move { drop(client.request(request).await) });
+        until(&self.leaving, before + 1).await;
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+        self.lines.take().pop().expect("it is written at once")
+    }
+
+    pub(super) async fn proxy_left(&mut self, place: Place, request: Request<Body>) -> String {
+        let (address, before, step) = (self.address(place), self.leaving.served(), step(&request));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let host = request.headers()["host"].to_str().unwrap();
+        let head = format!("GET / HTTP/1.1\r\nhost: {host}\r\nx-step: {step}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        until(&self.leaving, before + 1).await;
+        drop(stream);
+        self.logged(place, &step).await
+    }
+
+    async fn logged(&mut self, place: Place, step: &str) -> String {
+        let output = match place {
+            Place::Sidecar => &mut self.sidecar.1,
+            Place::Gateway => &mut self.gateway.1,
+        };
+        let found = async {
+            loop {
+                let line = output.recv().await.expect("the proxy runs");
+                if line.split(' ').next() == Some(step) {
+                    return line;
+                }
+            }
+        };
+        timeout(DEADLINE, found).await.unwrap_or_else(|_| panic!("no line of {step}"))
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.hanging.iter().for_each(JoinHandle::abort);
+    }
+}
+
+fn step(request: &Request<Body>) -> String {
+    request.headers()["x-step"].to_str().unwrap().to_owned()
+}
+
+async fn until(backend: &Backend, served: usize) {
+    let enough = async {
+        while backend.served() < served {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(DEADLINE, enough).await.expect("requests come in time");
+}
+
+/// Sends a request as it is, over a connection of its own.
+async fn send(address: SocketAddr, request: Request<Body>) -> http::Response<hyper::body::Incoming> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection.with_upgrades());
+    sender.send_request(request).await.expect("the proxy answers")
+}
+
+fn wire(status: u16, headers: &HeaderMap, body: &[u8]) -> (u16, BTreeMap<String, String>, Vec<u8>) {
+    // The proxy signs its answers (HD-3), its server dates and frames them.
+    let skipped = ["server", "date", "connection"];
+    let framing =
+        |name: &str, value: &http::HeaderValue| name == "content-length" && *value == body.len().to_string();
+    let headers = headers
+        .iter()
+        .filter(|(name, value)| !skipped.contains(&name.as_str()) && !framing(name.as_str(), value));
+    let text = |value: &http::HeaderValue| value.to_str().unwrap().to_owned();
+    (status, headers.map(|(name, value)| (name.to_string(), text(value))).collect(), body.to_vec())
+}
+
+/// Accepts, and says this much as soon as it has been asked; then closes, unless it is mute.
+async fn raw(answer: Option<&'static str>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let Some(answer) = answer else {
+                kept.push(stream);
+                continue;
+            };
+            let _ = stream.read(&mut [0; 1]).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
+}
+
+/// Takes streams of HTTP/2, and resets them so.
+async fn resetting(reason: h2::Reason) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let reset = hyper::service::service_fn(move |_| async move {
+                Err::<http::Response<Body>, BoxError>(h2::Error::from(reason).into())
+            });
+            let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(serving.serve_connection(TokioIo::new(stream), reset));
+        }
+    });
+    address
+}
+
+async fn yaml(fine: &Backend, silent: &Backend, full: &Backend, leaving: &Backend) -> String {
+    let refused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let mut yaml = format!(
+        "apiVersion: v1
+kind: ConfigMap
+metadata: {{name: istio, namespace: istio-system}}
+data:
+  mesh: |
+    accessLogFile: /dev/stdout
+    accessLogFormat: \"{LOG}\\n\"
+    outboundTrafficPolicy: {{mode: REGISTRY_ONLY}}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: edge, namespace: default}}
+spec: {{servers: [{{port: {{number: 80, name: http, protocol: HTTP}}, hosts: ['*']}}]}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: gone, namespace: default}}
+spec:
+  hosts: ['*.gone.test']
+  ports: [{{number: 80, name: http, protocol: HTTP}}]
+  resolution: DYNAMIC_DNS
+  location: MESH_EXTERNAL
+---
+"
+    );
+    for (host, protocol, address) in [
+        ("fine.test", "HTTP", fine.address()),
+        ("silent.test", "HTTP", silent.address()),
+        ("full.test", "HTTP", full.address()),
+        ("leaving.test", "HTTP", leaving.address()),
+        ("refused.test", "HTTP", refused),
+        ("mute.test", "HTTP", raw(None).await),
+        ("closed.test", "HTTP", raw(Some("")).await),
+        ("babbling.test", "HTTP", raw(Some("250 smtp.test\r\n\r\n")).await),
+        ("reset.test", "HTTP2", resetting(h2::Reason::INTERNAL_ERROR).await),
+        ("refusing.test", "HTTP2", resetting(h2::Reason::REFUSED_STREAM).await),
+    ] {
+        yaml += &entry(host, protocol, 80, &[address]);
+    }
+    yaml += &destination_rule("fine.test", "  subsets: [{name: none, labels: {no: body}}]");
+    yaml +=
+        &destination_rule("full.test", "  trafficPolicy: {connectionPool: {http: {http2MaxRequests: 1}}}");
+    // Who does not shake hands is not connected.
+    yaml += &destination_rule(
+        "mute.test",
+        "  trafficPolicy: {connectionPool: {tcp: {connectTimeout: 100ms}}, tls: {mode: SIMPLE, insecureSkipVerify: true}}",
+    );
+    for row in ROWS.iter().filter(|row| !row.rule.is_empty()) {
+        yaml += &rule(row.name, row.rule, row.to);
+    }
+    yaml + &rule("leaving", "name: rule", "{host: leaving.test}")
+}
+
+fn rule(name: &str, rule: &str, to: &str) -> String {
+    let route = if to.is_empty() { String::new() } else { format!("    route: [{{destination: {to}}}]\n") };
+    format!(
+        "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: {name}, namespace: default}}
+spec:
+  hosts: [{name}.test]
+  gateways: [edge, mesh]
+  http:
+  - {rule}
+{route}---
+"
+    )
+}
