@@ -46,7 +46,7 @@ pub struct Documents {
     pub gateways: Vec<Resource<Gateway>>,
     /// Sidecars.
     pub sidecars: Vec<Resource<Sidecar>>,
-    /// ProxyConfigs.
+    /// `ProxyConfig` resources.
     pub proxy_configs: Vec<Resource<WorkloadProxyConfig>>,
     /// GatewayClasses of the Gateway API.
     pub gateway_classes: Vec<Resource<GatewayClass>>,

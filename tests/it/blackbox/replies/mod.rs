@@ -1,6 +1,7 @@
 //! An answer of the mesh's own is the same whether a library error was turned into it or the proxy sent it
 //! (RF-2, RF-4, RF-7): at a gateway, at a sidecar and in process, in plain HTTP and in gRPC.
 
+mod config;
 mod rows;
 mod world;
 
