@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::HeaderMap;
 use mesh_core::grpc_web::Decoder;
+use mesh_tests::backend::Unheard;
 use mesh_tests::config::entry;
 use mesh_tests::proxy::Proxy;
 use prost::Message;
@@ -158,8 +159,8 @@ spec: {containers: [{name: app, image: app}]}
 
 #[tokio::test]
 async fn rf_6_a_server_that_is_gone_is_a_status_to_a_page() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let yaml = edge(gone, "GRPC", "");
+    let gone = Unheard::new();
+    let yaml = edge(gone.address(), "GRPC", "");
     let yaml = yaml
         .replace("{number: 80, name: http, protocol: HTTP}", "{number: 80, name: web, protocol: GRPC-WEB}");
     let proxy = Proxy::start(PROXY, &yaml, "--role gateway --bind 80=127.0.0.1:0").await;

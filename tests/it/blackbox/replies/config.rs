@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use mesh_tests::backend::Backend;
+use mesh_tests::backend::{Backend, Unheard};
 use mesh_tests::config::{destination_rule, entry};
 use mesh_tower::{Body, BoxError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -49,8 +49,13 @@ async fn resetting(reason: h2::Reason) -> SocketAddr {
     address
 }
 
-pub(super) async fn yaml(fine: &Backend, silent: &Backend, full: &Backend, leaving: &Backend) -> String {
-    let refused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+pub(super) async fn yaml(
+    fine: &Backend,
+    silent: &Backend,
+    full: &Backend,
+    leaving: &Backend,
+    refused: &Unheard,
+) -> String {
     let mut yaml = format!(
         "apiVersion: v1
 kind: ConfigMap
@@ -82,7 +87,7 @@ spec:
         ("silent.test", "HTTP", silent.address()),
         ("full.test", "HTTP", full.address()),
         ("leaving.test", "HTTP", leaving.address()),
-        ("refused.test", "HTTP", refused),
+        ("refused.test", "HTTP", refused.address()),
         ("mute.test", "HTTP", raw(None).await),
         ("closed.test", "HTTP", raw(Some("")).await),
         ("babbling.test", "HTTP", raw(Some("250 smtp.test\r\n\r\n")).await),

@@ -10,7 +10,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use mesh_core::api::Documents;
 use mesh_core::telemetry::access_log::Format;
-use mesh_tests::backend::Backend;
+use mesh_tests::backend::{Backend, Unheard};
 use mesh_tests::dns::NameServer;
 use mesh_tests::proxy::{DEADLINE, Proxy};
 use mesh_tower::discover::Resolver;
@@ -50,6 +50,7 @@ pub(super) struct World {
     leaving: Backend,
     _mesh: Mesh,
     _backends: Vec<Backend>,
+    _refused: Unheard,
     _names: NameServer,
     hanging: Vec<JoinHandle<()>>,
 }
@@ -59,8 +60,8 @@ impl World {
         let names = NameServer::start().await;
         let hang = async || Backend::start(|_| std::future::pending()).await;
         let (fine, silent, full) = (Backend::text("fine").await, hang().await, hang().await);
-        let leaving = hang().await;
-        let yaml = yaml(&fine, &silent, &full, &leaving).await;
+        let (leaving, refused) = (hang().await, Unheard::new());
+        let yaml = yaml(&fine, &silent, &full, &leaving, &refused).await;
         let (documents, findings) = Documents::parse([("test.yaml", &yaml)]);
         assert!(!findings.has_errors(), "{findings}");
         let (log, lines) = AccessLog::in_memory(Format::text(&format!("{LOG}\n")).unwrap());
@@ -82,6 +83,7 @@ impl World {
             leaving,
             _mesh: mesh,
             _backends: vec![fine, silent],
+            _refused: refused,
             _names: names,
             hanging: Vec::new(),
         };
@@ -109,7 +111,7 @@ impl World {
         }
     }
 
-    pub(super) async fn library(&mut self, request: Request<Body>, grpc: bool) -> Seen {
+    pub(super) async fn library(&self, request: Request<Body>, grpc: bool) -> Seen {
         let answer = match self.client.request(request).await {
             Ok(response) => Answer::read(response, None).await,
             Err(error) => Answer::read(error.response(grpc), Some(error)).await,
@@ -135,7 +137,7 @@ impl World {
     }
 
     /// The log of a call that is given up once the endpoint has it.
-    pub(super) async fn library_left(&mut self, request: Request<Body>) -> String {
+    pub(super) async fn library_left(&self, request: Request<Body>) -> String {
         let (client, before) = (self.client.clone(), self.leaving.served());
         let call = tokio::spawn(async move { drop(client.request(request).await) });
         until(&self.leaving, before + 1).await;
