@@ -15,7 +15,7 @@ Made from the tables that the decoder runs on; `just update-docs` rewrites it. A
 known, and an error (`MESH0002` at its file, line and column) wherever it is used: nothing is ignored in
 silence. One that is *accepted, no effect* stands in stock files and concerns a control plane, Envoy or
 people; *told* means that a value which asks for something is reported, with the reason, and the rest goes
-on. What stands below such a field goes with it. `[]` is a list, `{}` a map, `=` a value.
+on. What stands below a refused field is refused with it. `[]` is a list, `{}` a map, `=` a value.
 
 Kubernetes objects are read in part: what concerns a mesh is listed, everything else in them is left alone.
 ";

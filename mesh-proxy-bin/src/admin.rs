@@ -1,4 +1,4 @@
-//! The admin endpoint: the [`Admin`] service on a socket of the control runtime.
+//! The admin and the status endpoint: the [`Admin`] service on sockets of the control runtime.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::bind;
 /// How long the head of an admin request may take.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 
-/// Binds the endpoint.
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+/// Binds the endpoint that the flag `--<name>` moves.
+pub(crate) async fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| {
-        let reason = bind::explain(&error, "--admin ADDRESS:PORT");
-        format!("admin endpoint: {address}: {reason}")
+        let reason = bind::explain(&error, &format!("--{name} ADDRESS:PORT"));
+        format!("{name} endpoint: {address}: {reason}")
     })
 }
 

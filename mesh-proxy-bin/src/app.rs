@@ -49,7 +49,8 @@ pub struct Proxy {
     mesh: Mesh,
     workers: Vec<Handle>,
     listeners: Listeners,
-    admin: Option<SocketAddr>,
+    /// Endpoints of our own.
+    shown: Vec<(&'static str, SocketAddr)>,
     state: Arc<State>,
     tasks: tokio::task::JoinSet<()>,
 }
@@ -124,16 +125,17 @@ impl Proxy {
             mesh,
             workers,
             listeners: Listeners::default(),
-            admin: None,
+            shown: Vec::new(),
             state,
             tasks: tokio::task::JoinSet::new(),
         };
         if let Some(address) = proxy.settings.admin_address(&plan) {
-            let socket = admin::bind(address).await.map_err(anyhow::Error::msg)?;
-            let address = socket.local_addr().context("asking for the admin endpoint's address")?;
-            tracing::info!(%address, "the admin endpoint listens");
-            proxy.admin = Some(address);
-            proxy.tasks.spawn(admin::serve(socket, proxy.admin_service(prometheus, shutdown)));
+            let service = proxy.admin_service(prometheus, shutdown);
+            proxy.show("admin", address, service).await?;
+        }
+        if let Some(address) = proxy.settings.status_address(&plan) {
+            let service = proxy.admin_service(prometheus, shutdown).status_only();
+            proxy.show("status", address, service).await?;
         }
         warn_of_unused_binds(&plan, &proxy.settings);
         let errors = proxy.listeners.follow(&plan, &proxy.settings, &proxy.workers).await;
@@ -157,6 +159,17 @@ impl Proxy {
         Ok(proxy)
     }
 
+    /// Answers at an endpoint of our own.
+    async fn show(&mut self, name: &'static str, address: SocketAddr, service: Admin) -> anyhow::Result<()> {
+        let socket = admin::bind(name, address).await.map_err(anyhow::Error::msg)?;
+        let address =
+            socket.local_addr().with_context(|| format!("asking for the {name} endpoint's address"))?;
+        tracing::info!(%address, "the {name} endpoint listens");
+        self.shown.push((name, address));
+        self.tasks.spawn(admin::serve(socket, service));
+        Ok(())
+    }
+
     fn admin_service(
         &self,
         prometheus: &'static metrics_exporter_prometheus::PrometheusHandle,
@@ -172,12 +185,12 @@ impl Proxy {
             .on_quit(move || shutdown.drain())
     }
 
-    /// The listeners by name, each with its real address; the admin endpoint's is `admin`.
+    /// The listeners by name, each with its real address; our own endpoints are `admin` and `status`.
     #[must_use]
     pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
         let listeners = self.listeners.status().into_iter();
-        let admin = self.admin.map(|address| ("admin".to_owned(), address));
-        listeners.map(|listener| (listener.name.to_string(), listener.address)).chain(admin).collect()
+        let shown = self.shown.iter().map(|(name, address)| ((*name).to_owned(), *address));
+        listeners.map(|listener| (listener.name.to_string(), listener.address)).chain(shown).collect()
     }
 
     /// The mesh that this proxy serves.

@@ -77,6 +77,10 @@ struct Run {
     /// 127.0.0.1:15000.
     #[arg(long, value_name = "ADDR", value_parser = admin)]
     admin: Option<Admin>,
+    /// Where readiness (/healthz/ready) and metrics (/stats/prometheus) are shown besides, or 'off'. Unset: the
+    /// mesh config's statusPort on all addresses; nowhere without one.
+    #[arg(long, value_name = "ADDR", value_parser = admin)]
+    status: Option<Admin>,
     /// Worker threads. Unset: the mesh config's concurrency, else one for each core.
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
@@ -125,7 +129,7 @@ fn time(text: &str) -> Result<Duration, String> {
 ///
 /// The exit code is 0 when done or drained, 1 if it could not start, 2 for wrong usage, 79 if `check` found
 /// something. Never ends the process itself. Listening addresses are printed to standard output, a line
-/// each: `listening <listener> <address>`; the admin endpoint's listener is called `admin`.
+/// each: `listening <listener> <address>`; our own endpoints are called `admin` and `status`.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
@@ -198,6 +202,7 @@ impl Run {
         settings.outbound = self.outbound;
         settings.inbound = !self.no_inbound;
         settings.admin = self.admin.map(|admin| admin.0);
+        settings.status = self.status.map(|status| status.0);
         settings.workers = self.workers;
         settings.strict = self.strict;
         settings.istio_runtime = self.istio_runtime;

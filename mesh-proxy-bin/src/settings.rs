@@ -80,6 +80,8 @@ pub struct Settings {
     pub(crate) inbound: bool,
     /// Unset: where the mesh config says.
     pub(crate) admin: Option<Option<SocketAddr>>,
+    /// Unset: where the mesh config says, if it says it.
+    pub(crate) status: Option<Option<SocketAddr>>,
     /// Unset: as many as the mesh config says, else one for each core.
     pub(crate) workers: Option<NonZeroUsize>,
     pub(crate) strict: bool,
@@ -105,6 +107,7 @@ impl Settings {
             outbound: None,
             inbound: true,
             admin: None,
+            status: None,
             workers: None,
             strict: false,
             istio_runtime: false,
@@ -167,6 +170,14 @@ impl Settings {
         self
     }
 
+    /// Where probes and Prometheus see readiness and metrics, and nothing else; `None` is nowhere. The mesh
+    /// config's `statusPort` on all addresses, if it has one, unless set.
+    #[must_use]
+    pub fn status(mut self, address: Option<SocketAddr>) -> Self {
+        self.status = Some(address);
+        self
+    }
+
     /// How many worker threads serve; the mesh config's `concurrency` unless set.
     #[must_use]
     pub fn workers(mut self, workers: NonZeroUsize) -> Self {
@@ -199,6 +210,11 @@ impl Settings {
         let port = plan.settings.admin_port;
         self.admin.unwrap_or_else(|| Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))))
     }
+
+    pub(crate) fn status_address(&self, plan: &Plan) -> Option<SocketAddr> {
+        let port = plan.settings.status_port;
+        self.status.unwrap_or_else(|| port.map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))))
+    }
 }
 
 #[cfg(test)]
@@ -214,6 +230,23 @@ mod tests {
         for wrong in ["80", "80=here", "80=127.0.0.1"] {
             assert!(wrong.parse::<Bind>().is_err(), "{wrong}");
         }
+    }
+
+    /// MC-3: the flags win over the plan, the plan over what is built in.
+    #[test]
+    fn mc_3_the_plan_says_threads_and_ports_that_no_flag_says() {
+        let mut plan = Plan::default();
+        let plain = Settings::new("x");
+        assert_eq!(plain.admin_address(&plan), "127.0.0.1:15000".parse().ok());
+        assert_eq!(plain.status_address(&plan), None);
+        plan.settings.concurrency = NonZeroUsize::new(3);
+        (plan.settings.admin_port, plan.settings.status_port) = (16_000, Some(16_020));
+        assert_eq!(plain.worker_count(&plan).get(), 3);
+        assert_eq!(plain.admin_address(&plan), "127.0.0.1:16000".parse().ok());
+        assert_eq!(plain.status_address(&plan), "0.0.0.0:16020".parse().ok());
+        let told = plain.workers(NonZeroUsize::MIN).admin(None).status(None);
+        assert_eq!(told.worker_count(&plan).get(), 1);
+        assert_eq!((told.admin_address(&plan), told.status_address(&plan)), (None, None));
     }
 
     #[test]

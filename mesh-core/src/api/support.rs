@@ -20,7 +20,7 @@ pub struct SupportRow {
 }
 
 /// All rows, kinds in the order of the table, fields in the order of the API. What stands below a
-/// refused field, or one without effect, is left out: the same holds for it.
+/// refused field is left out: it is refused with it.
 #[must_use]
 pub fn support() -> Vec<SupportRow> {
     let mut rows = Vec::new();
@@ -52,14 +52,14 @@ fn shape(kind: &str, path: String, shape: Shape, field: &Field, rows: &mut Vec<S
     let mut row = |path: &str, shape, status| {
         rows.push(SupportRow { kind: kind.into(), path: path.into(), shape, status, note });
     };
-    let counts = !matches!(status, Status::Refused | Status::Inert);
+    let counts = status != Status::Refused;
     match shape {
         Shape::List(inner) => self::shape(kind, path + "[]", *inner, field, rows),
         Shape::Map(inner) => self::shape(kind, path + "{}", *inner, field, rows),
         Shape::Scalar(name) => row(&path, name, status),
         Shape::Enum(values) => {
             row(&path, "enum", status);
-            for value in values.iter().filter(|_| counts) {
+            for value in values.iter().filter(|_| counts && status != Status::Inert) {
                 row(&format!("{path}={}", value.name), "value", value.status);
             }
         }
@@ -115,6 +115,7 @@ mod tests {
         assert_eq!(inert("MeshConfig", "enableAutoMtls"), Some(Level::Warning));
         assert_eq!(inert("MeshConfig", "defaultConfig.discoveryAddress"), Some(Level::Info));
         assert_eq!(inert("networking.istio.io/Gateway", "servers[].name"), None);
-        assert!(!rows.iter().any(|row| row.path.starts_with("enableAutoMtls.")));
+        assert_eq!(inert("MeshConfig", "meshMTLS"), None);
+        assert_eq!(inert("MeshConfig", "meshMTLS.minProtocolVersion"), Some(Level::Warning));
     }
 }

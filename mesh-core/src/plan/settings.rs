@@ -50,6 +50,8 @@ pub struct Settings {
     pub concurrency: Option<NonZeroUsize>,
     /// Port of a proxy's admin endpoint.
     pub admin_port: u16,
+    /// Port where a proxy's readiness and metrics are shown to everybody; `None` is nowhere (OP-2).
+    pub status_port: Option<u16>,
     /// How many proxies in front of a gateway are believed in `x-forwarded-for` (HD-5). Listeners take it
     /// when they are opened.
     pub trusted_proxies: usize,
@@ -77,6 +79,7 @@ impl Default for Settings {
             dns_refresh_rate: Duration::from_secs(60),
             concurrency: None,
             admin_port: 15_000,
+            status_port: None,
             trusted_proxies: 0,
             http10: false,
             drain_duration: Duration::from_secs(45),

@@ -1,7 +1,9 @@
 //! Stopping without losing a request (OP-4).
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use mesh_proxy::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -55,4 +57,24 @@ async fn op_4_open_work_ends_before_the_proxy_does() {
     let mut nothing = Vec::new();
     timeout(DEADLINE, idle.read_to_end(&mut nothing)).await.expect("an idle connection is closed").unwrap();
     timeout(DEADLINE, world.serving).await.unwrap().unwrap().unwrap();
+}
+
+/// MC-3: the ProxyConfig says how long a stopping proxy accepts, and how long open work may take.
+#[tokio::test]
+async fn mc_3_the_drain_times_are_the_configured_ones() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n  \
+                  mesh: |\n    defaultConfig: {terminationDrainDuration: 1ms, drainDuration: 1ms}\n";
+    let yaml = format!("{}{config}", gateway_to(listener.local_addr().unwrap()));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("mesh.yaml"), yaml).unwrap();
+    let settings = Settings::new(folder.path()).admin(None).workers(NonZeroUsize::MIN);
+    let world = World::start(folder, settings.bind(bind("80=127.0.0.1:0"))).await;
+    let gateway = world.address("gateway|80");
+    let mut asking = TcpStream::connect(gateway).await.unwrap();
+    asking.write_all(REQUEST).await.unwrap();
+    let (mut backend, _) = listener.accept().await.unwrap();
+    read_head(&mut backend).await;
+    // Nobody answers: with Istio's 45 seconds it would outlast the deadline.
+    world.stop().await.unwrap();
 }

@@ -122,3 +122,21 @@ data:
     plain.stop().await.unwrap();
     told.stop().await.unwrap();
 }
+
+/// OP-2: what probes and Prometheus need, and nothing that an operator would not show.
+#[tokio::test]
+async fn op_2_the_status_endpoint_shows_readiness_and_metrics_only() {
+    let (folder, settings) = settings(&gateway_to(echo_heads().await));
+    let settings = settings.bind(bind("80=127.0.0.1:0")).status("127.0.0.1:0".parse().ok());
+    let world = World::start(folder, settings).await;
+    get(world.address("gateway|80"), "/").await;
+    let status = world.address("status");
+    assert!(get(status, "/healthz/ready").await.starts_with("HTTP/1.1 200 "));
+    assert!(get(status, "/stats/prometheus").await.contains("istio_requests_total"));
+    for path in ["/", "/config_dump", "/clusters", "/stats", "/quitquitquit"] {
+        assert!(get(status, path).await.starts_with("HTTP/1.1 404 "), "{path}");
+    }
+    let quit = "POST /quitquitquit HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    assert!(exchange(status, quit).await.starts_with("HTTP/1.1 404 "));
+    world.stop().await.unwrap();
+}

@@ -43,6 +43,7 @@ struct Inner {
     listeners: Option<Arc<dyn Fn() -> Vec<ListenerStatus> + Send + Sync>>,
     readiness: Option<Arc<dyn Fn() -> Readiness + Send + Sync>>,
     quit: Option<Arc<dyn Fn() + Send + Sync>>,
+    status_only: bool,
 }
 
 impl Admin {
@@ -57,6 +58,7 @@ impl Admin {
             listeners: None,
             readiness: None,
             quit: None,
+            status_only: false,
         }))
     }
 
@@ -95,6 +97,14 @@ impl Admin {
         self
     }
 
+    /// Shows only readiness (`/healthz/ready`, `/ready`) and metrics (`/stats/prometheus`): what probes and
+    /// Prometheus may see from outside (OP-2).
+    #[must_use]
+    pub fn status_only(mut self) -> Self {
+        self.inner().status_only = true;
+        self
+    }
+
     fn inner(&mut self) -> &mut Inner {
         Arc::make_mut(&mut self.0)
     }
@@ -103,6 +113,9 @@ impl Admin {
         let inner = &*self.0;
         let path = request.uri().path();
         let query = request.uri().query().unwrap_or_default();
+        if inner.status_only && !matches!(path, "/healthz/ready" | "/ready" | "/stats/prometheus") {
+            return with_status(StatusCode::NOT_FOUND, text("no such path\n"));
+        }
         if path == "/quitquitquit"
             && let Some(quit) = &inner.quit
         {

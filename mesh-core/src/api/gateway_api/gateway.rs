@@ -41,8 +41,8 @@ message! {
         /// Where it is reached; a host name is the Service of the proxies that serve it.
         supported addresses: Vec<GatewayAddress>,
         /// How a controller is to run the proxy; none of it is about traffic.
-        inert infrastructure: Option<GatewayInfrastructure> [told Note::info(
-            "nothing is made for it: the proxies that serve are started by other means",
+        inert infrastructure: Option<GatewayInfrastructure> [told Note::silent(
+            "its fields have none, each for a reason of its own",
         )],
         /// Which ListenerSets may add to it.
         refused allowed_listeners: Option<AllowedListeners>,
@@ -73,13 +73,17 @@ message! {
     }
 }
 
+/// For what a controller would make.
+const NOTHING_MADE: Note =
+    Note::info("nothing is made for a Gateway: the proxies that serve it are started by other means");
+
 message! {
     /// How a controller is to run the proxy.
     pub struct GatewayInfrastructure {
         /// Labels of what it makes.
-        supported labels: BTreeMap<String, String>,
+        inert labels: BTreeMap<String, String> [told NOTHING_MADE],
         /// Annotations of what it makes.
-        supported annotations: BTreeMap<String, String>,
+        inert annotations: BTreeMap<String, String> [told NOTHING_MADE],
         /// Settings in another resource.
         refused parameters_ref: Option<ParametersReference>,
     }

@@ -4,7 +4,7 @@ use super::{
     HeaderModifier, HttpBackendRef, HttpRequestMirror, HttpRouteFilter, HttpRouteFilterType,
     LocalObjectReference, ParentReference, SessionPersistence, ValueMatchType,
 };
-use crate::api::message::{enumeration, message};
+use crate::api::message::{Note, enumeration, message};
 
 message! {
     /// Rules for gRPC calls that come to a listener, or to a Service from inside the mesh.
@@ -82,7 +82,9 @@ message! {
         /// Send a copy there.
         supported request_mirror: Option<HttpRequestMirror>,
         /// A filter in another resource; none is known, so that calls get UNAVAILABLE.
-        supported extension_ref: Option<LocalObjectReference>,
+        inert extension_ref: Option<LocalObjectReference> [told Note::silent(
+            "no filter of another resource is known: requests get 500 (GA-7), and `check` tells",
+        )],
     }
 }
 

@@ -1,7 +1,7 @@
 //! Filters of an `HTTPRoute`: what is done to a request (GA-7 to GA-9).
 
 use super::{BackendObjectReference, HeaderModifier, LocalObjectReference};
-use crate::api::message::{enumeration, message};
+use crate::api::message::{Note, enumeration, message};
 
 message! {
     /// Something that is done to a request; `type` says which of the fields is set.
@@ -23,7 +23,9 @@ message! {
         /// Ask a service whether the request may pass.
         refused external_auth: Option<HttpExternalAuth>,
         /// A filter in another resource; none is known, so that requests get 500.
-        supported extension_ref: Option<LocalObjectReference>,
+        inert extension_ref: Option<LocalObjectReference> [told Note::silent(
+            "no filter of another resource is known: requests get 500 (GA-7), and `check` tells",
+        )],
     }
 }
 

@@ -12,6 +12,9 @@ use crate::api::values::Json;
 /// Why settings of tracing do nothing.
 pub(super) const NO_SPANS: &str = "trace context is passed on, but no spans are made or exported yet";
 
+/// For a message of which no field has an effect.
+const PARTS: Note = Note::silent("its fields have none, each for a reason of its own");
+
 message! {
     /// Settings of the whole mesh. What is not written has the default of MC-2.
     pub struct MeshConfig {
@@ -58,7 +61,7 @@ message! {
         /// What happens to calls to unknown hosts.
         supported outbound_traffic_policy: Option<MeshOutboundTrafficPolicy>,
         /// Where inbound calls to unknown ports go.
-        supported inbound_traffic_policy: Option<MeshInboundTrafficPolicy>,
+        inert inbound_traffic_policy: Option<MeshInboundTrafficPolicy> [told PARTS],
         /// Sources of configuration.
         refused config_sources: Vec<Json>,
         /// Whether workloads of the mesh call each other with mTLS by themselves.
@@ -120,9 +123,9 @@ message! {
         /// Retries from a proxy to its own application.
         supported default_inbound_http_retry_policy: Option<HttpRetry>,
         /// TLS within the mesh.
-        supported mesh_mtls as "meshMTLS": Option<MeshMtls>,
+        inert mesh_mtls as "meshMTLS": Option<MeshMtls> [told PARTS],
         /// TLS elsewhere.
-        supported tls_defaults: Option<TlsDefaults>,
+        inert tls_defaults: Option<TlsDefaults> [told PARTS],
         /// Policies where no rule says otherwise.
         supported default_traffic_policy: Option<DefaultTrafficPolicy>,
         /// Who sees ServiceEntries.

@@ -72,10 +72,8 @@ message! {
         supported proxy_metadata: BTreeMap<String, String>,
         /// Switches inside Envoy.
         inert runtime_values: BTreeMap<String, String> [told ENVOY],
-        /// Port of the health interface.
-        inert status_port: Option<i32> [told Note::info(
-            "readiness and metrics are at the admin endpoint",
-        ).hint("`proxyAdminPort`, or `--admin ADDRESS:PORT`; then /ready and /stats/prometheus").unless(&["15020"])],
+        /// Port where readiness and metrics are shown; not served unless written.
+        supported status_port: Option<i32>,
         /// More labels of metrics.
         inert extra_stat_tags: Vec<String> [told Note::warning("metrics have the standard labels only")],
         /// What stands in front of a gateway.

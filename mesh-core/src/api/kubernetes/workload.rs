@@ -22,6 +22,12 @@ pub struct Workload {
     pub proxy_config: Option<ProxyConfig>,
 }
 
+impl Workload {
+    /// The kinds that are read as one.
+    pub const KINDS: [&'static str; 7] =
+        ["Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"];
+}
+
 message! {
     /// What every pod of a workload is like.
     pub struct PodTemplate [open] {

@@ -80,6 +80,9 @@ impl<'a> Layers<'a, '_> {
         if let Some(port) = written.proxy_admin_port.and_then(|port| u16::try_from(port).ok()) {
             settings.admin_port = port;
         }
+        if let Some(port) = written.status_port.and_then(|port| u16::try_from(port).ok()) {
+            settings.status_port = Some(port).filter(|port| *port > 0);
+        }
         settings.drain_duration = written.drain_duration.unwrap_or(settings.drain_duration);
         settings.termination_drain_duration =
             written.termination_drain_duration.unwrap_or(settings.termination_drain_duration);

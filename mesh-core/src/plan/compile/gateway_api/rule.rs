@@ -229,7 +229,8 @@ impl<T> Parts<'_, '_, '_, T> {
     /// GA-7: no filter of another resource is known.
     fn unknown(&self, filter: &HttpRouteFilter) -> Option<Problem> {
         (filter.r#type == Some(HttpRouteFilterType::ExtensionRef)).then(|| {
-            let name = filter.extension_ref.as_ref().map(|to| format!("{} {}", to.kind, to.name));
+            let name =
+                filter.extension_ref.as_ref().map(|to| format!("{}/{} {}", to.group, to.kind, to.name));
             let message =
                 format!("the filter {} is not implemented: requests get 500", name.unwrap_or_default());
             let origin = self.resource.locate(filter.at.field("extensionRef"));

@@ -70,7 +70,11 @@ impl<'a> Pods<'a> {
         namespace: &str,
         ip: &str,
     ) -> Option<&Pod<'a>> {
-        let named = reference.and_then(|reference| {
+        // A slice may name what is no workload, such as a Node, by the name that a pod has.
+        let is_workload = |reference: &&ObjectReference| {
+            reference.kind.is_empty() || Workload::KINDS.contains(&reference.kind.as_str())
+        };
+        let named = reference.filter(is_workload).and_then(|reference| {
             let namespace = if reference.namespace.is_empty() { namespace } else { &reference.namespace };
             self.by_name.get(&(namespace, reference.name.as_str()))
         });

@@ -276,7 +276,6 @@ fn mc_3_the_drain_times_and_what_a_proxy_config_may_hold() {
         assert_eq!(told(refused), [(Code::NotImplemented, Level::Error)], "{refused}");
     }
     for info in [
-        "statusPort: 15021",
         "discoveryAddress: 'istiod.other.svc:15012'",
         "proxyStatsMatcher: {inclusionPrefixes: [a]}",
         "holdApplicationUntilProxyStarts: true",

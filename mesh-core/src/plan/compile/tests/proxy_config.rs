@@ -16,6 +16,7 @@ data:
     defaultConfig:
       concurrency: 1
       proxyAdminPort: 15100
+      statusPort: 15021
       drainDuration: 20s
       terminationDrainDuration: 21s
       gatewayTopology: {numTrustedProxies: 1}
@@ -60,11 +61,13 @@ fn mc_3_without_a_word_the_defaults_hold() {
     let plain = settings("");
     assert_eq!((plain.concurrency, plain.admin_port), (None, 15_000));
     assert_eq!((plain.drain_duration.as_secs(), plain.termination_drain_duration.as_secs()), (45, 5));
-    assert_eq!((plain.trusted_proxies, plain.http10), (0, false));
+    assert_eq!((plain.trusted_proxies, plain.http10, plain.status_port), (0, false, None));
     let told = settings(MESH);
     assert_eq!((told.concurrency.map(usize::from), told.admin_port), (Some(1), 15_100));
     assert_eq!((told.drain_duration.as_secs(), told.termination_drain_duration.as_secs()), (20, 21));
-    assert_eq!((told.trusted_proxies, told.http10), (1, true));
+    assert_eq!((told.trusted_proxies, told.http10, told.status_port), (1, true, Some(15_021)));
+    let off = settings(&format!("{MESH}{}", web("          statusPort: 0\n")));
+    assert_eq!(off.status_port, None);
 }
 
 /// MC-3: each place wins over those before it.
@@ -142,7 +145,7 @@ fn mc_3_the_annotation_of_a_workload_that_was_told() {
     assert_eq!(told("{\"concurrency\": 3}"), (Some(3), vec![]));
     assert_eq!(told(""), (None, vec![]));
     assert_eq!(told("concurrency: x"), (None, vec![(Code::SchemaValidationError, Level::Error)]));
-    assert_eq!(told("statusPort: 1"), (None, vec![(Code::NotImplemented, Level::Info)]));
+    assert_eq!(told("binaryPath: a"), (None, vec![(Code::NotImplemented, Level::Info)]));
 }
 
 /// MC-3: what a document of kind ProxyConfig may hold.

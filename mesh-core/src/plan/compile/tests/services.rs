@@ -52,6 +52,21 @@ metadata: {name: other, namespace: elsewhere}
 spec: {template: {metadata: {labels: {app: other, version: v1}}}}
 "#;
 
+/// SE-2: who is named must be a workload; a Node of the same name lends nothing.
+#[test]
+fn se_2_a_reference_to_what_is_no_pod_tells_nothing_of_one() {
+    let labels = |kind: &str| {
+        let yaml = REVIEWS.replace("kind: Pod, name: reviews-v1-abc-x", &format!("kind: {kind}, name: web"));
+        let plan = sidecar(&yaml, "web").plan;
+        let node = plan.cluster_named("outbound|9080||reviews.shop.svc.cluster.local").unwrap();
+        let Discovery::Static(endpoints) = &node.discovery else { panic!("static") };
+        endpoints[0].labels.get("app").cloned()
+    };
+    assert_eq!(labels("Deployment").as_deref(), Some("web"));
+    assert_eq!(labels("Pod").as_deref(), Some("web"), "a Deployment stands for its pods");
+    assert_eq!(labels("Node"), None);
+}
+
 #[test]
 fn se_2_only_ready_endpoints_and_their_pods_facts() {
     let plan = sidecar(REVIEWS, "web").plan;
