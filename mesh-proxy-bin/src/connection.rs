@@ -13,7 +13,6 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use mesh_core::plan::Direction;
 use mesh_tower::gather::{Outlet, gather};
 use mesh_tower::normalize::Downstream;
 use mesh_tower::tls::Acceptor;
@@ -93,7 +92,7 @@ where
         downstream,
         activity: activity.clone(),
         registry: entrance.registry,
-        named: entrance.shared.direction != Direction::Outbound,
+        server: entrance.shared.server.clone(),
     };
     let ended = match protocol {
         Protocol::Http1 => {

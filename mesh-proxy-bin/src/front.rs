@@ -39,7 +39,7 @@ pub(crate) struct Front<S> {
     pub(crate) activity: Arc<Activity>,
     pub(crate) registry: Arc<Registry>,
     /// Whether answers of our own say who we are: not to the application, whose own proxy we are (HD-3).
-    pub(crate) named: bool,
+    pub(crate) server: Option<HeaderValue>,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Front<S>
@@ -62,7 +62,7 @@ where
             let source = Call::Refused(Some(connect_refused()));
             return Answer {
                 call: source,
-                facts: Some(Facts { open, http1, is_grpc, named: self.named, switch: None }),
+                facts: Some(Facts { open, http1, is_grpc, server: self.server.clone(), switch: None }),
             };
         }
         let switch = if connect || (http1 && request.headers().contains_key(UPGRADE)) {
@@ -79,7 +79,7 @@ where
         let future = self.stack.borrow_mut().call(request);
         Answer {
             call: Call::Stack(future),
-            facts: Some(Facts { open, http1, is_grpc, named: self.named, switch }),
+            facts: Some(Facts { open, http1, is_grpc, server: self.server.clone(), switch }),
         }
     }
 }
@@ -105,7 +105,7 @@ struct Facts {
     open: Open,
     http1: bool,
     is_grpc: bool,
-    named: bool,
+    server: Option<HeaderValue>,
     switch: Option<Box<Switch>>,
 }
 
@@ -170,8 +170,8 @@ where
 /// An answer that no endpoint gave (RF-2, RF-4).
 fn local<B>(error: &Error, facts: Facts) -> Response<Reply<B>> {
     let mut response = error.response(facts.is_grpc);
-    if facts.named {
-        response.headers_mut().insert(SERVER, SERVER_NAME);
+    if let Some(name) = facts.server {
+        response.headers_mut().insert(SERVER, name);
     }
     response.map(|body| Reply::local(body, facts.open))
 }

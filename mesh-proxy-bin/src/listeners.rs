@@ -9,13 +9,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, RwLock};
 
+use http::HeaderValue;
 use mesh_core::endpoint::Address;
-use mesh_core::plan::{Direction, Discovery, Listener, ListenerProtocol, ListenerRoutes, Plan};
+use mesh_core::plan::{Direction, Discovery, Listener, ListenerProtocol, ListenerRoutes, Plan, ServerHeader};
 use mesh_tower::admin::ListenerStatus;
 use mesh_tower::tls::Acceptor;
 use tokio::sync::oneshot;
 
 use crate::bind::{self, BindError};
+use crate::front::SERVER_NAME;
 use crate::settings::Settings;
 use crate::tls;
 use crate::worker::{Command, Handle};
@@ -25,6 +27,8 @@ use crate::worker::{Command, Handle};
 pub(crate) struct Shared {
     pub(crate) name: Arc<str>,
     pub(crate) direction: Direction,
+    /// `server` of what is answered here; `None` leaves it alone.
+    pub(crate) server: Option<HeaderValue>,
     tls: RwLock<Option<Arc<Acceptor>>>,
 }
 
@@ -142,6 +146,7 @@ impl Listeners {
         let shared = Arc::new(Shared {
             name: listener.name.clone(),
             direction: listener.direction,
+            server: server(listener.direction, &plan.settings.server),
             tls: RwLock::new(tls),
         });
         for (worker, socket) in workers.iter().zip(sockets.list) {
@@ -180,6 +185,16 @@ impl Standing {
         (self.protocol, self.files) = (listener.protocol.clone(), files);
         self.status.protocol = protocol_name(&listener.protocol);
         Ok(())
+    }
+}
+
+/// The proxy names itself to callers from elsewhere, unless the configuration says otherwise (HD-3, HD-4).
+fn server(direction: Direction, configured: &ServerHeader) -> Option<HeaderValue> {
+    match configured {
+        _ if direction == Direction::Outbound => None,
+        ServerHeader::Own => Some(SERVER_NAME),
+        ServerHeader::Is(name) => Some(name.clone()),
+        ServerHeader::Kept => None,
     }
 }
 

@@ -8,7 +8,6 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mesh_core::plan::Direction;
 use mesh_tower::mesh::Mesh;
 use mesh_tower::normalize::NormalizeLayer;
 use mesh_tower::route::RouteLayer;
@@ -19,7 +18,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::{Entrance, accept};
-use crate::front::SERVER_NAME;
 use crate::listeners::Shared;
 use crate::registry::{Order, Registry};
 
@@ -163,9 +161,10 @@ impl Worker {
         let mut normalize = NormalizeLayer::new(direction)
             .rng(worker.rng().clone())
             .http10(plan.settings.http10)
+            .request_id(plan.settings.request_id)
             .trusted_proxies(plan.settings.trusted_proxies);
-        if direction != Direction::Outbound {
-            normalize = normalize.server(SERVER_NAME);
+        if let Some(name) = &shared.server {
+            normalize = normalize.server(name.clone());
         }
         let route = RouteLayer::listener(worker.clone(), shared.name.clone());
         let stack = stack::outbound(worker, telemetry, normalize, route);

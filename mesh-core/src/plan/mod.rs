@@ -32,7 +32,7 @@ pub use listener::{
     TlsVersion,
 };
 pub use load::{Loaded, load};
-pub use settings::{AccessLogTarget, OutboundMode, Settings};
+pub use settings::{AccessLogTarget, OutboundMode, ServerHeader, Settings};
 
 use crate::endpoint::ClusterId;
 use crate::identity::Workload;

@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
+
 use crate::fault::HeaderFaults;
 use crate::route::normalize::PathNormalization;
 use crate::telemetry::access_log::Format;
@@ -27,6 +29,18 @@ pub enum AccessLogTarget {
     Stderr,
     /// Appended to a file.
     File(String),
+}
+
+/// What a proxy does with `server` of responses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ServerHeader {
+    /// The proxy names itself.
+    #[default]
+    Own,
+    /// It has this value.
+    Is(HeaderValue),
+    /// The application's own stays.
+    Kept,
 }
 
 /// Settings that hold for the whole mesh.
@@ -55,6 +69,10 @@ pub struct Settings {
     /// How many proxies in front of a gateway are believed in `x-forwarded-for` (HD-5). Listeners take it
     /// when they are opened.
     pub trusted_proxies: usize,
+    /// `server` of a proxy's responses (HD-3, HD-4). Listeners take it when they are opened.
+    pub server: ServerHeader,
+    /// Whether requests without an id get one (HD-1, HD-4). Listeners take it when they are opened.
+    pub request_id: bool,
     /// Whether HTTP/1.0 is served (H-7). Listeners take it when they are opened.
     pub http10: bool,
     /// How long a removed listener drains.
@@ -81,6 +99,8 @@ impl Default for Settings {
             admin_port: 15_000,
             status_port: None,
             trusted_proxies: 0,
+            server: ServerHeader::default(),
+            request_id: true,
             http10: false,
             drain_duration: Duration::from_secs(45),
             termination_drain_duration: Duration::from_secs(5),

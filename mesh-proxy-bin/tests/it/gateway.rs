@@ -140,3 +140,33 @@ async fn op_2_the_status_endpoint_shows_readiness_and_metrics_only() {
     assert!(exchange(status, quit).await.starts_with("HTTP/1.1 404 "));
     world.stop().await.unwrap();
 }
+
+/// HD-4: what `proxyHeaders` says of `server` and `x-request-id`, in answers of endpoints and of our own.
+#[tokio::test]
+async fn hd_4_the_server_header_is_the_configured_one_and_ids_may_be_left_out() {
+    let backend = echo_heads().await;
+    let config = |headers: &str| {
+        format!(
+            "{}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: istio, namespace: istio-system}}\ndata:\n  \
+             mesh: |\n    defaultConfig: {{proxyHeaders: {headers}}}\n",
+            gateway_to(backend).replace("  hosts: ['*']\n  gateways", "  hosts: [shop.test]\n  gateways")
+        )
+    };
+    let lost = "GET / HTTP/1.1\r\nhost: nobody.test\r\nconnection: close\r\n\r\n";
+    for (headers, server, id) in [
+        ("{server: {value: edge}, requestId: {disabled: true}}", Some("server: edge\r\n"), false),
+        ("{server: {disabled: true}}", None, true),
+        ("{}", Some("server: mesh-proxy\r\n"), true),
+    ] {
+        let world = World::gateway(&config(headers)).await;
+        let gateway = world.address("gateway|80");
+        let (answer, local) = (get(gateway, "/").await, exchange(gateway, lost).await);
+        assert!(answer.starts_with("HTTP/1.1 200 ") && local.starts_with("HTTP/1.1 404 "), "{local}");
+        for answer in [&answer, &local] {
+            assert_eq!(answer.contains("server: "), server.is_some(), "{answer}");
+            assert!(server.is_none_or(|server| answer.contains(server)), "{answer}");
+        }
+        assert_eq!(answer.contains("x-request-id: "), id, "{answer}");
+        world.stop().await.unwrap();
+    }
+}

@@ -66,6 +66,13 @@ impl NormalizeLayer {
         self
     }
 
+    /// Whether requests without an id get one, and those of strangers a new one; they do unless set (HD-4).
+    #[must_use]
+    pub const fn request_id(mut self, made: bool) -> Self {
+        self.policy.request_id = made;
+        self
+    }
+
     /// Gives each request a span of its own, and a trace where none came in, of which this share is
     /// sampled (TR-2). For when spans are exported.
     #[must_use]

@@ -28,6 +28,7 @@ pub(super) struct Policy {
     pub(super) trust_peers: bool,
     pub(super) http10: bool,
     pub(super) server: Option<HeaderValue>,
+    pub(super) request_id: bool,
     pub(super) trace: Option<Percent>,
     pub(super) rng: SharedRng,
 }
@@ -41,6 +42,7 @@ impl Policy {
             trust_peers: false,
             http10: false,
             server: None,
+            request_id: true,
             trace: None,
             rng: SharedRng::default(),
         }
@@ -113,7 +115,7 @@ impl Policy {
         }
         let mut made = None;
         let stranger = gateway && !client.is_some_and(|client| client.internal);
-        if stranger || !survey.request_id {
+        if self.request_id && (stranger || !survey.request_id) {
             made = Some(super::ids::header_value(&self.rng.draw(request_id)));
         }
         if let Some(id) = &made {

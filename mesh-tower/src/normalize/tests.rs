@@ -242,6 +242,16 @@ fn tr_2_a_new_trace_is_begun_and_marked_in_the_request_id() {
 }
 
 #[test]
+fn hd_4_no_request_id_is_made_where_that_is_switched_off() {
+    for direction in [Direction::Outbound, Direction::Inbound, Direction::Gateway] {
+        let off = layer(direction).request_id(false);
+        assert!(!send(&off, request("http://a/", &[])).unwrap().headers().contains_key("x-request-id"));
+        let kept = send(&off, request("http://a/", &[("x-request-id", "mine")])).unwrap();
+        assert_eq!(kept.headers()["x-request-id"], "mine");
+    }
+}
+
+#[test]
 fn hd_3_the_server_header_is_overwritten_where_asked() {
     let mut answer = Response::new(());
     *answer.headers_mut() = headers(&[("server", "app")]);

@@ -21,8 +21,10 @@ impl ServerLayer {
         let plan = mesh.plan();
         let telemetry = TelemetryLayer::new(Direction::Inbound, plan.workload.clone())
             .access_log(mesh.access_log().clone());
-        let normalize =
-            NormalizeLayer::new(Direction::Inbound).http10(plan.settings.http10).follow(mesh.live().paths());
+        let normalize = NormalizeLayer::new(Direction::Inbound)
+            .http10(plan.settings.http10)
+            .request_id(plan.settings.request_id)
+            .follow(mesh.live().paths());
         Self { telemetry, normalize }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use http::HeaderValue;
+
 use super::{Check, Validate};
 use crate::analysis::{Code, Diagnostic, Level};
 use crate::api::istio::{ProxyConfig, WorkloadProxyConfig};
@@ -36,6 +38,11 @@ pub(crate) fn proxy_config(proxy: &ProxyConfig, check: &mut Check<'_>) {
         }
     }
     metadata(&proxy.at, "proxyMetadata", &proxy.proxy_metadata, check);
+    if let Some(server) = proxy.proxy_headers.as_ref().and_then(|headers| headers.server.as_ref())
+        && HeaderValue::from_str(&server.value).is_err()
+    {
+        check.error(server.at.field("value"), format!("{:?} is no header value", server.value));
+    }
 }
 
 /// Tells of entries that change nothing.

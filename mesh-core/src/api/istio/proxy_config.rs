@@ -97,7 +97,7 @@ message! {
         /// Hardware that keeps keys.
         refused private_key_provider: Option<Json>,
         /// Headers that the proxy sets.
-        refused proxy_headers: Option<Json>,
+        supported proxy_headers: Option<ProxyHeaders>,
         /// How often Envoy writes its access log.
         inert file_flush_interval: Option<Duration> [told ENVOY],
         /// How much of it Envoy gathers.
@@ -114,6 +114,52 @@ message! {
         refused forward_client_cert_details: Option<Json>,
         /// Whether connections begin with who the caller is.
         refused proxy_protocol: Option<Json>,
+    }
+}
+
+message! {
+    /// Headers that the proxy sets (HD-4).
+    pub struct ProxyHeaders {
+        /// What becomes of `x-forwarded-client-cert`.
+        refused forwarded_client_cert: Option<Json>,
+        /// What it says of the caller.
+        refused set_current_client_cert_details: Option<Json>,
+        /// `x-request-id`.
+        supported request_id: Option<HeaderSwitch>,
+        /// `server`.
+        supported server: Option<ServerHeader>,
+        /// `x-envoy-attempt-count`.
+        refused attempt_count: Option<Json>,
+        /// `x-envoy-upstream-service-time` and its like.
+        refused envoy_debug_headers: Option<Json>,
+        /// `x-envoy-peer-metadata`.
+        inert metadata_exchange_headers: Option<Json> [told Note::info(
+            "workloads tell each other nothing of themselves in headers",
+        )],
+        /// `x-forwarded-host`.
+        refused x_forwarded_host: Option<Json>,
+        /// `x-forwarded-port`.
+        refused x_forwarded_port: Option<Json>,
+        /// Whether names of HTTP/1.1 headers keep their case.
+        refused preserve_http1_header_case: Option<Json>,
+    }
+}
+
+message! {
+    /// Whether a header is set.
+    pub struct HeaderSwitch {
+        /// It is not.
+        supported disabled: Option<bool>,
+    }
+}
+
+message! {
+    /// `server` of responses.
+    pub struct ServerHeader {
+        /// The application's own stays.
+        supported disabled: Option<bool>,
+        /// What it says instead.
+        supported value: String,
     }
 }
 

@@ -63,7 +63,7 @@ message! {
         /// Name.
         supported name: String,
         /// Not allowed any more.
-        supported target_port: Option<u32>,
+        inert target_port: Option<u32> [told Note::silent("any port but 0 is an error")],
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Reader, Written, drop_consequences, embedded};
-use crate::analysis::{Code, Diagnostic, Diagnostics};
-use crate::api::at::Source;
+use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
+use crate::api::at::{Source, path_key};
 use crate::api::decode::Decoder;
 use crate::api::documents::Documents;
 use crate::api::istio::MeshConfig;
@@ -21,10 +21,31 @@ impl Reader<'_> {
         self.kubernetes_root(doc, |out: &mut Documents| &mut out.config_maps);
         let Some(map) = self.documents.config_maps.get(before) else { return };
         let meta = map.meta.clone();
-        if (meta.namespace.as_str(), meta.name.as_str()) == MESH_CONFIG
-            && let Some(node) = doc.node.get("data").and_then(|data| data.get("mesh"))
-        {
+        if (meta.namespace.as_str(), meta.name.as_str()) != MESH_CONFIG {
+            return;
+        }
+        let data = doc.node.get("data");
+        if let Some(node) = data.and_then(|data| data.get("mesh")) {
             self.embedded_mesh_config(doc, &meta, node);
+        }
+        if let Some(node) = data.and_then(|data| data.get("meshNetworks")) {
+            self.networks(&doc.source, node);
+        }
+    }
+
+    /// Istio's list of networks and their gateways, beside the mesh config: nothing is done for it.
+    fn networks(&mut self, source: &Source, node: &Node) {
+        for document in embedded::documents(node) {
+            embedded::problems(source, "data.meshNetworks", &document, self.diagnostics);
+            let networks = document.node.get("networks").and_then(Node::entries).unwrap_or_default();
+            for network in networks {
+                let path = format!("data.meshNetworks.networks{}", path_key(&network.key));
+                let origin = source.origin(path, network.key_mark);
+                let message =
+                    "networks have no effect: endpoints of others are dialled at their own addresses";
+                self.diagnostics
+                    .push(Diagnostic::new(Code::NotImplemented, origin, message).level(Level::Warning));
+            }
         }
     }
 

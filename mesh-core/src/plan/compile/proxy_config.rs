@@ -10,12 +10,14 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use http::HeaderValue;
+
 use super::registry::has_labels;
 use crate::analysis::Diagnostics;
 use crate::api::istio::{ProxyConfig, WorkloadProxyConfig};
 use crate::api::{Documents, Resource, Source, reader};
 use crate::identity::Workload;
-use crate::plan::Settings;
+use crate::plan::{ServerHeader, Settings};
 
 /// Puts the settings of the proxy of `workload` into `settings`. `annotated` is what the document that
 /// describes it is annotated with; one that was told in full brings its annotations along.
@@ -88,6 +90,19 @@ impl<'a> Layers<'a, '_> {
             written.termination_drain_duration.unwrap_or(settings.termination_drain_duration);
         if let Some(topology) = &written.gateway_topology {
             settings.trusted_proxies = topology.num_trusted_proxies as usize;
+        }
+        if let Some(headers) = &written.proxy_headers {
+            if let Some(disabled) = headers.request_id.as_ref().and_then(|id| id.disabled) {
+                settings.request_id = !disabled;
+            }
+            if let Some(server) = &headers.server {
+                let value = HeaderValue::from_str(&server.value).ok().filter(|value| !value.is_empty());
+                settings.server = match (server.disabled, value) {
+                    (Some(true), _) => ServerHeader::Kept,
+                    (_, Some(value)) => ServerHeader::Is(value),
+                    (_, None) => ServerHeader::Own,
+                };
+            }
         }
         self.both(written.concurrency, &written.proxy_metadata);
     }

@@ -259,6 +259,7 @@ fn mc_3_the_drain_times_and_what_a_proxy_config_may_hold() {
         "gatewayTopology: {numTrustedProxies: 1}",
         "proxyMetadata: {ISTIO_META_HTTP10: '1', EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true'}",
         "statusPort: 15020",
+        "proxyHeaders: {server: {value: edge}}",
         "discoveryAddress: 'istiod.istio-system.svc:15012'",
         "tracing: {}",
         "holdApplicationUntilProxyStarts: false",
@@ -269,7 +270,7 @@ fn mc_3_the_drain_times_and_what_a_proxy_config_may_hold() {
     }
     for refused in [
         "gatewayTopology: {proxyProtocol: {}}",
-        "proxyHeaders: {}",
+        "proxyHeaders: {attemptCount: {}}",
         "customConfigFile: a.yaml",
         "caCertificatesPem: [a]",
     ] {

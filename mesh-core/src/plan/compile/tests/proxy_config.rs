@@ -1,11 +1,13 @@
 //! Settings of the proxy, and which of the places that may say them wins (MC-3).
 
+use http::HeaderValue;
+
 use super::{codes, sidecar};
 use crate::analysis::{Code, Level};
 use crate::api::Documents;
 use crate::identity::Workload;
 use crate::plan::compile::{CompileOptions, compile};
-use crate::plan::{Settings, WorkloadSource};
+use crate::plan::{ServerHeader, Settings, WorkloadSource};
 
 const MESH: &str = "
 apiVersion: v1
@@ -109,6 +111,31 @@ fn mc_3_places_complete_each_other() {
     let annotation = "          proxyMetadata: {EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true'}\n";
     let mesh = MESH.replace("'1'", "'0'");
     assert!(settings(&format!("{mesh}{}{environment}", web(annotation))).http10, "the other entry stays");
+}
+
+/// HD-4: the headers that a proxy sets, place by place.
+#[test]
+fn hd_4_the_server_header_and_the_request_id() {
+    let told = |mesh: &str, annotation: &str| {
+        let mesh = MESH.replace("      concurrency: 1\n", &format!("      proxyHeaders: {mesh}\n"));
+        let own = web(&format!("          proxyHeaders: {annotation}\n"));
+        let settings = settings(&format!("{mesh}{own}"));
+        (settings.server, settings.request_id)
+    };
+    let named = |name: &'static str| ServerHeader::Is(HeaderValue::from_static(name));
+    assert_eq!(told("{}", "{}"), (ServerHeader::Own, true));
+    assert_eq!(told("{server: {value: edge}}", "{}"), (named("edge"), true));
+    assert_eq!(told("{server: {value: edge}}", "{server: {disabled: true}}"), (ServerHeader::Kept, true));
+    assert_eq!(told("{server: {disabled: true}}", "{server: {disabled: false}}"), (ServerHeader::Own, true));
+    assert_eq!(told("{requestId: {disabled: true}}", "{server: {value: a}}"), (named("a"), false));
+    assert_eq!(told("{requestId: {disabled: true}}", "{requestId: {disabled: false}}").1, true);
+    let found = |headers: &str| {
+        let yaml = web(&format!("          proxyHeaders: {headers}\n"));
+        codes(&Documents::parse([("web.yaml", &*yaml)]).1)
+    };
+    assert_eq!(found("{attemptCount: {disabled: true}}"), [Code::NotImplemented]);
+    assert_eq!(found("{metadataExchangeHeaders: {mode: IN_MESH}}"), [Code::NotImplemented]);
+    assert_eq!(found("{server: {value: \"a\\nb\"}}"), [Code::SchemaValidationError]);
 }
 
 /// MC-3, Y-11: a mistake in the annotation is told at its place, and costs the annotation only.
