@@ -45,7 +45,8 @@ impl HeaderFaults {
         Self { delay: share, abort: share, throughput: share, max_active: None }
     }
 
-    /// The policy with the faults that the headers ask for in place of its own.
+    /// The policy with the faults that the headers ask for in place of its own; what no request may
+    /// ask for stays as it is.
     #[must_use]
     pub fn applied_to(self, policy: &FaultPolicy, headers: &HeaderMap) -> FaultPolicy {
         let mut effective = FaultPolicy {
@@ -56,17 +57,23 @@ impl HeaderFaults {
             max_active: policy.max_active.or(self.max_active),
             ..FaultPolicy::default()
         };
-        if let Some(millis) = number::<u64>(headers, &DELAY) {
+        if !self.delay.is_zero()
+            && let Some(millis) = number::<u64>(headers, &DELAY)
+        {
             effective.delay = Some(Delay {
                 duration: Duration::from_millis(millis),
                 percent: share(headers, &DELAY_PERCENT, self.delay),
             });
         }
-        if let Some(abort) = asked_abort(headers) {
+        if !self.abort.is_zero()
+            && let Some(abort) = asked_abort(headers)
+        {
             effective.abort = Some(abort);
             effective.abort_percent = share(headers, &ABORT_PERCENT, self.abort);
         }
-        if let Some(kib) = number::<u64>(headers, &THROUGHPUT).filter(|kib| *kib > 0) {
+        if !self.throughput.is_zero()
+            && let Some(kib) = number::<u64>(headers, &THROUGHPUT).filter(|kib| *kib > 0)
+        {
             effective.throttle = Some(Throttle {
                 bytes_per_second: kib.saturating_mul(1024),
                 percent: share(headers, &THROUGHPUT_PERCENT, self.throughput),
@@ -105,7 +112,8 @@ mod tests {
 
     fn decide(policy: &FaultPolicy, pairs: &[(&HeaderName, &'static str)]) -> Injection {
         let headers = pairs.iter().map(|(name, value)| ((*name).clone(), HeaderValue::from_static(value)));
-        policy.decide_for(&headers.collect(), &mut SeededRng::new(1))
+        let permitted = policy.headers.expect("enabled");
+        permitted.applied_to(policy, &headers.collect()).decide(&mut SeededRng::new(1))
     }
 
     fn enabled() -> FaultPolicy {
@@ -113,9 +121,8 @@ mod tests {
     }
 
     #[test]
-    fn fi_7_headers_do_nothing_unless_enabled() {
+    fn fi_7_headers_ask_for_faults() {
         let asked = [(&DELAY, "100"), (&ABORT, "503")];
-        assert!(decide(&FaultPolicy::default(), &asked).is_none());
         let injection = decide(&enabled(), &asked);
         assert_eq!(injection.delay, Some(Duration::from_millis(100)));
         assert_eq!(injection.abort, Some(Abort::http(StatusCode::SERVICE_UNAVAILABLE)));
@@ -126,6 +133,29 @@ mod tests {
         let policy = FaultPolicy { headers: Some(HeaderFaults::default()), ..FaultPolicy::default() };
         assert!(decide(&policy, &[(&ABORT, "503"), (&ABORT_PERCENT, "100")]).is_none());
         assert!(decide(&enabled(), &[(&ABORT, "503"), (&ABORT_PERCENT, "0")]).is_none());
+    }
+
+    #[test]
+    fn fi_7_a_share_of_zero_leaves_the_rule_its_own_fault() {
+        let own = Delay { duration: Duration::from_secs(5), percent: Percent::HUNDRED };
+        let abort = Abort::http(StatusCode::IM_A_TEAPOT);
+        let throttle = Throttle { bytes_per_second: 7, percent: Percent::HUNDRED };
+        let policy = FaultPolicy {
+            delay: Some(own),
+            abort: Some(abort),
+            abort_percent: Percent::HUNDRED,
+            throttle: Some(throttle),
+            headers: Some(HeaderFaults::default()),
+            ..FaultPolicy::default()
+        };
+        let asked = [(&DELAY, "1"), (&ABORT, "503"), (&THROUGHPUT, "1")];
+        let injection = decide(&policy, &asked);
+        assert_eq!((injection.delay, injection.abort), (Some(own.duration), Some(abort)));
+        assert_eq!(injection.throttle, Some(7));
+        // Where it may, a header replaces the rule's.
+        let headers = Some(HeaderFaults { delay: Percent::HUNDRED, ..HeaderFaults::default() });
+        let injection = decide(&FaultPolicy { headers, ..policy }, &asked);
+        assert_eq!((injection.delay, injection.abort), (Some(Duration::from_millis(1)), Some(abort)));
     }
 
     #[test]

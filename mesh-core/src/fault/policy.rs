@@ -1,14 +1,14 @@
 //! What is injected, how often, and how many at once.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::HeaderFaults;
 use crate::error::Origin;
 use crate::outcome::GrpcCode;
-use crate::reply::{LocalReply, grpc_of_http};
+use crate::reply::LocalReply;
 use crate::rng::Rng;
 use crate::units::Percent;
 
@@ -52,18 +52,11 @@ impl Abort {
         Self { status: StatusCode::OK, grpc: Some(code) }
     }
 
-    /// Whether it is told as a gRPC status: to a gRPC request, and always if the rule named one
-    /// (FI-5). Pass this on to [`LocalReply::response`].
+    /// The reply (FI-5). How it is told, [`LocalReply::response`] decides: to a gRPC request an HTTP status
+    /// is mapped (RF-4), a gRPC status goes to everybody.
     #[must_use]
-    pub const fn speaks_grpc(&self, grpc_request: bool) -> bool {
-        grpc_request || self.grpc.is_some()
-    }
-
-    /// The reply (FI-5); an HTTP status is mapped for a gRPC request (RF-4).
-    #[must_use]
-    pub fn reply(&self, grpc_request: bool) -> LocalReply {
-        let mapped = || grpc_request.then(|| grpc_of_http(self.status));
-        LocalReply::fault_abort(self.status, self.grpc.or_else(mapped))
+    pub fn reply(&self) -> LocalReply {
+        LocalReply::fault_abort(self.status, self.grpc)
     }
 }
 
@@ -117,15 +110,6 @@ impl FaultPolicy {
         let throttle = self.throttle.filter(|throttle| throttle.percent.hit(rng));
         Injection { delay, abort, throttle: throttle.map(|throttle| throttle.bytes_per_second.max(1)) }
     }
-
-    /// Draws the faults of one request whose control headers are trusted (HD-2): where they ask
-    /// for a fault that [`headers`](Self::headers) permits, it stands in for the rule's (FI-7).
-    pub fn decide_for(&self, headers: &HeaderMap, rng: &mut impl Rng) -> Injection {
-        match self.headers {
-            Some(permitted) => permitted.applied_to(self, headers).decide(rng),
-            None => self.decide(rng),
-        }
-    }
 }
 
 /// Counts the requests under a fault, for `max_active`; shared by all threads.
@@ -134,20 +118,15 @@ impl FaultPolicy {
 #[derive(Debug, Default)]
 pub struct ActiveFaults {
     active: AtomicU32,
-    overflow: AtomicU64,
 }
 
 impl ActiveFaults {
-    /// Makes room for one fault; `false`, counted as `faults_overflow`, if there is none: the
-    /// fault is then skipped. Pair it with [`release`](Self::release).
+    /// Makes room for one fault; `false` if there is none: the fault is then skipped, and counts as
+    /// `faults_overflow`. Pair it with [`release`](Self::release).
     pub fn try_begin(&self, policy: &FaultPolicy) -> bool {
         let limit = policy.max_active.unwrap_or(u32::MAX);
         let room = |active: u32| (active < limit).then(|| active + 1);
-        let admitted = self.active.fetch_update(Relaxed, Relaxed, room).is_ok();
-        if !admitted {
-            self.overflow.fetch_add(1, Relaxed);
-        }
-        admitted
+        self.active.fetch_update(Relaxed, Relaxed, room).is_ok()
     }
 
     /// The fault is over.
@@ -160,12 +139,6 @@ impl ActiveFaults {
     #[must_use]
     pub fn active(&self) -> u32 {
         self.active.load(Relaxed)
-    }
-
-    /// Faults skipped so far (`faults_overflow`).
-    #[must_use]
-    pub fn overflow(&self) -> u64 {
-        self.overflow.load(Relaxed)
     }
 }
 
@@ -211,18 +184,18 @@ mod tests {
     #[test]
     fn fi_5_replies() {
         let http = Abort::http(StatusCode::NOT_FOUND);
-        let plain = http.reply(false).response(http.speaks_grpc(false));
+        let plain = http.reply().response(false);
         assert_eq!(plain.status(), 404);
         assert_eq!(plain.body(), "fault filter abort");
-        assert_eq!(http.reply(false).flags.to_string(), "FI");
-        assert_eq!(http.reply(false).details, "fault_filter_abort");
-        let mapped = http.reply(true).response(http.speaks_grpc(true));
+        assert_eq!(http.reply().flags.to_string(), "FI");
+        assert_eq!(http.reply().details, "fault_filter_abort");
+        let mapped = http.reply().response(true);
         assert_eq!(
             (mapped.status().as_u16(), &mapped.headers()["grpc-status"]),
             (200, &"12".parse().unwrap())
         );
         let grpc = Abort::grpc(14);
-        let told = grpc.reply(false).response(grpc.speaks_grpc(false));
+        let told = grpc.reply().response(false);
         assert_eq!((told.status().as_u16(), &told.headers()["grpc-status"]), (200, &"14".parse().unwrap()));
         assert_eq!(told.headers()["grpc-message"], "fault filter abort");
     }
@@ -233,7 +206,7 @@ mod tests {
         let active = ActiveFaults::default();
         assert!(active.try_begin(&limited) && active.try_begin(&limited));
         assert!(!active.try_begin(&limited));
-        assert_eq!((active.active(), active.overflow()), (2, 1));
+        assert_eq!(active.active(), 2);
         active.release();
         assert!(active.try_begin(&limited));
     }

@@ -139,23 +139,21 @@ impl RetryPolicy {
             Outcome::Timeout => Some(GiveUp::TimedOut),
             Outcome::Reset { reset: Reset::LocalReset, .. } => Some(GiveUp::Local),
             _ if self.attempts == 0 => Some(GiveUp::NotRetriable),
-            // Nobody limits what succeeded, and most responses did.
-            Outcome::Response { status, grpc, .. }
-                if !(status.is_success() && grpc.is_none_or(|code| code == 0))
-                    && response.is_some_and(|headers| headers.contains_key(RATE_LIMITED)) =>
-            {
-                (!self.on.has(RetryOn::RATE_LIMITED)).then_some(GiveUp::RateLimited)
+            Outcome::Response { .. } => {
+                // Looked up only where it decides something: most responses succeed.
+                let limited = || response.is_some_and(|headers| headers.contains_key(RATE_LIMITED));
+                match (self.matches(request, outcome, response), self.on.has(RetryOn::RATE_LIMITED)) {
+                    (true, false) => limited().then_some(GiveUp::RateLimited),
+                    (true, true) => None,
+                    (false, true) if limited() => None,
+                    (false, _) => Some(GiveUp::NotRetriable),
+                }
             }
             _ => (!self.matches(request, outcome, response)).then_some(GiveUp::NotRetriable),
         };
         match give_up {
             Some(reason) => Verdict::GiveUp(reason),
             None if !self.is_safe(request, outcome) => Verdict::GiveUp(GiveUp::NotRepeatable),
-            None if !self.on.has(RetryOn::RATE_LIMITED)
-                && response.is_some_and(|headers| headers.contains_key(RATE_LIMITED)) =>
-            {
-                Verdict::GiveUp(GiveUp::RateLimited)
-            }
             None if attempts_made > self.attempts => Verdict::GiveUp(GiveUp::Exhausted),
             None => Verdict::Retry,
         }

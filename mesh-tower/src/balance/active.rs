@@ -49,12 +49,12 @@ impl Active {
         Self { work, timed }
     }
 
-    /// Notes that the answer is here, or that there will be none.
-    pub(super) fn ended(&self, failed: bool) {
+    /// Notes that the answer is here, or that there will be none; `failed` judges it, where that counts.
+    pub(super) fn ended(&self, failed: impl FnOnce() -> bool) {
         if let Some((decay, start)) = self.timed {
             let now = now();
             let took = now.saturating_duration_since(start);
-            if failed {
+            if failed() {
                 self.work.latency.failed(took, decay, now);
             } else {
                 self.work.latency.answered(took, decay, now);

@@ -6,10 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::Response;
+use mesh_core::outcome::{Class, Fault, Outcome};
 use tower_service::Service;
 
 use super::{Active, ResponseBody};
 use crate::error::{BoxError, Error};
+use crate::grpc;
 
 /// Awaits the chosen service's readiness, then its response.
 #[pin_project::pin_project]
@@ -61,7 +63,7 @@ where
                     let result = ready!(future.poll(cx)).map_err(Into::into);
                     let active = this.active.take();
                     if let Some(active) = &active {
-                        active.ended(result.is_err());
+                        active.ended(|| result.as_ref().map_or(true, is_failure));
                     }
                     return Poll::Ready(
                         result.map(|response| response.map(|body| ResponseBody::new(body, active))),
@@ -75,6 +77,14 @@ where
             this.state.set(next);
         }
     }
+}
+
+/// Whether the response says that the service failed, in HTTP or, in its headers, in gRPC.
+fn is_failure<B>(response: &Response<B>) -> bool {
+    let headers = response.headers();
+    let grpc = if grpc::is_grpc(headers) { grpc::status(headers) } else { None };
+    let outcome = Outcome::Response { status: response.status(), grpc, in_trailers: false };
+    outcome.class() == Class::Failure(Fault::Upstream)
 }
 
 impl<S: Service<R>, R> fmt::Debug for ResponseFuture<S, R> {

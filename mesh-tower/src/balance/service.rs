@@ -240,6 +240,42 @@ mod tests {
         assert!(calls <= 5, "{calls} of 500");
     }
 
+    /// Wish 5: nor does one that fails at once draw the calls to itself.
+    #[tokio::test(start_paused = true)]
+    async fn wish_5_peak_ewma_takes_no_failure_for_a_fast_answer() {
+        use std::time::Duration;
+        for grpc in [false, true] {
+            let bad_calls = Arc::new(AtomicUsize::new(0));
+            let services = (0..10).map(|index| {
+                let bad_calls = bad_calls.clone();
+                let service = service_fn(move |_: Request<Body>| {
+                    let bad = index == 0;
+                    bad_calls.fetch_add(usize::from(bad), Ordering::Relaxed);
+                    async move {
+                        let mut response = Response::new(Body::empty());
+                        if !bad {
+                            tokio::time::sleep(Duration::from_millis(10)).await;
+                        } else if grpc {
+                            let headers = response.headers_mut();
+                            headers.insert("content-type", "application/grpc".parse().unwrap());
+                            headers.insert("grpc-status", 14.into());
+                        } else {
+                            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+                        }
+                        Ok::<_, BoxError>(response)
+                    }
+                });
+                (index, 1, service)
+            });
+            let balance = Balance::new(BalancePolicy::peak_ewma(), services);
+            for _ in 0..500 {
+                balance.clone().oneshot(Request::new(Body::empty())).await.unwrap();
+            }
+            let calls = bad_calls.load(Ordering::Relaxed);
+            assert!(calls <= 5, "{calls} of 500");
+        }
+    }
+
     #[tokio::test]
     async fn lb_4_nobody_to_pick_is_said_at_once() {
         let service =

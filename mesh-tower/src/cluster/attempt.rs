@@ -115,7 +115,7 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
     match send(&endpoint, protocol, request, per_try, &mut end).await {
         Ok((response, lease)) => {
             let (mut head, body) = response.into_parts();
-            let took = end.answered();
+            let took = end.took();
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let mut millis = HeaderValue::from(millis);
             // Seldom the same: in the table of an HTTP/2 connection it would push out what repeats.
@@ -140,6 +140,8 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
             if !end.awaits_trailers {
                 let (status, grpc) = (head.status, trailers_only);
                 end.outcome(Outcome::Response { status, grpc, in_trailers: false });
+            } else {
+                end.answered(took);
             }
             Ok(Response::from_parts(head, ResponseBody::new(body, end)))
         }
@@ -171,7 +173,7 @@ async fn injected(policy: &FaultPolicy, matched: &Matched, grpc: bool) -> Option
         });
         tokio::time::sleep(delay).await;
     }
-    let reply = injection.abort?.reply(grpc);
+    let reply = injection.abort?.reply();
     let response = Error::local(reply.clone()).response(grpc);
     let outcome = Outcome::Response {
         status: response.status(),

@@ -10,7 +10,7 @@ use http::StatusCode;
 use http_body::{Frame, SizeHint};
 use mesh_core::balance::BalancePolicy;
 use mesh_core::circuit::Permit;
-use mesh_core::outcome::{GrpcCode, Outcome, Reset};
+use mesh_core::outcome::{Class, Fault, GrpcCode, Outcome, Reset};
 use mesh_core::reply::Flag;
 
 use super::Cluster;
@@ -51,24 +51,31 @@ pub(super) struct End {
 }
 
 impl End {
-    /// Notes that response headers are here. Returns how long they took.
-    pub(super) fn answered(&self) -> Duration {
-        let now = now();
-        let took = now.saturating_duration_since(self.start);
+    /// How long the attempt has taken so far.
+    pub(super) fn took(&self) -> Duration {
+        now().saturating_duration_since(self.start)
+    }
+
+    /// Notes that response headers that look well are here, after so long.
+    pub(super) fn answered(&self, took: Duration) {
         if let BalancePolicy::PeakEwma { decay } = self.cluster.plan().balance {
-            self.endpoint.host().latency().answered(took, decay, now);
+            self.endpoint.host().latency().answered(took, decay, self.start + took);
         }
-        took
     }
 
     /// Records the outcome: for the endpoint, and in the decision record.
     pub(super) fn outcome(&self, outcome: Outcome) {
-        if let BalancePolicy::PeakEwma { decay } = self.cluster.plan().balance
-            && !matches!(outcome, Outcome::Response { .. } | Outcome::Cancelled)
-        {
-            let now = now();
-            let took = now.saturating_duration_since(self.start);
-            self.endpoint.host().latency().failed(took, decay, now);
+        if let BalancePolicy::PeakEwma { decay } = self.cluster.plan().balance {
+            match (outcome.class(), outcome) {
+                // Also one that says so in good form: who fails fast is not fast.
+                (Class::Failure(Fault::Upstream), _) => {
+                    let took = self.took();
+                    self.endpoint.host().latency().failed(took, decay, self.start + took);
+                }
+                (Class::Success, Outcome::Response { in_trailers: false, .. }) => self.answered(self.took()),
+                // Noted when the headers came, or said nothing about the endpoint.
+                _ => {}
+            }
         }
         self.cluster.record(self.endpoint.host(), &outcome);
         self.record.note(|decision| decision.end_attempt(outcome));

@@ -16,7 +16,6 @@ use super::{ResponseBody, ResponseFuture};
 use crate::call::CallOptions;
 use crate::clock::SharedRng;
 use crate::error::{BoxError, Error};
-use crate::grpc::is_grpc;
 use crate::passage::Carrier;
 use crate::route::Matched;
 
@@ -68,14 +67,13 @@ where
         if let Some(matched) = matched {
             note(matched, &injection);
         }
-        let grpc = is_grpc(carrier.request().headers());
         if asked.is_some() {
             for name in &CONTROL_HEADERS {
                 carrier.request_mut().headers_mut().remove(name);
             }
         }
         count(&injection);
-        let abort = injection.abort.map(|abort| Error::local(abort.reply(grpc)));
+        let abort = injection.abort.map(|abort| Error::local(abort.reply()));
         match (injection.delay, abort) {
             (None, None) => {
                 ResponseFuture::calling(self.inner.call(carrier)).holding(injection.throttle, held)

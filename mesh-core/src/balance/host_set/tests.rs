@@ -142,29 +142,64 @@ fn shared(shares: &[(u32, &[bool])], panic_threshold: u32) -> HostSet {
     HostSet::arrange(1, hosts.collect(), &SetRules { panic_threshold, shares, warm_up: None }, None)
 }
 
-/// Which part of the draws goes to each group of the first priority.
-fn parts(set: &HostSet) -> Vec<(u32, f64)> {
-    let mut counts = std::collections::BTreeMap::new();
+/// Which part of the draws goes to each group of the first priority, also to one that no draw met.
+fn parts(set: &HostSet) -> Vec<f64> {
+    let mut parts = vec![0.0; set.priorities[0].groups.len()];
     for draw in 0..1_000 {
         let group = set.priorities[0].group(|| f64::from(draw) / 1_000.0).unwrap();
-        *counts.entry(group.usable[0]).or_insert(0.0) += 0.001;
+        parts[group.id] += 0.001;
     }
-    counts.into_iter().collect()
+    parts
 }
 
 #[test]
 fn lb_12_groups_get_their_share_whatever_their_size() {
     let set = shared(&[(80, &[ON]), (20, &[ON, ON, ON])], 0);
     let parts = parts(&set);
-    assert!((parts[0].1 - 0.8).abs() < 0.002 && (parts[1].1 - 0.2).abs() < 0.002, "{parts:?}");
+    assert!((parts[0] - 0.8).abs() < 0.002 && (parts[1] - 0.2).abs() < 0.002, "{parts:?}");
 }
 
 #[test]
 fn lb_12_a_group_that_lost_hosts_gives_of_its_share() {
     // 80 · 0.7 and 20: 56 of 76.
     let parts = parts(&shared(&[(80, &[ON, OFF]), (20, &[ON])], 0));
-    assert!((parts[0].1 - 56.0 / 76.0).abs() < 0.002, "{parts:?}");
+    assert!((parts[0] - 56.0 / 76.0).abs() < 0.002, "{parts:?}");
     assert_eq!(self::parts(&shared(&[(80, &[OFF]), (20, &[ON])], 0)).len(), 1);
+}
+
+#[test]
+fn lb_12_a_part_may_be_too_small_to_be_drawn() {
+    check_parts(&[(27, 1, 1), (1, 18, 1), (83, 1, 1)]).unwrap();
+}
+
+/// LB-12's formula, over localities of so much share, so many hosts and so many healthy ones.
+fn check_parts(shares: &[(u32, usize, usize)]) -> Result<(), TestCaseError> {
+    let groups: Vec<_> = shares
+        .iter()
+        .map(|(share, total, healthy)| {
+            (*share, (0..*total).map(|index| index < *healthy).collect::<Vec<_>>())
+        })
+        .collect();
+    let set = shared(&groups.iter().map(|(share, hosts)| (*share, &hosts[..])).collect::<Vec<_>>(), 0);
+    let effective: Vec<_> = groups
+        .iter()
+        .map(|(share, hosts)| {
+            let healthy = hosts.iter().filter(|healthy| **healthy).count() as f64;
+            f64::from(*share) * (1.4 * healthy / hosts.len() as f64).min(1.0)
+        })
+        .filter(|weight| *weight > 0.0)
+        .collect();
+    let sum: f64 = effective.iter().sum();
+    prop_assert_eq!(set.priorities[0].groups.len(), effective.len());
+    if effective.is_empty() {
+        return Ok(());
+    }
+    let parts = parts(&set);
+    prop_assert_eq!(parts.len(), effective.len());
+    for (part, weight) in parts.into_iter().zip(&effective) {
+        prop_assert!((part - weight / sum).abs() < 0.002, "{} {}", part, weight / sum);
+    }
+    Ok(())
 }
 
 #[test]
@@ -231,28 +266,6 @@ proptest! {
     fn lb_12_parts_follow_the_formula(
         shares in prop::collection::vec((1_u32..=100, 1_usize..20, 0_usize..20), 1..6),
     ) {
-        let groups: Vec<_> = shares
-            .iter()
-            .map(|(share, total, healthy)| {
-                (*share, (0..*total).map(|index| index < *healthy).collect::<Vec<_>>())
-            })
-            .collect();
-        let set = shared(&groups.iter().map(|(share, hosts)| (*share, &hosts[..])).collect::<Vec<_>>(), 0);
-        let effective: Vec<_> = groups
-            .iter()
-            .map(|(share, hosts)| {
-                let healthy = hosts.iter().filter(|healthy| **healthy).count() as f64;
-                f64::from(*share) * (1.4 * healthy / hosts.len() as f64).min(1.0)
-            })
-            .filter(|weight| *weight > 0.0)
-            .collect();
-        let sum: f64 = effective.iter().sum();
-        if effective.is_empty() {
-            prop_assert!(set.priorities[0].groups.is_empty());
-            return Ok(());
-        }
-        for ((_, part), weight) in parts(&set).into_iter().zip(&effective) {
-            prop_assert!((part - weight / sum).abs() < 0.002, "{} {}", part, weight / sum);
-        }
+        check_parts(&shares)?;
     }
 }

@@ -127,6 +127,26 @@ fn rt_10_rate_limited_responses_are_left_alone() {
     assert_eq!(decide("5xx", 503), Verdict::GiveUp(GiveUp::RateLimited));
     assert_eq!(decide("envoy-ratelimited", 429), Verdict::Retry);
     assert_eq!(decide("envoy-ratelimited", 503), Verdict::Retry);
+    assert_eq!(decide("5xx", 429), Verdict::GiveUp(GiveUp::NotRetriable), "nor would it be without");
+}
+
+#[test]
+fn rt_10_it_is_the_header_that_limits_whatever_the_status() {
+    let again = HeaderName::from_static("x-again");
+    let value = || HeaderValue::from_static("true");
+    let asked = HeaderMap::from_iter([(again.clone(), value())]);
+    let limited = HeaderMap::from_iter([(again.clone(), value()), (RATE_LIMITED, value())]);
+    let only_limited = HeaderMap::from_iter([(RATE_LIMITED, value())]);
+    let decide = |on, headers: &HeaderMap| {
+        let policy = RetryPolicy { headers: vec![again.clone()], ..written(on) };
+        policy.decide(&GET, 1, &status(200), Some(headers))
+    };
+    assert_eq!(decide("retriable-headers", &asked), Verdict::Retry);
+    assert_eq!(decide("retriable-headers", &limited), Verdict::GiveUp(GiveUp::RateLimited));
+    assert_eq!(decide("retriable-headers", &only_limited), Verdict::GiveUp(GiveUp::NotRetriable));
+    assert_eq!(decide("retriable-headers,envoy-ratelimited", &limited), Verdict::Retry);
+    assert_eq!(decide("envoy-ratelimited", &only_limited), Verdict::Retry);
+    assert_eq!(decide("envoy-ratelimited", &asked), Verdict::GiveUp(GiveUp::NotRetriable));
 }
 
 #[test]
