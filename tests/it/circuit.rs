@@ -105,6 +105,32 @@ async fn cb_3_idle_connections_are_closed() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn cb_7_the_port_and_the_pool_say_what_is_spoken_upstream() {
+    use http::Version;
+    let (one, two) = (Version::HTTP_11, Version::HTTP_2);
+    let plain = "tcp: {maxConnections: 9}";
+    for (port, pool, [from_one, from_two]) in [
+        ("http", plain, [one, one]),
+        ("http2", plain, [two, two]),
+        ("grpc", plain, [two, two]),
+        // Its name tells nothing.
+        ("web", plain, [one, two]),
+        ("http", "http: {h2UpgradePolicy: UPGRADE}", [two, two]),
+        ("http", "http: {h2UpgradePolicy: DO_NOT_UPGRADE}", [one, one]),
+        ("http", "http: {useClientProtocol: true}", [one, two]),
+        ("http2", "http: {useClientProtocol: true}", [one, two]),
+    ] {
+        for (asked, spoken) in [(one, from_one), (two, from_two)] {
+            let (test, api) = world(port, pool).await;
+            let request = Request::get("http://api/").version(asked).body(Body::empty()).unwrap();
+            assert_eq!(test.send(request).await.status(), 200, "{port} {pool} {asked:?}");
+            let arrived: Vec<Version> = api.arrivals().iter().map(|arrival| arrival.version).collect();
+            assert_eq!(arrived, [spoken], "{port} {pool} {asked:?}");
+        }
+    }
+}
+
 #[test]
 fn cb_4_what_no_pool_may_hold_is_an_error() {
     for (pool, complaint) in [

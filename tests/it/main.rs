@@ -23,6 +23,7 @@ mod locality;
 mod locally;
 mod mirror;
 mod options;
+mod order;
 mod outlier;
 mod parity;
 mod pool;

@@ -1,12 +1,13 @@
 //! Connections: none is stale, none starves, a dead endpoint is skipped and taken back (wishes 5,
 //! 6, 24).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use mesh_tests::config::service;
 use mesh_tower::Body;
@@ -18,6 +19,18 @@ async fn world(port: &str, addresses: &[&str]) -> (TestMesh, Vec<Upstream>) {
     let test = MeshTest::new(&service("api", port, 80, addresses)).start().await;
     let upstreams = addresses.iter().map(|address| test.upstream(&format!("{address}:80"))).collect();
     (test, upstreams)
+}
+
+/// Which request it is: no other has the same value.
+const ID: &str = "x-id";
+
+fn each_post_at_most_once(upstream: &Upstream) {
+    let mut seen = HashSet::new();
+    for arrival in upstream.arrivals() {
+        assert!(!arrival.header(ID).is_empty());
+        let first = seen.insert(arrival.header(ID).to_owned());
+        assert!(first || arrival.method != Method::POST, "twice: {arrival:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -40,25 +53,31 @@ async fn wish_6_a_connection_closed_while_idle_is_never_handed_out() {
 
 #[tokio::test(start_paused = true)]
 async fn wish_6_a_close_that_crosses_the_request_hurts_no_get_and_doubles_no_post() {
-    for port in ["http", "http2"] {
+    // A server that says GOAWAY before it closes costs nobody anything. One that just closes costs HTTP/2's POSTs,
+    // where many share a connection and nobody can tell whose bytes were written.
+    for (port, close, most) in [
+        ("http", Upstream::close_connections as fn(&Upstream) -> &Upstream, 1),
+        ("http", Upstream::drain_connections, 1),
+        ("http2", Upstream::drain_connections, 0),
+        ("http2", Upstream::close_connections, 100),
+    ] {
         let (test, upstreams) = world(port, &["10.0.0.1"]).await;
         let api = &upstreams[0];
-        let (mut failed, mut sent) = (0, 0);
+        let mut failed = 0;
         for round in 0..200 {
             let post = round % 2 == 1;
             // Closed in the very moment: no time for the client to see it.
-            api.close_connections();
+            close(api);
             let request = if post { Request::post("http://api/") } else { Request::get("http://api/") };
-            let answer = test.send(request.body(Body::from("x")).unwrap()).await;
-            sent += 1;
+            let answer = test.send(request.header(ID, round).body(Body::from("x")).unwrap()).await;
             if answer.status() != 200 {
                 assert!(post, "{port} {round}: {answer:?}");
                 failed += 1;
             }
         }
-        let twice = api.arrival_count() > sent;
-        assert!(!twice, "{port}: {} arrivals of {sent}", api.arrival_count());
-        assert_eq!(api.arrival_count() + failed, sent, "{port}");
+        assert!(failed <= most, "{port}: {failed} failed POSTs");
+        each_post_at_most_once(api);
+        assert_eq!(api.arrival_count() + failed, 200, "{port}");
     }
 }
 
@@ -192,7 +211,8 @@ async fn idle_closes(port: &str, count: usize) -> [usize; 5] {
                 let kind = (worker + round) % 3;
                 let request =
                     [Request::get("http://api/"), Request::put("http://api/"), Request::post("http://api/")];
-                let request = request.into_iter().nth(kind).unwrap().body(Body::from("x")).unwrap();
+                let request = request.into_iter().nth(kind).unwrap().header(ID, round * WORKERS + worker);
+                let request = request.body(Body::from("x")).unwrap();
                 let answer = client.request(request).await;
                 if !answer.is_ok_and(|answer| answer.status() == 200) {
                     failed[usize::from(kind == 2)] += 1;
@@ -208,6 +228,7 @@ async fn idle_closes(port: &str, count: usize) -> [usize; 5] {
     let failed = workers.join_all().await;
     closing.abort();
     let connections = usize::try_from(upstreams[0].connections()).unwrap();
+    each_post_at_most_once(&upstreams[0]);
     let [safe, posts] = failed.iter().fold([0, 0], |[a, b], [c, d]| [a + c, b + d]);
     [count, safe, posts, upstreams[0].arrival_count(), connections]
 }
@@ -218,7 +239,7 @@ async fn wish_6_a_server_that_closes_idle_connections_costs_nothing() {
         let [sent, safe, posts, arrivals, connections] = idle_closes(port, 16_000).await;
         assert_eq!(safe, 0, "{port}: failed GETs and PUTs");
         assert!(posts <= 1, "{port}: {posts} failed POSTs");
-        assert!(arrivals <= sent, "{port}: {arrivals} arrivals of {sent}: something came twice");
+        assert!(arrivals + posts >= sent, "{port}: {arrivals} arrivals of {sent}");
         assert!(connections * 10 <= sent, "{port}: {connections} connections for {sent} requests");
     }
 }

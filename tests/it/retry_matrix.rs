@@ -3,8 +3,11 @@
 //!
 //! Every cell runs many times with different seeds; arrivals are exact.
 
+use std::time::Duration;
+
 use http::Request;
 use mesh_tests::config::{destination_rule, service};
+use mesh_tests::counters::Counters;
 use mesh_tower::Body;
 use mesh_tower::test::{Fault, MeshTest, TestMesh, Upstream, grpc_frame};
 
@@ -13,6 +16,10 @@ use mesh_tower::test::{Fault, MeshTest, TestMesh, Upstream, grpc_frame};
 fn runs() -> u64 {
     std::env::var("MESH_TEST_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(25)
 }
+
+/// Ways to end a connection once a request has come.
+const CLOSES: [Fault; 3] =
+    [Fault::CloseBeforeResponse, Fault::CloseAfterRequestBody, Fault::ResetAfterRequestBody];
 
 const KINDS: [Kind; 5] = [Kind::Get, Kind::Put, Kind::Post, Kind::PostWithKey, Kind::Grpc];
 
@@ -117,7 +124,7 @@ async fn rt_19_a_refused_connection_is_retried_for_everyone() {
 async fn rt_19_a_fresh_connection_that_closes_is_not_retried() {
     // RT-6 does not name `reset`, and RT-20 is about connections that were used before.
     for http2 in [false, true] {
-        for fault in [Fault::CloseBeforeResponse, Fault::CloseAfterRequestBody] {
+        for fault in CLOSES {
             for kind in KINDS {
                 let trouble = Trouble { fault, reused: false, http2 };
                 check(trouble, kind, 1, Seen::Failure("UC"), "").await;
@@ -129,7 +136,7 @@ async fn rt_19_a_fresh_connection_that_closes_is_not_retried() {
 #[tokio::test(start_paused = true)]
 async fn rt_20_a_reused_connection_that_closes_is_retried_for_the_idempotent() {
     for http2 in [false, true] {
-        for fault in [Fault::CloseBeforeResponse, Fault::CloseAfterRequestBody] {
+        for fault in CLOSES {
             for kind in KINDS {
                 let trouble = Trouble { fault, reused: true, http2 };
                 let (arrivals, seen) =
@@ -179,7 +186,7 @@ async fn rt_6_a_reset_stream_is_not_retried() {
 #[tokio::test(start_paused = true)]
 async fn rt_6_the_applications_503_is_passed_on() {
     for http2 in [false, true] {
-        for kind in [Kind::Get, Kind::Put, Kind::Post, Kind::PostWithKey] {
+        for kind in KINDS {
             let trouble = Trouble { fault: Fault::Status(503), reused: false, http2 };
             check(trouble, kind, 1, Seen::Own503, "").await;
         }
@@ -189,14 +196,16 @@ async fn rt_6_the_applications_503_is_passed_on() {
 #[tokio::test(start_paused = true)]
 async fn rt_19_unavailable_from_the_application_is_retried_only_if_declared_idempotent() {
     for (key, arrivals, status) in [(false, 1, 14), (true, 2, 0)] {
-        let trouble = Trouble { fault: Fault::Grpc(14), reused: false, http2: true };
-        let (test, api) = world(trouble, Kind::Grpc, 1, "").await;
-        let mut request = Kind::Grpc.request();
-        if key {
-            request.headers_mut().insert("idempotency-key", "1".parse().unwrap());
+        for seed in 0..runs() {
+            let trouble = Trouble { fault: Fault::Grpc(14), reused: seed % 2 == 0, http2: true };
+            let (test, api) = world(trouble, Kind::Grpc, seed, "").await;
+            let mut request = Kind::Grpc.request();
+            if key {
+                request.headers_mut().insert("idempotency-key", "1".parse().unwrap());
+            }
+            let answer = test.send(request).await;
+            assert_eq!((api.arrival_count(), answer.grpc_status()), (arrivals, Some(status)), "{seed}");
         }
-        let answer = test.send(request).await;
-        assert_eq!((api.arrival_count(), answer.grpc_status()), (arrivals, Some(status)));
     }
 }
 
@@ -216,6 +225,69 @@ async fn rt_10_overflow_is_never_retried() {
         assert_eq!((answer.status().as_u16(), answer.flags().as_str()), (status, "UO"), "{kind:?}");
         assert_eq!(answer.header("x-envoy-overloaded"), "true");
         assert_eq!(api.arrival_count(), 1, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rt_10_that_there_is_no_endpoint_is_never_retried() {
+    for kind in KINDS {
+        let counters = Counters::leak();
+        let _installed = counters.install();
+        let test = MeshTest::new(&service("api", "http", 80, &[]));
+        let test = test.with(|builder| builder.strict(false)).start().await;
+        let begin = tokio::time::Instant::now();
+        let answer = test.send(kind.request()).await;
+        let status = if kind == Kind::Grpc { (200, Some(14)) } else { (503, None) };
+        assert_eq!((answer.status().as_u16(), answer.grpc_status()), status, "{kind:?}");
+        assert_eq!((answer.flags().as_str(), begin.elapsed().as_nanos()), ("UH", 0), "{kind:?}: no back-off");
+        assert_eq!(counters.sum("envoy_cluster_upstream_rq_retry", ""), 0, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rt_19_what_goaway_covers_goes_on_to_its_end_and_is_not_repeated() {
+    for kind in KINDS {
+        for seed in 0..runs() {
+            let trouble = Trouble { fault: Fault::GoAwayAfter(1), reused: false, http2: true };
+            let (test, api) = world(trouble, kind, seed, "").await;
+            api.delay(Duration::from_secs(1));
+            let covered = async {
+                let answer = test.send(kind.request()).await;
+                (answer.status().as_u16(), answer.flags())
+            };
+            let refused = async {
+                api.arrived(1).await;
+                test.get("http://api/refused").await.status().as_u16()
+            };
+            assert_eq!(tokio::join!(covered, refused), ((200, "-".to_owned()), 200), "{kind:?} {seed}");
+            let mut paths: Vec<String> = api.arrivals().iter().map(|one| one.path().to_owned()).collect();
+            paths.sort();
+            assert_eq!(paths, ["/refused", "/thing"], "{kind:?} {seed}\n{}", test.transcript());
+            assert_eq!(api.connections(), 2);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rt_19_what_goaway_covered_and_then_broke_is_not_repeated_unless_it_may_be() {
+    for kind in [Kind::Post, Kind::Grpc] {
+        for seed in 0..runs() {
+            let trouble = Trouble { fault: Fault::GoAwayAfter(1), reused: false, http2: true };
+            let (test, api) = world(trouble, kind, seed, "").await;
+            api.delay(Duration::from_secs(1));
+            let covered = async {
+                let answer = test.send(kind.request()).await;
+                assert_eq!(answer.flags(), "UC", "{kind:?} {seed}");
+            };
+            let refused = async {
+                api.arrived(1).await;
+                assert_eq!(test.get("http://api/refused").await.status(), 200);
+                api.close_connections();
+            };
+            tokio::join!(covered, refused);
+            let again = api.arrivals().iter().filter(|one| one.path() == "/thing").count();
+            assert_eq!(again, 1, "{kind:?} {seed}\n{}", test.transcript());
+        }
     }
 }
 

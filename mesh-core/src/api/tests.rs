@@ -71,6 +71,27 @@ fn y_3_unset_is_not_zero() {
 }
 
 #[test]
+fn y_4_null_is_unset_but_an_error_as_an_element() {
+    let unset = "name: null, match: null, timeout: ~, retries: null, rewrite: {uri: null, authority: b}";
+    let rule: HttpRoute = everything(&format!("{{{unset}}}"));
+    assert_eq!((&*rule.name, rule.r#match.len(), rule.timeout), ("", 0, None));
+    assert!(rule.retries.is_none());
+    let rewrite = rule.rewrite.unwrap();
+    assert_eq!((rewrite.uri, rewrite.authority.as_deref()), (None, Some("b")));
+    for (good, bad, at) in [
+        ("hosts: [reviews]", "hosts: [reviews, null]", "spec.hosts[1]"),
+        ("- destination: {host: reviews}\n      weight: 3", "- null", "spec.http[0].route[0]"),
+        ("{x-a: {exact: b}}", "{x-a: null}", "spec.http[0].match[0].headers.x-a"),
+    ] {
+        assert!(GOOD.contains(good), "{good}");
+        let (documents, found) = parse(&GOOD.replace(good, bad));
+        assert!(documents.virtual_services.is_empty(), "{bad}");
+        let places: Vec<String> = found.iter().map(|one| one.origin.path.to_string()).collect();
+        assert_eq!(places, [at], "{found}");
+    }
+}
+
+#[test]
 fn y_7_numbers_may_be_text_and_enums_numbers() {
     let pool: TcpSettings = everything("maxConnections: \"100\"");
     assert_eq!(pool.max_connections, 100);

@@ -51,6 +51,7 @@ mod goaway;
 mod log;
 mod mesh;
 mod network;
+mod pipe;
 mod script;
 mod serve;
 mod time;

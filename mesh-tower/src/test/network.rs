@@ -15,9 +15,6 @@ use super::upstream::lock;
 use super::{Fault, Upstream};
 use crate::pool::{Connect, Connecting, Stream};
 
-/// How much a pipe holds: like a socket's buffer, so that back-pressure is felt.
-const PIPE: usize = 64 * 1024;
-
 /// Upstreams by address. Nobody listens anywhere else: such a connection is refused.
 ///
 /// Give it to [`MeshBuilder::connector`](crate::mesh::MeshBuilder::connector), or let
@@ -95,11 +92,7 @@ impl Network {
             Some(Fault::GoAwayAfter(after)) => Some(after),
             _ => None,
         };
-        Box::pin(async move {
-            let (ours, theirs) = tokio::io::duplex(PIPE);
-            upstream.accept(theirs, goaway);
-            Ok(Stream::new(ours))
-        })
+        Box::pin(async move { Ok(Stream::new(upstream.accept(goaway))) })
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Fault {
     CloseBeforeResponse,
     /// The connection is closed when the request's last byte has arrived.
     CloseAfterRequestBody,
+    /// The same by a reset: reading and writing fail at the caller's end, where a close is an end.
+    ResetAfterRequestBody,
     /// The stream is refused (`REFUSED_STREAM`): the peer says that it was not processed. HTTP/2
     /// only; over HTTP/1.1 the connection closes.
     RefuseStream,

@@ -2,7 +2,7 @@
 //! resets and stream limits are the real ones.
 
 use std::pin::{Pin, pin};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -30,15 +30,23 @@ struct Connection {
     upstream: Arc<Inner>,
     number: u64,
     kill: CancellationToken,
+    /// Whether the caller's end is to fail.
+    reset: Arc<AtomicBool>,
 }
 
 /// Serves a connection on a task of its own.
-pub(super) fn connection(upstream: &Arc<Inner>, stream: DuplexStream, goaway: Option<u32>) {
+pub(super) fn connection(
+    upstream: &Arc<Inner>,
+    stream: DuplexStream,
+    reset: Arc<AtomicBool>,
+    goaway: Option<u32>,
+) {
     let number = upstream.connections.fetch_add(1, Ordering::Relaxed) + 1;
     upstream.open.send_modify(|open| *open += 1);
     upstream.log.note(upstream.address, What::Connected);
     let (close, drain) = (lock(&upstream.close).clone(), lock(&upstream.drain).clone());
-    let connection = Arc::new(Connection { upstream: upstream.clone(), number, kill: close.child_token() });
+    let kill = close.child_token();
+    let connection = Arc::new(Connection { upstream: upstream.clone(), number, kill, reset });
     let stream = match goaway {
         None => stream,
         Some(after) => {
@@ -128,9 +136,10 @@ async fn scripted(connection: &Connection, request: Request<Incoming>) -> Result
             connection.kill.cancel();
             std::future::pending().await
         }
-        Fault::CloseAfterRequestBody => {
+        Fault::CloseAfterRequestBody | Fault::ResetAfterRequestBody => {
             // As above.
             let _ = request.into_body().collect().await;
+            connection.reset.store(fault == Fault::ResetAfterRequestBody, Ordering::Relaxed);
             connection.kill.cancel();
             std::future::pending().await
         }

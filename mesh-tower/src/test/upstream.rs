@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::log::{Arrival, Log};
+use super::pipe::Pipe;
 use super::script::Script;
 use super::{Fault, serve};
 use crate::body::Body;
@@ -258,9 +259,11 @@ impl Upstream {
         *lock(&self.0.handler) = handler;
     }
 
-    /// Accepts a connection: the other end of `stream`.
-    pub(super) fn accept(&self, stream: tokio::io::DuplexStream, goaway: Option<u32>) {
-        serve::connection(&self.0, stream, goaway);
+    /// Accepts a connection: the other end of what is returned.
+    pub(super) fn accept(&self, goaway: Option<u32>) -> Pipe {
+        let (ours, theirs) = Pipe::new();
+        serve::connection(&self.0, theirs, ours.reset(), goaway);
+        ours
     }
 }
 

@@ -112,9 +112,12 @@ mod tests {
         assert_eq!(of(|protocol| protocol.upstream() == UpstreamProtocol::Http2), "grpc grpc-web http2");
         assert_eq!(Protocol::named("GRPC-Web"), Some(Protocol::GrpcWeb), "case is ignored");
         assert_eq!(Protocol::named("h2c"), None);
-        // P-8: their bytes are carried, not understood.
+    }
+
+    #[test]
+    fn p_8_the_bytes_of_databases_are_carried_and_not_understood() {
         for name in ["mongo", "redis", "mysql"] {
-            let protocol = Protocol::named(name).unwrap();
+            let protocol = Protocol::of_port_name(&format!("{name}-main")).unwrap();
             assert!(!protocol.is_routed() && protocol.upstream() == UpstreamProtocol::Tcp, "{name}");
         }
     }

@@ -79,9 +79,6 @@ fn se_2_only_ready_endpoints_and_their_pods_facts() {
     assert_eq!(first.locality.zone, "z1");
     assert_eq!(first.identity.as_deref(), Some("spiffe://cluster.local/ns/shop/sa/reviews"));
     assert_eq!(first.workload.as_ref().unwrap().0.as_ref(), "reviews-v1");
-    assert_eq!(node.policy.protocol, UpstreamProtocol::Http1);
-    let grpc = plan.cluster_named("outbound|9090||reviews.shop.svc.cluster.local").unwrap();
-    assert_eq!(grpc.policy.protocol, UpstreamProtocol::Http2, "CB-7");
 }
 
 #[test]
@@ -98,14 +95,62 @@ fn h_6_a_service_is_called_by_each_of_its_names() {
     ] {
         assert!(outbound(&plan, 9080, host, "/").is_some(), "{host}");
     }
-    let route = outbound(&plan, 9080, "reviews", "/").unwrap();
-    assert_eq!(&*route.name, "default", "VS-7");
-    assert_eq!((route.retry.attempts, route.timeout), (2, None), "VS-7, RT-6");
-    assert_eq!(clusters(&plan, route), [("outbound|9080||reviews.shop.svc.cluster.local".into(), 1)]);
-    assert!(!plan.outbound.contains_key(&9100), "P-5");
     let far = sidecar(REVIEWS, "other").plan;
     assert!(outbound(&far, 9080, "reviews", "/").is_none(), "a short name is for its own namespace");
     assert!(outbound(&far, 9080, "reviews.shop", "/").is_some());
+}
+
+#[test]
+fn vs_7_rt_6_a_service_without_rules_has_one_route_with_the_default_policy() {
+    let plan = sidecar(REVIEWS, "web").plan;
+    for (port, path) in [(9080, "/"), (9080, "/any?x=1"), (9090, "/shop.Reviews/Get")] {
+        let route = outbound(&plan, port, "reviews", path).unwrap();
+        assert_eq!(
+            (&*route.name, route.retry.attempts, route.timeout),
+            ("default", 2, None),
+            "{port} {path}"
+        );
+        let own = format!("outbound|{port}||reviews.shop.svc.cluster.local");
+        assert_eq!(clusters(&plan, route), [(own, 1)]);
+    }
+}
+
+#[test]
+fn p_5_http_rules_are_for_ports_of_the_http_family_only() {
+    let names =
+        ["http", "http2", "grpc", "grpc-web", "sniffed", "tcp", "tls", "https", "mongo", "redis", "mysql"];
+    let port = |(index, name): (usize, &&str)| format!("  - {{name: {name}-a, port: {}}}\n", 9000 + index);
+    let ports: String = names.iter().enumerate().map(port).collect();
+    let text = format!(
+        "
+apiVersion: v1
+kind: Service
+metadata: {{name: a}}
+spec:
+  ports:
+{ports}---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: a}}
+spec:
+  hosts: [a]
+  http: [{{name: written, directResponse: {{status: 204}}}}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec: {{template: {{metadata: {{labels: {{app: web, version: v1}}}}}}}}
+"
+    );
+    let plan = sidecar(&text, "web").plan;
+    let routed = |index: usize| {
+        let route = outbound(&plan, u16::try_from(9000 + index).unwrap(), "a", "/");
+        route.map(|route| route.name.to_string())
+    };
+    for (index, name) in names.into_iter().enumerate() {
+        let expected = (index < 5).then(|| "written".to_owned());
+        assert_eq!(routed(index), expected, "{name}");
+    }
 }
 
 #[test]
