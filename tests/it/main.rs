@@ -35,6 +35,7 @@ mod rewrite;
 mod scope;
 mod sockets;
 mod split_fault;
+mod stale;
 mod storm;
 mod timeout;
 mod upstream_tls;

@@ -1,58 +1,61 @@
-//! How long an endpoint lets an idle connection live (wish 6, with RT-20).
+//! How long an endpoint lets an idle connection live (RT-20).
 //!
 //! A server closes what has been idle for its time, and a request that is just then on its way is lost:
 //! nobody knows whether it was seen. One that may be repeated is repeated. One that may not must not be
-//! sent on a connection whose time is nearly up. Servers seldom say their time, so it is learned.
+//! sent on a connection whose time is nearly up. Servers seldom say their time, so it is learned: the
+//! shortest of the last closes, since what delays the news of a close only makes it longer.
 //!
 //! Worked example: a server closes connections after 60 s. The first that it closes teaches 60 s; from
-//! then on a POST takes no connection that has been idle for 45 s or longer, but a new one.
+//! then on a POST takes no connection that has been idle for 59 s or longer, but a new one.
 
 use std::time::Duration;
 
 /// What has been seen of it; nothing at first, when every idle connection is trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Patience(Option<Duration>);
+pub struct Patience {
+    /// The last closes; [`Duration::MAX`] where there were fewer.
+    closes: Option<[Duration; CLOSES]>,
+    next: usize,
+}
+
+/// How many closes are remembered. A server that is shut down closes connections of every age: after so
+/// many at its usual time that is forgotten.
+const CLOSES: usize = 8;
 
 impl Patience {
     /// The endpoint said so (`Keep-Alive: timeout=`).
     pub fn announced(&mut self, timeout: Duration) {
-        self.0 = Some(timeout);
+        self.closes = Some([timeout; CLOSES]);
     }
 
     /// It closed a connection that had been idle so long.
-    ///
-    /// What is shorter counts at once. What is longer only doubles what was learned: a server that is
-    /// shut down closes connections of every age, and one that was restarted is learned anew.
     pub fn closed(&mut self, idle: Duration) {
-        self.0 = Some(match self.0 {
-            Some(known) if idle > known => idle.min(known.max(LEAST) * 2),
-            _ => idle,
-        });
+        self.closes.get_or_insert([Duration::MAX; CLOSES])[self.next] = idle;
+        self.next = (self.next + 1) % CLOSES;
     }
 
-    /// A connection that had been idle so long served a request.
+    /// A connection that had been idle so long served a request: whatever closed a younger one, it was
+    /// not its time.
     pub fn served(&mut self, idle: Duration) {
-        if let Some(known) = &mut self.0 {
-            *known = idle.max(*known);
+        for close in self.closes.iter_mut().flatten() {
+            *close = idle.max(*close);
         }
     }
 
     /// Whether anything has been learned.
     #[must_use]
     pub fn is_known(&self) -> bool {
-        self.0.is_some()
+        self.closes.is_some()
     }
 
     /// Whether a connection that has been idle so long will surely live until a request has reached
     /// the endpoint: a quarter of its time, at most a second, is left for the way.
     #[must_use]
     pub fn trusts(&self, idle: Duration) -> bool {
-        self.0.is_none_or(|known| idle < known - (known / 4).min(Duration::from_secs(1)))
+        let shortest = self.closes.iter().flatten().min();
+        shortest.is_none_or(|known| idle < *known - (*known / 4).min(Duration::from_secs(1)))
     }
 }
-
-/// What was learned grows from here at least.
-const LEAST: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {
@@ -80,13 +83,25 @@ mod tests {
         patience.closed(secs(60));
         patience.closed(Duration::ZERO);
         assert!(!patience.trusts(Duration::ZERO));
-        let closes = (1..).find(|_| {
+        for _ in 0..CLOSES - 1 {
             patience.closed(secs(60));
-            patience.trusts(secs(58))
-        });
-        assert_eq!(closes, Some(16));
+            assert!(!patience.trusts(secs(1)));
+        }
+        patience.closed(secs(60));
+        assert!(patience.trusts(secs(58)));
         patience.closed(Duration::ZERO);
         patience.served(secs(30));
         assert!(patience.trusts(secs(28)), "it has lived longer");
+        assert!(!patience.trusts(secs(29)));
+    }
+
+    #[test]
+    fn the_shortest_close_counts_for_delays_only_add() {
+        let mut patience = Patience::default();
+        for idle in [70, 52, 90] {
+            patience.closed(Duration::from_millis(idle));
+        }
+        assert!(patience.trusts(Duration::from_millis(38)));
+        assert!(!patience.trusts(Duration::from_millis(39)));
     }
 }

@@ -15,7 +15,7 @@ use super::connection::Http1;
 use super::dial::{Connection, DialError, dial};
 use super::http2::{Http2, StreamPermit};
 use super::idle::Idle;
-use super::lane::Lane;
+use super::lane::{Lane, Waiter};
 use super::lease::Lease;
 use super::{Connect, Protocol, Stream};
 use crate::clock::now;
@@ -132,7 +132,7 @@ impl Endpoint {
             if lane.waiters.len() > MANY_WAITERS + 2 * self.waiting.load(Ordering::Relaxed) {
                 lane.forget_gone();
             }
-            lane.waiters.push_back(sender);
+            lane.waiters.push_back(Waiter { sender, repeatable });
             self.waiting.fetch_add(1, Ordering::Relaxed);
             (Waiting { receiver, waiting: &self.waiting }, pending)
         };
@@ -302,9 +302,9 @@ impl Endpoint {
 
     fn serve_waiters(self: &Arc<Self>, state: &mut State) {
         for protocol in [Protocol::Http1, Protocol::Http2] {
-            while !state.lane(protocol).waiters.is_empty() {
-                // Who has waited gets the latest used, most often one just dialled.
-                let Some(lease) = self.ready(state, protocol, true) else {
+            while let Some(first) = state.lane(protocol).waiters.front() {
+                let repeatable = first.repeatable;
+                let Some(lease) = self.ready(state, protocol, repeatable) else {
                     self.try_dial(state, protocol, 0);
                     break;
                 };

@@ -10,7 +10,12 @@ use super::lease::Lease;
 /// At most this many HTTP/2 connections to one endpoint, per worker, however many streams wait.
 const MAX_HTTP2_CONNECTIONS: usize = 64;
 
-pub(super) type Waiter = oneshot::Sender<Result<Lease, DialError>>;
+#[derive(Debug)]
+pub(super) struct Waiter {
+    pub(super) sender: oneshot::Sender<Result<Lease, DialError>>,
+    /// Whether its request may be sent twice.
+    pub(super) repeatable: bool,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Lane {
@@ -44,7 +49,7 @@ impl Lane {
     pub(super) fn hand_over(&mut self, lease: Lease) -> Option<Lease> {
         let mut lease = lease;
         while let Some(waiter) = self.waiters.pop_front() {
-            match waiter.send(Ok(lease)) {
+            match waiter.sender.send(Ok(lease)) {
                 Ok(()) => return None,
                 Err(Ok(back)) => lease = back,
                 Err(Err(_)) => unreachable!("a lease was sent"),
@@ -57,12 +62,12 @@ impl Lane {
     pub(super) fn fail(&mut self, many: usize, error: &DialError) {
         for waiter in self.waiters.drain(..many.min(self.waiters.len())) {
             // One who has left needs no answer.
-            let _ = waiter.send(Err(error.clone()));
+            let _ = waiter.sender.send(Err(error.clone()));
         }
     }
 
     /// Drops those who have stopped waiting.
     pub(super) fn forget_gone(&mut self) {
-        self.waiters.retain(|waiter| !waiter.is_closed());
+        self.waiters.retain(|waiter| !waiter.sender.is_closed());
     }
 }
