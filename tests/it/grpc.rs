@@ -1,4 +1,4 @@
-//! gRPC through the stack: four kinds of streaming, trailers untouched (RF-4, pitfall 7).
+//! gRPC through the stack: four kinds of streaming, trailers untouched (RF-4).
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};

@@ -10,7 +10,7 @@ use mesh_tests::config::{destination_rule, service};
 use mesh_tower::Body;
 use mesh_tower::test::{Fault, MeshTest, TestMesh, Upstream, grpc_frame};
 
-/// How often each cell runs, each time with another seed. `MESH_TEST_RUNS=1000` for the whole of wish 1:
+/// How often each cell runs, each time with another seed. `MESH_TEST_RUNS=1000` for long:
 /// minutes rather than seconds.
 fn runs() -> u64 {
     std::env::var("MESH_TEST_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(25)
