@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::balance::Choice;
+use crate::balance::{Avoid, Choice};
 use crate::endpoint::Endpoint;
 use crate::grpc_web;
 use crate::outcome::{GrpcCode, Outcome};
@@ -53,6 +53,8 @@ pub struct Decision {
     pub delay: Option<Duration>,
     /// The tries, oldest first, at most [`MAX_REMEMBERED`].
     pub attempts: Vec<Attempt>,
+    /// The priorities that the next try avoids, where retries may go to remote localities (RT-12).
+    pub avoid: Avoid,
     /// Our address on the connection of the latest try.
     pub local: Option<SocketAddr>,
     /// How many tries there were.

@@ -223,6 +223,21 @@ async fn rt_12_retries_may_go_to_remote_localities() {
     assert_eq!(world("").await.get(URI).await.status(), 503);
 }
 
+#[tokio::test(start_paused = true)]
+async fn rt_12_remote_localities_take_turns_however_many_attempts_there_are() {
+    let rule = "  - retries: {attempts: 19, retryOn: 5xx, backoff: 1s, retryRemoteLocalities: true}\n    \
+                route: [{destination: {host: api.test}}]";
+    let policy = format!("{ROUND_ROBIN}, outlierDetection: {{consecutive5xxErrors: 0}}");
+    let test = world(&(yaml(&NEAR_AND_FAR, &policy) + &virtual_service("api.test", rule))).await;
+    let upstreams = ADDRESSES.map(|address| test.upstream(&format!("{address}:80")));
+    for upstream in &upstreams {
+        upstream.respond(503, "");
+    }
+    assert_eq!(test.get(URI).await.status(), 503);
+    let arrivals = upstreams.each_ref().map(|upstream| upstream.arrival_count());
+    assert_eq!((arrivals[0] + arrivals[1], arrivals[2]), (10, 10), "two here, two there, and so on");
+}
+
 /// The cluster as `/clusters` shows it.
 async fn clusters(test: &TestMesh) -> serde_json::Value {
     let request = Request::get("/clusters?format=json").body(Body::empty()).unwrap();

@@ -2,36 +2,48 @@
 
 use super::HostSet;
 
-/// After how many attempts the priorities tried so far are left out.
-const ATTEMPTS: usize = 2;
-
-/// A set of priorities to leave out; from the 64th on they count as one.
+/// Which priorities the next attempt leaves out; from the 64th on they count as one.
+///
+/// Carried from attempt to attempt of a request: after every second one the priorities tried so far are
+/// left out, until none is left to try; then it starts over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Avoid(u64);
+pub struct Avoid {
+    names: u64,
+    /// Those of all attempts.
+    tried: u64,
+    /// Whether one attempt has been made since `names` was changed.
+    is_half: bool,
+}
 
 impl Avoid {
-    /// What the next attempt avoids after attempts at hosts of these priorities: after every second
-    /// attempt the priorities tried so far, until none is left to try; then it starts over.
-    #[must_use]
-    pub fn after(set: &HostSet, attempts: impl IntoIterator<Item = u32>) -> Self {
-        let mut avoid = Self::default();
-        let mut tried = Self::default();
-        for (index, priority) in attempts.into_iter().enumerate() {
-            tried.0 |= bit(priority as usize);
-            if (index + 1) % ATTEMPTS == 0 {
-                avoid.0 |= tried.0;
-                let mut rest = set.priorities.iter().enumerate();
-                if !rest.any(|(index, priority)| !avoid.names(index) && priority.health > 0) {
-                    avoid = Self::default();
-                    tried = Self::default();
-                }
-            }
+    /// Takes note of an attempt at a host of this priority.
+    pub fn attempted(&mut self, set: &HostSet, priority: u32) {
+        self.tried |= bit(priority as usize);
+        self.is_half = !self.is_half;
+        if self.is_half {
+            return;
         }
+        self.names |= self.tried;
+        let mut rest = set.priorities.iter().enumerate();
+        if !rest.any(|(index, priority)| !self.names(index) && priority.health > 0) {
+            *self = Self::default();
+        }
+    }
+
+    /// What is left out after attempts at hosts of these priorities.
+    #[cfg(test)]
+    pub(super) fn after(set: &HostSet, attempts: impl IntoIterator<Item = u32>) -> Self {
+        let mut avoid = Self::default();
+        attempts.into_iter().for_each(|priority| avoid.attempted(set, priority));
         avoid
     }
 
+    pub(super) const fn is_empty(self) -> bool {
+        self.names == 0
+    }
+
     pub(super) const fn names(self, priority: usize) -> bool {
-        self.0 & bit(priority) != 0
+        self.names & bit(priority) != 0
     }
 }
 

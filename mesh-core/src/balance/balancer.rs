@@ -57,6 +57,10 @@ pub struct Ask {
     pub now: Option<Instant>,
     /// Priorities that earlier attempts have used up.
     pub avoid: Avoid,
+    /// What a policy that goes by hash goes by; without one, it picks by chance.
+    pub hash: Option<u64>,
+    /// How often at most another host is asked for in place of a poor one (RT-12).
+    pub redraws: u32,
 }
 
 /// Picks hosts from a [`HostSet`]; private to a worker, so nothing is locked or shared.
@@ -96,10 +100,11 @@ impl Balancer {
     /// always under [`Passthrough`](BalancePolicy::Passthrough), which has no hosts to choose from.
     #[must_use]
     pub fn pick(&mut self, set: &HostSet, rng: &mut impl Rng, load: impl Fn(usize) -> u64) -> Option<usize> {
-        self.pick_for(set, rng, &Ask::default(), load)
+        self.pick_for(set, rng, &Ask::default(), load, |_| false)
     }
 
-    /// The same for a request that asks for more.
+    /// The same for a request that asks for more. A host that is `poor`, because it was tried or cannot be
+    /// reached, is taken only if there is no other after so many redraws (RT-12).
     #[must_use]
     pub fn pick_for(
         &mut self,
@@ -107,12 +112,32 @@ impl Balancer {
         rng: &mut impl Rng,
         ask: &Ask,
         load: impl Fn(usize) -> u64,
+        poor: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        if self.policy.is_hash() && set.is_hashed() {
+            let hash = ask.hash.unwrap_or_else(|| rng.next_u64());
+            return set.pick_hashed(hash, ask.avoid, poor, ask.redraws);
+        }
+        let mut picked = self.draw(set, rng, ask, &load)?;
+        for _ in 0..ask.redraws {
+            if !poor(picked) {
+                break;
+            }
+            picked = self.draw(set, rng, ask, &load)?;
+        }
+        Some(picked)
+    }
+
+    /// One pick by the policy.
+    fn draw(
+        &mut self,
+        set: &HostSet,
+        rng: &mut impl Rng,
+        ask: &Ask,
+        load: &impl Fn(usize) -> u64,
     ) -> Option<usize> {
         if self.policy == BalancePolicy::Passthrough {
             return None;
-        }
-        if self.policy.is_hash() && set.is_hashed() {
-            return set.pick_hashed(rng.next_u64(), ask.avoid, |_| false, 0);
         }
         let group = set.priority_avoiding(ask.avoid, || rng.next_u64())?.group(|| rng.unit())?;
         let count = group.candidates();
@@ -147,27 +172,6 @@ impl Balancer {
             }
         };
         Some(host(slot))
-    }
-
-    /// Picks a host that was not tried yet, asking again up to `attempts` times; then takes what
-    /// it gets (RT-12).
-    #[must_use]
-    pub fn pick_avoiding(
-        &mut self,
-        set: &HostSet,
-        rng: &mut impl Rng,
-        load: impl Fn(usize) -> u64,
-        tried: impl Fn(usize) -> bool,
-        attempts: u32,
-    ) -> Option<usize> {
-        let mut picked = self.pick(set, rng, &load)?;
-        for _ in 0..attempts {
-            if !tried(picked) {
-                break;
-            }
-            picked = self.pick(set, rng, &load)?;
-        }
-        Some(picked)
     }
 
     /// The cursor of a group; schedules of another generation are dropped.

@@ -100,8 +100,8 @@ impl HashPolicy {
     }
 
     /// The keys.
-    #[must_use]
-    pub fn sources(&self) -> &[HashSource] {
+    #[cfg(test)]
+    pub(crate) fn sources(&self) -> &[HashSource] {
         &self.sources
     }
 
@@ -112,12 +112,11 @@ impl HashPolicy {
         &self,
         request: &RequestView<'_>,
         source: impl Fn() -> Option<IpAddr>,
-        draw: impl FnOnce() -> u64,
+        draw: impl Fn() -> u64,
     ) -> Hashed {
         let mut hashed = Hashed::default();
-        let mut draw = Some(draw);
         // One value, whatever the number of cookies.
-        let mut drawn = None;
+        let mut drawn: Option<String> = None;
         for source_of_key in &self.sources {
             let hash = match source_of_key {
                 HashSource::Header(header) => header.hash(request),
@@ -128,10 +127,7 @@ impl HashPolicy {
                 HashSource::Cookie(cookie) => match cookie.read(request.headers) {
                     Some(value) => Some(xx_hash(value, 0)),
                     None if cookie.ttl.is_some() => {
-                        if let Some(draw) = draw.take() {
-                            drawn = Some(format!("{:016x}", draw()));
-                        }
-                        let value = drawn.as_deref().unwrap_or_default();
+                        let value = &*drawn.get_or_insert_with(|| format!("{:016x}", draw()));
                         if let Some(header) = cookie.make(value)
                             && !hashed.set_cookies.contains(&header)
                         {
@@ -150,9 +146,13 @@ impl HashPolicy {
         hashed
     }
 
-    /// The hash of a request whose keys all have this value: what a call's own key stands for.
+    /// The hash of a request whose keys all have this value: what a call's own key stands for. Without
+    /// keys it is the key's own.
     #[must_use]
     pub fn hash_of(&self, key: HashKey) -> Hashed {
+        if self.sources.is_empty() {
+            return key.into();
+        }
         let hash = self.sources.iter().fold(0, |hash, _| combine(hash, key.hash()));
         Hashed { hash: Some(hash), ..Hashed::from(key) }
     }

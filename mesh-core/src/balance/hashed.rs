@@ -5,60 +5,84 @@
 //! do in panic: the fewer keys move, the better.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::{Avoid, BalancePolicy, HashTable, HostSet, Share};
 
+/// The table of a priority, and what it was made of.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Table {
+    /// The candidates, each with its part of the weight.
+    parts: Vec<(u32, f64)>,
+    hosts: HashTable,
+}
+
+/// The members of a share while parts are found.
+#[derive(Clone, Debug, Default)]
+struct Members {
+    /// Whether there is one, be it a candidate or not.
+    any: bool,
+    /// What the candidates weigh together.
+    weight: f64,
+    candidates: Vec<(u32, u32)>,
+}
+
 impl HostSet {
-    /// The same set with the tables that `policy` asks for, one for each priority; `shares` are those of
-    /// [`SetRules`](super::SetRules), `key` tells what a host [is hashed by](super::host_key). A policy
-    /// that does not balance by hash changes nothing.
+    /// The same set with the tables that `policy` asks for, one for each priority; `key` tells what a host
+    /// [is hashed by](super::host_key). A policy that does not balance by hash changes nothing.
+    ///
+    /// `before` is an earlier set of the same policy, and of hosts with the same keys in the same order: of
+    /// a priority whose candidates and weights are as they were then, the table is kept. A large one takes
+    /// milliseconds to make.
     #[must_use]
     pub fn hashed<'a>(
         mut self,
         policy: BalancePolicy,
-        shares: &[u32],
+        before: Option<&Self>,
         key: impl Fn(usize) -> Cow<'a, str>,
     ) -> Self {
         if policy.is_hash() {
             for number in 0..self.priorities.len() {
-                let parts = self.parts(number, shares).into_iter();
-                let hosts: Vec<_> =
-                    parts.map(|(index, part)| Share { index, key: key(index as usize), part }).collect();
-                self.priorities[number].table = HashTable::build(policy, &hosts);
+                let parts = self.parts(number);
+                let known = before.and_then(|before| before.priorities.get(number)?.table.as_ref());
+                self.priorities[number].table = match known.filter(|table| table.parts == parts) {
+                    Some(table) => Some(table.clone()),
+                    None => {
+                        let host =
+                            |&(index, part): &(u32, f64)| Share { index, key: key(index as usize), part };
+                        let hosts: Vec<_> = parts.iter().map(host).collect();
+                        HashTable::build(policy, &hosts).map(|hosts| Arc::new(Table { parts, hosts }))
+                    }
+                };
             }
         }
         self
     }
 
-    /// The candidates of a priority, each with its part of the weight. Multiplied and divided in Envoy's
-    /// order: the last bit may decide about a point of the ring.
-    pub(super) fn parts(&self, number: usize, shares: &[u32]) -> Vec<(u32, f64)> {
+    /// The candidates of a priority, each with its part of the weight, by share. Multiplied and divided in
+    /// Envoy's order: the last bit may decide about a point of the ring.
+    fn parts(&self, number: usize) -> Vec<(u32, f64)> {
         let priority = &self.priorities[number];
-        let places = (0_u32..).zip(&self.hosts).filter_map(|(index, host)| Some((index, host, host.place?)));
-        let members: Vec<_> = places.filter(|(.., place)| place.priority as usize == number).collect();
-        let is_candidate = |healthy: bool| priority.panic || healthy;
-        let mut parts = Vec::with_capacity(members.len());
-        let mut add = |share: Option<u32>, of_share: f64| {
-            let candidates = || {
-                let ours =
-                    members.iter().filter(|(.., place)| share.is_none_or(|share| place.share == share));
-                ours.filter(|(_, host, _)| is_candidate(host.healthy))
-            };
-            let whole: f64 = candidates().map(|(_, host, _)| f64::from(host.weight)).sum();
-            let part = |weight: u32| f64::from(weight) * of_share / whole;
-            parts.extend(candidates().map(|(index, host, _)| (*index, part(host.weight))));
-        };
-        if shares.is_empty() {
-            add(None, 1.0);
-        } else {
-            let has = |share: &u32| members.iter().any(|(.., place)| place.share == *share);
-            let here: Vec<_> = (0_u32..).zip(shares).filter(|(share, _)| has(share)).collect();
-            let whole: f64 = here.iter().map(|(_, weight)| f64::from(**weight)).sum();
-            for (share, weight) in here.into_iter().filter(|(_, weight)| **weight > 0) {
-                add(Some(share), f64::from(*weight) / whole);
+        let mut shares = vec![Members::default(); self.shares.len().max(1)];
+        for (index, host) in (0_u32..).zip(&self.hosts) {
+            let Some(place) = host.place.filter(|place| place.priority as usize == number) else { continue };
+            let share = if self.shares.is_empty() { 0 } else { place.share as usize };
+            let members = &mut shares[share];
+            members.any = true;
+            if priority.panic || host.healthy {
+                members.weight += f64::from(host.weight);
+                members.candidates.push((index, host.weight));
             }
         }
-        parts
+        let share = |number: usize| self.shares.get(number).map_or(1.0, |share| f64::from(*share));
+        let here = || shares.iter().enumerate().filter(|(_, members)| members.any);
+        let whole: f64 = here().map(|(number, _)| share(number)).sum();
+        let parts = here().filter(|(number, _)| share(*number) > 0.0).flat_map(|(number, members)| {
+            let of_share = share(number) / whole;
+            let part = move |weight: u32| f64::from(weight) * of_share / members.weight;
+            members.candidates.iter().map(move |(index, weight)| (*index, part(*weight)))
+        });
+        parts.collect()
     }
 
     /// Whether picks go by a table.
@@ -78,7 +102,7 @@ impl HostSet {
         poor: impl Fn(usize) -> bool,
         attempts: u32,
     ) -> Option<usize> {
-        let table = self.priority_avoiding(avoid, || hash)?.table.as_ref()?;
+        let table = &self.priority_avoiding(avoid, || hash)?.table.as_ref()?.hosts;
         let mut picked = table.pick(hash, 0)? as usize;
         for attempt in 1..=attempts {
             if !poor(picked) {
@@ -104,7 +128,11 @@ mod tests {
 
     fn set(hosts: Vec<HostView>, shares: &[u32], panic_threshold: u32) -> HostSet {
         let rules = SetRules { panic_threshold, shares: shares.to_vec(), ..SetRules::default() };
-        HostSet::arrange(1, hosts, &rules, None).hashed(RING, shares, |index| index.to_string().into())
+        HostSet::arrange(1, hosts, &rules, None).hashed(RING, None, key)
+    }
+
+    fn key(index: usize) -> Cow<'static, str> {
+        index.to_string().into()
     }
 
     /// Who is picked over many hashes.
@@ -120,14 +148,11 @@ mod tests {
     #[test]
     fn lb_12_shares_fold_into_weights() {
         let hosts = || vec![host((0, 0), 1, true), host((0, 0), 3, true), host((0, 1), 1, true)];
-        assert_eq!(
-            set(hosts(), &[80, 20], 0).parts(0, &[80, 20]),
-            [(0, 0.8 / 4.0), (1, 3.0 * 0.8 / 4.0), (2, 0.2)]
-        );
-        assert_eq!(set(hosts(), &[], 0).parts(0, &[]), [(0, 0.2), (1, 0.6), (2, 0.2)]);
+        assert_eq!(set(hosts(), &[80, 20], 0).parts(0), [(0, 0.8 / 4.0), (1, 3.0 * 0.8 / 4.0), (2, 0.2)]);
+        assert_eq!(set(hosts(), &[], 0).parts(0), [(0, 0.2), (1, 0.6), (2, 0.2)]);
         // A locality that lost its host keeps its share, and a share of 0 has no host.
         let lost = vec![host((0, 0), 1, true), host((0, 1), 1, false), host((0, 2), 1, true)];
-        assert_eq!(set(lost, &[60, 40, 0], 0).parts(0, &[60, 40, 0]), [(0, 0.6)]);
+        assert_eq!(set(lost, &[60, 40, 0], 0).parts(0), [(0, 0.6)]);
     }
 
     #[test]
@@ -143,6 +168,30 @@ mod tests {
     }
 
     #[test]
+    fn lb_7_a_priority_whose_hosts_are_as_before_keeps_its_table() {
+        let hosts = |healthy: [bool; 4], weight: u32| {
+            let places = [(0, 0), (0, 0), (1, 0), (1, 0)];
+            let hosts = places.into_iter().zip(healthy).zip([1, 1, 1, weight]);
+            hosts.map(|((place, healthy), weight)| host(place, weight, healthy)).collect::<Vec<_>>()
+        };
+        let next = |hosts: Vec<HostView>, before: &HostSet| {
+            let made = HostSet::arrange(2, hosts.clone(), &SetRules::default(), None);
+            let made = made.hashed(RING, Some(before), key);
+            let anew = HostSet::arrange(2, hosts, &SetRules::default(), None).hashed(RING, None, key);
+            assert_eq!(made, anew);
+            let table = |set: &HostSet, number: usize| set.priorities[number].table.clone().unwrap();
+            let kept = [0, 1].map(|number| Arc::ptr_eq(&table(&made, number), &table(before, number)));
+            (made, kept)
+        };
+        let whole = set(hosts([true; 4], 1), &[], 0);
+        let (ejected, kept) = next(hosts([false, true, true, true], 1), &whole);
+        assert_eq!(kept, [false, true]);
+        assert_eq!(next(hosts([false, true, true, true], 1), &ejected).1, [true, true]);
+        assert_eq!(next(hosts([true; 4], 1), &ejected).1, [false, true]);
+        assert_eq!(next(hosts([true; 4], 2), &whole).1, [true, false], "another weight");
+    }
+
+    #[test]
     fn lb_14_in_panic_the_table_is_of_all_hosts() {
         let hosts = || vec![host((0, 0), 1, true), host((0, 0), 1, false), host((0, 0), 1, false)];
         assert_eq!(met(&set(hosts(), &[], 50)), [0, 1, 2]);
@@ -154,7 +203,9 @@ mod tests {
     #[test]
     fn rt_12_a_poor_host_is_passed_by_as_often_as_allowed() {
         let set = set((0..10).map(|_| host((0, 0), 1, true)).collect(), &[], 0);
-        let HashTable::Ring(ring) = set.priorities[0].table.as_ref().unwrap() else { panic!("a ring") };
+        let HashTable::Ring(ring) = &set.priorities[0].table.as_ref().unwrap().hosts else {
+            panic!("a ring")
+        };
         let home = ring.pick(42, 0).unwrap() as usize;
         let pick = |attempts| set.pick_hashed(42, Avoid::default(), |host| host == home, attempts).unwrap();
         assert_eq!(pick(0), home);

@@ -12,6 +12,9 @@ pub struct HostView {
     pub weight: u32,
     /// Whether it is in service: neither ejected nor failing its health check.
     pub healthy: bool,
+    /// Whether its first health check is still to come while others are known to be well: it is not in
+    /// service, but not ill either, and counts for nothing in LB-12 to LB-14 unless all hosts are used.
+    pub awaited: bool,
     /// Where it stands, seen from here; `None` where the distribution leaves it out (LB-12).
     pub place: Option<Place>,
     /// Since when it has been in service; counts where hosts warm up (LB-15).
@@ -22,7 +25,7 @@ impl HostView {
     /// A host of the first priority. A weight of 0 counts as 1.
     #[must_use]
     pub fn new(weight: u32, healthy: bool) -> Self {
-        Self { weight: weight.max(1), healthy, place: Some(Place::default()), since: None }
+        Self { weight: weight.max(1), healthy, awaited: false, place: Some(Place::default()), since: None }
     }
 }
 
@@ -80,6 +83,8 @@ pub struct HostSet {
     pub warm_at: Option<Instant>,
     /// How hosts warm up.
     pub(super) warm_up: Option<WarmUp>,
+    /// Weights of the groups.
+    pub(super) shares: Vec<u32>,
     /// The only priority that has load.
     sole: Option<usize>,
     /// How many groups there are, over all priorities.
@@ -125,6 +130,7 @@ impl HostSet {
             panic: priorities.iter().any(|priority| priority.panic),
             warm_at: hosts.iter().filter(|host| host.place.is_some()).filter_map(warm).max(),
             warm_up: rules.warm_up,
+            shares: rules.shares.clone(),
             sole,
             groups,
             hosts,
@@ -134,8 +140,7 @@ impl HostSet {
 
     /// The priority that serves a draw of 64 random bits, or the hash of a request: the one in whose
     /// load `draw % 100` falls (LB-13). `None` without hosts.
-    #[must_use]
-    pub fn priority(&self, draw: impl FnOnce() -> u64) -> Option<&Priority> {
+    pub(super) fn priority(&self, draw: impl FnOnce() -> u64) -> Option<&Priority> {
         let index = match self.sole {
             Some(index) => index,
             None => priority::drawn(self.priorities.iter().map(|priority| priority.load), draw()),
@@ -144,9 +149,8 @@ impl HostSet {
     }
 
     /// The same without the priorities that `avoid` names, while another one can serve (RT-12).
-    #[must_use]
-    pub fn priority_avoiding(&self, avoid: Avoid, draw: impl FnOnce() -> u64) -> Option<&Priority> {
-        if avoid == Avoid::default() {
+    pub(super) fn priority_avoiding(&self, avoid: Avoid, draw: impl FnOnce() -> u64) -> Option<&Priority> {
+        if avoid.is_empty() {
             return self.priority(draw);
         }
         let health = self.priorities.iter().enumerate();

@@ -134,9 +134,12 @@ mod tests {
 
     #[test]
     fn lb_8_sizes_are_primes_below_the_limit() {
-        for size in [2, 3, 65_537, 4_999_999, 5_000_011 - 24] {
-            let prime = (2..size).take_while(|factor| factor * factor <= size).all(|f| size % f != 0);
-            assert_eq!(Maglev::is_size(size), prime, "{size}");
+        for size in [2, 3, 5, 7, 101, 1_009, 7_919, 65_521, 65_537, 104_729, 1_299_709, 4_999_999] {
+            assert!(Maglev::is_size(size), "{size}");
+        }
+        // Squares of primes, products of two primes, and Carmichael numbers.
+        for size in [9, 49, 1_018_081, 65_539 - 2 * 4, 101 * 1_009, 561, 41_041, 825_265] {
+            assert!(!Maglev::is_size(size), "{size}");
         }
         assert!(Maglev::is_size(Maglev::DEFAULT_SIZE));
         for size in [0, 1, 4, 1_024, 65_535, 65_536, Maglev::SIZE_LIMIT, 5_000_077] {

@@ -6,7 +6,10 @@
 //! Worked example: of the first priority half is healthy, so its health is 140 · 0.5 = 70; the second
 //! is whole. 70 % of the requests stay near, 30 % go on.
 
-use super::{HashTable, HostView, SetRules};
+use std::sync::Arc;
+
+use super::hashed::Table;
+use super::{HostView, SetRules};
 
 /// How much health over 100 % a host set is credited with.
 const OVERPROVISIONING: u64 = 140;
@@ -14,7 +17,7 @@ const OVERPROVISIONING: u64 = 140;
 /// Hosts that are equally far away.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Priority {
-    /// How many hosts it has.
+    /// How many hosts it has, without those that [wait for their first check](HostView::awaited).
     pub total: u32,
     /// How many of them are healthy.
     pub healthy: u32,
@@ -27,7 +30,7 @@ pub struct Priority {
     /// Its candidates, apart by share; none is empty. No groups: no candidates.
     pub groups: Vec<Group>,
     /// Which candidate serves which hash, where the policy goes by hash.
-    pub(super) table: Option<HashTable>,
+    pub(super) table: Option<Arc<Table>>,
 }
 
 /// Candidates among which the policy picks.
@@ -35,8 +38,6 @@ pub struct Priority {
 pub struct Group {
     /// Counts the groups of the set; the key of a balancer's cursor.
     pub id: usize,
-    /// Weight of the group among those of its priority, as written (LB-12).
-    pub share: u32,
     /// Indices of the candidates, rising.
     pub usable: Vec<u32>,
     /// Whether all candidates weigh the same.
@@ -61,11 +62,11 @@ impl Priority {
 }
 
 impl Group {
-    fn new(hosts: &[HostView], usable: Vec<u32>, share: u32) -> Self {
+    fn new(hosts: &[HostView], usable: Vec<u32>) -> Self {
         let mut weights = usable.iter().map(|index| hosts[*index as usize].weight);
         let first = weights.next();
         let equal_weights = weights.all(|weight| Some(weight) == first);
-        Self { id: 0, share, usable, equal_weights, upto: 1.0 }
+        Self { id: 0, usable, equal_weights, upto: 1.0 }
     }
 
     /// How many candidates there are.
@@ -81,7 +82,7 @@ pub(super) fn arrange(hosts: &[HostView], rules: &SetRules) -> Vec<Priority> {
     let mut priorities = vec![Priority::default(); count];
     for (_, host, place) in places() {
         let priority = &mut priorities[place.priority as usize];
-        priority.total += 1;
+        priority.total += u32::from(!host.awaited);
         priority.healthy += u32::from(host.healthy);
     }
     for priority in &mut priorities {
@@ -111,15 +112,15 @@ fn spread(priorities: &mut [Priority], panic_threshold: u32) {
         let (healthy, total) = (u64::from(priority.healthy), u64::from(priority.total));
         priority.panic = !carries_all && 100 * healthy < u64::from(panic_threshold) * total;
     }
-    let loads = if !priorities.is_empty() && priorities.iter().all(|p| p.panic || p.total == 0) {
+    let all: u64 = priorities.iter().map(|priority| u64::from(priority.total)).sum();
+    let loads = if all > 0 && priorities.iter().all(|p| p.panic || p.total == 0) {
         // Health tells nothing any more: by size.
-        let all: u64 = priorities.iter().map(|priority| u64::from(priority.total)).sum();
         let part = |priority: &Priority| {
             u32::try_from(100 * u64::from(priority.total) / all).expect("a part of 100")
         };
         let mut loads: Vec<_> = priorities.iter().map(part).collect();
         let first = priorities.iter().position(|priority| priority.total > 0);
-        loads[first.expect("priorities come of hosts")] += 100 - loads.iter().sum::<u32>();
+        loads[first.expect("there is a host")] += 100 - loads.iter().sum::<u32>();
         Some(loads)
     } else {
         loads(&health)
@@ -169,13 +170,13 @@ fn groups(hosts: &[HostView], members: Vec<u32>, panic: bool, shares: &[u32]) ->
     let is_healthy = |index: &u32| hosts[*index as usize].healthy;
     if panic || shares.is_empty() {
         let usable: Vec<_> = members.into_iter().filter(|index| panic || is_healthy(index)).collect();
-        return if usable.is_empty() { Vec::new() } else { vec![Group::new(hosts, usable, 1)] };
+        return if usable.is_empty() { Vec::new() } else { vec![Group::new(hosts, usable)] };
     }
     let mut totals = vec![0_u32; shares.len()];
     let mut usable = vec![Vec::new(); shares.len()];
     for index in members {
         let share = hosts[index as usize].place.map_or(0, |place| place.share as usize);
-        totals[share] += 1;
+        totals[share] += u32::from(!hosts[index as usize].awaited);
         if is_healthy(&index) {
             usable[share].push(index);
         }
@@ -186,7 +187,7 @@ fn groups(hosts: &[HostView], members: Vec<u32>, panic: bool, shares: &[u32]) ->
         if usable.is_empty() || *share == 0 {
             continue;
         }
-        let mut group = Group::new(hosts, usable, *share);
+        let mut group = Group::new(hosts, usable);
         // A locality that has lost hosts gives of its share to the others, as a priority does.
         let healthy = f64::from(group.candidates()) / f64::from(total);
         upto += f64::from(*share) * (OVERPROVISIONING as f64 / 100.0 * healthy).min(1.0);

@@ -6,8 +6,9 @@
 //! points make the shares more even: with 1,024 in all and 10 hosts, a share is off by about a tenth.
 //!
 //! Points and their order are Envoy's: host `10.0.0.1:80` stands at the hashes of `10.0.0.1:80_0`,
-//! `10.0.0.1:80_1`, and so on. The lightest host gets a whole number of points; the sums of the others
-//! are carried on, so that 4 hosts on 6 points have 2, 1, 2, 1.
+//! `10.0.0.1:80_1`, and so on. The lightest host gets a whole number of points. On a ring at the cap it may
+//! not; there, as for the other hosts, the fractions are carried on: 4 equal hosts on at most 6 points have
+//! 2, 1, 2, 1.
 //!
 //! # Memory
 //! 12 bytes a point, at most [`Ring::MAX_POINTS`]: 100 MB for the largest ring, 12 kB for the default
@@ -34,7 +35,7 @@ impl Ring {
     pub const DEFAULT_MINIMUM: u64 = 1_024;
 
     /// Makes the ring of these hosts, with at least `minimum` points but never more than
-    /// [`Ring::MAX_POINTS`].
+    /// [`Ring::MAX_POINTS`], give or take one that floating point makes of fractions.
     #[must_use]
     pub fn build(minimum: u64, hosts: &[Share<'_>]) -> Self {
         Self::build_within(minimum, Self::MAX_POINTS, hosts)
@@ -73,16 +74,17 @@ impl Ring {
         let first = self.points.partition_point(|point| *point < hash);
         self.hosts.get((first + attempt as usize).checked_rem(count)?).copied()
     }
+}
 
+#[cfg(test)]
+impl Ring {
     /// How many points there are.
-    #[must_use]
-    pub const fn len(&self) -> usize {
+    const fn len(&self) -> usize {
         self.points.len()
     }
 
     /// Whether nobody stands on it.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    const fn is_empty(&self) -> bool {
         self.points.is_empty()
     }
 }
@@ -122,6 +124,7 @@ mod tests {
         // One point for the lightest of these would make four billion for the other.
         let hosts = shares(&[("a", 1), ("b", 4_000_000_000)]);
         assert_eq!(Ring::build_within(1_024, 5_000, &hosts).len(), 5_000);
+        assert_eq!(counts(&Ring::build_within(8, 6, &equal(4)), 4), [2, 1, 2, 1]);
     }
 
     #[test]

@@ -37,8 +37,6 @@ pub struct HostState {
     /// A copy of `history.ejection.is_some()` that is read without the lock. Relaxed: readers
     /// act on the flag alone.
     pub(super) ejected: AtomicBool,
-    /// Whether active health checks fail. Relaxed for the same reason.
-    failing: AtomicBool,
     history: Mutex<History>,
 }
 
@@ -68,23 +66,6 @@ impl HostState {
     #[must_use]
     pub fn is_ejected(&self) -> bool {
         self.ejected.load(Relaxed)
-    }
-
-    /// Whether active health checks keep it out (HC-1).
-    #[must_use]
-    pub fn is_failing(&self) -> bool {
-        self.failing.load(Relaxed)
-    }
-
-    /// Whether it is in service: neither ejected nor failing its health checks.
-    #[must_use]
-    pub fn is_healthy(&self) -> bool {
-        !self.is_ejected() && !self.is_failing()
-    }
-
-    /// Notes what active health checks say. `true` if that is news: rebuild the set of usable hosts.
-    pub fn set_failing(&self, failing: bool) -> bool {
-        self.failing.swap(failing, Relaxed) != failing
     }
 
     /// When its ejection is over; it returns at the first tick after that. `None` in service.

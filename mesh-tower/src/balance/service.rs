@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use mesh_core::balance::{Avoid, BalancePolicy, Balancer, HashKey, HostSet};
+use mesh_core::balance::{Ask, BalancePolicy, Balancer, HashKey, HostSet};
 use mesh_core::outlier::HostState;
 use mesh_core::reply::LocalReply;
 use tower_service::Service;
@@ -104,7 +104,7 @@ impl<K, S> Balance<K, S> {
         let Shared { members, panic_threshold, rng, picker } = &*self.shared;
         let mut picker = picker.lock().expect("no panic while picking");
         let Picker { balancer, set, ejected, names } = &mut *picker;
-        let out = |member: &Member<K, S>| member.health.as_ref().is_some_and(|health| !health.is_healthy());
+        let out = |member: &Member<K, S>| member.health.as_ref().is_some_and(|health| health.is_ejected());
         let changed = ejected.len() != members.len()
             || members.iter().zip(ejected.iter()).any(|(member, before)| out(member) != *before);
         if changed {
@@ -114,17 +114,13 @@ impl<K, S> Balance<K, S> {
             *set = HostSet::build(set.generation + 1, &weights, &healthy, *panic_threshold);
             if let Some(names) = names {
                 *set =
-                    std::mem::take(set).hashed(balancer.policy(), &[], |index| names[index].as_str().into());
+                    std::mem::take(set).hashed(balancer.policy(), None, |index| names[index].as_str().into());
             }
         }
         let policy = balancer.policy();
-        let index = match key.filter(|_| set.is_hashed()) {
-            Some(key) => set.pick_hashed(key.hash(), Avoid::default(), |_| false, 0)?,
-            None => {
-                let load = |index: usize| members[index].work.load(policy);
-                rng.draw(|rng| balancer.pick(set, rng, load))?
-            }
-        };
+        let ask = Ask { hash: key.map(HashKey::hash), ..Ask::default() };
+        let load = |index: usize| members[index].work.load(policy);
+        let index = rng.draw(|rng| balancer.pick_for(set, rng, &ask, load, |_| false))?;
         let member = &members[index];
         Some((member, Active::begin(member.work.clone(), policy)))
     }

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use http::header::{HOST, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, Request, Response, Uri, Version};
-use mesh_core::balance::Choice;
+use mesh_core::balance::{Avoid, Choice};
 use mesh_core::fault::FaultPolicy;
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::{Flag, LocalReply};
@@ -70,7 +70,7 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
     let chosen =
         if cluster.plan().headless { pool.chosen(RequestView::of(&request).authority) } else { None };
     let mut picked = match chosen {
-        Some(chosen) => chosen.map(|endpoint| (endpoint, Choice::default())),
+        Some(chosen) => chosen.map(|endpoint| (endpoint, Choice::default(), Avoid::default())),
         None => pick(pool, &matched),
     };
     if picked.is_none()
@@ -79,7 +79,7 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
         following.answered().await;
         picked = pick(pool, &matched);
     }
-    let Some((endpoint, choice)) = picked else {
+    let Some((endpoint, choice, avoid)) = picked else {
         return Err(nobody(cluster).into());
     };
     if let Some(policy) = matched.attempt_fault()
@@ -95,6 +95,7 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
     record.note(|decision| {
         decision.begin_attempt(Some(endpoint.host().endpoint().clone()));
         decision.chose(choice);
+        decision.avoid = avoid;
     });
     let mut end = End {
         cluster: cluster.clone(),
@@ -214,23 +215,19 @@ fn count(cluster: &Cluster, outcome: &Outcome) {
     }
 }
 
-fn pick(pool: &ClusterPool, matched: &Matched) -> Option<(Arc<Endpoint>, Choice)> {
+fn pick(pool: &ClusterPool, matched: &Matched) -> Option<(Arc<Endpoint>, Choice, Avoid)> {
     let retry = &matched.route().retry;
-    let (tried, past): (Vec<_>, Vec<_>) = matched.record().note(|decision| {
-        let mut earlier = (Vec::new(), Vec::new());
-        if decision.attempt_count > 0 {
-            let endpoints = decision.attempts.iter().filter_map(|attempt| attempt.endpoint.as_ref());
-            if retry.avoid_previous_hosts {
-                earlier.0 = endpoints.map(|endpoint| endpoint.address.clone()).collect();
-            }
-            if retry.retry_remote_localities {
-                let asked = decision.attempts.iter().filter(|attempt| attempt.endpoint.is_some());
-                earlier.1 = asked.map(|attempt| attempt.choice.priority).collect();
-            }
-        }
-        earlier
+    let (tried, avoid): (Vec<_>, _) = matched.record().note(|decision| {
+        let endpoints = decision.attempts.iter().filter_map(|attempt| attempt.endpoint.as_ref());
+        let tried = if retry.avoid_previous_hosts {
+            endpoints.map(|endpoint| endpoint.address.clone()).collect()
+        } else {
+            Vec::new()
+        };
+        (tried, decision.avoid)
     });
-    pool.pick(matched.hash(), &tried, retry.host_selection_attempts, &past)
+    let avoid = retry.retry_remote_localities.then_some(avoid);
+    pool.pick(matched.hash(), &tried, retry.host_selection_attempts, avoid)
 }
 
 enum Unsent {

@@ -94,7 +94,7 @@ impl Host {
     /// Whether it is in service: neither ejected nor failing its health checks.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        self.state.outlier.is_healthy()
+        !self.is_ejected() && self.health() != Health::Unhealthy
     }
 
     /// Since when it has been in service: first seen, or well again by active checks (LB-15).

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mesh_core::balance::{HostSet, HostView, Layout, SetRules, host_key};
-use mesh_core::health::in_service;
+use mesh_core::health::{State as Health, in_service};
 use mesh_core::plan::ClusterPlan;
 
 use super::Host;
@@ -19,32 +19,50 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// The snapshot of these endpoints.
-    pub(super) fn build(generation: u64, list: Vec<Host>, plan: &ClusterPlan) -> Self {
+    /// The snapshot of these endpoints, which follows `before`.
+    pub(super) fn build(generation: u64, list: Vec<Host>, plan: &ClusterPlan, before: &Self) -> Self {
         let layout = plan
             .locality
             .as_ref()
             .map(|policy| Arc::new(policy.layout(list.iter().map(|host| host.endpoint().as_ref()))));
-        Self::arrange(generation, list, layout.unwrap_or_default(), plan)
+        let same = list.len() == before.list.len()
+            && list
+                .iter()
+                .zip(&before.list)
+                .all(|(host, before)| host.endpoint().address == before.endpoint().address);
+        Self::arrange(generation, list, layout.unwrap_or_default(), plan, same.then_some(&before.set))
     }
 
     /// The snapshot of the same endpoints with their health as it is now.
     pub(super) fn rebuild(&self, generation: u64, plan: &ClusterPlan) -> Self {
-        Self::arrange(generation, self.list.clone(), self.layout.clone(), plan)
+        Self::arrange(generation, self.list.clone(), self.layout.clone(), plan, Some(&self.set))
     }
 
-    fn arrange(generation: u64, list: Vec<Host>, layout: Arc<Layout>, plan: &ClusterPlan) -> Self {
+    /// `before` is a set of endpoints with the same addresses.
+    fn arrange(
+        generation: u64,
+        list: Vec<Host>,
+        layout: Arc<Layout>,
+        plan: &ClusterPlan,
+        before: Option<&HostSet>,
+    ) -> Self {
         let view = |(index, host): (usize, &Host)| HostView {
             place: layout.place(index),
             since: plan.warm_up.map(|_| host.since()),
-            ..HostView::new(host.endpoint().weight, host.is_healthy())
+            ..HostView::new(host.endpoint().weight, !host.is_ejected())
         };
         let mut hosts: Vec<_> = list.iter().enumerate().map(view).collect();
         // Without checks, what was once found is no matter.
         if plan.health.is_some() {
-            let states: Vec<_> = list.iter().map(Host::health).collect();
-            for (host, in_service) in hosts.iter_mut().zip(in_service(&states)) {
+            // Nor who gets nothing anyhow.
+            let state = |(host, view): (&Host, &HostView)| match view.place {
+                Some(_) => host.health(),
+                None => Health::Unchecked,
+            };
+            let states: Vec<_> = list.iter().zip(&hosts).map(state).collect();
+            for ((host, state), in_service) in hosts.iter_mut().zip(&states).zip(in_service(&states)) {
                 host.healthy &= in_service;
+                host.awaited = *state == Health::Unchecked && !in_service;
             }
         }
         let rules = SetRules {
@@ -53,11 +71,8 @@ impl Hosts {
             warm_up: plan.warm_up,
         };
         let key = |index: usize| host_key(&list[index].endpoint().address);
-        let set = HostSet::arrange(generation, hosts, &rules, plan.warm_up.map(|_| now())).hashed(
-            plan.balance,
-            &rules.shares,
-            key,
-        );
+        let set = HostSet::arrange(generation, hosts, &rules, plan.warm_up.map(|_| now()));
+        let set = set.hashed(plan.balance, before, key);
         Self { list, layout, set }
     }
 

@@ -63,16 +63,15 @@ impl ClusterPool {
     }
 
     /// Picks an endpoint. One that `tried` names, or that could not be reached lately, is drawn
-    /// again up to `redraws` times, then taken anyway (RT-12). Under a policy that goes by `hash`, a
-    /// request without one gets a random one. `past` are the priorities of earlier attempts, where the
-    /// retry may go to remote localities.
+    /// again up to `redraws` times, then taken anyway (RT-12). Where the retry may go to remote localities,
+    /// `avoid` is what earlier attempts say of them; what the next one avoids is returned.
     pub(crate) fn pick(
         &self,
         hash: Option<u64>,
         tried: &[Address],
         redraws: u32,
-        past: &[u32],
-    ) -> Option<(Arc<Endpoint>, Choice)> {
+        avoid: Option<Avoid>,
+    ) -> Option<(Arc<Endpoint>, Choice, Avoid)> {
         let hosts = self.cluster.load_hosts();
         let mut picker = self.picker.lock().expect("no panic while an endpoint is picked");
         if !Arc::ptr_eq(&picker.hosts, &hosts) {
@@ -80,18 +79,12 @@ impl ClusterPool {
         }
         let Picker { balancer, rng, hosts, endpoints } = &mut *picker;
         let set = hosts.set();
-        let avoid = if past.is_empty() { Avoid::default() } else { Avoid::after(set, past.iter().copied()) };
-        if set.is_hashed() {
-            let hash = hash.unwrap_or_else(|| rng.next_u64());
-            let poor = |index: usize| is_poor(&hosts.list()[index], tried);
-            let index = set.pick_hashed(hash, avoid, poor, redraws)?;
-            return Some((endpoints[index].clone(), set.choice(index)));
-        }
         let decay = match balancer.policy() {
             BalancePolicy::PeakEwma { decay } => Some((decay, now())),
             _ => None,
         };
-        let ask = Ask { now: decay.map(|(_, now)| now).or_else(|| set.warm_at.map(|_| now())), avoid };
+        let now = decay.map(|(_, now)| now).or_else(|| set.warm_at.map(|_| now()));
+        let ask = Ask { now, avoid: avoid.unwrap_or_default(), hash, redraws };
         let load = |index: usize| {
             let host = &hosts.list()[index];
             match decay {
@@ -99,13 +92,14 @@ impl ClusterPool {
                 Some((decay, now)) => host.latency().load(host.active(), decay, now),
             }
         };
-        let mut index = balancer.pick_for(set, rng, &ask, load)?;
-        let mut left = redraws;
-        while left > 0 && is_poor(&hosts.list()[index], tried) {
-            left -= 1;
-            index = balancer.pick_for(set, rng, &ask, load)?;
+        let poor = |index: usize| is_poor(&hosts.list()[index], tried);
+        let index = balancer.pick_for(set, rng, &ask, load, poor)?;
+        let choice = set.choice(index);
+        let mut next = avoid.unwrap_or_default();
+        if avoid.is_some() {
+            next.attempted(set, choice.priority);
         }
-        Some((endpoints[index].clone(), set.choice(index)))
+        Some((endpoints[index].clone(), choice, next))
     }
 
     /// The endpoint that a caller has chosen by its address or its own name, of a headless service's

@@ -163,7 +163,6 @@ impl Cluster {
             // What nobody asks about any more is no matter, and what was once found is not either.
             for host in before.list() {
                 host.checks().forget();
-                host.outlier().set_failing(false);
             }
         }
         self.replace(|hosts| {
@@ -185,7 +184,7 @@ impl Cluster {
         let before = self.hosts.load_full();
         *generation += 1;
         let hosts = match list(&before) {
-            Some(list) => Hosts::build(*generation, list, &self.plan),
+            Some(list) => Hosts::build(*generation, list, &self.plan, &before),
             None => before.rebuild(*generation, &self.plan),
         };
         self.hosts.store(Arc::new(hosts));
@@ -293,7 +292,6 @@ impl Cluster {
         if (before, changed) == (Health::Unhealthy, Some(Health::Healthy)) {
             host.restart_warm_up();
         }
-        host.outlier().set_failing(host.health() == Health::Unhealthy);
         let (cluster, endpoint) = (&self.plan.name, &host.endpoint().address);
         match changed {
             Some(Health::Unhealthy) => {
@@ -318,7 +316,6 @@ impl Cluster {
         if self.plan.health.is_some() && host.checks().fail_now() {
             let (cluster, endpoint) = (&self.plan.name, &host.endpoint().address);
             tracing::warn!(%cluster, %endpoint, "endpoint asked to be taken out of service");
-            host.outlier().set_failing(true);
             self.replace(|_| None);
         }
     }

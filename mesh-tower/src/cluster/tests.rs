@@ -108,6 +108,28 @@ async fn lb_13_health_checks_and_ejections_both_move_load() {
     assert_eq!(loads(&cluster), [70, 30]);
 }
 
+/// What is not known yet is not ill: endpoints that come move no load before they were asked.
+#[tokio::test(start_paused = true)]
+async fn lb_13_endpoints_that_come_wait_for_their_first_check() {
+    let cluster = cluster(plan());
+    let known = cluster.hosts().list().iter().map(|host| host.endpoint().clone()).collect::<Vec<_>>();
+    let new = (10..30).map(|index| {
+        let address = std::net::SocketAddr::from(([10, 0, 0, index], 80));
+        Arc::new(Endpoint { locality: Locality::parse("eu"), ..Endpoint::new(address) })
+    });
+    cluster.update_endpoints(&known.into_iter().chain(new).collect::<Vec<_>>());
+    assert_eq!(loads(&cluster), [100, 0]);
+    let usable = |cluster: &Cluster| cluster.hosts().set().priorities[0].groups[0].usable.len();
+    assert_eq!((usable(&cluster), cluster.hosts().set().members()), (2, 23));
+    answers(&cluster, 5, true);
+    assert_eq!((loads(&cluster), usable(&cluster)), (vec![100, 0], 3));
+    // One of four that were asked is ill: 140 · 3/4 carries all; two of five are not: 84 %.
+    answers(&cluster, 6, false);
+    assert_eq!((loads(&cluster), usable(&cluster)), (vec![100, 0], 3));
+    answers(&cluster, 7, false);
+    assert_eq!((loads(&cluster), usable(&cluster)), (vec![84, 16], 3));
+}
+
 #[tokio::test(start_paused = true)]
 async fn hc_2_a_successful_check_ends_an_ejection() {
     let cluster = cluster(plan());

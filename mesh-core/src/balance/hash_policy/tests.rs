@@ -118,6 +118,8 @@ fn lb_5_the_keys_of_a_route_are_combined() {
     for policy in [twice, HashPolicy::new(vec![header("x-user")])] {
         assert_eq!(policy.hash_of(HashKey::new("alice")), hash(policy.sources(), &request));
     }
+    // Where a route has no keys, a call's own still tells one from another.
+    assert_eq!(HashPolicy::default().hash_of(HashKey::new("alice")), HashKey::new("alice").into());
     assert_eq!(hash(&[header("x-none"), parameter(), header("x-user")], &request).first, Some(id));
     // A key that the request does not have is passed over.
     assert_eq!(combined(&[header("x-none"), parameter(), header("x-none")]), Some(id));

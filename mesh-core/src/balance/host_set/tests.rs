@@ -101,6 +101,55 @@ fn lb_13_what_is_lost_is_shared_by_health() {
     assert_eq!(loads(&layered(&[&[ON, OFF, OFF], &[ON, OFF, OFF], &[ON, OFF, OFF]], 0)), [46, 46, 8]);
 }
 
+/// Ten hosts, of which so many are well, and twenty that nobody has asked yet.
+fn scaled_up(well: usize, panic_threshold: u32) -> HostSet {
+    let known = (0..10).map(|index| HostView::new(1, index < well));
+    let new = (0..20).map(|_| HostView { awaited: true, ..HostView::new(1, false) });
+    let far =
+        (0..3).map(|_| HostView { place: Some(Place { priority: 1, share: 0 }), ..HostView::new(1, true) });
+    let rules = SetRules { panic_threshold, ..SetRules::default() };
+    HostSet::arrange(1, known.chain(new).chain(far).collect(), &rules, None)
+}
+
+#[test]
+fn lb_13_hosts_that_nobody_has_asked_yet_move_no_load() {
+    let set = scaled_up(10, 50);
+    assert_eq!((loads(&set), set.panic), (vec![100, 0], false));
+    assert_eq!(set.priorities[0].groups[0].usable.len(), 10, "nor do they serve");
+    assert_eq!((set.members(), set.healthy()), (33, 13), "but they are members");
+    assert_eq!(loads(&scaled_up(5, 0)), [70, 30], "the others count as ever");
+}
+
+#[test]
+fn lb_14_panic_counts_without_those_that_nobody_has_asked_yet_and_then_uses_them_too() {
+    let at = |well| {
+        let hosts = (0..10).map(|index| HostView::new(1, index < well));
+        let new = (0..20).map(|_| HostView { awaited: true, ..HostView::new(1, false) });
+        let rules = SetRules { panic_threshold: 50, ..SetRules::default() };
+        HostSet::arrange(1, hosts.chain(new).collect(), &rules, None)
+    };
+    assert!(!at(5).panic);
+    let panics = at(4);
+    assert_eq!((panics.panic, usable(&panics).len()), (true, 30));
+}
+
+#[test]
+fn lb_12_a_locality_gives_nothing_of_its_share_for_hosts_that_nobody_has_asked_yet() {
+    let host = |share, healthy, awaited| HostView {
+        place: Some(Place { priority: 0, share }),
+        awaited,
+        ..HostView::new(1, healthy)
+    };
+    let hosts = vec![host(0, true, false), host(0, false, true), host(0, false, true), host(1, true, false)];
+    let rules = SetRules { shares: vec![80, 20], ..SetRules::default() };
+    let parts = parts(&HostSet::arrange(1, hosts, &rules, None));
+    assert!((parts[0] - 0.8).abs() < 0.002, "{parts:?}");
+    // Nobody at all: there is nobody to serve, and nothing to divide by.
+    let awaited = HostView { awaited: true, ..HostView::new(1, false) };
+    let rules = SetRules { panic_threshold: 50, ..SetRules::default() };
+    assert!(usable(&HostSet::arrange(1, vec![awaited], &rules, None)).is_empty());
+}
+
 #[test]
 fn lb_14_only_the_priority_below_the_threshold_panics() {
     // Healths 28 and 56 of 84; the first is at 20 % and panics under a threshold of 30.
@@ -128,6 +177,13 @@ fn rt_12_remote_localities_are_next_after_two_attempts() {
     assert_eq!([next(&[]), next(&[0]), next(&[0, 0]), next(&[0, 0, 1])], [0, 0, 1, 1]);
     assert_eq!(next(&[0, 0, 1, 1]), 2);
     assert_eq!(next(&[0, 0, 1, 1, 2, 2]), 0, "all tried: it starts over");
+    let mut avoid = Avoid::default();
+    for attempt in 0..30 {
+        let priority = set.priority_avoiding(avoid, || 99).unwrap();
+        let priority = set.priorities.iter().position(|known| std::ptr::eq(known, priority)).unwrap();
+        assert_eq!(priority, attempt / 2 % 3, "attempt {attempt}");
+        avoid.attempted(&set, u32::try_from(priority).unwrap());
+    }
     let alone = layered(&[&[ON], &[OFF]], 0);
     assert_eq!(Avoid::after(&alone, [0, 0]), Avoid::default(), "nobody else can serve");
 }

@@ -259,7 +259,7 @@ async fn layers(hosts: &[Layered], shares: &[u32], panic_threshold: u32) -> Opti
         let rules = SetRules { panic_threshold, shares: shares.to_vec(), ..SetRules::default() };
         let keys: Vec<_> = hosts.iter().map(|host| Address::Socket(backends.address(host.0))).collect();
         let set = HostSet::arrange(1, views.collect(), &rules, None)
-            .hashed(ours, shares, |index| host_key(&keys[index]));
+            .hashed(ours, None, |index| host_key(&keys[index]));
         theirs["common_lb_config"] = json!({ "healthy_panic_threshold": { "value": panic_threshold } });
         if !shares.is_empty() {
             theirs["common_lb_config"]["locality_weighted_lb_config"] = json!({});
