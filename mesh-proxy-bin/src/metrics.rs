@@ -2,16 +2,8 @@
 
 use std::sync::OnceLock;
 
+use mesh_tower::telemetry::names::{BUCKETS, HISTOGRAMS};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-
-/// Upper bounds of histograms, in milliseconds or bytes (ME-5).
-const BUCKETS: [f64; 19] = [
-    0.5, 1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1e3, 2.5e3, 5e3, 1e4, 3e4, 6e4, 3e5, 6e5, 1.8e6,
-    3.6e6,
-];
-
-const HISTOGRAMS: [&str; 3] =
-    ["istio_request_duration_milliseconds", "istio_request_bytes", "istio_response_bytes"];
 
 /// The recorder, installed by the first proxy of the process.
 ///

@@ -82,6 +82,7 @@ spec:
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
+/// TL-1: mode SIMPLE.
 #[tokio::test]
 async fn tl_3_the_name_asked_for_and_the_names_accepted() {
     let certificate = rcgen::generate_simple_self_signed(["secure.example".to_owned()]).unwrap();

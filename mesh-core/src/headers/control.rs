@@ -82,6 +82,7 @@ mod tests {
         assert_eq!(left(&NAMES, strip_all), ["x-other"]);
     }
 
+    // ME-6: nor do they tell who they are.
     #[test]
     fn hd_2_plaintext_peers_may_tell_but_not_steer() {
         assert_eq!(

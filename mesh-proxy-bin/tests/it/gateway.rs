@@ -15,6 +15,7 @@ async fn a_get_goes_through_and_back() {
     world.stop().await.unwrap();
 }
 
+/// ME-5: the buckets of a histogram.
 #[tokio::test]
 async fn op_3_the_admin_pages_show_what_is() {
     let world = World::gateway(&gateway_to(echo_heads().await)).await;
@@ -27,7 +28,14 @@ async fn op_3_the_admin_pages_show_what_is() {
     assert!(dump.contains("\"generation\": 1") && dump.contains("mesh.yaml:"), "{dump}");
     assert!(world.admin("/server_info").await.contains("\"role\": \"gateway\""));
     let metrics = world.until("/stats/prometheus", "istio_requests_total{").await;
-    assert!(metrics.contains("istio_request_duration_milliseconds_bucket{"), "{metrics}");
+    // Half a millisecond to an hour, and what is longer.
+    for bound in ["0.5", "1000", "3600000", "+Inf"] {
+        let bucket = |line: &str| {
+            line.starts_with("istio_request_duration_milliseconds_bucket{")
+                && line.contains(&format!("le=\"{bound}\""))
+        };
+        assert!(metrics.lines().any(bucket), "{bound}: {metrics}");
+    }
     assert!(world.admin("/nowhere").await.starts_with("HTTP/1.1 404"));
     assert!(world.admin("/quitquitquit").await.starts_with("HTTP/1.1 405"), "GET never changes state");
     let quit = "POST /quitquitquit HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";

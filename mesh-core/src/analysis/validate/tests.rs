@@ -167,6 +167,19 @@ fn gw_1_gw_2_servers() {
 }
 
 #[test]
+fn tl_2_client_tls_names_each_file_once() {
+    let tls = |settings: &str| {
+        errors("DestinationRule", &format!("{{host: a, trafficPolicy: {{tls: {{{settings}}}}}}}")).len()
+    };
+    assert_eq!(tls("mode: SIMPLE"), 0);
+    assert_eq!(tls("mode: SIMPLE, insecureSkipVerify: true"), 0);
+    assert_eq!(tls("mode: SIMPLE, caCertificates: /ca.pem, subjectAltNames: [a.test]"), 0);
+    for verified in ["caCertificates: /ca.pem", "subjectAltNames: [a.test]"] {
+        assert_eq!(tls(&format!("mode: SIMPLE, insecureSkipVerify: true, {verified}")), 1, "{verified}");
+    }
+}
+
+#[test]
 fn gw_3_tls_where_it_is_needed_and_nowhere_else() {
     let server = |protocol: &str, tls: &str| {
         let port = format!("port: {{number: 80, name: p, protocol: {protocol}}}");

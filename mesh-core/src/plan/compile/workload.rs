@@ -252,6 +252,7 @@ fn unquoted(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    // KI-5: as injected pods have it.
     #[test]
     fn mc_4_the_environment_of_a_pod_names_its_workload() {
         let pairs = [
