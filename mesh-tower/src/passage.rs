@@ -139,11 +139,12 @@ pub(crate) trait Carry: Sized {
         }
     }
 
-    /// What was found in the headers, by now or earlier.
-    fn survey(&self) -> Survey {
-        match self.slot() {
-            Some(Slot::Recorded(_, Some(survey))) => *survey,
-            _ => Survey::of(self.request().headers()),
+    /// The record of this request, and what was found in its headers, for who puts the route in their place.
+    fn take_record(&mut self) -> (Record, Option<Survey>) {
+        match std::mem::take(self.slot_or_empty()) {
+            Slot::Recorded(record, survey) => (record, survey),
+            Slot::Routed(matched) => (matched.record().clone(), None),
+            Slot::Empty => (self.request().extensions().get().cloned().unwrap_or_default(), None),
         }
     }
 }

@@ -112,10 +112,10 @@ where
         // Knows the destination, whose header operations it applies; once, not for each attempt.
         .layer(RewriteLayer::per_route())
         // Copies what is really sent, once, and not the retries of it.
-        .layer(MirrorLayer::new(endpoint.clone(), rng.clone()))
+        .layer(MirrorLayer::new(endpoint.clone(), rng))
         // Around all attempts and the waits between them.
         .layer(TimeoutLayer::per_route())
-        .layer(RetryLayer::per_route().rng(rng).replay(worker.replay().clone()))
+        .layer(RetryLayer::per_route().replay(worker.replay().clone()))
         // Limits, pick, pool, wire: for each attempt anew.
         .service(endpoint)
 }

@@ -33,8 +33,14 @@ impl Traits {
     /// Reads the facts; see [`is_idempotent`].
     #[must_use]
     pub fn of(method: &Method, headers: &HeaderMap) -> Self {
-        let idempotent = is_idempotent(method, headers);
         let grpc = headers.get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()));
+        Self::knowing(grpc, method, headers)
+    }
+
+    /// The same for who knows already whether it is gRPC.
+    #[must_use]
+    pub fn knowing(grpc: bool, method: &Method, headers: &HeaderMap) -> Self {
+        let idempotent = is_idempotent(method, headers);
         let previous_attempts = if grpc { headers.get(PREVIOUS_ATTEMPTS) } else { None };
         let previous_attempts =
             previous_attempts.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);

@@ -118,11 +118,18 @@ fn put(names: &mut Names, text: &str, index: usize) -> Result<(), usize> {
 /// The host of an authority: without port, an IPv6 address with its brackets.
 #[must_use]
 pub fn host_of(authority: &str) -> &str {
-    let digits = authority.bytes().rev().take_while(u8::is_ascii_digit).count();
-    let head = &authority[..authority.len() - digits];
-    match head.strip_suffix(':') {
-        // `::1` without brackets is all host.
-        Some(host) if host.starts_with('[') || !host.contains(':') => host,
-        _ => authority,
+    let bytes = authority.as_bytes();
+    let mut end = bytes.len();
+    while end > 0 && bytes[end - 1].is_ascii_digit() {
+        end -= 1;
     }
+    if end == 0 || bytes[end - 1] != b':' {
+        return authority;
+    }
+    let host = &bytes[..end - 1];
+    // `::1` without brackets is all host.
+    if host.first() != Some(&b'[') && host.contains(&b':') {
+        return authority;
+    }
+    &authority[..end - 1]
 }

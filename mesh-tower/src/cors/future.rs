@@ -42,6 +42,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        if this.grant.is_none() {
+            return this.inner.poll(cx);
+        }
         let mut polled = this.inner.poll(cx);
         if let Poll::Ready(result) = &mut polled
             && let Some(grant) = this.grant.take()

@@ -30,11 +30,15 @@ enum Kinds {
 impl Kept {
     pub(super) fn of(carrier: &impl Carrier) -> Self {
         let head = carrier.request();
+        let mut headers = Vec::with_capacity(head.headers().len());
+        for (name, value) in head.headers() {
+            headers.push((name.clone(), value.clone()));
+        }
         Self {
             method: head.method().clone(),
             uri: head.uri().clone(),
             version: head.version(),
-            headers: head.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            headers,
             extensions: Kinds::of(head.extensions()),
             slot: carrier.slot().cloned().unwrap_or_default(),
         }
@@ -56,7 +60,8 @@ impl Kept {
         *request.uri_mut() = self.uri.clone();
         *request.version_mut() = self.version;
         let headers = request.headers_mut();
-        headers.reserve(self.headers.len());
+        // One more for the attempt's number.
+        headers.reserve(self.headers.len() + 1);
         for (name, value) in &self.headers {
             headers.append(name, value.clone());
         }

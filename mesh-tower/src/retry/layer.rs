@@ -12,7 +12,8 @@ use crate::clock::{SharedRng, now};
 #[derive(Clone, Debug)]
 pub struct RetryLayer {
     fixed: Option<Fixed>,
-    rng: SharedRng,
+    /// `None`: the worker's, if there is a route.
+    rng: Option<SharedRng>,
     replay: ReplayBudget,
 }
 
@@ -29,19 +30,19 @@ impl RetryLayer {
     pub fn new(policy: RetryPolicy) -> Self {
         let budget = Arc::new(Budget::new(BudgetPolicy::default(), now()));
         let fixed = Some(Fixed { policy: Arc::new(policy), budget });
-        Self { fixed, rng: SharedRng::default(), replay: ReplayBudget::default() }
+        Self { fixed, rng: None, replay: ReplayBudget::default() }
     }
 
     /// Retries by the matched route's policy, within the budget of its cluster.
     #[must_use]
     pub fn per_route() -> Self {
-        Self { fixed: None, rng: SharedRng::default(), replay: ReplayBudget::default() }
+        Self { fixed: None, rng: None, replay: ReplayBudget::default() }
     }
 
-    /// Draws back-offs from this source.
+    /// Draws back-offs from this source; without it, from the worker's of a routed request.
     #[must_use]
     pub fn rng(mut self, rng: SharedRng) -> Self {
-        self.rng = rng;
+        self.rng = Some(rng);
         self
     }
 

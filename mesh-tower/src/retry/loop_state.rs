@@ -41,7 +41,8 @@ pub(super) struct Again {
     policy: Option<Arc<RetryPolicy>>,
     traits: Traits,
     budget: Option<Arc<Budget>>,
-    rng: SharedRng,
+    /// `None`: the worker's.
+    rng: Option<SharedRng>,
     attempts: u32,
     raced: bool,
     drained: bool,
@@ -57,15 +58,14 @@ pub(super) enum Next {
 }
 
 impl Again {
-    /// Keeps a copy of the request's head, which is marked as the first attempt's already: what is inserted
-    /// into a map that was just copied makes it grow.
+    /// Keeps a copy of the request's head, which is not marked as any attempt's yet.
     pub(super) fn new(
         carrier: &impl Carrier,
         source: Source,
         policy: Option<Arc<RetryPolicy>>,
         traits: Traits,
         budget: Option<Arc<Budget>>,
-        rng: SharedRng,
+        rng: Option<SharedRng>,
     ) -> Self {
         Self {
             kept: Kept::of(carrier),
@@ -195,7 +195,12 @@ impl Again {
             return Next::Pass;
         }
         let Some(request) = self.rebuild() else { return Next::Pass };
-        let backoff = || self.rng.draw(|rng| self.policy().backoff.delay(self.attempts, rng));
+        let draw = |rng: &SharedRng| rng.draw(|rng| self.policy().backoff.delay(self.attempts, rng));
+        let backoff = || match (&self.rng, self.matched()) {
+            (Some(rng), _) => draw(rng),
+            (None, Some(matched)) => draw(matched.view().rng()),
+            (None, None) => draw(&SharedRng::default()),
+        };
         let delay = delay.unwrap_or_else(backoff);
         self.attempts += 1;
         Next::Retry(delay, Box::new(request))

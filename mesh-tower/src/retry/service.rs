@@ -22,7 +22,7 @@ use crate::route::Matched;
 pub struct Retry<S> {
     pub(super) inner: S,
     pub(super) fixed: Option<Fixed>,
-    pub(super) rng: SharedRng,
+    pub(super) rng: Option<SharedRng>,
     pub(super) replay: ReplayBudget,
 }
 
@@ -56,7 +56,10 @@ where
         };
         let of_route = || &*matched.expect("else one is given").route().retry;
         let policy = given.as_deref().unwrap_or_else(of_route);
-        let mut traits = Traits::of(request.method(), request.headers());
+        let mut traits = match matched {
+            Some(matched) => Traits::knowing(matched.survey().grpc, request.method(), request.headers()),
+            None => Traits::of(request.method(), request.headers()),
+        };
         if let Some(idempotent) = matched.and_then(Matched::options).and_then(|options| options.idempotent) {
             traits.idempotent = idempotent;
         }
@@ -68,8 +71,8 @@ where
         if steered {
             strip_control(request.headers_mut());
         }
-        mark(request, 1, per_try_timeout);
         if !may_repeat {
+            mark(request, 1, per_try_timeout);
             return ResponseFuture::once(self.inner.call(carrier));
         }
         // Also for a policy that repeats nothing but failed connects: the body has gone with its request.
@@ -89,6 +92,8 @@ where
             Box::new_uninit(),
             (ready, Again::new(&carrier, source, given, traits, budget, self.rng.clone())),
         );
+        // Not before the copy is made: each attempt has marks of its own.
+        mark(carrier.request_mut(), 1, per_try_timeout);
         let future = kept.0.call(carrier);
         ResponseFuture::new(future, kept)
     }

@@ -41,8 +41,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let Some(answers) = this.answers else { return this.inner.poll(cx) };
         let mut polled = this.inner.poll(cx);
-        if let (Poll::Ready(Ok(response)), Some(answers)) = (&mut polled, this.answers) {
+        if let Poll::Ready(Ok(response)) = &mut polled {
             let Answers { matched, facts } = &mut **answers;
             if let Some(facts) = facts {
                 let code = response.status().as_u16();

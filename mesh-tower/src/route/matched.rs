@@ -217,6 +217,13 @@ impl Matched {
         by_rule || self.own_key().is_some()
     }
 
+    /// Whether there is more than one place that the request may go to.
+    pub(crate) fn is_open(&self) -> bool {
+        let by_rule =
+            matches!(&self.route.action, route::Action::Forward(forward) if forward.destinations().len() > 1);
+        by_rule || self.options().is_some_and(|options| options.subset.is_some())
+    }
+
     /// The key that the caller gave (OU-4).
     pub(crate) fn own_key(&self) -> Option<HashKey> {
         self.options()?.hash_key

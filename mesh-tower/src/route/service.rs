@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::LOCATION;
 use http::{Request, Response};
 use mesh_core::grpc_web::Call;
+use mesh_core::headers::Survey;
 use mesh_core::reply::{Dialect, LocalReply};
 use mesh_core::route::{Action, Fallback, Found, RequestView};
 use tower_service::Service;
@@ -135,11 +136,11 @@ where
     }
 
     fn call(&mut self, mut carrier: R) -> Self::Future {
-        let record = carrier.record().cloned();
-        let record = record.unwrap_or_else(|| carrier.begin());
+        let (record, survey) = carrier.take_record();
         match self.decide(carrier.request(), &record) {
             Step::Forward(view, route, page) => {
-                let mut matched = Matched::new(view, route, record, carrier.survey());
+                let survey = survey.unwrap_or_else(|| Survey::of(carrier.request().headers()));
+                let mut matched = Matched::new(view, route, record, survey);
                 if let Some(page) = page {
                     matched.set_grpc_web(page);
                 }

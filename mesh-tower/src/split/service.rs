@@ -78,16 +78,15 @@ where
     }
 
     fn call(&mut self, mut carrier: R) -> S::Future {
-        let mut is_keyed = false;
-        if let Some(matched) = carrier.matched_mut() {
-            is_keyed = matched.is_keyed();
-            if !is_keyed {
-                self.draw(matched, None);
-                matched.pin();
-            }
-        }
+        let matched = carrier.matched();
+        let is_keyed = matched.is_some_and(Matched::is_keyed);
         if is_keyed {
             self.by_key(&mut carrier);
+        } else if matched.is_some_and(Matched::is_open)
+            && let Some(matched) = carrier.matched_mut()
+        {
+            self.draw(matched, None);
+            matched.pin();
         }
         self.inner.call(carrier)
     }

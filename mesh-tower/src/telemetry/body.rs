@@ -18,14 +18,14 @@ pub struct Body<B> {
     #[pin]
     inner: B,
     /// `None` once reported.
-    call: Option<Call>,
+    call: Option<Box<Call>>,
 }
 
 impl<B: http_body::Body> Body<B> {
-    pub(super) fn new(inner: B, call: Call) -> Self {
+    pub(super) fn new(inner: B, call: Box<Call>) -> Self {
         let mut body = Self { inner, call: Some(call) };
         // Servers drop such a body without polling it.
-        if body.inner.is_end_stream() || body.call.as_ref().is_some_and(Call::is_bodiless) {
+        if body.inner.is_end_stream() || body.call.as_ref().is_some_and(|call| call.is_bodiless()) {
             end(&mut body.call, Ending::Complete);
         }
         body
@@ -89,7 +89,7 @@ where
     }
 }
 
-fn end(call: &mut Option<Call>, ending: Ending<'_>) {
+fn end(call: &mut Option<Box<Call>>, ending: Ending<'_>) {
     if let Some(mut call) = call.take() {
         call.end(ending);
     }

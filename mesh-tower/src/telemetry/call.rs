@@ -68,7 +68,7 @@ pub(super) struct Summary<'a> {
 }
 
 impl Call {
-    pub(super) fn begin<R>(handles: &Arc<Handles>, log: &AccessLog, carrier: &mut R) -> Self
+    pub(super) fn begin<R>(handles: &Arc<Handles>, log: &AccessLog, carrier: &mut R) -> Box<Self>
     where
         R: Carrier<Body: http_body::Body + 'static>,
     {
@@ -89,7 +89,7 @@ impl Call {
             }
             Direction::Outbound | Direction::Gateway => None,
         };
-        Self {
+        let call = Self {
             handles: handles.clone(),
             record,
             span,
@@ -104,7 +104,9 @@ impl Call {
             done: false,
             peer,
             line,
-        }
+        };
+        // It goes from the future to the response's body, and through what stands around both.
+        Box::write(Box::new_uninit(), call)
     }
 
     pub(super) const fn span(&self) -> &Span {

@@ -16,11 +16,11 @@ use super::call::{Call, Ending, mesh_error};
 pub struct ResponseFuture<F> {
     #[pin]
     future: F,
-    call: Option<Call>,
+    call: Option<Box<Call>>,
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) const fn new(future: F, call: Call) -> Self {
+    pub(super) const fn new(future: F, call: Box<Call>) -> Self {
         Self { future, call: Some(call) }
     }
 }

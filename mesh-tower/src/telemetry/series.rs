@@ -15,6 +15,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, RwLock, Weak};
 
 use mesh_core::decision::Decision;
@@ -161,12 +162,24 @@ pub(super) struct Handles {
 }
 
 /// What tells one label set from another, without a string where there is no peer.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq)]
 struct Use {
     cluster: usize,
     endpoint: usize,
     peer: Option<Arc<str>>,
     facts: ResponseFacts,
+}
+
+/// By what tells most of them apart: each word takes its time.
+impl Hash for Use {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.cluster);
+        state.write_usize(self.endpoint);
+        state.write_u16(self.facts.code);
+        if let Some(peer) = &self.peer {
+            peer.hash(state);
+        }
+    }
 }
 
 #[derive(Debug)]

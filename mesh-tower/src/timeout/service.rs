@@ -1,9 +1,10 @@
 //! [`Timeout`].
 
+use std::cell::RefCell;
 use std::task::{self, Poll};
 use std::time::Duration;
 
-use http::Response;
+use http::{HeaderValue, Response};
 use mesh_core::headers::Survey;
 use mesh_core::headers::control::has_any;
 use mesh_core::outcome::Outcome;
@@ -22,6 +23,19 @@ use crate::error::{BoxError, Error};
 use crate::passage::Carrier;
 use crate::route::Matched;
 use crate::upload;
+
+thread_local! {
+    /// The latest limit that was told on, and its text: mostly the next one is the same.
+    static TOLD: RefCell<Option<(Duration, HeaderValue)>> = const { RefCell::new(None) };
+}
+
+/// The limit as the next hop is told of it, without making the same text again.
+fn expected(limit: Duration) -> HeaderValue {
+    TOLD.with_borrow_mut(|told| match told {
+        Some((known, text)) if *known == limit => text.clone(),
+        _ => told.insert((limit, Deadline::expected_ms(limit))).1.clone(),
+    })
+}
 
 /// Bounds requests; see the [module](super).
 #[derive(Clone, Debug)]
@@ -88,7 +102,7 @@ where
         };
         let request = carrier.request_mut();
         let headers = request.headers_mut();
-        headers.insert(EXPECTED_TIMEOUT, Deadline::expected_ms(limit));
+        headers.insert(EXPECTED_TIMEOUT, expected(limit));
         if grpc {
             headers.insert(grpc_timeout::GRPC_TIMEOUT, grpc_timeout::format(limit));
         }

@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue};
 
-use super::{header_value, write_hex};
+use super::{digits_of, header_value};
 use crate::rng::Rng;
 
 /// The header.
@@ -51,10 +51,13 @@ pub fn request_id(rng: &mut impl Rng) -> [u8; LENGTH] {
     // Version 4 in bits 76..80, variant 10 in bits 62..64.
     let bits = random & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
     let mut text = [b'-'; LENGTH];
-    let groups = [(0..8, 96), (9..13, 80), (14..18, 64), (19..23, 48), (24..36, 0)];
-    for (place, shift) in groups {
-        write_hex(&mut text[place], bits >> shift);
-    }
+    let parts = [96, 64, 32, 0].map(|shift| digits_of((bits >> shift) as u32));
+    text[..8].copy_from_slice(&parts[0]);
+    text[9..13].copy_from_slice(&parts[1][..4]);
+    text[14..18].copy_from_slice(&parts[1][4..]);
+    text[19..23].copy_from_slice(&parts[2][..4]);
+    text[24..28].copy_from_slice(&parts[2][4..]);
+    text[28..].copy_from_slice(&parts[3]);
     text
 }
 

@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 use http::Request;
 use mesh_core::plan::AccessLogTarget;
 use mesh_core::telemetry::access_log::{Format, Record};
@@ -28,7 +29,27 @@ thread_local! {
 /// Clones share it. A line is made on the thread of the request and written by a thread of the log; a
 /// request never waits, and when the queue is full the line is dropped and counted.
 #[derive(Clone, Debug, Default)]
-pub struct AccessLog(Arc<ArcSwapOption<Sink>>);
+pub struct AccessLog(Arc<Current>);
+
+/// The sink in force. Most logs are off, and a request only reads a flag then.
+#[derive(Debug, Default)]
+struct Current {
+    sink: ArcSwapOption<Sink>,
+    on: AtomicBool,
+}
+
+impl Current {
+    fn load(&self) -> Guard<Option<Arc<Sink>>> {
+        self.sink.load()
+    }
+
+    fn store(&self, sink: Option<Arc<Sink>>) {
+        let on = sink.is_some();
+        self.sink.store(sink);
+        // Release, as it tells of the sink.
+        self.on.store(on, Ordering::Release);
+    }
+}
 
 /// A format and a target. A request keeps the one that it began with.
 #[derive(Debug)]
@@ -91,7 +112,9 @@ impl AccessLog {
 
     fn with(format: Format, output: Output, target: Option<AccessLogTarget>) -> Self {
         let sink = Sink { format, output: Arc::new(output), target };
-        Self(Arc::new(ArcSwapOption::from_pointee(sink)))
+        let log = Self::off();
+        log.0.store(Some(Arc::new(sink)));
+        log
     }
 
     /// Writes what the plan's settings say from now on; `None` is nothing. A target that stays is not
@@ -104,7 +127,7 @@ impl AccessLog {
             self.0.store(None);
             return Ok(());
         };
-        let before = self.0.load_full().filter(|sink| sink.target.as_ref() == Some(target));
+        let before = self.0.sink.load_full().filter(|sink| sink.target.as_ref() == Some(target));
         let output = match before {
             Some(sink) => sink.output.clone(),
             None => Arc::new(Output::Queue(Queue::start(open(target)?, CAPACITY)?)),
@@ -148,6 +171,9 @@ impl AccessLog {
 
     /// Begins the line of a request, if there is to be one.
     pub(in crate::telemetry) fn begin<B>(&self, request: &Request<B>) -> Option<Box<Line>> {
+        if !self.0.on.load(Ordering::Acquire) {
+            return None;
+        }
         let sink = self.0.load().as_ref()?.clone();
         Some(Box::new(Line::begin(sink, request)))
     }
