@@ -27,6 +27,7 @@ mod order;
 mod outlier;
 mod parity;
 mod pool;
+mod readiness;
 mod reload;
 mod replay;
 mod retry;

@@ -5,7 +5,7 @@ use super::envoy_gateway::BackendTrafficPolicy;
 use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
 use super::istio::{
     DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadEntry,
-    WorkloadProxyConfig,
+    WorkloadGroup, WorkloadProxyConfig,
 };
 use super::kubernetes::{ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload};
 use super::reader::Reader;
@@ -38,6 +38,8 @@ pub struct Documents {
     pub service_entries: Vec<Resource<ServiceEntry>>,
     /// WorkloadEntries.
     pub workload_entries: Vec<Resource<WorkloadEntry>>,
+    /// WorkloadGroups.
+    pub workload_groups: Vec<Resource<WorkloadGroup>>,
     /// VirtualServices.
     pub virtual_services: Vec<Resource<VirtualService>>,
     /// DestinationRules.
@@ -111,6 +113,7 @@ impl Documents {
         by_age(&mut self.nodes);
         by_age(&mut self.service_entries);
         by_age(&mut self.workload_entries);
+        by_age(&mut self.workload_groups);
         by_age(&mut self.virtual_services);
         by_age(&mut self.destination_rules);
         by_age(&mut self.gateways);

@@ -9,7 +9,7 @@ use super::envoy_gateway::BackendTrafficPolicy;
 use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
 use super::istio::{
     DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadEntry,
-    WorkloadProxyConfig,
+    WorkloadGroup, WorkloadProxyConfig,
 };
 use super::kubernetes::{
     ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Pod, PodController, Secret, Service,
@@ -113,7 +113,9 @@ pub const KINDS: &[Kind] = &[
     networking("Sidecar", Sidecar::TABLE, |reader, doc| {
         reader.istio(doc, |out: &mut Documents| &mut out.sidecars);
     }),
-    refused(NETWORKING, NETWORKING_VERSIONS, "WorkloadGroup"),
+    networking("WorkloadGroup", WorkloadGroup::TABLE, |reader, doc| {
+        reader.istio(doc, |out: &mut Documents| &mut out.workload_groups);
+    }),
     refused(NETWORKING, NETWORKING_VERSIONS, "EnvoyFilter"),
     networking("ProxyConfig", WorkloadProxyConfig::TABLE, |reader, doc| {
         reader.istio(doc, |out: &mut Documents| &mut out.proxy_configs);

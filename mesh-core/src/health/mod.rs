@@ -20,7 +20,9 @@
 mod grpc;
 mod host;
 mod policy;
+mod readiness;
 
 pub use grpc::{GRPC_PATH, grpc_request, is_serving};
 pub use host::{Finding, HostHealth, State, in_service};
 pub use policy::{HealthPolicy, Probe};
+pub use readiness::{Question, Readiness, ReadinessPolicy};

@@ -112,6 +112,7 @@ fn keep_invalid(documents: &mut Documents, findings: &Diagnostics, last: &Docume
         namespaces,
         service_entries,
         workload_entries,
+        workload_groups,
         virtual_services,
         destination_rules,
         gateways,

@@ -35,6 +35,7 @@ pub use load::{Loaded, load};
 pub use settings::{AccessLogTarget, OutboundMode, ServerHeader, Settings};
 
 use crate::endpoint::ClusterId;
+use crate::health::ReadinessPolicy;
 use crate::identity::Workload;
 use crate::route::RouteTable;
 
@@ -45,6 +46,8 @@ pub struct Plan {
     pub generation: u64,
     /// Who we are.
     pub workload: Arc<Workload>,
+    /// How our workload tells that it is ready, if its group says so (HC-3).
+    pub readiness: Option<Arc<ReadinessPolicy>>,
     /// Mesh-wide settings.
     pub settings: Settings,
     /// What a sidecar or an in-process client knows: a route table for each service port. The port

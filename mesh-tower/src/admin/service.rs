@@ -26,6 +26,8 @@ pub enum Readiness {
     Starting,
     /// Yes.
     Ready,
+    /// The workload says that it is not (HC-3).
+    Unready,
     /// Not for long: it is about to end.
     Draining,
 }
@@ -83,7 +85,8 @@ impl Admin {
         self
     }
 
-    /// Tells whether requests can be served.
+    /// Tells whether requests can be served; what the workload says of itself ([`Mesh::is_ready`]) counts
+    /// besides.
     #[must_use]
     pub fn readiness(mut self, readiness: impl Fn() -> Readiness + Send + Sync + 'static) -> Self {
         self.inner().readiness = Some(Arc::new(readiness));
@@ -150,7 +153,10 @@ impl Admin {
 
 impl Inner {
     fn readiness(&self) -> Readiness {
-        self.readiness.as_ref().map_or(Readiness::Ready, |readiness| readiness())
+        match self.readiness.as_ref().map_or(Readiness::Ready, |readiness| readiness()) {
+            Readiness::Ready if !self.mesh.is_ready() => Readiness::Unready,
+            told => told,
+        }
     }
 
     fn list(&self) -> Vec<ListenerStatus> {
@@ -168,7 +174,8 @@ impl Inner {
         let plan = self.mesh.plan();
         let state = match self.readiness() {
             Readiness::Starting => "INITIALIZING",
-            Readiness::Ready => "LIVE",
+            // It lives, whatever its workload says.
+            Readiness::Ready | Readiness::Unready => "LIVE",
             Readiness::Draining => "DRAINING",
         };
         json!({
@@ -185,6 +192,9 @@ impl Inner {
 fn ready_answer(readiness: Readiness) -> Response<Body> {
     match readiness {
         Readiness::Ready => text("LIVE\n"),
+        Readiness::Unready => {
+            with_status(StatusCode::SERVICE_UNAVAILABLE, text("the workload is not ready\n"))
+        }
         Readiness::Starting => with_status(StatusCode::SERVICE_UNAVAILABLE, text("INITIALIZING\n")),
         Readiness::Draining => with_status(StatusCode::SERVICE_UNAVAILABLE, text("DRAINING\n")),
     }

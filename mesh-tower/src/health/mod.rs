@@ -13,13 +13,17 @@
 //! Every question has a connection of its own, which neither counts towards limits nor comes from the
 //! pool: that an endpoint still takes connections is half of the answer.
 //!
+//! Our own workload is asked in the same way where its WorkloadGroup says how ([`readiness`]).
+//!
 //! # Cancellation
 //! The task holds the cluster weakly and ends with it.
 //!
 //! # Metrics
 //! `envoy_cluster_health_check_{attempt,success,failure}`, gauge `envoy_cluster_health_check_healthy`.
 
+mod exec;
 mod probe;
+pub(crate) mod readiness;
 mod task;
 
 use std::sync::Arc;

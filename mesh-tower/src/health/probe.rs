@@ -7,14 +7,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, TE, USER_AGENT};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use mesh_core::endpoint::Address;
-use mesh_core::health::{Finding, GRPC_PATH, HealthPolicy, Probe, grpc_request, is_serving};
-use mesh_core::plan::{ClusterPlan, UpstreamProtocol};
+use mesh_core::health::{
+    Finding, GRPC_PATH, HealthPolicy, Probe, Question, ReadinessPolicy, grpc_request, is_serving,
+};
+use mesh_core::plan::{self, ClusterPlan, UpstreamProtocol};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::error::BoxError;
@@ -40,20 +42,20 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    fn pass() -> Self {
+    pub(super) fn pass() -> Self {
         Self { finding: Finding::Pass, why: String::new() }
     }
 
-    fn denied(why: impl Into<String>) -> Self {
+    pub(super) fn denied(why: impl Into<String>) -> Self {
         Self { finding: Finding::Denied, why: why.into() }
     }
 
-    fn silent(why: impl Into<String>) -> Self {
+    pub(super) fn silent(why: impl Into<String>) -> Self {
         Self { finding: Finding::Silent, why: why.into() }
     }
 }
 
-/// Asks the endpoints of one cluster.
+/// Asks the endpoints of one cluster, or our own workload.
 #[derive(Debug)]
 pub(super) struct Prober {
     policy: HealthPolicy,
@@ -61,6 +63,7 @@ pub(super) struct Prober {
     tls: Option<ClientTls>,
     protocol: Protocol,
     host: Arc<str>,
+    headers: HeaderMap,
 }
 
 impl Prober {
@@ -77,8 +80,42 @@ impl Prober {
             tls: plan.tls.as_ref().map(|tls| ClientTls::new(tls, &plan.service.host)),
             protocol: if http2 { Protocol::Http2 } else { Protocol::Http1 },
             host,
+            headers: HeaderMap::new(),
             policy,
         }
+    }
+
+    /// Asks our own workload; commands are not its affair.
+    pub(super) fn own(policy: &ReadinessPolicy, connector: Arc<dyn Connect>) -> Self {
+        let anywhere = |tls: bool, host: &str| {
+            let tls = tls.then(|| plan::ClientTls { insecure_skip_verify: true, ..Default::default() });
+            tls.map(|tls| ClientTls::new(&tls, host))
+        };
+        let mut headers = HeaderMap::new();
+        let (probe, protocol, host, tls) = match &policy.question {
+            Question::Http { address, host, path, tls, headers: written } => {
+                headers.extend(written.iter().cloned());
+                let probe = Probe::Http {
+                    method: Method::GET,
+                    host: None,
+                    path: path.clone(),
+                    expected: (200..400).collect(),
+                    retriable: Vec::new(),
+                    body: None,
+                };
+                (probe, Protocol::Http1, host.clone(), anywhere(*tls, &address.ip().to_string()))
+            }
+            Question::Grpc { address, service } => {
+                let probe = Probe::Grpc { service: service.clone() };
+                (probe, Protocol::Http2, address.to_string().into(), None)
+            }
+            Question::Tcp(_) | Question::Exec { .. } => {
+                let probe = Probe::Tcp { send: Vec::new(), receive: Vec::new() };
+                (probe, Protocol::Http1, "".into(), None)
+            }
+        };
+        let policy = HealthPolicy { timeout: policy.timeout, ..HealthPolicy::new(probe) };
+        Self { policy, connector, tls, protocol, host, headers }
     }
 
     pub(super) async fn ask(&self, address: &Address) -> Answer {
@@ -151,7 +188,8 @@ impl Prober {
     fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Request<Full<Bytes>>, BoxError> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        request.headers_mut().insert(USER_AGENT, AGENT);
+        request.headers_mut().extend(self.headers.clone());
+        request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
         match self.protocol {
             Protocol::Http1 => {
                 *request.uri_mut() = path.parse()?;

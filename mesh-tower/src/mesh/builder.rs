@@ -20,6 +20,7 @@ use super::config::{Configuration, Outcome, Source};
 use super::{Inner, Mesh};
 use crate::clock::{FastRng, SharedRng};
 use crate::discover::{Names, Resolve, Resolver};
+use crate::health::readiness;
 use crate::live::{Live, Tools};
 use crate::pool::{Connect, SocketConnector};
 use crate::retry::ReplayBudget;
@@ -231,10 +232,12 @@ impl MeshBuilder {
         let seed = self.seed.unwrap_or_else(|| FastRng::new().next_u64());
         let names = Names::new(self.resolver, seed, self.dns);
         let tools = Tools { connector: self.connector.clone(), rng: self.rng.clone(), names: names.clone() };
+        let ready = readiness::at_first(&plan);
         let mesh = Mesh(Arc::new(Inner {
             live: ArcSwap::from_pointee(Live::link(plan, None, &tools)),
             status: ArcSwap::from_pointee(status),
             generation: signal::channel(generation).0,
+            ready: signal::channel(ready).0,
             workers: Mutex::default(),
             configuration: Mutex::new(configuration),
             connector: self.connector,
@@ -246,6 +249,7 @@ impl MeshBuilder {
             own_log,
             closed: CancellationToken::new(),
         }));
+        tokio::spawn(readiness::follow(Arc::downgrade(&mesh.0), mesh.generations()));
         #[cfg(feature = "file")]
         if let Some(folder) = folder {
             let failed = |error: notify::Error| StartError {

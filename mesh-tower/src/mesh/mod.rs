@@ -52,10 +52,11 @@ use crate::worker::{AttemptFaults, Worker};
 pub struct Mesh(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     live: ArcSwap<Live>,
     status: ArcSwap<Status>,
     generation: signal::Sender<u64>,
+    ready: signal::Sender<bool>,
     workers: Mutex<Vec<Weak<Worker>>>,
     configuration: Mutex<Configuration>,
     connector: Arc<dyn Connect>,
@@ -129,6 +130,19 @@ impl Mesh {
     #[must_use]
     pub fn generations(&self) -> signal::Receiver<u64> {
         self.0.generation.subscribe()
+    }
+
+    /// Whether our own workload says that it is ready: by the probe of its WorkloadGroup (HC-3), and
+    /// always where it has none. The mesh itself can be called from the moment it has started.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        *self.0.ready.borrow()
+    }
+
+    /// Tells of every change of [`is_ready`](Self::is_ready).
+    #[must_use]
+    pub fn readiness(&self) -> signal::Receiver<bool> {
+        self.0.ready.subscribe()
     }
 
     /// Starts a worker on the current runtime: connections and balancer cursors of its own.
@@ -256,6 +270,18 @@ impl Mesh {
 }
 
 impl Inner {
+    pub(crate) fn plan(&self) -> Arc<Plan> {
+        self.live.load().plan().clone()
+    }
+
+    pub(crate) fn connector(&self) -> &Arc<dyn Connect> {
+        &self.connector
+    }
+
+    pub(crate) fn set_ready(&self, ready: bool) {
+        self.ready.send_if_modified(|before| std::mem::replace(before, ready) != ready);
+    }
+
     fn tools(&self) -> Tools {
         Tools { connector: self.connector.clone(), rng: self.rng.clone(), names: self.names.clone() }
     }

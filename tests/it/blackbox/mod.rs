@@ -6,6 +6,7 @@ mod grpc;
 mod grpc_web;
 mod lifecycle;
 mod memory;
+mod readiness;
 mod reload;
 mod replies;
 mod sidecar;

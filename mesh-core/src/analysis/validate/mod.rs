@@ -22,6 +22,7 @@ mod service_entry;
 mod sidecar;
 mod traffic_policy;
 mod virtual_service;
+mod workload_group;
 
 #[cfg(test)]
 mod tests;

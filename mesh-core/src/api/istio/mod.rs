@@ -15,6 +15,7 @@ mod sidecar;
 mod virtual_service;
 mod virtual_service_actions;
 mod workload_entry;
+mod workload_group;
 
 pub use connection_pool::*;
 pub use destination_rule::*;
@@ -28,3 +29,4 @@ pub use sidecar::*;
 pub use virtual_service::*;
 pub use virtual_service_actions::*;
 pub use workload_entry::*;
+pub use workload_group::*;

@@ -40,6 +40,7 @@ mod outbound;
 mod policies;
 mod protocol;
 mod proxy_config;
+mod readiness;
 mod references;
 mod registry;
 mod retain;
@@ -186,6 +187,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
         plan.listeners = compiler.sidecar_listeners(sidecar, &virtuals, &api);
     }
     compiler.health();
+    plan.readiness = compiler.readiness();
     compiler.check(&virtuals);
     compiler.check_together();
     compiler.finish(plan)

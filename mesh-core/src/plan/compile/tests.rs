@@ -12,6 +12,7 @@ mod keys;
 mod locality;
 mod mesh_config;
 mod proxy_config;
+mod readiness;
 mod reload;
 mod scale;
 mod selectors;

@@ -3,12 +3,14 @@
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::api::Documents;
 use crate::api::Resource;
+use crate::api::istio::WorkloadGroup;
 use crate::api::kubernetes;
 use crate::api::nearest::nearest;
 use crate::error::Origin;
 use crate::identity::{Labels, Locality, Workload};
 
 use super::nodes::{NETWORK, Nodes};
+use super::readiness;
 
 /// How a workload knows itself.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +52,21 @@ pub(super) fn find<'a>(documents: &'a Documents, name: &str) -> Option<&'a Resou
     named.or_else(|| documents.workloads.iter().filter(fits).find(app))
 }
 
+/// The documented group of this name, `namespace/WorkloadGroup/name` or shorter.
+fn find_group<'a>(documents: &'a Documents, name: &str) -> Option<&'a Resource<WorkloadGroup>> {
+    let parts: Vec<&str> = name.split('/').collect();
+    let (namespace, name) = match parts[..] {
+        [namespace, kind, name] if kind.eq_ignore_ascii_case("WorkloadGroup") => (Some(namespace), name),
+        [namespace, name] => (Some(namespace), name),
+        [name] => (None, name),
+        _ => return None,
+    };
+    let fits = |group: &&Resource<WorkloadGroup>| {
+        group.meta.name == name && namespace.is_none_or(|namespace| group.meta.namespace == namespace)
+    };
+    documents.workload_groups.iter().find(fits)
+}
+
 /// The workload of `source`.
 pub(super) fn resolve(
     documents: &Documents,
@@ -67,6 +84,8 @@ pub(super) fn resolve(
         WorkloadSource::Named(name) => {
             let workload = if let Some(resource) = find(documents, name) {
                 documented(resource, &Nodes::of(documents))
+            } else if let Some(group) = find_group(documents, name) {
+                of_group(group)
             } else {
                 let known = documents.workloads.iter().map(|resource| resource.meta.name.as_str());
                 let message = format!("no document describes workload {name:?}: it has no labels but `app`");
@@ -118,6 +137,25 @@ fn documented(resource: &Resource<kubernetes::Workload>, nodes: &Nodes<'_>) -> W
     }
 }
 
+/// A workload of a group, as the group describes each.
+fn of_group(group: &Resource<WorkloadGroup>) -> Workload {
+    let labels = readiness::labels(&group.spec);
+    let template = group.spec.template.clone().unwrap_or_default();
+    let account = Some(template.service_account).filter(|account| !account.is_empty());
+    let locality = Locality::parse(&template.locality);
+    let annotations = group.spec.metadata.iter().flat_map(|metadata| metadata.annotations.clone());
+    Workload {
+        name: group.meta.name.clone(),
+        namespace: group.meta.namespace.clone(),
+        service_account: account.unwrap_or_else(|| "default".into()),
+        locality: if locality.is_unknown() { Locality::of_labels(&labels) } else { locality },
+        network: Some(template.network).filter(|network| !network.is_empty()),
+        annotations: annotations.collect(),
+        labels,
+        ..Workload::default()
+    }
+}
+
 fn undocumented(name: &str) -> Workload {
     let mut parts = name.split('/');
     let first = parts.next().unwrap_or_default();
@@ -162,6 +200,11 @@ pub fn workload_of_environment<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a
             // kubernetes://apis/apps/v1/namespaces/<namespace>/deployments/<name>
             "ISTIO_META_OWNER" if !named => {
                 value.rsplit('/').next().unwrap_or_default().clone_into(&mut workload.name);
+                named = true;
+            }
+            // The WorkloadGroup of a virtual machine.
+            "ISTIO_META_AUTO_REGISTER_GROUP" if !named => {
+                value.clone_into(&mut workload.name);
                 named = true;
             }
             "ISTIO_METAJSON_LABELS" => {
@@ -278,6 +321,8 @@ mod tests {
     fn mc_4_an_environment_of_no_pod_says_nothing() {
         assert_eq!(workload_of_environment([("HOME", "/root"), ("POD_NAME", "")]), None);
         assert_eq!(workload_of_environment([("POD_NAME", "a"), ("HOME", "/root")]).unwrap().name, "a");
+        let machine = [("POD_NAME", "vm-1"), ("ISTIO_META_AUTO_REGISTER_GROUP", "cart")];
+        assert_eq!(workload_of_environment(machine).unwrap().name, "cart", "a virtual machine");
     }
 
     /// MC-4: labels, then annotations, of the files; what the environment says stays.

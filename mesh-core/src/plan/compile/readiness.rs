@@ -1,0 +1,117 @@
+//! How our own workload tells that it is ready (HC-3).
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::HOST;
+use http::{HeaderName, HeaderValue};
+
+use super::Compiler;
+use super::registry::has_labels;
+use crate::api::istio::{HttpHealthCheckConfig, ReadinessProbe, WorkloadGroup};
+use crate::api::{Documents, Resource};
+use crate::health::{Question, ReadinessPolicy};
+use crate::identity::{Labels, Workload};
+
+/// The group that a workload belongs to: the one of its name, else the oldest whose labels it has.
+pub(super) fn group<'d>(
+    documents: &'d Documents,
+    workload: &Workload,
+) -> Option<&'d Resource<WorkloadGroup>> {
+    let groups =
+        || documents.workload_groups.iter().filter(|group| group.meta.namespace == workload.namespace);
+    let fits = |group: &&Resource<WorkloadGroup>| {
+        let labels = labels(&group.spec);
+        !labels.is_empty() && has_labels(&workload.labels, &labels)
+    };
+    groups().find(|group| group.meta.name == workload.name).or_else(|| groups().find(fits))
+}
+
+/// What each workload of a group is labelled; the template has the last word.
+pub(super) fn labels(group: &WorkloadGroup) -> Labels {
+    let of_group = group.metadata.iter().flat_map(|metadata| &metadata.labels);
+    let of_template = group.template.iter().flat_map(|template| &template.labels);
+    of_group.chain(of_template).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+impl Compiler<'_> {
+    /// The probe of the group that we belong to.
+    pub(super) fn readiness(&self) -> Option<Arc<ReadinessPolicy>> {
+        let group = group(self.documents, &self.workload)?;
+        let probe = group.spec.probe.as_ref()?;
+        Some(Arc::new(ReadinessPolicy {
+            question: self.question(probe)?,
+            initial_delay: seconds(probe.initial_delay_seconds, 0),
+            timeout: seconds(probe.timeout_seconds, 1),
+            period: seconds(probe.period_seconds, 10),
+            success_threshold: positive(probe.success_threshold, 1),
+            failure_threshold: positive(probe.failure_threshold, 3),
+            origin: group.locate(probe.at.origin()),
+        }))
+    }
+
+    fn question(&self, probe: &ReadinessProbe) -> Option<Question> {
+        if let Some(http) = &probe.http_get {
+            return Some(self::http(http, self.own_address(&http.host, http.port)?));
+        }
+        if let Some(tcp) = &probe.tcp_socket {
+            return Some(Question::Tcp(self.own_address(&tcp.host, tcp.port)?));
+        }
+        if let Some(exec) = &probe.exec {
+            let (program, arguments) = exec.command.split_first()?;
+            return Some(Question::Exec { program: program.clone(), arguments: arguments.to_vec() });
+        }
+        let grpc = probe.grpc.as_ref()?;
+        Some(Question::Grpc {
+            address: self.own_address("", grpc.port)?,
+            service: grpc.service.as_str().into(),
+        })
+    }
+
+    /// Where the workload listens at a port; where the proxy was told of another place, there.
+    fn own_address(&self, host: &str, port: u32) -> Option<SocketAddr> {
+        let port = u16::try_from(port).ok()?;
+        if host.is_empty() {
+            let told = self.options.applications.iter().find(|(of, _)| *of == Some(port));
+            return Some(told.map_or((Ipv4Addr::LOCALHOST, port).into(), |(_, address)| *address));
+        }
+        let ip =
+            if host == "localhost" { Ipv4Addr::LOCALHOST.into() } else { host.parse::<IpAddr>().ok()? };
+        Some(SocketAddr::new(ip, port))
+    }
+}
+
+fn http(http: &HttpHealthCheckConfig, address: SocketAddr) -> Question {
+    let mut host = if http.host.is_empty() {
+        Arc::from(format!("localhost:{}", http.port))
+    } else {
+        Arc::from(address.to_string())
+    };
+    let mut headers = Vec::new();
+    for header in &http.http_headers {
+        // What can't be a header was refused.
+        let pair = (HeaderName::try_from(&header.name), HeaderValue::try_from(&header.value));
+        let (Ok(name), Ok(value)) = pair else { continue };
+        if name == HOST {
+            host = header.value.as_str().into();
+        } else {
+            headers.push((name, value));
+        }
+    }
+    Question::Http {
+        address,
+        host,
+        path: if http.path.is_empty() { "/".into() } else { http.path.as_str().into() },
+        tls: http.scheme.eq_ignore_ascii_case("HTTPS"),
+        headers,
+    }
+}
+
+fn seconds(written: i32, default: u64) -> Duration {
+    Duration::from_secs(u64::try_from(written).ok().filter(|written| *written > 0).unwrap_or(default))
+}
+
+fn positive(written: i32, default: u32) -> u32 {
+    u32::try_from(written).ok().filter(|written| *written > 0).unwrap_or(default)
+}

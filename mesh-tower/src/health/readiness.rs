@@ -1,0 +1,82 @@
+//! Asks our own workload whether it is ready (HC-3).
+//!
+//! One task for a mesh. It goes by the plan in force: a reload that leaves the probe as it was leaves what
+//! is known of the workload too; another probe begins anew, unready. Without one, the workload is ready.
+
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Weak;
+
+use mesh_core::endpoint::Address;
+use mesh_core::health::{Finding, Question, Readiness, ReadinessPolicy};
+use mesh_core::plan::Plan;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::exec;
+use super::probe::{Answer, Prober};
+use crate::mesh::Inner;
+
+/// Whether a workload of this plan is ready before it was asked.
+pub(crate) const fn at_first(plan: &Plan) -> bool {
+    plan.readiness.is_none()
+}
+
+/// Follows the probe of each plan until the mesh is gone.
+pub(crate) async fn follow(mesh: Weak<Inner>, mut generations: watch::Receiver<u64>) {
+    loop {
+        let Some(inner) = mesh.upgrade() else { return };
+        let policy = inner.plan().readiness.clone();
+        inner.set_ready(policy.is_none());
+        let prober = policy.as_deref().map(|policy| Prober::own(policy, inner.connector().clone()));
+        drop(inner);
+        let asked = policy.as_deref().zip(prober.as_ref());
+        let mut state = Readiness::default();
+        let mut due = Instant::now() + policy.as_ref().map(|policy| policy.initial_delay).unwrap_or_default();
+        let mut asking = pin!(ask(asked, due));
+        loop {
+            tokio::select! {
+                (policy, Answer { finding, why }) = &mut asking => {
+                    let Some(inner) = mesh.upgrade() else { return };
+                    if state.record(policy, finding == Finding::Pass) {
+                        inner.set_ready(state.is_ready());
+                        if state.is_ready() {
+                            tracing::info!("the workload is ready");
+                        } else {
+                            tracing::warn!(why, probe = %policy.origin, "the workload is not ready");
+                        }
+                    }
+                    // A slow answer puts the next question off; it is not made up for.
+                    due = (due + policy.period).max(Instant::now());
+                    asking.set(ask(asked, due));
+                }
+                changed = generations.changed() => {
+                    let (Ok(()), Some(inner)) = (changed, mesh.upgrade()) else { return };
+                    let same = match (&policy, &inner.plan().readiness) {
+                        (Some(before), Some(now)) => before.same_policy(now),
+                        (before, now) => before.is_none() && now.is_none(),
+                    };
+                    if !same {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Asks when it is time; never, where there is nothing to ask.
+async fn ask<'a>(
+    asked: Option<(&'a ReadinessPolicy, &'a Prober)>,
+    due: Instant,
+) -> (&'a ReadinessPolicy, Answer) {
+    let Some((policy, prober)) = asked else { return pending().await };
+    sleep_until(due).await;
+    let answer = match &policy.question {
+        Question::Exec { program, arguments } => exec::run(program, arguments, policy.timeout).await,
+        Question::Http { address, .. } | Question::Tcp(address) | Question::Grpc { address, .. } => {
+            prober.ask(&Address::Socket(*address)).await
+        }
+    };
+    (policy, answer)
+}
