@@ -1,4 +1,4 @@
-//! Whether our own workload is ready, by the probe of its WorkloadGroup (HC-3).
+//! Whether our own workload is ready, by the probe of its group (HC-3).
 
 use std::time::Duration;
 
