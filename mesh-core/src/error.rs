@@ -11,6 +11,9 @@ use std::sync::Arc;
 /// Cloning shares the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Origin {
+    /// API group of the resource, because two groups may have a kind of one name; empty for the core of
+    /// Kubernetes and for what no document declares.
+    pub group: &'static str,
     /// `Kind namespace/name`; empty for what no document declares.
     pub resource: Arc<str>,
     /// The file as the user named it, or `<builder>` for code.
@@ -23,7 +26,14 @@ pub struct Origin {
     pub path: Arc<str>,
 }
 
+/// What tells one resource from all others: its group, and `Kind namespace/name`.
+pub(crate) type Identity<'a> = (&'static str, &'a str);
+
 impl Origin {
+    pub(crate) fn identity(&self) -> Identity<'_> {
+        (self.group, &self.resource)
+    }
+
     /// The origin of what a Rust program built without a file.
     #[must_use]
     pub fn builder(resource: &str) -> Self {

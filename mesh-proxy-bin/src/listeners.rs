@@ -234,7 +234,7 @@ fn calls_itself(listener: &Listener, wanted: SocketAddr, plan: &Plan) -> Option<
     if listener.direction != Direction::Inbound {
         return None;
     }
-    let cluster = plan.cluster_named(&format!("inbound|{}||", listener.port))?;
+    let cluster = plan.cluster_named(&format!("{}||", listener.name))?;
     let Discovery::Static(endpoints) = &cluster.discovery else { return None };
     let covers = |ip: IpAddr| wanted.ip() == ip || wanted.ip().is_unspecified();
     endpoints.iter().find_map(|endpoint| match endpoint.address {

@@ -103,6 +103,7 @@ mod tests {
     #[test]
     fn the_place_is_shown_with_its_line_and_hint() {
         let origin = Origin {
+            group: "networking.istio.io",
             resource: "VirtualService default/reviews".into(),
             file: "reviews.yaml".into(),
             line: 4,

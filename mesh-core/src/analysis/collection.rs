@@ -82,6 +82,11 @@ impl Diagnostics {
         self.0.iter().map(|diagnostic| diagnostic.level).min()
     }
 
+    /// Changes every finding.
+    pub(crate) fn each(&mut self, change: impl FnMut(&mut Diagnostic)) {
+        self.0.iter_mut().for_each(change);
+    }
+
     /// Keeps the findings that `keep` says yes to.
     pub fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
         self.0.retain(keep);

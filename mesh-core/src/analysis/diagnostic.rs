@@ -140,6 +140,7 @@ mod tests {
 
     fn diagnostic() -> Diagnostic {
         let origin = Origin {
+            group: "networking.istio.io",
             resource: "VirtualService default/reviews".into(),
             file: "reviews.yaml".into(),
             line: 14,

@@ -24,6 +24,8 @@ pub struct Mark {
 pub struct Source {
     /// The file as the user named it.
     pub file: Arc<str>,
+    /// Its API group; empty for the core of Kubernetes.
+    pub group: &'static str,
     /// `Kind namespace/name`.
     pub resource: Arc<str>,
     /// Where the document begins.
@@ -34,13 +36,14 @@ impl Source {
     /// The source of what a Rust program built without a file.
     #[must_use]
     pub fn builder(resource: &str) -> Self {
-        Self { file: "<builder>".into(), resource: resource.into(), mark: Mark::default() }
+        Self { file: "<builder>".into(), resource: resource.into(), ..Self::default() }
     }
 
     /// The place of a node of this document.
     #[must_use]
     pub fn origin(&self, path: impl Into<Arc<str>>, mark: Mark) -> Origin {
         Origin {
+            group: self.group,
             resource: self.resource.clone(),
             file: self.file.clone(),
             line: mark.line,

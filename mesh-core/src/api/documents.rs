@@ -12,6 +12,38 @@ use super::reader::Reader;
 use super::resource::{Resource, creation_order};
 use crate::analysis::Diagnostics;
 
+/// Calls a macro with the names of all lists of [`Documents`], so that each is thought of wherever all are
+/// meant.
+macro_rules! each_list {
+    ($call:ident) => {
+        $call!(
+            services,
+            endpoint_slices,
+            endpoints,
+            workloads,
+            secrets,
+            config_maps,
+            namespaces,
+            nodes,
+            service_entries,
+            workload_entries,
+            workload_groups,
+            virtual_services,
+            destination_rules,
+            gateways,
+            sidecars,
+            proxy_configs,
+            gateway_classes,
+            k8s_gateways,
+            http_routes,
+            grpc_routes,
+            reference_grants,
+            backend_traffic_policies
+        )
+    };
+}
+pub(crate) use each_list;
+
 /// All resources of a configuration, each list in creation order (N-3), so that the order of files
 /// never matters.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -103,27 +135,14 @@ impl Documents {
         fn by_age<T>(resources: &mut [Resource<T>]) {
             resources.sort_by(|a, b| creation_order(&a.meta, &b.meta));
         }
-        by_age(&mut self.services);
-        by_age(&mut self.endpoint_slices);
-        by_age(&mut self.endpoints);
-        by_age(&mut self.workloads);
-        by_age(&mut self.secrets);
-        by_age(&mut self.config_maps);
-        by_age(&mut self.namespaces);
-        by_age(&mut self.nodes);
-        by_age(&mut self.service_entries);
-        by_age(&mut self.workload_entries);
-        by_age(&mut self.workload_groups);
-        by_age(&mut self.virtual_services);
-        by_age(&mut self.destination_rules);
-        by_age(&mut self.gateways);
-        by_age(&mut self.sidecars);
-        by_age(&mut self.proxy_configs);
-        by_age(&mut self.gateway_classes);
-        by_age(&mut self.k8s_gateways);
-        by_age(&mut self.http_routes);
-        by_age(&mut self.grpc_routes);
-        by_age(&mut self.reference_grants);
-        by_age(&mut self.backend_traffic_policies);
+        let documents = self;
+        macro_rules! sort {
+            ($($list:ident),*) => {
+                // A list that `each_list` lacks does not compile here.
+                let Self { mesh_config: _, $($list),* } = documents;
+                $(by_age($list);)*
+            };
+        }
+        each_list!(sort);
     }
 }

@@ -44,7 +44,7 @@ pub enum Support {
     FailClosed,
 }
 
-const NETWORKING: &str = "networking.istio.io";
+pub(crate) const NETWORKING: &str = "networking.istio.io";
 const NETWORKING_VERSIONS: &[&str] = &["v1alpha3", "v1beta1", "v1"];
 const SECURITY: &str = "security.istio.io";
 const GATEWAY_API: &str = "gateway.networking.k8s.io";

@@ -19,12 +19,12 @@
 
 pub mod at;
 pub mod decode;
-mod documents;
+pub(crate) mod documents;
 pub mod duration;
 pub mod envoy_gateway;
 pub mod gateway_api;
 pub mod istio;
-mod kinds;
+pub(crate) mod kinds;
 pub mod kubernetes;
 pub mod message;
 pub(crate) mod nearest;

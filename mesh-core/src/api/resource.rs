@@ -8,7 +8,7 @@ use super::at::Source;
 use super::message::message;
 use super::timestamp::Timestamp;
 use crate::analysis::Code;
-use crate::error::Origin;
+use crate::error::{Identity, Origin};
 
 message! {
     /// Name, namespace and what else identifies or describes a resource.
@@ -88,6 +88,10 @@ impl<T> Resource<T> {
         &self.source.resource
     }
 
+    pub(crate) fn identity(&self) -> Identity<'_> {
+        (self.source.group, &self.source.resource)
+    }
+
     /// The place of the document.
     #[must_use]
     pub fn origin(&self) -> Origin {
@@ -98,7 +102,7 @@ impl<T> Resource<T> {
     #[must_use]
     pub fn locate(&self, origin: Origin) -> Origin {
         if origin.resource.is_empty() {
-            Origin { resource: self.source.resource.clone(), ..origin }
+            Origin { group: self.source.group, resource: self.source.resource.clone(), ..origin }
         } else {
             origin
         }

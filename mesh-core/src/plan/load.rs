@@ -17,7 +17,9 @@ use std::sync::Arc;
 
 use super::{CompileOptions, Plan, compile};
 use crate::analysis::Diagnostics;
+use crate::api::documents::each_list;
 use crate::api::{Documents, Resource};
+use crate::error::Identity;
 
 /// The configuration in force.
 #[derive(Clone, Debug)]
@@ -81,19 +83,19 @@ pub fn load(
 
 /// Which resources have errors, by name, or by file where an error has made it unreadable.
 struct Invalid<'a> {
-    labels: HashSet<&'a str>,
+    known: HashSet<Identity<'a>>,
     files: HashSet<&'a str>,
 }
 
 fn keep_invalid(documents: &mut Documents, findings: &Diagnostics, last: &Documents) -> BTreeSet<String> {
-    let mut invalid = Invalid { labels: HashSet::new(), files: HashSet::new() };
+    let mut invalid = Invalid { known: HashSet::new(), files: HashSet::new() };
     for finding in findings.iter().filter(|finding| finding.is_error()) {
         let label = &*finding.origin.resource;
         // A document that has no name any more is known by its file only.
         if label.is_empty() || label.ends_with('/') || !label.contains('/') {
             invalid.files.insert(&finding.origin.file);
         } else {
-            invalid.labels.insert(label);
+            invalid.known.insert(finding.origin.identity());
         }
     }
     let mut kept = BTreeSet::new();
@@ -102,29 +104,7 @@ fn keep_invalid(documents: &mut Documents, findings: &Diagnostics, last: &Docume
             $(keep_list(&mut documents.$list, &last.$list, &invalid, &mut kept);)*
         };
     }
-    keep!(
-        services,
-        endpoint_slices,
-        endpoints,
-        workloads,
-        secrets,
-        config_maps,
-        namespaces,
-        service_entries,
-        workload_entries,
-        workload_groups,
-        virtual_services,
-        destination_rules,
-        gateways,
-        sidecars,
-        proxy_configs,
-        gateway_classes,
-        k8s_gateways,
-        http_routes,
-        grpc_routes,
-        reference_grants,
-        backend_traffic_policies
-    );
+    each_list!(keep);
     if documents.mesh_config.is_none()
         && let Some(config) = last.mesh_config.as_ref().filter(|config| invalid.has(config))
     {
@@ -139,7 +119,7 @@ fn keep_invalid(documents: &mut Documents, findings: &Diagnostics, last: &Docume
 
 impl Invalid<'_> {
     fn has<T>(&self, resource: &Resource<T>) -> bool {
-        self.labels.contains(resource.label()) || self.files.contains(&*resource.source.file)
+        self.known.contains(&resource.identity()) || self.files.contains(&*resource.source.file)
     }
 }
 
@@ -204,6 +184,15 @@ spec: {hosts: [a], http: [{name: good, route: [{destination: {host: a}}]}]}
         assert_eq!(second.plan.generation, 2);
         let alone = loaded(&[("mesh.yaml", &broken)], None).unwrap();
         assert_eq!(rule(&alone), "default", "on first load it is left out");
+    }
+
+    /// Every kind of document: what it is of is not asked.
+    #[test]
+    fn y_12_an_unreadable_file_keeps_nodes_too() {
+        let node = "apiVersion: v1\nkind: Node\nmetadata: {name: n}\n";
+        let first = loaded(&[("node.yaml", node)], None).unwrap();
+        let second = loaded(&[("node.yaml", "apiVersion: [")], Some(&first)).unwrap();
+        assert_eq!(second.documents.nodes, first.documents.nodes);
     }
 
     #[test]

@@ -4,7 +4,6 @@ use http::Method;
 use http::uri::PathAndQuery;
 
 use super::{Check, Validate, names};
-use crate::analysis::Code;
 use crate::api::envoy_gateway::{
     ActiveHealthCheck, ActiveHealthCheckPayload, ActiveHealthCheckPayloadType, ActiveHealthCheckerType,
     BackendTrafficPolicy, HttpActiveHealthChecker, PolicyTargetReference,
@@ -44,7 +43,7 @@ fn target(target: &PolicyTargetReference, check: &mut Check<'_>) {
         }
         ("gateway.networking.k8s.io", kind) if GATEWAY_KINDS.contains(&kind) => {
             let message = format!("a policy for a {kind} is not implemented");
-            check.note(Code::NotImplemented, at.field("kind"), message);
+            check.not_implemented(at.field("kind"), message, None);
         }
         (group, kind) => {
             let hint = "Service (group \"\"), ServiceEntry or VirtualService (group networking.istio.io)";

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{names, schema};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
+use crate::api::decode::Strictness;
 use crate::api::istio::Percent;
 use crate::api::{At, Metadata, Source, duration};
 use crate::error::Origin;
@@ -14,18 +15,26 @@ use crate::units;
 #[derive(Debug)]
 pub struct Check<'a> {
     source: &'a Source,
+    strictness: Strictness,
     diagnostics: &'a mut Diagnostics,
 }
 
 impl<'a> Check<'a> {
     /// Collects findings about the resource of `source`.
     pub fn new(source: &'a Source, diagnostics: &'a mut Diagnostics) -> Self {
-        Self { source, diagnostics }
+        Self { source, strictness: Strictness::Strict, diagnostics }
+    }
+
+    /// The same with another strictness about what is not implemented (Y-9).
+    #[must_use]
+    pub fn strictness(self, strictness: Strictness) -> Self {
+        Self { strictness, ..self }
     }
 
     /// Reports a finding.
     pub fn report(&mut self, mut diagnostic: Diagnostic) {
         if diagnostic.origin.resource.is_empty() {
+            diagnostic.origin.group = self.source.group;
             diagnostic.origin.resource = self.source.resource.clone();
         }
         self.diagnostics.push(diagnostic);
@@ -39,6 +48,21 @@ impl<'a> Check<'a> {
     /// Reports a broken rule and what would be right.
     pub fn error_hint(&mut self, origin: Origin, message: impl Into<String>, hint: impl Into<String>) {
         self.report(schema(origin, message).hint(hint));
+    }
+
+    /// Reports what we do not implement, and what is instead, as the decoder does of a field (Y-9).
+    pub(super) fn not_implemented<'h>(
+        &mut self,
+        origin: Origin,
+        message: impl Into<String>,
+        hint: impl Into<Option<&'h str>>,
+    ) {
+        let Some(level) = self.strictness.not_implemented() else { return };
+        let finding = Diagnostic::new(Code::NotImplemented, origin, message).level(level);
+        self.report(match hint.into() {
+            Some(hint) => finding.hint(hint),
+            None => finding,
+        });
     }
 
     /// Reports something else, at its usual level.

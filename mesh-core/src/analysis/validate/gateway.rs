@@ -1,7 +1,7 @@
 //! `Gateway` (GW).
 
 use super::{Check, Validate, names};
-use crate::analysis::{Code, Diagnostic};
+use crate::analysis::Code;
 use crate::api::Metadata;
 use crate::api::istio::{Gateway, Server, ServerPort, ServerTlsMode, ServerTlsSettings, TlsProtocol};
 
@@ -92,10 +92,7 @@ fn port(port: &ServerPort, server: &Server, check: &mut Check<'_>) {
         check.error_hint(at.field("protocol"), message, hint);
     } else if !names::is_http(protocol) && !protocol.eq_ignore_ascii_case("https") {
         let message = format!("a server of protocol {protocol} is not implemented");
-        check.report(
-            Diagnostic::new(Code::NotImplemented, at.field("protocol"), message)
-                .hint("HTTP, HTTP2, GRPC and HTTPS are"),
-        );
+        check.not_implemented(at.field("protocol"), message, "HTTP, HTTP2, GRPC and HTTPS are");
     }
 }
 
@@ -121,14 +118,8 @@ fn tls(tls: &ServerTlsSettings, port: &ServerPort, server: &Server, check: &mut 
     }
     // PASSTHROUGH is what an absent mode means, and the decoder sees only what is written.
     if !at.is_written("mode") && tls.mode == ServerTlsMode::Passthrough {
-        check.report(
-            Diagnostic::new(
-                Code::NotImplemented,
-                at.origin(),
-                "the mode PASSTHROUGH (the default) is not implemented",
-            )
-            .hint("set `mode: SIMPLE`"),
-        );
+        let message = "the mode PASSTHROUGH (the default) is not implemented";
+        check.not_implemented(at.origin(), message, "set `mode: SIMPLE`");
     }
     let files = [&tls.server_certificate, &tls.private_key].iter().filter(|path| !path.is_empty()).count();
     if tls.mode == ServerTlsMode::Simple {

@@ -65,10 +65,8 @@ impl Validate for EndpointSlice {
         } else if self.address_type == "FQDN" {
             let origin = self.at.field("addressType");
             let message = "endpoints that are names are not implemented in an EndpointSlice";
-            check.report(
-                Diagnostic::new(Code::NotImplemented, origin, message)
-                    .hint("a ServiceEntry with `resolution: DNS`, or a Service of type ExternalName"),
-            );
+            let hint = "a ServiceEntry with `resolution: DNS`, or a Service of type ExternalName";
+            check.not_implemented(origin, message, hint);
             return;
         }
         for endpoint in &self.endpoints {

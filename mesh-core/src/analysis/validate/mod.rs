@@ -31,8 +31,10 @@ pub use check::Check;
 pub(crate) use proxy_config::proxy_config;
 
 use super::{Code, Diagnostic, Diagnostics};
+use crate::api::decode::Strictness;
+use crate::api::kinds::{self, Kind};
 use crate::api::reader::PROXY_CONFIG;
-use crate::api::{Kind, Metadata, Resource};
+use crate::api::{Metadata, Resource};
 
 /// A kind whose values are checked.
 pub trait Validate {
@@ -45,8 +47,13 @@ impl<T: Validate> Resource<T> {
     /// made.
     #[must_use]
     pub fn validate(&self) -> Diagnostics {
+        self.validate_with(Strictness::Strict)
+    }
+
+    pub(crate) fn validate_with(&self, strictness: Strictness) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        self.spec.validate(&self.meta, &mut Check::new(&self.source, &mut diagnostics));
+        let mut check = Check::new(&self.source, &mut diagnostics).strictness(strictness);
+        self.spec.validate(&self.meta, &mut check);
         diagnostics
     }
 }
@@ -56,7 +63,8 @@ pub(crate) fn metadata<T>(resource: &Resource<T>, kind: &Kind) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let mut check = Check::new(&resource.source, &mut diagnostics);
     let (meta, at) = (&resource.meta, &resource.meta.at);
-    let label = kind.name == "Gateway";
+    // Istio's; the Gateway API asks for a name only.
+    let label = (kind.group, kind.name) == (kinds::NETWORKING, "Gateway");
     if label && !names::is_label(&meta.name) {
         check.error(at.field("name"), format!("`{}` is not a DNS-1123 label", meta.name));
     } else if !names::is_name(&meta.name) {

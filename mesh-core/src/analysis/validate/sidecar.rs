@@ -1,10 +1,12 @@
 //! `Sidecar` (SC).
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use super::traffic_policy::connection_pool;
 use super::{Check, Validate, names};
 use crate::api::Metadata;
 use crate::api::istio::{
-    Destination, IstioEgressListener, IstioIngressListener, OutboundMode, Sidecar, SidecarPort,
+    CaptureMode, Destination, IstioEgressListener, IstioIngressListener, OutboundMode, Sidecar, SidecarPort,
 };
 
 impl Validate for Sidecar {
@@ -30,11 +32,12 @@ impl Validate for Sidecar {
         }
         for (index, listener) in self.ingress.iter().enumerate() {
             ingress(listener, check);
-            let same = |other: &IstioIngressListener| match (&other.port, &listener.port) {
-                (Some(a), Some(b)) => a.number == b.number && other.bind == listener.bind,
-                _ => false,
+            let same = |other: &IstioIngressListener| {
+                let mode = CaptureMode::Default;
+                socket(other.port.as_ref(), &other.bind, mode)
+                    == socket(listener.port.as_ref(), &listener.bind, mode)
             };
-            if self.ingress[..index].iter().any(same) {
+            if listener.port.is_some() && self.ingress[..index].iter().any(same) {
                 check.error(listener.at.field("port"), "another ingress listener has this port");
             }
         }
@@ -43,8 +46,28 @@ impl Validate for Sidecar {
             if listener.port.is_none() && index + 1 < self.egress.len() {
                 check.error(listener.at.origin(), "only the last egress listener may have no `port`");
             }
+            let same = |other: &IstioEgressListener| {
+                socket(other.port.as_ref(), &other.bind, other.capture_mode)
+                    == socket(listener.port.as_ref(), &listener.bind, listener.capture_mode)
+            };
+            if listener.port.is_some() && self.egress[..index].iter().any(same) {
+                check.error(listener.at.field("port"), "another egress listener has this port");
+            }
         }
     }
+}
+
+/// Where a listener stands, however its address is written (SC-8).
+fn socket<'a>(
+    port: Option<&SidecarPort>,
+    bind: &'a str,
+    mode: CaptureMode,
+) -> (Option<u32>, Result<IpAddr, &'a str>) {
+    let bind = match bind {
+        "" if mode == CaptureMode::None => Ok(Ipv4Addr::LOCALHOST.into()),
+        written => written.parse().map_err(|_| written),
+    };
+    (port.map(|port| port.number), bind)
 }
 
 /// SC-4.
@@ -88,8 +111,7 @@ fn is_local_endpoint(text: &str) -> bool {
     }
     text.parse::<std::net::SocketAddr>().is_ok_and(|address| {
         let ip = address.ip();
-        (ip.is_unspecified() || ip == std::net::Ipv4Addr::LOCALHOST || ip == std::net::Ipv6Addr::LOCALHOST)
-            && address.port() != 0
+        (ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST) && address.port() != 0
     })
 }
 

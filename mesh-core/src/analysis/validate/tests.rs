@@ -2,7 +2,10 @@
 
 mod discovery;
 
+use crate::analysis::Code;
 use crate::api::Documents;
+use crate::api::decode::Strictness;
+use crate::plan::{CompileOptions, compile};
 
 /// The errors of one resource: `path: message` each.
 fn errors(kind: &str, spec: &str) -> Vec<String> {
@@ -200,4 +203,80 @@ fn gw_3_tls_where_it_is_needed_and_nowhere_else() {
         server("HTTPS", ", tls: {httpsRedirect: true, mode: SIMPLE, credentialName: c}").is_empty(),
         "without effect is a warning"
     );
+}
+
+/// SC-8: one port at one address, however it is written, is one listener's.
+#[test]
+fn sc_2_egress_listeners_do_not_share_a_socket() {
+    let egress = |first: &str, second: &str| {
+        let listener =
+            |more: &str| format!("{{port: {{number: 80, protocol: HTTP, name: a}}, hosts: ['*/*']{more}}}");
+        errors("Sidecar", &format!("{{egress: [{}, {}]}}", listener(first), listener(second)))
+    };
+    let taken = ["spec.egress[1].port: another egress listener has this port"];
+    assert_eq!(egress("", ""), taken);
+    assert_eq!(egress(", bind: 'fd00::7'", ", bind: 'FD00:0::7'"), taken);
+    assert_eq!(egress(", captureMode: NONE", ", bind: 127.0.0.1"), taken);
+    assert!(egress(", captureMode: NONE", ", bind: 127.0.0.2").is_empty());
+}
+
+/// Y-9: what a validator knows and we do not implement is judged as a field is.
+#[test]
+fn y_9_under_istio_runtime_a_value_that_is_not_implemented_costs_no_resource() {
+    let text = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec:
+  servers:
+  - {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}
+  - {port: {number: 81, name: tcp, protocol: TCP}, hosts: ['*']}
+  - {port: {number: 82, name: https, protocol: HTTPS}, hosts: ['*'], tls: {credentialName: c}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec:
+  gatewayClassName: mesh
+  addresses: [{value: 10.0.0.1}]
+  listeners: [{name: a, port: 83, protocol: HTTP}]
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {name: p}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}]
+  healthCheck: {active: {type: TCP, tcp: {}}}
+";
+    let (strict, _) = Documents::parse([("a.yaml", text)]);
+    let kept =
+        |one: &Documents| (one.gateways.len(), one.k8s_gateways.len(), one.backend_traffic_policies.len());
+    assert_eq!(kept(&strict), (0, 0, 0));
+    let (lenient, found) = Documents::parse_with([("a.yaml", text)], Strictness::Lenient);
+    assert_eq!(kept(&lenient), (1, 1, 1), "{found}");
+    let told = found.iter().filter(|finding| finding.code == Code::NotImplemented);
+    assert_eq!(told.count(), 4, "{found}");
+    let options = CompileOptions { gateway: true, istio_runtime: true, ..CompileOptions::default() };
+    let compiled = compile(&lenient, &options, None);
+    let ports: Vec<u16> = compiled.plan.listeners.iter().map(|listener| listener.port).collect();
+    assert_eq!(ports, [80, 82, 83]);
+    assert!(!compiled.diagnostics.has_errors(), "{}", compiled.diagnostics);
+}
+
+/// GA-12
+#[test]
+fn ga_12_a_listener_that_terminates_names_its_certificate() {
+    let listener = |tls: &str| {
+        let (_, found) = Documents::parse([(
+            "a.yaml",
+            format!(
+                "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {{name: a}}\nspec:\n  gatewayClassName: mesh\n  \
+                 listeners: [{{name: a, port: 443, protocol: HTTPS, tls: {{{tls}}}}}]\n"
+            ),
+        )]);
+        found.has_errors()
+    };
+    assert!(listener(""));
+    assert!(listener("mode: Terminate"));
+    assert!(!listener("mode: Terminate, certificateRefs: [{name: c}]"));
 }

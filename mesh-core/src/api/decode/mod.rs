@@ -29,6 +29,18 @@ pub enum Strictness {
     EverythingImplemented,
 }
 
+impl Strictness {
+    /// How bad it is that something is not implemented; `None` if it is to be taken as if it were.
+    pub(crate) const fn not_implemented(self) -> Option<Level> {
+        match self {
+            Self::Strict => Some(Level::Error),
+            Self::Lenient => Some(Level::Warning),
+            #[cfg(test)]
+            Self::EverythingImplemented => None,
+        }
+    }
+}
+
 /// Reads typed objects out of the tree of one document.
 #[derive(Debug)]
 pub struct Decoder<'d> {
@@ -199,12 +211,7 @@ impl<'d> Decoder<'d> {
 
     /// Reports a known and unimplemented thing; says whether to read it all the same.
     pub(crate) fn not_implemented(&mut self, mark: Mark, message: String) -> bool {
-        let level = match self.strictness {
-            Strictness::Strict => Level::Error,
-            Strictness::Lenient => Level::Warning,
-            #[cfg(test)]
-            Strictness::EverythingImplemented => return true,
-        };
+        let Some(level) = self.strictness.not_implemented() else { return true };
         self.report(Code::NotImplemented, level, mark, message, None);
         false
     }

@@ -57,7 +57,7 @@ fn decode(
     }
     if let Some(decoded) = &decoded {
         let mut invalid = Diagnostics::new();
-        proxy_config(decoded, &mut Check::new(source, &mut invalid));
+        proxy_config(decoded, &mut Check::new(source, &mut invalid).strictness(strictness));
         drop_consequences(&mut invalid, &found);
         found.append(invalid);
     }

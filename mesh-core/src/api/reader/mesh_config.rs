@@ -72,7 +72,7 @@ impl Reader<'_> {
             self.diagnostics.append(found);
             return;
         };
-        let mut invalid = resource.validate();
+        let mut invalid = resource.validate_with(self.strictness);
         drop_consequences(&mut invalid, &found);
         found.append(invalid);
         let usable = !found.has_errors();

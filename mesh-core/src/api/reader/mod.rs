@@ -288,7 +288,7 @@ impl<'o> Reader<'o> {
         if let (Some(meta), Some(spec)) = (meta, spec) {
             let made = Resource { meta, spec, source: doc.source.clone() };
             let mut invalid = metadata(&made, doc.kind);
-            invalid.append(made.validate());
+            invalid.append(made.validate_with(self.strictness));
             drop_consequences(&mut invalid, &found);
             found.append(invalid);
             found.retain(|finding| finding.is_error() || !made.meta.suppresses(finding.code));
@@ -334,7 +334,8 @@ fn source(file: &Arc<str>, head: &Head<'_>, node: &Node) -> Arc<Source> {
         (kind, Some(name)) => format!("{kind} {namespace}/{name}"),
         (kind, None) => kind.to_owned(),
     };
-    Arc::new(Source { file: file.clone(), resource: resource.into(), mark: node.mark })
+    let group = kinds::find(head.group, head.kind).map_or("", |kind| kind.group);
+    Arc::new(Source { file: file.clone(), group, resource: resource.into(), mark: node.mark })
 }
 
 fn display_group(group: &str) -> &str {

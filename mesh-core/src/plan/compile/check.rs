@@ -2,7 +2,7 @@
 //!
 //! What a resource says by itself is [`analysis`](crate::analysis)'s affair.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::Compiler;
 use super::gateway::server_host;
@@ -12,9 +12,11 @@ use super::registry::{self, has_labels};
 use super::rules::losses;
 use super::virtual_services::{Virtual, VirtualServices};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
+use crate::api::documents::each_list;
 use crate::api::istio::{DestinationRule, TrafficPolicy};
 use crate::api::nearest::nearest;
 use crate::api::{Documents, Metadata, Resource};
+use crate::error::Identity;
 use crate::plan::Discovery;
 
 impl Compiler<'_> {
@@ -174,21 +176,21 @@ fn loses_parent(
 
 /// Leaves out what a resource asks not to hear (N-7).
 pub(super) fn suppress(documents: &Documents, out: &mut Diagnostics) {
-    let mut quiet: HashMap<&str, &Metadata> = HashMap::new();
-    let mut seen = HashSet::new();
+    let mut quiet: HashMap<Identity<'_>, &Metadata> = HashMap::new();
     macro_rules! note {
         ($($list:ident),*) => {
             $(for resource in &documents.$list {
-                if !resource.meta.annotations.is_empty() && seen.insert(resource.label()) {
-                    quiet.insert(resource.label(), &resource.meta);
+                if !resource.meta.annotations.is_empty() {
+                    quiet.entry(resource.identity()).or_insert(&resource.meta);
                 }
             })*
         };
     }
-    note!(services, workloads, service_entries, virtual_services, destination_rules, gateways, sidecars);
-    note!(proxy_configs, k8s_gateways, http_routes, grpc_routes);
-    note!(backend_traffic_policies);
+    each_list!(note);
+    if let Some(config) = &documents.mesh_config {
+        quiet.entry(config.identity()).or_insert(&config.meta);
+    }
     out.retain(|finding| {
-        quiet.get(&*finding.origin.resource).is_none_or(|meta| !meta.suppresses(finding.code))
+        quiet.get(&finding.origin.identity()).is_none_or(|meta| !meta.suppresses(finding.code))
     });
 }

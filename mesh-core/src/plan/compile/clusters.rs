@@ -116,8 +116,7 @@ impl Clusters {
         port: u16,
         subset: &str,
     ) -> Result<ClusterId, Missing> {
-        let service = registry.find(host).map(|index| registry.get(index)).filter(|service| service.visible);
-        let service = service.ok_or(Missing::Host)?;
+        let service = registry.find_visible(host).ok_or(Missing::Host)?;
         if service.port(port).is_none() {
             return Err(Missing::Port(service.ports.iter().map(|port| port.number).collect()));
         }

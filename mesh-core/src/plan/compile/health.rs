@@ -2,7 +2,7 @@
 //!
 //! A policy names a Service, a ServiceEntry or a VirtualService. It holds for their clusters, subsets
 //! included: for all ports or the one that is named, or for what the rules of the VirtualService lead
-//! to. Where several hold, one for a port beats one for a service, that beats one for a
+//! to, those of its delegates among them. Where several hold, one for a port beats one for a service, that beats one for a
 //! VirtualService, and the oldest beats its equals.
 
 use std::collections::HashMap;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use super::virtual_services::VirtualServices;
 use super::{Compiler, names};
 use crate::analysis::{Code, Diagnostic};
 use crate::api::Resource;
@@ -35,7 +36,7 @@ type Places<'a> = Vec<(String, Option<u16>, Option<&'a str>, u8)>;
 
 impl<'a> Compiler<'a> {
     /// Gives every cluster its health checks.
-    pub(super) fn health(&mut self) {
+    pub(super) fn health(&mut self, virtuals: &VirtualServices<'a>) {
         let documents = self.documents;
         let mut by_host: HashMap<String, Vec<Entry<'a>>> = HashMap::new();
         for resource in &documents.backend_traffic_policies {
@@ -43,7 +44,7 @@ impl<'a> Compiler<'a> {
                 continue;
             }
             for target in resource.spec.target_ref.iter().chain(&resource.spec.target_refs) {
-                match self.places(resource, target) {
+                match self.places(resource, target, virtuals) {
                     Ok(places) => {
                         for (host, port, subset, rank) in places {
                             let entries = by_host.entry(host).or_default();
@@ -85,6 +86,7 @@ impl<'a> Compiler<'a> {
         &self,
         resource: &'a Resource<BackendTrafficPolicy>,
         target: &'a PolicyTargetReference,
+        virtuals: &VirtualServices<'a>,
     ) -> Result<Places<'a>, Diagnostic> {
         let namespace = resource.meta.namespace.as_str();
         let suffix = &self.mesh.settings.domain_suffix;
@@ -119,22 +121,41 @@ impl<'a> Compiler<'a> {
                         Some(named.and_then(|port| u16::try_from(port.number).ok()).ok_or_else(no_section)?);
                 }
                 let hosts = known.spec.hosts.iter();
-                Ok(hosts.map(|host| (names::resolve(host, namespace, suffix), port, None, rank)).collect())
+                Ok(hosts.map(|host| (host.to_ascii_lowercase(), port, None, rank)).collect())
             }
-            _ => {
+            "VirtualService" => {
                 let known = self.documents.virtual_services.iter().find(|known| is_it(&known.meta));
                 let known = known.ok_or_else(not_found)?;
-                let destinations = known.spec.http.iter().flat_map(|rule| &rule.route);
                 let mut places = Places::new();
-                for to in destinations.filter_map(|to| to.destination.as_ref()) {
-                    let port = to.port.as_ref().and_then(|port| u16::try_from(port.number).ok());
-                    let place = (names::resolve(&to.host, namespace, suffix), port, Some(&*to.subset), 2);
-                    if !places.contains(&place) {
-                        places.push(place);
+                let rules = virtuals.all.iter().flat_map(|one| {
+                    let whole = std::ptr::eq(one.resource, known);
+                    one.rules.iter().filter(move |rule| whole || std::ptr::eq(rule.resource, known))
+                });
+                for rule in rules {
+                    // A delegate's names are its own namespace's (VA-13).
+                    let written = rule.resource.spec.http.get(rule.index).map(|rule| rule.route.as_slice());
+                    let written = written.unwrap_or_default().iter();
+                    for to in written.filter_map(|to| to.destination.as_ref()) {
+                        let port = to.port.as_ref().and_then(|port| u16::try_from(port.number).ok());
+                        let host = names::resolve(&to.host, rule.namespace(), suffix);
+                        let place = (host, port, Some(&*to.subset), 2);
+                        if !places.contains(&place) {
+                            places.push(place);
+                        }
                     }
+                }
+                if places.is_empty()
+                    && known.spec.http.iter().all(|rule| rule.delegate.is_none() && rule.route.is_empty())
+                {
+                    let message =
+                        format!("no rule of {} leads to a destination: nothing is checked", known.label());
+                    let origin = resource.locate(target.at.field("name"));
+                    return Err(Diagnostic::new(Code::SchemaWarning, origin, message));
                 }
                 Ok(places)
             }
+            // Told already, and tolerated (Y-9).
+            _ => Ok(Places::new()),
         }
     }
 }

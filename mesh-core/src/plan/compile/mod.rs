@@ -69,7 +69,7 @@ use self::scope::EgressScope;
 use self::settings::Mesh;
 use self::virtual_services::VirtualServices;
 use super::Plan;
-use crate::analysis::Diagnostics;
+use crate::analysis::{Code, Diagnostics, Level};
 use crate::api::Documents;
 use crate::balance::BalancePolicy;
 use crate::fault::HeaderFaults;
@@ -186,7 +186,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
         plan.egress_proxy = compiler.egress_proxy(sidecar);
         plan.listeners = compiler.sidecar_listeners(sidecar, &virtuals, &api);
     }
-    compiler.health();
+    compiler.health(&virtuals);
     plan.readiness = compiler.readiness();
     compiler.check(&virtuals);
     compiler.check_together();
@@ -232,6 +232,13 @@ impl Compiler<'_> {
         plan.workload = self.workload;
         self.out.append(self.clusters.take_findings());
         (plan.clusters, plan.cluster_ids) = self.clusters.into_parts();
+        if self.options.istio_runtime {
+            self.out.each(|finding| {
+                if finding.code == Code::NotImplemented && !finding.fail_closed {
+                    finding.level = finding.level.max(Level::Warning);
+                }
+            });
+        }
         check::suppress(self.documents, &mut self.out);
         self.out.sort();
         Compiled {

@@ -1,5 +1,7 @@
 //! Host names, and who sees what (H-1 to H-6, N-4).
 
+use std::net::Ipv6Addr;
+
 /// A host as a resource of `namespace` writes it, in full and lower case (H-1, H-2).
 pub(super) fn resolve(host: &str, namespace: &str, suffix: &str) -> String {
     let host = host.to_ascii_lowercase();
@@ -7,8 +9,13 @@ pub(super) fn resolve(host: &str, namespace: &str, suffix: &str) -> String {
     if host.is_empty() || host.starts_with('*') || host.contains(['.', ':']) {
         host.to_owned()
     } else {
-        format!("{host}.{namespace}.svc.{suffix}")
+        of_service(host, namespace, suffix)
     }
+}
+
+/// The host of a Kubernetes Service (SE-1).
+pub(super) fn of_service(name: &str, namespace: &str, suffix: &str) -> String {
+    format!("{name}.{namespace}.svc.{suffix}").to_ascii_lowercase()
 }
 
 /// Whether every name that fits `narrow` fits `wide` (H-3, H-4).
@@ -92,9 +99,12 @@ pub(super) fn domains(host: &str, client: &str, suffix: &str) -> Vec<String> {
     domains
 }
 
-/// A host as it stands in an authority: an IPv6 address has brackets there.
+/// A host as it stands in an authority: an IPv6 address is in its canonical form there, in brackets.
 pub(super) fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+    match host.parse::<Ipv6Addr>() {
+        Ok(address) => format!("[{address}]"),
+        Err(_) => host.to_owned(),
+    }
 }
 
 /// Below these, the names of a headless service's pods are found (SE-1).

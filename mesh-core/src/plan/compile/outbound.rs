@@ -49,7 +49,8 @@ impl Tables {
         let mut domains = Vec::with_capacity(names.len() * 2);
         for name in names {
             for domain in [name.clone(), format!("{name}:{port}")] {
-                if claimed.insert(domain.clone()) {
+                // As the table compares them.
+                if claimed.insert(domain.to_ascii_lowercase()) {
                     domains.push(domain);
                 }
             }
@@ -81,7 +82,7 @@ impl<'a> Compiler<'a> {
             let ports: Vec<Port> = service.ports.iter().filter_map(Port::of).collect();
             let mut domains =
                 names::domains(&identity.host, &self.workload.namespace, &self.mesh.settings.domain_suffix);
-            domains.extend(service.addresses.iter().map(|address| names::bracketed(address)));
+            domains.extend(service.addresses.iter().map(|address| names::bracketed(&address.to_string())));
             if service.headless {
                 let pods = names::pods(&domains);
                 domains.extend(pods);
@@ -137,8 +138,8 @@ impl<'a> Compiler<'a> {
     ) {
         let mut ports_of: HashMap<usize, BTreeMap<u16, bool>> = HashMap::new();
         let routed = |compiler: &Self, host: &str| -> Vec<(u16, bool)> {
-            let service = compiler.registry.find(host).map(|index| compiler.registry.get(index));
-            let ports = service.filter(|service| service.visible).map(|service| service.ports.as_slice());
+            let service = compiler.registry.find_visible(host);
+            let ports = service.map(|service| service.ports.as_slice());
             let ports = ports.unwrap_or_default().iter().filter_map(Port::of);
             ports.map(|port| (port.number, port.grpc_web)).collect()
         };
@@ -146,7 +147,7 @@ impl<'a> Compiler<'a> {
             ports_of.entry(*one).or_default().extend(routed(self, host));
         }
         for (host, one) in &virtuals.claims {
-            if self.registry.exact(host).is_some() {
+            if self.registry.find_visible(host).is_some_and(|service| *service.identity.host == **host) {
                 continue;
             }
             let mut ports = ports_of.get(one).cloned().unwrap_or_default();

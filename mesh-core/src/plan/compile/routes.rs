@@ -232,7 +232,7 @@ impl Compiler<'_> {
         let host = super::names::resolve(&written.host, of.namespace(), &self.mesh.settings.domain_suffix);
         let given = written.port.as_ref().and_then(|port| u16::try_from(port.number).ok());
         let port = given.filter(|port| *port > 0).unwrap_or_else(|| {
-            let ports = self.registry.find(&host).map(|index| self.registry.get(index).ports.as_slice());
+            let ports = self.registry.find_visible(&host).map(|service| service.ports.as_slice());
             match ports.unwrap_or_default() {
                 [only] => only.number,
                 [] => came_on,

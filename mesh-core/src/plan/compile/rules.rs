@@ -238,9 +238,6 @@ impl<'a> Hosts<'a> {
     }
 
     fn find(&self, host: &str) -> Option<&Rule<'a>> {
-        if host.starts_with('*') {
-            return self.by_host.get(host).map(|indices| &self.rules[indices[0]]);
-        }
         self.map.get(host).map(|index| &self.rules[index])
     }
 }

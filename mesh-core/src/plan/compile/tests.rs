@@ -8,6 +8,7 @@ mod fitcycle;
 mod gateway_api;
 mod gateways;
 mod health;
+mod hosts;
 mod keys;
 mod locality;
 mod mesh_config;

@@ -1,7 +1,6 @@
 //! Filters of rules and of destinations (GA-7 to GA-9).
 
 use super::{backend, hostname, namespace, rules};
-use crate::analysis::Code;
 use crate::analysis::validate::Check;
 use crate::api::At;
 use crate::api::gateway_api::{
@@ -66,7 +65,7 @@ pub(super) fn of_backend(list: &[HttpRouteFilter], check: &mut Check<'_>) {
                 | HttpRouteFilterType::ExtensionRef
         ) {
             let message = format!("a filter of type {} on a destination is not implemented", kind.as_str());
-            check.note(Code::NotImplemented, filter.at.field("type"), message);
+            check.not_implemented(filter.at.field("type"), message, None);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! `GatewayClass` and `Gateway` (GA-12).
 
 use super::{Check, Validate, hostname, names, namespace};
-use crate::analysis::{Code, Diagnostic};
 use crate::api::Metadata;
 use crate::api::gateway_api::{
     AllowedRoutes, FromNamespaces, Gateway, GatewayClass, GatewayListener, LabelSelectorOperator,
@@ -44,10 +43,9 @@ impl Validate for Gateway {
             let kind = address.r#type.as_deref().unwrap_or("IPAddress");
             if kind != "Hostname" {
                 let message = format!("an address of type {kind} is not implemented");
-                let finding = Diagnostic::new(Code::NotImplemented, address.at.origin(), message);
-                check.report(finding.hint(
-                    "say it to the proxy, with --bind; `type: Hostname` names the Service of the proxies",
-                ));
+                let hint =
+                    "say it to the proxy, with --bind; `type: Hostname` names the Service of the proxies";
+                check.not_implemented(address.at.origin(), message, hint);
             }
         }
     }
@@ -74,7 +72,10 @@ fn listener(listener: &GatewayListener, check: &mut Check<'_>) {
         Some(tls) => {
             if matches!(protocol, "HTTP" | "TCP" | "UDP") {
                 check.error(at.field("tls"), format!("a listener of protocol {protocol} has no TLS"));
-            } else if protocol == "HTTPS" && tls.mode.is_none() && tls.certificate_refs.is_empty() {
+            } else if protocol == "HTTPS"
+                && tls.mode.as_deref().is_none_or(|mode| mode == "Terminate")
+                && tls.certificate_refs.is_empty()
+            {
                 check.error(tls.at.origin(), "`certificateRefs` is needed");
             }
             for reference in &tls.certificate_refs {
@@ -85,7 +86,7 @@ fn listener(listener: &GatewayListener, check: &mut Check<'_>) {
             }
             if let Some(second) = tls.certificate_refs.get(1) {
                 let message = "more than one certificate of a listener is not implemented";
-                check.note(Code::NotImplemented, second.at.origin(), message);
+                check.not_implemented(second.at.origin(), message, None);
             }
         }
         None if protocol == "HTTPS" => {

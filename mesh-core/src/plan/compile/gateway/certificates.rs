@@ -5,6 +5,7 @@ use crate::analysis::{Code, Diagnostic, Level};
 use crate::api::Resource;
 use crate::api::istio::{Gateway, Server, ServerTlsMode, ServerTlsSettings, TlsProtocol};
 use crate::api::kubernetes::Secret;
+use crate::error::Identity;
 use crate::plan::compile::Compiler;
 use crate::plan::{CipherSuite, ListenerProtocol, Material, ServerTls, TlsTerms, TlsVersion};
 
@@ -111,13 +112,13 @@ impl<'a> Compiler<'a> {
                 format!("{} has no tls.crt and tls.key", secret.label()),
             ),
         });
-        self.kept_material(&gateway.source.resource, hosts).unwrap_or(Material::Missing)
+        self.kept_material(gateway.identity(), hosts).unwrap_or(Material::Missing)
     }
 
     /// The certificate that these hosts of the Gateway had, if they had one (Y-12).
     pub(in crate::plan::compile) fn kept_material(
         &mut self,
-        gateway: &str,
+        gateway: Identity<'_>,
         hosts: &[String],
     ) -> Option<Material> {
         let last = self.last_good.filter(|_| !self.options.istio_runtime)?;
@@ -125,7 +126,7 @@ impl<'a> Compiler<'a> {
             ListenerProtocol::Https(certificates) => Some(certificates),
             ListenerProtocol::Http => None,
         });
-        let same = known.flatten().find(|one| *one.origin.resource == *gateway && one.hosts == hosts);
+        let same = known.flatten().find(|one| one.origin.identity() == gateway && one.hosts == hosts);
         let material =
             same.map(|one| one.material.clone()).filter(|material| *material != Material::Missing)?;
         self.stale.extend(hosts.iter().cloned());

@@ -133,7 +133,8 @@ impl<'a> Compiler<'a> {
             if shared.https {
                 self.certificate(gateway, server, &mut draft.certificates);
             }
-            if server.tls.as_ref().is_some_and(|tls| tls.https_redirect) {
+            // A server that speaks TLS already would send its callers back to itself (GW-3).
+            if !shared.https && server.tls.as_ref().is_some_and(|tls| tls.https_redirect) {
                 redirected(gateway, server, &mut draft.hosts);
             } else {
                 self.bind(gateway, server, shared.port, virtuals, &mut draft.hosts);

@@ -187,6 +187,7 @@ impl<'a> GatewayApi<'a> {
     fn located(&self, index: usize, origin: crate::error::Origin) -> crate::error::Origin {
         let mut origin = origin;
         if origin.resource.is_empty() {
+            origin.group = self.routes[index].source.group;
             origin.resource = self.routes[index].source.resource.clone();
         }
         origin

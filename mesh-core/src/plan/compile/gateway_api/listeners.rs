@@ -125,8 +125,7 @@ impl Compiler<'_> {
         let mut material = listener.certificate.clone();
         let lost = listener.unresolved.as_ref().is_some_and(|problem| problem.reason != "RefNotPermitted");
         if material == Material::Missing && lost {
-            material =
-                self.kept_material(&edge.resource.source.resource, &hosts).unwrap_or(Material::Missing);
+            material = self.kept_material(edge.resource.identity(), &hosts).unwrap_or(Material::Missing);
         }
         known.push(ServerTls { hosts, material, terms: TlsTerms::default(), origin });
     }

@@ -80,7 +80,8 @@ impl<'a, 'r> References<'a, 'r> {
                 return Err(problem.hint("a Service, or kind Hostname of networking.istio.io"));
             }
         };
-        let Some(index) = self.registry.find(&host) else {
+        let hidden = || self.registry.find(&host).map(|index| self.registry.get(index));
+        let Some(service) = self.registry.find_visible(&host).or_else(hidden) else {
             let message = format!("referenced host not found: {host:?}");
             let hosts = self.registry.services().iter().map(|service| &*service.identity.host);
             // Comparing with every host costs: a large mesh is told no neighbours.
@@ -91,13 +92,13 @@ impl<'a, 'r> References<'a, 'r> {
                 None => problem,
             });
         };
-        let ports = &self.registry.get(index).ports;
+        let ports = &service.ports;
         let port = match (written.port.and_then(|port| u16::try_from(port).ok()), ports.as_slice()) {
             (Some(port), _) => port,
             (None, [only]) => only.number,
             (None, _) => return Err(missing(format!("{host} has several ports: say which"))),
         };
-        if self.registry.get(index).port(port).is_none() {
+        if service.port(port).is_none() {
             let known: Vec<String> = ports.iter().map(|port| port.number.to_string()).collect();
             let problem = missing(format!("referenced host:port not found: \"{host}:{port}\""));
             return Err(problem.hint(format!("{host} has port {}", known.join(", "))));

@@ -14,6 +14,7 @@ use crate::api::values::IntOrString;
 use crate::api::{Documents, Resource};
 use crate::endpoint::{Address, Endpoint};
 use crate::identity::{Locality, Workload};
+use crate::plan::compile::names;
 use crate::plan::compile::nodes::Nodes;
 use crate::plan::compile::protocol::Protocol;
 use crate::plan::compile::settings::Mesh;
@@ -77,8 +78,7 @@ fn service(
         .get(EXPORT_TO)
         .map(|list| list.split(',').map(|entry| entry.trim().to_owned()).collect())
         .unwrap_or_default();
-    let host: Arc<str> =
-        format!("{}.{}.svc.{}", meta.name, meta.namespace, mesh.settings.domain_suffix).into();
+    let host: Arc<str> = names::of_service(&meta.name, &meta.namespace, &mesh.settings.domain_suffix).into();
     let mut ports = Vec::with_capacity(spec.ports.len());
     for port in &spec.ports {
         let Some(number) = u16::try_from(port.port).ok().filter(|number| *number > 0) else { continue };
@@ -90,12 +90,8 @@ fn service(
         }
         ports.push(Port { number, protocol, discovery });
     }
-    let mut addresses: Vec<String> = [&spec.cluster_ip]
-        .into_iter()
-        .chain(&spec.cluster_ips)
-        .filter(|address| address.parse::<IpAddr>().is_ok())
-        .cloned()
-        .collect();
+    let addresses = [&spec.cluster_ip].into_iter().chain(&spec.cluster_ips);
+    let mut addresses: Vec<IpAddr> = addresses.filter_map(|address| address.parse().ok()).collect();
     addresses.dedup();
     Service {
         identity: ServiceIdentity {

@@ -9,6 +9,7 @@ mod service_entry;
 pub(super) use self::kubernetes::target_port;
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use self::pods::Pods;
@@ -21,6 +22,7 @@ use crate::endpoint::{Address, Endpoint};
 use crate::error::Origin;
 use crate::identity::{Labels, Workload};
 use crate::plan::{Discovery, ServiceIdentity};
+use crate::route::HostMap;
 
 /// A host that can be called.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub(super) struct Service {
     pub(super) identity: ServiceIdentity,
     pub(super) ports: Vec<Port>,
     /// Virtual addresses, which are domains too (H-6).
-    pub(super) addresses: Vec<String>,
+    pub(super) addresses: Vec<IpAddr>,
     /// Names that its servers may present (SE-9).
     pub(super) subject_alt_names: Vec<String>,
     /// The service that this one is another name of (SE-1, `ExternalName`).
@@ -71,8 +73,9 @@ impl Service {
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     services: Vec<Service>,
-    by_host: HashMap<Arc<str>, usize>,
-    wildcards: Vec<usize>,
+    all: HostMap,
+    /// Without those that our workload's namespace does not see: they hide no wider one (N-5).
+    visible: HostMap,
 }
 
 impl Registry {
@@ -91,13 +94,12 @@ impl Registry {
         services.sort_by(|a, b| a.identity.host.cmp(&b.identity.host));
         let mut registry = Self::default();
         for (index, service) in services.iter().enumerate() {
-            registry.by_host.insert(Arc::clone(&service.identity.host), index);
-            if service.identity.host.starts_with('*') {
-                registry.wildcards.push(index);
+            let host = &service.identity.host;
+            let _: Result<(), usize> = registry.all.insert(host, index);
+            if service.visible {
+                let _: Result<(), usize> = registry.visible.insert(host, index);
             }
         }
-        // The longest wildcard that fits wins (H-3).
-        registry.wildcards.sort_by_key(|index| std::cmp::Reverse(services[*index].identity.host.len()));
         registry.services = services;
         registry
     }
@@ -110,16 +112,18 @@ impl Registry {
         &self.services[index]
     }
 
-    /// The service of this host; a wildcard service stands for the hosts that fit it (AN-4).
+    /// The service of this host, seen or not; a wildcard service stands for the hosts that fit it (AN-4).
     pub(super) fn find(&self, host: &str) -> Option<usize> {
-        self.exact(host).or_else(|| {
-            let fits = |index: &&usize| names::is_within(host, &self.services[**index].identity.host);
-            self.wildcards.iter().find(fits).copied()
-        })
+        self.all.get(host)
+    }
+
+    /// The service that calls of this host go to: as [`Registry::find`], of those that are seen (N-5).
+    pub(super) fn find_visible(&self, host: &str) -> Option<&Service> {
+        self.visible.get(host).map(|index| &self.services[index])
     }
 
     pub(super) fn exact(&self, host: &str) -> Option<usize> {
-        self.by_host.get(host).copied()
+        self.find(host).filter(|index| *self.services[*index].identity.host == *host)
     }
 }
 
@@ -129,20 +133,20 @@ type ByHost = HashMap<Arc<str>, Service>;
 /// Lets a service that is another one's name have that one's endpoints (SE-1). A name that no service
 /// has stays one of DNS.
 fn resolve_aliases(services: &mut ByHost) {
-    let aliases: Vec<(Arc<str>, Arc<str>)> = services
+    let aliases: HashMap<Arc<str>, Arc<str>> = services
         .values()
         .filter_map(|service| Some((service.identity.host.clone(), service.alias.clone()?)))
         .collect();
-    for (host, target) in aliases {
-        // An alias of an alias is what DNS makes of it.
-        let known = services.get(&target).filter(|known| known.alias.is_none());
+    for (host, target) in &aliases {
+        // An alias of an alias is what DNS makes of it, whatever became of that one.
+        let known = services.get(target).filter(|_| !aliases.contains_key(target));
         let found: Vec<(u16, Protocol, Discovery)> = known
             .map(|known| known.ports.iter())
             .into_iter()
             .flatten()
             .map(|port| (port.number, port.protocol, port.discovery.clone()))
             .collect();
-        let Some(service) = services.get_mut(&host) else { continue };
+        let Some(service) = services.get_mut(host) else { continue };
         let mut all = !found.is_empty();
         for port in &mut service.ports {
             match found.iter().find(|(number, ..)| *number == port.number) {

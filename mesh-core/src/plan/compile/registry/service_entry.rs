@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::pods::{Pods, spiffe_id};
@@ -33,17 +33,17 @@ pub(super) fn add(
         }
     }
     for (host, entries) in by_host {
-        if let Some(service) = services.get_mut(host.as_str()) {
-            // The Kubernetes service wins; an entry only adds names (SE-10).
-            let names = entries.iter().flat_map(|entry| &entry.spec.subject_alt_names).cloned();
-            service.subject_alt_names.extend(names);
-            continue;
-        }
         let sees = |entry: &&&Entry| {
             let export = &entry.spec.export_to;
             is_visible(export, mesh.service_export, &entry.meta.namespace, client)
         };
         let seen: Vec<&Entry> = entries.iter().filter(sees).copied().collect();
+        if let Some(service) = services.get_mut(host.as_str()) {
+            // The Kubernetes service wins; an entry only adds names, to who sees it (SE-10, N-5).
+            let names = seen.iter().flat_map(|entry| &entry.spec.subject_alt_names).cloned();
+            service.subject_alt_names.extend(names);
+            continue;
+        }
         // Nobody's choice if none is visible: one is still kept, to say so of references to it.
         let (visible, candidates) = if seen.is_empty() { (false, &entries) } else { (true, &seen) };
         let own = candidates.iter().find(|entry| entry.meta.namespace == client);
@@ -101,7 +101,7 @@ fn service(
             external,
         },
         ports: ports.into_iter().map(|(_, _, port)| port).collect(),
-        addresses: addresses.filter(|address| address.parse::<IpAddr>().is_ok()).cloned().collect(),
+        addresses: addresses.filter_map(|address| address.parse().ok()).collect(),
         subject_alt_names: names.cloned().collect(),
         alias: None,
         headless: false,

@@ -35,6 +35,16 @@ pub(super) struct Inbound<'a> {
     origin: Origin,
 }
 
+impl Inbound<'_> {
+    pub(super) fn name(&self) -> Arc<str> {
+        format!("inbound|{}", self.port).into()
+    }
+
+    pub(super) const fn bind(&self) -> Option<IpAddr> {
+        self.bind
+    }
+}
+
 impl<'a> Compiler<'a> {
     /// The Sidecar's own inbound listeners (SC-5).
     pub(super) fn written_inbound(&mut self, sidecar: &'a Resource<Sidecar>) -> Vec<Inbound<'a>> {
@@ -179,7 +189,8 @@ impl<'a> Compiler<'a> {
         self.rules.find(&service.host, &service.namespace)?.inbound_pool(port)
     }
 
-    pub(super) fn inbound_listener(&mut self, inbound: Inbound<'a>) -> Listener {
+    /// The listener, with a cluster of its own that is called after it.
+    pub(super) fn inbound_listener(&mut self, inbound: Inbound<'a>, name: Arc<str>) -> Listener {
         let Inbound { port, bind, protocol, address, service, pool, origin } = inbound;
         let told = &self.options.applications;
         let told = told
@@ -191,7 +202,7 @@ impl<'a> Compiler<'a> {
         let circuit = policies::circuit(&blocks, &self.mesh, &origin);
         let cluster = self.clusters.insert(ClusterNode {
             policy: Arc::new(ClusterPlan {
-                name: format!("inbound|{port}||").into(),
+                name: format!("{name}||").into(),
                 service,
                 port,
                 subset: "".into(),
@@ -215,7 +226,7 @@ impl<'a> Compiler<'a> {
             table = table.grpc_web();
         }
         Listener {
-            name: format!("inbound|{port}").into(),
+            name,
             direction: Direction::Inbound,
             port,
             bind,

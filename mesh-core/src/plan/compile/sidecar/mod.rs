@@ -2,7 +2,7 @@
 
 mod inbound;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::Compiler;
@@ -26,6 +26,14 @@ pub(super) fn outbound_mode(sidecar: &Resource<Sidecar>) -> Option<OutboundMode>
         istio::OutboundMode::RegistryOnly => OutboundMode::RegistryOnly,
         istio::OutboundMode::AllowAny => OutboundMode::AllowAny,
     })
+}
+
+/// The name of a listener: its own, with its address if another one has the port (SC-8).
+fn own_name(listeners: &[Listener], name: Arc<str>, bind: Option<IpAddr>) -> Arc<str> {
+    match bind.filter(|_| listeners.iter().any(|other| other.name == name)) {
+        Some(bind) => format!("{name}|{bind}").into(),
+        None => name,
+    }
 }
 
 /// What is seen through the Sidecar as a whole: by the listener of all ports, else by any.
@@ -64,14 +72,20 @@ impl<'a> Compiler<'a> {
         }
         if let Some(sidecar) = sidecar {
             for listener in egress {
-                listeners.extend(self.egress_listener(sidecar, listener, virtuals, api));
+                if let Some(mut listener) = self.egress_listener(sidecar, listener, virtuals, api) {
+                    listener.name = own_name(&listeners, listener.name, listener.bind);
+                    listeners.push(listener);
+                }
             }
         }
         let inbound = match sidecar.filter(|sidecar| !sidecar.spec.ingress.is_empty()) {
             Some(sidecar) => self.written_inbound(sidecar),
             None => self.service_inbound(sidecar),
         };
-        listeners.extend(inbound.into_iter().map(|inbound| self.inbound_listener(inbound)));
+        for inbound in inbound {
+            let name = own_name(&listeners, inbound.name(), inbound.bind());
+            listeners.push(self.inbound_listener(inbound, name));
+        }
         listeners
     }
 

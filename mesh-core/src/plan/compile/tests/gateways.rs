@@ -2,6 +2,7 @@
 
 use super::{codes, documents, found, gateway, options};
 use crate::analysis::Code;
+use crate::api::Documents;
 use crate::plan::compile::{CompileOptions, compile};
 use crate::plan::{
     CipherSuite, Listener, ListenerProtocol, ListenerRoutes, Material, Plan, TlsTerms, TlsVersion,
@@ -292,4 +293,51 @@ fn gw_8_versions_and_cipher_suites_of_a_server() {
     let place = |index: usize| (Code::SchemaWarning, format!("spec.servers[1].tls.cipherSuites[{index}]"));
     assert_eq!(told, [place(1), place(2), place(3)]);
     assert_eq!(terms(", cipherSuites: [AES128-SHA]").0.cipher_suites, Some(vec![]));
+}
+
+/// GW-4: who speaks TLS already is not sent to where it is.
+#[test]
+fn gw_3_a_redirect_to_https_has_no_effect_on_a_server_that_is_https() {
+    let rules = "  - {name: all, route: [{destination: {host: web}}]}";
+    let text = format!("{EDGE}{}", service("all", "[\"*\"]", rules))
+        .replace("{mode: SIMPLE,", "{httpsRedirect: true, mode: SIMPLE,");
+    let plan = gateway(&text, "edge").plan;
+    assert_eq!(&*found(table(&plan, 443), "a.example.com", "/x").unwrap().name, "all");
+    assert_eq!(&*found(table(&plan, 80), "a.example.com", "/x").unwrap().name, "https-redirect");
+}
+
+/// Y-12: which of two kinds of one name a finding is about; N-1: only Istio's has a label for a name.
+#[test]
+fn y_12_gateways_of_two_kinds_are_two_resources() {
+    let istio = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge, annotations: {galley.istio.io/analyze-suppress: '*'}}
+spec: {servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}
+";
+    let k8s = "---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec:
+  gatewayClassName: mesh
+  listeners:
+  - {name: a, port: 81, protocol: HTTP}
+  - {name: b, port: 82, protocol: UDP}
+";
+    let whole = documents(&k8s.replace("name: edge", "name: edge.example.com"));
+    assert_eq!(whole.k8s_gateways.len(), 1, "N-1");
+    let first = gateway(&format!("{istio}{k8s}"), "edge");
+    assert!(codes(&first.diagnostics).contains(&Code::NotImplemented), "{}", first.diagnostics);
+
+    let load = |text: &str, last: Option<&crate::plan::Loaded>| {
+        let (documents, findings) = Documents::parse([("mesh.yaml", text)]);
+        let options = CompileOptions { gateway: true, ..options("edge") };
+        crate::plan::load(documents, findings, &options, last).unwrap()
+    };
+    let first = load(&format!("{istio}{k8s}"), None);
+    // One is broken, the other deleted.
+    let second = load(&istio.replace("number: 80", "number: 0"), Some(&first));
+    assert_eq!(second.documents.gateways.len(), 1, "kept");
+    assert!(second.documents.k8s_gateways.is_empty(), "not kept: nothing is wrong with it");
 }

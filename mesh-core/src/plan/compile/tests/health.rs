@@ -110,3 +110,56 @@ fn hc_1_the_oldest_of_equals_holds_and_what_is_not_there_is_told() {
         assert!(codes(&compiled.diagnostics).contains(&Code::ReferencedResourceNotFound), "{missing}");
     }
 }
+
+#[test]
+fn hc_1_hosts_of_an_entry_in_any_case_and_without_a_dot() {
+    let text = SERVICES.replace("one.example.com, two.example.com", "One.Example.com, bare")
+        + &policy("entry", "{group: networking.istio.io, kind: ServiceEntry, name: outside}", "");
+    let plan = sidecar(&text, "web").plan;
+    for host in ["one.example.com", "bare"] {
+        assert_eq!(path(&plan, &format!("outbound|80||{host}")).as_deref(), Some("/entry"));
+    }
+}
+
+/// VA-13: what its rules lead to, wherever they are written.
+#[test]
+fn hc_1_the_rules_of_delegates_are_rules_too() {
+    let delegate = "---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: part, namespace: team}
+spec: {http: [{route: [{destination: {host: cart}}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: team}
+spec: {ports: [{name: http, port: 80}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: whole}
+spec: {hosts: [whole.local], http: [{delegate: {name: part, namespace: team}}]}
+";
+    let cart = "outbound|80||cart.team.svc.cluster.local";
+    let target = "{group: networking.istio.io, kind: VirtualService, name: whole}";
+    let plan = sidecar(&(SERVICES.to_owned() + delegate + &policy("p", target, "")), "web").plan;
+    assert_eq!(path(&plan, cart).as_deref(), Some("/p"), "of the one that delegates");
+    let of_part = policy("p", "{group: networking.istio.io, kind: VirtualService, name: part}", "")
+        .replace("{name: p}", "{name: p, namespace: team}");
+    let plan = sidecar(&(SERVICES.to_owned() + delegate + &of_part), "web").plan;
+    assert_eq!(path(&plan, cart).as_deref(), Some("/p"), "of the delegate");
+}
+
+#[test]
+fn hc_1_a_virtual_service_that_leads_nowhere_is_told() {
+    let text = SERVICES.to_owned()
+        + "---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: away}
+spec: {hosts: [away.local], http: [{redirect: {uri: /}}]}
+" + &policy("p", "{group: networking.istio.io, kind: VirtualService, name: away}", "");
+    let compiled = sidecar(&text, "web");
+    let finding = compiled.diagnostics.iter().find(|finding| finding.code == Code::SchemaWarning).unwrap();
+    assert!(finding.message.contains("leads to a destination"), "{finding}");
+}

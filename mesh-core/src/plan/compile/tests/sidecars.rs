@@ -229,3 +229,29 @@ fn sc_5_sc_8_where_listeners_stand() {
     assert_eq!(refused.count(), 2, "a unix socket stands nowhere else instead");
     assert_eq!(super::addresses(&compiled.plan, "inbound|8080||"), ["127.0.0.1:9000"]);
 }
+
+/// SC-8: two listeners of one port have names of their own, and inbound ones clusters of their own.
+#[test]
+fn sc_5_listeners_of_one_port_on_two_addresses_stay_apart() {
+    let compiled = sidecar(
+        &format!(
+            "{MESH}{}",
+            with(
+                "a",
+                "shop",
+                "
+  ingress:
+  - {port: {number: 8080, protocol: HTTP, name: a}, bind: 127.0.0.2, defaultEndpoint: '127.0.0.1:9000'}
+  - {port: {number: 8080, protocol: HTTP, name: b}, bind: 127.0.0.3, defaultEndpoint: '127.0.0.1:9001'}
+  egress:
+  - {port: {number: 80, protocol: HTTP, name: a}, captureMode: NONE, hosts: ['*/*']}
+  - {port: {number: 80, protocol: HTTP, name: b}, bind: 127.0.0.3, captureMode: NONE, hosts: ['*/*']}"
+            )
+        ),
+        "shop/Deployment/cart",
+    );
+    let names: Vec<&str> = compiled.plan.listeners.iter().map(|one| &*one.name).collect();
+    assert_eq!(names, ["outbound|80", "outbound|80|127.0.0.3", "inbound|8080", "inbound|8080|127.0.0.3"]);
+    assert_eq!(super::addresses(&compiled.plan, "inbound|8080||"), ["127.0.0.1:9000"]);
+    assert_eq!(super::addresses(&compiled.plan, "inbound|8080|127.0.0.3||"), ["127.0.0.1:9001"]);
+}

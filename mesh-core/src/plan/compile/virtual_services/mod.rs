@@ -176,12 +176,10 @@ impl<'a> VirtualServices<'a> {
         }
     }
 
-    /// The one that has this host in the mesh: by its name, else by the longest wildcard.
+    /// The one that has this host in the mesh: by its name, else by the longest wildcard
+    /// that holds it (H-4).
     pub(super) fn of_host(&self, host: &str) -> Option<usize> {
-        match host.strip_prefix('*') {
-            Some(_) => self.claims.iter().find(|(claimed, _)| claimed == host).map(|(_, index)| *index),
-            None => self.hosts.get(host),
-        }
+        self.hosts.get(host)
     }
 
     /// Those that list this gateway, in creation order.
