@@ -11,9 +11,8 @@ use std::sync::Arc;
 /// Cloning shares the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Origin {
-    /// API group of the resource, because two groups may have a kind of one name; empty for the core of
-    /// Kubernetes and for what no document declares.
-    pub group: &'static str,
+    /// Whose kind the resource is of, because two may have a kind of one name.
+    pub group: Group,
     /// `Kind namespace/name`; empty for what no document declares.
     pub resource: Arc<str>,
     /// The file as the user named it, or `<builder>` for code.
@@ -26,8 +25,31 @@ pub struct Origin {
     pub path: Arc<str>,
 }
 
+/// Whose kind a resource is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Group {
+    /// Of Kubernetes itself, or of somebody else.
+    #[default]
+    Other,
+    /// Of Istio.
+    Istio,
+    /// Of the Gateway API.
+    GatewayApi,
+}
+
+impl Group {
+    /// By the group that an `apiVersion` names.
+    pub(crate) fn of(name: &str) -> Self {
+        match name {
+            "gateway.networking.k8s.io" => Self::GatewayApi,
+            name if name.ends_with(".istio.io") => Self::Istio,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// What tells one resource from all others: its group, and `Kind namespace/name`.
-pub(crate) type Identity<'a> = (&'static str, &'a str);
+pub(crate) type Identity<'a> = (Group, &'a str);
 
 impl Origin {
     pub(crate) fn identity(&self) -> Identity<'_> {

@@ -94,7 +94,7 @@ impl<'a> Window<'a> {
 #[cfg(test)]
 mod tests {
     use mesh_core::analysis::Code;
-    use mesh_core::error::Origin;
+    use mesh_core::error::{Group, Origin};
 
     use super::*;
 
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn the_place_is_shown_with_its_line_and_hint() {
         let origin = Origin {
-            group: "networking.istio.io",
+            group: Group::Istio,
             resource: "VirtualService default/reviews".into(),
             file: "reviews.yaml".into(),
             line: 4,

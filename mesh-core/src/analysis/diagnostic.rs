@@ -137,10 +137,11 @@ impl fmt::Display for Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Group;
 
     fn diagnostic() -> Diagnostic {
         let origin = Origin {
-            group: "networking.istio.io",
+            group: Group::Istio,
             resource: "VirtualService default/reviews".into(),
             file: "reviews.yaml".into(),
             line: 14,

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::Origin;
+use crate::error::{Group, Origin};
 
 /// A line and column, both from 1; 0 if unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,8 +24,8 @@ pub struct Mark {
 pub struct Source {
     /// The file as the user named it.
     pub file: Arc<str>,
-    /// Its API group; empty for the core of Kubernetes.
-    pub group: &'static str,
+    /// Whose kind it is of.
+    pub group: Group,
     /// `Kind namespace/name`.
     pub resource: Arc<str>,
     /// Where the document begins.

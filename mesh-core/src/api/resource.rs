@@ -8,7 +8,7 @@ use super::at::Source;
 use super::message::message;
 use super::timestamp::Timestamp;
 use crate::analysis::Code;
-use crate::error::{Identity, Origin};
+use crate::error::{Group, Identity, Origin};
 
 message! {
     /// Name, namespace and what else identifies or describes a resource.
@@ -77,9 +77,15 @@ impl<T> Resource<T> {
     /// A resource made by code.
     #[must_use]
     pub fn new(meta: Metadata, spec: T) -> Self {
-        let kind = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
+        let path = std::any::type_name::<T>();
+        let kind = path.rsplit("::").next().unwrap_or_default();
+        let group = match path {
+            path if path.contains("::gateway_api::") => Group::GatewayApi,
+            path if path.contains("::istio::") => Group::Istio,
+            _ => Group::Other,
+        };
         let source = Source::builder(&format!("{kind} {}/{}", meta.namespace, meta.name));
-        Self { meta, spec, source: source.into() }
+        Self { meta, spec, source: Source { group, ..source }.into() }
     }
 
     /// The name of the resource in messages: `Kind namespace/name`.

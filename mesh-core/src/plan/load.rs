@@ -15,11 +15,11 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::{CompileOptions, Plan, compile};
-use crate::analysis::Diagnostics;
+use super::{CompileOptions, Plan, WorkloadSource, compile};
+use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::api::documents::each_list;
 use crate::api::{Documents, Resource};
-use crate::error::Identity;
+use crate::error::{Identity, Origin};
 
 /// The configuration in force.
 #[derive(Clone, Debug)]
@@ -67,6 +67,9 @@ pub fn load(
     let options = CompileOptions { generation, ..options.clone() };
     let compiled = compile(&documents, &options, last.map(|last| &*last.plan));
     diagnostics.append(compiled.diagnostics);
+    if last.is_none() && !options.gateway && matches!(options.workload, WorkloadSource::Unknown) {
+        diagnostics.push(unknown_workload());
+    }
     diagnostics.sort();
     let refused = options.strict && last.is_none() && diagnostics.has_errors();
     if refused || diagnostics.fail_closed().is_some() {
@@ -79,6 +82,14 @@ pub fn load(
         stale_resources,
         stale_hosts: compiled.stale_hosts,
     })
+}
+
+/// Who calls decides what is seen and which rules hold (MC-4); told once, at the start.
+fn unknown_workload() -> Diagnostic {
+    let message = "nothing says which workload this is: namespace and account are `default`, without labels";
+    Diagnostic::new(Code::ReferencedResourceNotFound, Origin::default(), message)
+        .level(Level::Warning)
+        .hint("name it, or its Deployment, or set POD_NAMESPACE and what else Kubernetes tells a pod")
 }
 
 /// Which resources have errors, by name, or by file where an error has made it unreadable.
@@ -144,7 +155,6 @@ fn keep_list<T: Clone>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::WorkloadSource;
 
     const GOOD: &str = "
 apiVersion: v1
@@ -184,6 +194,23 @@ spec: {hosts: [a], http: [{name: good, route: [{destination: {host: a}}]}]}
         assert_eq!(second.plan.generation, 2);
         let alone = loaded(&[("mesh.yaml", &broken)], None).unwrap();
         assert_eq!(rule(&alone), "default", "on first load it is left out");
+    }
+
+    #[test]
+    fn mc_4_who_does_not_know_itself_is_told_once() {
+        let told = |options: &CompileOptions, last: Option<&Loaded>| {
+            let (documents, findings) = Documents::parse([("mesh.yaml", GOOD)]);
+            load(documents, findings, options, last).unwrap()
+        };
+        let warnings = |loaded: &Loaded| {
+            let found = loaded.diagnostics.iter();
+            found.filter(|finding| finding.message.contains("which workload this is")).count()
+        };
+        let unknown = CompileOptions::default();
+        let first = told(&unknown, None);
+        assert_eq!(warnings(&first), 1);
+        assert_eq!(warnings(&told(&unknown, Some(&first))), 0);
+        assert_eq!(warnings(&told(&options(), None)), 0);
     }
 
     /// Every kind of document: what it is of is not asked.

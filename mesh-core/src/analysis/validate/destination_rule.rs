@@ -31,6 +31,15 @@ impl Validate for DestinationRule {
         }
         if let Some(selector) = &self.workload_selector {
             check.selector(&selector.at, "matchLabels", selector.match_labels.iter());
+            // DR-4: who is selected is of this namespace.
+            let beyond = |entry: &String| entry != "." && *entry != meta.namespace;
+            for (index, entry) in self.export_to.iter().enumerate().filter(|(_, entry)| beyond(entry)) {
+                check.error_hint(
+                    at.item("exportTo", index),
+                    format!("a rule with a `workloadSelector` is not exported to `{entry}`"),
+                    "leave it out, or write `.`: the selector chooses among workloads of its own namespace",
+                );
+            }
         }
     }
 }

@@ -263,6 +263,26 @@ spec:
     assert!(!compiled.diagnostics.has_errors(), "{}", compiled.diagnostics);
 }
 
+/// DR-4
+#[test]
+fn dr_4_a_rule_with_a_selector_stays_in_its_namespace() {
+    let told = |export: &str| {
+        errors(
+            "DestinationRule",
+            &format!("{{host: a, workloadSelector: {{matchLabels: {{app: a}}}}{export}}}"),
+        )
+    };
+    for own in ["", ", exportTo: [.]", ", exportTo: [default]"] {
+        assert!(told(own).is_empty(), "{own}");
+    }
+    for (beyond, name) in [(", exportTo: ['*']", "*"), (", exportTo: [other]", "other")] {
+        let message =
+            format!("spec.exportTo[0]: a rule with a `workloadSelector` is not exported to `{name}`");
+        assert_eq!(told(beyond), [message]);
+    }
+    assert!(errors("DestinationRule", "{host: a, exportTo: [other]}").is_empty());
+}
+
 /// GA-12
 #[test]
 fn ga_12_a_listener_that_terminates_names_its_certificate() {

@@ -20,7 +20,7 @@ use super::resource::{Metadata, Resource};
 use super::yaml::{self, Document, Node, Value};
 use crate::analysis::validate::{Validate, metadata};
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
-use crate::error::Origin;
+use crate::error::{Group, Origin};
 
 pub(crate) use embedded::{PROXY_CONFIG, annotation};
 
@@ -334,7 +334,7 @@ fn source(file: &Arc<str>, head: &Head<'_>, node: &Node) -> Arc<Source> {
         (kind, Some(name)) => format!("{kind} {namespace}/{name}"),
         (kind, None) => kind.to_owned(),
     };
-    let group = kinds::find(head.group, head.kind).map_or("", |kind| kind.group);
+    let group = Group::of(head.group);
     Arc::new(Source { file: file.clone(), group, resource: resource.into(), mark: node.mark })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::registry::{self, Registry, Service};
+use super::registry::{self, Port, Registry, Service};
 use super::rules::{Blocks, Rule, Rules, with_mesh_defaults};
 use super::settings::Mesh;
 use super::{keys, locality, policies};
@@ -12,7 +12,7 @@ use crate::api::istio::Subset;
 use crate::balance::{BalancePolicy, HashSource};
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
-use crate::identity::Workload;
+use crate::identity::{Labels, Workload};
 use crate::plan::{ClusterNode, ClusterPlan, Discovery, UpstreamProtocol};
 
 /// Envoy's threshold where no outlier detection says another (LB-14).
@@ -41,6 +41,15 @@ pub(super) enum Missing {
     Port(Vec<u16>),
     /// No rule for the host has the subset; these there are, and the rule's name.
     Subset(Vec<String>, Option<Origin>),
+}
+
+/// Where a cluster's endpoints come from: its port, or where each request wants to go (LB-1).
+pub(super) fn discovery_of(balance: BalancePolicy, port: &Port, labels: Option<&Labels>) -> Discovery {
+    match (balance, labels) {
+        (BalancePolicy::Passthrough, _) => Discovery::Authority,
+        (_, Some(labels)) => registry::subset(&port.discovery, labels),
+        (_, None) => port.discovery.clone(),
+    }
 }
 
 impl Clusters {
@@ -171,11 +180,8 @@ impl Clusters {
         };
         let told = self.picks.get(&*service.identity.host).copied();
         let balance = told.unwrap_or_else(|| policies::balance(&blocks));
-        let discovery = match (balance, subset) {
-            (BalancePolicy::Passthrough, _) => Discovery::Authority,
-            (_, Some(subset)) => registry::subset(&written.discovery, &subset.labels),
-            (_, None) => written.discovery.clone(),
-        };
+        let labels = subset.map(|subset| &subset.labels);
+        let discovery = discovery_of(balance, written, labels);
         let locality = locality::policy(&blocks, service, &self.workload, mesh, at);
         let finding = locality::findings(&blocks, service, mesh, locality.as_ref(), &discovery, at);
         if let Some(finding) = finding.filter(|finding| self.found_at.insert(finding.origin.clone())) {

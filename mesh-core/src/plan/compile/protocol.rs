@@ -56,7 +56,8 @@ impl Protocol {
 
     /// What a port of a Kubernetes Service speaks (P-2, P-4).
     pub(super) fn of_service_port(port: &ServicePort, number: u16) -> Self {
-        if port.protocol.eq_ignore_ascii_case("UDP") {
+        // Nothing that SCTP carries is proxied either.
+        if ["UDP", "SCTP"].iter().any(|transport| port.protocol.eq_ignore_ascii_case(transport)) {
             return Self::Udp;
         }
         let told = match port.app_protocol.as_deref() {
@@ -144,6 +145,7 @@ mod tests {
         let of = |port: &ServicePort, number| Protocol::of_service_port(port, number);
         assert_eq!(of(&port("http", Some("kubernetes.io/h2c"), "TCP"), 80), Protocol::Http2);
         assert_eq!(of(&port("http", None, "UDP"), 80), Protocol::Udp);
+        assert_eq!(of(&port("http", None, "SCTP"), 80), Protocol::Udp, "not proxied, whatever its name");
         assert_eq!(of(&port("db", None, "TCP"), 3306), Protocol::Tcp);
         assert_eq!(of(&port("web", None, ""), 80), Protocol::Sniffed);
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Compiler;
-use super::registry;
+use super::clusters::discovery_of;
 use crate::endpoint::ClusterId;
 use crate::plan::{ClusterNode, Plan};
 use crate::route::{Action, Destination, Forward, Mirror, Route, RouteTable, VirtualHost};
@@ -56,7 +56,7 @@ impl Compiler<'_> {
         let port = service.and_then(|service| service.port(node.policy.port));
         let discovery = port.map_or_else(
             || node.discovery.clone(),
-            |port| registry::subset(&port.discovery, &node.policy.subset_labels),
+            |port| discovery_of(node.policy.balance, port, Some(&node.policy.subset_labels)),
         );
         self.clusters.insert(ClusterNode { policy: Arc::clone(&node.policy), discovery })
     }

@@ -82,11 +82,7 @@ impl<'a> Mesh<'a> {
             };
         }
         settings.dns_refresh_rate = config.dns_refresh_rate.unwrap_or(settings.dns_refresh_rate);
-        match access_log(config) {
-            Ok(log) => settings.access_log = log,
-            Err(error) => refuse(config.at.field("accessLogFormat"), error.to_string()),
-        }
-        unused_logs(written, &mut refused);
+        settings.access_log = access_log(written, &mut refused);
         let mut retry = |field, written: &Option<HttpRetry>, base: RetryPolicy| match written {
             None => Arc::new(base),
             Some(retry) => Arc::new(policies::retry(retry, &base).unwrap_or_else(|error| {
@@ -127,57 +123,72 @@ fn set(value: &mut String, written: &str) {
     }
 }
 
-/// Format and target of the access log: the mesh's own file, else a default provider (TM-5, AL-5).
-fn access_log(config: &MeshConfig) -> Result<Option<(Arc<Format>, AccessLogTarget)>, FormatError> {
-    if !config.access_log_file.is_empty() {
-        let format = match (config.access_log_encoding, config.access_log_format.as_str()) {
-            (AccessLogEncoding::Text, "") => Format::default_text(),
-            (AccessLogEncoding::Text, text) => Format::text(text)?,
-            (AccessLogEncoding::Json, "") => Format::default_json(),
-            (AccessLogEncoding::Json, text) => match serde_json::from_str(text) {
-                Ok(serde_json::Value::Object(labels)) => Format::json(&labels)?,
-                _ => Format::text(text)?,
-            },
-        };
-        return Ok(Some((Arc::new(format), target(&config.access_log_file))));
-    }
-    let names = config.default_providers.iter().flat_map(|providers| &providers.access_logging);
-    for name in names {
-        let provider = config.extension_providers.iter().find(|provider| provider.name == *name);
-        match provider.and_then(|provider| provider.envoy_file_access_log.as_ref()) {
-            Some(log) => return provided(log).map(Some),
-            None if name == "envoy" => {
-                return Ok(Some((Arc::new(Format::default_text()), AccessLogTarget::Stdout)));
-            }
-            None => {}
-        }
-    }
-    Ok(None)
-}
+/// An access log: how its lines look, and where they go.
+type AccessLog = (Arc<Format>, AccessLogTarget);
 
-/// Tells of default providers that write no log: one is written, by the first that says how.
-fn unused_logs(written: &Resource<MeshConfig>, out: &mut Diagnostics) {
+/// The access log that is written: the mesh's own file, else that of the first default provider that has
+/// one (TM-5, AL-5). Tells of those that write none.
+fn access_log(written: &Resource<MeshConfig>, out: &mut Diagnostics) -> Option<AccessLog> {
     let config = &written.spec;
-    let Some(providers) = &config.default_providers else { return };
-    let mut taken = (!config.access_log_file.is_empty()).then_some("accessLogFile");
-    for (index, name) in providers.access_logging.iter().enumerate() {
-        let origin = written.locate(providers.at.item("accessLogging", index));
-        let declared = config.extension_providers.iter().find(|provider| provider.name == *name);
-        let writes = declared.map_or(name == "envoy", |provider| provider.envoy_file_access_log.is_some());
-        if let Some(first) = taken.filter(|_| writes) {
-            let message = format!("{name:?} writes nothing: one access log is written, that of {first}");
-            out.push(Diagnostic::new(Code::NotImplemented, origin, message).level(Level::Warning));
-        } else if writes {
-            taken = Some(name);
-        } else {
-            let message = format!("no provider {name:?} writes an access log");
-            let finding = Diagnostic::new(Code::ReferencedResourceNotFound, origin, message);
-            out.push(finding.hint("an entry of `extensionProviders` with `envoyFileAccessLog`, or `envoy`"));
+    let mut taken = None;
+    if !config.access_log_file.is_empty() {
+        let log = own_log(config).map_err(|error| {
+            let origin = written.locate(config.at.field("accessLogFormat"));
+            out.push(Diagnostic::new(Code::SchemaValidationError, origin, error.to_string()));
+        });
+        taken = Some(("accessLogFile", log.ok()));
+    }
+    let providers = config.default_providers.as_ref();
+    let names = providers.map(|providers| providers.access_logging.as_slice()).unwrap_or_default();
+    for (index, name) in names.iter().enumerate() {
+        let origin = written.locate(providers?.at.item("accessLogging", index));
+        match (provider(config, name), &taken) {
+            (Some(_), Some((first, _))) => {
+                let message = format!("{name:?} writes nothing: one access log is written, that of {first}");
+                out.push(Diagnostic::new(Code::NotImplemented, origin, message).level(Level::Warning));
+            }
+            (Some(log), None) => {
+                let log = log.map_err(|error| {
+                    out.push(Diagnostic::new(Code::SchemaValidationError, origin, error.to_string()));
+                });
+                taken = Some((name, log.ok()));
+            }
+            (None, _) => {
+                let message = format!("no provider {name:?} writes an access log");
+                let finding = Diagnostic::new(Code::ReferencedResourceNotFound, origin, message);
+                out.push(
+                    finding.hint("an entry of `extensionProviders` with `envoyFileAccessLog`, or `envoy`"),
+                );
+            }
         }
+    }
+    taken?.1
+}
+
+/// The mesh's own file.
+fn own_log(config: &MeshConfig) -> Result<AccessLog, FormatError> {
+    let format = match (config.access_log_encoding, config.access_log_format.as_str()) {
+        (AccessLogEncoding::Text, "") => Format::default_text(),
+        (AccessLogEncoding::Text, text) => Format::text(text)?,
+        (AccessLogEncoding::Json, "") => Format::default_json(),
+        (AccessLogEncoding::Json, text) => match serde_json::from_str(text) {
+            Ok(serde_json::Value::Object(labels)) => Format::json(&labels)?,
+            _ => Format::text(text)?,
+        },
+    };
+    Ok((Arc::new(format), target(&config.access_log_file)))
+}
+
+/// The log of a provider: a declared one's, else that of the one that needs no declaration. `None` if it
+/// writes none.
+fn provider(config: &MeshConfig, name: &str) -> Option<Result<AccessLog, FormatError>> {
+    match config.extension_providers.iter().find(|provider| provider.name == name) {
+        Some(declared) => declared.envoy_file_access_log.as_ref().map(provided),
+        None => (name == "envoy").then(|| Ok((Arc::new(Format::default_text()), AccessLogTarget::Stdout))),
     }
 }
 
-fn provided(log: &EnvoyFileAccessLogProvider) -> Result<(Arc<Format>, AccessLogTarget), FormatError> {
+fn provided(log: &EnvoyFileAccessLogProvider) -> Result<AccessLog, FormatError> {
     let written = log.log_format.as_ref();
     let labels = written.and_then(|format| format.labels.as_ref()).and_then(|json| json.0.as_object());
     let text = written.and_then(|format| format.text.as_deref());

@@ -131,7 +131,7 @@ fn keep_local(discovery: &mut Discovery, node: Option<&str>) {
 
 /// IST0118: the name does not tell the protocol, so the first bytes must (P-3).
 fn check_name(resource: &Resource<Written>, port: &ServicePort, protocol: Protocol, out: &mut Diagnostics) {
-    if protocol == Protocol::Sniffed && !resource.meta.suppresses(Code::PortNameIsNotUnderNamingConvention) {
+    if protocol == Protocol::Sniffed {
         let message = if port.name.is_empty() {
             format!("port {} has no name that tells its protocol", port.port)
         } else {

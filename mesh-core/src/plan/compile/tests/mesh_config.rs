@@ -191,6 +191,11 @@ fn mc_2_access_logs_that_are_not_written_are_told() {
         told(&format!("{named}defaultProviders: {{accessLogging: [p, mine, envoy]}}")),
         [missing(0), unused(2)]
     );
+    // A declared provider of that name is the one that is meant, and what is told is what is done.
+    let own =
+        "extensionProviders: [{name: envoy, prometheus: {}}]\ndefaultProviders: {accessLogging: [envoy]}";
+    assert_eq!(told(own), [missing(0)]);
+    assert!(sidecar(&mesh(own), "web").plan.settings.access_log.is_none());
     let file = "accessLogFile: /dev/stdout\n";
     assert_eq!(told(&format!("{file}{named}defaultProviders: {{accessLogging: [mine]}}")), [unused(0)]);
 

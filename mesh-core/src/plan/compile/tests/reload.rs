@@ -78,6 +78,19 @@ fn y_12_a_host_that_lost_a_reference_keeps_rules_and_clusters_while_others_move_
     assert!(fourth.stale_hosts.is_empty());
 }
 
+/// LB-1: a cluster that is kept is called as it was.
+#[test]
+fn y_12_a_kept_passthrough_cluster_still_calls_what_was_asked_for() {
+    let passthrough =
+        "{name: v1, labels: {version: v1}, trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}}";
+    let good = GOOD.replace("{name: v1, labels: {version: v1}}", passthrough);
+    let first = compile(&documents(&good), &options("web"), None);
+    assert_eq!(addresses(&first.plan, V1), ["authority"]);
+    let broken = good.replace("name: v1, labels", "name: v9, labels");
+    let second = compile(&documents(&broken), &options("web"), Some(&first.plan));
+    assert_eq!(addresses(&second.plan, V1), ["authority"]);
+}
+
 #[test]
 fn y_12_on_first_load_and_under_istio_runtime_the_run_time_rule_applies() {
     let broken = GOOD.replace("subset: v1}}]", "subset: v7}}]").replace("name: good", "name: bad");

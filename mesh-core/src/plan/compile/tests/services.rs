@@ -243,6 +243,21 @@ fn p_3_an_untelling_port_name_is_reported_where_it_stands() {
     assert_eq!(cluster.policy.protocol, UpstreamProtocol::Downstream);
 }
 
+/// IST0150 is silenced by its own name, as everything is.
+#[test]
+fn n_7_one_code_does_not_hide_another() {
+    let told = |hidden: &str| {
+        let text = format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: a, annotations: {{galley.istio.io/analyze-suppress: {hidden}}}}}\n\
+             spec: {{type: ExternalName, externalName: a.com, ports: [{{name: odd, port: 80}}]}}\n"
+        );
+        super::codes(&sidecar(&text, "nobody").diagnostics)
+            .contains(&crate::analysis::Code::ExternalNameServiceTypeInvalidPortName)
+    };
+    assert!(told("IST0118"));
+    assert!(!told("IST0150"));
+}
+
 #[test]
 fn sc_2_sc_4_a_sidecar_limits_what_is_seen() {
     let text = format!(

@@ -1,7 +1,7 @@
 //! Whose rules a rule takes that delegates (VA-13).
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{Rule, merge, scope};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
@@ -15,7 +15,8 @@ use crate::plan::compile::settings::Mesh;
 #[derive(Debug)]
 pub(super) struct Delegates<'a> {
     all: &'a [Resource<VirtualService>],
-    by_name: HashMap<(&'a str, &'a str), &'a Resource<VirtualService>>,
+    /// In order, because hints are chosen from it.
+    by_name: BTreeMap<(&'a str, &'a str), &'a Resource<VirtualService>>,
     export: &'a [String],
     suffix: String,
 }
