@@ -44,7 +44,7 @@ fn main() {
     for policy in [BalancePolicy::RingHash { minimum: 1_024 }, BalancePolicy::Maglev { size: 65_537 }] {
         table(&format!("pick, {policy:?}"), "endpoints", endpoints, |count| pick_hashed(policy, count));
     }
-    plans(&[10, most]);
+    plans(if full { &[10, 10_000] } else { &[10] });
 }
 
 /// Prints nanoseconds of each size, and how much that is of the smallest.

@@ -1,10 +1,26 @@
-//! A hash for keys that nobody outside can choose.
+//! The two hashes: one for our tables, and the one that proxies agree on.
 //!
+//! # For our tables
 //! The names and numbers in our tables come from the configuration; what callers send is only looked up, so
 //! they cannot make keys collide. Then a few instructions for each word do, where a hash that withstands
 //! attacks, or one for long texts, takes hundreds.
+//!
+//! One table is an exception: metric series are found by a peer's name, too (`telemetry/series.rs` of
+//! mesh-tower). It is capped, so that names that collide cost a walk through as many entries at most.
+//!
+//! # For keys
+//! Envoy hashes keys and host names with xxHash64; whoever hashes otherwise sends the same user to another
+//! endpoint than the proxy next door.
 
 use std::hash::{BuildHasherDefault, Hasher};
+
+use twox_hash::XxHash64;
+
+/// xxHash64 of `bytes` (LB-5). Keys are hashed with seed 0.
+#[must_use]
+pub(crate) fn xx_hash(bytes: &[u8], seed: u64) -> u64 {
+    XxHash64::oneshot(seed, bytes)
+}
 
 /// Makes [`WordHasher`]s; every one the same.
 pub type WordHash = BuildHasherDefault<WordHasher>;
@@ -65,6 +81,14 @@ mod tests {
     use std::hash::BuildHasher;
 
     use super::*;
+
+    #[test]
+    fn lb_5_the_hash_is_xx_hash_64() {
+        // Test vectors of the algorithm's own documentation.
+        assert_eq!(xx_hash(b"", 0), 0xef46_db37_51d8_e999);
+        assert_eq!(xx_hash(b"a", 0), 0xd24e_c4f1_a98c_6e5b);
+        assert_eq!(xx_hash(b"abc", 0), 0x44bc_2cf5_ad77_0999);
+    }
 
     #[test]
     fn names_that_differ_little_spread_over_a_table() {

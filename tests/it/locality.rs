@@ -260,7 +260,7 @@ async fn op_3_clusters_shows_where_endpoints_stand_and_why() {
         ["locality", "priority_reason", "health"].map(|key| host[key].as_str().unwrap().to_owned())
     };
     assert_eq!(facts(0), ["eu/west/a", "same subzone", "/failed_outlier_check"]);
-    assert_eq!(facts(2), ["us/east/a", "failover region", "healthy"]);
+    assert_eq!(facts(2), ["us/east/a", "another region", "healthy"]);
     assert_eq!(cluster["host_statuses"][2]["priority"], 1);
     let near = serde_json::json!({"hosts": 2, "healthy": 1, "load_percent": 70, "panic": false});
     assert_eq!(cluster["priorities"][0], near);

@@ -10,9 +10,9 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::hash::xx_hash;
 use super::{HashCookie, HashKey};
-use crate::route::RequestView;
+use crate::hash::xx_hash;
+use crate::route::{RequestKey, RequestView};
 
 /// What a key is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,20 +27,9 @@ pub enum HashSource {
     QueryParameter(String),
 }
 
-/// A header as key; the parts of the request line count as headers.
+/// A header as key; the parts of the request line count as headers, and `host` is `:authority`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HashHeader {
-    /// `:method`
-    Method,
-    /// `:scheme`
-    Scheme,
-    /// `:authority` or `host`
-    Authority,
-    /// `:path`
-    Path,
-    /// Any other.
-    Field(HeaderName),
-}
+pub struct HashHeader(RequestKey);
 
 /// The keys of a route.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,24 +60,15 @@ impl HashHeader {
     /// The header of this name; `None` if it is none.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
-        Some(match name {
-            ":method" => Self::Method,
-            ":scheme" => Self::Scheme,
-            ":path" => Self::Path,
-            _ if name.eq_ignore_ascii_case("host") || name == ":authority" => Self::Authority,
-            _ => Self::Field(HeaderName::try_from(name).ok()?),
-        })
+        let name = if name.eq_ignore_ascii_case("host") { ":authority" } else { name };
+        RequestKey::new(name).map(Self)
     }
 
     fn hash(&self, request: &RequestView<'_>) -> Option<u64> {
-        let pseudo = match self {
-            Self::Method => request.method,
-            Self::Scheme => request.scheme,
-            Self::Authority => request.authority,
-            Self::Path => request.target,
-            Self::Field(name) => return hash_field(request.headers, name),
-        };
-        (!pseudo.is_empty()).then(|| xx_hash(pseudo.as_bytes(), 0))
+        match self.0.of(request) {
+            Ok(part) => (!part.is_empty()).then(|| xx_hash(part.as_bytes(), 0)),
+            Err(name) => hash_field(request.headers, name),
+        }
     }
 }
 
@@ -122,7 +102,7 @@ impl HashPolicy {
                 HashSource::Header(header) => header.hash(request),
                 HashSource::SourceIp => source().map(hash_address),
                 HashSource::QueryParameter(name) => {
-                    parameter(request.query, name).map(|value| xx_hash(value.as_bytes(), 0))
+                    request.query_param(name).map(|value| xx_hash(value.as_bytes(), 0))
                 }
                 HashSource::Cookie(cookie) => match cookie.read(request.headers) {
                     Some(value) => Some(xx_hash(value, 0)),
@@ -175,13 +155,6 @@ fn hash_field(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
 fn hash_address(address: IpAddr) -> u64 {
     // A caller of IPv4 on a socket of both families has the text of IPv4.
     xx_hash(address.to_canonical().to_string().as_bytes(), 0)
-}
-
-fn parameter<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
-    query?.split('&').find_map(|pair| match pair.split_once('=') {
-        Some((key, value)) => (key == name).then_some(value),
-        None => (pair == name).then_some(""),
-    })
 }
 
 #[cfg(test)]

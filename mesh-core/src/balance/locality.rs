@@ -98,9 +98,10 @@ impl LocalityPolicy {
     #[must_use]
     pub fn why(&self, endpoint: &Endpoint) -> Cow<'static, str> {
         match &self.rule {
-            LocalityRule::Failover { labels, distance, .. } => {
+            LocalityRule::Failover { labels, distance, region } => {
                 let rank = self.rank(endpoint);
-                let near = ["same subzone", "same zone", "same region", "failover region", "elsewhere"];
+                let next = if region.is_some() { "failover region" } else { "another region" };
+                let near = ["same subzone", "same zone", "same region", next, "elsewhere"];
                 let near = near[usize::from(rank.distance)];
                 let matching = labels.len() - rank.labels;
                 match (labels.len(), distance) {

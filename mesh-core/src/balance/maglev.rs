@@ -14,8 +14,8 @@
 //! # Memory
 //! 4 bytes a slot: 262 kB for the default table, 20 MB for the largest.
 
-use super::hash::xx_hash;
 use super::table::Share;
+use crate::hash::xx_hash;
 
 /// Hosts by slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -16,8 +16,8 @@
 
 use std::fmt::Write as _;
 
-use super::hash::xx_hash;
 use super::table::Share;
+use crate::hash::xx_hash;
 
 /// Hosts by their points on a ring.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

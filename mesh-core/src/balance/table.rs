@@ -59,7 +59,7 @@ impl HashTable {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::balance::hash::xx_hash;
+    use crate::hash::xx_hash;
 
     /// Hosts by key and weight.
     pub(in crate::balance) fn shares(hosts: &[(&str, u32)]) -> Vec<Share<'static>> {

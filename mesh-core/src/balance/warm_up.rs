@@ -11,12 +11,22 @@ use std::time::{Duration, Instant};
 /// Istio's `warmup`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WarmUp {
-    /// How long it takes.
-    pub duration: Duration,
-    /// The least part of its weight that a host gets, 0 to 1.
-    pub minimum: f64,
-    /// The shape of the curve: 1 is a line, more is faster at the start.
-    pub aggression: f64,
+    duration: Duration,
+    /// Within 0 to 1.
+    minimum: f64,
+    /// Above 0.
+    aggression: f64,
+}
+
+/// A warm-up that cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum WarmUpError {
+    /// The least part of its weight is no part.
+    #[error("the least part of a weight is within 0 and 1, not {0}")]
+    Minimum(f64),
+    /// The curve has no shape.
+    #[error("the aggression is above 0, not {0}")]
+    Aggression(f64),
 }
 
 impl WarmUp {
@@ -29,10 +39,34 @@ impl WarmUp {
         Self { duration, minimum: 0.1, aggression: 1.0 }
     }
 
+    /// The same from this part of the weight, 0 to 1, which a host gets at least.
+    ///
+    /// # Errors
+    /// If it is no such part.
+    pub fn minimum(self, minimum: f64) -> Result<Self, WarmUpError> {
+        if (0.0..=1.0).contains(&minimum) {
+            Ok(Self { minimum, ..self })
+        } else {
+            Err(WarmUpError::Minimum(minimum))
+        }
+    }
+
+    /// The same in a curve of this shape: 1 is a line, more is faster at the start.
+    ///
+    /// # Errors
+    /// If it is not above 0.
+    pub fn aggression(self, aggression: f64) -> Result<Self, WarmUpError> {
+        if aggression > 0.0 {
+            Ok(Self { aggression, ..self })
+        } else {
+            Err(WarmUpError::Aggression(aggression))
+        }
+    }
+
     /// When a host in service since `since` will have warmed up; `None` if it has.
     #[must_use]
     pub fn warm_at(&self, since: Instant, now: Instant) -> Option<Instant> {
-        // A time too far to name is as good as never.
+        // What would last longer than can be told counts as no warm-up: full weight at once.
         let warm = since.checked_add(self.duration)?;
         (now < warm).then_some(warm)
     }
@@ -89,6 +123,18 @@ mod tests {
         assert_eq!(WarmUp::new(Duration::MAX).warm_at(start, start), None);
     }
 
+    #[test]
+    fn lb_15_what_is_no_curve_is_refused() {
+        let warm_up = WarmUp::new(Duration::from_secs(5));
+        for minimum in [-0.1, 1.1, 10.0, f64::NAN, f64::INFINITY] {
+            assert!(warm_up.minimum(minimum).is_err(), "{minimum}");
+        }
+        for aggression in [0.0, -1.0, f64::NAN] {
+            assert!(warm_up.aggression(aggression).is_err(), "{aggression}");
+        }
+        assert_eq!(warm_up.minimum(0.1).unwrap().aggression(1.0), Ok(warm_up));
+    }
+
     proptest! {
         /// The formula, computed another way.
         #[test]
@@ -98,14 +144,15 @@ mod tests {
             minimum in 0.0_f64..=1.0,
             aggression in 0.1_f64..10.0,
         ) {
-            let warm_up = WarmUp { duration: Duration::from_secs_f64(duration), minimum, aggression };
+            let warm_up = WarmUp::new(Duration::from_secs_f64(duration));
+            let warm_up = warm_up.minimum(minimum).unwrap().aggression(aggression).unwrap();
             let expected = ((age / duration).ln() / aggression).exp().max(minimum).min(1.0);
             prop_assert!((factor(warm_up, age) - expected).abs() < 1e-6);
         }
 
         #[test]
         fn lb_15_weight_never_falls(a in 0.0_f64..100.0, b in 0.0_f64..100.0, aggression in 0.1_f64..10.0) {
-            let warm_up = WarmUp { aggression, ..WarmUp::new(Duration::from_secs(60)) };
+            let warm_up = WarmUp::new(Duration::from_secs(60)).aggression(aggression).unwrap();
             prop_assert!(factor(warm_up, a.min(b)) <= factor(warm_up, a.max(b)));
         }
     }

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 use crate::rng::Rng;
 
 /// How often names are asked for, and what their answers may do.
+///
+/// Of all waits, less than 10 ms counts as 10 ms, so that no name is asked for without a pause, and more
+/// than a year as a year.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsPolicy {
     /// However short a TTL is, it counts as this.
@@ -32,6 +35,23 @@ impl Default for DnsPolicy {
             longest: Duration::from_secs(300),
             after_failure: Duration::from_secs(60),
             grace: Duration::from_secs(30),
+        }
+    }
+}
+
+impl DnsPolicy {
+    const LEAST_WAIT: Duration = Duration::from_millis(10);
+    const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    /// The policy with waits that a clock can be asked for.
+    fn bounded(&self) -> Self {
+        let wait = |wait: Duration| wait.clamp(Self::LEAST_WAIT, Self::LONGEST_WAIT);
+        let shortest = wait(self.shortest);
+        Self {
+            shortest,
+            longest: wait(self.longest).max(shortest),
+            after_failure: wait(self.after_failure),
+            grace: self.grace.min(Self::LONGEST_WAIT),
         }
     }
 }
@@ -118,9 +138,10 @@ impl Name {
 
     /// Takes an answer.
     pub fn take(&mut self, answer: &Answer, now: Instant, policy: &DnsPolicy, rng: &mut impl Rng) -> Step {
+        let policy = &policy.bounded();
         match answer {
             Answer::Addresses { addresses, ttl, unanswered } if !addresses.is_empty() => {
-                let ttl = (*ttl).clamp(policy.shortest, policy.longest.max(policy.shortest));
+                let ttl = (*ttl).clamp(policy.shortest, policy.longest);
                 self.fresh_until = Some(now + ttl);
                 self.doubted = None;
                 self.in_vain = 0;
@@ -214,6 +235,26 @@ mod tests {
 
     const fn secs(secs: u64) -> Duration {
         Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn se_7_whatever_the_policy_says_questions_have_a_pause_and_an_end() {
+        for wait in [Duration::ZERO, Duration::MAX] {
+            let policy = DnsPolicy { shortest: wait, longest: wait, after_failure: wait, grace: wait };
+            let mut world = World { policy, ..World::new() };
+            let now = world.now;
+            let some = addresses(&["10.0.0.1"], if wait.is_zero() { 0 } else { u64::MAX });
+            for answer in
+                [&Answer::Empty, &Answer::Failed, &some, &Answer::Failed, &Answer::Empty, &Answer::Empty]
+            {
+                world.now = now;
+                let (_, wait) = world.take(answer);
+                assert!(
+                    wait >= Duration::from_millis(5) && wait <= DnsPolicy::LONGEST_WAIT,
+                    "{answer:?}: {wait:?}"
+                );
+            }
+        }
     }
 
     #[test]

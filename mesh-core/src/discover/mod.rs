@@ -8,7 +8,8 @@
 //! | addresses, with a TTL | these, at once | in the second half of the TTL |
 //! | nothing (fails, times out) | the last good ones, however long it lasts | after `dnsRefreshRate` |
 //! | "there are none", once | the last good ones, for a grace period | within the period |
-//! | "there are none", throughout it | none | after `dnsRefreshRate` |
+//! | "there are none", throughout it | none | soon, then less and less often, up to `dnsRefreshRate` |
+//! | nothing, or "there are none", of a name that has never had one | none | the same |
 
 mod dns;
 

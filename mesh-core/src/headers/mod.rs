@@ -32,7 +32,7 @@ pub struct Survey {
     pub forwarded_proto: bool,
     /// `x-request-id`.
     pub request_id: bool,
-    /// The content type of gRPC (RF-4).
+    /// The content type of gRPC (RF-4); of several the first counts.
     pub grpc: bool,
     /// How many `Host` lines there are, empty ones included.
     pub hosts: usize,
@@ -43,11 +43,12 @@ impl Survey {
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         let mut survey = Self::default();
+        let mut content_type = None;
         for (name, value) in headers {
             if name == HOST {
                 survey.hosts += 1;
             } else if name == CONTENT_TYPE {
-                survey.grpc |= is_grpc(value.as_bytes());
+                content_type = content_type.or(Some(value));
             } else if name == CONNECTION || name == TRANSFER_ENCODING || name == UPGRADE {
                 survey.hop_by_hop = true;
             } else if name == TE {
@@ -67,6 +68,7 @@ impl Survey {
                 }
             }
         }
+        survey.grpc = content_type.is_some_and(|value| is_grpc(value.as_bytes()));
         survey
     }
 }
@@ -137,6 +139,17 @@ mod tests {
         ]));
         assert!(all.te && all.envoy && all.client_certificate && all.forwarded_proto && all.request_id);
         assert!(!all.hop_by_hop && !all.grpc);
+    }
+
+    #[test]
+    fn rf_4_of_several_content_types_the_first_counts_everywhere() {
+        for (lines, grpc) in
+            [(["application/grpc", "text/plain"], true), (["text/plain", "application/grpc"], false)]
+        {
+            let headers = headers(&lines.map(|line| ("content-type", line)));
+            assert_eq!(Survey::of(&headers).grpc, grpc, "{lines:?}");
+            assert_eq!(crate::retry::Traits::of(&http::Method::POST, &headers).grpc, grpc, "{lines:?}");
+        }
     }
 
     #[test]

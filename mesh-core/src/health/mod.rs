@@ -14,8 +14,12 @@
 //! ```
 //!
 //! Worked example, the defaults (every 3 s, 1 s patience, 3 failures out, 1 success back): an endpoint
-//! whose machine dies is out after 2 · 3 s + 1 s at most; one that answers 503 is out with that answer;
-//! both are back with the first 200.
+//! whose machine dies is out after 3 · (3 s + 1 s) = 12 s at most, 12.9 s with the jitter of 10 %, for each
+//! question waits 3 s from the answer, or the end of patience, before; one that answers 503 is out with
+//! that answer; both are back with the first 200.
+//!
+//! One that has just come is neither well nor ill: while others are known to be well it waits for its first
+//! answer, and until then it counts for nothing where load is spread by health (LB-12 to LB-14).
 
 mod grpc;
 mod host;

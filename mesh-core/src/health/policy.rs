@@ -15,9 +15,9 @@ pub struct HealthPolicy {
     pub probe: Probe,
     /// Longest wait for an answer, connecting included.
     pub timeout: Duration,
-    /// Time between questions.
+    /// Time between an answer, or the end of the wait for one, and the next question.
     pub interval: Duration,
-    /// Time between questions while nobody has called the cluster.
+    /// The same while nobody has called the cluster.
     pub no_traffic_interval: Duration,
     /// The first question is put off by a random part of this.
     pub initial_jitter: Duration,

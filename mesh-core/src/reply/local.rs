@@ -28,12 +28,12 @@ pub struct LocalReply {
 }
 
 impl LocalReply {
-    /// A reply with nothing but a status, a flag and details.
+    /// A reply with nothing but a status, a flag or none, and details.
     #[must_use]
-    pub fn new(status: StatusCode, flag: Flag, details: &'static str) -> Self {
+    pub fn new(status: StatusCode, flags: impl Into<ResponseFlags>, details: &'static str) -> Self {
         Self {
             status,
-            flags: flag.into(),
+            flags: flags.into(),
             details: details.into(),
             body: "".into(),
             grpc: None,
@@ -58,7 +58,7 @@ impl LocalReply {
     /// The rule itself answers, by a direct response or a redirect (VA-8, VA-9).
     #[must_use]
     pub fn configured(status: StatusCode) -> Self {
-        Self { flags: ResponseFlags::NONE, ..Self::new(status, Flag::NoRouteFound, "direct_response") }
+        Self::new(status, ResponseFlags::NONE, "direct_response")
     }
 
     /// No route matched.
@@ -164,17 +164,13 @@ impl LocalReply {
     /// Outbound to a host that the registry does not know, under `REGISTRY_ONLY` (H-8).
     #[must_use]
     pub fn black_hole() -> Self {
-        let mut reply = Self::new(StatusCode::BAD_GATEWAY, Flag::NoRouteFound, "direct_response");
-        reply.flags = ResponseFlags::NONE;
-        reply
+        Self::new(StatusCode::BAD_GATEWAY, ResponseFlags::NONE, "direct_response")
     }
 
     /// An upgrade that is not allowed (VA-14).
     #[must_use]
     pub fn upgrade_refused() -> Self {
-        let mut reply = Self::new(StatusCode::FORBIDDEN, Flag::NoRouteFound, "upgrade_failed");
-        reply.flags = ResponseFlags::NONE;
-        reply
+        Self::new(StatusCode::FORBIDDEN, ResponseFlags::NONE, "upgrade_failed")
     }
 
     /// The gRPC status of the reply (RF-4).

@@ -204,7 +204,7 @@ impl Redirect {
     /// (GA-7 to GA-9).
     ///
     /// # Errors
-    /// If the status is none of 301, 302, 303, 307, 308.
+    /// If the status is none of 301, 302, 303, 307, 308, or the port is none.
     pub fn of_filter(
         written: &HttpRequestRedirect,
         prefix: Option<usize>,
@@ -213,7 +213,10 @@ impl Redirect {
         let code = written.status_code.unwrap_or(302);
         let status = u16::try_from(code).ok().and_then(|code| StatusCode::from_u16(code).ok());
         let port = match (written.port, written.scheme) {
-            (Some(port), _) => u16::try_from(port).unwrap_or_default(),
+            (Some(port), _) => u16::try_from(port)
+                .ok()
+                .filter(|port| *port > 0)
+                .ok_or_else(|| format!("port {port} is not within 1 and 65535"))?,
             (None, Some(RedirectScheme::Http)) => 80,
             (None, Some(RedirectScheme::Https)) => 443,
             (None, None) => listener,

@@ -50,6 +50,15 @@ impl<'a> RequestView<'a> {
         self
     }
 
+    /// The first value of a query parameter, not decoded (VM-7, LB-5); empty if it has none.
+    #[must_use]
+    pub fn query_param(&self, name: &str) -> Option<&'a str> {
+        self.query?.split('&').find_map(|pair| {
+            let rest = pair.strip_prefix(name)?;
+            if rest.is_empty() { Some(rest) } else { rest.strip_prefix('=') }
+        })
+    }
+
     fn new(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap) -> Self {
         let authority = match uri.authority() {
             Some(authority) => authority.as_str(),

@@ -1,6 +1,6 @@
 //! The draw: cumulative bounds and a binary search.
 
-use crate::balance::xx_hash;
+use crate::hash::xx_hash;
 use crate::rng::Rng;
 
 /// Destinations of one rule, by weight.

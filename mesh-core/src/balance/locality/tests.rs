@@ -40,7 +40,7 @@ fn lb_10_priorities_go_by_distance() {
     let policy = failover("r/z/s", None);
     assert_eq!(priorities(&policy, &endpoints), [0, 1, 2, 3, 1]);
     let why: Vec<_> = endpoints.iter().map(|endpoint| policy.why(endpoint)).collect();
-    assert_eq!(why, ["same subzone", "same zone", "same region", "failover region", "same zone"]);
+    assert_eq!(why, ["same subzone", "same zone", "same region", "another region", "same zone"]);
 }
 
 #[test]
@@ -48,6 +48,7 @@ fn lb_10_the_failover_region_comes_before_others() {
     let endpoints = ["r/z/s", "a//", "b//"].map(at);
     assert_eq!(priorities(&failover("r/z/s", Some("b")), &endpoints), [0, 2, 1]);
     assert_eq!(failover("r/z/s", Some("b")).why(&endpoints[1]), "elsewhere");
+    assert_eq!(failover("r/z/s", Some("b")).why(&endpoints[2]), "failover region");
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn lb_11_labels_come_before_distance() {
         labelled("r/z/s", &[("version", "v1")]),
     ];
     assert_eq!(priorities(&policy, &endpoints), [1, 2, 0]);
-    assert_eq!(policy.why(&endpoints[0]), "1 of 1 labels match, failover region");
+    assert_eq!(policy.why(&endpoints[0]), "1 of 1 labels match, another region");
 }
 
 fn pattern(text: &str) -> LocalityPattern {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::Compiler;
 use crate::api::istio::ConsistentHashLb;
-use crate::balance::{BalancePolicy, HashCookie, HashHeader, HashPolicy, HashSource, Maglev, Ring, xx_hash};
+use crate::balance::{BalancePolicy, HashCookie, HashHeader, HashPolicy, HashSource, Maglev, Ring};
+use crate::hash::xx_hash;
 use crate::route::{Forward, Route};
 
 /// The table that is asked for; a ring where none is (LB-7, LB-8).

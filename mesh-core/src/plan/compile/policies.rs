@@ -134,12 +134,15 @@ pub(super) fn warm_up(blocks: &Blocks<'_>, balance: BalancePolicy) -> Option<War
     let Some(written) = &balancer.warmup else {
         return Some(WarmUp::new(balancer.warmup_duration_secs?));
     };
-    let default = WarmUp::new(written.duration?);
-    Some(WarmUp {
-        minimum: written.minimum_percent.map_or(default.minimum, |percent| percent / 100.0),
-        aggression: written.aggression.unwrap_or(default.aggression),
-        ..default
-    })
+    // Validated: both are what they should be.
+    let mut warm_up = WarmUp::new(written.duration?);
+    if let Some(percent) = written.minimum_percent {
+        warm_up = warm_up.minimum(percent / 100.0).unwrap_or(warm_up);
+    }
+    if let Some(aggression) = written.aggression {
+        warm_up = warm_up.aggression(aggression).unwrap_or(warm_up);
+    }
+    Some(warm_up)
 }
 
 /// TLS to the endpoints (TL-1, TL-3); `service` are the names that a ServiceEntry expects (SE-9).

@@ -194,6 +194,10 @@ fn ga_7_ga_8_paths_of_redirects() {
     assert_eq!(location(prefix, "/", 80, "http://a.com/x"), "302 http://a.com/new/x");
     let bad = HttpRequestRedirect { status_code: Some(304), ..HttpRequestRedirect::default() };
     assert!(Redirect::of_filter(&bad, None, 80).is_err());
+    for port in [0, 65_536] {
+        let bad = HttpRequestRedirect { port: Some(port), ..HttpRequestRedirect::default() };
+        assert!(Redirect::of_filter(&bad, None, 80).is_err(), "{port}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Condition, Key, Matcher, Mismatch, Uri, Want};
+use super::{Condition, Matcher, Mismatch, Uri, Want};
 
 impl Matcher {
     /// Puts a mismatch in words, such as `uri prefix "/api"`.
@@ -68,18 +68,6 @@ impl fmt::Display for Want {
         match self {
             Self::Present => f.write_str("present"),
             Self::Value(want) => want.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Header(name) => f.write_str(name.as_str()),
-            Self::Method => f.write_str(":method"),
-            Self::Scheme => f.write_str(":scheme"),
-            Self::Authority => f.write_str(":authority"),
-            Self::Path => f.write_str(":path"),
         }
     }
 }

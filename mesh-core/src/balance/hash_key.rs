@@ -1,15 +1,6 @@
-//! xxHash64, and the key of one call.
-//!
-//! Envoy hashes keys and host names with xxHash64; whoever hashes otherwise sends the same user to
-//! another endpoint than the proxy next door.
+//! The key of one call.
 
-use twox_hash::XxHash64;
-
-/// The hash of `bytes` (LB-5). Keys are hashed with seed 0.
-#[must_use]
-pub(crate) fn xx_hash(bytes: &[u8], seed: u64) -> u64 {
-    XxHash64::oneshot(seed, bytes)
-}
+use crate::hash::xx_hash;
 
 /// The key of one call, in place of the one that `consistentHash` names (OU-4).
 ///
@@ -42,11 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lb_5_the_hash_is_xx_hash_64() {
-        // Test vectors of the algorithm's own documentation.
-        assert_eq!(xx_hash(b"", 0), 0xef46_db37_51d8_e999);
-        assert_eq!(xx_hash(b"a", 0), 0xd24e_c4f1_a98c_6e5b);
-        assert_eq!(xx_hash(b"abc", 0), 0x44bc_2cf5_ad77_0999);
+    fn ou_4_a_key_is_hashed_as_a_header_is() {
         assert_eq!(HashKey::new("abc").hash(), 0x44bc_2cf5_ad77_0999);
     }
 }
