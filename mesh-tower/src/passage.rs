@@ -8,6 +8,7 @@
 //! Layers work on any [`Carrier`]: on a passage in the stack, on a plain request where one is used alone.
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -38,7 +39,7 @@ impl Passage {
 
     /// The request, and what the route layer found.
     #[must_use]
-    pub fn into_parts(self) -> (Request<Body>, Option<Matched>) {
+    pub fn into_parts(self) -> (Request<Body>, Option<Arc<Matched>>) {
         let Inside { request, slot } = *self.0;
         let matched = match slot {
             Slot::Routed(matched) => Some(matched),

@@ -46,8 +46,8 @@ pub(crate) enum Slot {
     Empty,
     /// There is a record, and perhaps a look at the headers; no route yet.
     Recorded(Record, Option<Survey>),
-    /// The route, with the record.
-    Routed(Matched),
+    /// The route, with the record; shared with the copy that is kept for a retry.
+    Routed(Arc<Matched>),
 }
 
 impl Slot {
@@ -59,16 +59,16 @@ impl Slot {
         }
     }
 
-    pub(crate) const fn matched(&self) -> Option<&Matched> {
+    pub(crate) fn matched(&self) -> Option<&Matched> {
         match self {
             Self::Routed(matched) => Some(matched),
             Self::Recorded(..) | Self::Empty => None,
         }
     }
 
-    pub(crate) const fn matched_mut(&mut self) -> Option<&mut Matched> {
+    pub(crate) fn matched_mut(&mut self) -> Option<&mut Matched> {
         match self {
-            Self::Routed(matched) => Some(matched),
+            Self::Routed(matched) => Some(Arc::make_mut(matched)),
             Self::Recorded(..) | Self::Empty => None,
         }
     }

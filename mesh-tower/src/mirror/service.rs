@@ -97,7 +97,7 @@ impl<S, M> Mirror<S, M> {
         *mirrored.version_mut() = request.version();
         *mirrored.headers_mut() = request.headers().clone();
         *mirrored.extensions_mut() = request.extensions().clone();
-        let mirrored = R::carrying(mirrored, Slot::Routed(matched));
+        let mirrored = R::carrying(mirrored, Slot::Routed(Arc::new(matched)));
         let to = self.to.clone();
         let (sent, failed) = (self.sent.clone(), self.failed.clone());
         tokio::spawn(async move {

@@ -45,7 +45,7 @@ impl Kept {
     }
 
     /// The route of the request.
-    pub(super) const fn matched(&self) -> Option<&Matched> {
+    pub(super) fn matched(&self) -> Option<&Matched> {
         self.slot.matched()
     }
 

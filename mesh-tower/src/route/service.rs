@@ -145,7 +145,7 @@ where
                     matched.set_grpc_web(page);
                 }
                 matched.take_options(carrier.request_mut().extensions_mut());
-                *carrier.slot_or_empty() = Slot::Routed(matched);
+                *carrier.slot_or_empty() = Slot::Routed(Arc::new(matched));
                 ReadyOr::Calling(self.inner.call(carrier))
             }
             Step::Answer(response) => ReadyOr::ok(response.map(Into::into)),

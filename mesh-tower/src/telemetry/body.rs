@@ -23,12 +23,13 @@ pub struct Body<B> {
 
 impl<B: http_body::Body> Body<B> {
     pub(super) fn new(inner: B, call: Box<Call>) -> Self {
-        let mut body = Self { inner, call: Some(call) };
         // Servers drop such a body without polling it.
-        if body.inner.is_end_stream() || body.call.as_ref().is_some_and(|call| call.is_bodiless()) {
-            end(&mut body.call, Ending::Complete);
+        let over = inner.is_end_stream() || call.is_bodiless();
+        let mut call = Some(call);
+        if over {
+            end(&mut call, Ending::Complete);
         }
-        body
+        Self { inner, call }
     }
 }
 

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
 
@@ -36,18 +36,24 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let call = this.call.as_ref().expect("a future is not polled after it is ready");
-        let result = ready!(call.span().in_scope(|| this.future.poll(cx)));
-        let mut call = this.call.take().expect("seen above");
-        Poll::Ready(match result {
-            Ok(response) => {
+        let span = call.span();
+        let polled = match span.is_disabled() {
+            true => this.future.poll(cx),
+            false => span.in_scope(|| this.future.poll(cx)),
+        };
+        match polled {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(response)) => {
+                let mut call = this.call.take().expect("seen above");
                 call.head(&response);
-                Ok(response.map(|body| Body::new(body, call)))
+                Poll::Ready(Ok(response.map(|body| Body::new(body, call))))
             }
-            Err(error) => {
+            Poll::Ready(Err(error)) => {
+                let mut call = this.call.take().expect("seen above");
                 call.end(Ending::Failed(mesh_error(&error as &dyn Any)));
-                Err(error)
+                Poll::Ready(Err(error))
             }
-        })
+        }
     }
 }
 
