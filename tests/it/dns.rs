@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use mesh_core::discover::DnsPolicy;
 use mesh_tests::backend::Backend;
+use mesh_tests::counters::Counters;
 use mesh_tests::dns::NameServer;
 use mesh_tests::proxy::{DEADLINE, Proxy};
+use mesh_tower::admin::Admin;
 use mesh_tower::discover::Resolver;
 use mesh_tower::test::{MeshTest, TestMesh, pass};
 use mesh_tower::{Body, Mesh};
 use tokio::time::{Instant, timeout};
+use tower::ServiceExt;
 
 use crate::blackbox::{PROXY, client};
 
@@ -82,8 +85,17 @@ async fn se_7_a_removed_address_gets_no_new_request_after_its_ttl() {
 
 #[tokio::test(start_paused = true)]
 async fn se_7_a_resolver_that_is_down_for_ten_minutes_costs_no_request() {
+    let counters = Counters::leak();
+    let _installed = counters.install();
     let test = world("DNS", 30).await;
     assert_eq!(shares(&test, 1).await, [1, 0, 0]);
+    // Gauges are set when somebody asks for the page.
+    let stale = async || {
+        let request = http::Request::get("/stats/prometheus").body(Body::empty()).unwrap();
+        Admin::new(test.mesh().clone()).oneshot(request).await.unwrap();
+        counters.sum("mesh_dns_stale_seconds", &format!("name={HOST}"))
+    };
+    assert_eq!(stale().await, 0);
     for outage in [true, false] {
         if outage {
             test.dns().fail(HOST)
@@ -95,7 +107,14 @@ async fn se_7_a_resolver_that_is_down_for_ten_minutes_costs_no_request() {
             assert_eq!(shares(&test, 1).await, [1, 0, 0]);
             pass(secs(1)).await;
         }
+        // For as long as the answer is older than it said, counted through both outages.
+        let known = if outage { 560..=600 } else { 1_160..=1_210 };
+        let told = stale().await;
+        assert!(known.contains(&told), "{told}");
     }
+    test.dns().addresses(HOST, ["10.0.0.1"], secs(30));
+    pass(secs(120)).await;
+    assert_eq!((stale().await, shares(&test, 1).await), (0, [1, 0, 0]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -401,11 +420,14 @@ async fn wish_13_a_real_name_server_scales_a_service_out_and_in() {
     real.names.addresses(HOST, &["127.0.0.1", "127.0.0.2", "127.0.0.3"], 1);
     real.until(|served| served.iter().all(|served| *served > 10)).await;
     let before = real.served();
-    for _ in 0..300 {
+    for _ in 0..3_000 {
         real.call().await.unwrap();
     }
     let shares: Vec<usize> = real.served().iter().zip(before).map(|(after, before)| after - before).collect();
-    assert!(shares.iter().all(|share| (60..=140).contains(share)), "{shares:?}");
+    assert!(
+        shares.iter().all(|share| (850..=1_150).contains(share)),
+        "{shares:?}, off by more than five points"
+    );
     real.names.addresses(HOST, &["127.0.0.2"], 1);
     // A and AAAA: once both were asked twice more, the first answer is in force.
     real.names.asked(4).await;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
-use mesh_tests::config::service;
+use mesh_tests::config::{destination_rule, service};
 use mesh_tower::Body;
 use mesh_tower::test::{Fault, MeshTest, TestMesh, Upstream, pass};
 use tokio::sync::{Semaphore, mpsc};
@@ -144,6 +144,28 @@ async fn wish_5_a_dead_endpoint_costs_no_get_and_returns_by_itself() {
             assert_eq!(test.get("http://api/").await.status(), 200);
         }
         assert!(dead.arrival_count() >= 75, "{port}: {} of 300", dead.arrival_count());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn wish_5_twenty_endpoints_are_loaded_alike() {
+    const CALLS: usize = 8_000;
+    let addresses: Vec<String> = (1..=20).map(|last| format!("10.0.0.{last}")).collect();
+    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    for policy in ["LEAST_REQUEST", "ROUND_ROBIN", "RANDOM"] {
+        let rule = format!("  trafficPolicy: {{loadBalancer: {{simple: {policy}}}}}");
+        let yaml = service("api", "http2", 80, &addresses) + &destination_rule("api", &rule);
+        let test = MeshTest::new(&yaml).start().await;
+        let upstreams = addresses.iter().map(|address| test.upstream(&format!("{address}:80")));
+        let upstreams: Vec<Upstream> = upstreams.collect();
+        for _ in 0..CALLS / 40 {
+            let answers = join_all((0..40).map(|_| test.get("http://api/"))).await;
+            assert!(answers.iter().all(|answer| answer.status() == 200));
+        }
+        let served: Vec<usize> = upstreams.iter().map(Upstream::arrival_count).collect();
+        // Of twenty, the 99th percentile is the most loaded one.
+        let (most, mean) = (*served.iter().max().unwrap(), CALLS / addresses.len());
+        assert!(10 * most <= 13 * mean, "{policy}: {served:?}");
     }
 }
 

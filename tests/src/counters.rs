@@ -1,17 +1,20 @@
-//! Counters that a test can read: a recorder for one thread.
+//! Counters and gauges that a test can read: a recorder for one thread.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use metrics::{
-    Counter, CounterFn, Gauge, Histogram, Key, KeyName, LocalRecorderGuard, Metadata, Recorder, SharedString,
-    Unit, set_default_local_recorder,
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, Key, KeyName, LocalRecorderGuard, Metadata, Recorder,
+    SharedString, Unit, set_default_local_recorder,
 };
 
 /// What was counted on this thread since [`Counters::install`].
 #[derive(Debug, Default)]
 pub struct Counters(Mutex<BTreeMap<String, Arc<Count>>>);
+
+/// Between labels, whose values may have commas.
+const SEPARATOR: &str = "\n";
 
 #[derive(Debug, Default)]
 struct Count(AtomicU64);
@@ -26,7 +29,30 @@ impl CounterFn for Count {
     }
 }
 
+/// Gauges are kept as whole numbers.
+impl GaugeFn for Count {
+    fn increment(&self, value: f64) {
+        self.0.fetch_add(value as u64, Ordering::Relaxed);
+    }
+
+    fn decrement(&self, value: f64) {
+        self.0.fetch_sub(value as u64, Ordering::Relaxed);
+    }
+
+    fn set(&self, value: f64) {
+        self.0.store(value as u64, Ordering::Relaxed);
+    }
+}
+
 impl Counters {
+    fn of(&self, key: &Key) -> Arc<Count> {
+        let labels: Vec<String> =
+            key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+        let name = format!("{}{{{}", key.name(), labels.join(SEPARATOR));
+        let mut counts = self.0.lock().expect("no panic while counters are listed");
+        counts.entry(name).or_default().clone()
+    }
+
     /// Counts until the guard is dropped; what is started meanwhile keeps its counters.
     pub fn install(&'static self) -> LocalRecorderGuard<'static> {
         set_default_local_recorder(self)
@@ -38,7 +64,7 @@ impl Counters {
         Box::leak(Box::default())
     }
 
-    /// The sum of the counters of this name whose labels hold `label`, such as `limit=budget`.
+    /// The sum of the counters, or gauges, of this name that have `label`, such as `limit=budget`; of all of them if it is empty.
     ///
     /// # Panics
     /// If a counting thread panicked.
@@ -46,7 +72,8 @@ impl Counters {
     pub fn sum(&self, name: &str, label: &str) -> u64 {
         let counts = self.0.lock().expect("no panic while counters are listed");
         let named = counts.iter().filter(|(key, _)| {
-            key.split_once('{').is_some_and(|(known, labels)| known == name && labels.contains(label))
+            let Some((known, labels)) = key.split_once('{') else { return false };
+            known == name && (label.is_empty() || labels.split(SEPARATOR).any(|one| one == label))
         });
         named.map(|(_, count)| count.0.load(Ordering::Relaxed)).sum()
     }
@@ -58,15 +85,11 @@ impl Recorder for Counters {
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        let labels: Vec<String> =
-            key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
-        let name = format!("{}{{{}", key.name(), labels.join(","));
-        let mut counts = self.0.lock().expect("no panic while counters are listed");
-        Counter::from_arc(counts.entry(name).or_default().clone())
+        Counter::from_arc(self.of(key))
     }
 
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.of(key))
     }
 
     fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {

@@ -4,20 +4,23 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 /// Longer than anything here takes on a slow machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How often a page is asked for that is waited for.
+pub(crate) const TURN: Duration = Duration::from_millis(5);
 
 /// A running proxy, its folder, and where it listens. Killed when dropped.
 #[derive(Debug)]
@@ -25,8 +28,9 @@ pub struct Proxy {
     child: Child,
     folder: TempDir,
     listeners: BTreeMap<String, SocketAddr>,
-    log: Arc<Mutex<String>>,
-    output: Option<mpsc::UnboundedReceiver<String>>,
+    log: watch::Receiver<String>,
+    /// Kept once somebody asks for it.
+    output: watch::Sender<Option<mpsc::UnboundedSender<String>>>,
 }
 
 impl Proxy {
@@ -37,23 +41,21 @@ impl Proxy {
     pub async fn start(executable: &str, yaml: &str, args: &str) -> Self {
         let (folder, mut command) = command(executable, yaml, args);
         let mut child = command.spawn().expect("the executable is built");
-        let log = Arc::new(Mutex::new(String::new()));
+        let (keep, log) = watch::channel(String::new());
         let mut stderr = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-        let kept = log.clone();
         tokio::spawn(async move {
             while let Ok(Some(line)) = stderr.next_line().await {
-                let mut log = kept.lock().expect("no panic while a line is kept");
-                log.push_str(&line);
-                log.push('\n');
+                keep.send_modify(|log| {
+                    log.push_str(&line);
+                    log.push('\n');
+                });
             }
         });
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let mut listeners = BTreeMap::new();
         while !listeners.contains_key("admin") {
             let line = timeout(DEADLINE, lines.next_line()).await.expect("it starts in time").expect("text");
-            let Some(line) = line else {
-                panic!("it did not start:\n{}", log.lock().expect("no panic while a line is kept"))
-            };
+            let Some(line) = line else { panic!("it did not start:\n{}", *log.borrow()) };
             if let Some((name, address)) =
                 line.strip_prefix("listening ").and_then(|line| line.split_once(' '))
             {
@@ -61,14 +63,16 @@ impl Proxy {
             }
         }
         // The access log may go to standard output: it must not fill the pipe.
-        let (sender, output) = mpsc::unbounded_channel();
+        let (output, reader) = watch::channel(None::<mpsc::UnboundedSender<String>>);
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                // Most tests don't read it.
-                let _ = sender.send(line);
+                if let Some(reader) = &*reader.borrow() {
+                    // A test may stop reading.
+                    let _ = reader.send(line);
+                }
             }
         });
-        Self { child, folder, listeners, log, output: Some(output) }
+        Self { child, folder, listeners, log, output }
     }
 
     /// What it prints from now on, such as an access log; once.
@@ -76,7 +80,9 @@ impl Proxy {
     /// # Panics
     /// If it was taken before.
     pub fn take_output(&mut self) -> mpsc::UnboundedReceiver<String> {
-        self.output.take().expect("the output is taken once")
+        let (sender, output) = mpsc::unbounded_channel();
+        assert!(self.output.send_replace(Some(sender)).is_none(), "the output is taken once");
+        output
     }
 
     /// Where a listener really is, such as `gateway|80`, or `admin`.
@@ -122,12 +128,15 @@ impl Proxy {
     /// If that takes too long.
     pub async fn until(&self, path: &str, enough: impl Fn(u16, &str) -> bool) -> String {
         let found = async {
+            // It asks the same connection again and again, and not as fast as it can.
+            let mut turn = tokio::time::interval(TURN);
+            let mut page = Page::open(self.address("admin")).await;
             loop {
-                let (status, text) = self.admin(path).await;
+                turn.tick().await;
+                let (status, text) = page.get(path).await;
                 if enough(status, &text) {
                     return text;
                 }
-                tokio::task::yield_now().await;
             }
         };
         timeout(DEADLINE, found).await.unwrap_or_else(|_| panic!("{path} never said it:\n{}", self.log()))
@@ -139,7 +148,19 @@ impl Proxy {
     /// Never.
     #[must_use]
     pub fn log(&self) -> String {
-        self.log.lock().expect("no panic while a line is kept").clone()
+        self.log.borrow().clone()
+    }
+
+    /// Waits for a log line that has this text.
+    ///
+    /// # Panics
+    /// If that takes too long.
+    pub async fn logged(&self, text: &str) -> String {
+        let mut log = self.log.clone();
+        let line = |log: &str| log.lines().find(|line| line.contains(text)).map(str::to_owned);
+        let found = timeout(DEADLINE, log.wait_for(|log| line(log).is_some())).await;
+        let found = found.unwrap_or_else(|_| panic!("{text} was never logged:\n{}", self.log()));
+        line(&found.expect("it runs")).expect("just seen")
     }
 
     /// The highest amount of memory it ever held, in bytes.
@@ -148,8 +169,21 @@ impl Proxy {
     /// Where there is no `/proc`.
     #[must_use]
     pub fn peak_memory(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory that it holds now and that is no file's, in bytes.
+    ///
+    /// # Panics
+    /// Where there is no `/proc`.
+    #[must_use]
+    pub fn own_memory(&self) -> u64 {
+        self.memory("RssAnon:")
+    }
+
+    fn memory(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux tells");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
     }
 
@@ -214,15 +248,42 @@ fn command(executable: &str, yaml: &str, args: &str) -> (TempDir, Command) {
 /// # Panics
 /// If there is no answer.
 pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
-    let stream = TcpStream::connect(address).await.expect("somebody listens");
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
-    // Its error is the request's.
-    tokio::spawn(connection);
-    let request = http::Request::get(path).header("host", "test").body(Empty::<bytes::Bytes>::new());
-    let answer = timeout(DEADLINE, sender.send_request(request.expect("a path"))).await;
-    let answer = answer.expect("an answer in time").expect("an answer");
-    let status = answer.status().as_u16();
-    let body = answer.into_body().collect().await.expect("a whole body").to_bytes();
-    (status, String::from_utf8_lossy(&body).into_owned())
+    Page::open(address).await.get(path).await
+}
+
+/// A connection for pages.
+#[derive(Debug)]
+pub struct Page {
+    address: SocketAddr,
+    sender: http1::SendRequest<Empty<bytes::Bytes>>,
+}
+
+impl Page {
+    /// Connects.
+    ///
+    /// # Panics
+    /// If nobody listens.
+    pub async fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("somebody listens");
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
+        // Its error is the request's.
+        tokio::spawn(connection);
+        Self { address, sender }
+    }
+
+    /// Asks for a page, once more on a new connection if the first was closed.
+    ///
+    /// # Panics
+    /// If there is no answer.
+    pub async fn get(&mut self, path: &str) -> (u16, String) {
+        if self.sender.ready().await.is_err() {
+            *self = Self::open(self.address).await;
+        }
+        let request = http::Request::get(path).header("host", "test").body(Empty::new());
+        let answer = timeout(DEADLINE, self.sender.send_request(request.expect("a path"))).await;
+        let answer = answer.expect("an answer in time").expect("an answer");
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.expect("a whole body").to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
 }

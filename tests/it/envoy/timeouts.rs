@@ -23,7 +23,7 @@ async fn rt_2_a_request_that_takes_too_long_is_504() {
 #[tokio::test]
 async fn rt_3_attempts_that_take_too_long_are_retried() {
     let Some(pair) = pair().await else { return };
-    let seen = pair.send(get("one.test:8080", "/try").script("hang,200")).await.alike();
+    let seen = pair.send(get("one.test:8080", "/patient").script("hang,200")).await.alike();
     assert_eq!((seen.status(), seen.arrivals.len()), (200, 2));
     let seen = pair.send(post("one.test:8080", "/try", "hello").script("hang")).await.alike();
     assert_eq!((seen.status(), seen.arrivals.len(), seen.logged("flags")), (504, 3, "URX,UT"));
@@ -58,7 +58,9 @@ async fn rt_4_grpc_deadlines() {
         recorded("`grpc-timeout` is rewritten to the microsecond");
         assert_eq!(both.envoy.sent(1, "grpc-timeout"), "200m");
         let ours = both.ours.sent(1, "grpc-timeout");
-        assert!(ours == "200m" || ours.strip_suffix('u').unwrap().parse::<u32>().unwrap() <= 200_000);
+        // What is left of it, of which little is spent by then.
+        let left = ours.strip_suffix('u').map(|left| left.parse::<u32>().unwrap());
+        assert!(ours == "200m" || (100_001..=200_000).contains(&left.unwrap()), "{ours}");
     }
     // Not understood: there is no deadline, and the call goes through.
     for deadline in ["10", "x", "123456789S"] {

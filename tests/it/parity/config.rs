@@ -1,7 +1,11 @@
 //! Configurations by chance: every field of a rule and of a policy that decides anything comes up.
 
+mod gateway_api;
 mod policy;
 mod rule;
+mod scope;
+
+use mesh_tests::config::destination_rule;
 
 use super::backends::Backends;
 use super::draw::Draw;
@@ -15,12 +19,12 @@ const FORMAT: &str = r#"{"route": "%ROUTE_NAME%", "cluster": "%UPSTREAM_CLUSTER_
       "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%", "grpc": "%GRPC_STATUS%",
       "failure": "%UPSTREAM_TRANSPORT_FAILURE_REASON%", "method": "%REQ(:METHOD)%", "path": "%REQ(:PATH)%",
       "original": "%REQ(X-ENVOY-ORIGINAL-PATH)%", "authority": "%REQ(:AUTHORITY)%",
-      "id": "%REQ(X-REQUEST-ID)%", "received": "%BYTES_RECEIVED%", "sent": "%BYTES_SENT%"}"#;
+      "decision": "%METADATA(MESH:decision)%", "id": "%REQ(X-REQUEST-ID)%", "received": "%BYTES_RECEIVED%", "sent": "%BYTES_SENT%"}"#;
 
 /// A whole folder in one file.
 pub(super) fn generate(draw: &mut Draw, backends: &Backends) -> String {
     let mut yaml = mesh();
-    yaml += &entries(backends);
+    yaml += &entries(draw, backends);
     yaml += &policy::destination_rule("a.test", draw);
     yaml += &policy::destination_rule("b.test", draw);
     yaml += &rule::virtual_service("a.test", draw);
@@ -28,6 +32,10 @@ pub(super) fn generate(draw: &mut Draw, backends: &Backends) -> String {
         yaml += &rule::virtual_service("b.test", draw);
     }
     yaml += &rule::delegate(draw);
+    yaml += &gateway_api::service(backends);
+    yaml += &gateway_api::http_route(draw);
+    yaml += &gateway_api::grpc_route(draw);
+    yaml += &scope::sidecar(draw);
     yaml
 }
 
@@ -58,27 +66,33 @@ spec:
 
 /// Services: `a.test` has two endpoints of version v1 and one of v2, `b.test` one of each, `dead.test` one where
 /// nobody listens, and `mirror.test` one that only mirrors go to.
-fn entries(backends: &Backends) -> String {
+fn entries(draw: &mut Draw, backends: &Backends) -> String {
     let [first, second, third, mirror] = &backends.addresses[..] else { panic!("there are four") };
     let endpoint = |at: &std::net::SocketAddr, version: &str, locality: &str, weight: u32| {
         format!(
             "  - {{address: {}, ports: {{http: {port}, http-two: {port}}}, labels: {{version: {version}}}, \
-             locality: {locality}, weight: {weight}}}\n",
+             locality: {locality}, weight: {weight}, serviceAccount: {version}}}\n",
             at.ip(),
             port = at.port()
         )
     };
-    let entry = |host: &str, endpoints: &[String]| {
+    let mut entry = |host: &str, endpoints: &[String]| {
+        let location = draw.one(&["MESH_INTERNAL", "MESH_INTERNAL", "MESH_EXTERNAL"]);
+        let more =
+            draw.one(&["", "  exportTo: ['.']\n", "  exportTo: ['*']\n", "  addresses: [240.1.2.3]\n"]);
+        // Another address for each: two services of one address and port are told apart by nothing.
+        let more =
+            more.replace("240.1.2.3", &format!("240.1.2.{}", host.len() + usize::from(host.as_bytes()[0])));
         format!(
             "apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: {{name: {}, namespace: default}}
 spec:
   hosts: [{host}]
-  ports: [{{number: 8080, name: http, protocol: HTTP}}, {{number: 8081, name: http-two, protocol: HTTP2}}]
+  ports: [{{number: 8080, name: http, protocol: HTTP, targetPort: 9}}, {{number: 8081, name: http-two, protocol: HTTP2}}]
   resolution: STATIC
-  location: MESH_INTERNAL
-  endpoints:
+  location: {location}
+{more}  endpoints:
 {}---
 ",
             host.replace('.', "-"),
@@ -95,4 +109,5 @@ spec:
     ) + &entry("b.test", &[endpoint(second, "v1", "here/one", 1), endpoint(third, "v2", "here/one", 1)])
         + &entry("dead.test", &[endpoint(&backends.closed.address(), "v1", "here/one", 1)])
         + &entry("mirror.test", &[endpoint(mirror, "v1", "here/one", 1)])
+        + &destination_rule("mirror.test", "  subsets: [{name: v1, labels: {version: v1}}]")
 }

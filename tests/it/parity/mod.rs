@@ -2,13 +2,13 @@
 //! decision records (OU-5, RF-7).
 //!
 //! ```text
-//!                    ┌─▶ mesh-proxy (HTTP/1.1 over loopback) ─▶ backends ─┐
+//!                    ┌─▶ mesh-proxy (HTTP/1.1 or 2, loopback) ─▶ backends ─┐
 //! seed ─▶ case: YAML │                                                    ├─▶ equal?
 //!         + requests └─▶ Mesh::client() (in process) ────────▶ backends ──┘
 //! ```
 //!
-//! A record is what the access log says (route, cluster, host, flags, details, attempts, request id), what the
-//! caller got, and what each backend was sent. Only what differs by nature is left out: times, the proxy's
+//! A record is what the access log says (the whole decision with each try's endpoint, priority and outcome; flags,
+//! details, request id), what the caller got, and what each backend was sent. Only what differs by nature is left out: times, the proxy's
 //! `server`, `date` and framing headers.
 //!
 //! `MESH_SEED=7 cargo test -p mesh-tests --test it parity` repeats the cases of one seed.
@@ -45,7 +45,8 @@ async fn compare(seed: u64, backends: &Backends) {
         request::calm(&mut requests);
         yaml = yaml.replace("{host: dead.test, ", "{host: b.test, ");
     }
-    let case = Case { seed, mode, yaml, requests, backends };
+    let http2 = draw.percent(50);
+    let case = Case { seed, mode, http2, yaml, requests, backends };
     let (mut proxy, mut library) = (case.through_proxy().await, case.through_library().await);
     case.until_copied(&mut proxy, &mut library).await;
     let Case { yaml, requests, .. } = case;

@@ -16,8 +16,18 @@ pub(super) struct Sent {
     pub(super) body: &'static str,
 }
 
-pub(super) const HOSTS: [&str; 6] =
-    ["a.test:8080", "a.test:8081", "b.test:8080", "dead.test:8080", "A.test:8080", "unknown.test:8080"];
+pub(super) const HOSTS: [&str; 8] = [
+    "a.test:8080",
+    "a.test:8081",
+    "b.test:8080",
+    "dead.test:8080",
+    "A.test:8080",
+    "unknown.test:8080",
+    "c.default.svc.cluster.local:8080",
+    "c:8080",
+];
+/// Where gRPC is called.
+const GRPC: &str = "http://c.default:8082";
 pub(super) const PATHS: [&str; 9] = [
     "/",
     "/reviews",
@@ -34,8 +44,8 @@ const SCRIPTS: [&str; 12] =
     ["", "", "", "", "503", "503,200", "500,503,200", "break", "break,200", "404", "409,200", "429"];
 
 pub(super) fn generate(draw: &mut Draw) -> Sent {
-    let host =
-        draw.one(&[HOSTS[0], HOSTS[0], HOSTS[0], HOSTS[0], HOSTS[1], HOSTS[2], HOSTS[3], HOSTS[4], HOSTS[5]]);
+    let host = draw.one(&[0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 6, 7]);
+    let host = HOSTS[host];
     let uri = format!("http://{host}{}{}", draw.one(&PATHS), draw.one(&QUERIES));
     let method =
         draw.one(&[Method::GET, Method::GET, Method::GET, Method::POST, Method::PUT, Method::OPTIONS]);
@@ -63,6 +73,13 @@ pub(super) fn generate(draw: &mut Draw) -> Sent {
     maybe(5, "te", &["trailers", "gzip"]);
     maybe(4, "connection", &["x-user"]);
     maybe(4, "traceparent", &["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]);
+    if draw.percent(8) {
+        let path =
+            draw.one(&["/shop.Reviews/Get", "/shop.Reviews/Put", "/shop.Other/Get", "/other.Reviews/Get"]);
+        headers.retain(|(name, _)| *name != "content-type");
+        headers.push(("content-type", "application/grpc".to_owned()));
+        return Sent { method: Method::POST, uri: format!("{GRPC}{path}"), headers, body: "\0\0\0\0\0" };
+    }
     Sent { method, uri, headers, body }
 }
 

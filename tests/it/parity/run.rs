@@ -4,10 +4,11 @@ use std::path::Path;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response, Version};
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use mesh_tests::proxy::{DEADLINE, Proxy};
 use mesh_tower::Mesh;
 use tokio::net::TcpStream;
@@ -40,6 +41,8 @@ pub(super) struct Record {
 pub(super) struct Case<'a> {
     pub(super) seed: u64,
     pub(super) mode: Mode,
+    /// Whether the caller speaks HTTP/2.
+    pub(super) http2: bool,
     pub(super) yaml: String,
     pub(super) requests: Vec<Sent>,
     pub(super) backends: &'a Backends,
@@ -69,16 +72,18 @@ impl Case<'_> {
         let mut run = self.run("proxy");
         for sent in &self.requests {
             let mut request = run.request(sent);
-            let host = request.uri().authority().expect("an absolute target").to_string();
-            request.headers_mut().insert(HOST, HeaderValue::try_from(host).expect("a host"));
+            if !self.http2 {
+                let host = request.uri().authority().expect("an absolute target").to_string();
+                request.headers_mut().insert(HOST, HeaderValue::try_from(host).expect("a host"));
+            }
             let mut usable = match sender.take() {
                 Some(sender) => sender,
-                None => connect(address).await,
+                None => Sender::connect(address, self.http2).await,
             };
-            if usable.ready().await.is_err() {
-                usable = connect(address).await;
+            if !usable.is_ready().await {
+                usable = Sender::connect(address, self.http2).await;
             }
-            let response = usable.send_request(request).await.expect("the proxy answers");
+            let response = usable.send(request).await;
             sender = Some(usable);
             run.answered(response, self.backends).await;
         }
@@ -101,7 +106,8 @@ impl Case<'_> {
         let client = mesh.client();
         let mut run = self.run("library");
         for sent in &self.requests {
-            let request = run.request(sent);
+            let mut request = run.request(sent);
+            *request.version_mut() = if self.http2 { Version::HTTP_2 } else { Version::HTTP_11 };
             let grpc = mesh_tower::grpc::is_grpc(request.headers());
             let response = client.request(request).await.unwrap_or_else(|error| error.response(grpc));
             run.answered(response, self.backends).await;
@@ -174,7 +180,7 @@ impl Run {
         };
         let lines = tokio::time::timeout(DEADLINE, complete).await.expect("a line for each request");
         for (record, line) in records.iter_mut().zip(lines) {
-            record.log = line;
+            record.log = without_folder(&line);
         }
     }
 }
@@ -183,11 +189,53 @@ fn with_log(yaml: &str, log: &Path) -> String {
     yaml.replace(LOG, log.to_str().expect("a path of text"))
 }
 
-async fn connect(address: std::net::SocketAddr) -> http1::SendRequest<Full<Bytes>> {
-    let stream = TcpStream::connect(address).await.expect("the proxy listens");
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("a handshake");
-    tokio::spawn(connection);
-    sender
+/// The rule's file, without the folder, which is not the same for both.
+fn without_folder(line: &str) -> String {
+    const FILE: &str = "mesh.yaml:";
+    let mut shown = String::new();
+    let mut pieces = line.split(FILE).peekable();
+    while let Some(piece) = pieces.next() {
+        let end = if pieces.peek().is_some() { piece.rfind('(').map_or(0, |at| at + 1) } else { piece.len() };
+        shown += &piece[..end];
+        shown += if pieces.peek().is_some() { FILE } else { "" };
+    }
+    shown
+}
+
+/// A caller's connection.
+enum Sender {
+    One(http1::SendRequest<Full<Bytes>>),
+    Two(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Sender {
+    async fn connect(address: std::net::SocketAddr, http2: bool) -> Self {
+        let stream = TokioIo::new(TcpStream::connect(address).await.expect("the proxy listens"));
+        if http2 {
+            let (sender, connection) =
+                http2::handshake(TokioExecutor::new(), stream).await.expect("a handshake");
+            tokio::spawn(connection);
+            return Self::Two(sender);
+        }
+        let (sender, connection) = http1::handshake(stream).await.expect("a handshake");
+        tokio::spawn(connection);
+        Self::One(sender)
+    }
+
+    async fn is_ready(&mut self) -> bool {
+        match self {
+            Self::One(sender) => sender.ready().await.is_ok(),
+            Self::Two(sender) => sender.ready().await.is_ok(),
+        }
+    }
+
+    async fn send(&mut self, request: http::Request<Full<Bytes>>) -> Response<Incoming> {
+        let answer = match self {
+            Self::One(sender) => sender.send_request(request).await,
+            Self::Two(sender) => sender.send_request(request).await,
+        };
+        answer.expect("the proxy answers")
+    }
 }
 
 fn without_framing(headers: &HeaderMap) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! What is kept of one request for its line.
 
 use std::error::Error as _;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -9,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, V
 use mesh_core::decision::Decision;
 use mesh_core::headers::forwarded::FORWARDED_FOR;
 use mesh_core::outcome::{Outcome, Reset};
-use mesh_core::telemetry::access_log::{Captured, Record};
+use mesh_core::telemetry::access_log::{Captured, Extra, ExtraKind, Record};
 use mesh_core::telemetry::trace::REQUEST_ID;
 
 use super::target::Sink;
@@ -113,6 +114,7 @@ impl Line {
             route_name: decision.route.as_ref().map(|route| &*route.name),
             attempts: Some(decision.attempt_count),
             downstream_peer_uri: peer,
+            extra: Some(&Told(decision)),
             ..Record::default()
         });
     }
@@ -122,6 +124,15 @@ impl Line {
         if let Some(value) = value {
             self.captured.set_request(name, value);
         }
+    }
+}
+
+/// `%METADATA(MESH:decision)%`: the whole decision.
+struct Told<'a>(&'a Decision);
+
+impl Extra for Told<'_> {
+    fn write(&self, kind: ExtraKind, argument: &str, out: &mut String) -> bool {
+        kind == ExtraKind::Metadata && argument == "MESH:decision" && write!(out, "{}", self.0).is_ok()
     }
 }
 

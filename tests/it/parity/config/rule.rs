@@ -235,6 +235,8 @@ fn routed(host: &str, draw: &mut Draw, lines: &mut Vec<String>) {
             "mirror: {host: mirror.test, port: {number: 8080}}\n    mirrorPercentage: {value: 50}",
             "mirror: {host: mirror.test, port: {number: 8080}}\n    mirrorPercent: 50",
             "mirrors: [{destination: {host: mirror.test, port: {number: 8080}}, percentage: {value: 50}}]",
+            "mirror: {host: mirror.test, subset: v1, port: {number: 8080}}",
+            "mirrors: [{destination: {host: mirror.test, subset: v1, port: {number: 8080}}}]",
         ],
     );
     maybe(

@@ -1,0 +1,22 @@
+//! What the workload may see, by chance.
+
+use crate::parity::draw::Draw;
+
+/// A Sidecar, now and then; whatever the rules lead to stays in sight.
+pub(in crate::parity) fn sidecar(draw: &mut Draw) -> String {
+    if !draw.percent(30) {
+        return String::new();
+    }
+    let hosts = draw.one(&["'*/*'", "'./*'", "default/*"]);
+    let policy = draw.one(&["", "  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n"]);
+    let selector = draw.one(&["", "  workloadSelector: {labels: {app: web}}\n"]);
+    format!(
+        "apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {{name: web, namespace: default}}
+spec:
+{selector}{policy}  egress: [{{hosts: [{hosts}]}}]
+---
+"
+    )
+}
