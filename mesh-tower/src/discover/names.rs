@@ -92,10 +92,15 @@ impl Names {
     }
 }
 
+/// A question that is not answered for so long has failed, and is asked again: a resolver of one's own may have no
+/// limit of its own.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 async fn keep_asking(owner: Weak<Name>, names: Names, again: Arc<Notify>, name: Arc<str>) {
     let mut rng = names.rng(&name);
     loop {
-        let answer = names.0.resolver.resolve(&name).await;
+        let asking = tokio::time::timeout(PATIENCE, names.0.resolver.resolve(&name));
+        let answer = asking.await.unwrap_or(Ok(Answer::Failed));
         let Some(owned) = owner.upgrade() else { return };
         let policy = names.policy();
         let result = match &answer {

@@ -135,7 +135,12 @@ async fn a_renewed_certificate_is_served_after_a_reload() {
     proxy
         .until("/stats/prometheus", |_, text| text.lines().any(|line| line == "mesh_config_generation 2"))
         .await;
-    let served = async { while get(address, "one.test", &renewed, &[b"h2"]).await.is_err() {} };
+    let served = async {
+        let mut turn = tokio::time::interval(std::time::Duration::from_millis(5));
+        while get(address, "one.test", &renewed, &[b"h2"]).await.is_err() {
+            turn.tick().await;
+        }
+    };
     tokio::time::timeout(mesh_tests::proxy::DEADLINE, served).await.unwrap();
     assert!(get(address, "two.test", &two, &[b"h2"]).await.is_ok());
 }

@@ -1,6 +1,7 @@
 //! The same requests through the built proxy and through the library.
 
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
@@ -12,11 +13,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use mesh_tests::proxy::{DEADLINE, Proxy};
 use mesh_tower::Mesh;
 use tokio::net::TcpStream;
+use tokio::time::interval;
 
 use super::Mode;
 use super::backends::{Arrival, Backends, RUN};
 use super::config::LOG;
 use super::request::Sent;
+
+/// How often it is looked whether something has come.
+const TURN: Duration = Duration::from_millis(1);
 
 /// Who sends: a Deployment of the configuration.
 const WORKLOAD: &str = "default/Deployment/web";
@@ -119,7 +124,9 @@ impl Case<'_> {
     /// Waits until the same copies have come of both runs.
     pub(super) async fn until_copied(&self, one: &mut Run, other: &mut Run) {
         let same = async {
+            let mut turn = interval(TURN);
             loop {
+                turn.tick().await;
                 for run in [&mut *one, &mut *other] {
                     let (_, copies) = self.backends.take(&run.name);
                     run.copies.extend(arrivals_without_times(copies));
@@ -128,7 +135,6 @@ impl Case<'_> {
                 if one.copies == other.copies {
                     return;
                 }
-                tokio::task::yield_now().await;
             }
         };
         // Where they stay different, the comparison says so.
@@ -168,14 +174,15 @@ impl Run {
     async fn logged(&mut self, log: &Path) {
         let records = &mut self.records;
         let complete = async {
+            let mut turn = interval(TURN);
             loop {
+                turn.tick().await;
                 let text = std::fs::read_to_string(log).unwrap_or_default();
                 let lines: Vec<String> = text.lines().map(str::to_owned).collect();
                 if text.ends_with('\n') && lines.len() == records.len() {
                     return lines;
                 }
                 assert!(lines.len() <= records.len(), "more lines than requests:\n{text}");
-                tokio::task::yield_now().await;
             }
         };
         let lines = tokio::time::timeout(DEADLINE, complete).await.expect("a line for each request");
