@@ -74,7 +74,7 @@ async fn a_peer_that_accepts_and_closes_is_an_error_until_it_serves() {
         }
         serves.store(true, Ordering::Relaxed);
         let serving = async {
-            let mut turn = tokio::time::interval(std::time::Duration::from_millis(5));
+            let mut turn = tokio::time::interval(Duration::from_millis(5));
             while get(&client).await.is_err() {
                 turn.tick().await;
             }
