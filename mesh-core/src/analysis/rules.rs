@@ -7,10 +7,12 @@
 //! | `MESH0003` | retries that may repeat a request which was processed |
 //! | `MESH0004` | a fault beside retries that cannot answer it |
 
+use http::{HeaderMap, Method};
+
 use super::Code;
 use super::validate::Check;
 use crate::api::istio::{HttpMatchRequest, HttpRetry, HttpRoute, StringMatch, VirtualService};
-use crate::retry::RetryOn;
+use crate::retry::{RetryOn, is_idempotent};
 
 /// Conditions that hold only for requests which did not reach the application.
 const HARMLESS: [RetryOn; 5] = [
@@ -20,8 +22,6 @@ const HARMLESS: [RetryOn; 5] = [
     RetryOn::RATE_LIMITED,
     RetryOn::HTTP3_POST_CONNECT_FAILURE,
 ];
-/// Methods that may be repeated (RT-19).
-const IDEMPOTENT: [&str; 6] = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
 
 /// Reports what is odd about the rules.
 pub(super) fn check(service: &VirtualService, check: &mut Check<'_>) {
@@ -71,29 +71,14 @@ fn is_any(block: &HttpMatchRequest) -> bool {
     let everywhere = block.uri.as_ref().is_none_or(|uri| {
         matches!(uri.prefix.as_deref(), Some("/" | "")) || uri.regex.as_deref() == Some(".*")
     });
-    everywhere && *block == HttpMatchRequest { uri: block.uri.clone(), ..bare(block) }
-}
-
-/// A block without conditions but with the same names, which are none.
-fn bare(block: &HttpMatchRequest) -> HttpMatchRequest {
-    HttpMatchRequest {
-        name: block.name.clone(),
-        stat_prefix: block.stat_prefix.clone(),
-        ignore_uri_case: block.ignore_uri_case,
-        ..HttpMatchRequest::default()
-    }
+    let bare = HttpMatchRequest { ignore_uri_case: block.ignore_uri_case, ..HttpMatchRequest::default() };
+    everywhere && block.same_but_uri(&bare)
 }
 
 /// Whether every request that fits `narrow` also fits `wide`: the same conditions, or the same but
 /// for a prefix that `wide` asks less of.
 fn covers(wide: &HttpMatchRequest, narrow: &HttpMatchRequest) -> bool {
-    let renamed = HttpMatchRequest {
-        name: wide.name.clone(),
-        stat_prefix: wide.stat_prefix.clone(),
-        uri: wide.uri.clone(),
-        ..narrow.clone()
-    };
-    renamed == *wide && covers_uri(wide.uri.as_ref(), narrow.uri.as_ref())
+    covers_uri(wide.uri.as_ref(), narrow.uri.as_ref()) && wide.same_but_uri(narrow)
 }
 
 fn covers_uri(wide: Option<&StringMatch>, narrow: Option<&StringMatch>) -> bool {
@@ -132,9 +117,11 @@ fn retries(rule: &HttpRoute, retries: &HttpRetry, check: &mut Check<'_>) {
 }
 
 fn only_idempotent(rule: &HttpRoute) -> bool {
-    let method = |block: &HttpMatchRequest| block.method.as_ref().and_then(|method| method.exact.clone());
-    !rule.r#match.is_empty()
-        && rule.r#match.iter().all(|block| method(block).is_some_and(|m| IDEMPOTENT.contains(&m.as_str())))
+    let repeatable = |block: &HttpMatchRequest| {
+        let method = block.method.as_ref().and_then(|method| method.exact.as_ref()?.parse().ok());
+        method.is_some_and(|method: Method| is_idempotent(&method, &HeaderMap::new()))
+    };
+    !rule.r#match.is_empty() && rule.r#match.iter().all(repeatable)
 }
 
 #[cfg(test)]

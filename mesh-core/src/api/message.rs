@@ -138,7 +138,11 @@ impl Field {
 
     /// Whether `key` names this field.
     pub(crate) fn is_named(&self, key: &str) -> bool {
-        key == self.proto_name() || key == self.json_name()
+        key == self.proto_name()
+            || match self.json {
+                Some(json) => key == json,
+                None => is_lower_camel(key, self.proto_name()),
+            }
     }
 }
 
@@ -185,17 +189,23 @@ pub trait Message: Decode + Default {
 
 /// `per_try_timeout` → `perTryTimeout`, `consecutive_5xx_errors` → `consecutive5xxErrors`.
 pub(crate) fn lower_camel(snake: &str) -> String {
-    let mut camel = String::with_capacity(snake.len());
+    camel(snake).collect()
+}
+
+/// Whether `text` is the camel form of a name, without making it.
+fn is_lower_camel(text: &str, snake: &str) -> bool {
+    camel(snake).eq(text.chars())
+}
+
+fn camel(snake: &str) -> impl Iterator<Item = char> + '_ {
     let mut raise = false;
-    for c in snake.chars() {
+    snake.chars().filter_map(move |c| {
         if c == '_' {
             raise = true;
-        } else {
-            camel.push(if raise { c.to_ascii_uppercase() } else { c });
-            raise = false;
+            return None;
         }
-    }
-    camel
+        Some(if std::mem::take(&mut raise) { c.to_ascii_uppercase() } else { c })
+    })
 }
 
 /// Used by the macro: the empty message and its fields' nodes.

@@ -86,6 +86,17 @@ impl CorsPolicy {
         Self { origins: origins.into_iter().collect(), ..Self::default() }
     }
 
+    /// The policy of these lists, as configurations write them.
+    pub(crate) fn of_lists(
+        origins: Vec<StringMatch>,
+        methods: &[String],
+        headers: &[String],
+        expose: &[String],
+    ) -> Result<Self, CorsError> {
+        let texts = |list| <[String]>::iter(list).map(String::as_str);
+        Self::new(origins).methods(texts(methods))?.headers(texts(headers))?.expose(texts(expose))
+    }
+
     /// The methods that a preflight is told; a lone `*` says yes to the one that it asks for.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::api::gateway_api::{
     GrpcRouteMatch, HeaderModifier, HttpCors, HttpPathModifier, HttpPathModifierType, HttpRequestRedirect,
     HttpRouteMatch, HttpUrlRewrite, PathMatchType, RedirectScheme, ValueMatchType,
 };
-use crate::cors::{CorsError, CorsPolicy};
+use crate::cors::CorsPolicy;
 use crate::telemetry::access_log::Template;
 
 /// How much a match asks for; the greater of two serves (GA-4, GA-5).
@@ -274,14 +274,9 @@ impl CorsPolicy {
             }
         });
         let origins = origins.collect::<Result<Vec<_>, _>>()?;
-        let refused = |error: CorsError| error.to_string();
-        let policy = Self::new(origins)
-            .methods(written.allow_methods.iter().map(String::as_str))
-            .map_err(refused)?
-            .headers(written.allow_headers.iter().map(String::as_str))
-            .map_err(refused)?
-            .expose(written.expose_headers.iter().map(String::as_str))
-            .map_err(refused)?;
+        let policy =
+            Self::of_lists(origins, &written.allow_methods, &written.allow_headers, &written.expose_headers)
+                .map_err(|error| error.to_string())?;
         let age = Duration::from_secs(u64::from(written.max_age.unwrap_or(5)));
         Ok(policy.credentials(written.allow_credentials.unwrap_or_default()).max_age(age))
     }

@@ -12,7 +12,7 @@ use crate::retry::RetryOn;
 use crate::route::{Direction, HeaderOps, PathRewrite, Redirect};
 
 /// Largest fixed body, and the size from which one is told (VA-9).
-const MAX_BODY: usize = 1024 * 1024;
+const MAX_BODY: usize = crate::route::DirectResponse::MAX_BODY;
 const LARGE_BODY: usize = 100 * 1024;
 
 /// All actions of a rule.
@@ -271,8 +271,6 @@ fn abort(abort: &Abort, check: &mut Check<'_>) {
 
 /// VA-11.
 fn cors(cors: &CorsPolicy, check: &mut Check<'_>) {
-    const METHODS: [&str; 10] =
-        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"];
     let at = &cors.at;
     for origin in &cors.allow_origins {
         let text = [&origin.exact, &origin.prefix, &origin.regex].into_iter().find_map(Option::as_deref);
@@ -283,7 +281,7 @@ fn cors(cors: &CorsPolicy, check: &mut Check<'_>) {
         }
     }
     for (index, method) in cors.allow_methods.iter().enumerate() {
-        if !METHODS.contains(&method.as_str()) {
+        if method != "*" && !super::names::METHODS.contains(&method.as_str()) {
             check.error(at.item("allowMethods", index), format!("{method:?} is not a method"));
         }
     }

@@ -85,6 +85,10 @@ pub(super) fn overlap(a: &str, b: &str) -> bool {
     a == b || covers(&a, &b) || covers(&b, &a)
 }
 
+/// Methods that a page may be told of (VA-11, GA-7).
+pub(super) const METHODS: [&str; 9] =
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"];
+
 /// Protocols that a port may have (P-1).
 const PROTOCOLS: [&str; 12] = [
     "tcp",

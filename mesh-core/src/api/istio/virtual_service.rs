@@ -111,6 +111,42 @@ message! {
     }
 }
 
+impl HttpMatchRequest {
+    /// Whether both ask the same of a request, but for its path. Names are no conditions.
+    #[must_use]
+    pub(crate) fn same_but_uri(&self, other: &Self) -> bool {
+        // Every field stands here: a new one is not forgotten.
+        let Self {
+            at: _,
+            name: _,
+            stat_prefix: _,
+            uri: _,
+            scheme,
+            method,
+            authority,
+            headers,
+            port,
+            source_labels,
+            gateways,
+            query_params,
+            ignore_uri_case,
+            without_headers,
+            source_namespace,
+        } = self;
+        *scheme == other.scheme
+            && *method == other.method
+            && *authority == other.authority
+            && *headers == other.headers
+            && *port == other.port
+            && *source_labels == other.source_labels
+            && *gateways == other.gateways
+            && *query_params == other.query_params
+            && *ignore_uri_case == other.ignore_uri_case
+            && *without_headers == other.without_headers
+            && *source_namespace == other.source_namespace
+    }
+}
+
 impl StringMatch {
     /// Whether it asks only for presence: empty, or the regex `*` (VM-5).
     #[must_use]

@@ -10,7 +10,7 @@ use crate::api::istio::{
     CorsPolicy as WrittenCors, HeaderOperations, Headers, HttpDirectResponse, HttpRedirect, HttpRewrite,
     RedirectPortSelection, StringMatch, UnmatchedPreflights,
 };
-use crate::cors::{CorsError, CorsPolicy, Unmatched};
+use crate::cors::{CorsPolicy, Unmatched};
 use crate::route::{
     self, DirectResponse, Direction, HeaderOps, PathRewrite, Redirect, RedirectPath, RedirectPort, Rewrite,
 };
@@ -107,19 +107,18 @@ pub(super) fn cors(written: &WrittenCors) -> Result<CorsPolicy, Refused> {
     if origins.is_empty() {
         origins.extend(written.allow_origin.iter().map(|origin| route::StringMatch::exact(origin)));
     }
-    let refused = |error: CorsError| error.to_string();
-    let policy = CorsPolicy::new(origins)
-        .methods(written.allow_methods.iter().map(String::as_str))
-        .map_err(refused)?
-        .headers(written.allow_headers.iter().map(String::as_str))
-        .map_err(refused)?
-        .expose(written.expose_headers.iter().map(String::as_str))
-        .map_err(refused)?
-        .credentials(written.allow_credentials.unwrap_or_default())
-        .unmatched(match written.unmatched_preflights {
-            UnmatchedPreflights::Unspecified | UnmatchedPreflights::Forward => Unmatched::Forward,
-            UnmatchedPreflights::Ignore => Unmatched::Ignore,
-        });
+    let policy = CorsPolicy::of_lists(
+        origins,
+        &written.allow_methods,
+        &written.allow_headers,
+        &written.expose_headers,
+    )
+    .map_err(|error| error.to_string())?
+    .credentials(written.allow_credentials.unwrap_or_default())
+    .unmatched(match written.unmatched_preflights {
+        UnmatchedPreflights::Unspecified | UnmatchedPreflights::Forward => Unmatched::Forward,
+        UnmatchedPreflights::Ignore => Unmatched::Ignore,
+    });
     Ok(match written.max_age {
         Some(age) => policy.max_age(age),
         None => policy,

@@ -9,14 +9,14 @@ use super::gateway::server_host;
 use super::names;
 use super::policies;
 use super::registry::{self, has_labels};
-use super::rules::losses;
+use super::rules::{Rule, losses};
 use super::virtual_services::{Virtual, VirtualServices};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::documents::each_list;
-use crate::api::istio::{DestinationRule, TrafficPolicy};
-use crate::api::nearest::nearest;
+use crate::api::istio::{DestinationRule, OutlierDetection, TrafficPolicy};
 use crate::api::{Documents, Metadata, Resource};
 use crate::error::Identity;
+use crate::identity::Labels;
 use crate::plan::Discovery;
 
 impl Compiler<'_> {
@@ -36,8 +36,6 @@ impl Compiler<'_> {
         let resource = one.resource;
         for (index, name) in one.gateways.iter().enumerate().filter(|(_, name)| *name != super::MESH) {
             let (namespace, short) = name.split_once('/').unwrap_or(("", name));
-            let is_named =
-                |gateway: &&Resource<_>| gateway.meta.name == short && gateway.meta.namespace == namespace;
             let origin = resource.locate(resource.spec.at.item("gateways", index));
             // H-5: understood, and on its way out.
             if resource
@@ -50,11 +48,11 @@ impl Compiler<'_> {
                 let finding = Diagnostic::new(Code::Deprecated, origin.clone(), message);
                 self.out.push(finding.hint(format!("write {name}")));
             }
-            let Some(gateway) = self.documents.gateways.iter().find(is_named) else {
+            let Some(gateway) = self.index.gateways.get(&(namespace, short)).copied() else {
                 let message = format!("referenced gateway not found: {:?}", short);
                 let known = self.documents.gateways.iter().map(|gateway| gateway.meta.name.as_str());
                 let finding = Diagnostic::new(Code::ReferencedResourceNotFound, origin, message);
-                self.out.push(match nearest(short, known) {
+                self.out.push(match self.hints.nearest(short, known) {
                     Some(near) => finding.hint(format!("did you mean {near}?")),
                     None => finding,
                 });
@@ -96,13 +94,9 @@ fn destination_rule(compiler: &mut Compiler<'_>, rule: &Resource<DestinationRule
         ));
     }
     let ports = service.map(|service| service.ports.as_slice()).unwrap_or_default();
-    let selected = |labels: &std::collections::BTreeMap<String, String>| {
-        let lists = ports.iter().map(|port| registry::subset(&port.discovery, labels));
-        let counts: Vec<usize> = lists.map(|list| count(&list)).collect();
-        counts.iter().any(|count| *count > 0)
-    };
+    let any = |labels: &Labels| ports.iter().any(|port| count(&port.discovery, labels) > 0);
     // Without endpoints nothing can be said; the pods that are to come may be documented.
-    let known = ports.iter().any(|port| count(&port.discovery) > 0);
+    let known = any(&Labels::new());
     for subset in &spec.subsets {
         let planned = || {
             compiler.documents.workloads.iter().any(|workload| {
@@ -110,52 +104,92 @@ fn destination_rule(compiler: &mut Compiler<'_>, rule: &Resource<DestinationRule
                     && has_labels(&workload.spec.template.metadata.labels, &subset.labels)
             })
         };
-        if known && !selected(&subset.labels) && !planned() {
+        if known && !any(&subset.labels) && !planned() {
             let message = format!("subset {:?} selects no endpoint of {host}", subset.name);
             let origin = rule.locate(subset.at.field("labels"));
             found.push(Diagnostic::new(Code::DestinationRuleSubsetNotSelectPods, origin, message));
         }
         if let Some(policy) = &subset.traffic_policy {
             loses_parent(compiler, rule, Some(policy), &mut found);
-            never_ejects(rule, policy, ports.iter().map(|port| count(&port.discovery)).max(), &mut found);
         }
     }
-    if let Some(policy) = &spec.traffic_policy {
+    if spec.traffic_policy.is_some() {
         loses_parent(compiler, rule, None, &mut found);
-        never_ejects(rule, policy, ports.iter().map(|port| count(&port.discovery)).max(), &mut found);
     }
+    never_ejects(compiler, rule, ports, &mut found);
     compiler.out.extend(found);
 }
 
-fn count(discovery: &Discovery) -> usize {
+/// How many known endpoints have these labels (DR-5).
+fn count(discovery: &Discovery, labels: &Labels) -> usize {
     match discovery {
-        Discovery::Static(endpoints) => endpoints.len(),
+        Discovery::Static(endpoints) => {
+            endpoints.iter().filter(|endpoint| has_labels(&endpoint.labels, labels)).count()
+        }
         Discovery::Dns(_) | Discovery::DnsFirst(_) | Discovery::Authority => 0,
     }
 }
 
-/// MESH0005: with so few endpoints one is already more than the share that may be out (OD-6).
+/// MESH0005: with so few endpoints one is already more than the share that may be out (OD-6). Each block is
+/// judged by the smallest cluster that it holds for: a port, and a subset or all.
 fn never_ejects(
+    compiler: &Compiler<'_>,
     rule: &Resource<DestinationRule>,
-    policy: &TrafficPolicy,
-    endpoints: Option<usize>,
+    ports: &[registry::Port],
     found: &mut Vec<Diagnostic>,
 ) {
-    let Some(written) = &policy.outlier_detection else { return };
-    let origin = rule.locate(written.at.origin());
-    let policy = policies::outlier(written, origin.clone());
-    if let Some(hosts) =
-        endpoints.filter(|hosts| *hosts > 0 && policy.max_ejection_percent > 0 && !policy.has_room(0, *hosts))
-    {
-        let message = format!(
-            "with {hosts} endpoints and maxEjectionPercent {} none is ever ejected",
-            policy.max_ejection_percent
-        );
-        let enough = 100_usize.div_ceil(hosts);
-        found.push(
-            Diagnostic::new(Code::OutlierDetectionNeverEjects, origin, message)
-                .hint(format!("maxEjectionPercent: {enough} lets one go")),
-        );
+    let spec = &rule.spec;
+    let whole = Rule {
+        resource: rule,
+        subsets: Vec::new(),
+        policy: spec.traffic_policy.as_ref().map(|policy| (rule, policy)),
+    };
+    let default = compiler.mesh.traffic_policy.and_then(|policy| policy.outlier_detection.as_ref());
+    let is_default = |block: &OutlierDetection| default.is_some_and(|default| std::ptr::eq(default, block));
+    let none = Labels::new();
+    let mut smallest: Vec<(&OutlierDetection, usize, String)> = Vec::new();
+    for port in ports {
+        for subset in std::iter::once(None).chain(spec.subsets.iter().map(Some)) {
+            let hosts = count(&port.discovery, subset.map_or(&none, |subset| &subset.labels));
+            let block = whole.blocks(port.number, subset, &compiler.mesh).outlier;
+            let Some(block) = block.filter(|block| hosts > 0 && !is_default(block)) else { continue };
+            let of = match subset {
+                Some(subset) => format!(" of subset {:?}", subset.name),
+                None if ports.len() > 1 => format!(" of port {}", port.number),
+                None => String::new(),
+            };
+            match smallest.iter_mut().find(|(known, ..)| std::ptr::eq(*known, block)) {
+                Some(known) if known.1 <= hosts => {}
+                Some(known) => *known = (block, hosts, of),
+                None => smallest.push((block, hosts, of)),
+            }
+        }
+    }
+    // One that every port replaces is judged as if it held for the largest.
+    let all = (spec.traffic_policy.as_ref(), &none);
+    let subsets = spec.subsets.iter().map(|subset| (subset.traffic_policy.as_ref(), &subset.labels));
+    for (policy, labels) in std::iter::once(all).chain(subsets) {
+        let hosts = ports.iter().map(|port| count(&port.discovery, labels)).max().unwrap_or(0);
+        if let Some(block) = policy.and_then(|policy| policy.outlier_detection.as_ref())
+            && hosts > 0
+            && !smallest.iter().any(|(known, ..)| std::ptr::eq(*known, block))
+        {
+            smallest.push((block, hosts, String::new()));
+        }
+    }
+    for (written, hosts, of) in smallest {
+        let origin = rule.locate(written.at.origin());
+        let policy = policies::outlier(written, origin.clone());
+        let percent = policy.max_ejection_percent;
+        if percent > 0 && !policy.has_room(0, hosts) {
+            let message =
+                format!("with {hosts} endpoints{of} and maxEjectionPercent {percent} none is ever ejected");
+            let enough = 100_usize.div_ceil(hosts);
+            found.push(
+                Diagnostic::new(Code::OutlierDetectionNeverEjects, origin, message)
+                    .hint(format!("maxEjectionPercent: {enough} lets one go")),
+            );
+        }
     }
 }
 

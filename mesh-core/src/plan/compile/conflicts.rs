@@ -1,11 +1,11 @@
 //! Resources that are right one by one and wrong together: Sidecars for one pod, Services for one
 //! port, pods of one Service (SC-1, P-6, P-7).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Compiler;
 use super::protocol::Protocol;
-use super::registry::{has_labels, target_port};
+use super::registry::{has_labels, selects, target_port};
 use crate::analysis::{Code, Diagnostic};
 use crate::api::Resource;
 use crate::api::istio::Sidecar;
@@ -16,11 +16,19 @@ impl Compiler<'_> {
     pub(super) fn check_together(&mut self) {
         let mut found = Vec::new();
         self.sidecars(&mut found);
+        let services = Services::of(&self.documents.services);
+        let mut apps: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
         for workload in &self.documents.workloads {
-            self.services_of(workload, &mut found);
+            let selecting = services.that_select(workload);
+            services_of(workload, &selecting, &mut found);
+            if let Some(app) = workload.spec.template.metadata.labels.get("app") {
+                selecting.iter().for_each(|(index, _)| {
+                    apps.entry(*index).or_default().insert(app);
+                });
+            }
         }
-        for service in &self.documents.services {
-            self.pods_of(service, &mut found);
+        for (index, apps) in apps.into_iter().filter(|(_, apps)| apps.len() > 1) {
+            different_apps(&self.documents.services[index], apps, &mut found);
         }
         self.out.extend(found);
     }
@@ -42,6 +50,10 @@ impl Compiler<'_> {
                 found.push(Diagnostic::new(code, sidecar.locate(sidecar.spec.at.origin()), message));
             }
         }
+        let mut selecting: BTreeMap<&str, Vec<&Resource<Sidecar>>> = BTreeMap::new();
+        for sidecar in self.documents.sidecars.iter().filter(|sidecar| selector(sidecar).is_some()) {
+            selecting.entry(&sidecar.meta.namespace).or_default().push(sidecar);
+        }
         let mut told = BTreeSet::new();
         let described = self.documents.workloads.iter().map(|workload| {
             (&workload.meta.namespace, workload.meta.name.as_str(), &workload.spec.template.metadata.labels)
@@ -49,10 +61,10 @@ impl Compiler<'_> {
         let ours = (&self.workload.namespace, self.workload.name.as_str(), &self.workload.labels);
         for (namespace, name, labels) in described.chain([ours]) {
             let selects = |sidecar: &&Resource<Sidecar>| {
-                sidecar.meta.namespace == *namespace
-                    && selector(sidecar).is_some_and(|wanted| has_labels(labels, wanted))
+                selector(sidecar).is_some_and(|wanted| has_labels(labels, wanted))
             };
-            let all: Vec<&Resource<Sidecar>> = self.documents.sidecars.iter().filter(selects).collect();
+            let here = selecting.get(namespace.as_str()).map(Vec::as_slice).unwrap_or_default();
+            let all: Vec<&Resource<Sidecar>> = here.iter().copied().filter(selects).collect();
             if all.len() > 1
                 && told.insert((namespace, all.iter().map(|one| &one.meta.name).collect::<Vec<_>>()))
             {
@@ -66,77 +78,93 @@ impl Compiler<'_> {
             }
         }
     }
+}
 
-    /// IST0116 and IST0137: Services that lead to one port of a pod, and disagree on what it is.
-    fn services_of(&self, workload: &Resource<Workload>, found: &mut Vec<Diagnostic>) {
-        let labels = &workload.spec.template.metadata.labels;
-        let mut ports: BTreeMap<u16, Vec<(&Resource<Service>, &ServicePort)>> = BTreeMap::new();
-        for service in self.documents.services.iter().filter(|service| selects(service, workload, labels)) {
-            for port in &service.spec.ports {
-                if let Some(target) = target_port(port, workload) {
-                    ports.entry(target).or_default().push((service, port));
-                }
+/// The Services of each namespace, by a label that they select by: what selects a pod is found by its labels.
+struct Services<'a> {
+    by_label: HashMap<(&'a str, &'a str, &'a str), Vec<(usize, &'a Resource<Service>)>>,
+}
+
+impl<'a> Services<'a> {
+    fn of(services: &'a [Resource<Service>]) -> Self {
+        let mut by_label: HashMap<_, Vec<_>> = HashMap::new();
+        for (index, service) in services.iter().enumerate() {
+            // One of its labels is enough to be found by.
+            if let Some((key, value)) = service.spec.selector.last_key_value() {
+                let label = (service.meta.namespace.as_str(), key.as_str(), value.as_str());
+                by_label.entry(label).or_default().push((index, service));
             }
         }
-        for (target, all) in ports {
-            let services: BTreeSet<&str> =
-                all.iter().map(|(service, _)| service.meta.name.as_str()).collect();
-            if services.len() < 2 {
-                continue;
-            }
-            let services = services.into_iter().collect::<Vec<_>>().join(", ");
-            let numbers: BTreeSet<u32> = all.iter().map(|(_, port)| port.port).collect();
-            let protocols: BTreeSet<String> = all
-                .iter()
-                .map(|(_, port)| {
-                    let number = u16::try_from(port.port).unwrap_or_default();
-                    format!("{:?}", Protocol::of_service_port(port, number)).to_uppercase()
-                })
-                .collect();
-            let mut note = |code, message: String| {
-                found.push(Diagnostic::new(
-                    code,
-                    workload.locate(workload.spec.template.at.origin()),
-                    message,
-                ));
-            };
-            if protocols.len() > 1 {
-                let protocols = protocols.into_iter().collect::<Vec<_>>().join(", ");
-                note(
-                    Code::DeploymentAssociatedToMultipleServices,
-                    format!(
-                        "port {target} is reached through {services} with different protocols: {protocols}"
-                    ),
-                );
-            }
-            if numbers.len() > 1 {
-                let numbers = numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-                note(
-                    Code::DeploymentConflictingPorts,
-                    format!(
-                        "targetPort {target} is reached through {services} by different ports: {numbers}"
-                    ),
-                );
-            }
-        }
+        Self { by_label }
     }
 
-    /// MESH0009: pods behind one Service that are not one application (P-6).
-    fn pods_of(&self, service: &Resource<Service>, found: &mut Vec<Diagnostic>) {
-        let apps: BTreeSet<&str> = self
-            .documents
-            .workloads
+    /// With their positions, in order.
+    fn that_select(&self, workload: &Resource<Workload>) -> Vec<(usize, &'a Resource<Service>)> {
+        let (namespace, labels) = (workload.meta.namespace.as_str(), &workload.spec.template.metadata.labels);
+        let candidates = labels
             .iter()
-            .filter(|workload| selects(service, workload, &workload.spec.template.metadata.labels))
-            .filter_map(|workload| workload.spec.template.metadata.labels.get("app").map(String::as_str))
-            .collect();
-        if apps.len() > 1 {
-            let apps = apps.into_iter().collect::<Vec<_>>().join(", ");
-            let message = format!("the pods behind this Service have different app labels: {apps}");
-            let origin = service.locate(service.spec.at.field("selector"));
-            found.push(Diagnostic::new(Code::AppLabelDiffers, origin, message));
+            .filter_map(|(key, value)| self.by_label.get(&(namespace, key.as_str(), value.as_str())));
+        let selecting = candidates.flatten().filter(|(_, service)| selects(service, namespace, labels));
+        let mut selecting: Vec<(usize, &'a Resource<Service>)> = selecting.copied().collect();
+        selecting.sort_by_key(|(index, _)| *index);
+        selecting
+    }
+}
+
+/// IST0116 and IST0137: Services that lead to one port of a pod, and disagree on what it is.
+fn services_of(
+    workload: &Resource<Workload>,
+    selecting: &[(usize, &Resource<Service>)],
+    found: &mut Vec<Diagnostic>,
+) {
+    let mut ports: BTreeMap<u16, Vec<(&Resource<Service>, &ServicePort)>> = BTreeMap::new();
+    for (_, service) in selecting {
+        for port in &service.spec.ports {
+            if let Some(target) = target_port(port, workload) {
+                ports.entry(target).or_default().push((service, port));
+            }
         }
     }
+    for (target, all) in ports {
+        let services: BTreeSet<&str> = all.iter().map(|(service, _)| service.meta.name.as_str()).collect();
+        if services.len() < 2 {
+            continue;
+        }
+        let services = services.into_iter().collect::<Vec<_>>().join(", ");
+        let numbers: BTreeSet<u32> = all.iter().map(|(_, port)| port.port).collect();
+        let protocols: BTreeSet<String> = all
+            .iter()
+            .map(|(_, port)| {
+                let number = u16::try_from(port.port).unwrap_or_default();
+                format!("{:?}", Protocol::of_service_port(port, number)).to_uppercase()
+            })
+            .collect();
+        let mut note = |code, message: String| {
+            found.push(Diagnostic::new(code, workload.locate(workload.spec.template.at.origin()), message));
+        };
+        if protocols.len() > 1 {
+            let protocols = protocols.into_iter().collect::<Vec<_>>().join(", ");
+            note(
+                Code::DeploymentAssociatedToMultipleServices,
+                format!("port {target} is reached through {services} with different protocols: {protocols}"),
+            );
+        }
+        if numbers.len() > 1 {
+            let numbers = numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+            note(
+                Code::DeploymentConflictingPorts,
+                format!("targetPort {target} is reached through {services} by different ports: {numbers}"),
+            );
+        }
+    }
+}
+
+/// MESH0009: pods behind one Service that are not one application (P-6).
+fn different_apps(service: &Resource<Service>, apps: BTreeSet<&str>, found: &mut Vec<Diagnostic>) {
+    let apps = apps.into_iter().collect::<Vec<_>>().join(", ");
+    let message = format!("the pods behind this Service have different app labels: {apps}");
+    let origin = service.locate(service.spec.at.field("selector"));
+    found.push(Diagnostic::new(Code::AppLabelDiffers, origin, message));
 }
 
 fn selector(sidecar: &Resource<Sidecar>) -> Option<&Labels> {
@@ -146,12 +174,6 @@ fn selector(sidecar: &Resource<Sidecar>) -> Option<&Labels> {
         .as_ref()
         .map(|selector| &selector.labels)
         .filter(|labels| !labels.is_empty())
-}
-
-fn selects(service: &Resource<Service>, workload: &Resource<Workload>, labels: &Labels) -> bool {
-    service.meta.namespace == workload.meta.namespace
-        && !service.spec.selector.is_empty()
-        && has_labels(labels, &service.spec.selector)
 }
 
 fn names(all: &[&Resource<Sidecar>]) -> String {

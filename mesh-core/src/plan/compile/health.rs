@@ -96,13 +96,13 @@ impl<'a> Compiler<'a> {
             Diagnostic::new(Code::ReferencedResourceNotFound, origin, message)
         };
         let not_found = || missing("name", format!("{} {namespace}/{}", target.kind, target.name));
-        let is_it = |meta: &crate::api::Metadata| meta.namespace == namespace && meta.name == target.name;
+        let name = (namespace, target.name.as_str());
         let section = target.section_name.as_str();
         let no_section = || missing("sectionName", format!("port {section:?} of {}", target.name));
         let rank = u8::from(section.is_empty());
         match target.kind.as_str() {
             "Service" => {
-                let known = self.documents.services.iter().find(|known| is_it(&known.meta));
+                let known = self.index.services.get(&name).copied();
                 let known = known.ok_or_else(not_found)?;
                 let mut port = None;
                 if !section.is_empty() {
@@ -112,7 +112,7 @@ impl<'a> Compiler<'a> {
                 Ok(vec![(names::resolve(&target.name, namespace, suffix), port, None, rank)])
             }
             "ServiceEntry" => {
-                let known = self.documents.service_entries.iter().find(|known| is_it(&known.meta));
+                let known = self.index.service_entries.get(&name).copied();
                 let known = known.ok_or_else(not_found)?;
                 let mut port = None;
                 if !section.is_empty() {
@@ -124,7 +124,7 @@ impl<'a> Compiler<'a> {
                 Ok(hosts.map(|host| (host.to_ascii_lowercase(), port, None, rank)).collect())
             }
             "VirtualService" => {
-                let known = self.documents.virtual_services.iter().find(|known| is_it(&known.meta));
+                let known = self.index.virtual_services.get(&name).copied();
                 let known = known.ok_or_else(not_found)?;
                 let mut places = Places::new();
                 let rules = virtuals.all.iter().flat_map(|one| {

@@ -31,6 +31,8 @@ mod conflicts;
 mod gateway;
 mod gateway_api;
 mod health;
+mod hints;
+mod index;
 mod ingress;
 mod keys;
 mod locality;
@@ -63,6 +65,8 @@ pub use workload::{WorkloadSource, complete_by_pod_info, workload_of_environment
 
 use self::clusters::Clusters;
 use self::gateway_api::{GatewayApi, Serves};
+use self::hints::Hints;
+use self::index::Index;
 use self::registry::Registry;
 use self::rules::Rules;
 use self::scope::EgressScope;
@@ -77,8 +81,6 @@ use crate::identity::Workload;
 
 /// The reserved gateway name of sidecars and library clients (H-5).
 const MESH: &str = "mesh";
-/// How many unknown hosts are compared with all known ones.
-const HINTS: usize = 16;
 
 /// For whom, and how, documents are compiled.
 #[derive(Clone, Debug, Default)]
@@ -157,13 +159,15 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
         mesh.settings.outbound_mode = mode;
     }
     let egress = sidecar.map(sidecar::egress_scope).unwrap_or_default();
+    let index = Index::of(documents);
     let registry = Registry::build(documents, &mesh, &workload, &mut out);
     let rules = Rules::build(documents, &mesh, &workload);
     let virtuals = VirtualServices::build(documents, &mesh, client, &egress, &mut out);
-    let api = GatewayApi::build(documents, &registry, &mesh, &mut out);
+    let api = GatewayApi::build(documents, &index, &registry, &mesh, &mut out);
     let picks = picks(options, client, &mesh);
     let mut compiler = Compiler {
         documents,
+        index,
         options,
         last_good,
         mesh,
@@ -173,7 +177,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
         clusters: Clusters::new(Arc::clone(&workload), picks),
         out,
         stale: BTreeSet::new(),
-        hints: HINTS,
+        hints: Hints::default(),
         default_name: "default".into(),
     };
     let mut plan = Plan { generation: options.generation, ..Plan::default() };
@@ -203,6 +207,7 @@ fn picks(options: &CompileOptions, client: &str, mesh: &Mesh<'_>) -> HashMap<Str
 #[derive(Debug)]
 struct Compiler<'a> {
     documents: &'a Documents,
+    index: Index<'a>,
     options: &'a CompileOptions,
     last_good: Option<&'a Plan>,
     mesh: Mesh<'a>,
@@ -212,7 +217,7 @@ struct Compiler<'a> {
     clusters: Clusters,
     out: Diagnostics,
     stale: BTreeSet<String>,
-    hints: usize,
+    hints: Hints,
     default_name: Arc<str>,
 }
 

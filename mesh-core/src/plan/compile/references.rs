@@ -73,8 +73,7 @@ impl Compiler<'_> {
                 origin.resource, self.workload.namespace
             ));
         }
-        self.hints = self.hints.checked_sub(1)?;
         let hosts = self.registry.services().iter().map(|service| &*service.identity.host);
-        nearest(host, hosts).map(|near| format!("did you mean {near}?"))
+        self.hints.nearest(host, hosts).map(|near| format!("did you mean {near}?"))
     }
 }

@@ -166,8 +166,6 @@ fn mirror(mirror: &HttpRequestMirror, check: &mut Check<'_>) {
 
 /// GA-7.
 fn cors(cors: &HttpCors, check: &mut Check<'_>) {
-    const METHODS: [&str; 9] =
-        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"];
     let at = &cors.at;
     for (index, origin) in cors.allow_origins.iter().enumerate() {
         let host = origin.split_once("://").filter(|(scheme, _)| !scheme.is_empty()).map(|(_, host)| host);
@@ -179,7 +177,7 @@ fn cors(cors: &HttpCors, check: &mut Check<'_>) {
             check.error_hint(at.item("allowOrigins", index), message, "scheme://host[:port], or `*`");
         }
     }
-    let method = |name: &str| METHODS.contains(&name);
+    let method = |name: &str| super::super::names::METHODS.contains(&name);
     let header = |name: &str| http::HeaderName::from_bytes(name.as_bytes()).is_ok();
     stars(at, "allowMethods", &cors.allow_methods, "a method", method, check);
     stars(at, "allowHeaders", &cors.allow_headers, "a header name", header, check);

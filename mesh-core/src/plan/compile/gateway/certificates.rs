@@ -91,10 +91,7 @@ impl<'a> Compiler<'a> {
             };
         }
         let namespace = &gateway.meta.namespace;
-        let is_named = |secret: &&Resource<Secret>| {
-            secret.meta.name == tls.credential_name && secret.meta.namespace == *namespace
-        };
-        let secret = self.documents.secrets.iter().find(is_named);
+        let secret = self.index.secrets.get(&(namespace.as_str(), tls.credential_name.as_str())).copied();
         if let Some(material) = secret.and_then(pair) {
             return material;
         }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::analysis::Code;
 use crate::api::gateway_api::{FromNamespaces, Gateway, GatewayListener, ListenerTlsConfig, ParentReference};
-use crate::api::{Documents, Metadata, Resource};
+use crate::api::{Documents, Resource};
 use crate::plan::Material;
 use crate::plan::compile::{gateway, names};
 
@@ -139,22 +139,31 @@ fn conflict(
         .then(|| Problem::new("ProtocolConflict", Code::ConflictingGateways, origin, message))
 }
 
+/// What routes are attached by.
+struct Known<'a> {
+    /// Labels of the documented Namespaces.
+    namespaces: HashMap<&'a str, &'a BTreeMap<String, String>>,
+    /// Positions of the Gateways, by namespace and name.
+    gateways: HashMap<(&'a str, &'a str), usize>,
+}
+
 impl<'a> GatewayApi<'a> {
     /// Attaches every route to what it names.
     pub(super) fn attach(&mut self, documents: &'a Documents, references: &References<'a, '_>) {
-        let labels: HashMap<&str, &BTreeMap<String, String>> = documents
+        let labels = documents
             .namespaces
             .iter()
             .map(|namespace| (namespace.meta.name.as_str(), &namespace.meta.labels))
             .collect();
-        let http = documents.http_routes.iter().map(|route| (&route.meta, &route.spec.parent_refs));
-        let grpc = documents.grpc_routes.iter().map(|route| (&route.meta, &route.spec.parent_refs));
-        let written: HashMap<*const Metadata, &'a Vec<ParentReference>> =
-            http.chain(grpc).map(|(meta, parents)| (std::ptr::from_ref(meta), parents)).collect();
+        let mut known = Known { namespaces: labels, gateways: HashMap::with_capacity(self.gateways.len()) };
+        for (edge, gateway) in self.gateways.iter().enumerate() {
+            let meta = &gateway.resource.meta;
+            known.gateways.entry((&meta.namespace, &meta.name)).or_insert(edge);
+        }
         for index in 0..self.routes.len() {
-            let parents = written[&std::ptr::from_ref(self.routes[index].meta)];
-            let parents = parents.iter().map(|parent| self.parent(index, parent, references, &labels));
-            let parents: Vec<Parent<'a>> = parents.collect();
+            let parents = self.routes[index].parent_refs.iter();
+            let parents: Vec<Parent<'a>> =
+                parents.map(|parent| self.parent(index, parent, references, &known)).collect();
             self.routes[index].parents = parents;
         }
     }
@@ -164,12 +173,12 @@ impl<'a> GatewayApi<'a> {
         index: usize,
         written: &'a ParentReference,
         references: &References<'a, '_>,
-        labels: &HashMap<&str, &BTreeMap<String, String>>,
+        known: &Known<'_>,
     ) -> Parent<'a> {
         let group = written.group.as_deref().unwrap_or(GROUP);
         let kind = written.kind.as_deref().unwrap_or("Gateway");
         let (target, accepted) = match (group, kind) {
-            (GROUP, "Gateway") => self.at_gateway(index, written, references, labels),
+            (GROUP, "Gateway") => self.at_gateway(index, written, references, known),
             ("" | "core", "Service") | (ISTIO_GROUP, "ServiceEntry") => {
                 let accepted = self.in_mesh(index, written, kind, references);
                 (if accepted.is_ok() { Target::Mesh } else { Target::Unknown }, accepted)
@@ -198,12 +207,11 @@ impl<'a> GatewayApi<'a> {
         index: usize,
         written: &ParentReference,
         references: &References<'a, '_>,
-        labels: &HashMap<&str, &BTreeMap<String, String>>,
+        known: &Known<'_>,
     ) -> (Target, Result<(), Problem>) {
         let route = &self.routes[index];
         let namespace = written.namespace.as_deref().unwrap_or(&route.meta.namespace);
-        let is_it = |meta: &Metadata| meta.name == written.name && meta.namespace == namespace;
-        let Some(edge) = self.gateways.iter().position(|edge| is_it(&edge.resource.meta)) else {
+        let Some(edge) = known.gateways.get(&(namespace, written.name.as_str())).copied() else {
             if references.is_gateway(namespace, &written.name) {
                 return (Target::Foreign, Ok(()));
             }
@@ -228,7 +236,9 @@ impl<'a> GatewayApi<'a> {
         let gateway = &self.gateways[edge];
         for (position, listener) in gateway.listeners.iter().enumerate().filter(|(_, one)| named(one)) {
             any = true;
-            if !listener.is_usable() || !allows(&gateway.resource.meta.namespace, listener, route, labels) {
+            if !listener.is_usable()
+                || !allows(&gateway.resource.meta.namespace, listener, route, &known.namespaces)
+            {
                 continue;
             }
             allowed = true;
@@ -287,7 +297,7 @@ impl<'a> GatewayApi<'a> {
         let section = written.section_name.as_deref().filter(|name| !name.is_empty());
         let mut port = written.port.and_then(|port| u16::try_from(port).ok());
         if let Some(section) = section {
-            let named = references.port_named(&owner, &written.name, section);
+            let named = references.port_named(kind, &owner, &written.name, section);
             port = match (named, port) {
                 (Some(named), None) => Some(named),
                 (Some(named), Some(port)) if named == port => Some(named),

@@ -30,6 +30,7 @@ pub use self::status::{Condition, PartStatus, ResourceStatus, gateway_status};
 
 use self::reference::References;
 use self::rule::Rule;
+use super::index::Index;
 use super::registry::Registry;
 use super::settings::Mesh;
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
@@ -133,6 +134,7 @@ struct RouteDocument<'a> {
     source: &'a Source,
     origin: Origin,
     hostnames: &'a [String],
+    parent_refs: &'a [ParentReference],
     parents: Vec<Parent<'a>>,
     rules: Vec<Rule>,
     /// Rules that cannot be served at all.
@@ -193,11 +195,12 @@ impl<'a> GatewayApi<'a> {
     /// Puts together what the documents say, for every workload alike.
     pub(super) fn build(
         documents: &'a Documents,
+        index: &Index<'a>,
         registry: &Registry,
         mesh: &Mesh<'_>,
         out: &mut Diagnostics,
     ) -> Self {
-        let references = References::of(documents, registry, &mesh.settings.domain_suffix);
+        let references = References::of(documents, index, registry, &mesh.settings.domain_suffix);
         let mut api = Self {
             gateways: attach::gateways(documents, &references),
             routes: rule::routes(documents, &references),

@@ -1,14 +1,17 @@
 //! References to Services, hosts and Secrets, and whether they are permitted (GA-6).
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::{GROUP, ISTIO_GROUP, Problem, RouteKind};
 use crate::analysis::Code;
 use crate::api::gateway_api::ReferenceGrant;
 use crate::api::kubernetes::Secret;
-use crate::api::nearest::nearest;
 use crate::api::{Documents, Resource};
 use crate::error::Origin;
+use crate::plan::compile::hints::Hints;
+use crate::plan::compile::index::Index;
+use crate::plan::compile::names;
 use crate::plan::compile::registry::Registry;
 
 /// A reference as written, whatever message it stands in.
@@ -36,26 +39,29 @@ pub(super) struct Destined {
 pub(super) struct References<'a, 'r> {
     pub(super) registry: &'r Registry,
     pub(super) suffix: &'r str,
-    documents: &'a Documents,
+    index: &'r Index<'a>,
+    hints: RefCell<Hints>,
     /// By the namespace that they are of.
     grants: HashMap<&'a str, Vec<&'a ReferenceGrant>>,
-    secrets: HashMap<(&'a str, &'a str), &'a Resource<Secret>>,
 }
 
 impl<'a, 'r> References<'a, 'r> {
-    pub(super) fn of(documents: &'a Documents, registry: &'r Registry, suffix: &'r str) -> Self {
+    pub(super) fn of(
+        documents: &'a Documents,
+        index: &'r Index<'a>,
+        registry: &'r Registry,
+        suffix: &'r str,
+    ) -> Self {
         let mut grants: HashMap<&str, Vec<&ReferenceGrant>> = HashMap::new();
         for grant in &documents.reference_grants {
             grants.entry(&grant.meta.namespace).or_default().push(&grant.spec);
         }
-        let key = |secret: &'a Resource<Secret>| (secret.meta.namespace.as_str(), secret.meta.name.as_str());
-        let secrets = documents.secrets.iter().map(|secret| (key(secret), secret)).collect();
-        Self { registry, suffix, documents, grants, secrets }
+        Self { registry, suffix, index, hints: RefCell::default(), grants }
     }
 
     /// The host of a Service.
     pub(super) fn host(&self, namespace: &str, name: &str) -> String {
-        format!("{name}.{namespace}.svc.{}", self.suffix)
+        names::of_service(name, namespace, self.suffix)
     }
 
     /// The destination that a route of `own` namespace means.
@@ -84,8 +90,7 @@ impl<'a, 'r> References<'a, 'r> {
         let Some(service) = self.registry.find_visible(&host).or_else(hidden) else {
             let message = format!("referenced host not found: {host:?}");
             let hosts = self.registry.services().iter().map(|service| &*service.identity.host);
-            // Comparing with every host costs: a large mesh is told no neighbours.
-            let near = if self.registry.services().len() > 2_000 { None } else { nearest(&host, hosts) };
+            let near = self.hints.borrow_mut().nearest(&host, hosts);
             let problem = missing(message);
             return Err(match near {
                 Some(near) => problem.hint(format!("did you mean {near}?")),
@@ -130,7 +135,7 @@ impl<'a, 'r> References<'a, 'r> {
         {
             return Err(problem);
         }
-        self.secrets.get(&(namespace, written.name)).copied().ok_or_else(|| {
+        self.index.secrets.get(&(namespace, written.name)).copied().ok_or_else(|| {
             let message = format!("referenced credentialName not found: {:?}", written.name);
             Problem::new(REASON, Code::ReferencedResourceNotFound, origin.clone(), message)
                 .hint(format!("a Secret {namespace}/{} with tls.crt and tls.key", written.name))
@@ -166,28 +171,29 @@ impl<'a, 'r> References<'a, 'r> {
         )))
     }
 
-    /// The number of a Service's port by its name.
-    pub(super) fn port_named(&self, namespace: &str, service: &str, port: &str) -> Option<u16> {
-        let is_it = |one: &&Resource<crate::api::kubernetes::Service>| {
-            one.meta.name == service && one.meta.namespace == namespace
+    /// The number of a port by its name, of a Service or a ServiceEntry.
+    pub(super) fn port_named(&self, kind: &str, namespace: &str, name: &str, port: &str) -> Option<u16> {
+        let key = (namespace, name);
+        let number = if kind == "Service" {
+            let ports = &self.index.services.get(&key)?.spec.ports;
+            ports.iter().find(|known| known.name == port)?.port
+        } else {
+            let ports = &self.index.service_entries.get(&key)?.spec.ports;
+            ports.iter().find(|known| known.name == port)?.number
         };
-        let service = self.documents.services.iter().find(is_it)?;
-        let port = service.spec.ports.iter().find(|known| known.name == port)?;
-        u16::try_from(port.port).ok()
+        u16::try_from(number).ok()
     }
 }
 
 impl References<'_, '_> {
     /// Whether there is a Gateway of this name, whoever serves it.
     pub(super) fn is_gateway(&self, namespace: &str, name: &str) -> bool {
-        let is_it = |meta: &crate::api::Metadata| meta.name == name && meta.namespace == namespace;
-        self.documents.k8s_gateways.iter().any(|gateway| is_it(&gateway.meta))
+        self.index.k8s_gateways.contains_key(&(namespace, name))
     }
 
     /// The hosts of a ServiceEntry.
     pub(super) fn hosts_of_entry(&self, namespace: &str, name: &str) -> Vec<String> {
-        let is_it = |meta: &crate::api::Metadata| meta.name == name && meta.namespace == namespace;
-        let entry = self.documents.service_entries.iter().find(|entry| is_it(&entry.meta));
+        let entry = self.index.service_entries.get(&(namespace, name));
         let hosts = entry.map(|entry| entry.spec.hosts.as_slice()).unwrap_or_default();
         hosts.iter().map(|host| host.to_ascii_lowercase()).collect()
     }

@@ -8,7 +8,7 @@ use super::{Problem, RouteDocument, RouteKind};
 use crate::analysis::Code;
 use crate::api::gateway_api::{
     GrpcRouteRule, HttpBackendRef, HttpRequestMirror, HttpRequestRedirect, HttpRouteFilter,
-    HttpRouteFilterType, HttpRouteRetry, HttpRouteRule, HttpRouteTimeouts, HttpUrlRewrite,
+    HttpRouteFilterType, HttpRouteRetry, HttpRouteRule, HttpRouteTimeouts, HttpUrlRewrite, ParentReference,
 };
 use crate::api::{At, Documents, Resource};
 use crate::cors::CorsPolicy;
@@ -67,7 +67,8 @@ pub(super) fn routes<'a>(
 ) -> Vec<RouteDocument<'a>> {
     let http = documents.http_routes.iter().map(|resource| {
         let rules = resource.spec.rules.iter().enumerate();
-        let mut route = document(RouteKind::Http, resource, &resource.spec.hostnames);
+        let mut route =
+            document(RouteKind::Http, resource, &resource.spec.hostnames, &resource.spec.parent_refs);
         for (index, rule) in rules {
             let made = http_rule(resource, index, rule, references);
             made.map_or_else(|problem| route.dropped.push(problem), |rule| route.rules.push(rule));
@@ -79,7 +80,8 @@ pub(super) fn routes<'a>(
     });
     let grpc = documents.grpc_routes.iter().map(|resource| {
         let rules = resource.spec.rules.iter().enumerate();
-        let mut route = document(RouteKind::Grpc, resource, &resource.spec.hostnames);
+        let mut route =
+            document(RouteKind::Grpc, resource, &resource.spec.hostnames, &resource.spec.parent_refs);
         for (index, rule) in rules {
             let made = grpc_rule(resource, index, rule, references);
             made.map_or_else(|problem| route.dropped.push(problem), |rule| route.rules.push(rule));
@@ -90,20 +92,26 @@ pub(super) fn routes<'a>(
         route
     });
     let mut routes: Vec<RouteDocument<'a>> = http.chain(grpc).collect();
-    routes.sort_by(|a, b| {
-        let name = |route: &RouteDocument<'a>| format!("{}/{}", route.meta.namespace, route.meta.name);
-        (a.meta.creation_timestamp.cmp(&b.meta.creation_timestamp)).then_with(|| name(a).cmp(&name(b)))
+    routes.sort_by_cached_key(|route| {
+        let meta = route.meta;
+        (meta.creation_timestamp, format!("{}/{}", meta.namespace, meta.name))
     });
     routes
 }
 
-fn document<'a, T>(kind: RouteKind, resource: &'a Resource<T>, hostnames: &'a [String]) -> RouteDocument<'a> {
+fn document<'a, T>(
+    kind: RouteKind,
+    resource: &'a Resource<T>,
+    hostnames: &'a [String],
+    parent_refs: &'a [ParentReference],
+) -> RouteDocument<'a> {
     RouteDocument {
         kind,
         meta: &resource.meta,
         source: &resource.source,
         origin: resource.origin(),
         hostnames,
+        parent_refs,
         parents: Vec::new(),
         rules: Vec::new(),
         dropped: Vec::new(),

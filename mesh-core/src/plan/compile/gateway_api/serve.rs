@@ -9,7 +9,7 @@ use crate::api::Documents;
 use crate::api::Resource;
 use crate::api::gateway_api::Gateway;
 use crate::identity::Workload;
-use crate::plan::compile::registry::has_labels;
+use crate::plan::compile::registry::selects;
 use crate::plan::compile::workload::{self, WorkloadSource};
 
 /// Labels with the name of the Gateway that a pod serves; the second is Istio's old one.
@@ -67,11 +67,9 @@ fn is_addressed(gateway: &Resource<Gateway>, documents: &Documents, workload: &W
         let name = parts.next().unwrap_or_default();
         let namespace = parts.next().unwrap_or(&gateway.meta.namespace);
         namespace == workload.namespace
-            && documents.services.iter().any(|service| {
-                service.meta.name == name
-                    && service.meta.namespace == namespace
-                    && !service.spec.selector.is_empty()
-                    && has_labels(&workload.labels, &service.spec.selector)
-            })
+            && documents
+                .services
+                .iter()
+                .any(|service| service.meta.name == name && selects(service, namespace, &workload.labels))
     })
 }

@@ -11,6 +11,7 @@ use super::{CLASS, CONTROLLER, Edge, EdgeListener, GatewayApi, Problem, RouteDoc
 use crate::analysis::Diagnostics;
 use crate::api::Documents;
 use crate::identity::Workload;
+use crate::plan::compile::index::Index;
 use crate::plan::compile::registry::Registry;
 use crate::plan::compile::settings::Mesh;
 
@@ -66,7 +67,7 @@ pub fn gateway_status(documents: &Documents) -> Vec<ResourceStatus> {
     let mut out = Diagnostics::new();
     let mesh = Mesh::compile(documents, false, &mut out);
     let registry = Registry::build(documents, &mesh, &Workload::default(), &mut out);
-    let api = GatewayApi::build(documents, &registry, &mesh, &mut out);
+    let api = GatewayApi::build(documents, &Index::of(documents), &registry, &mesh, &mut out);
     let ours = documents
         .gateway_classes
         .iter()

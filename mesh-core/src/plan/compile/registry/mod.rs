@@ -17,7 +17,7 @@ use super::names;
 use super::protocol::Protocol;
 use super::settings::Mesh;
 use crate::analysis::Diagnostics;
-use crate::api::Documents;
+use crate::api::{Documents, Resource};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Origin;
 use crate::identity::{Labels, Workload};
@@ -176,6 +176,16 @@ pub(super) fn subset(discovery: &Discovery, labels: &Labels) -> Discovery {
         Discovery::DnsFirst(_) => Discovery::Static(Vec::new()),
         Discovery::Authority => Discovery::Authority,
     }
+}
+
+/// Whether a Service is about pods of this namespace with these labels.
+pub(super) fn selects(
+    service: &Resource<crate::api::kubernetes::Service>,
+    namespace: &str,
+    labels: &Labels,
+) -> bool {
+    let selector = &service.spec.selector;
+    service.meta.namespace == namespace && !selector.is_empty() && has_labels(labels, selector)
 }
 
 /// Whether `labels` has all of `wanted`.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::api::kubernetes::{ObjectReference, Workload};
 use crate::api::{Documents, Resource};
+use crate::endpoint::Endpoint;
 use crate::identity::{Labels, Locality};
 use crate::plan::compile::nodes::{NETWORK, Nodes};
 
@@ -15,8 +16,6 @@ pub(super) struct Pod<'a> {
     pub(super) labels: Arc<Labels>,
     /// Name and namespace of its workload.
     pub(super) workload: (Arc<str>, Arc<str>),
-    /// Its service account.
-    pub(super) account: &'a str,
     /// The SPIFFE id of its account.
     pub(super) identity: Arc<str>,
     pub(super) node: Option<Arc<str>>,
@@ -105,11 +104,25 @@ impl<'a> Pod<'a> {
             resource,
             labels: Arc::new(labels.clone()),
             workload: (owner.unwrap_or(&meta.name).into(), meta.namespace.as_str().into()),
-            account,
             identity: spiffe_id(trust_domain, &meta.namespace, account),
             node: Some(template.spec.node_name.as_str()).filter(|node| !node.is_empty()).map(Into::into),
             locality: nodes.locality(labels, &template.spec.node_name),
             network: labels.get(NETWORK).map(|network| network.as_str().into()),
+        }
+    }
+}
+
+impl Pod<'_> {
+    /// An endpoint with all that is known of the pod behind it.
+    pub(super) fn facts(&self, endpoint: Endpoint) -> Endpoint {
+        Endpoint {
+            locality: self.locality.clone(),
+            node: self.node.clone(),
+            network: self.network.clone(),
+            labels: Arc::clone(&self.labels),
+            workload: Some(self.workload.clone()),
+            identity: Some(Arc::clone(&self.identity)),
+            ..endpoint
         }
     }
 }

@@ -1,16 +1,16 @@
 //! ServiceEntries: hosts that Kubernetes does not know (SE-4 to SE-10).
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::pods::{Pods, spiffe_id};
-use super::{ByHost, Port, Service, has_labels, is_visible};
+use super::pods::{Pod, Pods, spiffe_id};
+use super::{ByHost, Port, Service, has_labels, is_visible, push_endpoint};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::istio::{Location, Resolution, ServiceEntry, ServiceEntryPort, WorkloadEntry};
 use crate::api::{Documents, Resource};
 use crate::endpoint::{Address, Endpoint};
+use crate::error::Origin;
 use crate::identity::Locality;
 use crate::plan::compile::protocol::Protocol;
 use crate::plan::compile::settings::Mesh;
@@ -32,6 +32,10 @@ pub(super) fn add(
             by_host.entry(host.to_ascii_lowercase()).or_default().push(entry);
         }
     }
+    let mut known = Known { entries: HashMap::new(), pods, mesh };
+    for workload in &documents.workload_entries {
+        known.entries.entry(&workload.meta.namespace).or_default().push(workload);
+    }
     for (host, entries) in by_host {
         let sees = |entry: &&&Entry| {
             let export = &entry.spec.export_to;
@@ -51,7 +55,7 @@ pub(super) fn add(
         let namespace = chosen.meta.namespace.clone();
         let merged: Vec<&Entry> =
             candidates.iter().filter(|entry| entry.meta.namespace == namespace).copied().collect();
-        let service = service(&host, &merged, visible, &Known { documents, pods, mesh }, out);
+        let service = service(&host, &merged, visible, &known, out);
         services.insert(Arc::clone(&service.identity.host), service);
     }
 }
@@ -72,7 +76,7 @@ fn service(
             let protocol =
                 Protocol::named(&written.protocol).or_else(|| Protocol::of_port_name(&written.name));
             let protocol = protocol.unwrap_or_else(|| Protocol::untold(number));
-            let discovery = discovery(host, entry, written, number, known);
+            let discovery = discovery(host, entry, written, number, known, out);
             match ports.iter_mut().find(|(_, _, port)| port.number == number) {
                 None => ports.push((entry, written, Port { number, protocol, discovery })),
                 Some((first, _, port)) => {
@@ -85,7 +89,14 @@ fn service(
                         let origin = entry.locate(written.at.field("protocol"));
                         out.push(Diagnostic::new(Code::ConflictingServiceEntryProtocol, origin, message));
                     }
-                    merge(&mut port.discovery, discovery);
+                    if !merge(&mut port.discovery, discovery) {
+                        let message = format!(
+                            "{} resolves {host}:{number} in another way: the endpoints here are left out",
+                            first.label()
+                        );
+                        let origin = entry.locate(entry.spec.at.field("resolution"));
+                        out.push(Diagnostic::new(Code::SchemaWarning, origin, message));
+                    }
                 }
             }
         }
@@ -118,12 +129,26 @@ fn short_name<'h>(host: &'h str, suffix: &str) -> &'h str {
     head.and_then(|head| head.rsplit_once('.')).map_or(host, |(name, _)| name)
 }
 
-fn merge(into: &mut Discovery, from: Discovery) {
+/// Adds the endpoints of another entry for the same port; says whether they could be added.
+fn merge(into: &mut Discovery, from: Discovery) -> bool {
     match (into, from) {
-        (Discovery::Static(all), Discovery::Static(more)) => all.extend(more),
-        (Discovery::Dns(all), Discovery::Dns(more)) => all.extend(more),
-        _ => {}
+        (Discovery::Static(all), Discovery::Static(more)) => {
+            let mut seen = all.iter().map(|endpoint| endpoint.address.clone()).collect();
+            for endpoint in more {
+                push_endpoint(all, &mut seen, Arc::unwrap_or_clone(endpoint));
+            }
+        }
+        (Discovery::Dns(all), Discovery::Dns(more)) => {
+            for target in more {
+                if !all.iter().any(|known| (&known.name, known.port) == (&target.name, target.port)) {
+                    all.push(target);
+                }
+            }
+        }
+        (Discovery::DnsFirst(_) | Discovery::Authority, Discovery::Authority) => {}
+        _ => return false,
     }
+    true
 }
 
 fn discovery(
@@ -132,40 +157,52 @@ fn discovery(
     port: &ServiceEntryPort,
     number: u16,
     known: &Known<'_>,
+    out: &mut Diagnostics,
 ) -> Discovery {
     let spec = &entry.spec;
     let target = port.target_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(number);
-    let of = |written: &WorkloadEntry| {
-        let named = written.ports.get(&port.name).and_then(|port| u16::try_from(*port).ok());
-        (named.unwrap_or(target), facts(written, &entry.meta.namespace, known.mesh))
+    let members = known.members(entry);
+    let mut leave_out = |member: &Member<'_>, why: &str| {
+        let message = format!("{why}: {} leaves it out", entry.label());
+        out.push(Diagnostic::new(Code::SchemaWarning, member.origin(entry), message));
     };
-    let endpoints = known.endpoints(entry);
     match spec.resolution {
         Resolution::None | Resolution::DynamicDns => Discovery::Authority,
         Resolution::Static => {
-            let endpoint = |written: &Cow<'_, WorkloadEntry>| {
-                let (port, facts) = of(written);
-                let address = match written.address.strip_prefix("unix://") {
-                    Some(path) => Address::Unix(path.into()),
-                    None => Address::Socket(SocketAddr::new(written.address.parse().ok()?, port)),
+            let (mut endpoints, mut seen) = (Vec::new(), HashSet::new());
+            for member in &members {
+                let (address, port) = (member.address(), member.port(&port.name, target));
+                let address = match (address.strip_prefix("unix://"), address.parse()) {
+                    (Some(path), _) => Address::Unix(path.into()),
+                    (None, Ok(ip)) => Address::Socket(SocketAddr::new(ip, port)),
+                    // One that only has a network is reached by a gateway, which is not known here.
+                    (None, Err(_)) if address.is_empty() => continue,
+                    (None, Err(_)) => {
+                        leave_out(member, &format!("{address} is a name, and `resolution` is STATIC"));
+                        continue;
+                    }
                 };
-                Some(Arc::new(Endpoint { address, ..facts }))
-            };
-            Discovery::Static(endpoints.iter().filter_map(endpoint).collect())
+                let facts = member.facts(&entry.meta.namespace, known.mesh);
+                push_endpoint(&mut endpoints, &mut seen, Endpoint { address, ..facts });
+            }
+            Discovery::Static(endpoints)
         }
         Resolution::Dns | Resolution::DnsRoundRobin => {
-            let mut targets: Vec<DnsTarget> = if endpoints.is_empty() && spec.workload_selector.is_none() {
+            let mut targets = Vec::with_capacity(members.len());
+            if members.is_empty() && spec.workload_selector.is_none() {
                 let template = Endpoint::new(SocketAddr::from(([0, 0, 0, 0], target)));
-                vec![DnsTarget { name: host.into(), port: target, template }]
-            } else {
-                let target = |written: &Cow<'_, WorkloadEntry>| {
-                    let (port, template) = of(written);
-                    DnsTarget { name: written.address.trim_end_matches('.').into(), port, template }
-                };
-                // One that only has a network is reached by a gateway, which is not known here.
-                let named = endpoints.iter().filter(|written| !written.address.is_empty());
-                named.map(target).collect()
-            };
+                targets.push(DnsTarget { name: host.into(), port: target, template });
+            }
+            for member in members.iter().filter(|member| !member.address().is_empty()) {
+                let name = member.address().trim_end_matches('.');
+                if name.starts_with("unix://") {
+                    leave_out(member, &format!("{name} is a socket, and `resolution` is by DNS"));
+                    continue;
+                }
+                let template = member.facts(&entry.meta.namespace, known.mesh);
+                let port = member.port(&port.name, target);
+                targets.push(DnsTarget { name: name.into(), port, template });
+            }
             match targets.pop() {
                 Some(one) if spec.resolution == Resolution::DnsRoundRobin => {
                     Discovery::DnsFirst(Box::new(one))
@@ -181,32 +218,74 @@ fn discovery(
 
 /// Where selected endpoints are looked for.
 struct Known<'a> {
-    documents: &'a Documents,
+    /// By namespace.
+    entries: HashMap<&'a str, Vec<&'a Resource<WorkloadEntry>>>,
     pods: &'a Pods<'a>,
     mesh: &'a Mesh<'a>,
 }
 
-impl Known<'_> {
-    /// The endpoints of an entry: its own, or the WorkloadEntries and Pods that it selects (SE-8).
-    fn endpoints<'e>(&'e self, entry: &'e Entry) -> Vec<Cow<'e, WorkloadEntry>> {
+/// An endpoint of an entry: its own, or a WorkloadEntry or Pod that it selects (SE-8).
+enum Member<'e> {
+    Own(&'e WorkloadEntry),
+    Selected(&'e Resource<WorkloadEntry>),
+    Pod(&'e Pod<'e>),
+}
+
+impl<'a> Known<'a> {
+    fn members<'e>(&'e self, entry: &'e Entry) -> Vec<Member<'e>>
+    where
+        'a: 'e,
+    {
         let Some(selector) = &entry.spec.workload_selector else {
-            return entry.spec.endpoints.iter().map(Cow::Borrowed).collect();
+            return entry.spec.endpoints.iter().map(Member::Own).collect();
         };
-        let namespace = &entry.meta.namespace;
-        let entries = self.documents.workload_entries.iter().filter(|workload| {
-            workload.meta.namespace == *namespace && has_labels(&workload.spec.labels, &selector.labels)
-        });
-        let pods = self.pods.running(namespace, &selector.labels).map(|pod| {
-            Cow::Owned(WorkloadEntry {
-                address: pod.resource.spec.pod_ip.clone().unwrap_or_default(),
-                labels: pod.labels.as_ref().clone(),
-                service_account: pod.account.to_owned(),
-                locality: pod.locality.to_string(),
-                network: pod.network.as_deref().unwrap_or_default().to_owned(),
-                ..WorkloadEntry::default()
-            })
-        });
-        entries.map(|workload| Cow::Borrowed(&workload.spec)).chain(pods).collect()
+        let namespace = entry.meta.namespace.as_str();
+        let entries = self.entries.get(namespace).map(Vec::as_slice).unwrap_or_default();
+        let entries = entries.iter().filter(|one| has_labels(&one.spec.labels, &selector.labels));
+        let pods = self.pods.running(namespace, &selector.labels);
+        entries.map(|one| Member::Selected(one)).chain(pods.map(Member::Pod)).collect()
+    }
+}
+
+impl Member<'_> {
+    fn written(&self) -> Option<&WorkloadEntry> {
+        match self {
+            Self::Own(written) => Some(written),
+            Self::Selected(resource) => Some(&resource.spec),
+            Self::Pod(_) => None,
+        }
+    }
+
+    fn origin(&self, of: &Entry) -> Origin {
+        match self {
+            Self::Own(written) => of.locate(written.at.field("address")),
+            Self::Selected(resource) => resource.locate(resource.spec.at.field("address")),
+            Self::Pod(pod) => pod.resource.origin(),
+        }
+    }
+
+    fn address(&self) -> &str {
+        match self {
+            Self::Own(written) => &written.address,
+            Self::Selected(resource) => &resource.spec.address,
+            Self::Pod(pod) => pod.resource.spec.pod_ip.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// SE-6.
+    fn port(&self, name: &str, target: u16) -> u16 {
+        let named = self.written().and_then(|written| written.ports.get(name));
+        named.and_then(|port| u16::try_from(*port).ok()).unwrap_or(target)
+    }
+
+    /// All that it says but its address (SE-6).
+    fn facts(&self, namespace: &str, mesh: &Mesh<'_>) -> Endpoint {
+        let placeholder = Endpoint::new(SocketAddr::from(([0, 0, 0, 0], 0)));
+        match self {
+            Self::Own(written) => facts(written, namespace, mesh),
+            Self::Selected(resource) => facts(&resource.spec, namespace, mesh),
+            Self::Pod(pod) => pod.facts(placeholder),
+        }
     }
 }
 

@@ -12,9 +12,10 @@ use crate::balance::BalancePolicy;
 use crate::endpoint::{Address, ClusterId, Endpoint};
 use crate::error::Origin;
 use crate::plan::compile::Compiler;
+use crate::plan::compile::names;
 use crate::plan::compile::policies;
 use crate::plan::compile::protocol::Protocol;
-use crate::plan::compile::registry::{has_labels, target_port};
+use crate::plan::compile::registry::{selects, target_port};
 use crate::plan::compile::rules::Blocks;
 use crate::plan::compile::workload::{self, WorkloadSource};
 use crate::plan::{
@@ -115,12 +116,7 @@ impl<'a> Compiler<'a> {
         let documents = self.documents;
         let mut inbound: Vec<Inbound<'a>> = Vec::new();
         let mut taken = BTreeSet::new();
-        let selects = |service: &&Resource<Service>| {
-            service.meta.namespace == self.workload.namespace
-                && !service.spec.selector.is_empty()
-                && has_labels(&self.workload.labels, &service.spec.selector)
-        };
-        for service in documents.services.iter().filter(selects) {
+        for service in documents.services.iter().filter(|service| self.is_ours(service)) {
             for port in &service.spec.ports {
                 let Ok(number) = u16::try_from(port.port) else { continue };
                 let target = self.own_target(port);
@@ -129,11 +125,7 @@ impl<'a> Compiler<'a> {
                 else {
                     continue;
                 };
-                let host = format!(
-                    "{}.{}.svc.{}",
-                    service.meta.name, service.meta.namespace, self.mesh.settings.domain_suffix
-                );
-                let identity = self.identity(&host);
+                let identity = self.identity(service);
                 inbound.push(Inbound {
                     port: target,
                     bind: None,
@@ -150,6 +142,10 @@ impl<'a> Compiler<'a> {
         inbound
     }
 
+    fn is_ours(&self, service: &Resource<Service>) -> bool {
+        selects(service, &self.workload.namespace, &self.workload.labels)
+    }
+
     /// Our port that a port of a service leads to.
     fn own_target(&self, port: &ServicePort) -> Option<u16> {
         let document = match &self.options.workload {
@@ -162,26 +158,22 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn identity(&self, host: &str) -> ServiceIdentity {
-        self.registry.exact(host).map(|index| self.registry.get(index).identity.clone()).unwrap_or_default()
+    fn identity(&self, service: &Resource<Service>) -> ServiceIdentity {
+        let (meta, suffix) = (&service.meta, &self.mesh.settings.domain_suffix);
+        let host = names::of_service(&meta.name, &meta.namespace, suffix);
+        self.registry.exact(&host).map(|index| self.registry.get(index).identity.clone()).unwrap_or_default()
     }
 
     /// The service of our workload that leads to this port of it, else one that has the port itself; and
     /// which port of the service that is.
     fn own_service(&self, port: u16) -> Option<(ServiceIdentity, u16)> {
-        let of_us = self.documents.services.iter().filter(|service| {
-            service.meta.namespace == self.workload.namespace
-                && !service.spec.selector.is_empty()
-                && has_labels(&self.workload.labels, &service.spec.selector)
-        });
+        let of_us = self.documents.services.iter().filter(|service| self.is_ours(service));
         let ports: Vec<_> =
             of_us.flat_map(|service| service.spec.ports.iter().map(move |port| (service, port))).collect();
         let leads = ports.iter().find(|(_, written)| self.own_target(written) == Some(port));
         let (service, written) =
             leads.or_else(|| ports.iter().find(|(_, written)| written.port == u32::from(port)))?;
-        let suffix = &self.mesh.settings.domain_suffix;
-        let host = format!("{}.{}.svc.{suffix}", service.meta.name, service.meta.namespace);
-        Some((self.identity(&host), u16::try_from(written.port).ok()?))
+        Some((self.identity(service), u16::try_from(written.port).ok()?))
     }
 
     /// The limits that a rule for the service sets, which bound its server too (DR-8).

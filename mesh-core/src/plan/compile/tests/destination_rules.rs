@@ -263,3 +263,50 @@ fn dr_8_a_rules_pool_bounds_its_server_too_unless_a_sidecar_says_otherwise() {
     let elsewhere = "  outboundTrafficPolicy: {mode: ALLOW_ANY}\n";
     assert_eq!(inbound(&format!("{other}{elsewhere}")), [(7, 6), (8, NONE)], "it says nothing of the pool");
 }
+
+/// OD-6: hosts are counted where they are ejected, in the cluster of a port and subset.
+#[test]
+fn od_6_each_block_is_judged_by_the_smallest_cluster_that_it_holds_for() {
+    let slice = |port: u16, name: &str, hosts: u8| {
+        let endpoints: Vec<String> =
+            (1..=hosts).map(|host| format!("{{addresses: [10.0.{port}.{host}]}}")).collect();
+        format!(
+            "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n\
+             metadata: {{name: api-{port}, labels: {{kubernetes.io/service-name: api}}}}\n\
+             addressType: IPv4\nports: [{{name: {name}, port: {port}}}]\nendpoints: [{}]\n",
+            endpoints.join(", ")
+        )
+    };
+    let pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: api, version: v2}}\nstatus: {podIP: 10.0.80.1}\n";
+    let told = |policy: &str| {
+        let rule = format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: api}}\n\
+             spec:\n  host: api\n{policy}"
+        );
+        let slices = slice(80, "http", 20) + &slice(81, "http-admin", 3);
+        let compiled = sidecar(&format!("{API}{slices}{pod}{rule}"), "nobody");
+        let found = compiled.diagnostics.iter();
+        let found = found.filter(|one| one.code == Code::OutlierDetectionNeverEjects);
+        found.map(|one| format!("{}: {}", one.origin.path, one.message)).collect::<Vec<_>>()
+    };
+    let none = "maxEjectionPercent 10 none is ever ejected";
+    let block = "outlierDetection: {consecutive5xxErrors: 3}";
+    assert_eq!(
+        told(&format!("  trafficPolicy: {{{block}}}\n")),
+        [format!("spec.trafficPolicy.outlierDetection: with 3 endpoints of port 81 and {none}")]
+    );
+    let port = |port: u16| {
+        format!("  trafficPolicy: {{portLevelSettings: [{{port: {{number: {port}}}, {block}}}]}}\n")
+    };
+    assert!(told(&port(80)).is_empty());
+    let at = "spec.trafficPolicy.portLevelSettings[0].outlierDetection";
+    assert_eq!(told(&port(81)), [format!("{at}: with 3 endpoints of port 81 and {none}")]);
+    // A subset's own block: of its own endpoints, whatever the service has in all.
+    let subset = "  subsets: [{name: v2, labels: {version: v2}, trafficPolicy: {";
+    assert_eq!(
+        told(&format!("{subset}{block}}}}}]\n")),
+        [format!(
+            "spec.subsets[0].trafficPolicy.outlierDetection: with 1 endpoints of subset \"v2\" and {none}"
+        )]
+    );
+}

@@ -319,3 +319,67 @@ status: {podIP: 10.7.0.2}
         assert_eq!(endpoint.identity.as_deref(), Some("spiffe://cluster.local/ns/default/sa/vm"));
     }
 }
+
+/// SE-6: what is known of a pod is known whoever selects it; SE-10: an address is one endpoint.
+#[test]
+fn se_8_a_selected_pod_is_known_as_behind_a_service_and_counts_once() {
+    let entry = |name: &str| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {name}}}\n\
+             spec: {{hosts: [vm.example.com], location: MESH_INTERNAL, resolution: STATIC, \
+             ports: [{{number: 80, name: http, protocol: HTTP}}], workloadSelector: {{labels: {{app: vm}}}}}}\n"
+        )
+    };
+    let pod = "apiVersion: v1
+kind: Pod
+metadata: {name: vm-abc-xyz12, labels: {app: vm, pod-template-hash: abc}}
+spec: {serviceAccountName: vm, nodeName: node-1}
+status: {podIP: 10.7.0.2}
+";
+    let plan = sidecar(&format!("{pod}{}{}", entry("a"), entry("b")), "nobody").plan;
+    let Discovery::Static(endpoints) = &plan.cluster_named("outbound|80||vm.example.com").unwrap().discovery
+    else {
+        panic!("static")
+    };
+    assert_eq!(endpoints.len(), 1);
+    let (name, namespace) = endpoints[0].workload.as_ref().unwrap();
+    assert_eq!((&**name, &**namespace, endpoints[0].node.as_deref()), ("vm", "default", Some("node-1")));
+}
+
+/// SE-8, SE-10: what is left out of a service is told, where it is written.
+#[test]
+fn se_8_endpoints_that_fit_no_resolution_are_told() {
+    let entry = |name: &str, resolution: &str, rest: &str| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {name}}}\n\
+             spec: {{hosts: [vm.example.com], resolution: {resolution}, \
+             ports: [{{number: 80, name: http, protocol: HTTP}}], {rest}}}\n"
+        )
+    };
+    let member = |address: &str| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {{name: w}}\nspec:\n  \
+             address: {address}\n  labels: {{app: vm}}\n"
+        )
+    };
+    let selected = "workloadSelector: {labels: {app: vm}}";
+    let told = |text: &str| {
+        let compiled = sidecar(text, "nobody");
+        let found = compiled.diagnostics.iter().filter(|one| one.code.as_str() == "IST0133");
+        let found: Vec<String> =
+            found.map(|one| format!("{} {}", one.origin.resource, one.origin.path)).collect();
+        (found, addresses(&compiled.plan, "outbound|80||vm.example.com"))
+    };
+    let at = |place: &str| vec![place.to_owned()];
+    let address = at("WorkloadEntry default/w spec.address");
+    assert_eq!(told(&(entry("a", "STATIC", selected) + &member("vm.local"))), (address.clone(), vec![]));
+    assert_eq!(told(&(entry("a", "DNS", selected) + &member("unix:///run/vm"))), (address, vec![]));
+    assert_eq!(
+        told(&(entry("a", "DNS", selected) + &member("vm.local"))),
+        (vec![], vec!["vm.local:80".to_owned()])
+    );
+    let two = entry("a", "STATIC", "endpoints: [{address: 10.0.0.1}]")
+        + &entry("b", "DNS", "endpoints: [{address: x.com}]");
+    let resolution = at("ServiceEntry default/b spec.resolution");
+    assert_eq!(told(&two), (resolution, vec!["10.0.0.1:80".to_owned()]));
+}

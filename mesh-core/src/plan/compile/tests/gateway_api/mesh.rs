@@ -117,3 +117,23 @@ fn ga_11_own_routes_then_virtual_services_then_the_producers() {
         assert!(!compiled.diagnostics.has_errors(), "{}", compiled.diagnostics);
     }
 }
+
+/// GA-1: a section is a port by its name, of a ServiceEntry too.
+#[test]
+fn ga_1_a_section_of_a_service_entry_is_its_port() {
+    let entry = "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: ext}\nspec: {hosts: [ext.test], ports: [{number: 80, name: http, protocol: HTTP}, {number: 81, name: more, protocol: HTTP}], resolution: DNS}\n---\n";
+    let attached = |section: &str| {
+        let parent = format!(
+            "parentRefs: [{{group: networking.istio.io, kind: ServiceEntry, name: ext, sectionName: {section}}}]"
+        );
+        let text = format!(
+            "{entry}{SERVICES}{}",
+            route("e", &format!("{{{parent}, rules: [{}]}}", rule("e", "/e")))
+        );
+        let compiled = client(&text, "default");
+        let at = |port| rule_for(&compiled.plan, port, "ext.test", "/e");
+        ((at(80), at(81)), compiled.diagnostics.has_errors())
+    };
+    assert_eq!(attached("more"), ((Some("default".into()), Some("e".into())), false));
+    assert!(attached("nothing").1);
+}
