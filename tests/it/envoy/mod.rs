@@ -16,7 +16,6 @@ mod edge;
 mod grpc_web;
 mod harness;
 mod hash;
-mod hashing;
 mod limits;
 mod matching;
 mod nowhere;

@@ -66,27 +66,3 @@ async fn head(address: SocketAddr, step: &Step, number: &str) -> Response<Incomi
     tokio::spawn(connection);
     sender.send_request(request).await.unwrap()
 }
-
-/// The bodies of the answers to many requests over one connection; each has one of these headers.
-pub(crate) async fn bodies(
-    address: SocketAddr,
-    host: &str,
-    path: &str,
-    headers: &[(&str, String)],
-) -> Vec<String> {
-    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
-    // Its error is the request's.
-    tokio::spawn(connection);
-    let mut bodies = Vec::with_capacity(headers.len());
-    for (name, value) in headers {
-        let request = Request::get(path).header("host", host).header(*name, value);
-        sender.ready().await.unwrap();
-        let answer = sender.send_request(request.body(Full::<Bytes>::default()).unwrap());
-        let answer = timeout(DEADLINE, answer).await.expect("an answer in time").unwrap();
-        assert_eq!(answer.status(), 200);
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
-        bodies.push(String::from_utf8_lossy(&body).into_owned());
-    }
-    bodies
-}

@@ -65,32 +65,26 @@ impl Pair {
     /// Starts both as gateways on the fixtures of this name; nothing if there is no Envoy here.
     pub(crate) async fn gateway(fixture: &str, backends: &[&str]) -> Option<Self> {
         let args = "--role gateway --bind 80=127.0.0.1:0";
-        Self::start(fixture, "gateway|80", args, backends, false).await
+        Self::start(fixture, "gateway|80", args, backends).await
     }
 
     /// The same as sidecars, for calls that go out.
     pub(crate) async fn sidecar(fixture: &str, backends: &[&str]) -> Option<Self> {
         let args = "--role sidecar --no-inbound --workload web --outbound 127.0.0.1:0";
-        Self::start(fixture, "outbound|15001", args, backends, false).await
+        Self::start(fixture, "outbound|15001", args, backends).await
     }
 
     /// As sidecars, ours with `--istio-runtime`: without what Istio does not have, such as the second retry
     /// budget, which many failures in a short test would spend.
     pub(crate) async fn sidecar_like_istio(fixture: &str, backends: &[&str]) -> Option<Self> {
         let args = "--role sidecar --no-inbound --workload web --outbound 127.0.0.1:0 --istio-runtime";
-        Self::start(fixture, "outbound|15001", args, backends, false).await
+        Self::start(fixture, "outbound|15001", args, backends).await
     }
 
-    /// As sidecars before the very same backends, so that addresses are the same too.
-    pub(crate) async fn sidecar_of_shared(fixture: &str, backends: &[&str]) -> Option<Self> {
-        let args = "--role sidecar --no-inbound --workload web --outbound 127.0.0.1:0";
-        Self::start(fixture, "outbound|15001", args, backends, true).await
-    }
-
-    async fn start(name: &str, listener: &str, args: &str, backends: &[&str], shared: bool) -> Option<Self> {
+    async fn start(name: &str, listener: &str, args: &str, backends: &[&str]) -> Option<Self> {
         let executable = executable()?;
         let ours = Arc::new(Backends::start(backends).await);
-        let theirs = if shared { ours.clone() } else { Arc::new(Backends::start(backends).await) };
+        let theirs = Arc::new(Backends::start(backends).await);
         let args = format!("{args} --workers 1");
         let mut proxy = Proxy::start(crate::blackbox::PROXY, &fixture::istio(name, &ours), &args).await;
         assert_loaded(&proxy.log());
@@ -138,11 +132,6 @@ impl Side {
         let answer = client::send(self.address, step, number).await;
         let log = self.log.take(Some(number)).await;
         self.seen(answer, log, number)
-    }
-
-    /// The bodies of the answers to GET of a path with each of these headers, over one connection.
-    pub(crate) async fn bodies(&self, host: &str, path: &str, headers: &[(&str, String)]) -> Vec<String> {
-        client::bodies(self.address, host, path, headers).await
     }
 
     async fn send_raw(&self, bytes: &str) -> Seen {

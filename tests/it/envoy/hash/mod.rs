@@ -81,6 +81,7 @@ async fn lb_7_a_ring_as_envoys() {
         (&[1; 7], "{httpHeaderName: x-user, ringHash: {minimumRingSize: 1}}", ring(Some(1))),
         (&WEIGHTS, "{httpHeaderName: x-user, ringHash: {minimumRingSize: 1000}}", ring(Some(1_000))),
         (&WEIGHTS, "{httpHeaderName: x-user, minimumRingSize: 50}", ring(Some(50))),
+        (&[1; 5], "{httpHeaderName: x-user, ringHash: {minimumRingSize: 5000}}", ring(Some(5_000))),
     ] {
         let case = Case::new(weights, istio, policy, by_header());
         let Some(picked) = both(&case, user, KEYS).await else { return };
