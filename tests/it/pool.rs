@@ -300,6 +300,22 @@ async fn wish_6_an_announced_timeout_is_kept_to() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rt_20_where_no_idle_connection_is_trusted_a_new_one_serves() {
+    let (test, upstreams) = world("http", &["10.0.0.1"]).await;
+    let api = &upstreams[0];
+    api.handle(|_| async {
+        Response::builder().header("keep-alive", "timeout=0").body(Body::empty()).unwrap()
+    });
+    for connections in 1..=3 {
+        let answers = (0..2).map(|_| test.send(Request::post("http://api/").body(Body::empty()).unwrap()));
+        for answer in join_all(answers).await {
+            assert_eq!(answer.status(), 200);
+        }
+        assert_eq!(api.connections(), 2 * connections);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_response_dropped_during_the_upload_ends_the_upload_too() {
     for port in ["http", "http2"] {
         let (test, upstreams) = world(port, &["10.0.0.1"]).await;

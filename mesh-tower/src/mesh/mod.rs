@@ -166,6 +166,9 @@ impl Mesh {
     }
 
     /// A client: calls go by the plan's outbound rules.
+    ///
+    /// Keep it, and give away clones of it, which share its connections: each call of this function makes
+    /// a client with connections of its own.
     #[must_use]
     pub fn client(&self) -> Client {
         Client::new(self)

@@ -249,12 +249,19 @@ impl Endpoint {
         }
         // CB-6: one connection is always allowed, or an endpoint could never be reached while
         // others of the cluster hold all places.
-        let Some(permit) = self.cluster.try_connection(lane.open + lane.dialing == 0) else {
-            return false;
-        };
+        let first = lane.open + lane.dialing == 0;
+        let permit = self.cluster.try_connection(first).or_else(|| {
+            // Room for it, if there is an idle connection that whoever wants this one has refused.
+            let old = if protocol == Protocol::Http1 { state.idle.give_up() } else { None };
+            old.and_then(|old| {
+                drop(old);
+                self.cluster.try_connection(first)
+            })
+        });
+        let Some(permit) = permit else { return false };
         // A response may be dropped outside of any runtime; the next checkout dials then.
         let Ok(runtime) = Handle::try_current() else { return false };
-        lane.dialing += 1;
+        state.lane(protocol).dialing += 1;
         let pool = self.clone();
         runtime.spawn(async move {
             let outcome = dial(&pool, protocol, permit).await;
@@ -277,7 +284,14 @@ impl Endpoint {
                 lane.failures = 0;
                 lane.used = false;
                 match connection {
-                    Connection::Http1(connection) => state.idle.put(Box::new(connection)),
+                    Connection::Http1(connection) => {
+                        // It is for who has waited, whatever they think of the others.
+                        let lease = Lease::http1(self, Box::new(connection));
+                        let back = lane.hand_over(lease);
+                        if let Some(connection) = back.and_then(Lease::into_http1) {
+                            state.idle.put(connection);
+                        }
+                    }
                     Connection::Http2(connection) => {
                         lane.useless = connection.max_streams() == 0;
                         state.shared.push(connection);
@@ -287,6 +301,10 @@ impl Endpoint {
             }
             Err(error) => {
                 lane.failures = lane.failures.saturating_add(1);
+                if protocol == Protocol::Http1 {
+                    state.idle.forget_patience();
+                }
+                let lane = state.lane(protocol);
                 // An HTTP/1.1 dial was for one request; the one HTTP/2 dial was for all.
                 // With nothing left to wait for, nobody waits.
                 let all = protocol == Protocol::Http2 || lane.open + lane.dialing == 0;

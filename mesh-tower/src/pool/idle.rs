@@ -40,13 +40,25 @@ impl Idle {
             if self.patience.is_known() {
                 connection.waited = idle(&connection, now());
                 if !repeatable && !self.patience.trusts(connection.waited) {
-                    // All others have been idle for longer. Closed, so that it makes room for a new one.
+                    // All others have been idle for longer. They stay for who may try, and to teach when
+                    // the endpoint closes them.
+                    self.connections.push(connection);
                     return None;
                 }
             }
             return Some(connection);
         }
         None
+    }
+
+    /// One to be closed: the one used least lately.
+    pub(super) fn give_up(&mut self) -> Option<Box<Http1>> {
+        if self.connections.is_empty() { None } else { Some(self.connections.remove(0)) }
+    }
+
+    /// The endpoint cannot be reached: what it kept before it went says nothing of its return.
+    pub(super) fn forget_patience(&mut self) {
+        self.patience = Patience::default();
     }
 
     /// Forgets those that the endpoint has closed.
