@@ -15,7 +15,7 @@ use super::{
 };
 use crate::api::gateway_api::{
     GrpcRouteMatch, HeaderModifier, HttpCors, HttpPathModifier, HttpPathModifierType, HttpRequestRedirect,
-    HttpRouteMatch, HttpUrlRewrite, PathMatchType, RedirectScheme, ValueMatchType,
+    HttpRouteMatch, HttpUrlRewrite, PathMatchType, RedirectScheme, ValueCondition, ValueMatchType,
 };
 use crate::cors::CorsPolicy;
 use crate::telemetry::access_log::Template;
@@ -88,15 +88,14 @@ impl RouteMatch {
             this.matcher = this.matcher.method(StringMatch::exact(method.as_str()));
             this.specificity.method = true;
         }
-        let headers = written.headers.iter().map(|one| (one.name.as_str(), one.r#type, one.value.as_str()));
-        this.headers(headers)?;
+        this.headers(&written.headers)?;
         let mut seen: Vec<&str> = Vec::new();
         for one in &written.query_params {
             if seen.contains(&one.name.as_str()) {
                 continue;
             }
             seen.push(&one.name);
-            let want = value_match(one.r#type, &one.value).map_err(refused("queryParams.value"))?;
+            let want = value_match(one).map_err(refused("queryParams.value"))?;
             this.matcher = this.matcher.query_param(&one.name, Some(want));
         }
         this.specificity.query_params = seen.len();
@@ -136,24 +135,21 @@ impl RouteMatch {
                 }
             };
         }
-        let headers = written.headers.iter().map(|one| (one.name.as_str(), one.r#type, one.value.as_str()));
-        this.headers(headers)?;
+        this.headers(&written.headers)?;
         this.specificity.asks = !this.matcher.is_catch_all();
         Ok(this)
     }
 
     /// Adds the conditions on headers; of several for one name the first counts (GA-3).
-    fn headers<'w>(
-        &mut self,
-        written: impl Iterator<Item = (&'w str, Option<ValueMatchType>, &'w str)>,
-    ) -> Result<(), MatchError> {
+    fn headers(&mut self, written: &[ValueCondition]) -> Result<(), MatchError> {
         let mut seen: Vec<&str> = Vec::new();
-        for (name, kind, value) in written {
+        for one in written {
+            let name = one.name.as_str();
             if seen.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 continue;
             }
             seen.push(name);
-            let want = value_match(kind, value).map_err(refused("headers.value"))?;
+            let want = value_match(one).map_err(refused("headers.value"))?;
             let matcher = std::mem::take(&mut self.matcher);
             self.matcher = matcher.header(name, Some(want)).map_err(refused("headers.name"))?;
         }
@@ -162,10 +158,10 @@ impl RouteMatch {
     }
 }
 
-fn value_match(kind: Option<ValueMatchType>, value: &str) -> Result<StringMatch, PatternError> {
-    match kind.unwrap_or_default() {
-        ValueMatchType::Exact => Ok(StringMatch::exact(value)),
-        ValueMatchType::RegularExpression => StringMatch::regex(value),
+fn value_match(written: &ValueCondition) -> Result<StringMatch, PatternError> {
+    match written.r#type.unwrap_or_default() {
+        ValueMatchType::Exact => Ok(StringMatch::exact(&written.value)),
+        ValueMatchType::RegularExpression => StringMatch::regex(&written.value),
     }
 }
 

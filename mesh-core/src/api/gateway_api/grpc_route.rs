@@ -2,7 +2,7 @@
 
 use super::{
     HeaderModifier, HttpBackendRef, HttpRequestMirror, HttpRouteFilter, HttpRouteFilterType,
-    LocalObjectReference, ParentReference, SessionPersistence, ValueMatchType,
+    LocalObjectReference, ParentReference, SessionPersistence, ValueCondition, ValueMatchType,
 };
 use crate::api::message::{Note, enumeration, message};
 
@@ -42,7 +42,7 @@ message! {
         /// On service and method.
         supported method: Option<GrpcMethodMatch>,
         /// On headers; of several for one name the first counts.
-        supported headers: Vec<GrpcHeaderMatch>,
+        supported headers: Vec<ValueCondition>,
     }
 }
 
@@ -55,18 +55,6 @@ message! {
         supported service: Option<String>,
         /// The method.
         supported method: Option<String>,
-    }
-}
-
-message! {
-    /// A condition on a header.
-    pub struct GrpcHeaderMatch {
-        /// `Exact` unless written.
-        supported r#type: Option<ValueMatchType>,
-        /// The header, in any case.
-        supported name: String,
-        /// The value.
-        supported value: String,
     }
 }
 

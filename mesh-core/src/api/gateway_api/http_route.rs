@@ -49,9 +49,9 @@ message! {
         /// On the path; prefix `/` unless written.
         supported path: Option<HttpPathMatch>,
         /// On headers; of several for one name the first counts.
-        supported headers: Vec<HttpHeaderMatch>,
+        supported headers: Vec<ValueCondition>,
         /// On query parameters; of several for one name the first counts.
-        supported query_params: Vec<HttpQueryParamMatch>,
+        supported query_params: Vec<ValueCondition>,
         /// On the method.
         supported method: Option<HttpMethod>,
     }
@@ -80,23 +80,11 @@ enumeration! {
 }
 
 message! {
-    /// A condition on a header.
-    pub struct HttpHeaderMatch {
+    /// A condition on a header or on a query parameter.
+    pub struct ValueCondition {
         /// `Exact` unless written.
         supported r#type: Option<ValueMatchType>,
-        /// The header, in any case.
-        supported name: String,
-        /// The value.
-        supported value: String,
-    }
-}
-
-message! {
-    /// A condition on a query parameter.
-    pub struct HttpQueryParamMatch {
-        /// `Exact` unless written.
-        supported r#type: Option<ValueMatchType>,
-        /// The parameter.
+        /// Its name; that of a header in any case.
         supported name: String,
         /// The value.
         supported value: String,

@@ -21,7 +21,7 @@ use crate::plan::Discovery;
 
 impl Compiler<'_> {
     pub(super) fn check(&mut self, virtuals: &VirtualServices<'_>) {
-        for one in &virtuals.all {
+        for one in virtuals.all.iter() {
             self.gateways_exist(one);
             self.claims_are_verified(one);
             self.subsets_reach_gateways(virtuals, one);

@@ -63,6 +63,14 @@ impl Tables {
 }
 
 impl<'a> Compiler<'a> {
+    /// What becomes of a call to a host that nobody knows (H-8).
+    pub(super) const fn unknown_host(&self) -> Fallback {
+        match self.mesh.settings.outbound_mode {
+            OutboundMode::AllowAny => Fallback::Passthrough,
+            OutboundMode::RegistryOnly => Fallback::BlackHole,
+        }
+    }
+
     /// The tables of all ports, as far as `scope` lets services be seen.
     pub(super) fn outbound(
         &mut self,
@@ -70,6 +78,18 @@ impl<'a> Compiler<'a> {
         api: &GatewayApi<'a>,
         scope: &EgressScope,
     ) -> BTreeMap<u16, Arc<RouteTable>> {
+        self.outbound_on(None, virtuals, api, scope)
+    }
+
+    /// The same, of one port alone if one is named.
+    pub(super) fn outbound_on(
+        &mut self,
+        only: Option<u16>,
+        virtuals: &VirtualServices<'a>,
+        api: &GatewayApi<'a>,
+        scope: &EgressScope,
+    ) -> BTreeMap<u16, Arc<RouteTable>> {
+        let wanted = |port: u16| only.is_none_or(|only| only == port);
         let mut tables = Tables::default();
         let mut compiled: HashMap<(usize, u16), Routes> = HashMap::new();
         for index in 0..self.registry.services().len() {
@@ -79,7 +99,8 @@ impl<'a> Compiler<'a> {
                 continue;
             }
             let origin = service.origin.clone();
-            let ports: Vec<Port> = service.ports.iter().filter_map(Port::of).collect();
+            let ports = service.ports.iter().filter_map(Port::of).filter(|port| wanted(port.number));
+            let ports: Vec<Port> = ports.collect();
             let mut domains =
                 names::domains(&identity.host, &self.workload.namespace, &self.mesh.settings.domain_suffix);
             domains.extend(service.addresses.iter().map(|address| names::bracketed(&address.to_string())));
@@ -117,11 +138,8 @@ impl<'a> Compiler<'a> {
                 tables.add(on, &identity.host, &domains, routes, origin);
             }
         }
-        self.hosts_without_service(virtuals, &mut tables, &mut compiled);
-        let fallback = match self.mesh.settings.outbound_mode {
-            OutboundMode::AllowAny => Fallback::Passthrough,
-            OutboundMode::RegistryOnly => Fallback::BlackHole,
-        };
+        self.hosts_without_service(only, virtuals, &mut tables, &mut compiled);
+        let fallback = self.unknown_host();
         let build = |(port, (hosts, _)): (u16, (Vec<VirtualHost>, HashSet<String>))| {
             let table = RouteTable::build(port.to_string().into(), hosts, fallback);
             (port, Arc::new(table.expect("domains are claimed once")))
@@ -132,6 +150,7 @@ impl<'a> Compiler<'a> {
     /// Hosts that only a VirtualService knows: they stand on the ports of its other hosts, else on 80.
     fn hosts_without_service(
         &mut self,
+        only: Option<u16>,
         virtuals: &VirtualServices<'a>,
         tables: &mut Tables,
         compiled: &mut HashMap<(usize, u16), Routes>,
@@ -155,7 +174,9 @@ impl<'a> Compiler<'a> {
                 ports.insert(DEFAULT_PORT, false);
             }
             let domains = names::domains(host, &self.workload.namespace, &self.mesh.settings.domain_suffix);
-            for (port, grpc_web) in ports {
+            for (port, grpc_web) in
+                ports.into_iter().filter(|(port, _)| only.is_none_or(|only| only == *port))
+            {
                 let routes = self.compiled(virtuals, *one, port, compiled);
                 let routes = self.kept_or(host, port, &routes);
                 let on = Port { number: port, grpc_web };

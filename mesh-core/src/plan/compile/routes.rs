@@ -283,8 +283,11 @@ fn matched(
     }
     route.stat_prefix = (!block.stat_prefix.is_empty()).then(|| block.stat_prefix.as_str().into());
     let uri = block.uri.as_ref();
-    route.rewrite = actions::rewrite(rule.rewrite.as_ref(), uri)
-        .map_err(|reason| refuse(rule.at.field("rewrite"), reason))?;
+    // One by a regular expression is the same whatever matched.
+    if rule.rewrite.as_ref().is_some_and(|rewrite| rewrite.uri_regex_rewrite.is_none()) {
+        route.rewrite = actions::rewrite(rule.rewrite.as_ref(), uri)
+            .map_err(|reason| refuse(rule.at.field("rewrite"), reason))?;
+    }
     if let Some(redirect) = &rule.redirect {
         let redirect = actions::redirect(redirect, uri, place.port)
             .map_err(|reason| refuse(rule.at.field("redirect"), reason))?;

@@ -128,8 +128,9 @@ impl<'a> Compiler<'a> {
         let origin = first.locate(server.at.origin());
         let mut draft = Draft::new(shared.port, shared.bind, shared.https, origin);
         draft.grpc_web = shared.grpc_web;
+        let mut served = HashMap::new();
         for (gateway, server) in &shared.servers {
-            self.conflicts(shared, gateway, server);
+            self.conflicts(shared.port, gateway, server, &mut served);
             if shared.https {
                 self.certificate(gateway, server, &mut draft.certificates);
             }
@@ -164,15 +165,26 @@ impl<'a> Compiler<'a> {
     }
 
     /// IST0145: an older Gateway for the same workloads serves the same host on the port.
-    fn conflicts(&mut self, shared: &Shared<'a>, gateway: &Resource<Gateway>, server: &Server) {
-        let older = shared.servers.iter().take_while(|(other, _)| !std::ptr::eq(*other, gateway));
-        for (other, theirs) in older.filter(|(other, _)| other.spec.selector == gateway.spec.selector) {
-            for (index, host) in
-                server.hosts.iter().enumerate().filter(|(_, host)| theirs.hosts.contains(host))
-            {
-                let message = format!("{} serves {host} on port {} too", other.label(), shared.port);
-                let origin = gateway.locate(server.at.item("hosts", index));
-                self.out.push(Diagnostic::new(Code::ConflictingGateways, origin, message));
+    ///
+    /// `served` is by whom each host is served so far.
+    fn conflicts(
+        &mut self,
+        port: u16,
+        gateway: &'a Resource<Gateway>,
+        server: &'a Server,
+        served: &mut HashMap<&'a str, Vec<&'a Resource<Gateway>>>,
+    ) {
+        for (index, host) in server.hosts.iter().enumerate() {
+            let others = served.entry(host).or_default();
+            for other in others.iter().filter(|other| !std::ptr::eq(**other, gateway)) {
+                if other.spec.selector == gateway.spec.selector {
+                    let message = format!("{} serves {host} on port {port} too", other.label());
+                    let origin = gateway.locate(server.at.item("hosts", index));
+                    self.out.push(Diagnostic::new(Code::ConflictingGateways, origin, message));
+                }
+            }
+            if !others.last().is_some_and(|last| std::ptr::eq(*last, gateway)) {
+                others.push(gateway);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::reference::{Reference, References};
+use super::reference::References;
 use super::{
     Attached, Binding, CLASS, CONTROLLER, Edge, EdgeListener, GROUP, GatewayApi, ISTIO_GROUP, Parent,
     Problem, RouteDocument, RouteKind, Target,
@@ -75,17 +75,7 @@ fn listener<'a>(
     }
     if let Some(reference) = written.tls.as_ref().and_then(|tls| tls.certificate_refs.first()) {
         let origin = resource.locate(reference.at.origin());
-        let found = references.secret(
-            &resource.meta.namespace,
-            Reference {
-                group: reference.group.as_deref(),
-                kind: reference.kind.as_deref(),
-                namespace: reference.namespace.as_deref(),
-                name: &reference.name,
-                port: None,
-            },
-            &origin,
-        );
+        let found = references.secret(&resource.meta.namespace, reference.into(), &origin);
         match found.and_then(|secret| {
             gateway::pair(secret).ok_or_else(|| {
                 let message = format!("{} has no tls.crt and tls.key", secret.label());

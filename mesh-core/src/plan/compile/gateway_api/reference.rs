@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use super::{GROUP, ISTIO_GROUP, Problem, RouteKind};
 use crate::analysis::Code;
-use crate::api::gateway_api::ReferenceGrant;
+use crate::api::gateway_api::{
+    BackendObjectReference, HttpBackendRef, ReferenceGrant, SecretObjectReference,
+};
 use crate::api::kubernetes::Secret;
 use crate::api::{Documents, Resource};
 use crate::error::Origin;
@@ -23,6 +25,27 @@ pub(super) struct Reference<'w> {
     pub(super) name: &'w str,
     pub(super) port: Option<u32>,
 }
+
+/// The same in every message that refers to something; a Secret has no port.
+macro_rules! reference {
+    ($message:ty $(, $port:ident)?) => {
+        impl<'w> From<&'w $message> for Reference<'w> {
+            fn from(written: &'w $message) -> Self {
+                Self {
+                    group: written.group.as_deref(),
+                    kind: written.kind.as_deref(),
+                    namespace: written.namespace.as_deref(),
+                    name: &written.name,
+                    port: None $(.or(written.$port))?,
+                }
+            }
+        }
+    };
+}
+
+reference!(HttpBackendRef, port);
+reference!(BackendObjectReference, port);
+reference!(SecretObjectReference);
 
 /// Where a reference leads.
 #[derive(Clone, Debug)]

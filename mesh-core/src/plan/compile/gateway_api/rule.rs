@@ -256,14 +256,7 @@ impl<T> Parts<'_, '_, '_, T> {
         };
         let percent = Percent::new(share).ok().filter(|percent| !percent.is_zero());
         let to = written.backend_ref.as_ref()?;
-        let reference = Reference {
-            group: to.group.as_deref(),
-            kind: to.kind.as_deref(),
-            namespace: to.namespace.as_deref(),
-            name: &to.name,
-            port: to.port,
-        };
-        Some((self.destination(reference, to.at.origin()), percent?))
+        Some((self.destination(to.into(), to.at.origin()), percent?))
     }
 
     fn destination(&self, reference: Reference<'_>, origin: Origin) -> Result<Destined, Problem> {
@@ -276,13 +269,6 @@ impl<T> Parts<'_, '_, '_, T> {
     }
 
     fn backend(&self, written: &HttpBackendRef) -> Backend {
-        let reference = Reference {
-            group: written.group.as_deref(),
-            kind: written.kind.as_deref(),
-            namespace: written.namespace.as_deref(),
-            name: &written.name,
-            port: written.port,
-        };
         let (request_headers, response_headers) = modifiers(&written.filters);
         let unknown = written.filters.iter().find_map(|filter| self.unknown(filter));
         Backend {
@@ -290,7 +276,7 @@ impl<T> Parts<'_, '_, '_, T> {
             origin: self.resource.locate(written.at.origin()),
             target: match unknown {
                 Some(problem) => Err(problem),
-                None => self.destination(reference, written.at.origin()),
+                None => self.destination(written.into(), written.at.origin()),
             },
             request_headers,
             response_headers,

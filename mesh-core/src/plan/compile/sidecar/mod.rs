@@ -17,7 +17,7 @@ use crate::api::istio::{self, CaptureMode, IstioEgressListener, Sidecar};
 use crate::api::{At, Resource};
 use crate::endpoint::ClusterId;
 use crate::plan::{Direction, Listener, ListenerProtocol, ListenerRoutes, OutboundMode};
-use crate::route::{Fallback, RouteTable};
+use crate::route::RouteTable;
 
 /// What the Sidecar says of calls to unknown hosts (SC-4); `None` leaves it to the mesh.
 pub(super) fn outbound_mode(sidecar: &Resource<Sidecar>) -> Option<OutboundMode> {
@@ -108,7 +108,7 @@ impl<'a> Compiler<'a> {
                 ListenerRoutes::ByAuthorityOf(Arc::new(self.outbound(virtuals, api, &scope)))
             }
             Some(protocol) if protocol.is_http() => {
-                let table = self.outbound(virtuals, api, &scope).remove(&number);
+                let table = self.outbound_on(Some(number), virtuals, api, &scope).remove(&number);
                 let table = table.unwrap_or_else(|| self.empty_table(number));
                 ListenerRoutes::Table(if protocol == Protocol::GrpcWeb {
                     Arc::new(RouteTable::clone(&table).grpc_web())
@@ -172,11 +172,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn empty_table(&self, port: u16) -> Arc<RouteTable> {
-        let fallback = match self.mesh.settings.outbound_mode {
-            OutboundMode::AllowAny => Fallback::Passthrough,
-            OutboundMode::RegistryOnly => Fallback::BlackHole,
-        };
-        let table = RouteTable::build(port.to_string().into(), Vec::new(), fallback);
+        let table = RouteTable::build(port.to_string().into(), Vec::new(), self.unknown_host());
         Arc::new(table.expect("no host, no conflict"))
     }
 }

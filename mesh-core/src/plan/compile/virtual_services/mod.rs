@@ -5,6 +5,7 @@ mod merge;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use self::delegates::Delegates;
 use super::names::{self, Visibility};
@@ -65,11 +66,11 @@ impl Virtual<'_> {
 /// The VirtualServices in creation order, and who has which host of the mesh.
 #[derive(Clone, Debug, Default)]
 pub(super) struct VirtualServices<'a> {
-    pub(super) all: Vec<Virtual<'a>>,
+    pub(super) all: Rc<Vec<Virtual<'a>>>,
     /// The hosts of sidecars and library clients, in the order in which they were claimed.
     pub(super) claims: Vec<(String, usize)>,
     hosts: HostMap,
-    by_gateway: HashMap<String, Vec<usize>>,
+    by_gateway: Rc<HashMap<String, Vec<usize>>>,
 }
 
 impl<'a> VirtualServices<'a> {
@@ -80,7 +81,8 @@ impl<'a> VirtualServices<'a> {
         egress: &EgressScope,
         out: &mut Diagnostics,
     ) -> Self {
-        let mut virtuals = Self::default();
+        let mut all: Vec<Virtual<'a>> = Vec::new();
+        let mut by_gateway: HashMap<String, Vec<usize>> = HashMap::new();
         let suffix = &mesh.settings.domain_suffix;
         let delegates = Delegates::new(&documents.virtual_services, mesh);
         for resource in documents.virtual_services.iter().filter(|one| !one.spec.hosts.is_empty()) {
@@ -113,14 +115,14 @@ impl<'a> VirtualServices<'a> {
                     blocks: (0..rule.r#match.len()).collect(),
                 });
             }
-            let index = virtuals.all.len();
+            let index = all.len();
             for gateway in &gateways {
-                let bound = virtuals.by_gateway.entry(gateway.clone()).or_default();
+                let bound = by_gateway.entry(gateway.clone()).or_default();
                 if bound.last() != Some(&index) {
                     bound.push(index);
                 }
             }
-            virtuals.all.push(Virtual {
+            all.push(Virtual {
                 resource,
                 hosts: spec.hosts.iter().map(|host| names::resolve(host, &meta.namespace, suffix)).collect(),
                 rules,
@@ -129,6 +131,7 @@ impl<'a> VirtualServices<'a> {
                 visibility,
             });
         }
+        let mut virtuals = Self { all: all.into(), by_gateway: by_gateway.into(), ..Self::default() };
         virtuals.claim_mesh_hosts(egress, out);
         virtuals
     }
@@ -136,17 +139,18 @@ impl<'a> VirtualServices<'a> {
     /// The same as another egress listener lets them be seen (SC-2); conflicts have been told.
     pub(super) fn scoped(&self, egress: &EgressScope) -> Self {
         let mut scoped =
-            Self { all: self.all.clone(), by_gateway: self.by_gateway.clone(), ..Self::default() };
+            Self { all: Rc::clone(&self.all), by_gateway: Rc::clone(&self.by_gateway), ..Self::default() };
         scoped.claim_mesh_hosts(egress, &mut Diagnostics::new());
         scoped
     }
 
     fn claim_mesh_hosts(&mut self, egress: &EgressScope, out: &mut Diagnostics) {
-        let mut order: Vec<usize> = (0..self.all.len()).filter(|index| self.all[*index].is_mesh()).collect();
-        order.sort_by_key(|index| self.all[*index].visibility);
+        let all = Rc::clone(&self.all);
+        let mut order: Vec<usize> = (0..all.len()).filter(|index| all[*index].is_mesh()).collect();
+        order.sort_by_key(|index| all[*index].visibility);
         let mut claimed: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for index in order {
-            let one = &self.all[index];
+            let one = &all[index];
             if !one.hosts.iter().any(|host| egress.admits(one.namespace(), host)) {
                 continue;
             }
@@ -162,9 +166,9 @@ impl<'a> VirtualServices<'a> {
             }
         }
         for (host, claimants) in claimed.into_iter().filter(|(_, claimants)| claimants.len() > 1) {
-            let labels: Vec<_> = claimants.iter().map(|index| self.all[*index].resource.label()).collect();
+            let labels: Vec<_> = claimants.iter().map(|index| all[*index].resource.label()).collect();
             for index in &claimants {
-                let resource = self.all[*index].resource;
+                let resource = all[*index].resource;
                 let code = Code::ConflictingMeshGatewayVirtualServiceHosts;
                 let message =
                     format!("host {host} is claimed by {}; only {} is used", labels.join(", "), labels[0]);
