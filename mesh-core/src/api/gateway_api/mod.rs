@@ -1,6 +1,7 @@
 //! The kinds of the Kubernetes Gateway API, field for field (GA-1).
 //!
-//! As with Istio's kinds, no behaviour lives here and no default is applied: `None` is "not written".
+//! As with Istio's kinds, no behaviour lives here, but for what a label selector means by itself, and no
+//! default is applied: `None` is "not written".
 //! Groups and kinds of references stay optional for that reason: `group: ""` is the core of
 //! Kubernetes, no group at all is the field's own default.
 
