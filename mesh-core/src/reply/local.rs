@@ -268,8 +268,12 @@ mod tests {
             assert_eq!(reply.flags.to_string(), flag);
             assert_eq!(reply.details, details);
             assert_eq!(reply.body, body);
-            assert_eq!(reply.response(false).status(), status);
+            let response = reply.response(false);
+            assert_eq!(response.status(), status);
+            assert_eq!(response.headers()["content-length"], body.len().to_string());
         }
+        let empty = LocalReply::configured(StatusCode::NO_CONTENT).response(false);
+        assert_eq!(empty.headers().get("content-length"), None, "RFC 9110 forbids it with 204");
     }
 
     #[test]

@@ -25,6 +25,13 @@ fn a_peak_counts_at_once_and_fades() {
 }
 
 #[test]
+fn the_fastest_answer_that_can_be_told_is_an_answer() {
+    let (meter, now) = (Latency::new(), ManualClock::default().now());
+    meter.answered(Duration::from_nanos(1), DECAY, now);
+    assert_eq!(meter.load(1, DECAY, now), 2);
+}
+
+#[test]
 fn a_host_that_never_answered_is_tried_by_one() {
     let (meter, now) = (Latency::new(), ManualClock::default().now());
     assert_eq!(meter.load(0, DECAY, now), 0);
