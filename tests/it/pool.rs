@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use h2::Reason;
 use http::{Method, Request, Response};
-use http_body_util::BodyExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use mesh_tests::config::{destination_rule, service};
-use mesh_tower::Body;
 use mesh_tower::test::{Fault, MeshTest, TestMesh, Upstream, pass};
+use mesh_tower::{Body, BoxError};
 use tokio::sync::{Semaphore, mpsc};
 use tower::ServiceExt;
 
@@ -203,6 +205,46 @@ async fn a_response_reset_in_its_middle_is_not_a_whole_one() {
         assert!(answer.broken.is_some(), "{port}");
         assert_eq!(test.get("http://api/").await.text(), "0123456789");
     }
+}
+
+/// A body of unknown length that goes so far and is then reset.
+fn cut_short(text: &'static str, reason: Reason) -> Body {
+    let frames = futures_util::stream::unfold(Some(text), move |text| async move {
+        match text {
+            Some(text) => Some((Ok(Frame::data(Bytes::from_static(text.as_bytes()))), None)),
+            // What has come before must be on the wire: a reset throws away what is not.
+            None => {
+                pass(Duration::from_millis(1)).await;
+                Some((Err(BoxError::from(h2::Error::from(reason))), None))
+            }
+        }
+    });
+    Body::new(StreamBody::new(frames))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_of_unknown_length_that_is_reset_is_not_a_whole_one_whatever_the_reason() {
+    for reason in [Reason::NO_ERROR, Reason::CANCEL, Reason::INTERNAL_ERROR] {
+        let (test, upstreams) = world("http2", &["10.0.0.1"]).await;
+        upstreams[0].handle(move |_| async move { Response::new(cut_short("half of", reason)) });
+        let answer = test.get("http://api/").await;
+        assert_eq!((answer.status().as_u16(), answer.text().as_str()), (200, "half of"), "{reason:?}");
+        assert!(answer.broken.is_some(), "{reason:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_response_stays_whole_when_the_upload_is_stopped() {
+    let (test, upstreams) = world("http2", &["10.0.0.1"]).await;
+    // The request's body is dropped unread: the server says RST_STREAM with NO_ERROR after its answer.
+    upstreams[0].handle(|_| async { Response::new(Body::from("enough")) });
+    for _ in 0..5 {
+        let (upload, body) = mesh_tests::body::channel();
+        upload.data("first").await;
+        let answer = test.send(Request::post("http://api/").body(body).unwrap()).await;
+        assert_eq!((answer.text().as_str(), answer.broken.is_some()), ("enough", false));
+    }
+    assert_eq!(upstreams[0].connections(), 1);
 }
 
 /// A server that closes idle connections at random moments, under steady load: sent, failed GETs, failed

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::{Reason, RecvStream};
+use h2::RecvStream;
 use http_body::{Body, Frame, SizeHint};
 
 use super::UploadGuard;
@@ -65,14 +65,8 @@ impl Body for Http2Body {
                     }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
-                // A server that has answered in full may stop the upload so (RFC 9113 section 8.1).
-                Some(Err(error))
-                    if matches!(error.reason(), Some(Reason::NO_ERROR | Reason::CANCEL))
-                        && this.left.is_none_or(|left| left == 0) =>
-                {
-                    this.end();
-                    return Poll::Ready(None);
-                }
+                // A server that has answered in full may stop the upload with a reset (RFC 9113 section 8.1). That
+                // it has is seen above: what is told here is told in place of an end that never came.
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => this.data_ended = true,
             }
