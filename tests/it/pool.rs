@@ -150,6 +150,45 @@ async fn wish_5_a_dead_endpoint_costs_no_get_and_returns_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn wish_5_an_endpoint_that_refuses_one_more_connection_keeps_its_share() {
+    let rule = destination_rule("api", "  trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}");
+    let test = MeshTest::new(&(service("api", "http", 80, &["10.0.0.1", "10.0.0.2"]) + &rule)).start().await;
+    let (full, other) = (test.upstream("10.0.0.1:80"), test.upstream("10.0.0.2:80"));
+    let gate = Arc::new(Semaphore::new(0));
+    for upstream in [&full, &other] {
+        let gate = gate.clone();
+        upstream.handle(move |_| {
+            let gate = gate.clone();
+            async move {
+                gate.acquire().await.unwrap().forget();
+                Response::new(Body::empty())
+            }
+        });
+    }
+    let calls = async {
+        let first = join_all((0..2).map(|_| test.get("http://api/")));
+        let more = async {
+            full.arrived(1).await;
+            other.arrived(1).await;
+            full.refuse();
+            join_all((0..2).map(|_| test.get("http://api/"))).await
+        };
+        tokio::join!(first, more)
+    };
+    let open = async {
+        other.arrived(3).await;
+        gate.add_permits(1_000);
+    };
+    let ((first, more), ()) = tokio::join!(calls, open);
+    assert!(first.iter().chain(&more).all(|answer| answer.status() == 200));
+    full.forget_arrivals();
+    for _ in 0..20 {
+        assert_eq!(test.get("http://api/").await.status(), 200);
+    }
+    assert_eq!(full.arrival_count(), 10);
+}
+
+#[tokio::test(start_paused = true)]
 async fn wish_5_twenty_endpoints_are_loaded_alike() {
     const CALLS: usize = 8_000;
     let addresses: Vec<String> = (1..=20).map(|last| format!("10.0.0.{last}")).collect();

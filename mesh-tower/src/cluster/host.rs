@@ -113,7 +113,7 @@ impl Host {
         self.state.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the last dial failed and none has succeeded since.
+    /// Whether a dial failed while there was no connection, and none has succeeded since.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         self.state.unreachable.load(Ordering::Relaxed)

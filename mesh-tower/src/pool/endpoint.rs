@@ -272,11 +272,13 @@ impl Endpoint {
 
     pub(super) fn dialled(self: &Arc<Self>, protocol: Protocol, outcome: Result<Connection, DialError>) {
         self.cluster.dialled(outcome.as_ref().err());
-        self.host.set_unreachable(outcome.is_err());
         if outcome.is_ok() {
             self.cluster.connected(&self.host);
         }
         let mut state = self.lock();
+        // One that refuses one more connection is in service while those that it has are.
+        let open = state.http1.open + state.http2.open;
+        self.host.set_unreachable(outcome.is_err() && open == 0);
         let lane = state.lane(protocol);
         lane.dialing -= 1;
         match outcome {
