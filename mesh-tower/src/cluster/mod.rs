@@ -33,7 +33,7 @@ mod pool;
 mod running;
 mod stats;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use attempt::{PerTryTimeout, attempt};
 pub use body::ResponseBody;

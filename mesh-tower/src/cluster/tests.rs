@@ -41,7 +41,7 @@ impl Recorder for Gauges {
     }
 }
 
-fn plan() -> ClusterPlan {
+pub(crate) fn plan() -> ClusterPlan {
     let rule = LocalityRule::Failover { labels: Vec::new(), distance: true, region: None };
     ClusterPlan {
         name: "outbound|80||api".into(),

@@ -133,15 +133,22 @@ impl Endpoint {
                 lane.forget_gone();
             }
             lane.waiters.push_back(Waiter { sender, repeatable });
-            self.waiting.fetch_add(1, Ordering::Relaxed);
-            (Waiting { receiver, waiting: &self.waiting }, pending)
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            let waiting = Waiting { receiver, waiting: &self.waiting };
+            if protocol == Protocol::Http2 {
+                // A stream may have ended since room was looked for. Whoever ends one makes room, then looks for
+                // those who wait; who waits says so, then looks for room: in one order of all (`SeqCst`), one
+                // of the two sees the other.
+                self.lend(&mut state, protocol);
+            }
+            (waiting, pending)
         };
         receiver.wait().await.map_err(CheckoutError::Dial)
     }
 
     /// A response ended, or was dropped: its stream's place may serve one who waits.
     pub(super) fn stream_ended(self: &Arc<Self>) {
-        if self.waiting.load(Ordering::Relaxed) == 0 {
+        if self.waiting.load(Ordering::SeqCst) == 0 {
             return;
         }
         let mut state = self.lock();
@@ -322,21 +329,24 @@ impl Endpoint {
 
     fn serve_waiters(self: &Arc<Self>, state: &mut State) {
         for protocol in [Protocol::Http1, Protocol::Http2] {
-            while let Some(first) = state.lane(protocol).waiters.front() {
-                let repeatable = first.repeatable;
-                let Some(lease) = self.ready(state, protocol, repeatable) else {
-                    self.try_dial(state, protocol, 0);
-                    break;
-                };
-                if let Some(back) = state.lane(protocol).hand_over(lease) {
-                    // Nobody is left to take it.
-                    if let Some(connection) = back.into_http1() {
-                        state.idle.put(connection);
-                    }
-                    break;
-                }
+            if self.lend(state, protocol) {
+                self.try_dial(state, protocol, 0);
             }
         }
+    }
+
+    /// Lends what is ready to those who wait; whether somebody still does.
+    fn lend(self: &Arc<Self>, state: &mut State, protocol: Protocol) -> bool {
+        while let Some(first) = state.lane(protocol).waiters.front() {
+            let repeatable = first.repeatable;
+            let Some(lease) = self.ready(state, protocol, repeatable) else { return true };
+            // Back if nobody is left to take it.
+            let back = state.lane(protocol).hand_over(lease);
+            if let Some(connection) = back.and_then(Lease::into_http1) {
+                state.idle.put(connection);
+            }
+        }
+        false
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

@@ -39,6 +39,8 @@ mod lane;
 mod lease;
 mod restore;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod upstream_body;
 
 pub use connect::{Connect, Connecting, SocketConnector};

@@ -59,7 +59,8 @@ struct State {
     closed: AtomicBool,
 }
 
-// Relaxed throughout: each value is read alone, and a stale one costs a try that is refused.
+// Relaxed, all but the streams: each value is read alone, and a stale one costs a try that is refused. Who waits
+// for a stream must not miss the end of one: see `Endpoint::checkout`.
 impl Http2 {
     pub(super) fn has_room(&self, cap: usize) -> bool {
         !self.draining.load(Ordering::Relaxed)
@@ -72,7 +73,7 @@ impl Http2 {
     }
 
     pub(super) fn streams(&self) -> usize {
-        self.state.streams.load(Ordering::Relaxed)
+        self.state.streams.load(Ordering::SeqCst)
     }
 
     pub(super) fn max_streams(&self) -> usize {
@@ -144,7 +145,7 @@ impl StreamPermit {
 
 impl Drop for StreamPermit {
     fn drop(&mut self) {
-        self.0.state.streams.fetch_sub(1, Ordering::Relaxed);
+        self.0.state.streams.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
