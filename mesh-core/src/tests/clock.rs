@@ -1,4 +1,4 @@
-//! What the tests of this crate share.
+//! Time in tests.
 
 use std::time::{Duration, Instant};
 
