@@ -33,6 +33,16 @@ pub(super) enum Source {
     Replay(Replay),
 }
 
+impl Source {
+    /// Whether there could be another attempt's body.
+    fn is_repeatable(&self) -> bool {
+        match self {
+            Self::Whole(_) => true,
+            Self::Replay(replay) => replay.is_repeatable(),
+        }
+    }
+}
+
 /// The request as it was, and how far the loop has come.
 pub(super) struct Again {
     kept: Kept,
@@ -183,6 +193,10 @@ impl Again {
     fn retry(&mut self, free: bool, delay: Option<Duration>) -> Next {
         // The earlier retry has ended, and with it its place among the retries in flight.
         self.retrying = None;
+        // Asked first: what cannot be sent again takes no token from what can.
+        if !self.source.is_repeatable() {
+            return Next::Pass;
+        }
         let allowed = match (&self.budget, self.matched().and_then(Matched::cluster)) {
             (Some(budget), _) => free || budget.withdraw(now()),
             (None, Some(pool)) => {

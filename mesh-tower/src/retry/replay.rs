@@ -147,6 +147,11 @@ impl Replay {
         })
     }
 
+    /// Whether all that was read is still kept.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.0.lock().replayable
+    }
+
     /// Whether the caller's own body failed, which is nobody else's fault.
     pub(crate) fn source_failed(&self) -> bool {
         self.0.lock().failed

@@ -197,3 +197,23 @@ async fn rt_5_control_headers_end_here_also_where_nothing_is_retried() {
     send.send_response(answer(200));
     call.await.unwrap().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn cb_10_what_cannot_be_sent_again_takes_no_token() {
+    let (mut service, mut handle) = retry(policy("5xx", 2));
+    let budget = service.fixed.as_ref().unwrap().budget.clone();
+    let allowed = || (0..100).take_while(|_| budget.withdraw(crate::clock::now())).count();
+    assert_eq!(allowed(), 10, "and now it is empty");
+    tokio::time::advance(Duration::from_millis(200)).await;
+    ready(&mut service).await;
+    let large =
+        Body::new(http_body_util::StreamBody::new(futures_util::stream::iter([Ok::<_, crate::BoxError>(
+            http_body::Frame::data(vec![0; super::REQUEST_CAP + 1].into()),
+        )])));
+    let call = tokio::spawn(service.call(Request::post("/").body(large).unwrap()));
+    let (request, send) = handle.next_request().await.unwrap();
+    request.into_body().collect().await.unwrap();
+    send.send_response(answer(503));
+    assert_eq!(call.await.unwrap().unwrap().status(), 503);
+    assert_eq!(allowed(), 2, "both that time has granted");
+}
