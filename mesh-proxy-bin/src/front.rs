@@ -14,10 +14,9 @@ use bytes::Bytes;
 use http::header::{CONNECTION, SERVER, UPGRADE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use mesh_core::headers::websocket;
-use mesh_core::reply::{Flag, LocalReply};
+use mesh_core::reply::LocalReply;
 use mesh_core::telemetry::trace::REQUEST_ID;
 use mesh_tower::normalize::Downstream;
 use mesh_tower::{Body, BoxError, Error, grpc};
@@ -58,13 +57,6 @@ where
         let connect = request.method() == Method::CONNECT;
         // A gRPC error is a 200, which would open a stream to nobody.
         let is_grpc = !connect && grpc::is_grpc(request.headers());
-        if connect && request.extensions().get::<Protocol>().is_none() {
-            let source = Call::Refused(Some(connect_refused()));
-            return Answer {
-                call: source,
-                facts: Some(Facts { open, http1, is_grpc, server: self.server.clone(), switch: None }),
-            };
-        }
         let switch = if connect || (http1 && request.headers().contains_key(UPGRADE)) {
             let caller = hyper::upgrade::on(&mut request);
             Some(Box::new(Switch {
@@ -77,18 +69,8 @@ where
         };
         request.extensions_mut().insert(self.downstream.clone());
         let future = self.stack.borrow_mut().call(request);
-        Answer {
-            call: Call::Stack(future),
-            facts: Some(Facts { open, http1, is_grpc, server: self.server.clone(), switch }),
-        }
+        Answer { future, facts: Some(Facts { open, http1, is_grpc, server: self.server.clone(), switch }) }
     }
-}
-
-/// `CONNECT` asks for bytes to be carried to anywhere, past all rules.
-fn connect_refused() -> LocalReply {
-    let mut reply = LocalReply::new(StatusCode::METHOD_NOT_ALLOWED, Flag::NoRouteFound, "connect_refused");
-    reply.flags = mesh_core::reply::ResponseFlags::NONE;
-    reply.body("CONNECT is not served here: call http:// URLs through this proxy\n")
 }
 
 /// The caller's half of a connection, or of a stream, that may change its protocol.
@@ -114,15 +96,8 @@ struct Facts {
 #[derive(Debug)]
 pub(crate) struct Answer<F> {
     #[pin]
-    call: Call<F>,
+    future: F,
     facts: Option<Facts>,
-}
-
-#[pin_project(project = CallProject)]
-#[derive(Debug)]
-enum Call<F> {
-    Stack(#[pin] F),
-    Refused(Option<LocalReply>),
 }
 
 impl<F, B> Future for Answer<F>
@@ -134,13 +109,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = match this.call.project() {
-            CallProject::Stack(future) => ready!(future.poll(cx)),
-            CallProject::Refused(reply) => {
-                let reply = reply.take().expect("a future is not polled after it is ready");
-                Err(Error::from(reply).into())
-            }
-        };
+        let result = ready!(this.future.poll(cx));
         let facts = this.facts.take().expect("a future is not polled after it is ready");
         let http1 = facts.http1;
         let closing = http1 && facts.open.order() >= Order::Drain;

@@ -47,6 +47,7 @@ pub mod live;
 pub mod mesh;
 pub mod mirror;
 pub mod normalize;
+mod observed;
 pub mod outlier;
 pub mod passage;
 pub mod pool;

@@ -1,14 +1,10 @@
 //! When has the request been sent? Timeouts count from there (RT-1, RT-3).
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
-use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::Body as _;
 use tokio::sync::oneshot;
 
 use crate::body::Body;
-use crate::error::BoxError;
+use crate::observed::{Seen, Watch, observed};
 
 /// Resolves when the last byte of the body was read for sending; at once if there is none.
 pub(crate) type Uploaded = Option<oneshot::Receiver<()>>;
@@ -21,47 +17,32 @@ pub(crate) fn watch(body: &mut Body) -> Uploaded {
     }
     let (sender, receiver) = oneshot::channel();
     let inner = std::mem::take(body);
-    *body = Body::new(Watched { body: inner, _end: Some(sender) });
+    *body = observed(inner, Sending(Some(sender)));
     Some(receiver)
 }
 
-struct Watched {
-    body: Body,
-    /// Dropped at the end of the body, or with it: either way the upload is over.
-    _end: Option<oneshot::Sender<()>>,
-}
+/// Dropped at the end of the body, or with it: either way the upload is over.
+struct Sending(Option<oneshot::Sender<()>>);
 
-impl http_body::Body for Watched {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = self.get_mut();
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
-        // A connection that has written the announced length does not ask for the end.
-        if frame.is_none() || this.body.is_end_stream() || this.body.size_hint().exact() == Some(0) {
-            this._end = None;
+impl Watch for Sending {
+    fn saw(&mut self, seen: Seen<'_>) {
+        if matches!(seen, Seen::Whole | Seen::End) {
+            self.0 = None;
         }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use bytes::Bytes;
+    use http_body::{Frame, SizeHint};
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::error::BoxError;
 
     /// Announces its length, as an upload with `content-length` does, and its end only on another poll.
     struct Announced(Option<Bytes>);

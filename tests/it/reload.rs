@@ -105,3 +105,12 @@ async fn a_route_that_is_gone_is_gone_with_the_next_request() {
     assert_eq!(test.get("http://api/").await.status(), 404);
     assert_eq!(api.arrival_count(), 1);
 }
+
+/// As a signal handler, or a thread that waits for a key, does it.
+#[tokio::test]
+async fn a_thread_without_a_runtime_may_reload() {
+    let test = MeshTest::new(&to("10.0.0.1")).start().await;
+    test.upstream("10.0.0.2:80").respond(200, "new");
+    std::thread::scope(|scope| scope.spawn(|| test.reload(&to("10.0.0.2"))).join().unwrap());
+    assert_eq!(test.get("http://api/").await.text(), "new");
+}

@@ -173,6 +173,13 @@ impl LocalReply {
         Self::new(StatusCode::FORBIDDEN, ResponseFlags::NONE, "upgrade_failed")
     }
 
+    /// A `CONNECT` that asks for bytes to be carried to anywhere, past all rules.
+    #[must_use]
+    pub fn connect_refused() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, ResponseFlags::NONE, "connect_refused")
+            .body("CONNECT is not served here: call http:// URLs through this proxy\n")
+    }
+
     /// The gRPC status of the reply (RF-4).
     #[must_use]
     pub fn grpc_status(&self) -> GrpcCode {

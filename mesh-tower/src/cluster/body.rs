@@ -22,8 +22,9 @@ use crate::record::Record;
 
 /// A body from an endpoint, or one made here.
 ///
-/// At its end, on its failure, or when it is dropped, the attempt's outcome is recorded and its
-/// permits are freed, once.
+/// At its end, on its failure, or when it is dropped, the attempt's permits are freed, once. Its outcome is
+/// recorded with the response's headers, or with gRPC's trailers; again if the body breaks off after that. An
+/// upgrade (101) lasts until the body is dropped: whoever carries the tunnel keeps it.
 #[derive(Debug)]
 pub struct ResponseBody {
     kind: Kind,
@@ -115,7 +116,9 @@ impl Drop for End {
 impl ResponseBody {
     pub(super) fn new(body: UpstreamBody, end: End) -> Self {
         let mut body = Self { kind: Kind::Upstream(body), end: Some(end) };
-        if http_body::Body::is_end_stream(&body)
+        let upgraded = body.end.as_ref().is_some_and(|end| end.status == StatusCode::SWITCHING_PROTOCOLS);
+        if !upgraded
+            && http_body::Body::is_end_stream(&body)
             && let Some(end) = body.end.take()
         {
             end.finished(None);

@@ -59,13 +59,8 @@ impl Host {
         &self.endpoint
     }
 
-    /// Whether both are one host, wherever it is.
+    /// Whether both are one host, wherever it is and whatever is known of it.
     pub(crate) fn shares_state(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.state, &other.state)
-    }
-
-    /// Whether both are one host, whatever is known of it.
-    pub(crate) fn is_same_endpoint(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.state, &other.state)
     }
 

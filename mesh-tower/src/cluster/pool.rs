@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use mesh_core::balance::{Ask, Avoid, BalancePolicy, Balancer, Choice};
 use mesh_core::endpoint::Address;
@@ -72,11 +72,7 @@ impl ClusterPool {
         redraws: u32,
         avoid: Option<Avoid>,
     ) -> Option<(Arc<Endpoint>, Choice, Avoid)> {
-        let hosts = self.cluster.load_hosts();
-        let mut picker = self.picker.lock().expect("no panic while an endpoint is picked");
-        if !Arc::ptr_eq(&picker.hosts, &hosts) {
-            self.follow(&mut picker, &hosts);
-        }
+        let mut picker = self.picker();
         let Picker { balancer, rng, hosts, endpoints } = &mut *picker;
         let set = hosts.set();
         let decay = match balancer.policy() {
@@ -119,11 +115,7 @@ impl ClusterPool {
         if ip.is_none() && pod.is_none() {
             return None;
         }
-        let hosts = self.cluster.load_hosts();
-        let mut picker = self.picker.lock().expect("no panic while an endpoint is picked");
-        if !Arc::ptr_eq(&picker.hosts, &hosts) {
-            self.follow(&mut picker, &hosts);
-        }
+        let picker = self.picker();
         let is_it = |host: &Host| {
             let endpoint = host.endpoint();
             let named = || {
@@ -135,7 +127,22 @@ impl ClusterPool {
             };
             matches!(&endpoint.address, Address::Socket(address) if Some(address.ip()) == ip) || named()
         };
-        Some(hosts.list().iter().position(is_it).map(|index| picker.endpoints[index].clone()))
+        let index = picker.hosts.list().iter().position(is_it);
+        Some(index.map(|index| picker.endpoints[index].clone()))
+    }
+
+    /// The picker, with the hosts of now.
+    fn picker(&self) -> MutexGuard<'_, Picker> {
+        let hosts = self.cluster.load_hosts();
+        let mut picker = self.lock();
+        if !Arc::ptr_eq(&picker.hosts, &hosts) {
+            self.follow(&mut picker, &hosts);
+        }
+        picker
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Picker> {
+        self.picker.lock().expect("no panic while an endpoint is picked")
     }
 
     /// Takes the new set of hosts; endpoints that stay keep their connections.
@@ -176,8 +183,7 @@ impl ClusterPool {
 
     /// Closes connections that have been idle for too long.
     pub(crate) fn sweep(&self) {
-        let picker = self.picker.lock().expect("no panic while an endpoint is picked");
-        for endpoint in &picker.endpoints {
+        for endpoint in &self.lock().endpoints {
             endpoint.sweep();
         }
     }

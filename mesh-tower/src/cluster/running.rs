@@ -1,11 +1,12 @@
 //! The process-wide state of a destination.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use mesh_core::circuit::{Limits, Permit, Resource};
-use mesh_core::endpoint::Endpoint;
+use mesh_core::endpoint::{Address, Endpoint};
 use mesh_core::health::{Finding, State as Health};
 use mesh_core::outcome::Outcome;
 use mesh_core::outlier::{Detector, Event};
@@ -50,6 +51,11 @@ impl Drop for Retrying {
     fn drop(&mut self) {
         self.0.release_retry();
     }
+}
+
+/// The hosts by their addresses.
+fn by_address(hosts: &Hosts) -> HashMap<&Address, &Host> {
+    hosts.list().iter().map(|host| (&host.endpoint().address, host)).collect()
 }
 
 /// The counter that the retry budget needs, if its interval is not zero.
@@ -117,21 +123,14 @@ impl Cluster {
         if unchanged(&self.hosts.load()) {
             return;
         }
-        let before = self.hosts.load_full();
-        let known: std::collections::HashMap<_, _> =
-            before.list().iter().map(|host| (&host.endpoint().address, host)).collect();
-        let list = endpoints
-            .iter()
-            .map(|endpoint| match known.get(&endpoint.address) {
+        self.replace_list(|before| {
+            let known = by_address(before);
+            let host = |endpoint: &Arc<Endpoint>| match known.get(&endpoint.address) {
                 Some(host) => host.updated(endpoint.clone()),
                 None => Host::new(endpoint.clone()),
-            })
-            .collect();
-        self.replace(|_| Some(list));
-        // Those that have left no longer count as ejected (OD-6).
-        if let Some(detector) = &self.detector {
-            detector.adopt(self.hosts.load().list().iter().map(Host::outlier));
-        }
+            };
+            endpoints.iter().map(host).collect()
+        });
     }
 
     /// Has one endpoint alone, which is the same host wherever it moves (SE-7, `DNS_ROUND_ROBIN`).
@@ -141,9 +140,9 @@ impl Cluster {
         {
             return;
         }
-        self.replace(|hosts| {
+        self.replace_list(|hosts| {
             let moved = hosts.list().first().map(|host| host.updated(endpoint.clone()));
-            Some(vec![moved.unwrap_or_else(|| Host::new(endpoint.clone()))])
+            vec![moved.unwrap_or_else(|| Host::new(endpoint.clone()))]
         });
     }
 
@@ -165,14 +164,20 @@ impl Cluster {
                 host.checks().forget();
             }
         }
-        self.replace(|hosts| {
+        let known = by_address(&before);
+        self.replace_list(|hosts| {
             let adopt = |host: &Host| {
-                let same =
-                    before.list().iter().find(|known| known.endpoint().address == host.endpoint().address);
+                let same = known.get(&host.endpoint().address);
                 same.map_or_else(|| host.clone(), |known| known.updated(host.endpoint().clone()))
             };
-            Some(hosts.list().iter().map(adopt).collect())
+            hosts.list().iter().map(adopt).collect()
         });
+    }
+
+    /// Has other hosts from now on.
+    fn replace_list(&self, list: impl FnOnce(&Hosts) -> Vec<Host>) {
+        self.replace(|hosts| Some(list(hosts)));
+        // Those that have left no longer count as ejected (OD-6).
         if let Some(detector) = &self.detector {
             detector.adopt(self.hosts.load().list().iter().map(Host::outlier));
         }

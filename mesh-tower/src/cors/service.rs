@@ -52,12 +52,8 @@ where
             }
             Verdict::Answer(headers) => {
                 if let Some(matched) = matched {
-                    // No destination will be drawn; metrics tell which service the request was meant for.
-                    let meant = matched.cluster().map(|pool| pool.cluster().plan().clone());
-                    matched.record().note(|decision| {
-                        decision.cluster = meant;
-                        decision.details = "cors_response".into();
-                    });
+                    matched.note_meant();
+                    matched.record().note(|decision| decision.details = "cors_response".into());
                 }
                 ResponseFuture::answered(answer(headers))
             }

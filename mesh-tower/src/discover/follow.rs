@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use mesh_core::endpoint::{Address, Endpoint};
@@ -30,6 +30,8 @@ pub(crate) struct Following {
     on_demand: bool,
     /// Until when a request waits for a first answer.
     patience: Instant,
+    /// Held during an update: of two names that are answered at once, each brings all that is known.
+    turn: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -49,6 +51,7 @@ impl Following {
             first_only,
             on_demand: false,
             patience: Instant::now() + FIRST_ANSWER,
+            turn: Mutex::default(),
         }
         .attach(cluster);
     }
@@ -62,6 +65,7 @@ impl Following {
             first_only: false,
             on_demand: true,
             patience: Instant::now() + FIRST_ANSWER_ON_DEMAND,
+            turn: Mutex::default(),
         }
         .attach(cluster);
     }
@@ -90,6 +94,7 @@ impl Following {
     /// Brings what the names stand for now to the cluster.
     pub(super) fn update(&self) {
         let Some(cluster) = self.cluster.upgrade() else { return };
+        let _turn = self.turn.lock().expect("no panic while endpoints are updated");
         let mut seen = HashSet::new();
         let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
         for (target, source) in &self.targets {

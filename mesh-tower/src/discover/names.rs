@@ -172,7 +172,9 @@ impl Name {
     }
 
     pub(super) fn follow(&self, follower: &Arc<Following>) {
-        lock(&self.followers).push(Arc::downgrade(follower));
+        let mut followers = lock(&self.followers);
+        followers.retain(|follower| follower.strong_count() > 0);
+        followers.push(Arc::downgrade(follower));
     }
 
     /// Ready once it has been asked for, whatever came of it.

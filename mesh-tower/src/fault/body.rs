@@ -21,6 +21,8 @@ pub struct ResponseBody<B> {
     #[pin]
     inner: B,
     throttle: Option<Box<Throttle>>,
+    /// Its request's place among those under a fault, until it is over (FI-7).
+    _held: Option<Held>,
 }
 
 struct Throttle {
@@ -28,17 +30,17 @@ struct Throttle {
     /// Taken from the inner body, not yet passed on.
     pending: Bytes,
     sleep: Option<Pin<Box<Sleep>>>,
-    _held: Option<Held>,
 }
 
 impl<B> ResponseBody<B> {
     pub(super) const fn new(inner: B) -> Self {
-        Self { inner, throttle: None }
+        Self { inner, throttle: None, _held: None }
     }
 
-    pub(super) fn throttled(inner: B, bytes_per_second: u64, held: Option<Held>) -> Self {
-        let throttle = Throttle { bytes_per_second, pending: Bytes::new(), sleep: None, _held: held };
-        Self { inner, throttle: Some(Box::new(throttle)) }
+    pub(super) fn under_fault(inner: B, bytes_per_second: Option<u64>, held: Option<Held>) -> Self {
+        let throttle =
+            |bytes_per_second| Box::new(Throttle { bytes_per_second, pending: Bytes::new(), sleep: None });
+        Self { inner, throttle: bytes_per_second.map(throttle), _held: held }
     }
 }
 

@@ -101,10 +101,10 @@ where
                     let response = ready!(future.poll(cx)).map_err(Into::into)?;
                     let after = this.after.take();
                     return Poll::Ready(Ok(response.map(|body| match after.map(|after| *after) {
-                        Some(After { bytes_per_second: Some(rate), held }) => {
-                            ResponseBody::throttled(body, rate, held)
+                        Some(After { bytes_per_second, held }) => {
+                            ResponseBody::under_fault(body, bytes_per_second, held)
                         }
-                        Some(After { bytes_per_second: None, .. }) | None => ResponseBody::new(body),
+                        None => ResponseBody::new(body),
                     })));
                 }
                 Project::Aborted(error) => {

@@ -125,9 +125,7 @@ fn note(matched: &Matched, injection: &Injection) {
         });
     }
     if injection.abort.is_some() {
-        // No destination will be drawn; metrics tell which service the request was meant for.
-        let meant = matched.cluster().map(|pool| pool.cluster().plan().clone());
-        matched.record().note(|decision| decision.cluster = meant);
+        matched.note_meant();
     }
 }
 

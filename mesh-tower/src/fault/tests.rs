@@ -76,3 +76,26 @@ async fn fi_5_aborts_are_the_configured_share_and_say_so() {
     drop(service);
     server.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn fi_7_a_delayed_request_is_under_a_fault_until_its_response_is_over() {
+    let (inner, mut handle) = mock::pair::<Request<Body>, Response<Body>>();
+    handle.allow(u64::MAX);
+    let layer = FaultLayer::new(FaultPolicy { max_active: Some(1), ..delay(100) });
+    let mut service = layer.layer(inner);
+    let start = tokio::time::Instant::now();
+    let mut bodies = Vec::new();
+    for waits in [true, false] {
+        std::future::poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
+        let call = tokio::spawn(service.call(Request::new(Body::empty())));
+        handle.next_request().await.unwrap().1.send_response(Response::new(Body::from("slow reader")));
+        bodies.push(call.await.unwrap().unwrap().into_body());
+        assert_eq!(start.elapsed() >= Duration::from_millis(if waits { 100 } else { 200 }), waits);
+    }
+    drop(bodies);
+    std::future::poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
+    let call = tokio::spawn(service.call(Request::new(Body::empty())));
+    handle.next_request().await.unwrap().1.send_response(Response::new(Body::empty()));
+    call.await.unwrap().unwrap();
+    assert!(start.elapsed() >= Duration::from_millis(200), "the place is free again");
+}

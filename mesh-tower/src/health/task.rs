@@ -100,7 +100,7 @@ impl Task {
         let mut before = std::mem::take(&mut self.members);
         for host in hosts.list() {
             let address = host.endpoint().address.clone();
-            let known = before.remove(&address).filter(|known| known.host.is_same_endpoint(host));
+            let known = before.remove(&address).filter(|known| known.host.shares_state(host));
             let ticket = match known {
                 Some(known) => known.ticket,
                 None => {

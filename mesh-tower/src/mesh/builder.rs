@@ -13,6 +13,7 @@ use mesh_core::identity::Workload;
 use mesh_core::plan::builder::{MeshSpec, Rule, Service};
 use mesh_core::plan::{CompileOptions, WorkloadSource};
 use mesh_core::rng::Rng as _;
+use tokio::runtime::Handle;
 use tokio::sync::watch as signal;
 use tokio_util::sync::CancellationToken;
 
@@ -245,6 +246,7 @@ impl MeshBuilder {
             replay: ReplayBudget::default(),
             attempt_faults: Arc::new(self.attempt_faults),
             names,
+            runtime: Handle::current(),
             access_log,
             own_log,
             closed: CancellationToken::new(),

@@ -100,7 +100,11 @@ impl Configuration {
             Source::Folder(folder) => {
                 let read = match read_folder(folder) {
                     Ok(read) => read,
-                    Err(error) => return self.reject(error, Diagnostics::new()),
+                    Err(error) => {
+                        // What is read next is news, even if it is what was read before.
+                        self.read = None;
+                        return self.reject(error, Diagnostics::new());
+                    }
                 };
                 if self.read.as_ref() == Some(&read) {
                     return Outcome::Unchanged;
@@ -265,6 +269,24 @@ mod tests {
         let (seen, status) = hosts(configuration.load());
         assert_eq!(seen, [true, true], "what it said stays");
         assert_eq!(status.stale_resources, ["Service default/b"]);
+        assert!(matches!(configuration.load(), Outcome::Unchanged));
+    }
+
+    #[test]
+    fn y_12_a_folder_that_can_be_read_again_is_no_longer_rejected() {
+        let place = tempfile::tempdir().unwrap();
+        let (folder, away) = (place.path().join("mesh"), place.path().join("away"));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("a.yaml"), SERVICE.replace("NAME", "a")).unwrap();
+        let options =
+            CompileOptions { workload: WorkloadSource::Named("web".into()), ..CompileOptions::default() };
+        let mut configuration = Configuration::new(Source::Folder(folder.clone()), options);
+        assert!(matches!(configuration.load(), Outcome::Applied(..)));
+        std::fs::rename(&folder, &away).unwrap();
+        assert!(matches!(configuration.load(), Outcome::Rejected(_)));
+        std::fs::rename(&away, &folder).unwrap();
+        let (_, status) = hosts(configuration.load());
+        assert_eq!(status.rejected, None);
         assert!(matches!(configuration.load(), Outcome::Unchanged));
     }
 

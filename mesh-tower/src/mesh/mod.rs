@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use arc_swap::ArcSwap;
 use mesh_core::plan::Plan;
+use tokio::runtime::Handle;
 use tokio::sync::watch as signal;
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +65,8 @@ pub(crate) struct Inner {
     replay: ReplayBudget,
     attempt_faults: Arc<AttemptFaults>,
     names: Names,
+    /// The runtime it was started on, which its background tasks run on whoever reloads.
+    runtime: Handle,
     access_log: AccessLog,
     /// Whether the configuration says where the log goes, rather than the program.
     own_log: bool,
@@ -204,13 +207,14 @@ impl Mesh {
 
     /// Reads the configuration again, now. Whether a new plan is in force.
     ///
-    /// The watcher calls this; a program calls it when it does not watch.
+    /// The watcher calls this; a program calls it when it does not watch, from a thread of its own too.
     #[expect(clippy::must_use_candidate, reason = "the effect is what counts")]
     pub fn reload(&self) -> bool {
         self.load(None)
     }
 
     fn load(&self, documents: Option<mesh_core::api::Documents>) -> bool {
+        let _runtime = self.0.runtime.enter();
         let mut configuration = self.configuration();
         if let Some(documents) = documents {
             configuration.replace(documents);

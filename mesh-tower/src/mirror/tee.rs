@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::BUFFER;
 use crate::body::Body;
 use crate::error::BoxError;
+use crate::observed::{Seen, Watch, observed};
 
 /// Splits a body: the first is read at its own pace, the second gets what has been read, and fails
 /// when it falls more than [`BUFFER`] bytes behind.
@@ -22,8 +23,8 @@ pub(super) fn tee(body: Body, slow: Counter) -> (Body, Body) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let lag = Arc::new(AtomicUsize::new(0));
     let hint = body.size_hint();
-    let first = First { body, copy: Some(sender), lag: lag.clone(), slow };
-    (Body::new(first), Body::new(Second { receiver, lag, hint, ended: false }))
+    let first = observed(body, First { copy: Some(sender), lag: lag.clone(), slow, whole: false });
+    (first, Body::new(Second { receiver, lag, hint, ended: false }))
 }
 
 enum Piece {
@@ -33,10 +34,11 @@ enum Piece {
 }
 
 struct First {
-    body: Body,
     copy: Option<mpsc::UnboundedSender<Piece>>,
     lag: Arc<AtomicUsize>,
     slow: Counter,
+    /// Whether the announced length has passed: who has sent it may let go of the body.
+    whole: bool,
 }
 
 impl First {
@@ -54,43 +56,27 @@ impl First {
     }
 }
 
-impl http_body::Body for First {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = self.get_mut();
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
-        match &frame {
-            Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) {
-                    this.forward(Piece::Data(data.clone()));
-                } else if let Some(trailers) = frame.trailers_ref() {
-                    this.forward(Piece::Trailers(trailers.clone()));
-                }
-                if this.body.is_end_stream() {
-                    this.forward(Piece::End);
-                    this.copy = None;
-                }
+impl Watch for First {
+    fn saw(&mut self, seen: Seen<'_>) {
+        match seen {
+            Seen::Data(data) if data.is_empty() => {}
+            Seen::Data(data) => self.forward(Piece::Data(data.clone())),
+            Seen::Trailers(trailers) => self.forward(Piece::Trailers(trailers.clone())),
+            Seen::Whole => self.whole = true,
+            Seen::End => {
+                self.forward(Piece::End);
+                self.copy = None;
             }
-            Some(Err(_)) => this.copy = None,
-            None => {
-                this.forward(Piece::End);
-                this.copy = None;
-            }
+            Seen::Failed => self.copy = None,
         }
-        Poll::Ready(frame)
     }
+}
 
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+impl Drop for First {
+    fn drop(&mut self) {
+        if self.whole {
+            self.forward(Piece::End);
+        }
     }
 }
 
@@ -156,6 +142,37 @@ mod tests {
         let (first, second) = tee(streamed(vec!["one".into(), "two".into()]), Counter::noop());
         assert_eq!(first.collect().await.unwrap().to_bytes(), "onetwo");
         assert_eq!(second.collect().await.unwrap().to_bytes(), "onetwo");
+    }
+
+    /// As a connection does that has sent the announced length.
+    #[tokio::test]
+    async fn va_10_the_copy_is_whole_though_nobody_asked_for_the_end() {
+        let limited = http_body_util::StreamBody::new(futures_util::stream::iter([Ok::<_, BoxError>(
+            Frame::data(Bytes::from_static(b"all")),
+        )]));
+        struct Announced<B>(B, u64);
+        impl<B: http_body::Body<Data = Bytes, Error = BoxError> + Unpin> http_body::Body for Announced<B> {
+            type Data = Bytes;
+            type Error = BoxError;
+
+            fn poll_frame(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+            ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+                let this = self.get_mut();
+                let frame = ready!(Pin::new(&mut this.0).poll_frame(cx));
+                this.1 = 0;
+                Poll::Ready(frame)
+            }
+
+            fn size_hint(&self) -> SizeHint {
+                SizeHint::with_exact(self.1)
+            }
+        }
+        let (mut first, second) = tee(Body::new(Announced(limited, 3)), Counter::noop());
+        first.frame().await.unwrap().unwrap();
+        drop(first);
+        assert_eq!(second.collect().await.unwrap().to_bytes(), "all");
     }
 
     #[tokio::test]

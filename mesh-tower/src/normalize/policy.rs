@@ -77,9 +77,12 @@ impl Policy {
         self.headers(carrier)
     }
 
-    /// A `WebSocket` over HTTP/2 becomes what it is over HTTP/1.1, for rules and endpoints alike (VA-14).
+    /// A `WebSocket` over HTTP/2 becomes what it is over HTTP/1.1, for rules and endpoints alike (VA-14); nothing
+    /// else can be connected to.
     fn extended_connect<B>(&self, request: &mut Request<B>) -> Result<(), LocalReply> {
-        let Some(protocol) = request.extensions_mut().remove::<Protocol>() else { return Ok(()) };
+        let Some(protocol) = request.extensions_mut().remove::<Protocol>() else {
+            return Err(LocalReply::connect_refused());
+        };
         if !protocol.as_str().eq_ignore_ascii_case("websocket") {
             return Err(LocalReply::upgrade_refused());
         }

@@ -114,6 +114,16 @@ fn va_14_a_websocket_over_http2_becomes_an_upgrade() {
 }
 
 #[test]
+fn va_14_a_connect_that_says_nothing_of_a_protocol_is_refused() {
+    for direction in [Direction::Outbound, Direction::Gateway] {
+        let mut request = request("host.test:443", &[]);
+        *request.method_mut() = Method::CONNECT;
+        let error = send(&layer(direction), request).unwrap_err();
+        assert_eq!((error.reply().status.as_u16(), &*error.reply().details), (405, "connect_refused"));
+    }
+}
+
+#[test]
 fn hd_7_hop_by_hop_headers_end_in_both_directions() {
     let mut answer = Response::new(());
     *answer.headers_mut() = headers(&[("connection", "close, x-hop"), ("x-hop", "1"), ("x-b", "b")]);

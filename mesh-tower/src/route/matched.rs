@@ -192,6 +192,12 @@ impl Matched {
         self.view.pool(id)
     }
 
+    /// Notes which service the request was meant for, of one that is answered before it gets a destination.
+    pub(crate) fn note_meant(&self) {
+        let meant = self.cluster().map(|pool| pool.cluster().plan().clone());
+        self.record.note(|decision| decision.cluster = meant);
+    }
+
     /// The pool for the host that the request names, if that is dialled rather than an endpoint of a
     /// cluster (H-8; SE-7 `NONE` and `DYNAMIC_DNS`).
     pub(crate) fn by_authority(&self, facts: &RequestView<'_>) -> Option<Arc<ClusterPool>> {

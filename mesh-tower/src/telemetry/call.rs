@@ -131,6 +131,11 @@ impl Call {
         self.is_head || matches!(self.code, 100..=199 | NO_CONTENT | NOT_MODIFIED)
     }
 
+    /// Whether the connection goes on as something else (VA-14).
+    pub(super) fn is_upgrade(&self) -> bool {
+        self.code == StatusCode::SWITCHING_PROTOCOLS.as_u16()
+    }
+
     pub(super) const fn sent(&mut self, bytes: usize) {
         self.sent += bytes as u64;
     }

@@ -4,16 +4,11 @@
 //! streams are counted frame by frame, as they may end early.
 
 use std::any::Any;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
-
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 
 use crate::body::Body;
-use crate::error::BoxError;
+use crate::observed::{Seen, Watch, observed};
 
 /// Up to here an announced length is believed: such a body mostly arrives with its head.
 const BELIEVED: u64 = 64 * 1024;
@@ -38,7 +33,7 @@ impl Received {
         };
         let count = Arc::new(AtomicU64::new(0));
         let inner = std::mem::take(own);
-        *own = Body::new(Counted { inner, count: count.clone() });
+        *own = observed(inner, Counted(count.clone()));
         Self::Counted(count)
     }
 
@@ -51,34 +46,12 @@ impl Received {
     }
 }
 
-struct Counted {
-    inner: Body,
-    count: Arc<AtomicU64>,
-}
+struct Counted(Arc<AtomicU64>);
 
-impl http_body::Body for Counted {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = self.get_mut();
-        let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
-        if let Some(Ok(frame)) = &frame
-            && let Some(data) = frame.data_ref()
-        {
-            this.count.fetch_add(data.len() as u64, Ordering::Relaxed);
+impl Watch for Counted {
+    fn saw(&mut self, seen: Seen<'_>) {
+        if let Seen::Data(data) = seen {
+            self.0.fetch_add(data.len() as u64, Ordering::Relaxed);
         }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }

@@ -9,6 +9,10 @@ use http_body::{Body, Frame, SizeHint};
 use super::timer::Timer;
 use crate::error::BoxError;
 
+/// What is left of a response may be here already, read or not, if it is no more than this: a caller that comes
+/// for it late has not been answered late.
+const BUFFERED: u64 = 64 * 1024;
+
 /// The inner body, while there is time.
 #[pin_project::pin_project]
 #[derive(Debug)]
@@ -43,6 +47,11 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let this = self.project();
+        // A caller that reads slowly always finds something to read, and so never comes to wait.
+        let all_here = |inner: &B| inner.size_hint().upper().is_some_and(|left| left <= BUFFERED);
+        if let Some(timer) = this.timer.take_if(|timer| timer.is_over() && !all_here(&this.inner)) {
+            return Poll::Ready(Some(Err(timer.expire().into())));
+        }
         if let Poll::Ready(frame) = this.inner.poll_frame(cx) {
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }

@@ -3,7 +3,9 @@
 //! The clock starts when the request's last byte has been read, and stops with the response's last
 //! byte: the body carries the deadline on. What is left is told to the next hop
 //! (`x-envoy-expected-rq-timeout-ms`, `grpc-timeout`), so that nobody works for a caller that has
-//! gone. A timer exists only where a timeout does.
+//! gone. A deadline that a handler's request brought along is an instant, which no upload puts off. A timer
+//! exists only where a timeout does, and nobody but the caller wakes it once there is a response: a caller that
+//! stops reading finds out when it reads on.
 //!
 //! # Readiness
 //! The inner service's.

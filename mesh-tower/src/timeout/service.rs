@@ -13,7 +13,7 @@ use mesh_core::timeout::{
 };
 use tower_service::Service;
 
-use super::timer::{Timer, after};
+use super::timer::{Bounds, Timer, after};
 use super::{ResponseBody, ResponseFuture};
 use crate::body::Body;
 use crate::call::CallTimeout;
@@ -82,8 +82,8 @@ where
         let trusted = trusted.filter(|_| own.is_none());
         let policy = TimeoutPolicy { request: route, ..TimeoutPolicy::default() };
         let own = policy.effective(headers, grpc, trusted.as_ref());
-        let inherited = request.extensions().get::<Context>().and_then(Context::deadline);
-        let inherited = inherited.map(|deadline| Deadline::at(deadline).remaining(now()));
+        let deadline = request.extensions().get::<Context>().and_then(Context::deadline);
+        let inherited = deadline.map(|deadline| Deadline::at(deadline).remaining(now()));
         if inherited.is_some_and(|left| left.is_zero()) {
             let error = Error::attempt(Outcome::Timeout, None);
             return ResponseFuture::expired(if alternative { error.alternative() } else { error });
@@ -95,7 +95,9 @@ where
         let now = now();
         let record = carrier.record().cloned();
         // Not told on: the server may go on with a stream for as long as it likes.
-        let until_headers = to_headers.map(|limit| Timer::new(now, limit, None, record.clone()));
+        let until_headers = to_headers.and_then(|limit| {
+            Timer::new(now, Bounds { limit: Some(limit), deadline: None }, None, record.clone())
+        });
         let Some(limit) = whole else {
             let future = self.inner.call(carrier);
             return ResponseFuture::new(future, None, until_headers).alternative(alternative);
@@ -106,12 +108,12 @@ where
         if grpc {
             headers.insert(grpc_timeout::GRPC_TIMEOUT, grpc_timeout::format(limit));
         }
-        let uploaded = upload::watch(request.body_mut());
+        let uploaded = own.and_then(|_| upload::watch(request.body_mut()));
         if let Some(matched) = carrier.matched_mut() {
             matched.set_deadline(after(now, limit));
         }
         let future = self.inner.call(carrier);
-        let timer = Timer::new(now, limit, uploaded, record);
-        ResponseFuture::new(future, Some(timer), until_headers).alternative(alternative)
+        let timer = Timer::new(now, Bounds { limit: own, deadline }, uploaded, record);
+        ResponseFuture::new(future, timer, until_headers).alternative(alternative)
     }
 }

@@ -107,3 +107,53 @@ async fn a_deadline_that_has_passed_makes_no_call() {
     assert!(error.is_timeout());
     assert_pending!(tokio_test::task::spawn(handle.next_request()).poll());
 }
+
+#[tokio::test(start_paused = true)]
+async fn rt_1_who_reads_slowly_is_cut_and_who_comes_late_for_what_is_here_is_not() {
+    for (announced, cut) in [(None, true), (Some(4), false)] {
+        let (mut service, mut handle) = timeout(Duration::from_secs(1)).await;
+        let mut call = tokio_test::task::spawn(service.call(Request::new(Body::empty())));
+        assert_pending!(call.poll());
+        let (_, send) = handle.next_request().await.unwrap();
+        let (sender, body) = piped();
+        for piece in ["ab", "cd"] {
+            sender.send(Ok(Frame::data(piece.into()))).unwrap();
+        }
+        drop(sender);
+        send.send_response(Response::new(match announced {
+            None => body,
+            Some(length) => Body::new(http_body_util::Limited::new(body, length)),
+        }));
+        let mut body = assert_ready!(call.poll()).unwrap().into_body();
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "ab");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let next = body.frame().await.unwrap();
+        assert_eq!(next.is_err(), cut, "announced {announced:?}");
+        if let Err(error) = next {
+            assert!(Error::from_box(error).is_timeout());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rt_4_an_inherited_deadline_waits_for_no_upload() {
+    use crate::context::Context;
+    for limit in [None, Some(Duration::from_secs(60))] {
+        let (inner, mut handle) = mock::pair();
+        handle.allow(1);
+        let layer = limit.map_or_else(TimeoutLayer::per_route, TimeoutLayer::new);
+        let mut service: Timeout<Inner> = layer.layer(inner);
+        std::future::poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
+        let (_upload, body) = piped();
+        let deadline = crate::clock::now() + Duration::from_secs(1);
+        let mut request = Request::post("/").body(body).unwrap();
+        request.extensions_mut().insert(Context::default().deadline_at(deadline));
+        let mut call = tokio_test::task::spawn(service.call(request));
+        assert_pending!(call.poll());
+        let _sent = handle.next_request().await.unwrap();
+        tokio::time::advance(Duration::from_millis(999)).await;
+        assert_pending!(call.poll());
+        tokio::time::advance(Duration::from_millis(2)).await;
+        assert!(Error::from_box(assert_ready!(call.poll()).unwrap_err()).is_timeout());
+    }
+}

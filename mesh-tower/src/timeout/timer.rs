@@ -18,21 +18,37 @@ use crate::upload::Uploaded;
 /// Further away than any limit that is meant.
 const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 
-/// Waits for the end of the upload, then for the limit.
+/// Waits for the end of the upload, then for the limit; in no case for longer than until a deadline.
 #[derive(Debug)]
 pub(super) struct Timer {
     state: State,
     record: Option<Record>,
 }
 
+/// When the time is up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// So long after the upload.
+    pub(super) limit: Option<Duration>,
+    /// At this instant, upload or not: who has asked waits no longer.
+    pub(super) deadline: Option<Instant>,
+}
+
 /// Small, as it goes with the response through every layer.
 #[derive(Debug)]
 enum State {
     // Uploading => Due
-    Uploading(Box<(oneshot::Receiver<()>, Duration)>),
+    Uploading(Box<Uploading>),
     // Due => Sleeping; nothing has had to wait yet
     Due(Instant),
     Sleeping(Pin<Box<Sleep>>),
+}
+
+#[derive(Debug)]
+struct Uploading {
+    uploaded: oneshot::Receiver<()>,
+    limit: Duration,
+    deadline: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
 /// The end of this limit.
@@ -41,24 +57,59 @@ pub(super) fn after(now: Instant, limit: Duration) -> Instant {
 }
 
 impl Timer {
-    pub(super) fn new(now: Instant, limit: Duration, uploaded: Uploaded, record: Option<Record>) -> Self {
-        let state = match uploaded {
-            Some(uploaded) => State::Uploading(Box::new((uploaded, limit))),
-            None => State::Due(after(now, limit)),
+    /// `None` without bounds. The upload matters to the limit alone.
+    pub(super) fn new(
+        now: Instant,
+        bounds: Bounds,
+        uploaded: Uploaded,
+        record: Option<Record>,
+    ) -> Option<Self> {
+        let state = match (bounds.limit, uploaded) {
+            (Some(limit), Some(uploaded)) => {
+                let deadline = bounds.deadline.map(|at| (at, Box::pin(sleep_until(at.into()))));
+                State::Uploading(Box::new(Uploading { uploaded, limit, deadline }))
+            }
+            (limit, _) => {
+                let end = limit.map(|limit| after(now, limit));
+                State::Due(end.into_iter().chain(bounds.deadline).min()?)
+            }
         };
-        Self { state, record }
+        Some(Self { state, record })
     }
 
-    /// Resolves when the time is up. The record says so from then on: an attempt that is dropped
-    /// now has timed out, and was not given up by the caller (OD-2).
+    /// Whether the time is up, for who has no wish to wait.
+    pub(super) fn is_over(&self) -> bool {
+        match &self.state {
+            State::Uploading(_) => false,
+            State::Due(at) => *at <= now(),
+            State::Sleeping(sleep) => sleep.is_elapsed() || sleep.deadline() <= tokio::time::Instant::now(),
+        }
+    }
+
+    /// The record says that the time is up from now on: an attempt that is dropped now has timed out, and was
+    /// not given up by the caller (OD-2).
+    pub(super) fn expire(&self) -> Error {
+        if let Some(record) = &self.record {
+            record.note(|decision| decision.flags.set(Flag::UpstreamRequestTimeout));
+        }
+        Error::attempt(Outcome::Timeout, None)
+    }
+
+    /// Resolves when the time is up, which [expires](Self::expire) it.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         loop {
             self.state = match &mut self.state {
                 State::Uploading(uploading) => {
-                    let (uploaded, limit) = &mut **uploading;
+                    let Uploading { uploaded, limit, deadline } = &mut **uploading;
+                    if let Some((_, sleep)) = deadline
+                        && sleep.as_mut().poll(cx).is_ready()
+                    {
+                        break;
+                    }
                     // An error means that the body was dropped: no more of it will be sent.
                     let _ = ready!(Pin::new(uploaded).poll(cx));
-                    State::Due(after(now(), *limit))
+                    let end = after(now(), *limit);
+                    State::Due(deadline.as_ref().map_or(end, |(at, _)| end.min(*at)))
                 }
                 State::Due(at) => State::Sleeping(Box::pin(sleep_until((*at).into()))),
                 State::Sleeping(sleep) => {
@@ -67,9 +118,6 @@ impl Timer {
                 }
             };
         }
-        if let Some(record) = &self.record {
-            record.note(|decision| decision.flags.set(Flag::UpstreamRequestTimeout));
-        }
-        Poll::Ready(Error::attempt(Outcome::Timeout, None))
+        Poll::Ready(self.expire())
     }
 }

@@ -21,7 +21,5 @@ pub use server::{Acceptor, ServerTlsError};
 
 #[cfg(feature = "tls")]
 fn provider() -> std::sync::Arc<rustls::crypto::CryptoProvider> {
-    rustls::crypto::CryptoProvider::get_default()
-        .cloned()
-        .unwrap_or_else(|| std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+    std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }

@@ -15,7 +15,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::gateway;
+use super::{HOST, gateway};
 
 /// Says back all that it hears. Who speaks plain HTTP is hung up on.
 async fn echo() -> SocketAddr {
@@ -102,4 +102,29 @@ async fn va_14_a_websocket_over_http2_is_one_over_http1_to_the_endpoint() {
     let stream = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
     talk(WebSocketStream::from_raw_socket(stream, Role::Client, None).await).await;
     connection.abort();
+}
+
+/// It holds its place at the endpoint, and is told of when it is over.
+#[tokio::test]
+async fn va_14_cb_1_a_websocket_is_a_request_until_it_ends() {
+    let proxy = gateway(echo().await, "HTTP", "").await;
+    let gateway = proxy.address("gateway|80");
+    let stream = TcpStream::connect(gateway).await.unwrap();
+    let (mut socket, _) =
+        tokio_tungstenite::client_async(format!("ws://{gateway}/chat"), stream).await.unwrap();
+    socket.send(Message::text("here")).await.unwrap();
+    socket.next().await.unwrap().unwrap();
+    let active = |count: u8| format!("cluster_name=\"outbound|8080||{HOST}\"}} {count}\n");
+    let gauge = |stats: &str, count: u8| {
+        stats.contains(&format!("envoy_cluster_upstream_rq_active{{{}", active(count)))
+            && stats.contains(&format!("envoy_cluster_upstream_cx_active{{{}", active(count)))
+    };
+    let is_told = |stats: &str| {
+        stats.lines().any(|line| line.starts_with("istio_requests_total{") && line.contains("\"101\""))
+    };
+    let (_, stats) = proxy.admin("/stats/prometheus").await;
+    assert!(gauge(&stats, 1), "{stats}");
+    assert!(!is_told(&stats));
+    talk(socket).await;
+    proxy.until("/stats/prometheus", |_, stats| gauge(stats, 0) && is_told(stats)).await;
 }
