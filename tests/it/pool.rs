@@ -54,32 +54,36 @@ async fn wish_6_a_connection_closed_while_idle_is_never_handed_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wish_6_a_close_that_crosses_the_request_hurts_no_get_and_doubles_no_post() {
-    // A server that says GOAWAY before it closes costs nobody anything. One that just closes costs HTTP/2's POSTs,
-    // where many share a connection and nobody can tell whose bytes were written.
-    for (port, close, most) in [
-        ("http", Upstream::close_connections as fn(&Upstream) -> &Upstream, 1),
-        ("http", Upstream::drain_connections, 1),
-        ("http2", Upstream::drain_connections, 0),
-        ("http2", Upstream::close_connections, 100),
+async fn rt_19_wish_6_a_close_that_crosses_the_request_hurts_nobody_and_doubles_no_post() {
+    for (port, close, at_rest, busy) in [
+        ("http", Upstream::close_connections as fn(&Upstream) -> &Upstream, 1, 1),
+        ("http", Upstream::drain_connections, 1, 1),
+        ("http2", Upstream::drain_connections, 0, 0),
+        // A task with a turn to come writes before it can see the close: then nobody can tell what was read.
+        ("http2", Upstream::close_connections, 0, 50),
     ] {
         let (test, upstreams) = world(port, &["10.0.0.1"]).await;
         let api = &upstreams[0];
-        let mut failed = 0;
+        let mut failed = [0, 0];
         for round in 0..200 {
             let post = round % 2 == 1;
+            let is_busy = round % 4 > 1;
+            if !is_busy {
+                // The connection's task has done what there was to do.
+                pass(Duration::from_millis(1)).await;
+            }
             // Closed in the very moment: no time for the client to see it.
             close(api);
             let request = if post { Request::post("http://api/") } else { Request::get("http://api/") };
             let answer = test.send(request.header(ID, round).body(Body::from("x")).unwrap()).await;
             if answer.status() != 200 {
                 assert!(post, "{port} {round}: {answer:?}");
-                failed += 1;
+                failed[usize::from(is_busy)] += 1;
             }
         }
-        assert!(failed <= most, "{port}: {failed} failed POSTs");
+        assert!(failed[0] <= at_rest && failed[1] <= busy, "{port}: {failed:?} failed POSTs");
         each_post_at_most_once(api);
-        assert_eq!(api.arrival_count() + failed, 200, "{port}");
+        assert_eq!(api.arrival_count() + failed[0] + failed[1], 200, "{port}");
     }
 }
 

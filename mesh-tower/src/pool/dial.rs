@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use mesh_core::endpoint;
 use mesh_core::outcome::Reset;
 
@@ -60,7 +61,7 @@ async fn open(
     match protocol {
         Protocol::Http1 => {
             let (io, written) = Counted::new(stream);
-            let (mut sender, connection) = http1::Builder::new().handshake(io).await?;
+            let (mut sender, connection) = http1::Builder::new().handshake(TokioIo::new(io)).await?;
             let ended = Ended::of(endpoint, Protocol::Http1);
             let task = tokio::spawn(async move {
                 let _ended = ended;

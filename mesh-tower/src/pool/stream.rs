@@ -8,10 +8,8 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -126,25 +124,42 @@ pub(crate) struct Written(Arc<AtomicU64>);
 
 impl Written {
     pub(crate) fn bytes(&self) -> u64 {
-        // Relaxed: read after the connection's error was received over a channel, which orders it.
+        // Relaxed: read after the connection's error was received, over a channel or under a lock, which orders it.
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// A stream as hyper reads and writes it, counting.
+/// A stream that counts.
 pub(crate) struct Counted {
-    stream: TokioIo<Stream>,
+    stream: Stream,
     written: Written,
+    /// Whether the end of reading ends writing too.
+    whole: bool,
+    ended: bool,
 }
 
 impl Counted {
     /// The stream and its count.
     pub(crate) fn new(stream: Stream) -> (Self, Written) {
         let written = Written::default();
-        (Self { stream: TokioIo::new(stream), written: written.clone() }, written)
+        (Self { stream, written: written.clone(), whole: false, ended: false }, written)
     }
 
-    fn count(&self, poll: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// Nothing is written once reading has ended: what was not written when somebody learned of the end never
+    /// will be.
+    pub(crate) fn whole(mut self) -> Self {
+        self.whole = true;
+        self
+    }
+
+    fn write(
+        &mut self,
+        write: impl FnOnce(Pin<&mut Stream>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if self.ended && self.whole {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let poll = write(Pin::new(&mut self.stream));
         if let Poll::Ready(Ok(bytes)) = poll {
             self.written.0.fetch_add(bytes as u64, Ordering::Relaxed);
         }
@@ -152,38 +167,67 @@ impl Counted {
     }
 }
 
-impl Read for Counted {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buf)
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.remaining();
+        let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
+        self.ended |= result.is_err() || (before > 0 && buf.remaining() == before);
+        Poll::Ready(result)
     }
 }
 
-impl Write for Counted {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let poll = Pin::new(&mut this.stream).poll_write(cx, buf);
-        this.count(poll)
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(|stream| stream.poll_write(cx, buf))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.write(|stream| stream.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
+}
 
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let poll = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
-        this.count(poll)
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// The peer has ended its half, and would read on.
+    #[tokio::test]
+    async fn rt_19_who_learns_of_the_end_knows_what_was_written() {
+        for (whole, reaches) in [(true, "before"), (false, "before after")] {
+            let (ours, mut peer) = tokio::io::duplex(64);
+            let (counted, written) = Counted::new(Stream::new(ours));
+            let mut counted = if whole { counted.whole() } else { counted };
+            counted.write_all(b"before").await.unwrap();
+            peer.shutdown().await.unwrap();
+            assert_eq!(counted.read(&mut [0; 8]).await.unwrap(), 0);
+            assert_eq!(counted.write_all(b" after").await.is_err(), whole);
+            assert_eq!(written.bytes(), reaches.len() as u64);
+            drop(counted);
+            let mut read = String::new();
+            peer.read_to_string(&mut read).await.unwrap();
+            assert_eq!(read, reaches);
+        }
     }
 }

@@ -18,6 +18,7 @@ use tokio::time::{Sleep, sleep_until};
 
 use super::super::connection::Facts;
 use super::super::dial::Ended;
+use super::super::stream::Counted;
 use super::super::{Endpoint, Protocol, Stream};
 use super::{Http2, State};
 use crate::clock::now;
@@ -41,7 +42,8 @@ pub(in crate::pool) async fn open(
     permit: ConnectionPermit,
 ) -> Result<Http2, BoxError> {
     let local = stream.local_addr();
-    let (io, outlet) = gather(stream);
+    let (io, written) = Counted::new(stream);
+    let (io, outlet) = gather(io.whole());
     let mut builder = Builder::new();
     builder
         .enable_push(false)
@@ -70,15 +72,23 @@ pub(in crate::pool) async fn open(
     }
     task.keep();
     let facts = Facts { target: target.clone(), local, since: now(), _permit: permit };
-    Ok(Http2 { sender, facts, state, served: 0.into(), draining: false.into(), still: Mutex::default() })
+    Ok(Http2 {
+        sender,
+        written,
+        facts,
+        state,
+        served: 0.into(),
+        draining: false.into(),
+        still: Mutex::default(),
+    })
 }
 
 const UNSETTLED: &str = "the peer closed the connection before its HTTP/2 settings";
 
 /// Ends when the connection does; it is closed when nobody holds it and no stream is open.
 struct Driver {
-    connection: Connection<Gathered<Stream>, Bytes>,
-    outlet: Outlet<Stream>,
+    connection: Connection<Gathered<Counted>, Bytes>,
+    outlet: Outlet<Counted>,
     /// Told once the peer's first frame has come, which has to be its settings.
     settings: Option<oneshot::Sender<()>>,
     keepalive: Option<Keepalive>,

@@ -34,6 +34,7 @@ pub(crate) use received::Http2Body;
 
 use super::connection::Facts;
 use super::failure::{Failure, classify_h2};
+use super::stream::Written;
 use crate::body::Body;
 use upload::Upload;
 
@@ -41,6 +42,7 @@ use upload::Upload;
 #[derive(Debug)]
 pub(crate) struct Http2 {
     sender: SendRequest<Bytes>,
+    written: Written,
     pub(super) facts: Facts,
     state: Arc<State>,
     pub(super) served: AtomicUsize,
@@ -127,18 +129,24 @@ impl StreamPermit {
         let (mut head, body) = request.into_parts();
         prepare(&mut head, &body);
         let ended = http_body::Body::is_end_stream(&body);
-        // On a shared connection nobody can tell whose bytes were written.
-        let failed = |error: h2::Error| {
+        let failed = |error: h2::Error, written: bool| {
             if error.is_go_away() || error.is_io() {
                 self.0.draining.store(true, Ordering::Relaxed);
             }
             let reset = classify_h2(&error);
             let drained = error.is_go_away() && reset == Reset::RemoteRefused;
-            Failure { reset, written: true, reused, drained, request: None, source: error.into() }
+            Failure { reset, written, reused, drained, request: None, source: error.into() }
         };
-        let (response, stream) = sender.send_request(Request::from_parts(head, ()), ended).map_err(failed)?;
+        let before = self.0.written.bytes();
+        let head = Request::from_parts(head, ());
+        let (response, stream) = sender.send_request(head, ended).map_err(|error| failed(error, false))?;
         let upload = if ended { None } else { begin(Upload::new(body, stream)).await };
-        let response = response.await.map_err(failed)?;
+        let response = response.await.map_err(|error| {
+            // On a shared connection nobody can tell whose bytes were written, unless there were none since. And
+            // only where it has failed for all will there be none.
+            let written = !error.is_io() || self.0.written.bytes() != before;
+            failed(error, written)
+        })?;
         Ok(response.map_body(upload))
     }
 }
