@@ -120,19 +120,7 @@ fn start(
     if let Some(earlier) = earlier {
         cluster.inherit(earlier);
     }
-    if let Some(interval) = cluster.tick_interval() {
-        let owner = Arc::downgrade(&cluster);
-        tokio::spawn(async move {
-            // Every process ticks by its own start; nothing is sent, so no jitter is needed.
-            loop {
-                tokio::time::sleep(interval).await;
-                match owner.upgrade() {
-                    Some(cluster) => cluster.tick(),
-                    None => return,
-                }
-            }
-        });
-    }
+    Cluster::keep_ticking(&cluster);
     health::follow(&cluster, tools);
     cluster
 }

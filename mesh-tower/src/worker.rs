@@ -12,8 +12,7 @@ use mesh_core::plan::{ClusterPlan, Discovery, OutboundMode, Plan};
 use mesh_core::route::{Action, Fallback, Forward, Matcher, Route};
 
 use crate::clock::{FastRng, SharedRng};
-use crate::cluster::{Cluster, ClusterPool, Passthrough};
-use crate::discover::Names;
+use crate::cluster::{Authorities, Cluster, ClusterPool, Passthrough};
 use crate::live::Live;
 use crate::normalize::Paths;
 use crate::pool::{Connect, SWEEP_INTERVAL};
@@ -27,8 +26,7 @@ use crate::tls::ClientTls;
 #[derive(Debug)]
 pub struct Worker {
     view: ArcSwap<View>,
-    connector: Arc<dyn Connect>,
-    rng: SharedRng,
+    makings: Arc<Makings>,
     replay: ReplayBudget,
 }
 
@@ -38,19 +36,20 @@ pub(crate) struct View {
     live: Arc<Live>,
     /// Made when first used; a cluster that did not change keeps its pool over a reload.
     pools: Box<[OnceLock<Arc<ClusterPool>>]>,
-    makings: Makings,
+    makings: Arc<Makings>,
     allow_any: Arc<Route>,
-    passthrough: Arc<Passthrough>,
-    attempt_faults: Arc<AttemptFaults>,
 }
 
 /// Faults of attempts by service, for tests (FI-10).
 pub(crate) type AttemptFaults = HashMap<String, FaultPolicy>;
 
-#[derive(Clone, Debug)]
+/// What a worker keeps over all its views.
+#[derive(Debug)]
 struct Makings {
     connector: Arc<dyn Connect>,
     rng: SharedRng,
+    passthrough: Passthrough,
+    attempt_faults: Arc<AttemptFaults>,
     /// Of this and its name each cluster gets its own: which one is used first must not matter (OU-1).
     seed: u64,
 }
@@ -62,19 +61,18 @@ impl Worker {
         rng: SharedRng,
         replay: ReplayBudget,
         attempt_faults: Arc<AttemptFaults>,
-        names: Names,
+        authorities: Arc<Authorities>,
     ) -> Arc<Self> {
         let seed = rng.draw(mesh_core::rng::Rng::next_u64);
-        let makings = Makings { connector: connector.clone(), rng: rng.clone(), seed };
+        let passthrough = Passthrough::new(connector.clone(), authorities, seed);
+        let makings = Arc::new(Makings { connector, rng, passthrough, attempt_faults, seed });
         let view = View {
             allow_any: Arc::new(allow_any(live.plan())),
             pools: live.clusters().iter().map(|_| OnceLock::new()).collect(),
             live,
-            makings,
-            passthrough: Arc::new(Passthrough::new(connector.clone(), names, seed)),
-            attempt_faults,
+            makings: makings.clone(),
         };
-        let worker = Arc::new(Self { view: ArcSwap::from_pointee(view), connector, rng, replay });
+        let worker = Arc::new(Self { view: ArcSwap::from_pointee(view), makings, replay });
         let owner = Arc::downgrade(&worker);
         tokio::spawn(async move {
             loop {
@@ -91,15 +89,13 @@ impl Worker {
     /// Takes a new plan; requests under way keep theirs.
     pub(crate) fn follow(&self, live: Arc<Live>) {
         let before = self.view();
+        let used: HashMap<*const Cluster, &Arc<ClusterPool>> = (before.pools.iter())
+            .filter_map(OnceLock::get)
+            .map(|pool| (Arc::as_ptr(pool.cluster()), pool))
+            .collect();
         let keep = |cluster: &Arc<Cluster>| {
             let slot = OnceLock::new();
-            // Found by its place in most reloads; else by a search among the few that were used.
-            let pool = before
-                .pools
-                .iter()
-                .filter_map(OnceLock::get)
-                .find(|pool| Arc::ptr_eq(pool.cluster(), cluster));
-            if let Some(pool) = pool {
+            if let Some(&pool) = used.get(&Arc::as_ptr(cluster)) {
                 slot.set(pool.clone()).expect("just made");
             }
             slot
@@ -108,9 +104,7 @@ impl Worker {
             allow_any: Arc::new(allow_any(live.plan())),
             pools: live.clusters().iter().map(keep).collect(),
             live,
-            makings: before.makings.clone(),
-            passthrough: before.passthrough.clone(),
-            attempt_faults: before.attempt_faults.clone(),
+            makings: self.makings.clone(),
         };
         self.view.store(Arc::new(view));
     }
@@ -122,7 +116,7 @@ impl Worker {
     /// Where this worker's requests draw from (OU-1).
     #[must_use]
     pub fn rng(&self) -> &SharedRng {
-        &self.rng
+        &self.makings.rng
     }
 
     pub(crate) fn replay(&self) -> &ReplayBudget {
@@ -132,7 +126,7 @@ impl Worker {
     /// What opens this worker's connections.
     #[must_use]
     pub fn connector(&self) -> &Arc<dyn Connect> {
-        &self.connector
+        &self.makings.connector
     }
 }
 
@@ -162,11 +156,11 @@ impl View {
     }
 
     pub(crate) fn attempt_faults(&self) -> &AttemptFaults {
-        &self.attempt_faults
+        &self.makings.attempt_faults
     }
 
-    pub(crate) fn passthrough(&self) -> &Arc<Passthrough> {
-        &self.passthrough
+    pub(crate) fn passthrough(&self) -> &Passthrough {
+        &self.makings.passthrough
     }
 
     /// The cluster's policy, if it has no endpoints of its own: the request's authority is dialled.
@@ -188,7 +182,7 @@ impl View {
         for pool in self.pools.iter().filter_map(OnceLock::get) {
             pool.sweep();
         }
-        self.passthrough.sweep();
+        self.makings.passthrough.sweep();
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Plan {
     pub egress_proxy: Option<ClusterId>,
     /// What the proxy binds, in the order of creation.
     pub listeners: Vec<Listener>,
+    /// Their places, by name.
+    pub listener_ids: HashMap<Arc<str>, usize>,
     /// Destinations, indexed by [`ClusterId`].
     pub clusters: Vec<ClusterNode>,
     /// Destinations by name.
@@ -68,6 +70,12 @@ impl Plan {
     #[must_use]
     pub fn cluster(&self, id: ClusterId) -> Option<&ClusterNode> {
         self.clusters.get(id.index()?)
+    }
+
+    /// The listener of this name.
+    #[must_use]
+    pub fn listener(&self, name: &str) -> Option<&Listener> {
+        self.listeners.get(*self.listener_ids.get(name)?)
     }
 
     /// The cluster of this name, such as `outbound|5000|v1|api-server.default.svc.cluster.local`.

@@ -52,13 +52,7 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
         debug_assert!(false, "the route layer stands outside the cluster");
         return Err(Error::local(LocalReply::no_route()).into());
     };
-    let by_authority;
-    let pool = if let Some(pool) = matched.by_authority(&RequestView::of(&request)) {
-        by_authority = pool;
-        &by_authority
-    } else if let Some(pool) = matched.cluster() {
-        pool
-    } else {
+    let Some(pool) = matched.pool(&RequestView::of(&request)) else {
         return Err(Error::local(matched.no_cluster()).into());
     };
     let cluster = pool.cluster();

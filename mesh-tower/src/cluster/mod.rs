@@ -3,7 +3,7 @@
 //! ```text
 //!  request ─▶ limits (Cluster, process-wide) ─▶ pick (ClusterPool, per worker) ─▶ pool::Endpoint ─▶ wire
 //!                                                                                      │
-//!  outlier detector, retry budget, counters  ◀───────── outcome, once ◀── response body ends
+//!  outlier detector, retry budget, counters  ◀──────── outcome ◀── headers, or trailers; a body that breaks off
 //! ```
 //!
 //! State is kept in two places on purpose. What is a *fact about the destination* (how many requests
@@ -25,6 +25,7 @@
 //! Envoy's cluster counters (ME-7), under `envoy_cluster_`, label `cluster_name`.
 
 mod attempt;
+mod authorities;
 mod body;
 mod host;
 mod hosts;
@@ -36,6 +37,7 @@ mod stats;
 pub(crate) mod tests;
 
 pub(crate) use attempt::{PerTryTimeout, attempt};
+pub(crate) use authorities::Authorities;
 pub use body::ResponseBody;
 pub use host::Host;
 pub use hosts::Hosts;

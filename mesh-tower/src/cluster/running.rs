@@ -325,13 +325,26 @@ impl Cluster {
         }
     }
 
-    /// How often [`tick`](Self::tick) is due; `None` without outlier detection.
-    pub(crate) fn tick_interval(&self) -> Option<std::time::Duration> {
-        self.detector.as_ref().map(|detector| detector.policy().interval)
+    /// Starts the task that ticks outlier detection, if there is any; it ends with the cluster.
+    pub(crate) fn keep_ticking(cluster: &Arc<Self>) {
+        let Some(interval) = cluster.detector.as_ref().map(|detector| detector.policy().interval) else {
+            return;
+        };
+        let owner = Arc::downgrade(cluster);
+        tokio::spawn(async move {
+            // Every process ticks by its own start; nothing is sent, so no jitter is needed.
+            loop {
+                tokio::time::sleep(interval).await;
+                match owner.upgrade() {
+                    Some(cluster) => cluster.tick(),
+                    None => return,
+                }
+            }
+        });
     }
 
     /// Returns endpoints whose ejection is over (OD-8).
-    pub(crate) fn tick(&self) {
+    pub(super) fn tick(&self) {
         let Some(detector) = &self.detector else { return };
         let hosts = self.hosts.load();
         let returned = detector.tick(hosts.list().iter().map(Host::outlier), now());

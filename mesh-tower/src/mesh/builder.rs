@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::{Configuration, Outcome, Source};
 use super::{Inner, Mesh};
 use crate::clock::{FastRng, SharedRng};
+use crate::cluster::Authorities;
 use crate::discover::{Names, Resolve, Resolver};
 use crate::health::readiness;
 use crate::live::{Live, Tools};
@@ -234,6 +235,7 @@ impl MeshBuilder {
         let names = Names::new(self.resolver, seed, self.dns);
         let tools = Tools { connector: self.connector.clone(), rng: self.rng.clone(), names: names.clone() };
         let ready = readiness::at_first(&plan);
+        let istio_runtime = plan.settings.istio_runtime;
         let mesh = Mesh(Arc::new(Inner {
             live: ArcSwap::from_pointee(Live::link(plan, None, &tools)),
             status: ArcSwap::from_pointee(status),
@@ -245,6 +247,7 @@ impl MeshBuilder {
             rng: self.rng,
             replay: ReplayBudget::default(),
             attempt_faults: Arc::new(self.attempt_faults),
+            authorities: Arc::new(Authorities::new(names.clone(), istio_runtime)),
             names,
             runtime: Handle::current(),
             access_log,

@@ -40,6 +40,7 @@ pub use config::{Source, Status};
 
 use self::config::{Configuration, Outcome};
 use crate::clock::SharedRng;
+use crate::cluster::Authorities;
 use crate::discover::Names;
 use crate::live::{Live, Tools};
 use crate::pool::Connect;
@@ -65,6 +66,7 @@ pub(crate) struct Inner {
     replay: ReplayBudget,
     attempt_faults: Arc<AttemptFaults>,
     names: Names,
+    authorities: Arc<Authorities>,
     /// The runtime it was started on, which its background tasks run on whoever reloads.
     runtime: Handle,
     access_log: AccessLog,
@@ -161,7 +163,7 @@ impl Mesh {
             SharedRng::seeded(seed),
             self.0.replay.clone(),
             self.0.attempt_faults.clone(),
-            self.0.names.clone(),
+            self.0.authorities.clone(),
         );
         workers.retain(|worker| worker.strong_count() > 0);
         workers.push(Arc::downgrade(&worker));

@@ -52,7 +52,7 @@ pub(super) enum Rules<'a> {
 /// The table that serves a request of `authority`, under `listener` if one is given.
 pub(super) fn rules<'a>(plan: &'a Plan, listener: Option<&str>, authority: &str, https: bool) -> Rules<'a> {
     if let Some(name) = listener {
-        match plan.listeners.iter().find(|listener| *listener.name == *name).map(|found| &found.routes) {
+        match plan.listener(name).map(|found| &found.routes) {
             Some(ListenerRoutes::Table(table)) => return Rules::Table(table),
             Some(ListenerRoutes::ByAuthority) => {}
             Some(ListenerRoutes::ByAuthorityOf(tables)) => return by_port(tables, authority, https),

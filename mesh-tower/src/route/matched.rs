@@ -1,6 +1,6 @@
 //! What the route layer found.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use http::{Extensions, HeaderValue, StatusCode};
@@ -34,6 +34,8 @@ pub struct Matched {
     destination: usize,
     /// Another cluster than the destination's, for mirrors.
     instead: Option<ClusterId>,
+    /// The pool of the host that the request names, once it was asked for; the retry layer's too.
+    dialled: OnceLock<Arc<ClusterPool>>,
     deadline: Option<Instant>,
     key: Key,
     options: Option<Arc<CallOptions>>,
@@ -58,6 +60,7 @@ impl Matched {
             survey,
             destination: 0,
             instead: None,
+            dialled: OnceLock::new(),
             deadline: None,
             key: Key::default(),
             options: None,
@@ -183,8 +186,12 @@ impl Matched {
         reply
     }
 
-    /// The cluster the request goes to; `None` if its host or subset does not exist.
+    /// The cluster the request goes to; `None` if its host or subset does not exist. Of a host that the request
+    /// names, the registry's until [`pool`](Self::pool) has been asked.
     pub(crate) fn cluster(&self) -> Option<&Arc<ClusterPool>> {
+        if let Some(dialled) = self.dialled.get() {
+            return Some(dialled);
+        }
         let id = match self.instead {
             Some(id) => id,
             None => self.destination()?.cluster,
@@ -198,23 +205,29 @@ impl Matched {
         self.record.note(|decision| decision.cluster = meant);
     }
 
-    /// The pool for the host that the request names, if that is dialled rather than an endpoint of a
-    /// cluster (H-8; SE-7 `NONE` and `DYNAMIC_DNS`).
-    pub(crate) fn by_authority(&self, facts: &RequestView<'_>) -> Option<Arc<ClusterPool>> {
-        let policy = match (&self.route.action, self.instead, self.destination()) {
-            (_, Some(id), _) => Some(self.view.dials_authority(id)?),
-            (route::Action::Passthrough, ..) => None,
-            (_, None, Some(destination)) => Some(self.view.dials_authority(destination.cluster)?),
-            (_, None, None) => return None,
+    /// The pool that the request is sent by: of its cluster, or of the host that it names where that is dialled
+    /// rather than an endpoint of a cluster (H-8; SE-7 `NONE` and `DYNAMIC_DNS`).
+    pub(crate) fn pool(&self, facts: &RequestView<'_>) -> Option<&Arc<ClusterPool>> {
+        let policy = match (&self.route.action, self.instead) {
+            (route::Action::Passthrough, None) => None,
+            (_, instead) => {
+                match self.view.dials_authority(instead.or_else(|| Some(self.destination()?.cluster))?) {
+                    None => return self.cluster(),
+                    dialled => dialled,
+                }
+            }
         };
-        Some(self.view.passthrough().pool(policy, facts.authority, facts.scheme == "https"))
+        let passthrough = self.view.passthrough();
+        let dial = || passthrough.pool(policy, facts.authority, facts.scheme == "https");
+        Some(self.dialled.get_or_init(dial))
     }
 
     /// The same match for a copy of the request that goes to `cluster`, with a record of its own.
     pub(crate) fn mirrored(&self, cluster: ClusterId) -> Self {
         // A copy has no key of its own: nobody gets its answer, and so no cookie either.
         let key = Key::default();
-        Self { instead: Some(cluster), record: Record::default(), options: None, key, ..self.clone() }
+        let (instead, dialled) = (Some(cluster), OnceLock::new());
+        Self { instead, dialled, record: Record::default(), options: None, key, ..self.clone() }
     }
 
     /// Whether destination or endpoint depend on a key of the request.

@@ -1,7 +1,7 @@
 //! TLS to endpoints (TL-1, TL-3: mode SIMPLE).
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mesh_core::plan;
 use rustls::pki_types::pem::PemObject;
@@ -67,24 +67,30 @@ impl Ready {
     }
 }
 
-fn roots(tls: &plan::ClientTls) -> Result<RootCertStore, BoxError> {
+/// The system's roots, read when they are first needed: hundreds of files, too much for each host that is called.
+fn system_roots() -> Result<Arc<RootCertStore>, BoxError> {
+    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    let roots = ROOTS.get_or_init(|| {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Arc::new(roots)
+    });
+    match roots.is_empty() {
+        true => Err("no root certificate in the system's certificates".into()),
+        false => Ok(roots.clone()),
+    }
+}
+
+fn roots(tls: &plan::ClientTls) -> Result<Arc<RootCertStore>, BoxError> {
+    let Some(file) = &tls.ca_certificates else { return system_roots() };
     let mut roots = RootCertStore::empty();
-    match &tls.ca_certificates {
-        Some(file) => {
-            for certificate in CertificateDer::pem_file_iter(file)? {
-                roots.add(certificate?)?;
-            }
-        }
-        None => {
-            let system = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(system.certs);
-        }
+    for certificate in CertificateDer::pem_file_iter(file)? {
+        roots.add(certificate?)?;
     }
     if roots.is_empty() {
-        let place = tls.ca_certificates.as_deref().unwrap_or("the system's certificates");
-        return Err(format!("no root certificate in {place}").into());
+        return Err(format!("no root certificate in {file}").into());
     }
-    Ok(roots)
+    Ok(Arc::new(roots))
 }
 
 impl fmt::Debug for ClientTls {

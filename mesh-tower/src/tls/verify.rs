@@ -36,7 +36,7 @@ impl Verifier {
     /// If a name is neither a DNS name nor an IP address.
     pub(super) fn any_of(
         names: &[String],
-        roots: RootCertStore,
+        roots: Arc<RootCertStore>,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, BoxError> {
         let parse = |name: &String| {
@@ -45,7 +45,7 @@ impl Verifier {
         };
         let names = names.iter().map(parse).collect::<Result<_, _>>()?;
         let signatures = provider.signature_verification_algorithms;
-        let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+        let chain = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
         Ok(Self { good: Good::AnyOf(names, chain), signatures })
     }
 }

@@ -1,0 +1,158 @@
+//! The clusters of hosts that only requests name, process-wide.
+//!
+//! An authority is a cluster of its own: made when it is first called, kept for as long as some worker keeps
+//! connections to it. Its limits, budget and ejections are facts about the destination like any other's; so
+//! they count all workers' requests (CB-8, CB-10).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
+
+use mesh_core::balance::BalancePolicy;
+use mesh_core::circuit::CircuitPolicy;
+use mesh_core::endpoint::Endpoint;
+use mesh_core::error::Origin;
+use mesh_core::plan::{self, ClusterPlan, DnsTarget, ServiceIdentity, UpstreamProtocol};
+
+use super::Cluster;
+use crate::discover::{Following, Names};
+
+/// When so many are known, those that nobody uses any more are forgotten.
+const MANY: usize = 1024;
+
+/// What a request names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Authority {
+    /// In lower case, with the port if the request has one.
+    name: String,
+    https: bool,
+    /// The cluster whose policy holds, if the registry has one.
+    cluster: Option<Arc<str>>,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Authorities {
+    names: Names,
+    istio_runtime: bool,
+    known: Mutex<HashMap<Authority, Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    policy: Policy,
+    cluster: Weak<Cluster>,
+}
+
+/// The policy that an authority's cluster is made by, as it stands in the plan; `None` for hosts that the
+/// registry does not know.
+#[derive(Clone, Debug)]
+pub(super) struct Policy(Option<Arc<ClusterPlan>>);
+
+impl Policy {
+    pub(super) fn new(policy: Option<&Arc<ClusterPlan>>) -> Self {
+        Self(policy.cloned())
+    }
+
+    /// Whether what was made for one holds for the other.
+    pub(super) fn is(&self, other: Option<&Arc<ClusterPlan>>) -> bool {
+        match (&self.0, other) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a.same_policy(b),
+            _ => false,
+        }
+    }
+}
+
+impl Authority {
+    pub(super) fn new(name: &str, https: bool, policy: Option<&Arc<ClusterPlan>>) -> Self {
+        let cluster = policy.map(|policy| policy.name.clone());
+        Self { name: name.to_ascii_lowercase(), https, cluster }
+    }
+
+    fn host(&self) -> &str {
+        mesh_core::route::host_of(&self.name)
+    }
+
+    /// The host as it is looked up, and as its certificate calls it.
+    pub(super) fn bare_host(&self) -> &str {
+        self.host().trim_start_matches('[').trim_end_matches(']')
+    }
+
+    fn port(&self) -> Option<u16> {
+        self.name.get(self.host().len() + 1..)?.parse().ok()
+    }
+}
+
+impl Authorities {
+    pub(crate) fn new(names: Names, istio_runtime: bool) -> Self {
+        Self { names, istio_runtime, known: Mutex::default() }
+    }
+
+    /// The cluster of `authority`, whose name is followed from now on.
+    pub(super) fn cluster(&self, authority: &Authority, policy: Option<&Arc<ClusterPlan>>) -> Arc<Cluster> {
+        let mut known = self.known.lock().expect("no panic while the map is held");
+        if let Some(one) = known.get_mut(authority)
+            && one.policy.is(policy)
+            && let Some(cluster) = one.cluster.upgrade()
+        {
+            one.policy = Policy::new(policy);
+            return cluster;
+        }
+        if known.len() >= MANY {
+            known.retain(|_, one| one.cluster.strong_count() > 0);
+        }
+        let cluster = self.start(authority, policy);
+        let one = Known { policy: Policy::new(policy), cluster: Arc::downgrade(&cluster) };
+        known.insert(authority.clone(), one);
+        cluster
+    }
+
+    fn start(&self, authority: &Authority, policy: Option<&Arc<ClusterPlan>>) -> Arc<Cluster> {
+        let host = authority.bare_host();
+        let scheme_port = if authority.https { 443 } else { 80 };
+        let port = authority.port().unwrap_or_else(|| policy.map_or(scheme_port, |policy| policy.port));
+        let mut plan = policy.map_or_else(|| unknown(host, port), |policy| ClusterPlan::clone(policy));
+        // All addresses of the name alike, whatever was chosen for endpoints that are listed.
+        plan.balance = BalancePolicy::RoundRobin;
+        // Nobody asks hosts that only requests know.
+        plan.health = None;
+        plan.locality = None;
+        if authority.https && plan.tls.is_none() {
+            plan.tls = Some(plan::ClientTls::default());
+        }
+        let cluster = Arc::new(Cluster::new(Arc::new(plan), &[], self.istio_runtime));
+        let template = Endpoint::new(([0, 0, 0, 0], port).into());
+        let target = DnsTarget { name: host.into(), port, template };
+        Following::authority(&cluster, target, &self.names);
+        Cluster::keep_ticking(&cluster);
+        cluster
+    }
+}
+
+/// The policy for a host that nobody has described.
+fn unknown(host: &str, port: u16) -> ClusterPlan {
+    let service = ServiceIdentity {
+        host: host.into(),
+        name: "PassthroughCluster".into(),
+        namespace: "unknown".into(),
+        external: true,
+    };
+    ClusterPlan {
+        name: "PassthroughCluster".into(),
+        service,
+        port,
+        subset: "".into(),
+        subset_labels: Default::default(),
+        protocol: UpstreamProtocol::Downstream,
+        balance: BalancePolicy::RoundRobin,
+        panic_threshold: 0,
+        locality: None,
+        warm_up: None,
+        circuit: CircuitPolicy::default(),
+        outlier: None,
+        health: None,
+        headless: false,
+        tls: None,
+        origin: Origin::default(),
+    }
+}
