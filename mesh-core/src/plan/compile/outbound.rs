@@ -124,16 +124,16 @@ impl<'a> Compiler<'a> {
                 }
                 // GA-11: our own namespace's HTTPRoutes, VirtualServices, the service's HTTPRoutes.
                 let attached = attached.filter(|rules| rules.own || chosen.is_none());
-                let (routes, origin) = match chosen {
-                    _ if let Some(rules) = attached => {
+                let (routes, origin) = match (attached, chosen) {
+                    (Some(rules), _) => {
                         let routes = Routes { routes: rules.routes, lost: rules.lost };
                         (self.kept_or(&identity.host, port, &routes), rules.origin)
                     }
-                    Some(one) => {
+                    (None, Some(one)) => {
                         let routes = self.compiled(virtuals, one, port, &mut compiled);
                         (self.kept_or(&identity.host, port, &routes), origin_of(virtuals.all[one].resource))
                     }
-                    None => (vec![self.default_route(concrete, port)], origin.clone()),
+                    (None, None) => (vec![self.default_route(concrete, port)], origin.clone()),
                 };
                 tables.add(on, &identity.host, &domains, routes, origin);
             }
