@@ -15,6 +15,7 @@ use mesh_tests::config::{destination_rule, service};
 use mesh_tower::test::{Fault, MeshTest, TestMesh, Upstream, pass};
 use mesh_tower::{Body, BoxError};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 
 async fn world(port: &str, addresses: &[&str]) -> (TestMesh, Vec<Upstream>) {
@@ -229,12 +230,50 @@ async fn a_draining_http2_connection_is_replaced_without_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_response_before_the_upload_ends_does_not_spoil_the_next_request() {
-    let (test, upstreams) = world("http", &["10.0.0.1"]).await;
-    upstreams[0].handle(|_| async { Response::new(Body::from("early")) });
-    for _ in 0..5 {
-        let body = mesh_tests::body::slow(&["a", "b", "c"], Duration::from_secs(1));
-        let answer = test.send(Request::post("http://api/").body(body).unwrap()).await;
-        assert_eq!((answer.status().as_u16(), answer.text().as_str()), (200, "early"));
+    for port in ["http", "http2"] {
+        let (test, upstreams) = world(port, &["10.0.0.1"]).await;
+        upstreams[0].handle(|_| async { Response::new(Body::from("early")) });
+        for _ in 0..5 {
+            let body = mesh_tests::body::slow(&["a", "b", "c"], Duration::from_secs(1));
+            let answer = test.send(Request::post("http://api/").body(body).unwrap()).await;
+            assert_eq!((answer.status().as_u16(), answer.text().as_str()), (200, "early"), "{port}");
+        }
+    }
+}
+
+/// Gets the whole response to an upload that has only begun.
+async fn answered_early(test: &TestMesh) -> mesh_tests::body::Sender {
+    let (upload, body) = mesh_tests::body::channel();
+    upload.data("first").await;
+    let answer = test.send(Request::post("http://api/").body(body).unwrap()).await;
+    assert_eq!((answer.text().as_str(), answer.broken.is_some()), ("early", false));
+    upload
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_outlives_its_response_ends_soon_and_keeps_its_place_till_then() {
+    for port in ["http", "http2"] {
+        let (test, upstreams) = world(port, &["10.0.0.1"]).await;
+        let api = &upstreams[0];
+        let (ended, mut told) = mpsc::unbounded_channel();
+        api.max_streams(1).handle(move |request| {
+            let ended = ended.clone();
+            tokio::spawn(async move { ended.send(request.into_body().collect().await.is_ok()) });
+            async { Response::new(Body::from("early")) }
+        });
+        let begun = Instant::now();
+        let silent = answered_early(&test).await;
+        let brief =
+            timeout(Duration::from_secs(60), answered_early(&test)).await.expect("another connection");
+        assert_eq!(api.connections(), 2, "{port}");
+        pass(Duration::from_millis(500)).await;
+        drop(brief);
+        assert_eq!(told.recv().await, Some(true), "{port}");
+        let whole = timeout(Duration::from_secs(60), told.recv()).await.expect("an end");
+        assert_eq!((whole, begun.elapsed().as_secs()), (Some(false), 1), "{port}");
+        drop(silent);
+        answered_early(&test).await;
+        assert_eq!(api.connections(), 2, "{port}");
     }
 }
 

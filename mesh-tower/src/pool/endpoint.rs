@@ -239,9 +239,9 @@ impl Endpoint {
             .filter(|connection| connection.has_room(cap))
             .min_by_key(|connection| connection.streams());
         let permit = best.map(StreamPermit::take)?;
-        let served = permit.0.served.load(Ordering::Relaxed) + 1;
-        if self.is_worn_out(u32::try_from(served).unwrap_or(u32::MAX), permit.0.facts.since) {
-            permit.0.draining.store(true, Ordering::Relaxed);
+        let served = permit.connection.served.load(Ordering::Relaxed) + 1;
+        if self.is_worn_out(u32::try_from(served).unwrap_or(u32::MAX), permit.connection.facts.since) {
+            permit.connection.draining.store(true, Ordering::Relaxed);
         }
         // A draining connection lives on in its streams' permits.
         state.shared.retain(|connection| !connection.draining.load(Ordering::Relaxed));

@@ -15,9 +15,9 @@ use super::http2::StreamPermit;
 use super::upstream_body::UpstreamBody;
 use crate::body::Body;
 
-/// How long an HTTP/1.1 connection may take to become ready again after its response ended. One
-/// that does not (a response that came before the request body was sent, say) is closed.
-const SETTLE: Duration = Duration::from_secs(1);
+/// How long a request may still be sent after its response ended. Then its HTTP/1.1 connection, which must
+/// become ready again, is closed, and its HTTP/2 stream reset.
+pub(super) const SETTLE: Duration = Duration::from_secs(1);
 
 /// The right to send one request on a connection.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Lease {
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
         match self.kind.as_ref()? {
             Kind::Http1(connection) => connection.facts.local,
-            Kind::Http2(permit) => permit.0.facts.local,
+            Kind::Http2(permit) => permit.connection.facts.local,
         }
     }
 
@@ -72,7 +72,7 @@ impl Lease {
     pub(crate) fn target(&self) -> Option<&Arc<endpoint::Endpoint>> {
         match self.kind.as_ref()? {
             Kind::Http1(connection) => Some(&connection.facts.target),
-            Kind::Http2(permit) => Some(&permit.0.facts.target),
+            Kind::Http2(permit) => Some(&permit.connection.facts.target),
         }
     }
 
@@ -80,9 +80,13 @@ impl Lease {
     pub(crate) fn finish(mut self) {
         match self.kind.take() {
             Some(Kind::Http1(connection)) => give_back(&self.owner, connection),
-            Some(Kind::Http2(permit)) => {
-                drop(permit);
-                self.owner.stream_ended();
+            Some(Kind::Http2(mut permit)) => {
+                let upload = permit.upload.take();
+                self.kind = Some(Kind::Http2(permit));
+                if let Some(upload) = upload {
+                    // An upload that is over has no use for it.
+                    let _ = upload.send(self);
+                }
             }
             None => {}
         }

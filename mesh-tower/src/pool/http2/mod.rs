@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! request ─▶ send: HEADERS and what is at hand of the body ─▶ response head ─▶ body, read from the stream
-//!              └ the rest of a long upload: a task of its own, ended with the response's body
+//!              └ the rest of a long upload: a task of its own, ended soon after the response's body
 //! driver: one task for each connection; reads frames, writes all that its streams have to say at once
 //! ```
 
@@ -34,6 +34,7 @@ pub(crate) use received::Http2Body;
 
 use super::connection::Facts;
 use super::failure::{Failure, classify_h2};
+use super::lease::Lease;
 use super::stream::Written;
 use crate::body::Body;
 use upload::Upload;
@@ -102,20 +103,26 @@ impl Http2 {
 
 /// A stream's place on a shared connection.
 #[derive(Debug)]
-pub(crate) struct StreamPermit(pub(super) Arc<Http2>);
+pub(crate) struct StreamPermit {
+    pub(super) connection: Arc<Http2>,
+    /// Of an upload that was under way when the response began: it takes over the lease of a response that
+    /// has ended, and is itself ended where it gets none.
+    pub(super) upload: Option<oneshot::Sender<Lease>>,
+}
 
 impl StreamPermit {
     pub(super) fn take(connection: &Arc<Http2>) -> Self {
         connection.state.streams.fetch_add(1, Ordering::Relaxed);
-        Self(connection.clone())
+        Self { connection: connection.clone(), upload: None }
     }
 
-    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Http2Body>, Failure> {
-        let reused = self.0.served.fetch_add(1, Ordering::Relaxed) > 0;
-        let mut sender = self.0.sender.clone();
+    pub(super) async fn send(&mut self, request: Request<Body>) -> Result<Response<Http2Body>, Failure> {
+        let connection = &*self.connection;
+        let reused = connection.served.fetch_add(1, Ordering::Relaxed) > 0;
+        let mut sender = connection.sender.clone();
         if let Err(error) = poll_fn(|cx| sender.poll_ready(cx)).await {
             // Nothing of it was sent: the request can go elsewhere as it is.
-            self.0.draining.store(true, Ordering::Relaxed);
+            connection.draining.store(true, Ordering::Relaxed);
             let request = Some(Box::new(request));
             return Err(Failure {
                 reset: classify_h2(&error),
@@ -131,61 +138,42 @@ impl StreamPermit {
         let ended = http_body::Body::is_end_stream(&body);
         let failed = |error: h2::Error, written: bool| {
             if error.is_go_away() || error.is_io() {
-                self.0.draining.store(true, Ordering::Relaxed);
+                connection.draining.store(true, Ordering::Relaxed);
             }
             let reset = classify_h2(&error);
             let drained = error.is_go_away() && reset == Reset::RemoteRefused;
             Failure { reset, written, reused, drained, request: None, source: error.into() }
         };
-        let before = self.0.written.bytes();
+        let before = connection.written.bytes();
         let head = Request::from_parts(head, ());
         let (response, stream) = sender.send_request(head, ended).map_err(|error| failed(error, false))?;
         let upload = if ended { None } else { begin(Upload::new(body, stream)).await };
         let response = response.await.map_err(|error| {
             // On a shared connection nobody can tell whose bytes were written, unless there were none since. And
             // only where it has failed for all will there be none.
-            let written = !error.is_io() || self.0.written.bytes() != before;
+            let written = !error.is_io() || connection.written.bytes() != before;
             failed(error, written)
         })?;
-        Ok(response.map_body(upload))
+        self.upload = upload;
+        Ok(response.map_body())
     }
 }
 
 impl Drop for StreamPermit {
     fn drop(&mut self) {
-        self.0.state.streams.fetch_sub(1, Ordering::SeqCst);
+        self.connection.state.streams.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 /// Sends what is at hand of the body; if that is not all, the rest is sent by a task.
-async fn begin(mut upload: Upload) -> Option<UploadGuard> {
+async fn begin(mut upload: Upload) -> Option<oneshot::Sender<Lease>> {
     let all = poll_fn(|cx| Poll::Ready(upload.poll(cx).is_ready())).await;
     if all {
         return None;
     }
-    let (guard, abandoned) = oneshot::channel();
-    tokio::spawn(upload.run(abandoned));
-    Some(UploadGuard(Some(guard)))
-}
-
-/// Resets the stream of an upload under way if the response is dropped before its end.
-#[derive(Debug)]
-struct UploadGuard(Option<oneshot::Sender<()>>);
-
-impl UploadGuard {
-    /// The response is complete: what is still uploaded may be.
-    fn release(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for UploadGuard {
-    fn drop(&mut self) {
-        if let Some(guard) = self.0.take() {
-            // An upload that has ended needs no telling.
-            let _ = guard.send(());
-        }
-    }
+    let (ended, response) = oneshot::channel();
+    tokio::spawn(upload.run(response));
+    Some(ended)
 }
 
 /// What HTTP/2 wants of a request's head (RFC 9113 section 8.2.2).
@@ -220,14 +208,14 @@ fn has_content(method: &Method) -> bool {
 
 /// A response whose body is an endpoint's.
 trait MapBody {
-    fn map_body(self, upload: Option<UploadGuard>) -> Response<Http2Body>;
+    fn map_body(self) -> Response<Http2Body>;
 }
 
 impl MapBody for Response<h2::RecvStream> {
-    fn map_body(self, upload: Option<UploadGuard>) -> Response<Http2Body> {
+    fn map_body(self) -> Response<Http2Body> {
         let (head, stream) = self.into_parts();
         let length = head.headers.get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-        Response::from_parts(head, Http2Body::new(stream, length, upload))
+        Response::from_parts(head, Http2Body::new(stream, length))
     }
 }

@@ -7,11 +7,10 @@ use bytes::Bytes;
 use h2::RecvStream;
 use http_body::{Body, Frame, SizeHint};
 
-use super::UploadGuard;
-
 /// What an endpoint sends on a stream.
 ///
-/// Dropped before its end, it resets the stream, also if the request is still being sent.
+/// Dropped before its end, it resets the stream, unless the request is still being sent: then that is for the
+/// lease to tell.
 #[derive(Debug)]
 pub(crate) struct Http2Body {
     stream: RecvStream,
@@ -20,25 +19,13 @@ pub(crate) struct Http2Body {
     data_ended: bool,
     /// Asked of the stream once for each frame, as that takes the connection's lock.
     ended: bool,
-    upload: Option<UploadGuard>,
 }
 
 impl Http2Body {
-    pub(super) fn new(stream: RecvStream, length: Option<u64>, upload: Option<UploadGuard>) -> Self {
+    pub(super) fn new(stream: RecvStream, length: Option<u64>) -> Self {
         let ended = stream.is_end_stream();
         let left = if ended { length.or(Some(0)) } else { length };
-        let mut body = Self { stream, left, data_ended: false, ended, upload };
-        if ended {
-            body.end();
-        }
-        body
-    }
-
-    fn end(&mut self) {
-        self.ended = true;
-        if let Some(upload) = &mut self.upload {
-            upload.release();
-        }
+        Self { stream, left, data_ended: false, ended }
     }
 }
 
@@ -60,9 +47,7 @@ impl Body for Http2Body {
                     // Fails only for a stream that is gone, which needs no window.
                     let _ = this.stream.flow_control().release_capacity(data.len());
                     this.left = this.left.map(|left| left.saturating_sub(data.len() as u64));
-                    if this.stream.is_end_stream() {
-                        this.end();
-                    }
+                    this.ended = this.stream.is_end_stream();
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
                 // A server that has answered in full may stop the upload with a reset (RFC 9113 section 8.1). That
@@ -72,7 +57,7 @@ impl Body for Http2Body {
             }
         }
         let trailers = ready!(this.stream.poll_trailers(cx));
-        this.end();
+        this.ended = true;
         Poll::Ready(trailers.map(|trailers| trailers.map(Frame::trailers)).transpose())
     }
 

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use h2::{Reason, SendStream};
 use http_body::Body as _;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
+use super::super::lease::{Lease, SETTLE};
 use crate::body::Body;
 use crate::error::BoxError;
 
@@ -34,24 +36,20 @@ impl Upload {
         Poll::Ready(())
     }
 
-    /// Sends the rest, unless the response is abandoned before.
-    pub(super) async fn run(mut self, mut abandoned: oneshot::Receiver<()>) {
-        let mut watched = true;
-        poll_fn(|cx| {
-            if watched {
-                match Pin::new(&mut abandoned).poll(cx) {
-                    Poll::Ready(Ok(())) => {
-                        self.stream.send_reset(Reason::CANCEL);
-                        return Poll::Ready(());
-                    }
-                    // The response is complete.
-                    Poll::Ready(Err(_)) => watched = false,
-                    Poll::Pending => {}
-                }
-            }
-            self.poll(cx)
-        })
-        .await;
+    /// Sends the rest, as long as the response goes on and a moment longer. Meanwhile the stream keeps its place.
+    pub(super) async fn run(mut self, mut response: oneshot::Receiver<Lease>) {
+        let ended = tokio::select! {
+            biased;
+            ended = &mut response => ended,
+            () = poll_fn(|cx| self.poll(cx)) => return,
+        };
+        let sent = match &ended {
+            Ok(_place) => timeout(SETTLE, poll_fn(|cx| self.poll(cx))).await.is_ok(),
+            Err(_abandoned) => false,
+        };
+        if !sent {
+            self.stream.send_reset(Reason::CANCEL);
+        }
     }
 
     fn try_poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
