@@ -86,6 +86,30 @@ impl<W: Watch + Unpin> http_body::Body for Observed<W> {
     }
 }
 
+/// Announces its length, as an upload with `content-length` does, and its end only on another poll.
+#[cfg(test)]
+pub(crate) fn announced(text: &'static str) -> Body {
+    struct Announced(Option<Bytes>);
+
+    impl http_body::Body for Announced {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(self.0.as_ref().map_or(0, Bytes::len) as u64)
+        }
+    }
+
+    Body::new(Announced(Some(Bytes::from_static(text.as_bytes()))))
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -126,10 +150,11 @@ mod tests {
         assert_eq!(notes(vec![data("a"), data("b"), trailers()]).await, ["a", "b", "1 trailers", "end"]);
         assert_eq!(notes(vec![data("a"), Err("broken".into())]).await, ["a", "failed"]);
         assert_eq!(notes(vec![]).await, ["end"]);
-        let announced = http_body_util::Full::new(Bytes::from_static(b"abc"));
         let notes = Notes::default();
-        let mut body = observed(Body::new(announced.map_err(|never| match never {})), notes.clone());
+        let mut body = observed(announced("abc"), notes.clone());
         body.frame().await.unwrap().unwrap();
+        assert_eq!(*notes.0.lock().unwrap(), ["abc", "whole"]);
+        assert!(body.frame().await.is_none());
         assert_eq!(*notes.0.lock().unwrap(), ["abc", "whole", "end"]);
     }
 }

@@ -34,38 +34,14 @@ impl Watch for Sending {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
-    use bytes::Bytes;
-    use http_body::{Frame, SizeHint};
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::error::BoxError;
-
-    /// Announces its length, as an upload with `content-length` does, and its end only on another poll.
-    struct Announced(Option<Bytes>);
-
-    impl http_body::Body for Announced {
-        type Data = Bytes;
-        type Error = BoxError;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-            Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
-        }
-
-        fn size_hint(&self) -> SizeHint {
-            SizeHint::with_exact(self.0.as_ref().map_or(0, Bytes::len) as u64)
-        }
-    }
+    use crate::observed::announced;
 
     #[tokio::test]
     async fn rt_1_an_upload_has_ended_when_its_announced_length_was_read() {
-        let mut body = Body::new(Announced(Some("all of it".into())));
+        let mut body = announced("all of it");
         let mut uploaded = watch(&mut body).unwrap();
         assert!(uploaded.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Empty));
         body.frame().await.unwrap().unwrap();

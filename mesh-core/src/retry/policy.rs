@@ -166,37 +166,6 @@ impl RetryPolicy {
         self.attempts > 0 && !on.without(RetryOn::HTTP3_POST_CONNECT_FAILURE).is_empty()
     }
 
-    /// Whether a copy of the body must be kept because another try may follow after a part of it
-    /// was sent.
-    ///
-    /// A failed connect or a reset before the first byte leaves the body untouched and needs no
-    /// copy. `REFUSED_STREAM` and GOAWAY do: they can arrive in the midst of an upload, and are
-    /// safe to repeat for every method.
-    #[must_use]
-    pub fn may_replay_body(&self, request: &Traits) -> bool {
-        const UNTOUCHED: RetryOn = RetryOn::CONNECT_FAILURE.union(RetryOn::RESET_BEFORE_REQUEST);
-        const NEVER: RetryOn = RetryOn::HTTP3_POST_CONNECT_FAILURE;
-        // A reset of any kind covers the refused stream.
-        const REFUSED: RetryOn = RetryOn::REFUSED_STREAM
-            .union(RetryOn::RESET)
-            .union(RetryOn::GATEWAY_ERROR)
-            .union(RetryOn::SERVER_ERROR);
-        if !self.may_retry_at_all(request) {
-            return false;
-        }
-        let mut on = self.on.without(UNTOUCHED.union(NEVER));
-        if !request.grpc {
-            on = on.without(RetryOn::GRPC);
-        }
-        if self.status_codes.is_empty() {
-            on = on.without(RetryOn::RETRIABLE_STATUS_CODES);
-        }
-        if self.headers.is_empty() {
-            on = on.without(RetryOn::RETRIABLE_HEADERS);
-        }
-        if self.written || request.idempotent { !on.is_empty() } else { on.has(REFUSED) }
-    }
-
     /// Whether this policy can repeat a request that an application has processed although it is
     /// not idempotent: what `check` warns of (`MESH0003`).
     #[must_use]

@@ -112,32 +112,6 @@ async fn a_new_certificate_serves_new_connections_and_old_ones_go_on() {
     assert!(ask(&mut old).await.starts_with("HTTP/1.1 200 "));
 }
 
-#[tokio::test]
-async fn a_certificate_in_a_file_is_read_again_by_itself_and_half_a_pair_changes_nothing() {
-    let (first, second) = (certificate(), certificate());
-    let certificates = tempfile::tempdir().unwrap();
-    let (chain, key) = (certificates.path().join("a.crt"), certificates.path().join("a.key"));
-    std::fs::write(&chain, first.cert.pem()).unwrap();
-    std::fs::write(&key, first.signing_key.serialize_pem()).unwrap();
-    let tls =
-        format!("{{mode: SIMPLE, serverCertificate: {}, privateKey: {}}}", chain.display(), key.display());
-    let yaml = gateway_to(echo_heads().await).replace(
-        "  - port: {number: 80, name: http, protocol: HTTP}\n    hosts: ['*']",
-        &format!(
-            "  - port: {{number: 443, name: https, protocol: HTTPS}}\n    hosts: [a.test]\n    tls: {tls}"
-        ),
-    );
-    let (folder, settings) = settings(&yaml);
-    let world = World::start(folder, settings.bind(bind("443=127.0.0.1:0"))).await;
-    let gateway = world.address("gateway|443");
-    connect(gateway, "a.test", &first, b"h2").await.unwrap();
-    std::fs::write(&chain, second.cert.pem()).unwrap();
-    connect(gateway, "a.test", &first, b"h2").await.unwrap();
-    std::fs::write(&key, second.signing_key.serialize_pem()).unwrap();
-    let renewed = async { while connect(gateway, "a.test", &second, b"h2").await.is_err() {} };
-    timeout(DEADLINE, renewed).await.expect("the new certificate comes into use");
-}
-
 /// GW-8: versions and cipher suites hold for the hosts of the server that names them, whatever others on its
 /// port say.
 #[tokio::test]

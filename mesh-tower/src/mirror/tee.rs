@@ -130,6 +130,7 @@ mod tests {
     use http_body_util::{BodyExt, StreamBody};
 
     use super::*;
+    use crate::observed::announced;
 
     fn streamed(chunks: Vec<Bytes>) -> Body {
         Body::new(StreamBody::new(futures_util::stream::iter(
@@ -147,29 +148,7 @@ mod tests {
     /// As a connection does that has sent the announced length.
     #[tokio::test]
     async fn va_10_the_copy_is_whole_though_nobody_asked_for_the_end() {
-        let limited = http_body_util::StreamBody::new(futures_util::stream::iter([Ok::<_, BoxError>(
-            Frame::data(Bytes::from_static(b"all")),
-        )]));
-        struct Announced<B>(B, u64);
-        impl<B: http_body::Body<Data = Bytes, Error = BoxError> + Unpin> http_body::Body for Announced<B> {
-            type Data = Bytes;
-            type Error = BoxError;
-
-            fn poll_frame(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-            ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-                let this = self.get_mut();
-                let frame = ready!(Pin::new(&mut this.0).poll_frame(cx));
-                this.1 = 0;
-                Poll::Ready(frame)
-            }
-
-            fn size_hint(&self) -> SizeHint {
-                SizeHint::with_exact(self.1)
-            }
-        }
-        let (mut first, second) = tee(Body::new(Announced(limited, 3)), Counter::noop());
+        let (mut first, second) = tee(announced("all"), Counter::noop());
         first.frame().await.unwrap().unwrap();
         drop(first);
         assert_eq!(second.collect().await.unwrap().to_bytes(), "all");

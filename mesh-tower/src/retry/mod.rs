@@ -12,8 +12,8 @@
 //!    └──── ready ◀── Backoff ◀──────┘
 //! ```
 //!
-//! The request's body is kept only if policy and method may repeat it after a byte was sent, and
-//! only up to a cap; see [`ReplayBody`].
+//! The request's body is kept if the policy repeats anything at all, or the method is idempotent, until the
+//! response is committed and up to a cap; see [`ReplayBody`]. A body that is in memory is shared, not copied.
 //!
 //! # Readiness
 //! The inner service's; a second attempt waits for readiness again.

@@ -107,6 +107,17 @@ async fn get(
     Ok((agreed, String::from_utf8_lossy(&body).into_owned()))
 }
 
+/// Waits for this certificate to be shown.
+async fn until_served(address: SocketAddr, host: &str, trusted: &CertifiedKey<rcgen::KeyPair>) {
+    let served = async {
+        let mut turn = tokio::time::interval(std::time::Duration::from_millis(5));
+        while get(address, host, trusted, &[b"h2"]).await.is_err() {
+            turn.tick().await;
+        }
+    };
+    tokio::time::timeout(mesh_tests::proxy::DEADLINE, served).await.unwrap();
+}
+
 #[tokio::test]
 async fn gw_11_the_certificate_is_chosen_by_sni_and_the_protocol_by_alpn() {
     let (one, two) = (certificate("one.test"), certificate("two.test"));
@@ -135,12 +146,31 @@ async fn a_renewed_certificate_is_served_after_a_reload() {
     proxy
         .until("/stats/prometheus", |_, text| text.lines().any(|line| line == "mesh_config_generation 2"))
         .await;
-    let served = async {
-        let mut turn = tokio::time::interval(std::time::Duration::from_millis(5));
-        while get(address, "one.test", &renewed, &[b"h2"]).await.is_err() {
-            turn.tick().await;
-        }
-    };
-    tokio::time::timeout(mesh_tests::proxy::DEADLINE, served).await.unwrap();
+    until_served(address, "one.test", &renewed).await;
     assert!(get(address, "two.test", &two, &[b"h2"]).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_certificate_in_a_file_is_read_again_by_itself_and_half_a_pair_changes_nothing() {
+    let (one, renewed) = (certificate("one.test"), certificate("one.test"));
+    let folder = tempfile::tempdir().unwrap();
+    let (chain, key) = (folder.path().join("one.crt"), folder.path().join("one.key"));
+    let write_chain = |of: &CertifiedKey<_>| std::fs::write(&chain, of.cert.pem()).unwrap();
+    let write_key = |of: &CertifiedKey<rcgen::KeyPair>| {
+        std::fs::write(&key, of.signing_key.serialize_pem()).unwrap();
+    };
+    write_chain(&one);
+    write_key(&one);
+    let backend = Backend::text("secret").await;
+    let files = format!("serverCertificate: {}, privateKey: {}", chain.display(), key.display());
+    let yaml = yaml(backend.address(), &secret("two", &certificate("two.test")));
+    let yaml = yaml.replace("credentialName: one", &files);
+    let proxy = Proxy::start(PROXY, &yaml, "--role gateway --bind 443=127.0.0.1:0").await;
+    let address = proxy.address("gateway|443");
+    assert!(get(address, "one.test", &one, &[b"h2"]).await.is_ok());
+    write_chain(&renewed);
+    proxy.logged("its new certificates cannot be used; the last good ones stay").await;
+    assert!(get(address, "one.test", &one, &[b"h2"]).await.is_ok(), "the old pair is shown whole");
+    write_key(&renewed);
+    until_served(address, "one.test", &renewed).await;
 }

@@ -174,7 +174,7 @@ fn rt_7_attempts_zero_is_off_and_not_exhausted() {
     for policy in [policy, RetryPolicy::off()] {
         let verdict = policy.decide(&GET, 1, &reset(Reset::ConnectFailure, false), None);
         assert_eq!(verdict, Verdict::GiveUp(GiveUp::NotRetriable));
-        assert!(!policy.may_retry_at_all(&GET) && !policy.may_replay_body(&GET));
+        assert!(!policy.may_retry_at_all(&GET));
     }
 }
 
@@ -214,29 +214,6 @@ fn rt_15_inbound_only_before_a_byte_was_written() {
     assert!(retries(&policy, &POST, reset(Reset::ConnectionTermination, false)));
     assert!(!retries(&policy, &GET, reset(Reset::ConnectionTermination, true)));
     assert!(!retries(&policy, &GET, status(503)));
-    assert!(!policy.may_replay_body(&GET), "nothing was sent, so nothing is to be sent again");
-}
-
-#[test]
-fn rt_19_a_body_is_kept_only_if_it_may_be_sent_again() {
-    let default = RetryPolicy::default_policy();
-    assert!(default.may_replay_body(&POST), "a refused stream may cut an upload");
-    let cases = [
-        ("connect-failure", false, false),
-        ("connect-failure,reset-before-request", false, false),
-        ("503", true, true),
-        ("5xx", true, true),
-        ("unavailable", false, false),
-        ("retriable-status-codes", false, false),
-    ];
-    for (on, get, post) in cases {
-        assert_eq!(written(on).may_replay_body(&GET), get, "{on}");
-        assert_eq!(written(on).may_replay_body(&POST), post, "{on}");
-    }
-    assert!(written("unavailable").may_replay_body(&GRPC));
-    let unwritten = RetryPolicy { written: false, ..written("503,unavailable") };
-    assert!(!unwritten.may_replay_body(&POST) && !unwritten.may_replay_body(&GRPC));
-    assert!(unwritten.may_replay_body(&GET));
 }
 
 #[test]
