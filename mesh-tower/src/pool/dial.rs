@@ -27,7 +27,37 @@ pub(super) enum Connection {
     Http2(Arc<Http2>),
 }
 
-pub(super) async fn dial(
+/// A dial under way, of which the pool learns how it ended: one that breaks off, because its task panicked or its
+/// runtime ended, has failed.
+pub(super) struct Dialing {
+    pool: Arc<Endpoint>,
+    protocol: Protocol,
+    told: bool,
+}
+
+impl Dialing {
+    /// The pool has counted it.
+    pub(super) const fn new(pool: Arc<Endpoint>, protocol: Protocol) -> Self {
+        Self { pool, protocol, told: false }
+    }
+
+    pub(super) async fn run(mut self, permit: ConnectionPermit) {
+        let outcome = dial(&self.pool, self.protocol, permit).await;
+        self.told = true;
+        self.pool.dialled(self.protocol, outcome);
+    }
+}
+
+impl Drop for Dialing {
+    fn drop(&mut self) {
+        if !self.told {
+            let source = Arc::new("the dial broke off".into());
+            self.pool.dialled(self.protocol, Err(DialError { reset: Reset::ConnectFailure, source }));
+        }
+    }
+}
+
+async fn dial(
     endpoint: &Arc<Endpoint>,
     protocol: Protocol,
     permit: ConnectionPermit,

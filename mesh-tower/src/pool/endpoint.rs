@@ -1,7 +1,7 @@
 //! The connections of one worker to one endpoint.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -12,11 +12,11 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::connection::Http1;
-use super::dial::{Connection, DialError, dial};
-use super::http2::{Http2, StreamPermit};
-use super::idle::Idle;
-use super::lane::{Lane, Waiter};
+use super::dial::{Connection, DialError};
+use super::http2::StreamPermit;
+use super::lane::Waiter;
 use super::lease::Lease;
+use super::state::{Due, Locked, State};
 use super::{Connect, Protocol, Stream};
 use crate::clock::now;
 use crate::cluster::{Cluster, Host};
@@ -26,7 +26,7 @@ use crate::tls::ClientTls;
 /// See the [module](super).
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    host: Host,
+    pub(super) host: Host,
     /// What new connections are made to: the host's own facts, unless it has moved since.
     target: ArcSwap<endpoint::Endpoint>,
     pub(super) cluster: Arc<Cluster>,
@@ -37,16 +37,6 @@ pub(crate) struct Endpoint {
     /// How many wait, readable without the lock.
     waiting: AtomicUsize,
     state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct State {
-    /// Ready HTTP/1.1 connections.
-    idle: Idle,
-    /// HTTP/2 connections that may take more streams.
-    shared: Vec<Arc<Http2>>,
-    http1: Lane,
-    http2: Lane,
 }
 
 /// Why there is no connection.
@@ -177,7 +167,7 @@ impl Endpoint {
     }
 
     /// A connection's task is about to start.
-    pub(super) fn connection_begun(&self, protocol: Protocol) {
+    pub(super) fn connection_begun(self: &Arc<Self>, protocol: Protocol) {
         self.lock().lane(protocol).open += 1;
     }
 
@@ -202,12 +192,12 @@ impl Endpoint {
         {
             // An HTTP/1.1 connection that ends between requests says nothing: servers close idle
             // ones. Only a dial that fails does, and then the endpoint is restored from there.
-            self.restore(lane, protocol);
+            self.restore(&mut state, protocol);
         }
     }
 
     /// Closes connections that have been idle too long (CB-3); returns how many are open.
-    pub(crate) fn sweep(&self) -> usize {
+    pub(crate) fn sweep(self: &Arc<Self>) -> usize {
         let now = now();
         let mut state = self.lock();
         if let Some(limit) = self.policy().circuit.idle_timeout {
@@ -254,6 +244,10 @@ impl Endpoint {
         if !lane.wants_dial(protocol == Protocol::Http2, newcomers) {
             return false;
         }
+        // A response may be dropped outside of any runtime; the next checkout dials then.
+        if Handle::try_current().is_err() {
+            return false;
+        }
         // CB-6: one connection is always allowed, or an endpoint could never be reached while
         // others of the cluster hold all places.
         let first = lane.open + lane.dialing == 0;
@@ -266,14 +260,8 @@ impl Endpoint {
             })
         });
         let Some(permit) = permit else { return false };
-        // A response may be dropped outside of any runtime; the next checkout dials then.
-        let Ok(runtime) = Handle::try_current() else { return false };
         state.lane(protocol).dialing += 1;
-        let pool = self.clone();
-        runtime.spawn(async move {
-            let outcome = dial(&pool, protocol, permit).await;
-            pool.dialled(protocol, outcome);
-        });
+        state.due.push(Due::Dial(protocol, permit));
         true
     }
 
@@ -321,7 +309,7 @@ impl Endpoint {
                 lane.forget_gone();
                 lane.fail(many, &error);
                 if lane.open == 0 {
-                    self.restore(lane, protocol);
+                    self.restore(&mut state, protocol);
                 }
             }
         }
@@ -349,17 +337,8 @@ impl Endpoint {
         false
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no panic while a pool is locked")
-    }
-}
-
-impl State {
-    pub(super) fn lane(&mut self, protocol: Protocol) -> &mut Lane {
-        match protocol {
-            Protocol::Http1 => &mut self.http1,
-            Protocol::Http2 => &mut self.http2,
-        }
+    pub(super) fn lock(self: &Arc<Self>) -> Locked<'_> {
+        Locked::new(self, self.state.lock().expect("no panic while a pool is locked"))
     }
 }
 

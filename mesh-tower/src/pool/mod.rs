@@ -38,6 +38,7 @@ mod idle;
 mod lane;
 mod lease;
 mod restore;
+mod state;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -1,53 +1,80 @@
 //! Reconnecting in the background (wish 5): no request is needed for a recovered endpoint to return.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use mesh_core::rng::Rng;
+use tokio::runtime::Handle;
 
-use super::Protocol;
-use super::dial::dial;
-use super::endpoint::Endpoint;
-use super::lane::Lane;
+use super::dial::Dialing;
+use super::state::{Due, State};
+use super::{Endpoint, Protocol};
 use crate::clock::FastRng;
 
 impl Endpoint {
     /// Dials in the background until the endpoint is back, or gone from the configuration.
-    pub(super) fn restore(self: &Arc<Self>, lane: &mut Lane, protocol: Protocol) {
-        if std::mem::replace(&mut lane.restoring, true) {
-            return;
+    pub(super) fn restore(&self, state: &mut State, protocol: Protocol) {
+        if Handle::try_current().is_err() {
+            // Outside of any runtime that is for the next request to do.
+            self.host.set_unreachable(false);
+        } else if !std::mem::replace(&mut state.lane(protocol).restoring, true) {
+            state.due.push(Due::Restore(protocol));
         }
-        let owner = Arc::downgrade(self);
-        let mut rng = FastRng::seeded(self.seed);
-        tokio::spawn(async move {
-            loop {
-                let Some(pool) = owner.upgrade() else { return };
-                let delay = {
-                    let mut state = pool.lock();
-                    let lane = state.lane(protocol);
-                    if lane.open > 0 {
-                        lane.restoring = false;
-                        return;
-                    }
-                    reconnect_delay(lane.failures, rng.unit())
-                };
-                drop(pool);
-                tokio::time::sleep(delay).await;
-                let Some(pool) = owner.upgrade() else { return };
-                let permit = {
-                    let mut state = pool.lock();
-                    let lane = state.lane(protocol);
-                    let permit =
-                        if lane.open + lane.dialing == 0 { pool.cluster.try_connection(true) } else { None };
-                    lane.dialing += usize::from(permit.is_some());
-                    permit
-                };
-                if let Some(permit) = permit {
-                    let outcome = dial(&pool, protocol, permit).await;
-                    pool.dialled(protocol, outcome);
-                }
+    }
+}
+
+/// The task that does it. Should it break off, because it panicked or its runtime ended, the next request may try.
+pub(super) struct Restoring {
+    owner: Weak<Endpoint>,
+    protocol: Protocol,
+    rng: FastRng,
+    restored: bool,
+}
+
+impl Restoring {
+    pub(super) fn new(pool: &Arc<Endpoint>, protocol: Protocol) -> Self {
+        let rng = FastRng::seeded(pool.seed);
+        Self { owner: Arc::downgrade(pool), protocol, rng, restored: false }
+    }
+
+    pub(super) async fn run(mut self) {
+        while let Some(delay) = self.delay() {
+            tokio::time::sleep(delay).await;
+            let Some(pool) = self.owner.upgrade() else { return };
+            let permit = {
+                let mut state = pool.lock();
+                let lane = state.lane(self.protocol);
+                let permit =
+                    if lane.open + lane.dialing == 0 { pool.cluster.try_connection(true) } else { None };
+                lane.dialing += usize::from(permit.is_some());
+                permit
+            };
+            if let Some(permit) = permit {
+                Dialing::new(pool, self.protocol).run(permit).await;
             }
-        });
+        }
+    }
+
+    /// How long to wait before the next dial; `None` once none is needed.
+    fn delay(&mut self) -> Option<Duration> {
+        let pool = self.owner.upgrade()?;
+        let mut state = pool.lock();
+        let lane = state.lane(self.protocol);
+        if lane.open > 0 {
+            lane.restoring = false;
+            self.restored = true;
+            return None;
+        }
+        Some(reconnect_delay(lane.failures, self.rng.unit()))
+    }
+}
+
+impl Drop for Restoring {
+    fn drop(&mut self) {
+        if let (false, Some(pool)) = (self.restored, self.owner.upgrade()) {
+            pool.lock().lane(self.protocol).restoring = false;
+            pool.host.set_unreachable(false);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What only shows at the pool itself: who is served at which moment.
 
-use std::future::ready;
+use std::future::{pending, ready};
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,19 +9,45 @@ use mesh_core::circuit::{CircuitPolicy, Keepalive};
 use mesh_core::endpoint::Address;
 use mesh_core::plan::{ClusterPlan, UpstreamProtocol};
 use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use tokio::runtime::Runtime;
+use tokio::task::yield_now;
 use tokio::time::timeout;
+use tokio_test::assert_pending;
 
-use super::{Connect, Connecting, Endpoint, Protocol, Stream};
+use super::{CheckoutError, Connect, Connecting, Endpoint, Lease, Protocol, Stream};
 use crate::cluster::{Cluster, Host, tests};
 
 /// Connects to HTTP/2 servers that take so many streams at once and never answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Servers {
     max_streams: u32,
+    /// What becomes of the first dials.
+    first: Arc<Mutex<Vec<Dial>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Dial {
+    Panics,
+    Hangs,
+    Fails,
+}
+
+impl Servers {
+    fn new(max_streams: u32, first: &[Dial]) -> Self {
+        let first = first.iter().rev().copied().collect();
+        Self { max_streams, first: Arc::new(Mutex::new(first)) }
+    }
 }
 
 impl Connect for Servers {
     fn connect(&self, _: &Address, _: Option<&Keepalive>) -> Connecting {
+        let first = self.first.lock().unwrap().pop();
+        match first {
+            Some(Dial::Panics) => return Box::pin(async { panic!("a connector's own fault") }),
+            Some(Dial::Hangs) => return Box::pin(pending()),
+            Some(Dial::Fails) => return Box::pin(ready(Err(io::ErrorKind::ConnectionRefused.into()))),
+            None => {}
+        }
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let mut server = h2::server::Builder::new();
         server.max_concurrent_streams(self.max_streams);
@@ -35,12 +62,26 @@ impl Connect for Servers {
     }
 }
 
-fn pool(connector: impl Connect, protocol: UpstreamProtocol, circuit: CircuitPolicy) -> Arc<Endpoint> {
-    let plan = ClusterPlan { protocol, circuit, locality: None, health: None, ..tests::plan() };
+fn pool(connector: Servers, circuit: CircuitPolicy) -> Arc<Endpoint> {
+    let plan = ClusterPlan {
+        protocol: UpstreamProtocol::Http2,
+        circuit,
+        locality: None,
+        health: None,
+        ..tests::plan()
+    };
     let address = std::net::SocketAddr::from(([10, 0, 0, 1], 80));
     let endpoint = Arc::new(mesh_core::endpoint::Endpoint::new(address));
     let cluster = Arc::new(Cluster::new(Arc::new(plan), std::slice::from_ref(&endpoint), false));
     Arc::new(Endpoint::new(Host::new(endpoint), cluster, Arc::new(connector), None, 1))
+}
+
+async fn checkout(pool: &Arc<Endpoint>) -> Result<Lease, CheckoutError> {
+    timeout(Duration::from_secs(60), pool.checkout(Protocol::Http2, true)).await.expect("an answer")
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }
 
 /// What is to happen when a connection is wanted and none may be made.
@@ -82,11 +123,64 @@ impl Recorder for AtOverflow {
 async fn wish_24_a_stream_that_ends_while_one_begins_to_wait_serves_it() {
     let overflow = AtOverflow::default();
     let circuit = CircuitPolicy { max_connections: 1, ..CircuitPolicy::default() };
-    let connector = Servers { max_streams: 1 };
-    let pool = metrics::with_local_recorder(&overflow, || pool(connector, UpstreamProtocol::Http2, circuit));
-    let first = pool.checkout(Protocol::Http2, true).await.unwrap();
+    let pool = metrics::with_local_recorder(&overflow, || pool(Servers::new(1, &[]), circuit));
+    let first = checkout(&pool).await.unwrap();
     *overflow.0.lock().unwrap() = Some(Box::new(move || first.finish()));
-    let second = timeout(Duration::from_secs(60), pool.checkout(Protocol::Http2, true)).await;
+    let second = checkout(&pool).await;
     assert!(overflow.0.lock().unwrap().is_none(), "the first has ended");
-    second.expect("served").unwrap();
+    second.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_panics_has_failed() {
+    let connector = Servers::new(1, &[Dial::Panics, Dial::Fails, Dial::Panics]);
+    let pool = pool(connector.clone(), CircuitPolicy::default());
+    for _ in 0..2 {
+        assert!(matches!(checkout(&pool).await, Err(CheckoutError::Dial(_))));
+    }
+    // The third was in the background.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(connector.first.lock().unwrap().is_empty());
+    assert!(!pool.host().is_unreachable(), "nobody restores it: who needs it may try");
+    checkout(&pool).await.unwrap();
+}
+
+#[test]
+fn a_pool_outlives_the_runtime_that_dialled_for_it() {
+    let pool = pool(Servers::new(1, &[Dial::Hangs]), CircuitPolicy::default());
+    let (first, second) = (runtime(), runtime());
+    first.block_on(async {
+        let pool = pool.clone();
+        tokio::spawn(async move { checkout(&pool).await });
+        yield_now().await;
+        yield_now().await;
+    });
+    drop(first);
+    second.block_on(checkout(&pool)).unwrap();
+}
+
+#[test]
+fn an_endpoint_is_not_shunned_when_the_runtime_that_would_restore_it_has_ended() {
+    let pool = pool(Servers::new(1, &[Dial::Fails]), CircuitPolicy::default());
+    let (first, second) = (runtime(), runtime());
+    first.block_on(checkout(&pool)).unwrap_err();
+    assert!(pool.host().is_unreachable());
+    drop(first);
+    assert!(!pool.host().is_unreachable());
+    second.block_on(checkout(&pool)).unwrap();
+}
+
+/// Its connection ends with the runtime, which can begin no dial for who waits.
+#[test]
+fn who_waits_for_a_connection_of_a_runtime_that_ends_is_told() {
+    let circuit = CircuitPolicy { max_connections: 1, ..CircuitPolicy::default() };
+    let pool = pool(Servers::new(1, &[]), circuit);
+    let (first, second) = (runtime(), runtime());
+    let _lease = first.block_on(checkout(&pool)).unwrap();
+    let mut waiting = tokio_test::task::spawn(pool.checkout(Protocol::Http2, true));
+    let entered = second.enter();
+    assert_pending!(waiting.poll());
+    drop(entered);
+    drop(first);
+    assert!(matches!(second.block_on(waiting), Err(CheckoutError::Dial(_))));
 }
