@@ -1,7 +1,7 @@
 //! Connections: none is stale, none starves, a dead endpoint is skipped and taken back (wishes 5,
 //! 6, 24).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,6 +106,26 @@ async fn wish_24_a_burst_at_a_fresh_host_makes_one_http2_handshake() {
     let answers = join_all((0..500).map(|_| test.get("http://api/"))).await;
     assert!(answers.iter().all(|answer| answer.status() == 200));
     assert_eq!(upstreams[0].connections(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_3_a_connection_serves_no_more_requests_than_it_may_in_a_burst_either() {
+    for (port, most) in [("http", 3), ("http2", 3), ("http2", 1)] {
+        let limit = format!("{{http: {{maxRequestsPerConnection: {most}}}}}");
+        let rule = destination_rule("api", &format!("  trafficPolicy: {{connectionPool: {limit}}}"));
+        let test = MeshTest::new(&(service("api", port, 80, &["10.0.0.1"]) + &rule)).start().await;
+        let api = test.upstream("10.0.0.1:80");
+        for _ in 0..2 {
+            let answers = join_all((0..10).map(|_| test.get("http://api/"))).await;
+            assert!(answers.iter().all(|answer| answer.status() == 200));
+        }
+        let mut served = HashMap::new();
+        for arrival in api.arrivals() {
+            *served.entry(arrival.connection).or_insert(0) += 1;
+        }
+        assert!(served.values().all(|served| *served <= most), "{port}: {served:?}");
+        assert_eq!(served.values().sum::<usize>(), 20);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -229,7 +229,7 @@ impl Endpoint {
             .filter(|connection| connection.has_room(cap))
             .min_by_key(|connection| connection.streams());
         let permit = best.map(StreamPermit::take)?;
-        let served = permit.connection.served.load(Ordering::Relaxed) + 1;
+        let served = permit.connection.served.load(Ordering::Relaxed);
         if self.is_worn_out(u32::try_from(served).unwrap_or(u32::MAX), permit.connection.facts.since) {
             permit.connection.draining.store(true, Ordering::Relaxed);
         }

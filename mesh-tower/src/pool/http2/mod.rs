@@ -46,6 +46,7 @@ pub(crate) struct Http2 {
     written: Written,
     pub(super) facts: Facts,
     state: Arc<State>,
+    /// Requests that it was lent to.
     pub(super) served: AtomicUsize,
     /// Refused by the peer (GOAWAY) or over its request limit: open streams finish, no new ones.
     pub(super) draining: AtomicBool,
@@ -105,6 +106,8 @@ impl Http2 {
 #[derive(Debug)]
 pub(crate) struct StreamPermit {
     pub(super) connection: Arc<Http2>,
+    /// Whether the connection was lent before.
+    reused: bool,
     /// Of an upload that was under way when the response began: it takes over the lease of a response that
     /// has ended, and is itself ended where it gets none.
     pub(super) upload: Option<oneshot::Sender<Lease>>,
@@ -113,12 +116,13 @@ pub(crate) struct StreamPermit {
 impl StreamPermit {
     pub(super) fn take(connection: &Arc<Http2>) -> Self {
         connection.state.streams.fetch_add(1, Ordering::Relaxed);
-        Self { connection: connection.clone(), upload: None }
+        let reused = connection.served.fetch_add(1, Ordering::Relaxed) > 0;
+        Self { connection: connection.clone(), reused, upload: None }
     }
 
     pub(super) async fn send(&mut self, request: Request<Body>) -> Result<Response<Http2Body>, Failure> {
         let connection = &*self.connection;
-        let reused = connection.served.fetch_add(1, Ordering::Relaxed) > 0;
+        let reused = self.reused;
         let mut sender = connection.sender.clone();
         if let Err(error) = poll_fn(|cx| sender.poll_ready(cx)).await {
             // Nothing of it was sent: the request can go elsewhere as it is.
