@@ -1,11 +1,12 @@
 //! A change of configuration drops nothing (wish 8, Y-12, OP-5).
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use mesh_tests::body::{channel, next_text};
-use mesh_tests::config::{service, virtual_service};
+use mesh_tests::config::{entry, service, virtual_service};
 use mesh_tower::Body;
 use mesh_tower::test::{MeshTest, pass};
 
@@ -92,6 +93,21 @@ async fn what_did_not_change_keeps_its_connections() {
         test.reload(&(to("10.0.0.1") + &service(&format!("other-{number}"), "http", 80, &["10.0.3.1"])));
     }
     assert_eq!(api.connections(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lb_17_an_endpoint_of_another_weight_keeps_its_connections() {
+    let addresses: [SocketAddr; 2] = ["10.0.0.1:80".parse().unwrap(), "10.0.0.2:80".parse().unwrap()];
+    let plain = entry("api", "HTTP2", 80, &addresses);
+    let test = MeshTest::new(&plain).start().await;
+    let upstreams = addresses.map(|address| test.upstream(&address.to_string()));
+    for weight in 1..10 {
+        for _ in 0..40 {
+            assert_eq!(test.get("http://api/").await.status(), 200);
+        }
+        test.reload(&plain.replacen("port: 80}", &format!("port: 80}}, weight: {weight}"), 1));
+    }
+    assert_eq!(upstreams.map(|upstream| upstream.connections()), [1, 1]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -87,7 +87,7 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
         cluster.stats().lb_healthy_panic.increment(1);
     }
     record.note(|decision| {
-        decision.begin_attempt(Some(endpoint.host().endpoint().clone()));
+        decision.begin_attempt(Some(endpoint.target()));
         decision.chose(choice);
         decision.avoid = avoid;
     });
@@ -150,8 +150,8 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
                 count(cluster, &outcome);
                 end.outcome(outcome);
             }
-            let (name, address) = (&cluster.plan().name, &endpoint.host().endpoint().address);
-            Err(error.context(format!("{name} at {address}")).into())
+            let (name, target) = (&cluster.plan().name, endpoint.target());
+            Err(error.context(format!("{name} at {}", target.address)).into())
         }
     }
 }

@@ -152,7 +152,7 @@ impl ClusterPool {
             && endpoint.target().address != host.endpoint().address
         {
             // One host that has moved: its connections stay, new ones go to where it is now.
-            endpoint.move_to(host.endpoint().clone());
+            endpoint.move_to(host.endpoint());
             picker.hosts = hosts.clone();
             return;
         }
@@ -166,7 +166,10 @@ impl ClusterPool {
             .list()
             .iter()
             .map(|host| match known.remove(&host.endpoint().address) {
-                Some(endpoint) if endpoint.is_for(host) => endpoint,
+                Some(endpoint) if endpoint.is_for(host) => {
+                    endpoint.move_to(host.endpoint());
+                    endpoint
+                }
                 _ => self.endpoint(host, rng.next_u64()),
             })
             .collect();

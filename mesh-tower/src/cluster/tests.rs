@@ -14,7 +14,9 @@ use mesh_core::outlier::OutlierPolicy;
 use mesh_core::plan::{ClusterPlan, ServiceIdentity, UpstreamProtocol};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
-use super::Cluster;
+use super::{Cluster, ClusterPool};
+use crate::clock::FastRng;
+use crate::pool::SocketConnector;
 
 /// Gauges by name.
 #[derive(Default)]
@@ -128,6 +130,32 @@ async fn lb_13_endpoints_that_come_wait_for_their_first_check() {
     assert_eq!((loads(&cluster), usable(&cluster)), (vec![100, 0], 3));
     answers(&cluster, 7, false);
     assert_eq!((loads(&cluster), usable(&cluster)), (vec![84, 16], 3));
+}
+
+/// Connections belong to who is at the other end, not to what is said of it.
+#[tokio::test(start_paused = true)]
+async fn lb_17_what_is_said_of_an_endpoint_changes_and_its_connections_stay() {
+    let known = Endpoint::new(std::net::SocketAddr::from(([10, 0, 0, 1], 80)));
+    let other = Endpoint::new(std::net::SocketAddr::from(([10, 0, 0, 2], 80)));
+    let is_its = |said: Endpoint| {
+        let update = [Arc::new(said), Arc::new(other.clone())];
+        let before = [Arc::new(known.clone()), update[1].clone()];
+        let plan = ClusterPlan { locality: None, health: None, ..plan() };
+        let cluster = Arc::new(Cluster::new(Arc::new(plan), &before, false));
+        let pool =
+            ClusterPool::new(cluster.clone(), Arc::new(SocketConnector::default()), None, FastRng::seeded(1));
+        let both = || [(); 2].map(|()| pool.pick(None, &[], 0, None).unwrap().0);
+        let first = both();
+        cluster.update_endpoints(&update);
+        let same = both().iter().filter(|one| first.iter().any(|other| Arc::ptr_eq(one, other))).count();
+        assert!(both().iter().any(|endpoint| *endpoint.target() == *update[0]), "as it is known now");
+        same == 2
+    };
+    let labels = BTreeMap::from([("version".to_owned(), "v2".to_owned())]);
+    assert!(is_its(Endpoint { labels: Arc::new(labels), ..known.clone() }));
+    assert!(is_its(Endpoint { weight: 7, ..known.clone() }));
+    assert!(is_its(Endpoint { locality: Locality::parse("eu"), ..known.clone() }));
+    assert!(!is_its(Endpoint { identity: Some("spiffe://td/ns/a/sa/b".into()), ..known.clone() }));
 }
 
 #[tokio::test(start_paused = true)]

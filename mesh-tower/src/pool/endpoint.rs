@@ -27,7 +27,7 @@ use crate::tls::ClientTls;
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(super) host: Host,
-    /// What new connections are made to: the host's own facts, unless it has moved since.
+    /// What new connections are made to: the latest facts of the host.
     target: ArcSwap<endpoint::Endpoint>,
     pub(super) cluster: Arc<Cluster>,
     connector: Arc<dyn Connect>,
@@ -74,19 +74,24 @@ impl Endpoint {
         self.cluster.plan()
     }
 
-    /// What new connections are made to.
+    /// What new connections are made to, as it is known now.
     pub(crate) fn target(&self) -> Arc<endpoint::Endpoint> {
         self.target.load_full()
     }
 
     /// From now on new connections are made there; open ones stay.
-    pub(crate) fn move_to(&self, target: Arc<endpoint::Endpoint>) {
-        self.target.store(target);
+    pub(crate) fn move_to(&self, target: &Arc<endpoint::Endpoint>) {
+        if !Arc::ptr_eq(&self.target.load(), target) {
+            self.target.store(target.clone());
+        }
     }
 
-    /// Whether it is the pool of this host with these facts.
+    /// Whether its connections are such as this host's would be: what else is known of it may change.
     pub(crate) fn is_for(&self, host: &Host) -> bool {
-        self.host.shares_state(host) && **self.target.load() == **host.endpoint()
+        let (target, endpoint) = (self.target.load(), host.endpoint());
+        self.host.shares_state(host)
+            && target.address == endpoint.address
+            && target.identity == endpoint.identity
     }
 
     pub(super) fn connector(&self) -> &dyn Connect {
