@@ -5,8 +5,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use http::Request;
 use mesh_tests::config::{destination_rule, service};
+use mesh_tests::counters::Counters;
 use mesh_tower::Body;
+use mesh_tower::admin::Admin;
 use mesh_tower::test::{Answer, Fault, MeshTest, TestMesh, Upstream, pass};
+use tower::ServiceExt;
 
 async fn world(port: &str, pool: &str) -> (TestMesh, Upstream) {
     let yaml = service("api", port, 80, &["10.0.0.1"])
@@ -62,6 +65,25 @@ async fn cb_3_a_place_is_held_until_the_body_ends_and_freed_by_a_drop() {
     assert_eq!(test.get("http://api/").await.flags(), "UO");
     drop(held);
     assert_eq!(test.get("http://api/").await.status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn me_7_a_limit_that_is_reached_is_open() {
+    let counters = Counters::leak();
+    let _installed = counters.install();
+    let (test, _api) = world("http", "http: {http2MaxRequests: 1}").await;
+    // Gauges are set when somebody asks for the page.
+    let open = async || {
+        let request = Request::get("/stats/prometheus").body(Body::empty()).unwrap();
+        Admin::new(test.mesh().clone()).oneshot(request).await.unwrap();
+        ["cx_open", "rq_pending_open", "rq_open", "rq_retry_open"]
+            .map(|limit| counters.sum(&format!("envoy_cluster_circuit_breakers_default_{limit}"), ""))
+    };
+    let request = Request::get("http://api/").body(Body::empty()).unwrap();
+    let held = test.client().request(request).await.unwrap();
+    assert_eq!(open().await, [0, 0, 1, 0]);
+    drop(held);
+    assert_eq!(open().await, [0; 4]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -133,6 +133,27 @@ mod tests {
         assert!(count(&one).abs_diff(count(&other)) <= 1);
     }
 
+    #[test]
+    fn virtual_time_that_has_run_for_long_begins_again_at_zero() {
+        let (mut edf, weight) = schedule(&[5, 3, 2], 9);
+        let (mut late, _) = schedule(&[5, 3, 2], 9);
+        // Beyond 2⁵³, where a turn of a fifth is lost in rounding and one host would get all.
+        let late_by = 1e18;
+        late.now = late_by;
+        late.heap =
+            late.heap.iter().map(|entry| Entry { due: entry.due * 0.0 + late_by, ..*entry }).collect();
+        let mut counts = [0; 3];
+        for _ in 0..1_000 {
+            counts[late.pick(&weight).unwrap() as usize] += 1;
+            let _ = edf.pick(&weight);
+        }
+        assert!(late.now <= edf.now + 1.0, "{} {}", late.now, edf.now);
+        assert!(
+            counts.iter().zip([500, 300, 200]).all(|(count, share)| i32::abs(count - share) <= 2),
+            "{counts:?}"
+        );
+    }
+
     proptest! {
         /// At virtual time T host i was picked T·wᵢ ± 1 times; hence after N picks of n hosts it is
         /// within 1 + n·wᵢ/W of its exact share.

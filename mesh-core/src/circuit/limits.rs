@@ -21,25 +21,14 @@ impl Resource {
     /// All four.
     pub const ALL: [Self; 4] = [Self::Connections, Self::Pending, Self::Requests, Self::Retries];
 
-    /// Envoy's name of the overflow counter (ME-7). Requests over their limit count as pending
-    /// ones, as in Envoy.
-    #[must_use]
-    pub const fn overflow_name(self) -> &'static str {
-        match self {
-            Self::Connections => "upstream_cx_overflow",
-            Self::Pending | Self::Requests => "upstream_rq_pending_overflow",
-            Self::Retries => "upstream_rq_retry_overflow",
-        }
-    }
-
     /// Envoy's name of the gauge that says whether the limit is reached (ME-7).
     #[must_use]
     pub const fn open_name(self) -> &'static str {
         match self {
-            Self::Connections => "circuit_breakers_default_cx_open",
-            Self::Pending => "circuit_breakers_default_rq_pending_open",
-            Self::Requests => "circuit_breakers_default_rq_open",
-            Self::Retries => "circuit_breakers_default_rq_retry_open",
+            Self::Connections => "envoy_cluster_circuit_breakers_default_cx_open",
+            Self::Pending => "envoy_cluster_circuit_breakers_default_rq_pending_open",
+            Self::Requests => "envoy_cluster_circuit_breakers_default_rq_open",
+            Self::Retries => "envoy_cluster_circuit_breakers_default_rq_retry_open",
         }
     }
 }
@@ -101,7 +90,7 @@ impl Limits {
         self.count(resource).active.load(Relaxed)
     }
 
-    /// How many were refused so far; the metric is [`Resource::overflow_name`].
+    /// How many were refused so far.
     #[must_use]
     pub fn overflow(&self, resource: Resource) -> u64 {
         self.count(resource).overflow.load(Relaxed)

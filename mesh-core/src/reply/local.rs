@@ -284,6 +284,14 @@ mod tests {
     }
 
     #[test]
+    fn rt_5_a_timeout_that_says_nothing_is_204_and_keeps_its_reason() {
+        let quiet = LocalReply::timeout().no_content();
+        assert_eq!((quiet.status, &*quiet.body), (StatusCode::NO_CONTENT, ""));
+        assert_eq!((quiet.flags.to_string().as_str(), &*quiet.details), ("UT", "response_timeout"));
+        assert_eq!(quiet.response(false).status(), 204);
+    }
+
+    #[test]
     fn rf_4_grpc_gets_trailers_only() {
         let response = LocalReply::no_healthy_upstream().response(true);
         assert_eq!(response.status(), 200);

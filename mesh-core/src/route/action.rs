@@ -147,3 +147,25 @@ impl DirectResponse {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn va_9_a_body_is_plain_text_and_nothing_has_no_type() {
+        let answer = |body: &'static str| DirectResponse {
+            status: StatusCode::IM_A_TEAPOT,
+            body: Bytes::from_static(body.as_bytes()),
+        };
+        let said = answer("short and stout").response(false);
+        assert_eq!((said.status().as_u16(), &said.body()[..]), (418, &b"short and stout"[..]));
+        assert_eq!(said.headers()["content-type"], "text/plain");
+        let silent = answer("").response(false);
+        assert_eq!((silent.status().as_u16(), silent.headers().get("content-type")), (418, None));
+        // RF-4: to gRPC it is a status and a message.
+        let told = answer("short and stout").response(true);
+        assert_eq!((told.status().as_u16(), told.body().len()), (200, 0));
+        assert_eq!(told.headers()["grpc-message"], "short and stout");
+    }
+}

@@ -305,6 +305,19 @@ mod tests {
         assert!(build(&[], &[("x", "a\tb é")], &[]).is_ok());
     }
 
+    #[test]
+    fn va_4_any_operation_is_something_to_do() {
+        assert!(build(&[], &[], &[]).unwrap().is_empty());
+        for ops in [
+            build(&["a"], &[], &[]),
+            build(&[], &[("a", "x")], &[]),
+            build(&[], &[], &[("a", "x")]),
+            build(&[], &[("host", "new.example")], &[]),
+        ] {
+            assert!(!ops.as_ref().unwrap().is_empty(), "{ops:?}");
+        }
+    }
+
     struct Counted(Cell<u32>);
 
     impl Vars for Counted {

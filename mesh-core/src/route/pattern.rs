@@ -167,6 +167,12 @@ mod tests {
     }
 
     #[test]
+    fn patterns_are_equal_if_they_are_written_alike() {
+        assert_eq!(Pattern::new("a+").unwrap(), Pattern::new("a+").unwrap());
+        assert_ne!(Pattern::new("a+").unwrap(), Pattern::new("a*").unwrap());
+    }
+
+    #[test]
     fn vm_2_exact_and_prefix() {
         assert!(StringMatch::exact("a").matches("a"));
         assert!(!StringMatch::exact("a").matches("A"));

@@ -376,14 +376,8 @@ impl Cluster {
         set("envoy_cluster_upstream_rq_pending_active", f64::from(self.limits.active(Resource::Pending)));
         set("envoy_cluster_upstream_cx_active", f64::from(self.limits.active(Resource::Connections)));
         for resource in Resource::ALL {
-            let name = match resource {
-                Resource::Connections => "envoy_cluster_circuit_breakers_default_cx_open",
-                Resource::Pending => "envoy_cluster_circuit_breakers_default_rq_pending_open",
-                Resource::Requests => "envoy_cluster_circuit_breakers_default_rq_open",
-                Resource::Retries => "envoy_cluster_circuit_breakers_default_rq_retry_open",
-            };
             let open = self.limits.is_open(resource, &self.plan.circuit);
-            set(name, f64::from(u8::from(open)));
+            set(resource.open_name(), f64::from(u8::from(open)));
         }
     }
 }

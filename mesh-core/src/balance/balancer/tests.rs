@@ -159,6 +159,26 @@ fn lb_3_rotation_starts_anywhere() {
 }
 
 #[test]
+fn lb_3_equal_hosts_take_turns_in_their_order() {
+    let mut rng = SeededRng::new(3);
+    let mut balancer = Balancer::new(BalancePolicy::RoundRobin, &mut rng);
+    let set = equal(7);
+    let picks: Vec<_> = (0..21).map(|_| balancer.pick(&set, &mut rng, |_| 0).unwrap()).collect();
+    assert!(picks.windows(2).all(|pair| pair[1] == (pair[0] + 1) % 7), "{picks:?}");
+}
+
+#[test]
+fn lb_7_lb_8_without_a_table_chance_decides_and_a_table_is_for_those_who_hash() {
+    for policy in [BalancePolicy::RingHash { minimum: 64 }, BalancePolicy::Maglev { size: 101 }] {
+        let counts = spread(policy, &equal(4), 4_000, &[0; 4]);
+        assert!(counts.iter().all(|count| (850..1_150).contains(count)), "{policy:?}: {counts:?}");
+        // Whoever draws is not bound to a table that the set has for others.
+        let counts = spread(BalancePolicy::RoundRobin, &tabled(equal(4), policy), 4_000, &[0; 4]);
+        assert_eq!(counts, [1_000; 4], "{policy:?}");
+    }
+}
+
+#[test]
 fn lb_3_random_ignores_weights() {
     let counts = spread(BalancePolicy::Random, &weighted(&[100, 1]), 10_000, &[0, 0]);
     assert!((4_800..5_200).contains(&counts[0]), "{counts:?}");
