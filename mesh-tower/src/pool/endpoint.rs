@@ -162,6 +162,14 @@ impl Endpoint {
         }
     }
 
+    /// An HTTP/1.1 connection was lent in vain: it is as it was before.
+    pub(super) fn take_back(self: &Arc<Self>, mut connection: Box<Http1>) {
+        connection.waited = Duration::ZERO;
+        let mut state = self.lock();
+        state.idle.put(connection);
+        self.lend(&mut state, Protocol::Http1);
+    }
+
     /// Whether a connection has served enough (CB-3) or long enough.
     pub(super) fn is_worn_out(&self, served: u32, since: Instant) -> bool {
         let circuit = &self.policy().circuit;

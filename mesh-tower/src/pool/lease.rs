@@ -24,6 +24,7 @@ pub(super) const SETTLE: Duration = Duration::from_secs(1);
 pub(crate) struct Lease {
     owner: Arc<Endpoint>,
     kind: Option<Kind>,
+    sent: bool,
 }
 
 #[derive(Debug)]
@@ -34,15 +35,16 @@ enum Kind {
 
 impl Lease {
     pub(super) fn http1(owner: &Arc<Endpoint>, connection: Box<Http1>) -> Self {
-        Self { owner: owner.clone(), kind: Some(Kind::Http1(connection)) }
+        Self { owner: owner.clone(), kind: Some(Kind::Http1(connection)), sent: false }
     }
 
     pub(super) fn http2(owner: &Arc<Endpoint>, permit: StreamPermit) -> Self {
-        Self { owner: owner.clone(), kind: Some(Kind::Http2(permit)) }
+        Self { owner: owner.clone(), kind: Some(Kind::Http2(permit)), sent: false }
     }
 
     /// Sends the request; resolves with the response's head.
     pub(crate) async fn send(&mut self, request: Request<Body>) -> Result<Response<UpstreamBody>, Failure> {
+        self.sent = true;
         match self.kind.as_mut().expect("a lease sends once, before it ends") {
             Kind::Http1(connection) => {
                 connection.send(request).await.map(|response| response.map(UpstreamBody::Http1))
@@ -97,7 +99,8 @@ impl Drop for Lease {
     fn drop(&mut self) {
         match self.kind.take() {
             // In the middle of an exchange: nothing but closing it is safe.
-            Some(Kind::Http1(connection)) => connection.abort(),
+            Some(Kind::Http1(connection)) if self.sent => connection.abort(),
+            Some(Kind::Http1(connection)) => self.owner.take_back(connection),
             Some(Kind::Http2(permit)) => {
                 drop(permit);
                 self.owner.stream_ended();

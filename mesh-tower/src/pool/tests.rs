@@ -27,6 +27,8 @@ struct Servers {
 
 #[derive(Clone, Copy, Debug)]
 enum Dial {
+    /// To somebody who says nothing.
+    Silence,
     Panics,
     Hangs,
     Fails,
@@ -46,6 +48,14 @@ impl Connect for Servers {
             Some(Dial::Panics) => return Box::pin(async { panic!("a connector's own fault") }),
             Some(Dial::Hangs) => return Box::pin(pending()),
             Some(Dial::Fails) => return Box::pin(ready(Err(io::ErrorKind::ConnectionRefused.into()))),
+            Some(Dial::Silence) => {
+                let (ours, theirs) = tokio::io::duplex(1 << 16);
+                tokio::spawn(async move {
+                    let _theirs = theirs;
+                    pending::<()>().await;
+                });
+                return Box::pin(ready(Ok(Stream::new(ours))));
+            }
             None => {}
         }
         let (ours, theirs) = tokio::io::duplex(1 << 16);
@@ -183,4 +193,23 @@ fn who_waits_for_a_connection_of_a_runtime_that_ends_is_told() {
     drop(entered);
     drop(first);
     assert!(matches!(second.block_on(waiting), Err(CheckoutError::Dial(_))));
+}
+
+/// As when a caller leaves in the moment in which a connection is handed to it.
+#[tokio::test(start_paused = true)]
+async fn a_connection_lent_in_vain_serves_the_next_request() {
+    let connector = Servers::new(1, &[Dial::Silence, Dial::Fails]);
+    let pool = pool(connector.clone(), CircuitPolicy::default());
+    let mut leaves = tokio_test::task::spawn(pool.checkout(Protocol::Http1, true));
+    assert_pending!(leaves.poll());
+    while !leaves.is_woken() {
+        yield_now().await;
+    }
+    drop(leaves);
+    for _ in 0..3 {
+        // Lent at once, and not sent on either.
+        let lease = pool.checkout(Protocol::Http1, false).await.unwrap();
+        drop(lease);
+    }
+    assert_eq!(connector.first.lock().unwrap().len(), 1, "one dial");
 }
