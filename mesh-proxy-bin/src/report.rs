@@ -12,12 +12,12 @@ const CONTEXT: usize = 1;
 
 /// Renders findings; `files` are the texts they are about.
 pub(crate) fn render(findings: &Diagnostics, files: &[(String, String)]) -> String {
-    let texts: HashMap<&str, &str> =
-        files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let texts: HashMap<&str, Lines<'_>> =
+        files.iter().map(|(name, text)| (name.as_str(), Lines::of(text))).collect();
     let renderer = Renderer::plain();
     let mut out = String::new();
     for finding in findings.iter() {
-        let text = texts.get(&*finding.origin.file).copied();
+        let text = texts.get(&*finding.origin.file);
         out.push_str(&renderer.render(&[group(finding, text)]));
         out.push_str("\n\n");
     }
@@ -32,7 +32,7 @@ pub(crate) fn render(findings: &Diagnostics, files: &[(String, String)]) -> Stri
     out
 }
 
-fn group<'a>(finding: &'a Diagnostic, text: Option<&'a str>) -> Group<'a> {
+fn group<'a>(finding: &'a Diagnostic, text: Option<&Lines<'a>>) -> Group<'a> {
     let mark = match finding.level {
         Level::Error => Mark::ERROR,
         Level::Warning => Mark::WARNING,
@@ -41,7 +41,7 @@ fn group<'a>(finding: &'a Diagnostic, text: Option<&'a str>) -> Group<'a> {
     let origin = &finding.origin;
     let title = mark.primary_title(finding.message.as_str()).id(finding.code.as_str());
     let mut group = Group::with_title(title);
-    match text.and_then(|text| Window::around(text, origin.line, origin.column)) {
+    match text.and_then(|text| text.around(origin.line, origin.column)) {
         Some(window) => {
             let annotation = AnnotationKind::Primary.span(window.span).label(&*origin.path);
             group = group.element(
@@ -72,22 +72,33 @@ struct Window<'a> {
     span: Range<usize>,
 }
 
-impl<'a> Window<'a> {
+/// A file, with where its lines start: a large one may have many findings.
+struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { text, starts }
+    }
+
     /// The lines around `line`, and in it the word that begins at `column`; both count from 1.
-    fn around(text: &'a str, line: u32, column: u32) -> Option<Self> {
+    fn around(&self, line: u32, column: u32) -> Option<Window<'a>> {
         let line = usize::try_from(line).ok()?.checked_sub(1)?;
         let column = usize::try_from(column).ok()?.saturating_sub(1);
         let first = line.saturating_sub(CONTEXT);
-        let mut starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
-        let from = starts.clone().nth(first)?;
-        let at = starts.clone().nth(line)?;
-        let to = starts.nth(line + CONTEXT + 1).unwrap_or(text.len());
+        let Self { text, starts } = self;
+        let from = *starts.get(first)?;
+        let at = *starts.get(line)?;
+        let to = starts.get(line + CONTEXT + 1).copied().unwrap_or(text.len());
         let content = text[at..to].lines().next().unwrap_or_default();
         let offset = content.char_indices().nth(column).map_or(content.len(), |(offset, _)| offset);
         let rest = &content[offset..];
         let word = rest.find([':', ' ', ',', '}', ']', '#']).unwrap_or(rest.len()).max(1).min(rest.len());
         let start = at - from + offset;
-        Some(Self { text: text[from..to].trim_end(), first_line: first + 1, span: start..start + word })
+        Some(Window { text: text[from..to].trim_end(), first_line: first + 1, span: start..start + word })
     }
 }
 
@@ -128,10 +139,10 @@ mod tests {
 
     #[test]
     fn a_place_that_is_not_in_the_text_does_no_harm() {
-        assert!(Window::around(TEXT, 0, 1).is_none());
-        assert!(Window::around(TEXT, 99, 1).is_none());
-        let window = Window::around(TEXT, 4, 99).unwrap();
+        assert!(Lines::of(TEXT).around(0, 1).is_none());
+        assert!(Lines::of(TEXT).around(99, 1).is_none());
+        let window = Lines::of(TEXT).around(4, 99).unwrap();
         assert!(window.span.end <= window.text.len());
-        assert!(Window::around("", 1, 1).is_some());
+        assert!(Lines::of("").around(1, 1).is_some());
     }
 }

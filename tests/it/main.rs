@@ -14,6 +14,7 @@ mod deadline;
 mod dns;
 mod envoy;
 mod gateway_api;
+mod growth;
 mod grpc;
 mod grpc_web;
 mod hash;

@@ -49,7 +49,7 @@ where
         let this = self.project();
         // A caller that reads slowly always finds something to read, and so never comes to wait.
         let all_here = |inner: &B| inner.size_hint().upper().is_some_and(|left| left <= BUFFERED);
-        if let Some(timer) = this.timer.take_if(|timer| timer.is_over() && !all_here(&this.inner)) {
+        if let Some(timer) = this.timer.take_if(|timer| !all_here(&this.inner) && timer.is_over()) {
             return Poll::Ready(Some(Err(timer.expire().into())));
         }
         if let Poll::Ready(frame) = this.inner.poll_frame(cx) {
