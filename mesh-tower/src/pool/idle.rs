@@ -26,9 +26,8 @@ impl Idle {
     }
 
     pub(super) fn put(&mut self, connection: Box<Http1>) {
-        let earlier = |other: &Box<Http1>| other.idle_since <= connection.idle_since;
-        let place = self.connections.iter().rposition(earlier).map_or(0, |last| last + 1);
-        self.connections.insert(place, connection);
+        let earlier = self.connections.iter().rposition(|other| other.idle_since <= connection.idle_since);
+        self.connections.insert(earlier.map_or(0, |last| last + 1), connection);
     }
 
     /// An open connection. For a request that must not be sent twice none whose time is nearly up: the
