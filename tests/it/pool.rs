@@ -152,6 +152,22 @@ async fn wish_24_at_the_stream_limit_another_connection_is_opened() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn wish_24_readers_who_stop_do_not_stop_their_connection() {
+    let (test, upstreams) = world("http2", &["10.0.0.1"]).await;
+    upstreams[0].respond(200, vec![b'x'; 2 << 20]);
+    let mut unread = Vec::new();
+    for _ in 0..40 {
+        unread.push(test.client().get("http://api/").await.unwrap());
+    }
+    let answer =
+        timeout(Duration::from_secs(60), test.get("http://api/")).await.expect("room on the connection");
+    assert_eq!((answer.body.len(), upstreams[0].connections()), (2 << 20, 1));
+    for response in unread {
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes().len(), 2 << 20);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn wish_5_a_dead_endpoint_costs_no_get_and_returns_by_itself() {
     for port in ["http", "http2"] {
         let (test, upstreams) = world(port, &["10.0.0.1", "10.0.0.2", "10.0.0.3"]).await;

@@ -26,8 +26,10 @@ use crate::cluster::ConnectionPermit;
 use crate::error::BoxError;
 use crate::gather::{Gathered, Outlet, gather};
 
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
+/// How much a response may be ahead of its reader, and all of a connection together: the readers who must stop
+/// before one connection does are many.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 16 << 20;
 /// Largest response head.
 const MAX_HEAD: u32 = 16 * 1024;
 /// Most that one stream may have waiting to be sent.
