@@ -9,9 +9,10 @@ use mesh_core::circuit::{CircuitPolicy, Keepalive};
 use mesh_core::endpoint::Address;
 use mesh_core::plan::{ClusterPlan, UpstreamProtocol};
 use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use tokio::io::AsyncWriteExt;
 use tokio::runtime::Runtime;
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_test::assert_pending;
 
 use super::{CheckoutError, Connect, Connecting, Endpoint, Lease, Protocol, Stream};
@@ -27,8 +28,8 @@ struct Servers {
 
 #[derive(Clone, Copy, Debug)]
 enum Dial {
-    /// To somebody who says nothing.
-    Silence,
+    /// To somebody who says this, at once and then each second, and nothing more.
+    Says(&'static [&'static [u8]]),
     Panics,
     Hangs,
     Fails,
@@ -48,10 +49,13 @@ impl Connect for Servers {
             Some(Dial::Panics) => return Box::pin(async { panic!("a connector's own fault") }),
             Some(Dial::Hangs) => return Box::pin(pending()),
             Some(Dial::Fails) => return Box::pin(ready(Err(io::ErrorKind::ConnectionRefused.into()))),
-            Some(Dial::Silence) => {
-                let (ours, theirs) = tokio::io::duplex(1 << 16);
+            Some(Dial::Says(pieces)) => {
+                let (ours, mut theirs) = tokio::io::duplex(1 << 16);
                 tokio::spawn(async move {
-                    let _theirs = theirs;
+                    for piece in pieces {
+                        theirs.write_all(piece).await.unwrap();
+                        sleep(Duration::from_secs(1)).await;
+                    }
                     pending::<()>().await;
                 });
                 return Box::pin(ready(Ok(Stream::new(ours))));
@@ -149,7 +153,7 @@ async fn a_dial_that_panics_has_failed() {
         assert!(matches!(checkout(&pool).await, Err(CheckoutError::Dial(_))));
     }
     // The third was in the background.
-    tokio::time::sleep(Duration::from_secs(10)).await;
+    sleep(Duration::from_secs(10)).await;
     assert!(connector.first.lock().unwrap().is_empty());
     assert!(!pool.host().is_unreachable(), "nobody restores it: who needs it may try");
     checkout(&pool).await.unwrap();
@@ -198,7 +202,7 @@ fn who_waits_for_a_connection_of_a_runtime_that_ends_is_told() {
 /// As when a caller leaves in the moment in which a connection is handed to it.
 #[tokio::test(start_paused = true)]
 async fn a_connection_lent_in_vain_serves_the_next_request() {
-    let connector = Servers::new(1, &[Dial::Silence, Dial::Fails]);
+    let connector = Servers::new(1, &[Dial::Says(&[]), Dial::Fails]);
     let pool = pool(connector.clone(), CircuitPolicy::default());
     let mut leaves = tokio_test::task::spawn(pool.checkout(Protocol::Http1, true));
     assert_pending!(leaves.poll());
@@ -212,4 +216,39 @@ async fn a_connection_lent_in_vain_serves_the_next_request() {
         drop(lease);
     }
     assert_eq!(connector.first.lock().unwrap().len(), 1, "one dial");
+}
+
+/// Settings that limit nothing.
+const NO_LIMIT: &[&[u8]] = &[&[0, 0, 0, 4, 0, 0, 0, 0, 0]];
+/// `SETTINGS_MAX_CONCURRENT_STREAMS = 1`, in two pieces.
+const ONE_STREAM: &[&[u8]] = &[&[0, 0, 6, 4], &[0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1]];
+
+#[tokio::test(start_paused = true)]
+async fn wish_24_an_http2_connection_is_lent_once_all_its_settings_are_there() {
+    let circuit = CircuitPolicy { max_connections: 1, ..CircuitPolicy::default() };
+    let pool = pool(Servers::new(1, &[Dial::Says(ONE_STREAM)]), circuit);
+    let begun = Instant::now();
+    let first = checkout(&pool).await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 1);
+    let mut second = tokio_test::task::spawn(pool.checkout(Protocol::Http2, true));
+    assert_pending!(second.poll());
+    first.finish();
+    second.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_sets_no_limit_has_none() {
+    let pool = pool(Servers::new(1, &[Dial::Says(NO_LIMIT), Dial::Fails]), CircuitPolicy::default());
+    let mut leases = Vec::new();
+    for _ in 0..1_000 {
+        leases.push(checkout(&pool).await.unwrap());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_come_to_its_settings_is_found_out_before_a_request_is_at_stake() {
+    let pool = pool(Servers::new(1, &[Dial::Says(&ONE_STREAM[..1])]), CircuitPolicy::default());
+    let begun = Instant::now();
+    assert!(matches!(checkout(&pool).await, Err(CheckoutError::Dial(_))));
+    assert_eq!(begun.elapsed(), CircuitPolicy::default().connect_timeout);
 }

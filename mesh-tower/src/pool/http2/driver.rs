@@ -32,6 +32,9 @@ const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 /// Largest response head.
 const MAX_HEAD: u32 = 16 * 1024;
+/// How many streams a peer allows that has not said so: no number of the protocol's, and not that of a peer that
+/// has said that it sets no limit either.
+const UNTOLD: usize = usize::MAX - 1;
 /// Most that one stream may have waiting to be sent.
 const SEND_BUFFER: usize = 1 << 20;
 
@@ -52,7 +55,8 @@ pub(in crate::pool) async fn open(
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(MAX_HEAD)
-        .max_send_buffer_size(SEND_BUFFER);
+        .max_send_buffer_size(SEND_BUFFER)
+        .initial_max_send_streams(UNTOLD);
     let (sender, mut connection) = builder.handshake::<_, Bytes>(io).await?;
     let state = Arc::new(State::default());
     let (settings, settled) = oneshot::channel();
@@ -91,7 +95,7 @@ const UNSETTLED: &str = "the peer closed the connection before its HTTP/2 settin
 struct Driver {
     connection: Connection<Gathered<Counted>, Bytes>,
     outlet: Outlet<Counted>,
-    /// Told once the peer's first frame has come, which has to be its settings.
+    /// Told once the peer's settings have come.
     settings: Option<oneshot::Sender<()>>,
     keepalive: Option<Keepalive>,
     state: Arc<State>,
@@ -111,9 +115,9 @@ impl Future for Driver {
         if ended || matches!(flushed, Poll::Ready(Err(_))) {
             return Poll::Ready(());
         }
-        this.state.max_streams.store(this.connection.max_concurrent_send_streams(), Ordering::Relaxed);
-        if this.settings.is_some()
-            && this.outlet.reads() > 0
+        let max_streams = this.connection.max_concurrent_send_streams();
+        this.state.max_streams.store(max_streams, Ordering::Relaxed);
+        if max_streams != UNTOLD
             && let Some(settings) = this.settings.take()
         {
             // Whoever dialled may have stopped waiting.
