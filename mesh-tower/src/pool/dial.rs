@@ -120,6 +120,13 @@ impl Ended {
         endpoint.connection_begun(protocol);
         Self { owner: Arc::downgrade(endpoint), protocol }
     }
+
+    /// The peer allows more streams than before.
+    pub(super) fn has_room(&self) {
+        if let Some(endpoint) = self.owner.upgrade() {
+            endpoint.room_was_made();
+        }
+    }
 }
 
 impl Drop for Ended {

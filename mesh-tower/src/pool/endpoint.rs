@@ -150,6 +150,13 @@ impl Endpoint {
         self.serve_waiters(&mut state);
     }
 
+    /// A peer allows more streams than before.
+    pub(super) fn room_was_made(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.http2.useless = false;
+        self.serve_waiters(&mut state);
+    }
+
     /// An HTTP/1.1 connection is ready for another request.
     pub(super) fn give_back(self: &Arc<Self>, mut connection: Box<Http1>) {
         connection.idle_since = now();

@@ -236,6 +236,18 @@ async fn wish_24_an_http2_connection_is_lent_once_all_its_settings_are_there() {
     second.await.unwrap();
 }
 
+/// No stream at first, and one a second later.
+const ONE_LATER: &[&[u8]] =
+    &[&[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0], &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1]];
+
+#[tokio::test(start_paused = true)]
+async fn wish_24_a_stream_limit_that_rises_serves_who_waits() {
+    let pool = pool(Servers::new(1, &[Dial::Says(ONE_LATER), Dial::Fails]), CircuitPolicy::default());
+    let begun = Instant::now();
+    checkout(&pool).await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_sets_no_limit_has_none() {
     let pool = pool(Servers::new(1, &[Dial::Says(NO_LIMIT), Dial::Fails]), CircuitPolicy::default());

@@ -69,7 +69,7 @@ pub(in crate::pool) async fn open(
         keepalive,
         _closed: Closed(state.clone()),
         state: state.clone(),
-        _ended: Ended::of(endpoint, Protocol::Http2),
+        ended: Ended::of(endpoint, Protocol::Http2),
     };
     let task = Abort(Some(tokio::spawn(driver).abort_handle()));
     settled.await.map_err(|_| UNSETTLED)?;
@@ -101,7 +101,7 @@ struct Driver {
     state: Arc<State>,
     // In this order: who is told of the end asks whether the connection is closed.
     _closed: Closed,
-    _ended: Ended,
+    ended: Ended,
 }
 
 impl Future for Driver {
@@ -116,12 +116,15 @@ impl Future for Driver {
             return Poll::Ready(());
         }
         let max_streams = this.connection.max_concurrent_send_streams();
-        this.state.max_streams.store(max_streams, Ordering::Relaxed);
-        if max_streams != UNTOLD
-            && let Some(settings) = this.settings.take()
-        {
-            // Whoever dialled may have stopped waiting.
-            let _ = settings.send(());
+        let before = this.state.max_streams.load(Ordering::Relaxed);
+        if max_streams != UNTOLD && (max_streams != before || this.settings.is_some()) {
+            this.state.max_streams.store(max_streams, Ordering::Relaxed);
+            if let Some(settings) = this.settings.take() {
+                // Whoever dialled may have stopped waiting.
+                let _ = settings.send(());
+            } else if max_streams > before {
+                this.ended.has_room();
+            }
         }
         match &mut this.keepalive {
             Some(keepalive) => {
