@@ -89,19 +89,25 @@ fn simulate(
 
 const PEAK: BalancePolicy = BalancePolicy::PeakEwma { decay: DECAY };
 
-/// Wish 5: one of ten is a hundred times slower.
+/// Wish 5: one of ten is a hundred times slower. docs/locality.md publishes these shares.
 #[test]
 fn wish_5_a_slow_endpoint_gets_next_to_nothing() {
-    let share = |policy| {
+    let share = |policy, every| {
         let slow = |host: usize, _: &mut SeededRng| if host == 3 { 1_000 * MS } else { 10 * MS };
-        let counts = simulate(policy, 10, 60_000, 2 * MS, slow);
+        let counts = simulate(policy, 10, 60_000, every, slow);
         f64::from(counts[3]) / 60_000.0
     };
-    let (peak, least, turns) =
-        (share(PEAK), share(BalancePolicy::LeastRequest), share(BalancePolicy::RoundRobin));
-    assert!(peak <= 0.01, "{peak}");
-    assert!((turns - 0.1).abs() < 0.001, "{turns}");
-    assert!(peak < least && least < turns, "{peak} {least} {turns}");
+    // Five hundred requests a second, and ten, when the slow one is often as idle as the others.
+    for (every, published) in [(2 * MS, 0.01), (100 * MS, 0.05)] {
+        let (peak, least, turns) = (
+            share(PEAK, every),
+            share(BalancePolicy::LeastRequest, every),
+            share(BalancePolicy::RoundRobin, every),
+        );
+        assert!(peak <= 0.01, "{peak}");
+        assert!((turns - 0.1).abs() < 0.001, "{turns}");
+        assert!((least - published).abs() < published / 5.0, "{least}");
+    }
 }
 
 /// Wish 5: over twenty equal endpoints the busiest gets at most 1.3 times the mean.
