@@ -140,6 +140,18 @@ impl Drop for Backend {
     }
 }
 
+/// A socket at an address that others of ours may hold too: while one does, nobody else gets it.
+///
+/// # Panics
+/// If somebody else has it.
+#[must_use]
+pub fn shared(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseport(true).expect("Linux can");
+    socket.bind(address).expect("a free address");
+    socket
+}
+
 /// A port that is taken, so that nobody else gets it, and refuses connections.
 #[derive(Debug)]
 pub struct Unheard(TcpSocket);

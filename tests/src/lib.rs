@@ -5,6 +5,7 @@
 
 pub mod backend;
 pub mod body;
+pub mod child;
 pub mod config;
 pub mod counters;
 pub mod dns;

@@ -49,10 +49,13 @@ spec:
         )
 }
 
+/// How a gateway is run.
+const GATEWAY: &str = "--role gateway --bind 80=127.0.0.1:0";
+
 /// A gateway that serves [`edge`].
-async fn gateway(backend: SocketAddr, protocol: &str, rule: &str) -> Proxy {
+pub(crate) async fn gateway(backend: SocketAddr, protocol: &str, rule: &str) -> Proxy {
     let yaml = edge(backend, protocol, rule);
-    Proxy::start(PROXY, &yaml, "--role gateway --bind 80=127.0.0.1:0").await
+    Proxy::start(PROXY, &yaml, GATEWAY).await
 }
 
 /// A client that never asks the environment for a proxy.

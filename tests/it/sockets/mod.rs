@@ -1,24 +1,30 @@
-//! The library over real sockets, where the kernel has its say: endpoints that die and return (wish 5),
-//! and reloads under load (wish 8).
+//! The library over real sockets, where the kernel has its say: endpoints that are killed and return (wish 5),
+//! reloads under load (wish 8), and a chain of processes with one deadline (wish 17).
 
+mod chain;
+mod killed;
+mod reloads;
+
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::Request;
 use http_body_util::BodyExt;
 use mesh_core::api::Documents;
-use mesh_tests::backend::Backend;
-use mesh_tests::config::{destination_rule, entry, virtual_service};
-use mesh_tower::{Body, Client, Mesh};
-use tokio::net::TcpSocket;
+use mesh_tests::proxy::DEADLINE;
+use mesh_tower::{Body, Channel, Client, Mesh};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
+use tonic::client::Grpc;
+use tonic_prost::ProstCodec;
 
+/// A service in a process of its own.
+const SERVER: &str = env!("CARGO_BIN_EXE_mesh-tests-server");
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const HOST: &str = "api.test";
-const URI: &str = "http://api.test/";
-const DEADLINE: Duration = Duration::from_secs(30);
 
 fn documents(yaml: &str) -> Documents {
     let (documents, findings) = Documents::parse([("test.yaml", yaml)]);
@@ -30,30 +36,74 @@ async fn mesh(yaml: &str) -> Mesh {
     Mesh::from_documents(documents(yaml)).strict(true).start().await.unwrap()
 }
 
-/// Requests without end from so many tasks, until told to stop.
+/// Who calls, and how.
+#[derive(Clone)]
+enum Caller {
+    Http(Client, &'static str),
+    /// A tonic client.
+    Grpc(Channel),
+}
+
+impl Caller {
+    /// One call, which may ask to be held under a name; who answered, where it succeeded.
+    async fn call(&self, hold: Option<&str>) -> Result<String, String> {
+        match self {
+            Self::Http(client, method) => {
+                let mut request = Request::builder().method(*method).uri(format!("http://{HOST}/"));
+                if let Some(hold) = hold {
+                    request = request.header("x-hold", hold);
+                }
+                let answer = client.request(request.body(Body::from("x")).unwrap()).await;
+                let (head, body) = answer.map_err(|error| error.to_string())?.into_parts();
+                body.collect().await.map_err(|error| error.to_string())?;
+                let by = head.headers.get("x-by").map_or("", |value| value.to_str().unwrap());
+                if head.status == 200 { Ok(by.to_owned()) } else { Err(head.status.to_string()) }
+            }
+            Self::Grpc(channel) => {
+                let mut grpc = Grpc::new(channel.clone());
+                grpc.ready().await.unwrap();
+                let mut request = tonic::Request::new(());
+                if let Some(hold) = hold {
+                    request.metadata_mut().insert("x-hold", hold.parse().unwrap());
+                }
+                let path = "/test.Held/Call".parse().unwrap();
+                let answer = grpc.unary(request, path, ProstCodec::<(), ()>::default()).await;
+                let answer = answer.map_err(|status| status.to_string())?;
+                Ok(answer.metadata().get("x-by").unwrap().to_str().unwrap().to_owned())
+            }
+        }
+    }
+}
+
+/// Calls without end from so many tasks, until told to stop.
 struct Load {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicUsize>,
-    failed: Arc<AtomicUsize>,
+    failures: Arc<Mutex<Vec<String>>>,
+    /// How many each has answered.
+    answered: Arc<Mutex<BTreeMap<String, usize>>>,
     tasks: JoinSet<()>,
 }
 
 impl Load {
-    fn start(client: &Client, tasks: usize, method: &'static str) -> Self {
-        let (stop, sent, failed) = (Arc::default(), Arc::default(), Arc::default());
-        let mut load = Self { stop, sent, failed, tasks: JoinSet::new() };
+    fn start(caller: &Caller, tasks: usize) -> Self {
+        let mut load = Self {
+            stop: Arc::default(),
+            sent: Arc::default(),
+            failures: Arc::default(),
+            answered: Arc::default(),
+            tasks: JoinSet::new(),
+        };
         for _ in 0..tasks {
-            let (client, stop) = (client.clone(), load.stop.clone());
-            let (sent, failed) = (load.sent.clone(), load.failed.clone());
+            let (caller, stop, sent) = (caller.clone(), load.stop.clone(), load.sent.clone());
+            let (failures, answered) = (load.failures.clone(), load.answered.clone());
             load.tasks.spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
-                    let request = Request::builder().method(method).uri(URI).body(Body::from("x")).unwrap();
-                    let good = match client.request(request).await {
-                        Ok(answer) => answer.status() == 200 && answer.into_body().collect().await.is_ok(),
-                        Err(_) => false,
-                    };
+                    match caller.call(None).await {
+                        Ok(by) => *answered.lock().unwrap().entry(by).or_default() += 1,
+                        Err(error) => failures.lock().unwrap().push(error),
+                    }
                     sent.fetch_add(1, Ordering::Relaxed);
-                    failed.fetch_add(usize::from(!good), Ordering::Relaxed);
                 }
             });
         }
@@ -62,6 +112,10 @@ impl Load {
 
     fn sent(&self) -> usize {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    fn answered_by(&self, who: &str) -> usize {
+        self.answered.lock().unwrap().get(who).copied().unwrap_or_default()
     }
 
     /// Waits until so many more have been answered.
@@ -77,92 +131,10 @@ impl Load {
         timeout(DEADLINE, wait).await.expect("requests are answered");
     }
 
-    /// How many failed.
-    async fn end(self) -> usize {
+    /// What failed.
+    async fn end(self) -> Vec<String> {
         self.stop.store(true, Ordering::Relaxed);
         self.tasks.join_all().await;
-        self.failed.load(Ordering::Relaxed)
+        std::mem::take(&mut *self.failures.lock().unwrap())
     }
-}
-
-const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-/// A socket at an address that others of ours may hold too: while one does, nobody else gets it.
-fn socket(address: SocketAddr) -> TcpSocket {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_reuseport(true).unwrap();
-    socket.bind(address).unwrap();
-    socket
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wish_5_an_endpoint_that_is_killed_costs_no_get_and_comes_back() {
-    const POSTS: usize = 4;
-    for protocol in ["HTTP", "HTTP2"] {
-        let held: Vec<TcpSocket> = (0..3).map(|_| socket(LOOPBACK)).collect();
-        let serve = |held: &TcpSocket| {
-            let listener = socket(held.local_addr().unwrap()).listen(1024).unwrap();
-            Backend::on(listener, |_| async { Response::new(Body::from("fine")) })
-        };
-        let mut backends: Vec<Backend> = held.iter().map(serve).collect();
-        let addresses: Vec<SocketAddr> = backends.iter().map(Backend::address).collect();
-        let mesh = mesh(&entry(HOST, protocol, 80, &addresses)).await;
-        let client = mesh.client();
-        let (gets, posts) = (Load::start(&client, 12, "GET"), Load::start(&client, POSTS, "POST"));
-        gets.more(300).await;
-        let killed = backends.remove(0);
-        assert!(killed.served() > 0);
-        killed.kill().await;
-        gets.more(600).await;
-        let back = serve(&held[0]);
-        let begin = Instant::now();
-        let share = async {
-            loop {
-                // When it has its share, not how long it took to see that.
-                let (since, served, sent) = (begin.elapsed(), back.served(), gets.sent());
-                gets.more(300).await;
-                if 4 * (back.served() - served) >= gets.sent() - sent {
-                    return since;
-                }
-            }
-        };
-        let since = timeout(DEADLINE, share).await.expect("it gets its share again");
-        assert!(since < Duration::from_secs(5), "{protocol}: {since:?}");
-        assert_eq!(gets.end().await, 0, "{protocol}: failed GETs");
-        let failed = posts.end().await;
-        assert!(failed <= POSTS, "{protocol}: {failed} failed POSTs, more than were in flight");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wish_8_five_hundred_reloads_under_load_fail_nothing() {
-    let (one, two) = (Backend::text("one").await, Backend::text("two").await);
-    let yaml = |round: usize| {
-        // Every round another subset comes, and the one before goes; weights and timeouts change too.
-        let subset = format!("v{}", round % 7);
-        let weight = round % 100;
-        entry(HOST, "HTTP", 80, &[one.address(), two.address()])
-            + &destination_rule(HOST, &format!("  subsets: [{{name: {subset}, labels: {{}}}}]"))
-            + &virtual_service(
-                HOST,
-                &format!(
-                    "  - timeout: {}s
-    route:
-    - {{destination: {{host: {HOST}, subset: {subset}}}, weight: {weight}}}
-    - {{destination: {{host: {HOST}}}, weight: {}}}",
-                    10 + round % 5,
-                    100 - weight
-                ),
-            )
-    };
-    let mesh = mesh(&yaml(0)).await;
-    let client = mesh.client();
-    let (gets, posts) = (Load::start(&client, 8, "GET"), Load::start(&client, 8, "POST"));
-    for round in 1..=500 {
-        assert!(mesh.apply(documents(&yaml(round))), "{:?}", mesh.status());
-        gets.more(4).await;
-    }
-    assert_eq!(mesh.plan().generation, 501);
-    assert!(mesh.status().stale_hosts.is_empty());
-    assert_eq!((gets.end().await, posts.end().await), (0, 0));
 }

@@ -1,0 +1,91 @@
+//! A service in a process of its own (`src/bin/server.rs`), as its parent sees it.
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::proxy::DEADLINE;
+
+/// The process; killed when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    input: ChildStdin,
+    address: SocketAddr,
+    _folder: Option<TempDir>,
+}
+
+impl Server {
+    /// Starts the executable at an address; with a configuration it stands in the mesh.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start(executable: &str, address: SocketAddr, yaml: Option<&str>) -> Self {
+        let mut command = Command::new(executable);
+        command.arg(address.to_string());
+        let folder = yaml.map(|yaml| {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            std::fs::write(folder.path().join("mesh.yaml"), yaml).expect("the folder is ours");
+            command.arg(folder.path());
+            folder
+        });
+        command.kill_on_drop(true).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the executable is built");
+        let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let input = child.stdin.take().expect("it is piped");
+        let mut server = Self { child, lines, input, address, _folder: folder };
+        let line = server.said().await.expect("it starts");
+        let address = line.strip_prefix("listening ").and_then(|address| address.parse().ok());
+        server.address = address.unwrap_or_else(|| panic!("no address: {line}"));
+        server
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process.
+    ///
+    /// # Panics
+    /// If it has ended.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    /// The next line that it says; `None` once it has ended.
+    ///
+    /// # Panics
+    /// If it says nothing for long.
+    pub async fn said(&mut self) -> Option<String> {
+        timeout(DEADLINE, self.lines.next_line()).await.expect("it says something").expect("text")
+    }
+
+    /// Lets those go whom it holds, and holds nobody any more.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub async fn release(&mut self) {
+        self.input.write_all(b"go\n").await.expect("it runs");
+    }
+
+    /// Kills it, as `kill -9` does, and waits until it is gone; what it still had to say.
+    ///
+    /// # Panics
+    /// If it has ended already.
+    pub async fn kill(mut self) -> Vec<String> {
+        self.child.kill().await.expect("it runs");
+        let mut rest = Vec::new();
+        while let Some(line) = self.said().await {
+            rest.push(line);
+        }
+        rest
+    }
+}
