@@ -158,7 +158,7 @@ where
         // Nobody asked for it, so nobody would understand it.
         return local(&protocol_error(), facts);
     };
-    let endpoint = hyper::upgrade::on(&mut response);
+    let endpoint = mesh_tower::upgrade::on(&mut response);
     let (mut head, body) = response.into_parts();
     if !facts.http1 {
         // The answer to an extended CONNECT.

@@ -18,7 +18,7 @@ use crate::registry::{Activity, Order, Registry, Ticket};
 /// One side's end is passed on as an end of that direction only, so that the other may still answer.
 pub(crate) fn tunnel<B: Send + 'static>(
     caller: OnUpgrade,
-    endpoint: OnUpgrade,
+    endpoint: mesh_tower::upgrade::OnUpgrade,
     body: B,
     registry: &Arc<Registry>,
     activity: &Activity,
@@ -29,10 +29,11 @@ pub(crate) fn tunnel<B: Send + 'static>(
     let open = ticket.activity.begin();
     tokio::spawn(async move {
         let copy = async {
+            let caller = async { Ok(caller.await?) };
             let (caller, endpoint) = tokio::try_join!(caller, endpoint)?;
             let mut caller = TokioIo::new(caller);
             // All that passes, passes here.
-            let mut endpoint = Watched { io: TokioIo::new(endpoint), activity: ticket.activity.clone() };
+            let mut endpoint = Watched { io: endpoint, activity: ticket.activity.clone() };
             tokio::io::copy_bidirectional(&mut caller, &mut endpoint).await?;
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
         };

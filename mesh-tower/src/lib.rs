@@ -63,6 +63,7 @@ pub mod telemetry;
 pub mod test;
 pub mod timeout;
 pub mod tls;
+pub mod upgrade;
 mod upload;
 pub mod worker;
 

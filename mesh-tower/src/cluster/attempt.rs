@@ -1,43 +1,30 @@
 //! One attempt at a destination.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::{HOST, UPGRADE};
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderName, HeaderValue, Request, Response, Uri, Version};
+use http::header::UPGRADE;
+use http::{HeaderName, HeaderValue, Response};
 use mesh_core::balance::{Avoid, Choice};
 use mesh_core::fault::FaultPolicy;
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::{Flag, LocalReply};
-use mesh_core::retry::is_idempotent;
 use mesh_core::route::RequestView;
 
 use super::body::{End, ResponseBody};
+use super::send::{PerTryTimeout, Unsent, send};
 use super::{Cluster, ClusterPool};
-use crate::body::Body;
 use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::grpc::{self, is_grpc};
 use crate::health::IMMEDIATE_FAIL;
 use crate::passage::Passage;
-use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, Protocol, UpstreamBody};
+use crate::pool::Endpoint;
 use crate::route::Matched;
-use crate::upload;
-
-/// How long an attempt may take from the moment it is sent until response headers (RT-3); an
-/// extension of the request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PerTryTimeout(pub(crate) Duration);
 
 /// How long the endpoint took until response headers, in milliseconds (HD-3).
 const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
-
-/// How often a request that never left is moved to another connection before that counts as a
-/// failure: each time, a connection that looked alive was found dead.
-const MOVES: usize = 8;
 
 /// Sends the request to an endpoint of its cluster.
 ///
@@ -102,12 +89,11 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
         start: now(),
         _permit: permit,
     };
-    // A protocol is changed on a connection of one's own.
+    let protocol = pool.protocol(request.version());
     let switches = matched.survey().hop_by_hop && request.headers().contains_key(UPGRADE);
-    let protocol = if switches { Protocol::Http1 } else { pool.protocol(request.version()) };
     let is_grpc = is_grpc(request.headers());
     let per_try = request.extensions_mut().remove::<PerTryTimeout>();
-    match send(&endpoint, protocol, request, per_try, &mut end).await {
+    match send(&endpoint, (protocol, switches), request, per_try, &mut end).await {
         Ok((response, lease)) => {
             let (mut head, body) = response.into_parts();
             let took = end.took();
@@ -222,109 +208,4 @@ fn pick(pool: &ClusterPool, matched: &Matched) -> Option<(Arc<Endpoint>, Choice,
     });
     let avoid = retry.retry_remote_localities.then_some(avoid);
     pool.pick(matched.hash(), &tried, retry.host_selection_attempts, avoid)
-}
-
-enum Unsent {
-    Overflow,
-    Failed(Error),
-}
-
-async fn send(
-    endpoint: &Arc<Endpoint>,
-    protocol: Protocol,
-    mut request: Request<Body>,
-    per_try: Option<PerTryTimeout>,
-    end: &mut End,
-) -> Result<(Response<UpstreamBody>, Lease), Unsent> {
-    address(&mut request, protocol, endpoint.is_secure()).map_err(|source| {
-        Unsent::Failed(Error::caller(LocalReply::bad_request("invalid_authority"), Some(source)))
-    })?;
-    let repeatable = is_idempotent(request.method(), request.headers());
-    let mut moves = 0;
-    loop {
-        let mut lease = endpoint.checkout(protocol, repeatable).await.map_err(|error| match error {
-            CheckoutError::Overflow => Unsent::Overflow,
-            CheckoutError::Dial(DialError { reset, source }) => {
-                let outcome = Outcome::Reset { reset, written: false };
-                Unsent::Failed(Error::attempt(outcome, Some(Box::new(Shared(source)))))
-            }
-        })?;
-        // From here on until an outcome is known, being dropped means that the caller left.
-        end.awaits_trailers = true;
-        let result = match per_try {
-            None => lease.send(request).await,
-            Some(PerTryTimeout(limit)) => {
-                let uploaded = upload::watch(request.body_mut());
-                let sending = lease.send(request);
-                let expired = async {
-                    if let Some(uploaded) = uploaded {
-                        let _ = uploaded.await;
-                    }
-                    tokio::time::sleep(limit).await;
-                };
-                tokio::select! {
-                    biased;
-                    result = sending => result,
-                    () = expired => return Err(Unsent::Failed(Error::attempt(Outcome::PerTryTimeout, None))),
-                }
-            }
-        };
-        match result {
-            Ok(response) => return Ok((response, lease)),
-            Err(Failure { request: Some(unsent), .. }) if moves < MOVES => {
-                moves += 1;
-                request = *unsent;
-            }
-            Err(failure) => return Err(Unsent::Failed(failure.error())),
-        }
-    }
-}
-
-/// Puts the target into the form of the protocol: origin-form and `Host`, or scheme and
-/// `:authority`.
-fn address(request: &mut Request<Body>, protocol: Protocol, secure: bool) -> Result<(), BoxError> {
-    let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-    match protocol {
-        Protocol::Http1 => {
-            if let Some(authority) = request.uri().authority()
-                && !request.headers().contains_key(HOST)
-            {
-                let host = HeaderValue::try_from(authority.as_str())?;
-                request.headers_mut().insert(HOST, host);
-            }
-            *request.uri_mut() = Uri::from(path);
-            *request.version_mut() = Version::HTTP_11;
-        }
-        Protocol::Http2 => {
-            let host = request.headers_mut().remove(HOST);
-            let authority = match (request.uri().authority(), host) {
-                (Some(authority), _) => authority.clone(),
-                (None, Some(host)) => Authority::try_from(host.as_bytes())?,
-                (None, None) => return Err("a request without a host".into()),
-            };
-            let mut parts = http::uri::Parts::default();
-            parts.scheme = Some(if secure { Scheme::HTTPS } else { Scheme::HTTP });
-            parts.authority = Some(authority);
-            parts.path_and_query = Some(path);
-            *request.uri_mut() = Uri::from_parts(parts)?;
-            *request.version_mut() = Version::HTTP_2;
-        }
-    }
-    Ok(())
-}
-
-/// A dial's error, shared by those who waited for it.
-#[derive(Debug)]
-struct Shared(Arc<BoxError>);
-
-impl std::fmt::Display for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for Shared {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source()
-    }
 }

@@ -32,11 +32,12 @@ mod hosts;
 mod passthrough;
 mod pool;
 mod running;
+mod send;
 mod stats;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use attempt::{PerTryTimeout, attempt};
+pub(crate) use attempt::attempt;
 pub(crate) use authorities::Authorities;
 pub use body::ResponseBody;
 pub use host::Host;
@@ -45,4 +46,5 @@ pub(crate) use passthrough::Passthrough;
 pub(crate) use pool::ClusterPool;
 pub use running::Cluster;
 pub(crate) use running::{ConnectionPermit, Retrying};
+pub(crate) use send::PerTryTimeout;
 pub use stats::Stats;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::UPGRADE;
 use http::{Request, Response};
 use mesh_core::endpoint;
 use tokio::runtime::Handle;
@@ -49,9 +50,23 @@ impl Lease {
             Kind::Http1(connection) => {
                 connection.send(request).await.map(|response| response.map(UpstreamBody::Http1))
             }
+            Kind::Http2(permit)
+                if permit.connection.takes_connect() && request.headers().contains_key(UPGRADE) =>
+            {
+                permit.connect(request).await
+            }
             Kind::Http2(permit) => {
                 permit.send(request).await.map(|response| response.map(UpstreamBody::Http2))
             }
+        }
+    }
+
+    /// Whether a request may change the protocol here: of a connection of its own, or of a stream where the
+    /// peer takes an extended `CONNECT` (RFC 8441).
+    pub(crate) fn may_switch(&self) -> bool {
+        match &self.kind {
+            Some(Kind::Http2(permit)) => permit.connection.takes_connect(),
+            Some(Kind::Http1(_)) | None => true,
         }
     }
 

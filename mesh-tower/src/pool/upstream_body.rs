@@ -17,6 +17,8 @@ use crate::error::BoxError;
 pub(crate) enum UpstreamBody {
     Http1(Incoming),
     Http2(Http2Body),
+    /// Of a response that opens a tunnel.
+    None,
 }
 
 /// A body that broke off.
@@ -37,6 +39,7 @@ impl Body for UpstreamBody {
             Self::Http2(body) => ready!(Pin::new(body).poll_frame(cx)).map(|frame| {
                 frame.map_err(|error| Broken { reset: classify_h2(&error), source: error.into() })
             }),
+            Self::None => None,
         })
     }
 
@@ -44,6 +47,7 @@ impl Body for UpstreamBody {
         match self {
             Self::Http1(body) => body.is_end_stream(),
             Self::Http2(body) => body.is_end_stream(),
+            Self::None => true,
         }
     }
 
@@ -51,6 +55,7 @@ impl Body for UpstreamBody {
         match self {
             Self::Http1(body) => body.size_hint(),
             Self::Http2(body) => body.size_hint(),
+            Self::None => SizeHint::with_exact(0),
         }
     }
 }

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
-use http::{Method, Request};
-use http_body_util::Empty;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::client::conn::http2;
 use hyper::ext::Protocol;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,6 +33,43 @@ async fn echo() -> SocketAddr {
                     }
                 }
             });
+        }
+    });
+    address
+}
+
+/// Says back all that it hears on streams, by an extended `CONNECT` (RFC 8441); knows no HTTP/1.1. Refuses `/closed`.
+async fn echo_on_streams() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = |mut request: Request<hyper::body::Incoming>| async move {
+        assert_eq!(request.method(), Method::CONNECT);
+        assert_eq!(request.extensions().get::<Protocol>().unwrap().as_str(), "websocket");
+        assert!(!request.headers().contains_key("sec-websocket-key"));
+        assert_eq!(request.headers()["sec-websocket-version"], "13");
+        if request.uri().path() == "/closed" {
+            let refusal = Response::builder().status(403).body(Full::from("not today"));
+            return Ok::<_, std::convert::Infallible>(refusal.unwrap());
+        }
+        let stream = hyper::upgrade::on(&mut request);
+        tokio::spawn(async move {
+            let stream = TokioIo::new(stream.await.unwrap());
+            let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+            while let Some(Ok(message)) = socket.next().await {
+                if message.is_text() || message.is_binary() {
+                    socket.send(message).await.unwrap();
+                }
+            }
+        });
+        Ok(Response::new(Full::<bytes::Bytes>::default()))
+    };
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            server.enable_connect_protocol();
+            let connection = server.serve_connection(TokioIo::new(stream), service_fn(answer));
+            tokio::spawn(async move { drop(connection.await) });
         }
     });
     address
@@ -74,6 +112,46 @@ async fn va_14_a_routes_timeout_does_not_cut_what_was_upgraded() {
         socket.send(Message::text("still there?")).await.unwrap();
         assert_eq!(socket.next().await.unwrap().unwrap().into_text().unwrap(), "still there?");
     }
+}
+
+/// Both ways over HTTP/2 to the endpoint: asked for over HTTP/1.1, and by an extended `CONNECT`.
+#[tokio::test]
+async fn va_14_an_endpoint_of_http2_gives_a_stream() {
+    let proxy = gateway(echo_on_streams().await, "HTTP2", "").await;
+    let gateway = proxy.address("gateway|80");
+    // The client checks the proof that an endpoint of HTTP/2 does not give.
+    for _ in 0..2 {
+        let stream = TcpStream::connect(gateway).await.unwrap();
+        let (socket, response) =
+            tokio_tungstenite::client_async(format!("ws://{gateway}/chat"), stream).await.unwrap();
+        assert_eq!(response.status(), 101);
+        talk(socket).await;
+    }
+    let stream = TcpStream::connect(gateway).await.unwrap();
+    let refused =
+        tokio_tungstenite::client_async(format!("ws://{gateway}/closed"), stream).await.unwrap_err();
+    let tokio_tungstenite::tungstenite::Error::Http(answer) = refused else { panic!("{refused}") };
+    assert_eq!(answer.status(), 403);
+
+    let stream = TokioIo::new(TcpStream::connect(gateway).await.unwrap());
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let ask = |path: &str| {
+        let uri = format!("http://{gateway}{path}");
+        let request = Request::connect(uri).header("sec-websocket-version", "13");
+        request.extension(Protocol::from_static("websocket")).body(Empty::<bytes::Bytes>::new()).unwrap()
+    };
+    // What the connection may do is known once something was answered.
+    let plain = Request::get(format!("http://{gateway}/closed")).body(Empty::new()).unwrap();
+    drop(sender.send_request(plain).await.unwrap());
+    let refused = sender.send_request(ask("/closed")).await.unwrap();
+    assert_eq!(refused.status(), 403);
+    assert_eq!(refused.into_body().collect().await.unwrap().to_bytes(), "not today");
+    let response = sender.send_request(ask("/chat")).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let stream = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+    talk(WebSocketStream::from_raw_socket(stream, Role::Client, None).await).await;
+    connection.abort();
 }
 
 #[tokio::test]

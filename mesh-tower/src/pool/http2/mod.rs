@@ -10,6 +10,7 @@
 //! driver: one task for each connection; reads frames, writes all that its streams have to say at once
 //! ```
 
+mod connect;
 mod driver;
 mod received;
 mod upload;
@@ -84,6 +85,11 @@ impl Http2 {
         self.state.max_streams.load(Ordering::Relaxed)
     }
 
+    /// Whether the peer takes an extended `CONNECT`.
+    pub(super) fn takes_connect(&self) -> bool {
+        self.sender.is_extended_connect_protocol_enabled()
+    }
+
     /// Whether it has served nothing for that long, as far as sweeps have seen.
     pub(super) fn is_idle(&self, now: Instant, limit: Duration) -> bool {
         let mut still = self.still.lock().expect("no panic while a connection is looked at");
@@ -121,45 +127,51 @@ impl StreamPermit {
     }
 
     pub(super) async fn send(&mut self, request: Request<Body>) -> Result<Response<Http2Body>, Failure> {
-        let connection = &*self.connection;
-        let reused = self.reused;
-        let mut sender = connection.sender.clone();
+        let mut sender = self.connection.sender.clone();
         if let Err(error) = poll_fn(|cx| sender.poll_ready(cx)).await {
-            // Nothing of it was sent: the request can go elsewhere as it is.
-            connection.draining.store(true, Ordering::Relaxed);
-            let request = Some(Box::new(request));
-            return Err(Failure {
-                reset: classify_h2(&error),
-                written: false,
-                reused,
-                drained: false,
-                request,
-                source: error.into(),
-            });
+            return Err(self.unsent(error, request));
         }
         let (mut head, body) = request.into_parts();
         prepare(&mut head, &body);
         let ended = http_body::Body::is_end_stream(&body);
-        let failed = |error: h2::Error, written: bool| {
-            if error.is_go_away() || error.is_io() {
-                connection.draining.store(true, Ordering::Relaxed);
-            }
-            let reset = classify_h2(&error);
-            let drained = error.is_go_away() && reset == Reset::RemoteRefused;
-            Failure { reset, written, reused, drained, request: None, source: error.into() }
-        };
-        let before = connection.written.bytes();
+        let before = self.connection.written.bytes();
         let head = Request::from_parts(head, ());
-        let (response, stream) = sender.send_request(head, ended).map_err(|error| failed(error, false))?;
+        let (response, stream) =
+            sender.send_request(head, ended).map_err(|error| self.failed(error, false))?;
         let upload = if ended { None } else { begin(Upload::new(body, stream)).await };
-        let response = response.await.map_err(|error| {
-            // On a shared connection nobody can tell whose bytes were written, unless there were none since. And
-            // only where it has failed for all will there be none.
-            let written = !error.is_io() || connection.written.bytes() != before;
-            failed(error, written)
-        })?;
+        let response = response.await.map_err(|error| self.unanswered(error, before))?;
         self.upload = upload;
         Ok(response.map_body())
+    }
+
+    /// Nothing of it was sent: the request can go elsewhere as it is.
+    fn unsent(&self, error: h2::Error, request: Request<Body>) -> Failure {
+        self.connection.draining.store(true, Ordering::Relaxed);
+        Failure {
+            reset: classify_h2(&error),
+            written: false,
+            reused: self.reused,
+            drained: false,
+            request: Some(Box::new(request)),
+            source: error.into(),
+        }
+    }
+
+    /// No response came; the connection had written `before` bytes when the request began.
+    fn unanswered(&self, error: h2::Error, before: u64) -> Failure {
+        // On a shared connection nobody can tell whose bytes were written, unless there were none since. And
+        // only where it has failed for all will there be none.
+        let written = !error.is_io() || self.connection.written.bytes() != before;
+        self.failed(error, written)
+    }
+
+    fn failed(&self, error: h2::Error, written: bool) -> Failure {
+        if error.is_go_away() || error.is_io() {
+            self.connection.draining.store(true, Ordering::Relaxed);
+        }
+        let reset = classify_h2(&error);
+        let drained = error.is_go_away() && reset == Reset::RemoteRefused;
+        Failure { reset, written, reused: self.reused, drained, request: None, source: error.into() }
     }
 }
 

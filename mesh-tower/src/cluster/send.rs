@@ -1,0 +1,148 @@
+//! One request onto a connection of its endpoint.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::HOST;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Response, Uri, Version};
+use mesh_core::outcome::Outcome;
+use mesh_core::reply::LocalReply;
+use mesh_core::retry::is_idempotent;
+
+use super::body::End;
+use crate::body::Body;
+use crate::error::{BoxError, Error};
+use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, Protocol, UpstreamBody};
+use crate::upload;
+
+/// How long an attempt may take from the moment it is sent until response headers (RT-3); an
+/// extension of the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PerTryTimeout(pub(crate) Duration);
+
+/// How often a request that never left is moved to another connection before that counts as a
+/// failure: each time, a connection that looked alive was found dead.
+const MOVES: usize = 8;
+
+/// Why there is no response.
+pub(super) enum Unsent {
+    Overflow,
+    Failed(Error),
+}
+
+/// Sends the request; one that `switches` changes the protocol, on a stream where the peer takes that, else on a
+/// connection of its own.
+pub(super) async fn send(
+    endpoint: &Arc<Endpoint>,
+    (mut protocol, switches): (Protocol, bool),
+    mut request: Request<Body>,
+    per_try: Option<PerTryTimeout>,
+    end: &mut End,
+) -> Result<(Response<UpstreamBody>, Lease), Unsent> {
+    let repeatable = is_idempotent(request.method(), request.headers());
+    let (mut moves, mut addressed) = (0, false);
+    loop {
+        let leased = endpoint.checkout(protocol, repeatable).await;
+        let may_switch = match &leased {
+            Ok(lease) => lease.may_switch(),
+            Err(CheckoutError::Dial(_)) => protocol == Protocol::Http1,
+            Err(CheckoutError::Overflow) => true,
+        };
+        if switches && !may_switch {
+            // Not on a stream of this peer's; perhaps on a connection of one's own.
+            (protocol, addressed) = (Protocol::Http1, false);
+            continue;
+        }
+        let mut lease = leased.map_err(|error| match error {
+            CheckoutError::Overflow => Unsent::Overflow,
+            CheckoutError::Dial(DialError { reset, source }) => {
+                let outcome = Outcome::Reset { reset, written: false };
+                Unsent::Failed(Error::attempt(outcome, Some(Box::new(Shared(source)))))
+            }
+        })?;
+        if !addressed {
+            address(&mut request, protocol, endpoint.is_secure()).map_err(|source| {
+                Unsent::Failed(Error::caller(LocalReply::bad_request("invalid_authority"), Some(source)))
+            })?;
+            addressed = true;
+        }
+        // From here on until an outcome is known, being dropped means that the caller left.
+        end.awaits_trailers = true;
+        let result = match per_try {
+            None => lease.send(request).await,
+            Some(PerTryTimeout(limit)) => {
+                let uploaded = upload::watch(request.body_mut());
+                let sending = lease.send(request);
+                let expired = async {
+                    if let Some(uploaded) = uploaded {
+                        let _ = uploaded.await;
+                    }
+                    tokio::time::sleep(limit).await;
+                };
+                tokio::select! {
+                    biased;
+                    result = sending => result,
+                    () = expired => return Err(Unsent::Failed(Error::attempt(Outcome::PerTryTimeout, None))),
+                }
+            }
+        };
+        match result {
+            Ok(response) => return Ok((response, lease)),
+            Err(Failure { request: Some(unsent), .. }) if moves < MOVES => {
+                moves += 1;
+                request = *unsent;
+            }
+            Err(failure) => return Err(Unsent::Failed(failure.error())),
+        }
+    }
+}
+
+/// Puts the target into the form of the protocol: origin-form and `Host`, or scheme and
+/// `:authority`.
+fn address(request: &mut Request<Body>, protocol: Protocol, secure: bool) -> Result<(), BoxError> {
+    let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    match protocol {
+        Protocol::Http1 => {
+            if let Some(authority) = request.uri().authority()
+                && !request.headers().contains_key(HOST)
+            {
+                let host = HeaderValue::try_from(authority.as_str())?;
+                request.headers_mut().insert(HOST, host);
+            }
+            *request.uri_mut() = Uri::from(path);
+            *request.version_mut() = Version::HTTP_11;
+        }
+        Protocol::Http2 => {
+            let host = request.headers_mut().remove(HOST);
+            let authority = match (request.uri().authority(), host) {
+                (Some(authority), _) => authority.clone(),
+                (None, Some(host)) => Authority::try_from(host.as_bytes())?,
+                (None, None) => return Err("a request without a host".into()),
+            };
+            let mut parts = http::uri::Parts::default();
+            parts.scheme = Some(if secure { Scheme::HTTPS } else { Scheme::HTTP });
+            parts.authority = Some(authority);
+            parts.path_and_query = Some(path);
+            *request.uri_mut() = Uri::from_parts(parts)?;
+            *request.version_mut() = Version::HTTP_2;
+        }
+    }
+    Ok(())
+}
+
+/// A dial's error, shared by those who waited for it.
+#[derive(Debug)]
+struct Shared(Arc<BoxError>);
+
+impl std::fmt::Display for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Shared {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}

@@ -1,0 +1,48 @@
+//! A `WebSocket` over a stream: an extended `CONNECT` (RFC 8441) in place of the upgrade that was asked for.
+
+use std::future::poll_fn;
+
+use bytes::Bytes;
+use h2::ext::Protocol;
+use http::{Method, Request, Response, StatusCode};
+use mesh_core::headers::websocket;
+
+use super::super::failure::Failure;
+use super::super::upstream_body::UpstreamBody;
+use super::{MapBody, StreamPermit, prepare};
+use crate::body::Body;
+use crate::upgrade::Opened;
+
+impl StreamPermit {
+    /// Sends a request that asks for a `WebSocket`. A success is told as the 101 that an endpoint of HTTP/1.1
+    /// would have given, and the stream is [taken](crate::upgrade::on) from it.
+    pub(in crate::pool) async fn connect(
+        &self,
+        request: Request<Body>,
+    ) -> Result<Response<UpstreamBody>, Failure> {
+        let mut sender = self.connection.sender.clone();
+        if let Err(error) = poll_fn(|cx| sender.poll_ready(cx)).await {
+            return Err(self.unsent(error, request));
+        }
+        let (mut head, body) = request.into_parts();
+        let key = websocket::connect(&mut head.headers);
+        head.method = Method::CONNECT;
+        prepare(&mut head, &body);
+        head.extensions.insert(Protocol::from_static("websocket"));
+        let before = self.connection.written.bytes();
+        let (response, mut stream) = sender
+            .send_request(Request::from_parts(head, ()), false)
+            .map_err(|error| self.failed(error, false))?;
+        let response = response.await.map_err(|error| self.unanswered(error, before))?;
+        if !response.status().is_success() {
+            // Fails where the peer has ended the stream already.
+            let _ = stream.send_data(Bytes::new(), true);
+            return Ok(response.map_body().map(UpstreamBody::Http2));
+        }
+        let (mut head, receive) = response.into_parts();
+        head.status = StatusCode::SWITCHING_PROTOCOLS;
+        websocket::prove(&mut head.headers, key.as_ref());
+        head.extensions.insert(Opened::new(stream, receive));
+        Ok(Response::from_parts(head, UpstreamBody::None))
+    }
+}
