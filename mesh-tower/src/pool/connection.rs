@@ -112,11 +112,18 @@ fn announced(headers: &HeaderMap) -> Option<Duration> {
     timeout.parse().ok().map(Duration::from_secs)
 }
 
+/// Whether a request of this method is expected to have a body.
+pub(super) fn expects_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
 /// Says of a request that could have a body that it has none, as RFC 9110 (8.6) asks: there are servers
 /// that answer 411 otherwise.
 fn tell_no_body(request: &mut Request<Body>) {
-    let expected = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
-    if expected && request.body().is_end_stream() && !request.headers().contains_key(CONTENT_LENGTH) {
+    if expects_content(request.method())
+        && request.body().is_end_stream()
+        && !request.headers().contains_key(CONTENT_LENGTH)
+    {
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
 }

@@ -1,6 +1,6 @@
 //! The connections of one worker to one endpoint.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,12 +9,8 @@ use mesh_core::endpoint;
 use mesh_core::outcome::Reset;
 use mesh_core::plan::ClusterPlan;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
-use super::connection::Http1;
 use super::dial::{Connection, DialError};
-use super::http2::StreamPermit;
-use super::lane::Waiter;
 use super::lease::Lease;
 use super::state::{Due, Locked, State};
 use super::{Connect, Protocol, Stream};
@@ -23,7 +19,7 @@ use crate::cluster::{Cluster, Host};
 use crate::error::BoxError;
 use crate::tls::ClientTls;
 
-/// See the [module](super).
+/// See the [module](super); how requests use it is in `checkout`.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(super) host: Host,
@@ -35,17 +31,8 @@ pub(crate) struct Endpoint {
     /// Of the jitter of reconnects (OU-1).
     pub(super) seed: u64,
     /// How many wait, readable without the lock.
-    waiting: AtomicUsize,
+    pub(super) waiting: AtomicUsize,
     state: Mutex<State>,
-}
-
-/// Why there is no connection.
-#[derive(Debug)]
-pub(crate) enum CheckoutError {
-    /// A circuit limit (CB-5).
-    Overflow,
-    /// The dial failed.
-    Dial(DialError),
 }
 
 impl Endpoint {
@@ -105,78 +92,6 @@ impl Endpoint {
         }
     }
 
-    /// A connection for one request: ready, newly dialled, or waited for. For one that is not `repeatable`
-    /// it is none that may be closed on the way (see [`Idle::take`]).
-    pub(crate) async fn checkout(
-        self: &Arc<Self>,
-        protocol: Protocol,
-        repeatable: bool,
-    ) -> Result<Lease, CheckoutError> {
-        let (receiver, _pending) = {
-            let mut state = self.lock();
-            if let Some(lease) = self.ready(&mut state, protocol, repeatable) {
-                return Ok(lease);
-            }
-            let dialled = self.try_dial(&mut state, protocol, 1);
-            let pending = if dialled { None } else { Some(self.cluster.try_pending()) };
-            if matches!(pending, Some(None)) {
-                return Err(CheckoutError::Overflow);
-            }
-            let (sender, receiver) = oneshot::channel();
-            let lane = state.lane(protocol);
-            if lane.waiters.len() > MANY_WAITERS + 2 * self.waiting.load(Ordering::Relaxed) {
-                lane.forget_gone();
-            }
-            lane.waiters.push_back(Waiter { sender, repeatable });
-            self.waiting.fetch_add(1, Ordering::SeqCst);
-            let waiting = Waiting { receiver, waiting: &self.waiting };
-            if protocol == Protocol::Http2 {
-                // A stream may have ended since room was looked for. Whoever ends one makes room, then looks for
-                // those who wait; who waits says so, then looks for room: in one order of all (`SeqCst`), one
-                // of the two sees the other.
-                self.lend(&mut state, protocol);
-            }
-            (waiting, pending)
-        };
-        receiver.wait().await.map_err(CheckoutError::Dial)
-    }
-
-    /// A response ended, or was dropped: its stream's place may serve one who waits.
-    pub(super) fn stream_ended(self: &Arc<Self>) {
-        if self.waiting.load(Ordering::SeqCst) == 0 {
-            return;
-        }
-        let mut state = self.lock();
-        self.serve_waiters(&mut state);
-    }
-
-    /// A peer allows more streams than before.
-    pub(super) fn room_was_made(self: &Arc<Self>) {
-        let mut state = self.lock();
-        state.http2.useless = false;
-        self.serve_waiters(&mut state);
-    }
-
-    /// An HTTP/1.1 connection is ready for another request.
-    pub(super) fn give_back(self: &Arc<Self>, mut connection: Box<Http1>) {
-        connection.idle_since = now();
-        let mut state = self.lock();
-        state.idle.returned(&mut connection);
-        let lease = Lease::http1(self, connection);
-        let back = if state.http1.waiters.is_empty() { Some(lease) } else { state.http1.hand_over(lease) };
-        if let Some(connection) = back.and_then(Lease::into_http1) {
-            state.idle.put(connection);
-        }
-    }
-
-    /// An HTTP/1.1 connection was lent in vain: it is as it was before.
-    pub(super) fn take_back(self: &Arc<Self>, mut connection: Box<Http1>) {
-        connection.waited = Duration::ZERO;
-        let mut state = self.lock();
-        state.idle.put(connection);
-        self.lend(&mut state, Protocol::Http1);
-    }
-
     /// Whether a connection has served enough (CB-3) or long enough.
     pub(super) fn is_worn_out(&self, served: u32, since: Instant) -> bool {
         let circuit = &self.policy().circuit;
@@ -232,34 +147,13 @@ impl Endpoint {
         state.http1.open + state.http2.open
     }
 
-    fn ready(self: &Arc<Self>, state: &mut State, protocol: Protocol, repeatable: bool) -> Option<Lease> {
-        let lease = match protocol {
-            Protocol::Http1 => Lease::http1(self, state.idle.take(repeatable)?),
-            Protocol::Http2 => Lease::http2(self, self.least_loaded(state)?),
-        };
-        state.lane(protocol).used = true;
-        Some(lease)
-    }
-
-    fn least_loaded(&self, state: &mut State) -> Option<StreamPermit> {
-        let cap = usize::try_from(self.policy().circuit.max_concurrent_streams).unwrap_or(usize::MAX);
-        let best = state
-            .shared
-            .iter()
-            .filter(|connection| connection.has_room(cap))
-            .min_by_key(|connection| connection.streams());
-        let permit = best.map(StreamPermit::take)?;
-        let served = permit.connection.served.load(Ordering::Relaxed);
-        if self.is_worn_out(u32::try_from(served).unwrap_or(u32::MAX), permit.connection.facts.since) {
-            permit.connection.draining.store(true, Ordering::Relaxed);
-        }
-        // A draining connection lives on in its streams' permits.
-        state.shared.retain(|connection| !connection.draining.load(Ordering::Relaxed));
-        Some(permit)
-    }
-
     /// Starts a dial if one is worth it and allowed.
-    fn try_dial(self: &Arc<Self>, state: &mut State, protocol: Protocol, newcomers: usize) -> bool {
+    pub(super) fn try_dial(
+        self: &Arc<Self>,
+        state: &mut State,
+        protocol: Protocol,
+        newcomers: usize,
+    ) -> bool {
         let lane = state.lane(protocol);
         if !lane.wants_dial(protocol == Protocol::Http2, newcomers) {
             return false;
@@ -335,55 +229,12 @@ impl Endpoint {
         }
     }
 
-    fn serve_waiters(self: &Arc<Self>, state: &mut State) {
-        for protocol in [Protocol::Http1, Protocol::Http2] {
-            if self.lend(state, protocol) {
-                self.try_dial(state, protocol, 0);
-            }
-        }
-    }
-
-    /// Lends what is ready to those who wait; whether somebody still does.
-    fn lend(self: &Arc<Self>, state: &mut State, protocol: Protocol) -> bool {
-        while let Some(first) = state.lane(protocol).waiters.front() {
-            let repeatable = first.repeatable;
-            let Some(lease) = self.ready(state, protocol, repeatable) else { return true };
-            // Back if nobody is left to take it.
-            let back = state.lane(protocol).hand_over(lease);
-            if let Some(connection) = back.and_then(Lease::into_http1) {
-                state.idle.put(connection);
-            }
-        }
-        false
-    }
-
     pub(super) fn lock(self: &Arc<Self>) -> Locked<'_> {
         Locked::new(self, self.state.lock().expect("no panic while a pool is locked"))
     }
 }
 
-/// Counts itself out however the wait ends.
-struct Waiting<'a> {
-    receiver: oneshot::Receiver<Result<Lease, DialError>>,
-    waiting: &'a AtomicUsize,
-}
-
-impl Waiting<'_> {
-    async fn wait(mut self) -> Result<Lease, DialError> {
-        (&mut self.receiver).await.expect("a waiter is answered before its sender is dropped")
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 const NO_STREAMS: &str = "the peer allowed no stream on its connection, and closed it";
-
-/// From here on the line is cleared of those who have left, when they are most of it.
-const MANY_WAITERS: usize = 32;
 
 /// How often a worker looks for idle connections to close.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(5);

@@ -28,6 +28,7 @@
 //! A dropped checkout leaves the line. A dropped lease closes an HTTP/1.1 connection that was in
 //! the middle of an exchange and resets an HTTP/2 stream.
 
+mod checkout;
 mod connect;
 mod connection;
 mod dial;
@@ -44,9 +45,10 @@ mod stream;
 mod tests;
 mod upstream_body;
 
+pub(crate) use checkout::CheckoutError;
 pub use connect::{Connect, Connecting, SocketConnector};
 pub(crate) use dial::DialError;
-pub(crate) use endpoint::{CheckoutError, Endpoint, SWEEP_INTERVAL};
+pub(crate) use endpoint::{Endpoint, SWEEP_INTERVAL};
 pub(crate) use failure::Failure;
 pub(crate) use lease::Lease;
 pub use stream::Stream;

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::header::{CONTENT_LENGTH, TE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, request};
+use http::{HeaderMap, HeaderValue, Request, Response, request};
 use mesh_core::headers::hop;
 use mesh_core::outcome::Reset;
 use mesh_core::telemetry::trace::{REQUEST_ID, TRACEPARENT};
@@ -33,7 +33,7 @@ use tokio::sync::oneshot;
 pub(super) use driver::open;
 pub(crate) use received::Http2Body;
 
-use super::connection::Facts;
+use super::connection::{Facts, expects_content};
 use super::failure::{Failure, classify_h2};
 use super::lease::Lease;
 use super::stream::Written;
@@ -207,7 +207,7 @@ fn prepare(head: &mut request::Parts, body: &Body) {
         }
     }
     if let Some(length) = http_body::Body::size_hint(body).exact()
-        && (length > 0 || has_content(&head.method))
+        && (length > 0 || expects_content(&head.method))
     {
         set_length(headers, length);
     }
@@ -215,11 +215,6 @@ fn prepare(head: &mut request::Parts, body: &Body) {
 
 fn set_length(headers: &mut HeaderMap, length: u64) {
     headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
-}
-
-/// Whether a request of this method that has no body says so.
-fn has_content(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::CONNECT)
 }
 
 /// A response whose body is an endpoint's.
