@@ -14,7 +14,8 @@ use crate::error::BoxError;
 pub(crate) enum Seen<'a> {
     Data(&'a Bytes),
     Trailers(&'a HeaderMap),
-    /// The announced length has passed; trailers may follow. Who has sent it may not ask for more.
+    /// The announced length has passed, told with each frame from then on; trailers may follow. Who has sent it
+    /// may not ask for more.
     Whole,
     /// Nothing more is to come.
     End,

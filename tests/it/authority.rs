@@ -76,3 +76,14 @@ async fn se_7_cb_3_limits_count_the_requests_of_all_workers() {
     assert!(two.unwrap_err().is_overflow());
     assert_eq!(upstream.arrival_count(), 1);
 }
+
+/// A burst at a name of which one address is not served.
+#[tokio::test(start_paused = true)]
+async fn h_8_another_address_of_a_name_is_tried_for_nothing() {
+    let test = MeshTest::new("").start().await;
+    test.dns().addresses(HOST, ["10.0.0.1", "10.0.0.2"], Duration::from_secs(60));
+    test.upstream("10.0.0.1:80").down();
+    test.upstream("10.0.0.2:80").respond(200, "fine");
+    let answers = futures_util::future::join_all((0..40).map(|_| test.get(URI))).await;
+    assert!(answers.iter().all(|answer| answer.status() == 200));
+}

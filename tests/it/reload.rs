@@ -130,3 +130,13 @@ async fn a_thread_without_a_runtime_may_reload() {
     std::thread::scope(|scope| scope.spawn(|| test.reload(&to("10.0.0.2"))).join().unwrap());
     assert_eq!(test.get("http://api/").await.text(), "new");
 }
+
+/// A program that builds its clients before it runs anything.
+#[tokio::test]
+async fn a_thread_without_a_runtime_may_make_a_client() {
+    let test = MeshTest::new(&to("10.0.0.1")).start().await;
+    test.upstream("10.0.0.1:80").respond(200, "here");
+    let client = std::thread::scope(|scope| scope.spawn(|| test.mesh().client()).join().unwrap());
+    let get = Request::get("http://api/").body(Body::empty()).unwrap();
+    assert_eq!(client.request(get).await.unwrap().status(), 200);
+}

@@ -1,7 +1,7 @@
 //! The clusters of hosts that only requests name, process-wide.
 //!
-//! An authority is a cluster of its own: made when it is first called, kept for as long as some worker keeps
-//! connections to it. Its limits, budget and ejections are facts about the destination like any other's; so
+//! An authority is a cluster of its own: made when it is first called, kept until no worker has called it for a
+//! while and its last request is over. Its limits, budget and ejections are facts about the destination like any other's; so
 //! they count all workers' requests (CB-8, CB-10).
 
 use std::collections::HashMap;
@@ -12,6 +12,7 @@ use mesh_core::circuit::CircuitPolicy;
 use mesh_core::endpoint::Endpoint;
 use mesh_core::error::Origin;
 use mesh_core::plan::{self, ClusterPlan, DnsTarget, ServiceIdentity, UpstreamProtocol};
+use tokio::runtime::Handle;
 
 use super::Cluster;
 use crate::discover::{Following, Names};
@@ -34,6 +35,8 @@ pub(crate) struct Authority {
 pub(crate) struct Authorities {
     names: Names,
     istio_runtime: bool,
+    /// Of the mesh: its tasks outlive the worker that calls an authority first.
+    runtime: Handle,
     known: Mutex<HashMap<Authority, Known>>,
 }
 
@@ -84,8 +87,9 @@ impl Authority {
 }
 
 impl Authorities {
+    /// Follows names on the current runtime, whoever calls them.
     pub(crate) fn new(names: Names, istio_runtime: bool) -> Self {
-        Self { names, istio_runtime, known: Mutex::default() }
+        Self { names, istio_runtime, runtime: Handle::current(), known: Mutex::default() }
     }
 
     /// The cluster of `authority`, whose name is followed from now on.
@@ -102,12 +106,16 @@ impl Authorities {
             known.retain(|_, one| one.cluster.strong_count() > 0);
         }
         let cluster = self.start(authority, policy);
+        if let Some(earlier) = known.get(authority).and_then(|one| one.cluster.upgrade()) {
+            cluster.inherit(&earlier);
+        }
         let one = Known { policy: Policy::new(policy), cluster: Arc::downgrade(&cluster) };
         known.insert(authority.clone(), one);
         cluster
     }
 
     fn start(&self, authority: &Authority, policy: Option<&Arc<ClusterPlan>>) -> Arc<Cluster> {
+        let _runtime = self.runtime.enter();
         let host = authority.bare_host();
         let scheme_port = if authority.https { 443 } else { 80 };
         let port = authority.port().unwrap_or_else(|| policy.map_or(scheme_port, |policy| policy.port));

@@ -54,25 +54,31 @@ impl Passthrough {
         https: bool,
     ) -> Arc<ClusterPool> {
         let authority = Authority::new(authority, https, policy);
-        let mut known = self.lock();
-        if let Some(one) = known.get_mut(&authority)
-            && one.policy.is(policy)
-        {
-            // After a reload the next comparison is one of pointers again.
-            one.policy = Policy::new(policy);
-            one.used = now();
-            return one.pool.clone();
+        if let Some(pool) = self.known(&authority, policy) {
+            return pool;
         }
+        // Outside of the lock, which others hold up their requests for. Should two make one at once, the later
+        // takes the earlier one's place; the cluster is the same.
+        let pool = Arc::new(self.make(self.authorities.cluster(&authority, policy), &authority));
+        let mut known = self.lock();
         if known.len() >= MAX_AUTHORITIES
             && !known.contains_key(&authority)
             && let Some(victim) = known.keys().next().cloned()
         {
             known.remove(&victim);
         }
-        let pool = Arc::new(self.make(self.authorities.cluster(&authority, policy), &authority));
         let one = Known { policy: Policy::new(policy), pool: pool.clone(), used: now() };
         known.insert(authority, one);
         pool
+    }
+
+    fn known(&self, authority: &Authority, policy: Option<&Arc<ClusterPlan>>) -> Option<Arc<ClusterPool>> {
+        let mut known = self.lock();
+        let one = known.get_mut(authority).filter(|one| one.policy.is(policy))?;
+        // After a reload the next comparison is one of pointers again.
+        one.policy = Policy::new(policy);
+        one.used = now();
+        Some(one.pool.clone())
     }
 
     /// Closes connections that have been idle for too long, and forgets who is not called any more.

@@ -177,10 +177,6 @@ impl Cluster {
     /// Has other hosts from now on.
     fn replace_list(&self, list: impl FnOnce(&Hosts) -> Vec<Host>) {
         self.replace(|hosts| Some(list(hosts)));
-        // Those that have left no longer count as ejected (OD-6).
-        if let Some(detector) = &self.detector {
-            detector.adopt(self.hosts.load().list().iter().map(Host::outlier));
-        }
     }
 
     /// Builds the next snapshot from this one: endpoints, or their health, have changed.
@@ -189,7 +185,13 @@ impl Cluster {
         let before = self.hosts.load_full();
         *generation += 1;
         let hosts = match list(&before) {
-            Some(list) => Hosts::build(*generation, list, &self.plan, &before),
+            Some(list) => {
+                // Those that have left no longer count as ejected (OD-6).
+                if let Some(detector) = &self.detector {
+                    detector.adopt(list.iter().map(Host::outlier));
+                }
+                Hosts::build(*generation, list, &self.plan, &before)
+            }
             None => before.rebuild(*generation, &self.plan),
         };
         self.hosts.store(Arc::new(hosts));

@@ -150,11 +150,14 @@ impl Mesh {
         self.0.ready.subscribe()
     }
 
-    /// Starts a worker on the current runtime: connections and balancer cursors of its own.
+    /// Starts a worker on the current runtime, if there is one, else on the one that the mesh was started on: connections and balancer cursors of its own.
     ///
     /// The proxy starts one for each core; [`client`](Self::client) does it for the library.
     #[must_use]
     pub fn worker(&self) -> Arc<Worker> {
+        // Its sweep needs a runtime to run on: the caller's, else the one that the mesh was started on.
+        let _runtime = Handle::try_current().is_err().then(|| self.0.runtime.enter());
+        // Held from here on: a reload must not miss it.
         let mut workers = self.workers();
         let seed = self.0.rng.draw(mesh_core::rng::Rng::next_u64);
         let worker = Worker::start(

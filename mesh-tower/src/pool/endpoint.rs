@@ -106,6 +106,18 @@ impl Endpoint {
         self.lock().lane(protocol).open += 1;
     }
 
+    /// A connection has become a tunnel: its task ends, but its place stays taken.
+    pub(super) fn tunnel_begun(self: &Arc<Self>) {
+        self.lock().tunnels += 1;
+    }
+
+    /// A tunnel has ended, and given its place back.
+    pub(super) fn tunnel_ended(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.tunnels -= 1;
+        self.serve_waiters(&mut state);
+    }
+
     /// A connection's task has ended: once for each that began, also if the dial failed after all.
     pub(super) fn connection_ended(self: &Arc<Self>, protocol: Protocol) {
         let mut state = self.lock();
@@ -154,6 +166,7 @@ impl Endpoint {
         protocol: Protocol,
         newcomers: usize,
     ) -> bool {
+        let tunnels = if protocol == Protocol::Http1 { state.tunnels } else { 0 };
         let lane = state.lane(protocol);
         if !lane.wants_dial(protocol == Protocol::Http2, newcomers) {
             return false;
@@ -164,7 +177,7 @@ impl Endpoint {
         }
         // CB-6: one connection is always allowed, or an endpoint could never be reached while
         // others of the cluster hold all places.
-        let first = lane.open + lane.dialing == 0;
+        let first = lane.open + lane.dialing + tunnels == 0;
         let permit = self.cluster.try_connection(first).or_else(|| {
             // Room for it, if there is an idle connection that whoever wants this one has refused.
             let old = if protocol == Protocol::Http1 { state.idle.give_up() } else { None };
@@ -185,9 +198,10 @@ impl Endpoint {
             self.cluster.connected(&self.host);
         }
         let mut state = self.lock();
-        // One that refuses one more connection is in service while those that it has are.
-        let open = state.http1.open + state.http2.open;
-        self.host.set_unreachable(outcome.is_err() && open == 0);
+        // One that refuses one more connection is in service while those that it has are. A connection whose peer
+        // has not greeted yet, this dial's own perhaps, is none of them.
+        let serves = state.http1.open > 0 || !state.shared.is_empty();
+        self.host.set_unreachable(outcome.is_err() && !serves);
         let lane = state.lane(protocol);
         lane.dialing -= 1;
         match outcome {

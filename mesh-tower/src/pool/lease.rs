@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::UPGRADE;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use mesh_core::endpoint;
 use tokio::runtime::Handle;
 
@@ -26,6 +26,8 @@ pub(crate) struct Lease {
     owner: Arc<Endpoint>,
     kind: Option<Kind>,
     sent: bool,
+    /// Whether its connection of HTTP/1.1 has become a tunnel.
+    tunnel: bool,
 }
 
 #[derive(Debug)]
@@ -36,11 +38,11 @@ enum Kind {
 
 impl Lease {
     pub(super) fn http1(owner: &Arc<Endpoint>, connection: Box<Http1>) -> Self {
-        Self { owner: owner.clone(), kind: Some(Kind::Http1(connection)), sent: false }
+        Self { owner: owner.clone(), kind: Some(Kind::Http1(connection)), sent: false, tunnel: false }
     }
 
     pub(super) fn http2(owner: &Arc<Endpoint>, permit: StreamPermit) -> Self {
-        Self { owner: owner.clone(), kind: Some(Kind::Http2(permit)), sent: false }
+        Self { owner: owner.clone(), kind: Some(Kind::Http2(permit)), sent: false, tunnel: false }
     }
 
     /// Sends the request; resolves with the response's head.
@@ -48,7 +50,12 @@ impl Lease {
         self.sent = true;
         match self.kind.as_mut().expect("a lease sends once, before it ends") {
             Kind::Http1(connection) => {
-                connection.send(request).await.map(|response| response.map(UpstreamBody::Http1))
+                let response = connection.send(request).await?;
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    self.tunnel = true;
+                    self.owner.tunnel_begun();
+                }
+                Ok(response.map(UpstreamBody::Http1))
             }
             Kind::Http2(permit)
                 if permit.connection.takes_connect() && request.headers().contains_key(UPGRADE) =>
@@ -113,10 +120,17 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         match self.kind.take() {
+            Some(Kind::Http1(connection)) if self.tunnel => {
+                drop(connection);
+                self.owner.tunnel_ended();
+            }
             // In the middle of an exchange: nothing but closing it is safe.
             Some(Kind::Http1(connection)) if self.sent => connection.abort(),
             Some(Kind::Http1(connection)) => self.owner.take_back(connection),
             Some(Kind::Http2(permit)) => {
+                if !self.sent {
+                    permit.unserved();
+                }
                 drop(permit);
                 self.owner.stream_ended();
             }

@@ -20,6 +20,8 @@ pub(super) struct State {
     pub(super) idle: Idle,
     /// HTTP/2 connections that may take more streams.
     pub(super) shared: Vec<Arc<Http2>>,
+    /// HTTP/1.1 connections that carry something else now.
+    pub(super) tunnels: usize,
     pub(super) http1: Lane,
     pub(super) http2: Lane,
     /// To be begun when the state is unlocked.

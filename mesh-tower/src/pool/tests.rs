@@ -264,3 +264,20 @@ async fn a_peer_that_does_not_come_to_its_settings_is_found_out_before_a_request
     assert!(matches!(checkout(&pool).await, Err(CheckoutError::Dial(_))));
     assert_eq!(begun.elapsed(), CircuitPolicy::default().connect_timeout);
 }
+
+/// What its peer has not greeted is no connection that serves.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_accepts_and_stays_silent_cannot_be_reached() {
+    let pool = pool(Servers::new(10, &[Dial::Says(&[])]), CircuitPolicy::default());
+    assert!(matches!(checkout(&pool).await, Err(CheckoutError::Dial(_))));
+    assert!(pool.host().is_unreachable());
+    // It comes back by itself: the second dial meets somebody.
+    timeout(Duration::from_secs(60), async {
+        while pool.host().is_unreachable() {
+            yield_now().await;
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+    })
+    .await
+    .unwrap();
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use mesh_core::headers::control::has_any;
-use mesh_core::outcome::Outcome;
+use mesh_core::outcome::{Outcome, Reset};
 use mesh_core::reply::Flag;
 use mesh_core::retry::{
     Budget, CONTROL_HEADERS, GiveUp, Pushback, RetryPolicy, Traits, Verdict, is_reuse_race,
@@ -55,7 +55,8 @@ pub(super) struct Again {
     rng: Option<SharedRng>,
     attempts: u32,
     raced: bool,
-    drained: bool,
+    /// Whether a try of this request was free already.
+    freed: bool,
     retrying: Option<Retrying>,
 }
 
@@ -86,7 +87,7 @@ impl Again {
             rng,
             attempts: 1,
             raced: false,
-            drained: false,
+            freed: false,
             retrying: None,
         }
     }
@@ -158,9 +159,11 @@ impl Again {
         }
         match self.policy().decide(&self.traits, self.attempts, &outcome, None) {
             Verdict::Retry => {
-                // Nobody failed: a connection ended in good order. That costs no token and no wait, once.
-                let free = error.is_drained() && !self.drained;
-                self.drained |= free;
+                // Nobody failed: a connection ended in good order, or one of the addresses of a name that only
+                // requests know is not served. That costs no token and no wait, once.
+                let refused = matches!(outcome, Outcome::Reset { reset: Reset::ConnectFailure, .. });
+                let free = (error.is_drained() || (refused && self.is_on_demand())) && !self.freed;
+                self.freed |= free;
                 match self.retry(free, free.then_some(Duration::ZERO)) {
                     Next::Pass => Err(self.retried(error, false)),
                     next @ Next::Retry(..) => Ok(next),
@@ -226,6 +229,12 @@ impl Again {
             Source::Replay(replay) => Body::replay(replay.again()?),
         };
         Some(self.kept.request(body))
+    }
+
+    /// Whether the destination is a host that only requests know.
+    fn is_on_demand(&self) -> bool {
+        let following = self.matched().and_then(Matched::cluster).and_then(|pool| pool.cluster().following());
+        following.is_some_and(|following| following.is_on_demand())
     }
 
     fn gave_up(&self, reason: GiveUp) {

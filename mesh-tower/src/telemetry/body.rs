@@ -22,15 +22,16 @@ pub struct Body<B> {
 }
 
 impl<B: http_body::Body> Body<B> {
-    pub(super) fn new(inner: B, call: Box<Call>) -> Self {
+    pub(super) fn new(inner: B, mut call: Box<Call>) -> Self {
         // Servers drop such a body without polling it.
         let over = inner.is_end_stream() || call.is_bodiless();
-        let upgraded = call.is_upgrade();
-        let mut call = Some(call);
-        if upgraded {
+        if call.is_upgrade() {
             // Over with the tunnel, of which whoever carries it keeps this body.
-            call.as_mut().expect("just put there").may_be_dropped(true);
-        } else if over {
+            call.may_be_dropped(true);
+            return Self { inner, call: Some(call) };
+        }
+        let mut call = Some(call);
+        if over {
             end(&mut call, Ending::Complete);
         }
         Self { inner, call }

@@ -98,7 +98,8 @@ impl Call {
             sent: 0,
             code: 0,
             grpc: None,
-            is_grpc: is_grpc(request.headers()),
+            // A CONNECT is none, whatever it says: what answers it has a status.
+            is_grpc: *request.method() != Method::CONNECT && is_grpc(request.headers()),
             is_head: request.method() == Method::HEAD,
             may_be_dropped: false,
             done: false,

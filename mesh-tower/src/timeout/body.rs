@@ -48,7 +48,9 @@ where
     ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let this = self.project();
         // A caller that reads slowly always finds something to read, and so never comes to wait.
-        let all_here = |inner: &B| inner.size_hint().upper().is_some_and(|left| left <= BUFFERED);
+        let all_here = |inner: &B| {
+            inner.is_end_stream() || inner.size_hint().upper().is_some_and(|left| left <= BUFFERED)
+        };
         if let Some(timer) = this.timer.take_if(|timer| !all_here(&this.inner) && timer.is_over()) {
             return Poll::Ready(Some(Err(timer.expire().into())));
         }

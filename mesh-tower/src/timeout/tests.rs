@@ -157,3 +157,27 @@ async fn rt_4_an_inherited_deadline_waits_for_no_upload() {
         assert!(Error::from_box(assert_ready!(call.poll()).unwrap_err()).is_timeout());
     }
 }
+
+/// The response has begun, and goes on as fast as it is read, while the upload still stands.
+#[tokio::test(start_paused = true)]
+async fn rt_4_an_early_response_outlasts_no_inherited_deadline() {
+    use crate::context::Context;
+    let (mut service, mut handle) = timeout(Duration::from_secs(60)).await;
+    let (upload, body) = piped();
+    let deadline = crate::clock::now() + Duration::from_secs(1);
+    let mut request = Request::post("/").body(body).unwrap();
+    request.extensions_mut().insert(Context::default().deadline_at(deadline));
+    let mut call = tokio_test::task::spawn(service.call(request));
+    assert_pending!(call.poll());
+    let (sent, send) = handle.next_request().await.unwrap();
+    let (sender, body) = piped();
+    for piece in ["ab", "cd"] {
+        sender.send(Ok(Frame::data(piece.into()))).unwrap();
+    }
+    send.send_response(Response::new(body));
+    let mut body = assert_ready!(call.poll()).unwrap().into_body();
+    assert!(body.frame().await.unwrap().is_ok());
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert!(Error::from_box(body.frame().await.unwrap().unwrap_err()).is_timeout());
+    drop((upload, sent));
+}

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::Flag;
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::{Sleep, sleep_until};
 
 use crate::clock::now;
@@ -78,7 +79,15 @@ impl Timer {
     }
 
     /// Whether the time is up, for who has no wish to wait.
-    pub(super) fn is_over(&self) -> bool {
+    pub(super) fn is_over(&mut self) -> bool {
+        if let State::Uploading(uploading) = &mut self.state {
+            let end = uploading.deadline.as_ref().map(|(at, _)| *at);
+            if matches!(uploading.uploaded.try_recv(), Err(TryRecvError::Empty)) {
+                return end.is_some_and(|at| at <= now());
+            }
+            let limit = after(now(), uploading.limit);
+            self.state = State::Due(end.map_or(limit, |at| limit.min(at)));
+        }
         match &self.state {
             State::Uploading(_) => false,
             State::Due(at) => *at <= now(),

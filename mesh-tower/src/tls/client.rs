@@ -68,17 +68,20 @@ impl Ready {
 }
 
 /// The system's roots, read when they are first needed: hundreds of files, too much for each host that is called.
+/// Where there are none they are looked for again.
 fn system_roots() -> Result<Arc<RootCertStore>, BoxError> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
-    let roots = ROOTS.get_or_init(|| {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        Arc::new(roots)
-    });
-    match roots.is_empty() {
-        true => Err("no root certificate in the system's certificates".into()),
-        false => Ok(roots.clone()),
+    if let Some(roots) = ROOTS.get() {
+        return Ok(roots.clone());
     }
+    let system = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(system.certs);
+    if roots.is_empty() {
+        let why = system.errors.iter().map(|error| format!(": {error}")).collect::<String>();
+        return Err(format!("no root certificate in the system's certificates{why}").into());
+    }
+    Ok(ROOTS.get_or_init(|| Arc::new(roots)).clone())
 }
 
 fn roots(tls: &plan::ClientTls) -> Result<Arc<RootCertStore>, BoxError> {

@@ -16,7 +16,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::{HOST, gateway};
+use mesh_tests::proxy::Proxy;
+
+use super::{HOST, PROXY, gateway};
 
 /// Says back all that it hears. Who speaks plain HTTP is hung up on.
 async fn echo() -> SocketAddr {
@@ -205,4 +207,37 @@ async fn va_14_cb_1_a_websocket_is_a_request_until_it_ends() {
     assert!(!is_told(&stats));
     talk(socket).await;
     proxy.until("/stats/prometheus", |_, stats| gauge(stats, 0) && is_told(stats)).await;
+}
+
+/// A tunnel keeps its connection's place among `maxConnections`.
+#[tokio::test]
+async fn va_14_cb_1_no_more_websockets_than_connections() {
+    let rule = mesh_tests::config::destination_rule(
+        HOST,
+        "  trafficPolicy: {connectionPool: {tcp: {maxConnections: 2}, http: {http1MaxPendingRequests: 1}}}",
+    );
+    let yaml = rule + &super::edge(echo().await, "HTTP", "");
+    let proxy = Proxy::start(PROXY, &yaml, "--role gateway --bind 80=127.0.0.1:0 --workers 1").await;
+    let gateway = proxy.address("gateway|80");
+    let open = || async move {
+        let stream = TcpStream::connect(gateway).await.unwrap();
+        tokio_tungstenite::client_async(format!("ws://{gateway}/chat"), stream).await
+    };
+    let (first, _) = open().await.unwrap();
+    let (second, _) = open().await.unwrap();
+    // One waits in line; for the next there is no room.
+    let third = tokio::spawn(open());
+    proxy
+        .until("/stats/prometheus", |_, stats| {
+            stats.contains("rq_pending_active{cluster_name=\"outbound|8080||backend.test\"} 1")
+        })
+        .await;
+    let tokio_tungstenite::tungstenite::Error::Http(answer) = open().await.unwrap_err() else { panic!() };
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["x-envoy-overloaded"]),
+        (503, &"true".parse().unwrap())
+    );
+    talk(first).await;
+    talk(third.await.unwrap().unwrap().0).await;
+    talk(second).await;
 }

@@ -126,6 +126,11 @@ impl StreamPermit {
         Self { connection: connection.clone(), reused, upload: None }
     }
 
+    /// It was lent in vain.
+    pub(super) fn unserved(&self) {
+        self.connection.served.fetch_sub(1, Ordering::Relaxed);
+    }
+
     pub(super) async fn send(&mut self, request: Request<Body>) -> Result<Response<Http2Body>, Failure> {
         let mut sender = self.connection.sender.clone();
         if let Err(error) = poll_fn(|cx| sender.poll_ready(cx)).await {
