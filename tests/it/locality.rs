@@ -9,7 +9,7 @@ use mesh_tests::config::{destination_rule, virtual_service};
 use mesh_tower::Body;
 use mesh_tower::admin::Admin;
 use mesh_tower::record::Record;
-use mesh_tower::test::{MeshTest, TestMesh, pass};
+use mesh_tower::test::{MeshTest, TestMesh, Upstream, pass};
 use tokio::time::{Instant, sleep_until};
 use tower::ServiceExt;
 
@@ -51,7 +51,7 @@ async fn spread(test: &TestMesh, addresses: &[&str], count: usize) -> Vec<usize>
     for _ in 0..count {
         let _ = test.get(URI).await;
     }
-    upstreams.iter().map(mesh_tower::test::Upstream::arrival_count).collect()
+    upstreams.iter().map(Upstream::arrival_count).collect()
 }
 
 const NEAR_AND_FAR: [(&str, &str); 3] =
@@ -266,8 +266,8 @@ async fn op_3_clusters_shows_where_endpoints_stand_and_why() {
     assert_eq!(cluster["priorities"][0], near);
 }
 
-/// Wish 5: what the slowest of ten gets, one of them a hundred times slower, while 20 callers call.
-async fn share_of_the_slow(policy: Option<BalancePolicy>) -> f64 {
+/// Ten endpoints of one place.
+async fn ten(policy: Option<BalancePolicy>) -> (TestMesh, Vec<Upstream>) {
     let addresses: Vec<_> = (1..=10).map(|index| format!("10.0.0.{index}")).collect();
     let places: Vec<_> = addresses.iter().map(|address| (address.as_str(), "eu")).collect();
     let test = MeshTest::new(&yaml(&places, ROUND_ROBIN))
@@ -277,7 +277,13 @@ async fn share_of_the_slow(policy: Option<BalancePolicy>) -> f64 {
         })
         .start()
         .await;
-    let upstreams: Vec<_> = addresses.iter().map(|address| test.upstream(&format!("{address}:80"))).collect();
+    let upstreams = addresses.iter().map(|address| test.upstream(&format!("{address}:80"))).collect();
+    (test, upstreams)
+}
+
+/// Wish 5: what the slowest of ten gets, one of them a hundred times slower, while 20 callers call.
+async fn share_of_the_slow(policy: Option<BalancePolicy>) -> f64 {
+    let (test, upstreams) = ten(policy).await;
     for (index, upstream) in upstreams.iter().enumerate() {
         let time = Duration::from_millis(if index == 3 { 1_000 } else { 10 });
         upstream.handle(move |_| async move {
@@ -296,16 +302,7 @@ async fn share_of_the_slow(policy: Option<BalancePolicy>) -> f64 {
 
 /// Wish 5: what one of ten gets that fails at once, in HTTP or in gRPC, headers alone or with trailers.
 async fn share_of_the_broken(policy: Option<BalancePolicy>, fails: Fails) -> f64 {
-    let addresses: Vec<_> = (1..=10).map(|index| format!("10.0.0.{index}")).collect();
-    let places: Vec<_> = addresses.iter().map(|address| (address.as_str(), "eu")).collect();
-    let test = MeshTest::new(&yaml(&places, ROUND_ROBIN))
-        .with(|builder| match policy {
-            Some(policy) => builder.balance("api.test", policy),
-            None => builder,
-        })
-        .start()
-        .await;
-    let upstreams: Vec<_> = addresses.iter().map(|address| test.upstream(&format!("{address}:80"))).collect();
+    let (test, upstreams) = ten(policy).await;
     for (index, upstream) in upstreams.iter().enumerate() {
         upstream.handle(move |_| async move {
             if index != 3 {

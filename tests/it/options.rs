@@ -13,6 +13,8 @@ use mesh_tower::{Body, CallOptions};
 use tokio::time::Instant;
 use tower::Service;
 
+use crate::timeout::took;
+
 const URI: &str = "http://api/";
 
 async fn world(port: &str, rule: &str) -> (TestMesh, Upstream) {
@@ -33,11 +35,6 @@ async fn send(test: &TestMesh, request: http::request::Builder, options: CallOpt
     test.send(request).await
 }
 
-fn took(begin: Instant, millis: u64) -> bool {
-    let expected = Duration::from_millis(millis);
-    begin.elapsed() >= expected && begin.elapsed() <= expected + Duration::from_millis(4)
-}
-
 #[tokio::test(start_paused = true)]
 async fn rt_18_a_timeout_of_the_call_beats_the_header_and_that_the_rule() {
     let (test, api) = world("http", "timeout: 9s").await;
@@ -53,7 +50,7 @@ async fn rt_18_a_timeout_of_the_call_beats_the_header_and_that_the_rule() {
         let begin = Instant::now();
         let answer = send(&test, request, options).await;
         assert_eq!((answer.status().as_u16(), answer.flags().as_str()), (504, "UT"));
-        assert!(took(begin, millis), "{millis}: {:?}", begin.elapsed());
+        assert!(took(begin.elapsed(), millis), "{millis}: {:?}", begin.elapsed());
     }
     // Zero is without limit.
     api.delay(Duration::from_secs(60));
@@ -80,20 +77,20 @@ async fn wish_17_a_limit_to_headers_lets_a_stream_live() {
         let begin = Instant::now();
         let answer = send(&test, get(), options.clone()).await;
         assert_eq!(answer.body.len(), 120 * 5, "{port}: {:?}", answer.broken);
-        assert!(took(begin, 3_600_000), "{:?}", begin.elapsed());
+        assert!(took(begin.elapsed(), 3_600_000), "{:?}", begin.elapsed());
         // The server is not told a limit that does not hold for it.
         assert!(api.arrivals()[0].header("x-envoy-expected-rq-timeout-ms").is_empty());
         api.respond(200, "").fault(Fault::Hang);
         let begin = Instant::now();
         let answer = send(&test, get(), options).await;
         assert_eq!((answer.status().as_u16(), answer.flags().as_str()), (504, "UT"));
-        assert!(took(begin, 2_000), "{:?}", begin.elapsed());
+        assert!(took(begin.elapsed(), 2_000), "{:?}", begin.elapsed());
         // RT-1: written in YAML it bounds the whole.
         api.respond(200, "late").fault(Fault::SlowBody(Duration::from_secs(60)));
         let begin = Instant::now();
         let answer = send(&test, get(), CallOptions::new()).await;
         assert!(answer.broken.is_some() || answer.status() == 504, "{port}");
-        assert!(took(begin, 9_000), "{:?}", begin.elapsed());
+        assert!(took(begin.elapsed(), 9_000), "{:?}", begin.elapsed());
     }
 }
 
@@ -221,11 +218,11 @@ async fn fi_10_a_delay_of_an_attempt_runs_into_the_timeouts() {
     let begin = Instant::now();
     let answer = send(&test, get(), CallOptions::new().attempt_fault(slow.clone())).await;
     assert_eq!(answer.status(), 504);
-    assert!(took(begin, 1_000), "{:?}", begin.elapsed());
+    assert!(took(begin.elapsed(), 1_000), "{:?}", begin.elapsed());
     // FI-4: a fault of the call stands outside of them.
     let begin = Instant::now();
     assert_eq!(send(&test, get(), CallOptions::new().fault(slow)).await.status(), 200);
-    assert!(took(begin, 5_000), "{:?}", begin.elapsed());
+    assert!(took(begin.elapsed(), 5_000), "{:?}", begin.elapsed());
     assert_eq!(api.arrival_count(), 1);
 }
 
@@ -243,7 +240,7 @@ async fn fi_7_headers_ask_for_faults_where_they_may() {
     assert_eq!(api.arrival_count(), 0);
     let begin = Instant::now();
     assert_eq!(test.send(asked("x-envoy-fault-delay-request", "3000")).await.status(), 200);
-    assert!(took(begin, 3_000), "{:?}", begin.elapsed());
+    assert!(took(begin.elapsed(), 3_000), "{:?}", begin.elapsed());
     // 6 KiB at 2 KiB a second.
     let begin = Instant::now();
     let answer = test.send(asked("x-envoy-fault-throughput-response", "2")).await;

@@ -1,18 +1,7 @@
 //! What a Sidecar and the mesh config decide about calls (SC, MC), through the whole stack.
 
-use mesh_tests::config::service;
+use mesh_tests::config::{mesh_config, service};
 use mesh_tower::test::MeshTest;
-
-fn mesh(config: &str) -> String {
-    format!(
-        "apiVersion: v1
-kind: ConfigMap
-metadata: {{name: istio, namespace: istio-system}}
-data: {{mesh: '{config}'}}
----
-"
-    )
-}
 
 fn sidecar(spec: &str) -> String {
     format!(
@@ -65,7 +54,8 @@ async fn mc_2_paths_are_normalised_as_the_mesh_config_says_and_a_reload_changes_
     let api = service("api", "http", 80, &["10.0.0.1"]);
     let test = MeshTest::new(&api).start().await;
     let upstream = test.upstream("10.0.0.1:80");
-    let at = |level: &str| api.clone() + &mesh(&format!("pathNormalization: {{normalization: {level}}}"));
+    let at =
+        |level: &str| api.clone() + &mesh_config(&format!("pathNormalization: {{normalization: {level}}}"));
     let mut seen = Vec::new();
     for level in ["", "NONE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES", "BASE"] {
         if !level.is_empty() {

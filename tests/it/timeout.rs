@@ -33,8 +33,8 @@ fn grpc() -> Builder {
     Request::post("http://api/").header("content-type", "application/grpc").header("te", "trailers")
 }
 
-/// `elapsed` is `seconds`, but for tokio's timers, which tick in milliseconds.
-fn took(elapsed: Duration, millis: u64) -> bool {
+/// `elapsed` is so many milliseconds, but for tokio's timers, which tick in them.
+pub(crate) fn took(elapsed: Duration, millis: u64) -> bool {
     let expected = Duration::from_millis(millis);
     elapsed >= expected && elapsed <= expected + Duration::from_millis(3)
 }

@@ -66,6 +66,21 @@ endpoints:
     yaml
 }
 
+/// The mesh config: fields of `MeshConfig` in lines of their own.
+#[must_use]
+pub fn mesh_config(fields: &str) -> String {
+    let indented: String = fields.lines().map(|line| format!("    {line}\n")).collect();
+    format!(
+        "apiVersion: v1
+kind: ConfigMap
+metadata: {{name: istio, namespace: istio-system}}
+data:
+  mesh: |
+{indented}---
+"
+    )
+}
+
 /// Endpoints of a ServiceEntry, each with a port of its own: for real sockets on port 0.
 ///
 /// # Panics

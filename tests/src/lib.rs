@@ -9,4 +9,5 @@ pub mod child;
 pub mod config;
 pub mod counters;
 pub mod dns;
+pub mod headers;
 pub mod proxy;

@@ -18,7 +18,7 @@ use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
 
-use super::{HOST, PROXY, edge};
+use super::{GATEWAY, HOST, PROXY, edge};
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Note {
@@ -148,7 +148,7 @@ pub(super) async fn all_kinds(channel: Channel) {
 #[tokio::test]
 async fn all_four_kinds_through_the_gateway() {
     let yaml = edge(server().await, "GRPC", "");
-    let proxy = Proxy::start(PROXY, &yaml, "--role gateway --bind 80=127.0.0.1:0").await;
+    let proxy = Proxy::start(PROXY, &yaml, GATEWAY).await;
     let endpoint = Endpoint::from_shared(format!("http://{}", proxy.address("gateway|80"))).unwrap();
     all_kinds(endpoint.connect_lazy()).await;
     proxy
@@ -176,7 +176,7 @@ async fn all_four_kinds_through_the_sidecar() {
 async fn rf_4_a_server_that_is_gone_is_a_grpc_status() {
     let gone = Unheard::new();
     let yaml = edge(gone.address(), "GRPC", "");
-    let proxy = Proxy::start(PROXY, &yaml, "--role gateway --bind 80=127.0.0.1:0").await;
+    let proxy = Proxy::start(PROXY, &yaml, GATEWAY).await;
     let endpoint = Endpoint::from_shared(format!("http://{}", proxy.address("gateway|80"))).unwrap();
     let status = one_call(endpoint.connect_lazy()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);

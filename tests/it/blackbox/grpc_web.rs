@@ -9,7 +9,7 @@ use mesh_tests::proxy::Proxy;
 use prost::Message;
 
 use super::grpc::{Note, note, server};
-use super::{HOST, PROXY, client, edge};
+use super::{GATEWAY, HOST, PROXY, client, edge};
 
 const BINARY: &str = "application/grpc-web+proto";
 const TEXT: &str = "application/grpc-web-text";
@@ -115,7 +115,7 @@ async fn rf_6_pages_call_through_a_gateway() {
     let yaml = edge(server().await, "GRPC", "");
     let yaml = yaml
         .replace("{number: 80, name: http, protocol: HTTP}", "{number: 80, name: web, protocol: GRPC-WEB}");
-    let proxy = Proxy::start(PROXY, &yaml, "--role gateway --bind 80=127.0.0.1:0").await;
+    let proxy = Proxy::start(PROXY, &yaml, GATEWAY).await;
     all_calls(&format!("http://{}", proxy.address("gateway|80")), "any.test").await;
     counted(&proxy).await;
 
@@ -163,7 +163,7 @@ async fn rf_6_a_server_that_is_gone_is_a_status_to_a_page() {
     let yaml = edge(gone.address(), "GRPC", "");
     let yaml = yaml
         .replace("{number: 80, name: http, protocol: HTTP}", "{number: 80, name: web, protocol: GRPC-WEB}");
-    let proxy = Proxy::start(PROXY, &yaml, "--role gateway --bind 80=127.0.0.1:0").await;
+    let proxy = Proxy::start(PROXY, &yaml, GATEWAY).await;
     for content_type in [BINARY, TEXT] {
         let page = Page::new(format!("http://{}", proxy.address("gateway|80")), "any.test", content_type);
         let got = page.call("One", "hello").await;

@@ -26,9 +26,14 @@ const HOST: &str = "backend.test";
 
 /// A Gateway for all hosts on port 80, and a route to the backend; `rule` are more lines of it.
 fn edge(backend: SocketAddr, protocol: &str, rule: &str) -> String {
-    entry(HOST, protocol, 8080, &[backend])
-        + &format!(
-            "apiVersion: networking.istio.io/v1
+    let route = format!("route: [{{destination: {{host: {HOST}, port: {{number: 8080}}}}}}]");
+    entry(HOST, protocol, 8080, &[backend]) + &front(&format!("  - {route}\n{rule}"))
+}
+
+/// A Gateway for all hosts on port 80, and its rules, from column 2.
+fn front(rules: &str) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {{name: edge, namespace: default}}
 spec:
@@ -43,10 +48,9 @@ spec:
   hosts: ['*']
   gateways: [edge]
   http:
-  - route: [{{destination: {{host: {HOST}, port: {{number: 8080}}}}}}]
-{rule}
+{rules}
 "
-        )
+    )
 }
 
 /// How a gateway is run.

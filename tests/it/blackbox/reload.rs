@@ -11,7 +11,7 @@ use mesh_tests::config::{destination_rule, entry};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{HOST, client};
+use super::{HOST, client, front};
 
 const RELOADS: usize = 500;
 
@@ -21,30 +21,14 @@ fn yaml(round: usize, backends: &[SocketAddr; 2]) -> String {
     let (subset, weight) = (format!("v{}", round % 7), round % 100);
     entry(HOST, "HTTP", 8080, endpoints)
         + &destination_rule(HOST, &format!("  subsets: [{{name: {subset}, labels: {{}}}}]"))
-        + &format!(
-            "apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {{name: edge, namespace: default}}
-spec:
-  servers:
-  - port: {{number: 80, name: http, protocol: HTTP}}
-    hosts: ['*']
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {{name: edge, namespace: default}}
-spec:
-  hosts: ['*']
-  gateways: [edge]
-  http:
-  - timeout: {}s
+        + &front(&format!(
+            "  - timeout: {}s
     route:
     - {{destination: {{host: {HOST}, subset: {subset}}}, weight: {weight}}}
-    - {{destination: {{host: {HOST}}}, weight: {}}}
-",
+    - {{destination: {{host: {HOST}}}, weight: {}}}",
             20 + round % 5,
             100 - weight
-        )
+        ))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hickory_resolver::proto::op::ResponseCode;
 use mesh_core::discover::DnsPolicy;
 use mesh_tests::backend::Backend;
+use mesh_tests::config::mesh_config;
 use mesh_tests::dns::NameServer;
 use mesh_tests::proxy::Proxy;
 use mesh_tower::discover::Resolver;
@@ -29,11 +30,7 @@ impl Real {
         let backends = Backend::siblings(&["127.0.0.1", "127.0.0.2", "127.0.0.3"]).await;
         let port = backends[0].address().port();
         let yaml = entry("DNS", "").replace("number: 80", &format!("number: 80, targetPort: {port}"))
-            + "apiVersion: v1
-kind: ConfigMap
-metadata: {name: istio, namespace: istio-system}
-data: {mesh: 'dnsRefreshRate: 0.1s'}
-";
+            + &mesh_config("dnsRefreshRate: 0.1s");
         let (documents, found) = mesh_core::api::Documents::parse([("dns.yaml", yaml)]);
         assert!(!found.has_errors(), "{found}");
         let policy =

@@ -85,10 +85,10 @@ impl Arrival {
         arrivals.sort_unstable_by(|one, other| one.what().cmp(&other.what()));
     }
 
-    /// Without the values of `times`, and without the headers that only frame a message.
-    pub(super) fn without_times(mut self, times: &[&str], framing: &[&str]) -> Self {
+    /// Without the values of `times`, and without the headers that are whoever sends it's.
+    pub(super) fn without_times(mut self, times: &[&str], left_out: fn(&str) -> bool) -> Self {
         let name = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
-        self.headers.retain(|line| !framing.contains(&name(line).as_str()));
+        self.headers.retain(|line| !left_out(&name(line)));
         for line in &mut self.headers {
             let name = name(line);
             if times.contains(&name.as_str()) {

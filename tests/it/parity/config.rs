@@ -5,7 +5,7 @@ mod policy;
 mod rule;
 mod scope;
 
-use mesh_tests::config::destination_rule;
+use mesh_tests::config::{destination_rule, mesh_config};
 
 use super::backends::Backends;
 use super::draw::Draw;
@@ -40,28 +40,21 @@ pub(super) fn generate(draw: &mut Draw, backends: &Backends) -> String {
 }
 
 fn mesh() -> String {
-    format!(
-        "apiVersion: v1
-kind: ConfigMap
-metadata: {{name: istio, namespace: istio-system}}
-data:
-  mesh: |
-    outboundTrafficPolicy: {{mode: REGISTRY_ONLY}}
-    accessLogFile: {LOG}
-    accessLogEncoding: JSON
-    accessLogFormat: |
-      {FORMAT}
----
-apiVersion: apps/v1
+    mesh_config(&format!(
+        "outboundTrafficPolicy: {{mode: REGISTRY_ONLY}}
+accessLogFile: {LOG}
+accessLogEncoding: JSON
+accessLogFormat: |
+  {FORMAT}"
+    )) + "apiVersion: apps/v1
 kind: Deployment
-metadata: {{name: web, namespace: default}}
+metadata: {name: web, namespace: default}
 spec:
-  selector: {{matchLabels: {{app: web}}}}
+  selector: {matchLabels: {app: web}}
   template:
-    metadata: {{labels: {{app: web, version: v1, topology.kubernetes.io/region: here}}}}
+    metadata: {labels: {app: web, version: v1, topology.kubernetes.io/region: here}}
 ---
 "
-    )
 }
 
 /// Services: `a.test` has two endpoints of version v1 and one of v2, `b.test` one of each, `dead.test` one where

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use mesh_tests::headers::{FRAMING, PASSING, TIMES};
 use mesh_tests::proxy::{DEADLINE, Proxy};
 use mesh_tower::Mesh;
 use tokio::net::TcpStream;
@@ -26,11 +27,10 @@ const TURN: Duration = Duration::from_millis(1);
 /// Who sends: a Deployment of the configuration.
 const WORKLOAD: &str = "default/Deployment/web";
 
-/// Written by whoever frames the message, not by a decision.
-const FRAMING: [&str; 5] = ["server", "date", "connection", "transfer-encoding", "content-length"];
-
-/// Headers whose values are times.
-const TIMES: [&str; 3] = ["x-envoy-upstream-service-time", "x-envoy-expected-rq-timeout-ms", "grpc-timeout"];
+/// Written by whoever sends the message, not by a decision.
+fn is_senders(name: &str) -> bool {
+    name == "server" || PASSING.contains(&name) || FRAMING.contains(&name)
+}
 
 /// All that can be told of one request's way.
 #[derive(Debug, PartialEq, Eq)]
@@ -250,12 +250,12 @@ fn without_framing(headers: &HeaderMap) -> Vec<String> {
         let value = if TIMES.contains(&name.as_str()) { "(time)" } else { value.to_str().unwrap_or("?") };
         format!("{name}: {value}")
     };
-    let kept = headers.iter().filter(|(name, _)| !FRAMING.contains(&name.as_str()));
+    let kept = headers.iter().filter(|(name, _)| !is_senders(name.as_str()));
     let mut lines: Vec<String> = kept.map(shown).collect();
     lines.sort_unstable();
     lines
 }
 
 fn arrivals_without_times(arrivals: Vec<Arrival>) -> Vec<Arrival> {
-    arrivals.into_iter().map(|arrival| arrival.without_times(&TIMES, &FRAMING)).collect()
+    arrivals.into_iter().map(|arrival| arrival.without_times(&TIMES, is_senders)).collect()
 }

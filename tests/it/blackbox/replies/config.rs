@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use mesh_tests::backend::{Backend, Unheard};
-use mesh_tests::config::{destination_rule, entry};
+use mesh_tests::config::{destination_rule, entry, mesh_config};
 use mesh_tower::{Body, BoxError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -56,32 +56,26 @@ pub(super) async fn yaml(
     leaving: &Backend,
     refused: &Unheard,
 ) -> String {
-    let mut yaml = format!(
-        "apiVersion: v1
-kind: ConfigMap
-metadata: {{name: istio, namespace: istio-system}}
-data:
-  mesh: |
-    accessLogFile: /dev/stdout
-    accessLogFormat: \"{LOG}\\n\"
-    outboundTrafficPolicy: {{mode: REGISTRY_ONLY}}
----
-apiVersion: networking.istio.io/v1
+    let mut yaml = mesh_config(&format!(
+        "accessLogFile: /dev/stdout
+accessLogFormat: \"{LOG}\\n\"
+outboundTrafficPolicy: {{mode: REGISTRY_ONLY}}"
+    ));
+    yaml += "apiVersion: networking.istio.io/v1
 kind: Gateway
-metadata: {{name: edge, namespace: default}}
-spec: {{servers: [{{port: {{number: 80, name: http, protocol: HTTP}}, hosts: ['*']}}]}}
+metadata: {name: edge, namespace: default}
+spec: {servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}
 ---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
-metadata: {{name: gone, namespace: default}}
+metadata: {name: gone, namespace: default}
 spec:
   hosts: ['*.gone.test']
-  ports: [{{number: 80, name: http, protocol: HTTP}}]
+  ports: [{number: 80, name: http, protocol: HTTP}]
   resolution: DYNAMIC_DNS
   location: MESH_EXTERNAL
 ---
-"
-    );
+";
     for (host, protocol, address) in [
         ("fine.test", "HTTP", fine.address()),
         ("silent.test", "HTTP", silent.address()),

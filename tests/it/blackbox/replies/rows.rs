@@ -24,6 +24,16 @@ const fn row(name: &'static str, status: u16, grpc: u16, flags: &'static str, de
     Row { name, rule: "", to: "", status, grpc, flags, details, body: "", outbound: false }
 }
 
+/// A try that an endpoint lets run out.
+const fn run_out(rule: &'static str, of: Row) -> Row {
+    Row { rule, to: "{host: silent.test}", body: "upstream request timeout", ..of }
+}
+
+/// A rule for a service that would answer.
+const fn fine(rule: &'static str, of: Row) -> Row {
+    Row { rule, to: "{host: fine.test}", ..of }
+}
+
 const RESET: &str = "upstream connect error or disconnect/reset before headers. reset reason: ";
 const AGAIN: &str =
     "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: ";
@@ -31,11 +41,7 @@ const ONCE: &str = "retries: {attempts: 0}";
 
 /// RF-2's rows that occur, in its order; first those without an endpoint.
 pub(super) const ROWS: [Row; 26] = [
-    Row {
-        rule: "match: [{uri: {exact: /other}}]",
-        to: "{host: fine.test}",
-        ..row("no-rule", 404, 12, "NR", "route_not_found")
-    },
+    fine("match: [{uri: {exact: /other}}]", row("no-rule", 404, 12, "NR", "route_not_found")),
     Row {
         rule: "name: rule",
         to: "{host: missing.test}",
@@ -122,47 +128,33 @@ pub(super) const ROWS: [Row; 26] = [
         body: "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
         ..row("no-http", 502, 14, "UPE", "upstream_reset_before_response_started{protocol_error}")
     },
-    Row {
-        rule: "timeout: 100ms",
-        to: "{host: silent.test}",
-        body: "upstream request timeout",
-        ..row("timeout", 504, 4, "UT", "response_timeout")
-    },
-    Row {
-        rule: "retries: {attempts: 1, retryOn: connect-failure, perTryTimeout: 100ms}",
-        to: "{host: silent.test}",
-        body: "upstream request timeout",
-        ..row("per-try", 504, 4, "UT", "upstream_per_try_timeout")
-    },
-    Row {
-        rule: "retries: {attempts: 1, retryOn: gateway-error, perTryTimeout: 100ms}",
-        to: "{host: silent.test}",
-        body: "upstream request timeout",
-        ..row("per-try-again", 504, 4, "URX,UT", "upstream_per_try_timeout")
-    },
+    run_out("timeout: 100ms", row("timeout", 504, 4, "UT", "response_timeout")),
+    run_out(
+        "retries: {attempts: 1, retryOn: connect-failure, perTryTimeout: 100ms}",
+        row("per-try", 504, 4, "UT", "upstream_per_try_timeout"),
+    ),
+    run_out(
+        "retries: {attempts: 1, retryOn: gateway-error, perTryTimeout: 100ms}",
+        row("per-try-again", 504, 4, "URX,UT", "upstream_per_try_timeout"),
+    ),
     Row {
         body: "no healthy upstream",
         outbound: true,
         ..row("nameless", 503, 14, "DF", "dns_resolution_failure")
     },
     Row { outbound: true, ..row("black-hole", 502, 14, "-", "direct_response") },
-    Row {
-        rule: "fault: {abort: {httpStatus: 418, percentage: {value: 100}}}",
-        to: "{host: fine.test}",
-        body: "fault filter abort",
-        ..row("abort", 418, 2, "FI", "fault_filter_abort")
-    },
-    Row {
-        rule: "fault: {abort: {grpcStatus: UNAVAILABLE, percentage: {value: 100}}}",
-        to: "{host: fine.test}",
-        ..row("abort-grpc", 200, 14, "FI", "fault_filter_abort")
-    },
-    Row {
-        rule: "fault: {delay: {fixedDelay: 1ms, percentage: {value: 100}}, abort: {httpStatus: 503, percentage: {value: 100}}}",
-        to: "{host: fine.test}",
-        body: "fault filter abort",
-        ..row("late-abort", 503, 14, "DI,FI", "fault_filter_abort")
-    },
+    fine(
+        "fault: {abort: {httpStatus: 418, percentage: {value: 100}}}",
+        Row { body: "fault filter abort", ..row("abort", 418, 2, "FI", "fault_filter_abort") },
+    ),
+    fine(
+        "fault: {abort: {grpcStatus: UNAVAILABLE, percentage: {value: 100}}}",
+        row("abort-grpc", 200, 14, "FI", "fault_filter_abort"),
+    ),
+    fine(
+        "fault: {delay: {fixedDelay: 1ms, percentage: {value: 100}}, abort: {httpStatus: 503, percentage: {value: 100}}}",
+        Row { body: "fault filter abort", ..row("late-abort", 503, 14, "DI,FI", "fault_filter_abort") },
+    ),
     Row {
         rule: "fault: {delay: {fixedDelay: 1ms, percentage: {value: 100}}}",
         to: "{host: fine.test, subset: none}",
@@ -175,17 +167,9 @@ pub(super) const ROWS: [Row; 26] = [
         body: "closed for today",
         ..row("direct", 503, 14, "-", "direct_response")
     },
-    Row {
-        rule: "name: rule",
-        to: "{host: fine.test}",
-        ..row("hostless", 400, 13, "DPE", "missing_host_header")
-    },
-    Row {
-        rule: "name: rule",
-        to: "{host: fine.test}",
-        ..row("two-hosts", 400, 13, "DPE", "duplicate_host_header")
-    },
-    Row { rule: "name: rule", to: "{host: fine.test}", ..row("upgrade", 403, 7, "-", "upgrade_failed") },
+    fine("name: rule", row("hostless", 400, 13, "DPE", "missing_host_header")),
+    fine("name: rule", row("two-hosts", 400, 13, "DPE", "duplicate_host_header")),
+    fine("name: rule", row("upgrade", 403, 7, "-", "upgrade_failed")),
 ];
 
 /// Rows of RF-2, and flags of RF-1, that no answer has, and why.

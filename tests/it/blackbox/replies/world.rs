@@ -12,6 +12,7 @@ use mesh_core::api::Documents;
 use mesh_core::telemetry::access_log::Format;
 use mesh_tests::backend::{Backend, Unheard};
 use mesh_tests::dns::NameServer;
+use mesh_tests::headers::PASSING;
 use mesh_tests::proxy::{DEADLINE, Proxy};
 use mesh_tower::discover::Resolver;
 use mesh_tower::telemetry::{AccessLog, Lines};
@@ -24,7 +25,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::config::{LOG, yaml};
-use crate::blackbox::PROXY;
+use crate::blackbox::{GATEWAY, PROXY};
 
 /// Which proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +80,7 @@ impl World {
             client: mesh.client(),
             lines,
             sidecar: start("--role sidecar --no-inbound --workload web --outbound 127.0.0.1:0").await,
-            gateway: start("--role gateway --bind 80=127.0.0.1:0").await,
+            gateway: start(GATEWAY).await,
             leaving,
             _mesh: mesh,
             _backends: vec![fine, silent],
@@ -203,12 +204,11 @@ async fn send(address: SocketAddr, request: Request<Body>) -> http::Response<hyp
 
 fn wire(status: u16, headers: &HeaderMap, body: &[u8]) -> (u16, BTreeMap<String, String>, Vec<u8>) {
     // The proxy signs its answers (HD-3), its server dates and frames them.
-    let skipped = ["server", "date", "connection"];
+    let skipped = |name: &str| name == "server" || PASSING.contains(&name);
     let framing =
         |name: &str, value: &http::HeaderValue| name == "content-length" && *value == body.len().to_string();
-    let headers = headers
-        .iter()
-        .filter(|(name, value)| !skipped.contains(&name.as_str()) && !framing(name.as_str(), value));
+    let headers =
+        headers.iter().filter(|(name, value)| !skipped(name.as_str()) && !framing(name.as_str(), value));
     let text = |value: &http::HeaderValue| value.to_str().unwrap().to_owned();
     (status, headers.map(|(name, value)| (name.to_string(), text(value))).collect(), body.to_vec())
 }

@@ -10,6 +10,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use mesh_tests::config::mesh_config;
+
 use super::{Backends, log};
 
 const MANAGER: &str =
@@ -43,19 +45,10 @@ pub(crate) fn istio(name: &str, backends: &Backends) -> String {
         };
         format!("[{}]", names.iter().map(one).collect::<Vec<_>>().join(", "))
     };
-    let mesh = format!(
-        "apiVersion: v1
-kind: ConfigMap
-metadata: {{name: istio, namespace: istio-system}}
-data:
-  mesh: |
-    accessLogFile: /dev/stdout
-    accessLogEncoding: JSON
-    accessLogFormat: '{}'
----
-",
+    let mesh = mesh_config(&format!(
+        "accessLogFile: /dev/stdout\naccessLogEncoding: JSON\naccessLogFormat: '{}'",
         log::format()
-    );
+    ));
     let service = |words: &[&str]| {
         let [host, protocol, names @ ..] = words else { panic!("{words:?}") };
         format!(

@@ -1,6 +1,7 @@
 //! What came of one step behind one proxy, as lines that can be compared.
 
 use http::HeaderMap;
+use mesh_tests::headers::PASSING;
 use serde_json::{Map, Value};
 
 use super::backend::Arrival;
@@ -9,8 +10,8 @@ use super::{Backends, log};
 
 /// What differs from one request to the next, or on purpose in every request; `traces` and the reason
 /// header are told in `docs/differences-from-envoy.md`.
-const NOT_COMPARED: [&str; 8] =
-    ["date", "x-step", "x-script", "x-answer", "x-mesh-reason", "traceparent", "tracestate", "connection"];
+const NOT_COMPARED: [&str; 6] =
+    ["x-step", "x-script", "x-answer", "x-mesh-reason", "traceparent", "tracestate"];
 /// What must be there or not on both sides, with any value.
 const ANY_VALUE: [&str; 3] = ["x-request-id", "x-envoy-upstream-service-time", "grpc-timeout"];
 
@@ -95,7 +96,7 @@ fn joined(headers: &HeaderMap, name: &str) -> String {
 fn fields(what: &str, headers: &HeaderMap) -> Vec<String> {
     let mut names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();
-    names.retain(|name| !NOT_COMPARED.contains(name));
+    names.retain(|name| !PASSING.contains(name) && !NOT_COMPARED.contains(name));
     // Whether an empty body is announced is the framing's business.
     names.retain(|name| *name != "content-length" || headers[*name] != "0");
     let value = |name: &str| match name {

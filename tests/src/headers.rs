@@ -1,0 +1,11 @@
+//! Headers that comparisons leave out, each for one reason.
+
+/// Of the moment and of the connection: no decision is told by them.
+pub const PASSING: [&str; 2] = ["connection", "date"];
+
+/// How the body is framed: that of the protocol, and not always the same for one answer.
+pub const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
+
+/// Their values are times.
+pub const TIMES: [&str; 3] =
+    ["x-envoy-upstream-service-time", "x-envoy-expected-rq-timeout-ms", "grpc-timeout"];
