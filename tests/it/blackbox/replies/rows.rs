@@ -1,6 +1,7 @@
 //! What can go wrong, row by row (RF-1, RF-2).
 
 /// One way to get an answer of the mesh's own.
+#[derive(Clone, Copy)]
 pub(super) struct Row {
     /// The host that is called is this name at `.test`.
     pub(super) name: &'static str,
