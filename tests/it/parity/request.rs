@@ -83,22 +83,6 @@ pub(super) fn generate(draw: &mut Draw) -> Sent {
     Sent { method, uri, headers, body }
 }
 
-/// How many requests may fail where the retry budget is on: it begins with ten tries.
-const FAILING: usize = 3;
-
-/// Lets only a few requests fail.
-pub(super) fn calm(requests: &mut [Sent]) {
-    let mut failing = 0;
-    for sent in requests {
-        sent.uri = sent.uri.replace("dead.test", "b.test");
-        let script = &mut sent.headers[0].1;
-        failing += usize::from(!script.is_empty());
-        if failing > FAILING {
-            script.clear();
-        }
-    }
-}
-
 impl Sent {
     pub(super) fn request(&self) -> Request<Full<Bytes>> {
         let mut request = Request::builder().method(self.method.clone()).uri(&self.uri);

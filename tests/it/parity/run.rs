@@ -7,19 +7,19 @@ use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderMap, HeaderValue, Response, Version};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use mesh_tests::counters::Counters;
 use mesh_tests::headers::{FRAMING, PASSING, TIMES};
-use mesh_tests::proxy::{DEADLINE, Proxy};
-use mesh_tower::Mesh;
-use tokio::net::TcpStream;
+use mesh_tests::proxy::{DEADLINE, Page, Proxy};
+use mesh_tower::{Body, Mesh};
 use tokio::time::interval;
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
 
-use super::Mode;
 use super::backends::{Arrival, Backends, RUN};
 use super::config::LOG;
 use super::request::Sent;
+use super::sender::Sender;
+use super::{Mode, Role, gateway};
 
 /// How often it is looked whether something has come.
 const TURN: Duration = Duration::from_millis(1);
@@ -42,10 +42,18 @@ pub(super) struct Record {
     log: String,
 }
 
+impl Record {
+    /// Whether it came to a backend.
+    pub(super) fn is_forwarded(&self) -> bool {
+        !self.arrivals.is_empty()
+    }
+}
+
 /// One configuration and its requests.
 pub(super) struct Case<'a> {
     pub(super) seed: u64,
     pub(super) mode: Mode,
+    pub(super) role: Role,
     /// Whether the caller speaks HTTP/2.
     pub(super) http2: bool,
     pub(super) yaml: String,
@@ -57,6 +65,9 @@ pub(super) struct Case<'a> {
 pub(super) struct Run {
     name: String,
     pub(super) records: Vec<Record>,
+    /// How many requests had ended before one was refused a retry by the budget.
+    pub(super) within_budget: usize,
+    is_refused: bool,
     /// What was mirrored. Copies are on their way for longer than what they are copies of, and come in
     /// any order.
     pub(super) copies: Vec<Arrival>,
@@ -66,13 +77,18 @@ impl Case<'_> {
     pub(super) async fn through_proxy(&self) -> Run {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let log = folder.path().join("access.log");
-        let args = format!(
-            "--role sidecar --workload {WORKLOAD} --no-inbound --outbound 127.0.0.1:0 --workers 1 --strict --seed {}",
-            self.seed
-        );
+        let role = match self.role {
+            Role::Sidecar => "sidecar --no-inbound --outbound 127.0.0.1:0".to_owned(),
+            Role::Gateway => format!("gateway --bind {}=127.0.0.1:0", gateway::PORT),
+        };
+        let args = format!("--role {role} --workload {WORKLOAD} --workers 1 --strict --seed {}", self.seed);
         let args = if self.mode == Mode::IstioRuntime { args + " --istio-runtime" } else { args };
         let proxy = Proxy::start(crate::blackbox::PROXY, &with_log(&self.yaml, &log), &args).await;
-        let address = proxy.address("outbound|15001");
+        let address = match self.role {
+            Role::Sidecar => proxy.address("outbound|15001"),
+            Role::Gateway => proxy.address(&gateway::listener()),
+        };
+        let mut page = Page::open(proxy.address("admin")).await;
         let mut sender = None;
         let mut run = self.run("proxy");
         for sent in &self.requests {
@@ -91,6 +107,10 @@ impl Case<'_> {
             let response = usable.send(request).await;
             sender = Some(usable);
             run.answered(response, self.backends).await;
+            // Who is refused a retry has failed.
+            let failed = run.records.last().is_some_and(|record| record.status >= 400);
+            let refused = run.is_refused || failed && has_refusals(&page.get("/stats/prometheus").await.1);
+            run.count(refused);
         }
         run.logged(&log).await;
         run
@@ -101,21 +121,29 @@ impl Case<'_> {
         let log = folder.path().join("access.log");
         std::fs::write(folder.path().join("mesh.yaml"), with_log(&self.yaml, &log))
             .expect("the folder is ours");
+        let counters = Counters::leak();
+        let _installed = counters.install();
         let mesh = Mesh::from_dir(folder.path())
             .workload(WORKLOAD)
+            .gateway(self.role == Role::Gateway)
             .strict(true)
             .watch(false)
             .seed(self.seed)
             .istio_runtime(self.mode == Mode::IstioRuntime);
         let mesh = mesh.start().await.expect("a sound mesh");
-        let client = mesh.client();
+        let client = match self.role {
+            Role::Sidecar => BoxCloneSyncService::new(mesh.client()),
+            Role::Gateway => gateway::in_process(&mesh),
+        };
         let mut run = self.run("library");
         for sent in &self.requests {
             let mut request = run.request(sent);
             *request.version_mut() = if self.http2 { Version::HTTP_2 } else { Version::HTTP_11 };
             let grpc = mesh_tower::grpc::is_grpc(request.headers());
-            let response = client.request(request).await.unwrap_or_else(|error| error.response(grpc));
+            let response = client.clone().oneshot(request.map(Body::new)).await;
+            let response = response.unwrap_or_else(|error| error.response(grpc));
             run.answered(response, self.backends).await;
+            run.count(counters.sum(OVERFLOW, "limit=budget") > 0);
         }
         run.logged(&log).await;
         run
@@ -142,7 +170,13 @@ impl Case<'_> {
     }
 
     fn run(&self, by: &str) -> Run {
-        Run { name: format!("{by} {}", self.seed), records: Vec::new(), copies: Vec::new() }
+        Run {
+            name: format!("{by} {}", self.seed),
+            records: Vec::new(),
+            within_budget: 0,
+            is_refused: false,
+            copies: Vec::new(),
+        }
     }
 }
 
@@ -170,6 +204,12 @@ impl Run {
         self.records.push(Record { status, headers, body, arrivals, log: String::new() });
     }
 
+    /// Counts a request, unless the budget has refused something by now.
+    fn count(&mut self, refused: bool) {
+        self.is_refused |= refused;
+        self.within_budget += usize::from(!self.is_refused);
+    }
+
     /// Adds what the log came to, once it is complete.
     async fn logged(&mut self, log: &Path) {
         let records = &mut self.records;
@@ -192,6 +232,15 @@ impl Run {
     }
 }
 
+/// Retries that were not allowed.
+const OVERFLOW: &str = "envoy_cluster_upstream_rq_retry_overflow";
+
+/// Whether the budget has refused a retry, as the metrics say.
+fn has_refusals(metrics: &str) -> bool {
+    let of_budget = |line: &&str| line.starts_with(OVERFLOW) && line.contains("limit=\"budget\"");
+    metrics.lines().filter(of_budget).any(|line| !line.ends_with(" 0"))
+}
+
 fn with_log(yaml: &str, log: &Path) -> String {
     yaml.replace(LOG, log.to_str().expect("a path of text"))
 }
@@ -207,42 +256,6 @@ fn without_folder(line: &str) -> String {
         shown += if pieces.peek().is_some() { FILE } else { "" };
     }
     shown
-}
-
-/// A caller's connection.
-enum Sender {
-    One(http1::SendRequest<Full<Bytes>>),
-    Two(http2::SendRequest<Full<Bytes>>),
-}
-
-impl Sender {
-    async fn connect(address: std::net::SocketAddr, http2: bool) -> Self {
-        let stream = TokioIo::new(TcpStream::connect(address).await.expect("the proxy listens"));
-        if http2 {
-            let (sender, connection) =
-                http2::handshake(TokioExecutor::new(), stream).await.expect("a handshake");
-            tokio::spawn(connection);
-            return Self::Two(sender);
-        }
-        let (sender, connection) = http1::handshake(stream).await.expect("a handshake");
-        tokio::spawn(connection);
-        Self::One(sender)
-    }
-
-    async fn is_ready(&mut self) -> bool {
-        match self {
-            Self::One(sender) => sender.ready().await.is_ok(),
-            Self::Two(sender) => sender.ready().await.is_ok(),
-        }
-    }
-
-    async fn send(&mut self, request: http::Request<Full<Bytes>>) -> Response<Incoming> {
-        let answer = match self {
-            Self::One(sender) => sender.send_request(request).await,
-            Self::Two(sender) => sender.send_request(request).await,
-        };
-        answer.expect("the proxy answers")
-    }
 }
 
 fn without_framing(headers: &HeaderMap) -> Vec<String> {
