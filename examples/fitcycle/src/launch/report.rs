@@ -185,7 +185,8 @@ impl Fault {
         Self {
             kind,
             method,
-            configured: points(mean),
+            // A sum of many small chances: what is behind the fourth place is rounding.
+            configured: (points(mean) * 1e4).round() / 1e4,
             injected,
             requests,
             observed: percent(injected, requests),

@@ -1,98 +1,12 @@
 //! The whole application, started by the launcher as a user starts it.
 
-use std::path::Path;
-use std::process::Stdio;
-
 use serde_json::Value;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::process::{DEADLINE, client};
-
-/// A launcher under way.
-struct Run {
-    child: Child,
-    out: Lines<BufReader<ChildStdout>>,
-    err: Lines<BufReader<ChildStderr>>,
-    gateway: String,
-    members: Vec<String>,
-    _folder: tempfile::TempDir,
-    folder: std::path::PathBuf,
-}
-
-impl Run {
-    /// Starts it on a copy of the manifests and waits for its addresses.
-    async fn start(arguments: &[&str]) -> Self {
-        let temporary = tempfile::tempdir().unwrap();
-        let folder = temporary.path().to_owned();
-        std::fs::create_dir(folder.join("mesh")).unwrap();
-        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("mesh")).unwrap() {
-            let entry = entry.unwrap();
-            std::fs::copy(entry.path(), folder.join("mesh").join(entry.file_name())).unwrap();
-        }
-        let mut child = Command::new(env!("CARGO_BIN_EXE_fitcycle"))
-            .args(arguments)
-            .arg("--mesh")
-            .arg(folder.join("mesh"))
-            .arg("--report")
-            .arg(folder.join("report.json"))
-            .arg("--until-stdin-closes")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
-        let err = BufReader::new(child.stderr.take().unwrap()).lines();
-        let (mut urls, mut line) = (Vec::new(), wait_for(&mut out, "http://").await);
-        while !line.starts_with("edit the YAML") {
-            urls.extend(line.split_once("http://").map(|(_, url)| url.trim_end_matches('/').to_owned()));
-            line = timeout(DEADLINE, out.next_line()).await.unwrap().unwrap().unwrap();
-        }
-        let gateway = format!("http://{}", urls[0]);
-        let members = urls.into_iter().filter(|url| !url.contains('/')).collect();
-        Self { child, out, err, gateway, members, _folder: temporary, folder }
-    }
-
-    /// Replaces `from` by `to` in a manifest, as an editor does.
-    fn edit(&self, manifest: &str, from: &str, to: &str) {
-        let (file, beside) = (self.folder.join("mesh").join(manifest), self.folder.join("edited"));
-        let text = std::fs::read_to_string(&file).unwrap();
-        assert!(text.contains(from), "{manifest} has no {from}");
-        std::fs::write(&beside, text.replace(from, to)).unwrap();
-        std::fs::rename(beside, file).unwrap();
-    }
-
-    /// Waits for its end: whether it was a success, what it wrote to its standard output, and the report.
-    async fn end(mut self) -> (bool, String, Value) {
-        let mut text = String::new();
-        // Nobody may wait for room in a pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = self.err.next_line().await {} });
-        while let Some(line) = timeout(DEADLINE, self.out.next_line()).await.unwrap().unwrap() {
-            text.push_str(&line);
-            text.push('\n');
-        }
-        let status = timeout(DEADLINE, self.child.wait()).await.unwrap().unwrap();
-        let report = std::fs::read(self.folder.join("report.json"));
-        (status.success(), text, report.map_or(Value::Null, |json| serde_json::from_slice(&json).unwrap()))
-    }
-}
-
-/// Reads lines until one has `part` in it.
-async fn wait_for<R: AsyncBufRead + Unpin>(lines: &mut Lines<R>, part: &str) -> String {
-    let found = async {
-        while let Some(line) = lines.next_line().await.unwrap() {
-            if line.contains(part) {
-                return line;
-            }
-        }
-        panic!("the launcher ended without saying {part:?}");
-    };
-    timeout(DEADLINE, found).await.unwrap_or_else(|_| panic!("the launcher never said {part:?}"))
-}
+use crate::run::{Run, wait_for};
 
 fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
     let checks = report["checks"].as_array().unwrap();
@@ -129,6 +43,7 @@ async fn a_crash_and_an_edit_during_the_run_cost_no_read() {
         assert_eq!(check(&report, name), &Value::Bool(true), "{name}\n{text}");
     }
     assert_eq!(report["requests"]["failed_get"], 0);
+    holds_what_is_promised(&report);
     let requests = report["requests"]["total"].as_u64().unwrap();
     assert!(requests > 500, "{requests}");
     let new = report["weights"].as_array().unwrap().iter().filter(|share| share["weight"] == 50);
@@ -153,6 +68,47 @@ async fn a_crash_and_an_edit_during_the_run_cost_no_read() {
         report["mesh"]["total"]["retries"].as_u64().unwrap() > 0,
         "nothing met the killed instance\n{text}"
     );
+}
+
+/// What `--report` promises: by service, method and version, shares, retries, faults, ejections, percentiles.
+fn holds_what_is_promised(report: &Value) {
+    let total = report["requests"]["total"].as_u64().unwrap();
+    let rows = report["by"].as_array().unwrap();
+    let number = |row: &Value, field: &str| row[field].as_u64().unwrap_or_else(|| panic!("{field} in {row}"));
+    assert_eq!(rows.iter().map(|row| number(row, "requests")).sum::<u64>(), total);
+    let failures = number(&report["requests"], "failed");
+    assert_eq!(rows.iter().map(|row| number(row, "failures")).sum::<u64>(), failures);
+    for (service, method, version) in [
+        ("web-server", "GET", "v1"),
+        ("mobile-server", "GET", "v1"),
+        ("api-server", "GET", "v2"),
+        ("api-server", "POST", "v1"),
+    ] {
+        let is_it =
+            |row: &&Value| row["service"] == service && row["method"] == method && row["version"] == version;
+        let row =
+            rows.iter().find(is_it).unwrap_or_else(|| panic!("no {service} {method} {version}: {rows:?}"));
+        ordered(&row["latency_ms"]);
+    }
+    ordered(&report["latency_ms"]);
+    let faults = report["faults"].as_array().unwrap();
+    for (kind, method) in [("delay", "GET"), ("abort", "POST")] {
+        let fault = faults.iter().find(|fault| fault["kind"] == kind && fault["method"] == method);
+        let fault = fault.unwrap_or_else(|| panic!("no {kind} of {method}: {faults:?}"));
+        assert!(
+            fault["configured"] == 2.0 && fault["injected"].as_u64() <= fault["requests"].as_u64(),
+            "{fault}"
+        );
+    }
+    for deed in ["retries", "ejections", "delays", "aborts"] {
+        number(&report["mesh"]["total"], deed);
+    }
+}
+
+/// Percentiles of something that was measured.
+fn ordered(latency: &Value) {
+    let percentiles = ["p50", "p90", "p99", "p999", "max"].map(|name| latency[name].as_f64().unwrap());
+    assert!(percentiles.is_sorted() && percentiles[0] > 0.0, "{latency}");
 }
 
 #[tokio::test]
@@ -191,11 +147,21 @@ async fn faults_come_at_their_share_and_ctrl_c_is_no_failure() {
     );
 }
 
+/// A port that is free now, and is none that systems give away by themselves.
+fn free_port() -> String {
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(|| fastrand::u16(10_000..30_000)).find(free).unwrap().to_string()
+}
+
 #[tokio::test]
-async fn nothing_outlives_a_launcher_that_is_killed() {
-    let mut run = Run::start(&["--rate", "0"]).await;
+async fn ports_are_the_users_and_nothing_outlives_a_launcher_that_is_killed() {
+    let [gateway, admin] = [free_port(), free_port()];
+    let named = format!("web-server-1-admin={admin}");
+    let mut run = Run::start(&["--rate", "0", "--gateway-port", &gateway, "--port", &named]).await;
     // The gateway itself, and the six members' admin endpoints.
     assert_eq!(run.members.len(), 7, "{:?}", run.members);
+    assert_eq!(run.gateway, format!("http://127.0.0.1:{gateway}"));
+    assert!(run.members.contains(&format!("127.0.0.1:{admin}")), "{:?}", run.members);
     let mut connections = Vec::new();
     for address in &run.members {
         connections.push(TcpStream::connect(address).await.unwrap());

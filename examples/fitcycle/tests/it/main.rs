@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
+mod browser;
 mod launcher;
 mod mariadb;
 mod process;
+mod run;
 mod services;
