@@ -20,6 +20,7 @@ mod selectors;
 mod services;
 mod several;
 mod sidecars;
+mod yaml;
 
 use std::sync::Arc;
 

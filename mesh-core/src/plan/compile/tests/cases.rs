@@ -1,5 +1,6 @@
 //! Rules, references and findings (VS, VA, DR, IST0101).
 
+use super::yaml::{object, service};
 use super::{addresses, clusters, codes, outbound, sidecar};
 use crate::analysis::{Code, Level};
 use crate::endpoint::ClusterId;
@@ -44,7 +45,7 @@ spec:
 "#;
 
 fn with(rules: &str) -> String {
-    format!("{SERVICE}---\n{rules}")
+    format!("{SERVICE}{rules}")
 }
 
 #[test]
@@ -63,12 +64,11 @@ fn dr_5_dr_6_subsets_have_their_endpoints_and_policy() {
 #[test]
 fn dr_2_own_namespace_beats_the_services_and_specific_beats_wildcard() {
     let rule = |name: &str, namespace: &str, host: &str, most: u32| {
-        format!(
-            "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
-             spec: {{host: \"{host}\", trafficPolicy: {{connectionPool: {{tcp: {{maxConnections: {most}}}}}}}}}\n"
-        )
+        let pool = format!("{{connectionPool: {{tcp: {{maxConnections: {most}}}}}}}");
+        let spec = format!("{{host: \"{host}\", trafficPolicy: {pool}}}");
+        object("DestinationRule", &format!("{namespace}/{name}"), &spec)
     };
-    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: srv}\nspec: {ports: [{name: http, port: 80}]}\n";
+    let service = service("srv/a");
     let limit = |rules: &[String], workload: &str| {
         let plan = sidecar(&format!("{service}{}", rules.concat()), workload).plan;
         let cluster = plan.cluster_named("outbound|80||a.srv.svc.cluster.local").unwrap();
@@ -90,15 +90,14 @@ fn dr_2_own_namespace_beats_the_services_and_specific_beats_wildcard() {
 
 #[test]
 fn dr_3_rules_of_one_host_are_merged() {
-    let more = r#"
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: z-more}
-spec:
+    let more = &object(
+        "DestinationRule",
+        "z-more",
+        "
   host: reviews.default.svc.cluster.local
   trafficPolicy: {connectionPool: {tcp: {maxConnections: 99}}}
-  subsets: [{name: all, labels: {app: reviews}}, {name: v1, labels: {version: v9}}]
-"#;
+  subsets: [{name: all, labels: {app: reviews}}, {name: v1, labels: {version: v9}}]",
+    );
     let plan = sidecar(&with(more), "nobody").plan;
     let all = "outbound|9080|all|reviews.default.svc.cluster.local";
     assert_eq!(addresses(&plan, all).len(), 2);
@@ -109,20 +108,18 @@ spec:
 #[test]
 fn vs_5_va_2_rules_in_order_and_unknown_subsets() {
     let compiled = sidecar(
-        &with(
-            "apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: reviews}
-spec:
+        &with(&object(
+            "VirtualService",
+            "reviews",
+            "
   hosts: [reviews]
   http:
   - name: new
     match: [{name: path, uri: {prefix: /new}}]
     rewrite: {uri: /old}
     route: [{destination: {host: reviews, subset: v22}}]
-  - route: [{destination: {host: reviews, subset: v1}}]
-",
-        ),
+  - route: [{destination: {host: reviews, subset: v1}}]",
+        )),
         "nobody",
     );
     let plan = &compiled.plan;
@@ -147,13 +144,11 @@ spec:
 #[test]
 fn va_2_an_unknown_host_is_named_with_what_was_meant() {
     let compiled = sidecar(
-        &with(
-            "apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: reviews}
-spec: {hosts: [reviews], http: [{route: [{destination: {host: revews}}]}]}
-",
-        ),
+        &with(&object(
+            "VirtualService",
+            "reviews",
+            "{hosts: [reviews], http: [{route: [{destination: {host: revews}}]}]}",
+        )),
         "nobody",
     );
     let finding = &compiled.diagnostics.as_slice()[0];
@@ -163,19 +158,17 @@ spec: {hosts: [reviews], http: [{route: [{destination: {host: revews}}]}]}
 
 #[test]
 fn vs_8_static_conditions_are_settled_here() {
-    let text = with(
-        "apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: reviews}
-spec:
+    let text = with(&object(
+        "VirtualService",
+        "reviews",
+        "
   hosts: [reviews]
   http:
   - {name: port, match: [{port: 1234}], route: [{destination: {host: reviews, subset: v1}}]}
   - {name: label, match: [{sourceLabels: {app: web}}], route: [{destination: {host: reviews, subset: v2}}]}
   - {name: gw, match: [{gateways: [edge]}], route: [{destination: {host: reviews, subset: v1}}]}
-  - {name: rest, route: [{destination: {host: reviews}}]}
-",
-    );
+  - {name: rest, route: [{destination: {host: reviews}}]}",
+    ));
     let names = |workload: &str| -> Vec<String> {
         let plan = sidecar(&text, workload).plan;
         let host = plan.outbound[&9080].host("reviews").unwrap();
@@ -189,10 +182,9 @@ spec:
 #[test]
 fn vs_3_vs_4_the_oldest_has_the_host_and_wildcards_yield() {
     let service = |name: &str, host: &str, route: &str| {
-        format!(
-            "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}}}\n\
-             spec: {{hosts: [\"{host}\"], http: [{{name: {route}, route: [{{destination: {{host: reviews}}}}]}}]}}\n"
-        )
+        let to = "[{destination: {host: reviews}}]";
+        let spec = format!("{{hosts: [\"{host}\"], http: [{{name: {route}, route: {to}}}]}}");
+        object("VirtualService", name, &spec)
     };
     let wild = service("a-wild", "*.default.svc.cluster.local", "wild");
     let first = service("b", "reviews", "first");
@@ -212,16 +204,8 @@ fn vs_3_vs_4_the_oldest_has_the_host_and_wildcards_yield() {
 #[test]
 fn va_1_a_service_of_several_ports_needs_one_named() {
     let compiled = sidecar(
-        "apiVersion: v1
-kind: Service
-metadata: {name: a}
-spec: {ports: [{name: http-a, port: 80}, {name: http-b, port: 81}]}
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: a}
-spec: {hosts: [a], http: [{route: [{destination: {host: a}}]}]}
-",
+        &(object("Service", "a", "{ports: [{name: http-a, port: 80}, {name: http-b, port: 81}]}")
+            + &object("VirtualService", "a", "{hosts: [a], http: [{route: [{destination: {host: a}}]}]}")),
         "nobody",
     );
     let code = Code::VirtualServiceDestinationPortSelectorRequired;
@@ -234,28 +218,26 @@ spec: {hosts: [a], http: [{route: [{destination: {host: a}}]}]}
 fn an_4_gateways_and_rules_that_lead_nowhere_are_told() {
     let compiled = sidecar(
         &with(
-            "apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: reviews}
-spec: {hosts: [reviews], gateways: [mesh, nowhere], http: [{route: [{destination: {host: reviews}}]}]}
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: ghost}
-spec:
+            &(object(
+                "VirtualService",
+                "reviews",
+                "{hosts: [reviews], gateways: [mesh, nowhere], http: [{route: [{destination: {host: reviews}}]}]}",
+            ) + &object(
+                "DestinationRule",
+                "ghost",
+                "
   host: ghost
-  subsets: [{name: v1, labels: {version: v1}}]
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: z-reviews}
-spec:
+  subsets: [{name: v1, labels: {version: v1}}]",
+            ) + &object(
+                "DestinationRule",
+                "z-reviews",
+                "
   host: reviews
   trafficPolicy:
     outlierDetection: {interval: 1s}
     portLevelSettings: [{port: {number: 9080}, loadBalancer: {simple: RANDOM}}]
-  subsets: [{name: v7, labels: {version: v7}}]
-",
+  subsets: [{name: v7, labels: {version: v7}}]",
+            )),
         ),
         "nobody",
     );
@@ -274,13 +256,11 @@ spec:
 #[test]
 fn h_6_a_host_that_only_rules_know_stands_on_port_80() {
     let compiled = sidecar(
-        &with(
-            "apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: alias}
-spec: {hosts: [alias.example.com], http: [{name: alias, route: [{destination: {host: reviews}}]}]}
-",
-        ),
+        &with(&object(
+            "VirtualService",
+            "alias",
+            "{hosts: [alias.example.com], http: [{name: alias, route: [{destination: {host: reviews}}]}]}",
+        )),
         "nobody",
     );
     assert_eq!(&*outbound(&compiled.plan, 80, "alias.example.com", "/").unwrap().name, "alias");
@@ -290,7 +270,8 @@ spec: {hosts: [alias.example.com], http: [{name: alias, route: [{destination: {h
 fn mc_1_the_mesh_config_changes_the_defaults() {
     let compiled = sidecar(
         &with(
-            "apiVersion: v1
+            "---
+apiVersion: v1
 kind: ConfigMap
 metadata: {name: istio, namespace: istio-system}
 data:
@@ -314,14 +295,14 @@ data:
 
 #[test]
 fn dr_4_a_rule_with_a_selector_is_for_its_workloads_and_wins_there() {
-    let selected = "apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: z-selected}
-spec:
+    let selected = &object(
+        "DestinationRule",
+        "z-selected",
+        "
   host: reviews
   workloadSelector: {matchLabels: {app: web}}
-  trafficPolicy: {connectionPool: {tcp: {maxConnections: 3}}}
-";
+  trafficPolicy: {connectionPool: {tcp: {maxConnections: 3}}}",
+    );
     let limit = |workload: &str| {
         let plan = sidecar(&with(selected), workload).plan;
         let name = "outbound|9080||reviews.default.svc.cluster.local";
@@ -360,13 +341,11 @@ fn vs_4_what_is_nearer_has_the_host() {
 #[test]
 fn vs_2_a_host_may_be_an_address() {
     let compiled = sidecar(
-        &with(
-            "apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: address}
-spec: {hosts: [10.9.8.7, 'fd00::7'], http: [{name: address, route: [{destination: {host: reviews}}]}]}
-",
-        ),
+        &with(&object(
+            "VirtualService",
+            "address",
+            "{hosts: [10.9.8.7, 'fd00::7'], http: [{name: address, route: [{destination: {host: reviews}}]}]}",
+        )),
         "nobody",
     );
     assert_eq!(&*outbound(&compiled.plan, 80, "10.9.8.7", "/").unwrap().name, "address");

@@ -1,5 +1,6 @@
 //! Rules taken from other VirtualServices (VA-13).
 
+use super::yaml::object;
 use super::{clusters, codes, documents, gateway, options, outbound, sidecar};
 use crate::analysis::{Code, Diagnostic};
 use crate::plan::compile::{CompileOptions, compile};
@@ -35,10 +36,7 @@ spec:
 ";
 
 fn delegate(spec: &str, rules: &str) -> String {
-    format!(
-        "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: cart, namespace: team}}\n\
-         spec:\n{spec}  http:\n{rules}"
-    )
+    object("VirtualService", "team/cart", &format!("\n{spec}  http:\n{rules}"))
 }
 
 const RULES: &str = "  - name: add

@@ -1,6 +1,7 @@
 //! What a DestinationRule says for each port and subset (DR-1, DR-6 to DR-8).
 
 use super::sidecar;
+use super::yaml::object;
 use crate::analysis::{Code, Level};
 use crate::api::istio::{DestinationRule, ProxyProtocol, TrafficPolicy, TunnelSettings};
 use crate::api::{Documents, Metadata, Resource};
@@ -46,9 +47,7 @@ data:
 ";
 
 fn rule(rest: &str) -> String {
-    format!(
-        "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: api}}\nspec:\n  host: api\n{rest}\n"
-    )
+    object("DestinationRule", "api", &format!("\n  host: api\n{rest}"))
 }
 
 /// The blocks of a cluster: balancer, connections, 5xx errors, server name, budget; `-` where the default is.

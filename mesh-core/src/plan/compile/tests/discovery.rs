@@ -1,5 +1,6 @@
 //! Where endpoints come from, source by source (SE).
 
+use super::yaml::object;
 use super::{addresses, clusters, codes, outbound, sidecar};
 use crate::analysis::Code;
 use crate::plan::{CompileOptions, WorkloadSource, compile};
@@ -17,9 +18,7 @@ endpoints:
 ";
 
 fn service(spec: &str) -> String {
-    format!(
-        "apiVersion: v1\nkind: Service\nmetadata: {{name: a}}\nspec: {{ports: [{{name: http, port: 80}}], {spec}}}\n---{SLICE}"
-    )
+    object("Service", "a", &format!("{{ports: [{{name: http, port: 80}}], {spec}}}")) + "---" + SLICE
 }
 
 const CLUSTER: &str = "outbound|80||a.default.svc.cluster.local";
@@ -81,25 +80,17 @@ spec: {{hosts: [a], http: [{{name: of-a, route: [{{destination: {{host: a}}}}]}}
         addresses(&plan, "outbound|8080||other.default.svc.cluster.local"),
         ["other.example.com:8080"]
     );
-    let own = "---
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: known}
-spec: {hosts: [known], http: [{name: its-own, route: [{destination: {host: a}}]}]}
-";
+    let own = &object(
+        "VirtualService",
+        "known",
+        "{hosts: [known], http: [{name: its-own, route: [{destination: {host: a}}]}]}",
+    );
     let plan = sidecar(&format!("{text}{own}"), "web").plan;
     assert_eq!(&*outbound(&plan, 80, "known", "/").unwrap().name, "its-own");
 }
 
 fn entry(name: &str, namespace: &str, host: &str, rest: &str) -> String {
-    format!(
-        "---
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {{name: {name}, namespace: {namespace}}}
-spec: {{hosts: ['{host}'], {rest}}}
-"
-    )
+    object("ServiceEntry", &format!("{namespace}/{name}"), &format!("{{hosts: ['{host}'], {rest}}}"))
 }
 
 const HTTP: &str = "ports: [{number: 80, name: http, protocol: HTTP}]";
@@ -127,28 +118,14 @@ fn se_8_an_entry_of_a_network_alone_is_no_name() {
         "default",
         "a.b",
         &format!("{HTTP}, resolution: DNS, workloadSelector: {{labels: {{app: vm}}}}"),
-    ) + "---
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: {name: far}
-spec: {network: far, labels: {app: vm}}
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: {name: near}
-spec: {address: vm.example.com, labels: {app: vm}}
-";
+    ) + &(object("WorkloadEntry", "far", "{network: far, labels: {app: vm}}")
+        + &object("WorkloadEntry", "near", "{address: vm.example.com, labels: {app: vm}}"));
     assert_eq!(addresses(&sidecar(&text, "web").plan, "outbound|80||a.b"), ["vm.example.com:80"]);
 }
 
 #[test]
 fn se_9_what_is_external_has_no_identity_and_its_servers_may_have_other_names() {
-    let tls = "---
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: a}
-spec: {host: a.b, trafficPolicy: {tls: {mode: SIMPLE}}}
-";
+    let tls = &object("DestinationRule", "a", "{host: a.b, trafficPolicy: {tls: {mode: SIMPLE}}}");
     let names = "subjectAltNames: [c.d]";
     let text = entry("a", "default", "a.b", &format!("{HTTP}, resolution: DNS, {names}")) + tls;
     let node =
@@ -272,9 +249,7 @@ fn h_8_unknown_hosts_by_the_meshs_policy() {
 
 fn pods(labels: [&str; 2]) -> String {
     let deployment = |name: &str, labels: &str| {
-        format!(
-            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec: {{template: {{metadata: {{labels: {{{labels}}}}}}}}}\n"
-        )
+        object("Deployment", name, &format!("{{template: {{metadata: {{labels: {{{labels}}}}}}}}}"))
     };
     deployment("one", labels[0]) + &deployment("two", labels[1])
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
+use super::yaml::object;
 use super::{codes, documents, found, options};
 use crate::analysis::Code;
 use crate::api::Documents;
@@ -48,10 +49,7 @@ const HTTP: &str = "  - {name: http, port: 80, protocol: HTTP}";
 
 /// An HTTPRoute of a namespace; `spec` follows `spec:` in flow style.
 fn route_of(namespace: &str, name: &str, spec: &str) -> String {
-    format!(
-        "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\n\
-         metadata: {{name: {name}, namespace: {namespace}}}\nspec: {spec}\n---\n"
-    )
+    object("HTTPRoute", &format!("{namespace}/{name}"), spec) + "---\n"
 }
 
 fn route(name: &str, spec: &str) -> String {

@@ -1,5 +1,6 @@
 //! Listeners of gateways (GW).
 
+use super::yaml::object;
 use super::{codes, documents, found, gateway, options};
 use crate::analysis::Code;
 use crate::api::Documents;
@@ -49,10 +50,8 @@ spec:
 "#;
 
 fn service(name: &str, hosts: &str, rules: &str) -> String {
-    format!(
-        "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}}}\n\
-         spec:\n  hosts: {hosts}\n  gateways: [edge]\n  http:\n{rules}\n"
-    )
+    let spec = format!("\n  hosts: {hosts}\n  gateways: [edge]\n  http:\n{rules}");
+    object("VirtualService", name, &spec)
 }
 
 fn listener(plan: &Plan, port: u16) -> &Listener {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::yaml::{object, service};
 use super::{codes, sidecar};
 use crate::analysis::Code;
 use crate::health::Probe;
@@ -124,22 +125,14 @@ fn hc_1_hosts_of_an_entry_in_any_case_and_without_a_dot() {
 /// VA-13: what its rules lead to, wherever they are written.
 #[test]
 fn hc_1_the_rules_of_delegates_are_rules_too() {
-    let delegate = "---
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: part, namespace: team}
-spec: {http: [{route: [{destination: {host: cart}}]}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: cart, namespace: team}
-spec: {ports: [{name: http, port: 80}]}
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: whole}
-spec: {hosts: [whole.local], http: [{delegate: {name: part, namespace: team}}]}
-";
+    let delegate =
+        &(object("VirtualService", "team/part", "{http: [{route: [{destination: {host: cart}}]}]}")
+            + &service("team/cart")
+            + &object(
+                "VirtualService",
+                "whole",
+                "{hosts: [whole.local], http: [{delegate: {name: part, namespace: team}}]}",
+            ));
     let cart = "outbound|80||cart.team.svc.cluster.local";
     let target = "{group: networking.istio.io, kind: VirtualService, name: whole}";
     let plan = sidecar(&(SERVICES.to_owned() + delegate + &policy("p", target, "")), "web").plan;
@@ -153,12 +146,8 @@ spec: {hosts: [whole.local], http: [{delegate: {name: part, namespace: team}}]}
 #[test]
 fn hc_1_a_virtual_service_that_leads_nowhere_is_told() {
     let text = SERVICES.to_owned()
-        + "---
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: away}
-spec: {hosts: [away.local], http: [{redirect: {uri: /}}]}
-" + &policy("p", "{group: networking.istio.io, kind: VirtualService, name: away}", "");
+        + &object("VirtualService", "away", "{hosts: [away.local], http: [{redirect: {uri: /}}]}")
+        + &policy("p", "{group: networking.istio.io, kind: VirtualService, name: away}", "");
     let compiled = sidecar(&text, "web");
     let finding = compiled.diagnostics.iter().find(|finding| finding.code == Code::SchemaWarning).unwrap();
     assert!(finding.message.contains("leads to a destination"), "{finding}");

@@ -1,28 +1,22 @@
 //! Hosts that are the same, hold or hide one another (H-3, H-4, N-5, SE-1, SE-10).
 
+use super::yaml::object;
 use super::{addresses, clusters, outbound, sidecar};
 use crate::plan::Discovery;
 
 /// A Service without endpoints.
 fn service(name: &str, spec: &str) -> String {
-    format!(
-        "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{{spec}ports: [{{name: http, port: 80}}]}}\n"
-    )
+    object("Service", name, &format!("{{{spec}ports: [{{name: http, port: 80}}]}}"))
 }
 
 /// A ServiceEntry of `namespace`.
 fn entry(name: &str, namespace: &str, spec: &str) -> String {
-    format!(
-        "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
-         spec: {{{spec}, ports: [{{number: 80, name: http, protocol: HTTP}}]}}\n"
-    )
+    let spec = format!("{{{spec}, ports: [{{number: 80, name: http, protocol: HTTP}}]}}");
+    object("ServiceEntry", &format!("{namespace}/{name}"), &spec)
 }
 
 fn virtual_service(name: &str, host: &str, rule: &str) -> String {
-    format!(
-        "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}}}\n\
-         spec: {{hosts: ['{host}'], http: [{{name: {name}, {rule}}}]}}\n"
-    )
+    object("VirtualService", name, &format!("{{hosts: ['{host}'], http: [{{name: {name}, {rule}}}]}}"))
 }
 
 /// H-2, H-6: an address is one however it is written, and who has it first keeps it.

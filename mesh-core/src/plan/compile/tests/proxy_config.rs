@@ -2,6 +2,7 @@
 
 use http::HeaderValue;
 
+use super::yaml::object;
 use super::{codes, sidecar};
 use crate::analysis::{Code, Level};
 use crate::api::Documents;
@@ -42,10 +43,7 @@ spec:
 }
 
 fn kind(name: &str, namespace: &str, spec: &str) -> String {
-    format!(
-        "---\napiVersion: networking.istio.io/v1beta1\nkind: ProxyConfig\n\
-         metadata: {{name: {name}, namespace: {namespace}}}\nspec: {spec}\n"
-    )
+    object("ProxyConfig", &format!("{namespace}/{name}"), spec)
 }
 
 fn settings(yaml: &str) -> Settings {

@@ -1,5 +1,6 @@
 //! Which workloads a selector means (N-6).
 
+use super::yaml::object;
 use super::{addresses, codes, sidecar};
 use crate::analysis::{Code, Level};
 use crate::api::Documents;
@@ -28,9 +29,7 @@ spec: {template: {metadata: {labels: {app: web, version: v1}}}}
 ";
 
 fn resource(kind: &str, namespace: &str, spec: &str) -> String {
-    format!(
-        "---\napiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: a, namespace: {namespace}}}\nspec: {spec}\n"
-    )
+    object(kind, &format!("{namespace}/a"), spec)
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::yaml::object;
 use super::{codes, found, outbound, sidecar};
 use crate::analysis::Code;
 use crate::plan::{ListenerRoutes, OutboundMode, Plan};
@@ -35,9 +36,7 @@ spec: {template: {metadata: {labels: {app: cart, version: v1}}}}
 ";
 
 fn with(name: &str, namespace: &str, spec: &str) -> String {
-    format!(
-        "---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec: {spec}\n"
-    )
+    object("Sidecar", &format!("{namespace}/{name}"), spec)
 }
 
 fn cart(sidecars: &str) -> Plan {
@@ -158,17 +157,16 @@ fn sc_4_unknown_hosts_by_the_sidecars_policy() {
 
 #[test]
 fn sc_7_which_limits_hold_on_the_way_in() {
-    let rule = "---
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: cart, namespace: shop}
-spec:
+    let rule = &object(
+        "DestinationRule",
+        "shop/cart",
+        "
   host: cart
   trafficPolicy:
     connectionPool: {tcp: {connectTimeout: 1s}}
     portLevelSettings:
-    - {port: {number: 80}, loadBalancer: {simple: RANDOM}}
-";
+    - {port: {number: 80}, loadBalancer: {simple: RANDOM}}",
+    );
     let timeout = |sidecars: &str, port: u16| {
         let plan = cart(sidecars);
         plan.cluster_named(&format!("inbound|{port}||")).unwrap().policy.circuit.connect_timeout
