@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use mesh_core::analysis::Code;
+use mesh_core::analysis::{Code, Level};
 use mesh_core::api::message::{Note, Status};
-use mesh_core::api::{KINDS, Support, SupportRow, support};
+use mesh_core::api::{Documents, KINDS, Support, SupportRow, support};
 
 const HEAD: &str = "\
 # What of the API is implemented
@@ -79,6 +79,82 @@ fn the_support_page_is_what_the_decoder_does() {
     let written = std::fs::read_to_string(&file).unwrap_or_default();
     let stale = page.lines().zip(written.lines()).find(|(is, was)| is != was);
     assert!(page == written, "docs/support.md is stale; run `just update-docs`. First difference: {stale:?}");
+}
+
+/// A value of a row's type, as JSON.
+fn value(row: &SupportRow) -> String {
+    if let Some((_, value)) = row.path.split_once('=') {
+        return format!("{value:?}");
+    }
+    let sample = match row.shape {
+        "GatewayAddress" => "{\"type\": \"Hostname\"}",
+        _ if row.path == "addresses[].type" => "\"Hostname\"",
+        _ if row.path.starts_with("probe.") && row.path.ends_with(".host") => "\"127.0.0.1\"",
+        "string" | "Timestamp" | "bytes" => "\"a\"",
+        "bool" => "true",
+        "Duration" => "\"1s\"",
+        "enum" => "null",
+        "any" => "{\"a\": \"b\"}",
+        shape if shape.starts_with(char::is_uppercase) => "{}",
+        _ => "1",
+    };
+    sample.to_owned()
+}
+
+/// This row alone, as the fields of its kind, in JSON.
+fn alone(row: &SupportRow) -> String {
+    let path = row.path.split('=').next().expect("a path");
+    path.rsplit('.').fold(value(row), |inner, part| {
+        let end = part.find(['[', '{']).unwrap_or(part.len());
+        let wrapped = part[end..].as_bytes().chunks(2).rev().fold(inner, |inner, with| {
+            if with == b"[]" { format!("[{inner}]") } else { format!("{{\"k\": {inner}}}") }
+        });
+        let beside = if row.path == "addresses[].value" { "\"type\": \"Hostname\", " } else { "" };
+        let beside = if part == "value" { beside } else { "" };
+        format!("{{{beside}\"{}\": {wrapped}}}", &part[..end])
+    })
+}
+
+/// A document in which this row stands below `spec`, and one in which it stands at the root: one of them is it.
+fn documents_of(row: &SupportRow) -> Vec<String> {
+    let fields = alone(row);
+    if row.kind == "MeshConfig" {
+        let head = "{apiVersion: v1, kind: ConfigMap, metadata: {name: istio, namespace: istio-system}";
+        return vec![format!("{head}, data: {{mesh: '{fields}'}}}}")];
+    }
+    let (group, name) = row.kind.rsplit_once('/').unwrap_or(("", &row.kind));
+    let kind = KINDS.iter().find(|kind| kind.group == group && kind.name == name).expect("a kind");
+    let version = kind.versions.last().expect("a version");
+    let version = if group.is_empty() { (*version).to_owned() } else { format!("{group}/{version}") };
+    let head = format!("{{\"apiVersion\": \"{version}\", \"kind\": \"{name}\"");
+    let spec = format!("{head}, \"metadata\": {{\"name\": \"a\"}}, \"spec\": {fields}}}");
+    vec![spec, format!("{head}, {}", &fields[1..])]
+}
+
+/// Y-9: what the page calls refused is refused where it is written, and nothing else is: neither by the decoder
+/// nor by what looks at the values afterwards.
+#[test]
+fn y_9_every_row_is_refused_or_not_as_the_page_says() {
+    let mut wrong = Vec::new();
+    let mut counts = (0, 0);
+    for row in support().iter().filter(|row| !row.path.is_empty()) {
+        let refused = documents_of(row).into_iter().any(|text| {
+            let (_, diagnostics) = Documents::parse([("row.yaml", text)]);
+            let mut found = diagnostics.iter();
+            found.any(|found| found.code == Code::NotImplemented && found.level == Level::Error)
+        });
+        let says = row.status == Status::Refused;
+        if says {
+            counts.0 += 1
+        } else {
+            counts.1 += 1
+        }
+        if refused != says {
+            wrong.push(format!("{} {}: {}", row.kind, row.path, documents_of(row)[0]));
+        }
+    }
+    assert!(counts.0 > 50 && counts.1 > 1000, "{counts:?}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 fn root() -> PathBuf {

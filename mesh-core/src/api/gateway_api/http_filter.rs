@@ -52,6 +52,82 @@ enumeration! {
 }
 
 message! {
+    /// Something that is done to requests that go to one destination: header changes alone (GA-7). The other
+    /// fields are those of [`HttpRouteFilter`].
+    pub struct HttpBackendFilter {
+        /// What.
+        supported r#type: Option<HttpBackendFilterType>,
+        /// Header changes before the request is sent on.
+        supported request_header_modifier: Option<HeaderModifier>,
+        /// Header changes before the response is passed back.
+        supported response_header_modifier: Option<HeaderModifier>,
+        /// Send a copy there.
+        refused request_mirror: Option<HttpRequestMirror>,
+        /// Answer with a redirect.
+        refused request_redirect: Option<HttpRequestRedirect>,
+        /// Change path and host before sending.
+        refused url_rewrite: Option<HttpUrlRewrite>,
+        /// Cross-origin rules.
+        refused cors: Option<HttpCors>,
+        /// Ask a service whether the request may pass.
+        refused external_auth: Option<HttpExternalAuth>,
+        /// A filter in another resource; none is known, so that requests get 500.
+        inert extension_ref: Option<LocalObjectReference> [told Note::silent(
+            "no filter of another resource is known: requests get 500 (GA-7), and `check` tells",
+        )],
+    }
+}
+
+enumeration! {
+    /// What a filter of a destination does.
+    pub enum HttpBackendFilterType {
+        /// Header changes before the request is sent on.
+        supported RequestHeaderModifier = 0 ["RequestHeaderModifier"],
+        /// Header changes before the response is passed back.
+        supported ResponseHeaderModifier = 1 ["ResponseHeaderModifier"],
+        /// Send a copy elsewhere.
+        refused RequestMirror = 2 ["RequestMirror"],
+        /// Answer with a redirect.
+        refused RequestRedirect = 3 ["RequestRedirect"],
+        /// Change path and host before sending.
+        refused UrlRewrite = 4 ["URLRewrite"],
+        /// Cross-origin rules.
+        refused Cors = 5 ["CORS"],
+        /// Ask a service whether the request may pass.
+        refused ExternalAuth = 6 ["ExternalAuth"],
+        /// A filter in another resource.
+        supported ExtensionRef = 7 ["ExtensionRef"],
+    }
+}
+
+/// What works at a destination works at a rule too, and is treated as that.
+impl From<&HttpBackendFilter> for HttpRouteFilter {
+    fn from(filter: &HttpBackendFilter) -> Self {
+        Self {
+            at: filter.at.clone(),
+            r#type: filter.r#type.map(|kind| match kind {
+                HttpBackendFilterType::RequestHeaderModifier => HttpRouteFilterType::RequestHeaderModifier,
+                HttpBackendFilterType::ResponseHeaderModifier => HttpRouteFilterType::ResponseHeaderModifier,
+                HttpBackendFilterType::RequestMirror => HttpRouteFilterType::RequestMirror,
+                HttpBackendFilterType::RequestRedirect => HttpRouteFilterType::RequestRedirect,
+                HttpBackendFilterType::UrlRewrite => HttpRouteFilterType::UrlRewrite,
+                HttpBackendFilterType::Cors => HttpRouteFilterType::Cors,
+                HttpBackendFilterType::ExternalAuth => HttpRouteFilterType::ExternalAuth,
+                HttpBackendFilterType::ExtensionRef => HttpRouteFilterType::ExtensionRef,
+            }),
+            request_header_modifier: filter.request_header_modifier.clone(),
+            response_header_modifier: filter.response_header_modifier.clone(),
+            request_mirror: filter.request_mirror.clone(),
+            request_redirect: filter.request_redirect.clone(),
+            url_rewrite: filter.url_rewrite.clone(),
+            cors: filter.cors.clone(),
+            external_auth: filter.external_auth.clone(),
+            extension_ref: filter.extension_ref.clone(),
+        }
+    }
+}
+
+message! {
     /// A mirror; every request unless `percent` or `fraction` says less.
     pub struct HttpRequestMirror {
         /// Where copies go.

@@ -1,6 +1,6 @@
 //! `HTTPRoute`: which rule serves a request (GA-3, GA-6, GA-10).
 
-use super::{GatewayDuration, HttpRouteFilter, ParentReference};
+use super::{GatewayDuration, HttpBackendFilter, HttpRouteFilter, ParentReference};
 use crate::api::message::{enumeration, message};
 
 message! {
@@ -141,7 +141,7 @@ message! {
         /// Share, relative to the sum of all; 1 unless written.
         supported weight: Option<i32>,
         /// Header changes for this destination.
-        supported filters: Vec<HttpRouteFilter>,
+        supported filters: Vec<HttpBackendFilter>,
     }
 }
 

@@ -4,8 +4,8 @@ use super::{backend, hostname, namespace, rules};
 use crate::analysis::validate::Check;
 use crate::api::At;
 use crate::api::gateway_api::{
-    HeaderModifier, HttpCors, HttpPathModifier, HttpPathModifierType, HttpRequestMirror, HttpRequestRedirect,
-    HttpRouteFilter, HttpRouteFilterType, HttpRouteMatch, PathMatchType,
+    HeaderModifier, HttpBackendFilter, HttpCors, HttpPathModifier, HttpPathModifierType, HttpRequestMirror,
+    HttpRequestRedirect, HttpRouteFilter, HttpRouteFilterType, HttpRouteMatch, PathMatchType,
 };
 use crate::cors::CorsPolicy;
 use crate::route::{Direction, HeaderOps, Redirect};
@@ -54,21 +54,10 @@ pub(super) fn check(list: &[HttpRouteFilter], matches: &[HttpRouteMatch], check:
     }
 }
 
-/// The filters of one destination: header changes alone (GA-7).
-pub(super) fn of_backend(list: &[HttpRouteFilter], check: &mut Check<'_>) {
-    each(list, check);
-    for filter in list {
-        let Some(kind) = filter.r#type else { continue };
-        if !matches!(
-            kind,
-            HttpRouteFilterType::RequestHeaderModifier
-                | HttpRouteFilterType::ResponseHeaderModifier
-                | HttpRouteFilterType::ExtensionRef
-        ) {
-            let message = format!("a filter of type {} on a destination is not implemented", kind.as_str());
-            check.not_implemented(filter.at.field("type"), message, None);
-        }
-    }
+/// The filters of one destination; what is more than header changes was refused when it was read (GA-7).
+pub(super) fn of_backend(list: &[HttpBackendFilter], check: &mut Check<'_>) {
+    let list: Vec<HttpRouteFilter> = list.iter().map(Into::into).collect();
+    each(&list, check);
 }
 
 /// Where a redirect is written, if there is one.

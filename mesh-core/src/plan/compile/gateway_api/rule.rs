@@ -269,8 +269,9 @@ impl<T> Parts<'_, '_, '_, T> {
     }
 
     fn backend(&self, written: &HttpBackendRef) -> Backend {
-        let (request_headers, response_headers) = modifiers(&written.filters);
-        let unknown = written.filters.iter().find_map(|filter| self.unknown(filter));
+        let filters: Vec<HttpRouteFilter> = written.filters.iter().map(Into::into).collect();
+        let (request_headers, response_headers) = modifiers(&filters);
+        let unknown = filters.iter().find_map(|filter| self.unknown(filter));
         Backend {
             weight: written.weight.map_or(1, |weight| u32::try_from(weight).unwrap_or_default()),
             origin: self.resource.locate(written.at.origin()),
