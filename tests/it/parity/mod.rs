@@ -26,8 +26,9 @@ use self::backends::Backends;
 use self::draw::Draw;
 use self::run::Case;
 
-/// Configurations of each test, and requests of each configuration: 4 × 50 × 50 cases.
+/// Configurations of each test, the tests, and requests of each configuration: 4 × 50 × 50 cases.
 const CONFIGURATIONS: u64 = 50;
+const CHUNKS: u64 = 4;
 const REQUESTS: usize = 50;
 
 /// The budget of CB-10 grows with time, which is not the same for both: where it is on, what comes after the first
@@ -87,6 +88,7 @@ async fn compare(seed: u64, backends: &Backends) -> Compared {
 }
 
 async fn chunk(number: u64) {
+    assert!(number < CHUNKS);
     let backends = Backends::start().await;
     if let Some(seed) = std::env::var("MESH_SEED").ok().and_then(|seed| seed.parse().ok()) {
         compare(seed, &backends).await;

@@ -6,7 +6,7 @@ use crate::parity::draw::Draw;
 pub(in crate::parity) fn destination_rule(host: &str, draw: &mut Draw) -> String {
     let top = policy(draw, true);
     let subset =
-        if draw.percent(40) { format!(", trafficPolicy: {{{}}}", policy(draw, true)) } else { String::new() };
+        if draw.percent(60) { format!(", trafficPolicy: {{{}}}", policy(draw, true)) } else { String::new() };
     format!(
         "apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -32,7 +32,7 @@ fn policy(draw: &mut Draw, with_ports: bool) -> String {
     if draw.percent(40) {
         of.push(format!("outlierDetection: {{{}}}", outlier(draw)));
     }
-    if with_ports && draw.percent(20) {
+    if with_ports && draw.percent(45) {
         of.push(format!("portLevelSettings: [{{port: {{number: 8081}}, {}}}]", policy(draw, false)));
     }
     if with_ports && draw.percent(15) {
