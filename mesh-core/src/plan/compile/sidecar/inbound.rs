@@ -22,6 +22,7 @@ use crate::plan::{
     ClusterNode, ClusterPlan, Direction, Discovery, Listener, ListenerProtocol, ListenerRoutes,
     ServiceIdentity,
 };
+use crate::retry::RetryPolicy;
 use crate::route::{Action, Fallback, Forward, Matcher, Route, RouteTable, VirtualHost};
 
 /// An inbound port: where it listens, and where the application is.
@@ -213,7 +214,7 @@ impl<'a> Compiler<'a> {
             }),
             discovery: Discovery::Static(vec![Arc::new(local(address))]),
         });
-        let mut table = self.inbound_table(port, cluster, &origin);
+        let mut table = self.inbound_table(port, protocol, cluster, &origin);
         if protocol == Protocol::GrpcWeb {
             table = table.grpc_web();
         }
@@ -228,10 +229,20 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn inbound_table(&self, port: u16, cluster: ClusterId, origin: &Origin) -> RouteTable {
+    fn inbound_table(
+        &self,
+        port: u16,
+        protocol: Protocol,
+        cluster: ClusterId,
+        origin: &Origin,
+    ) -> RouteTable {
         let action = Action::Forward(Forward::to(cluster));
         let mut route = Route::new(Arc::clone(&self.default_name), Matcher::any(), action);
-        route.retry = Arc::clone(&self.mesh.inbound_retry);
+        // RT-15: a gRPC client tries again by itself.
+        route.retry = match protocol {
+            Protocol::Grpc | Protocol::GrpcWeb => Arc::new(RetryPolicy::off()),
+            _ => Arc::clone(&self.mesh.inbound_retry),
+        };
         route.origin = origin.clone();
         let name: Arc<str> = format!("inbound|http|{port}").into();
         let host = VirtualHost {

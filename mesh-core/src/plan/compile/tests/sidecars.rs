@@ -253,3 +253,29 @@ fn sc_5_listeners_of_one_port_on_two_addresses_stay_apart() {
     assert_eq!(super::addresses(&compiled.plan, "inbound|8080||"), ["127.0.0.1:9000"]);
     assert_eq!(super::addresses(&compiled.plan, "inbound|8080|127.0.0.3||"), ["127.0.0.1:9001"]);
 }
+
+/// The mesh's own default concerns no gRPC port either.
+#[test]
+fn rt_15_inbound_retries_are_for_http_and_not_for_grpc() {
+    let service = object(
+        "Service",
+        "shop/all",
+        "{selector: {app: cart}, ports: [{name: http-a, port: 1001}, {name: http2-b, port: 1002}, \
+         {name: grpc-c, port: 1003}, {name: grpc-web-d, port: 1004}]}",
+    );
+    let attempts = |config: &str| {
+        let mesh = format!(
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: istio, namespace: istio-system}}\n\
+             data: {{mesh: '{config}'}}\n"
+        );
+        let plan = cart(&format!("{service}{mesh}"));
+        [1001, 1002, 1003, 1004].map(|port| {
+            let name = format!("inbound|{port}");
+            let listener = plan.listeners.iter().find(|one| *one.name == *name).expect("a listener");
+            let ListenerRoutes::Table(table) = &listener.routes else { panic!("a table") };
+            found(table, "cart", "/").expect("a route").retry.attempts
+        })
+    };
+    assert_eq!(attempts("{}"), [2, 2, 0, 0]);
+    assert_eq!(attempts("{defaultInboundHttpRetryPolicy: {attempts: 6}}"), [6, 6, 0, 0]);
+}
