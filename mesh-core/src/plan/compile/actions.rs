@@ -22,7 +22,7 @@ pub(super) fn redirect(
     port: u16,
 ) -> Result<Redirect, Refused> {
     let mut redirect = Redirect::default();
-    if let Some(code) = written.redirect_code {
+    if let Some(code) = written.redirect_code.filter(|code| *code != 0) {
         redirect.status = u16::try_from(code)
             .ok()
             .and_then(|code| StatusCode::from_u16(code).ok())

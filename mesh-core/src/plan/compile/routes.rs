@@ -78,10 +78,12 @@ impl Compiler<'_> {
         let action = if let Some(redirect) = &rule.redirect {
             match actions::redirect(redirect, None, place.port) {
                 Ok(redirect) => Action::Redirect(redirect),
-                // Another 3xx: the rule is dropped (VA-8).
+                // Another 3xx: the rule is dropped. Of one that was read this was told when it was (VA-8).
                 Err(reason) => {
-                    let at = redirect.at.field("redirectCode");
-                    self.out.push(refuse(at, reason).level(crate::analysis::Level::Warning));
+                    if !redirect.at.is_written("redirectCode") {
+                        let at = resource.locate(redirect.at.origin());
+                        self.out.push(Diagnostic::new(Code::SchemaWarning, at, reason));
+                    }
                     return None;
                 }
             }

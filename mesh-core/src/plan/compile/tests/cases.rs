@@ -3,7 +3,9 @@
 use super::yaml::{object, service};
 use super::{addresses, clusters, codes, outbound, sidecar};
 use crate::analysis::{Code, Level};
+use crate::api::Documents;
 use crate::endpoint::ClusterId;
+use crate::plan::compile::compile;
 use crate::route::Action;
 
 const SERVICE: &str = r#"
@@ -352,5 +354,93 @@ fn vs_2_a_host_may_be_an_address() {
     for authority in ["[fd00::7]", "[fd00::7]:80"] {
         let route = outbound(&compiled.plan, 80, authority, "/");
         assert_eq!(&*route.expect("an IPv6 address has brackets").name, "address", "{authority}");
+    }
+}
+
+/// VA-8: once, as the warning that it is; 0 is not written at all.
+#[test]
+fn va_8_another_3xx_drops_the_rule_and_is_told_once() {
+    let told = |code: u32| {
+        let yaml = SERVICE.to_owned()
+            + &object(
+                "VirtualService",
+                "reviews",
+                &format!("{{hosts: [reviews], http: [{{redirect: {{uri: /x, redirectCode: {code}}}}}]}}"),
+            );
+        let (documents, mut told) = Documents::parse([("mesh.yaml", yaml)]);
+        let compiled = compile(&documents, &super::options("nobody"), None);
+        told.extend(compiled.diagnostics.iter().cloned());
+        let told = told.iter().filter(|one| one.code != Code::ReferencedResourceNotFound);
+        let told: Vec<_> = told.map(|one| (one.code, one.level)).collect();
+        (told, outbound(&compiled.plan, 9080, "reviews", "/").is_some())
+    };
+    let warning = (Code::SchemaWarning, Level::Warning);
+    assert_eq!(told(304), (vec![warning], false));
+    assert_eq!(told(0), (vec![], true));
+}
+
+/// DR-3: rules that are not exported alike stay apart, and a client uses the first that it sees, whole.
+#[test]
+fn dr_3_rules_exported_differently_are_not_merged() {
+    let rule = |name: &str, to: &str, subset: &str| {
+        let full = "a.srv.svc.cluster.local";
+        let spec =
+            format!("{{host: {full}, exportTo: ['{to}'], subsets: [{{name: {subset}, labels: {{v: x}}}}]}}");
+        object("DestinationRule", &format!("srv/{name}"), &spec)
+    };
+    let subsets = |client: &str, rules: &[String]| {
+        let plan = sidecar(&format!("{}{}", service("srv/a"), rules.concat()), client).plan;
+        ["v1", "v2"].map(|subset| {
+            plan.cluster_named(&format!("outbound|80|{subset}|a.srv.svc.cluster.local")).is_some()
+        })
+    };
+    let apart = [rule("a", "*", "v1"), rule("b", ".", "v2")];
+    assert_eq!(subsets("srv/me", &apart), [true, false], "the first that is visible");
+    assert_eq!(subsets("cli/me", &apart), [true, false]);
+    let other = [rule("a", ".", "v1"), rule("b", "*", "v2")];
+    assert_eq!(subsets("srv/me", &other), [true, false]);
+    assert_eq!(subsets("cli/me", &other), [false, true], "the first is not for it");
+    assert_eq!(
+        subsets("cli/me", &[rule("a", "*", "v1"), rule("b", "*", "v2")]),
+        [true, true],
+        "alike: merged"
+    );
+}
+
+/// DR-2: a client in the root namespace has its own rules only where they are for that namespace alone.
+#[test]
+fn dr_2_the_root_namespace_is_a_clients_own_for_private_rules_only() {
+    let rule = |name: &str, more: &str, most: u32| {
+        let pool = format!("{{connectionPool: {{tcp: {{maxConnections: {most}}}}}}}");
+        let spec = format!("{{host: a.srv.svc.cluster.local, {more}trafficPolicy: {pool}}}");
+        object("DestinationRule", name, &spec)
+    };
+    let limit = |rules: &[String]| {
+        let plan = sidecar(&format!("{}{}", service("srv/a"), rules.concat()), "istio-system/me").plan;
+        plan.cluster_named("outbound|80||a.srv.svc.cluster.local").unwrap().policy.circuit.max_connections
+    };
+    let of_service = rule("srv/a", "", 2);
+    assert_eq!(limit(&[rule("istio-system/a", "exportTo: ['.'], ", 1), of_service.clone()]), 1);
+    assert_eq!(
+        limit(&[rule("istio-system/a", "", 1), of_service]),
+        2,
+        "one for all comes last, as for others"
+    );
+}
+
+/// VA-1: of a service with one port that port is meant, whatever port the request was for.
+#[test]
+fn va_1_the_only_port_of_a_service_needs_no_name() {
+    let compiled = sidecar(
+        &(object("Service", "a", "{ports: [{name: http-a, port: 80}, {name: http-b, port: 81}]}")
+            + &object("Service", "b", "{ports: [{name: http, port: 9000}]}")
+            + &object("VirtualService", "a", "{hosts: [a], http: [{route: [{destination: {host: b}}]}]}")),
+        "nobody",
+    );
+    let code = Code::VirtualServiceDestinationPortSelectorRequired;
+    assert!(!codes(&compiled.diagnostics).contains(&code));
+    for port in [80, 81] {
+        let route = outbound(&compiled.plan, port, &format!("a:{port}"), "/").unwrap();
+        assert_eq!(clusters(&compiled.plan, route)[0].0, "outbound|9000||b.default.svc.cluster.local");
     }
 }
