@@ -77,17 +77,6 @@ impl Detector {
         }
     }
 
-    /// Takes note of a connection made for TCP, which is all the success there is (OD-4). Record
-    /// the failure to make one as an [`Outcome::Reset`].
-    pub fn record_tcp_connected(&self, host: &HostState) {
-        let changes = if self.policy.split_local_origin {
-            [Change::Keep, Change::Keep, Change::Reset]
-        } else {
-            [Change::Reset, Change::Reset, Change::Keep]
-        };
-        host.counters.apply(changes, [0; 3]);
-    }
-
     /// The tick, once per [`interval`](OutlierPolicy::interval), over all hosts of the cluster
     /// (OD-8). Returns how many came back; if any, rebuild the set of usable hosts.
     pub fn tick<'a>(&self, hosts: impl IntoIterator<Item = &'a HostState>, now: Instant) -> usize {

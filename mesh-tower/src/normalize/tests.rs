@@ -172,6 +172,7 @@ fn hd_1_request_ids_are_made_kept_or_replaced() {
     }
 }
 
+/// HD-6: a plaintext peer brings no `x-forwarded-client-cert`.
 #[test]
 fn hd_2_control_headers_are_believed_from_whom_they_may_come() {
     let given = [

@@ -150,16 +150,6 @@ fn od_3_grpc_failures_count_wherever_the_status_stands() {
 }
 
 #[test]
-fn od_4_tcp_connects() {
-    let cluster = Cluster::new(2, half());
-    let connect = reset(Reset::ConnectTimeout);
-    cluster.record(0, connect);
-    cluster.record(0, connect);
-    cluster.detector.record_tcp_connected(&cluster.hosts[0]);
-    assert_eq!(cluster.until_ejected(0, connect, 5), Some(3));
-}
-
-#[test]
 fn od_1_error_codes_say_what_an_error_is() {
     let policy = OutlierPolicy { error_codes: vec![429..=429], ..half() };
     assert_eq!(Cluster::new(2, policy.clone()).until_ejected(0, status(429), 5), Some(3));
