@@ -5,11 +5,13 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::StatusCode;
 use mesh_core::endpoint::ClusterId;
 use mesh_core::fault::FaultPolicy;
 use mesh_core::hash::WordHash;
 use mesh_core::plan::{ClusterPlan, Discovery, OutboundMode, Plan};
-use mesh_core::route::{Action, Fallback, Forward, Matcher, Route};
+use mesh_core::route::{Action, DirectResponse, Fallback, Forward, Matcher, Route};
 
 use crate::clock::{FastRng, SharedRng};
 use crate::cluster::{Authorities, Cluster, ClusterPool, Passthrough};
@@ -40,6 +42,13 @@ pub(crate) struct View {
     allow_any: Arc<Route>,
 }
 
+/// What is noted of a request to a host that nobody knows, under `REGISTRY_ONLY` (H-8).
+#[derive(Debug)]
+pub(crate) struct BlackHole {
+    pub(crate) route: Arc<Route>,
+    pub(crate) cluster: Arc<ClusterPlan>,
+}
+
 /// Faults of attempts by service, for tests (FI-10).
 pub(crate) type AttemptFaults = HashMap<String, FaultPolicy>;
 
@@ -49,6 +58,7 @@ struct Makings {
     connector: Arc<dyn Connect>,
     rng: SharedRng,
     passthrough: Passthrough,
+    black_hole: BlackHole,
     attempt_faults: Arc<AttemptFaults>,
     /// Of this and its name each cluster gets its own: which one is used first must not matter (OU-1).
     seed: u64,
@@ -65,7 +75,8 @@ impl Worker {
     ) -> Arc<Self> {
         let seed = rng.draw(mesh_core::rng::Rng::next_u64);
         let passthrough = Passthrough::new(connector.clone(), authorities, seed);
-        let makings = Arc::new(Makings { connector, rng, passthrough, attempt_faults, seed });
+        let black_hole = BlackHole::new();
+        let makings = Arc::new(Makings { connector, rng, passthrough, black_hole, attempt_faults, seed });
         let view = View {
             allow_any: Arc::new(allow_any(live.plan())),
             pools: live.clusters().iter().map(|_| OnceLock::new()).collect(),
@@ -151,6 +162,10 @@ impl View {
         &self.allow_any
     }
 
+    pub(crate) fn black_hole(&self) -> &BlackHole {
+        &self.makings.black_hole
+    }
+
     pub(crate) fn rng(&self) -> &SharedRng {
         &self.makings.rng
     }
@@ -193,6 +208,14 @@ fn allow_any(plan: &Plan) -> Route {
         None => Action::Passthrough,
     };
     Route::new("allow_any".into(), Matcher::default(), action)
+}
+
+impl BlackHole {
+    fn new() -> Self {
+        let answer = DirectResponse { status: StatusCode::BAD_GATEWAY, body: Bytes::new() };
+        let route = Route::new("block_all".into(), Matcher::default(), Action::DirectResponse(answer));
+        Self { route: Arc::new(route), cluster: Arc::new(ClusterPlan::black_hole()) }
+    }
 }
 
 impl Makings {

@@ -60,6 +60,31 @@ pub struct ClusterPlan {
 }
 
 impl ClusterPlan {
+    /// What stands for hosts that `REGISTRY_ONLY` refuses, so that they can be counted (H-8, ME-4). It has no
+    /// endpoints.
+    #[must_use]
+    pub fn black_hole() -> Self {
+        let name: Arc<str> = "BlackHoleCluster".into();
+        Self {
+            name: name.clone(),
+            service: ServiceIdentity { name, external: true, ..ServiceIdentity::default() },
+            port: 0,
+            subset: "".into(),
+            subset_labels: Labels::default(),
+            protocol: UpstreamProtocol::Downstream,
+            balance: BalancePolicy::RoundRobin,
+            panic_threshold: 0,
+            locality: None,
+            warm_up: None,
+            circuit: CircuitPolicy::default(),
+            outlier: None,
+            health: None,
+            headless: false,
+            tls: None,
+            origin: Origin::default(),
+        }
+    }
+
     /// Whether both decide alike, wherever they were written: a line added above a rule restarts
     /// nothing.
     #[must_use]

@@ -69,7 +69,15 @@ impl<S> Route<S> {
             Found::NoRule(_) | Found::NoHost(Fallback::NotFound) => {
                 return refuse(LocalReply::no_route());
             }
-            Found::NoHost(Fallback::BlackHole) => return refuse(LocalReply::black_hole()),
+            Found::NoHost(Fallback::BlackHole) => {
+                let refused = view.black_hole();
+                record.note(|decision| {
+                    decision.generation = view.plan().generation;
+                    decision.route = Some(refused.route.clone());
+                    decision.cluster = Some(refused.cluster.clone());
+                });
+                return refuse(LocalReply::black_hole());
+            }
             Found::NoHost(Fallback::Passthrough) => view.allow_any().clone(),
         };
         record.note(|decision| {
