@@ -118,6 +118,51 @@ fn vm_8_claims_are_for_gateways_and_have_a_path() {
     assert_eq!(claim("hosts: [a], gateways: [edge], ", "@request.auth.claims").len(), 1);
 }
 
+/// FI-1: what a fault may say; one without a kind of failure is told by a warning.
+#[test]
+fn fi_1_faults() {
+    let fault = |fields: &str| rule(&format!("fault: {{{fields}}}, {ROUTE}"));
+    for good in [
+        "delay: {fixedDelay: 1ms}",
+        "abort: {httpStatus: 200}",
+        "abort: {httpStatus: 599, percentage: {value: 100}}",
+        "abort: {grpcStatus: UNAVAILABLE, percentage: {value: 0.0001}}",
+        "delay: {fixedDelay: 1s, percent: 5}",
+        "abort: {percentage: {value: 10}}",
+    ] {
+        assert!(fault(good).is_empty(), "{good}: {:?}", fault(good));
+    }
+    for bad in [
+        "",
+        "delay: {fixedDelay: 500us}",
+        "abort: {httpStatus: 199}",
+        "abort: {httpStatus: 600}",
+        "abort: {grpcStatus: UNAVAILABEL}",
+        "abort: {httpStatus: 500, percentage: {value: 101}}",
+        "abort: {httpStatus: 500, percentage: {value: 0.00001}}",
+        "delay: {exponentialDelay: 1s}",
+        "abort: {http2Error: x}",
+    ] {
+        assert!(!fault(bad).is_empty(), "{bad}");
+    }
+}
+
+/// Y-6: the durations that have a rule of their own.
+#[test]
+fn y_6_durations_with_a_rule_of_their_own() {
+    let pool = |of: &str| {
+        let spec = format!("{{host: a, trafficPolicy: {{connectionPool: {{tcp: {{{of}}}}}}}}}");
+        errors("DestinationRule", &spec)
+    };
+    assert!(pool("idleTimeout: 0s").is_empty());
+    assert_eq!(pool("connectTimeout: 0s").len(), 1);
+    assert_eq!(pool("idleTimeout: 500us").len(), 1);
+    let cors = |age: &str| rule(&format!("corsPolicy: {{maxAge: {age}}}, {ROUTE}"));
+    assert!(cors("2s").is_empty());
+    assert_eq!(cors("1500ms").len(), 1);
+    assert_eq!(rule(&format!("timeout: 1500ms, {ROUTE}")).len(), 0);
+}
+
 #[test]
 fn va_8_redirects() {
     let redirect = |fields: &str| rule(&format!("redirect: {{{fields}}}"));

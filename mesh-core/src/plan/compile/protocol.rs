@@ -146,7 +146,17 @@ mod tests {
         assert_eq!(of(&port("http", Some("kubernetes.io/h2c"), "TCP"), 80), Protocol::Http2);
         assert_eq!(of(&port("http", None, "UDP"), 80), Protocol::Udp);
         assert_eq!(of(&port("http", None, "SCTP"), 80), Protocol::Udp, "not proxied, whatever its name");
-        assert_eq!(of(&port("db", None, "TCP"), 3306), Protocol::Tcp);
+        for (number, protocol) in [
+            (25, Protocol::Tcp),
+            (26, Protocol::Sniffed),
+            (53, Protocol::Tcp),
+            (3306, Protocol::Tcp),
+            (3307, Protocol::Sniffed),
+            (27017, Protocol::Tcp),
+        ] {
+            assert_eq!(of(&port("db", None, "TCP"), number), protocol, "{number}");
+        }
+        assert_eq!(of(&port("http", None, "TCP"), 25), Protocol::Http, "what is told counts");
         assert_eq!(of(&port("web", None, ""), 80), Protocol::Sniffed);
     }
 }

@@ -327,6 +327,17 @@ fn y_2_every_version_of_a_kind_is_read_alike() {
     assert_eq!(read("batch/v1", "CronJob", &job).workloads.len(), 1);
     assert_eq!(read("v1", "Service", "spec: {ports: [{name: http, port: 80}]}").services.len(), 1);
     assert_eq!(read("discovery.k8s.io/v1", "EndpointSlice", "addressType: IPv4").endpoint_slices.len(), 1);
+    let none = read("v1", "Node", "");
+    assert_eq!(read("v1", "Namespace", "").namespaces.len(), 1);
+    assert_eq!(read("v1", "Endpoints", "subsets: []").endpoints.len(), 1);
+    assert_eq!(read("v1", "Secret", "type: Opaque").secrets.len(), 1);
+    assert_eq!(none.nodes.len(), 1);
+    for version in ["v1alpha2", "v1alpha3", "v1beta1", "v1"] {
+        let gateway_api = format!("gateway.networking.k8s.io/{version}");
+        let rule = "spec: {rules: [{backendRefs: [{name: a, port: 80}]}]}";
+        assert_eq!(read(&gateway_api, "HTTPRoute", rule).http_routes.len(), 1, "{version}");
+        assert_eq!(read(&gateway_api, "GRPCRoute", rule).grpc_routes.len(), 1, "{version}");
+    }
     assert_eq!(read("example.com/v1", "Unknown", "anything: [1, 2]"), crate::api::Documents::default());
 }
 

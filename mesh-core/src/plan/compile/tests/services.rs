@@ -231,6 +231,19 @@ fn se_6_se_7_service_entries_by_resolution() {
     assert_eq!(plan.outbound[&80].fallback(), Fallback::Passthrough, "H-8");
 }
 
+/// SE-6: a weight that is not written, or 0, is 1.
+#[test]
+fn se_6_the_weight_of_an_endpoint() {
+    let text =
+        ENTRIES.replace("{address: 10.9.0.2, ", "{address: 10.9.0.3, weight: 0}\n  - {address: 10.9.0.2, ");
+    let plan = sidecar(&text, "nobody").plan;
+    let cluster = plan.clusters.iter().find(|one| &*one.policy.name == "outbound|80||static.example.com");
+    let Discovery::Static(endpoints) = &cluster.expect("a cluster").discovery else { panic!("STATIC") };
+    let weights: Vec<_> = endpoints.iter().map(|one| (one.address.to_string(), one.weight)).collect();
+    let expected = [("10.9.0.1:8080", 3), ("10.9.0.3:8080", 1), ("10.9.0.2:9999", 1)];
+    assert_eq!(weights, expected.map(|(address, weight)| (address.to_owned(), weight)));
+}
+
 #[test]
 fn p_3_an_untelling_port_name_is_reported_where_it_stands() {
     let compiled = sidecar(

@@ -157,6 +157,9 @@ fn ga_10_timeouts_and_retries() {
     let whole = compiled("timeouts: {request: 1m10s}");
     assert_eq!(whole.timeout, seconds(70));
     assert_eq!(compiled("timeouts: {request: 0s}").timeout, None);
+    let off = compiled("timeouts: {request: 10s, backendRequest: 0s}, retry: {attempts: 1}");
+    assert_eq!((off.timeout, off.retry.per_try_timeout), (seconds(10), None), "0s is off, not the shortest");
+    assert_eq!(compiled("timeouts: {request: 0s, backendRequest: 2s}").timeout, seconds(2));
     let retried =
         compiled("timeouts: {request: 10s, backendRequest: 2s}, retry: {codes: [503], backoff: 100ms}");
     assert_eq!((retried.timeout, retried.retry.per_try_timeout), (seconds(10), seconds(2)));
