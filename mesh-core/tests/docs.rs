@@ -106,7 +106,7 @@ fn alone(row: &SupportRow) -> String {
     let path = row.path.split('=').next().expect("a path");
     path.rsplit('.').fold(value(row), |inner, part| {
         let end = part.find(['[', '{']).unwrap_or(part.len());
-        let wrapped = part[end..].as_bytes().chunks(2).rev().fold(inner, |inner, with| {
+        let wrapped = part.as_bytes()[end..].chunks(2).rev().fold(inner, |inner, with| {
             if with == b"[]" { format!("[{inner}]") } else { format!("{{\"k\": {inner}}}") }
         });
         let beside = if row.path == "addresses[].value" { "\"type\": \"Hostname\", " } else { "" };
