@@ -127,6 +127,50 @@ async fn cb_3_idle_connections_are_closed() {
     }
 }
 
+/// CB-3: where HTTP says nothing, `tcp.idleTimeout` does; `0s` is no limit (Y-6).
+#[tokio::test(start_paused = true)]
+async fn cb_2_cb_3_the_idle_timeout_of_tcp_and_none_at_all() {
+    for (pool, open) in [("tcp: {idleTimeout: 20s}", 0), ("tcp: {idleTimeout: 0s}", 1)] {
+        for port in ["http", "http2"] {
+            let (test, api) = world(port, pool).await;
+            test.get("http://api/").await;
+            api.open(1).await;
+            pass(Duration::from_secs(15)).await;
+            assert_eq!(api.open_connections(), 1, "{port} {pool}");
+            pass(Duration::from_secs(3 * 3_600)).await;
+            assert_eq!(api.open_connections(), open, "{port} {pool}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_2_a_connection_that_is_old_serves_nobody_any_more() {
+    for port in ["http", "http2"] {
+        let (test, api) = world(port, "tcp: {maxConnectionDuration: 30s}").await;
+        let mut made = Vec::new();
+        for _ in 0..6 {
+            assert_eq!(test.get("http://api/").await.status(), 200);
+            made.push(api.connections());
+            pass(Duration::from_secs(12)).await;
+        }
+        assert_eq!(
+            (&made[..3], made[5]),
+            (&[1, 1, 1][..], 2),
+            "{port}: used at 0, 12 and 24 seconds, not at 60"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cb_3_streams_of_one_connection_are_limited() {
+    for (pool, connections) in [("http: {maxConcurrentStreams: 2}", 2), ("http: {maxRetries: 9}", 1)] {
+        let (test, api) = world("http2", pool).await;
+        api.fault_times(4, Fault::Delay(Duration::from_secs(1)));
+        assert!(together(&test, 4).await.iter().all(|answer| answer.status() == 200));
+        assert_eq!(api.connections(), connections, "{pool}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn cb_7_the_port_and_the_pool_say_what_is_spoken_upstream() {
     use http::Version;

@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode};
 use mesh_core::fault::{Abort, Delay, FaultPolicy, HeaderFaults};
 use mesh_core::units::Percent;
 use mesh_tests::body::channel;
-use mesh_tests::config::{destination_rule, service, versioned_service, virtual_service};
+use mesh_tests::config::{destination_rule, mesh_config, service, versioned_service, virtual_service};
 use mesh_tower::test::{Answer, Fault, MeshTest, TestMesh, Upstream, grpc_frame, pass};
 use mesh_tower::{Body, CallOptions};
 use tokio::time::Instant;
@@ -113,6 +113,30 @@ async fn rt_18_retries_of_the_call_beat_header_and_rule() {
         pass(Duration::from_secs(1)).await;
     }
     assert!(CallOptions::new().retries(1, "5xx,nonsense").is_err());
+}
+
+/// RT-18: the mesh's default comes last of the four.
+#[tokio::test(start_paused = true)]
+async fn rt_18_the_mesh_s_default_holds_where_nothing_else_is_said() {
+    let mesh = mesh_config("defaultHttpRetryPolicy: {attempts: 4, retryOn: 5xx, backoff: 1ms}");
+    let plain = service("api", "http", 80, &["10.0.0.1"]) + &mesh;
+    let rule =
+        "  - retries: {attempts: 3, retryOn: 5xx, backoff: 1ms}\n    route: [{destination: {host: api}}]";
+    let ruled = plain.clone() + &virtual_service("api", rule);
+    let one = CallOptions::new().retries(1, "5xx").unwrap();
+    let steered = || get().header("x-envoy-max-retries", "2");
+    for (yaml, request, options, tries) in [
+        (&plain, get(), CallOptions::new(), 5),
+        (&ruled, get(), CallOptions::new(), 4),
+        (&plain, steered(), CallOptions::new(), 3),
+        (&plain, get(), one, 2),
+    ] {
+        let test = MeshTest::new(yaml).start().await;
+        let api = test.upstream("10.0.0.1:80");
+        api.respond(503, "");
+        send(&test, request, options).await;
+        assert_eq!(api.arrival_count(), tries);
+    }
 }
 
 #[tokio::test(start_paused = true)]

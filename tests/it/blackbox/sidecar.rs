@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http::Response;
 use mesh_tests::backend::{Backend, Unheard};
-use mesh_tests::config::entry;
+use mesh_tests::config::{entry, mesh_config};
 use mesh_tests::proxy::Proxy;
 use mesh_tower::Body;
 
@@ -64,6 +64,37 @@ async fn h_8_calls_out_go_by_their_host_header() {
     let answer = client().get(url).header("host", format!("{HOST}:8080")).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.text().await.unwrap(), format!("/by-host {HOST}:8080"));
+}
+
+/// ME-4: a host that nobody knows is told of as such, dialled or refused; what is refused is logged and counted too
+/// (FO-1).
+#[tokio::test]
+async fn h_8_me_4_unknown_hosts_are_named_in_log_and_metrics() {
+    for (mode, status, route, cluster) in [
+        ("REGISTRY_ONLY", 502, "block_all", "BlackHoleCluster"),
+        ("ALLOW_ANY", 200, "allow_any", "PassthroughCluster"),
+    ] {
+        let backend = Backend::text("outside").await;
+        let yaml = mesh_config(&format!(
+            "accessLogFile: /dev/stdout\naccessLogFormat: \"%ROUTE_NAME% %UPSTREAM_CLUSTER%\\n\"\n\
+             outboundTrafficPolicy: {{mode: {mode}}}"
+        ));
+        let args = "--role sidecar --workload web --outbound 127.0.0.1:0";
+        let mut proxy = Proxy::start(PROXY, &yaml, args).await;
+        let mut log = proxy.take_output();
+        let url = format!("http://{}/", proxy.address("outbound|15001"));
+        let answer = client().get(url).header("host", backend.address().to_string()).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{mode}");
+        assert_eq!(answer.text().await.unwrap(), if status == 200 { "outside" } else { "" });
+        assert_eq!(log.recv().await.as_deref(), Some(&*format!("{route} {cluster}")));
+        let label = format!("destination_service_name=\"{cluster}\"");
+        let code = format!("response_code=\"{status}\"");
+        let counted = |_: u16, text: &str| {
+            let lines = text.lines().filter(|line| line.starts_with("istio_requests_total{"));
+            lines.into_iter().any(|line| line.contains(&label) && line.contains(&code))
+        };
+        proxy.until("/stats/prometheus", counted).await;
+    }
 }
 
 #[tokio::test]
