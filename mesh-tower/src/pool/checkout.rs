@@ -105,7 +105,13 @@ impl Endpoint {
 
     fn ready(self: &Arc<Self>, state: &mut State, protocol: Protocol, repeatable: bool) -> Option<Lease> {
         let lease = match protocol {
-            Protocol::Http1 => Lease::http1(self, state.idle.take(repeatable)?),
+            Protocol::Http1 => loop {
+                let connection = state.idle.take(repeatable)?;
+                // It may have grown old while it was idle. Dropping it ends it in good order.
+                if !self.is_too_old(connection.facts.since) {
+                    break Lease::http1(self, connection);
+                }
+            },
             Protocol::Http2 => Lease::http2(self, self.least_loaded(state)?),
         };
         state.lane(protocol).used = true;
@@ -114,6 +120,8 @@ impl Endpoint {
 
     fn least_loaded(&self, state: &mut State) -> Option<StreamPermit> {
         let cap = usize::try_from(self.policy().circuit.max_concurrent_streams).unwrap_or(usize::MAX);
+        // What grew old lives on in its streams' permits.
+        state.shared.retain(|connection| !self.is_too_old(connection.facts.since));
         let best = state
             .shared
             .iter()

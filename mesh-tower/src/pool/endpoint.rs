@@ -95,10 +95,13 @@ impl Endpoint {
     /// Whether a connection has served enough (CB-3) or long enough.
     pub(super) fn is_worn_out(&self, served: u32, since: Instant) -> bool {
         let circuit = &self.policy().circuit;
-        circuit.max_requests_per_connection.is_some_and(|max| served >= max)
-            || circuit
-                .max_connection_duration
-                .is_some_and(|max| now().saturating_duration_since(since) >= max)
+        circuit.max_requests_per_connection.is_some_and(|max| served >= max) || self.is_too_old(since)
+    }
+
+    /// Whether a connection has stood long enough (CB-2).
+    pub(super) fn is_too_old(&self, since: Instant) -> bool {
+        let max = self.policy().circuit.max_connection_duration;
+        max.is_some_and(|max| now().saturating_duration_since(since) >= max)
     }
 
     /// A connection's task is about to start.
