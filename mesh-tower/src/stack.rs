@@ -6,7 +6,7 @@
 //!   wire ◀─ endpoint pool ◀─ cluster ◀─ retry ◀─ timeout ◀─ mirror ◀─────────────────────────────┘
 //! ```
 //!
-//! What depends on connections is in [`cluster`](crate::cluster), for each attempt anew: circuit limits
+//! What depends on connections is in [`cluster`], for each attempt anew: circuit limits
 //! (`running.rs`), the balanced pick among healthy endpoints (`pool.rs`, of what `hosts.rs` arranged), outcomes for
 //! outlier detection (`body.rs`, `running.rs`). The modules [`circuit`](crate::circuit), [`balance`](crate::balance)
 //! and [`outlier`](crate::outlier) are the same decisions of mesh-core around services of one's own;
