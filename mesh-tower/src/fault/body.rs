@@ -15,12 +15,17 @@ use super::future::Held;
 /// So many pieces a second make up the rate: about as smooth as Envoy's.
 const PIECES: u64 = 16;
 
-/// The inner body; throttled only if a fault says so.
+/// The inner body, and what a fault does to it.
 #[pin_project::pin_project]
 pub struct ResponseBody<B> {
     #[pin]
     inner: B,
-    throttle: Option<Box<Throttle>>,
+    /// Boxed: almost no response has any, and each goes through every layer.
+    fault: Option<Box<Fault>>,
+}
+
+struct Fault {
+    throttle: Option<Throttle>,
     /// Its request's place among those under a fault, until it is over (FI-7).
     _held: Option<Held>,
 }
@@ -34,13 +39,19 @@ struct Throttle {
 
 impl<B> ResponseBody<B> {
     pub(super) const fn new(inner: B) -> Self {
-        Self { inner, throttle: None, _held: None }
+        Self { inner, fault: None }
     }
 
     pub(super) fn under_fault(inner: B, bytes_per_second: Option<u64>, held: Option<Held>) -> Self {
-        let throttle =
-            |bytes_per_second| Box::new(Throttle { bytes_per_second, pending: Bytes::new(), sleep: None });
-        Self { inner, throttle: bytes_per_second.map(throttle), _held: held }
+        let throttle = |bytes_per_second| Throttle { bytes_per_second, pending: Bytes::new(), sleep: None };
+        let fault = Fault { throttle: bytes_per_second.map(throttle), _held: held };
+        Self { inner, fault: Some(Box::new(fault)) }
+    }
+}
+
+impl<B> ResponseBody<B> {
+    fn throttle(&self) -> Option<&Throttle> {
+        self.fault.as_ref()?.throttle.as_ref()
     }
 }
 
@@ -71,7 +82,8 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
-        let Some(throttle) = this.throttle else { return this.inner.poll_frame(cx) };
+        let throttle = this.fault.as_mut().and_then(|fault| fault.throttle.as_mut());
+        let Some(throttle) = throttle else { return this.inner.poll_frame(cx) };
         if let Some(sleep) = &mut throttle.sleep {
             ready!(sleep.as_mut().poll(cx));
             throttle.sleep = None;
@@ -89,13 +101,12 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-            && self.throttle.as_ref().is_none_or(|throttle| throttle.pending.is_empty())
+        self.inner.is_end_stream() && self.throttle().is_none_or(|throttle| throttle.pending.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
         let mut hint = self.inner.size_hint();
-        if let Some(throttle) = &self.throttle {
+        if let Some(throttle) = self.throttle() {
             let pending = throttle.pending.len() as u64;
             if let Some(upper) = hint.upper() {
                 hint.set_upper(upper + pending);
