@@ -60,6 +60,7 @@ pub mod route;
 pub mod split;
 pub mod telemetry;
 #[cfg(test)]
+#[path = "../tests/support/clock.rs"]
 mod tests;
 pub mod timeout;
 pub mod units;
