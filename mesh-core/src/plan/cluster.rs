@@ -60,15 +60,14 @@ pub struct ClusterPlan {
 }
 
 impl ClusterPlan {
-    /// What stands for hosts that `REGISTRY_ONLY` refuses, so that they can be counted (H-8, ME-4). It has no
-    /// endpoints.
+    /// A destination of which nothing but these is written: round robin over all, default limits, plaintext, in
+    /// the caller's protocol.
     #[must_use]
-    pub fn black_hole() -> Self {
-        let name: Arc<str> = "BlackHoleCluster".into();
+    pub fn new(name: &str, service: ServiceIdentity, port: u16) -> Self {
         Self {
-            name: name.clone(),
-            service: ServiceIdentity { name, external: true, ..ServiceIdentity::default() },
-            port: 0,
+            name: name.into(),
+            service,
+            port,
             subset: "".into(),
             subset_labels: Labels::default(),
             protocol: UpstreamProtocol::Downstream,
@@ -83,6 +82,31 @@ impl ClusterPlan {
             tls: None,
             origin: Origin::default(),
         }
+    }
+
+    /// What stands for hosts that `REGISTRY_ONLY` refuses, so that they can be counted (H-8, ME-4). It has no
+    /// endpoints.
+    #[must_use]
+    pub fn black_hole() -> Self {
+        const NAME: &str = "BlackHoleCluster";
+        Self::new(
+            NAME,
+            ServiceIdentity { name: NAME.into(), external: true, ..ServiceIdentity::default() },
+            0,
+        )
+    }
+
+    /// What stands for a host that only a request names (H-8).
+    #[must_use]
+    pub fn passthrough(host: &str, port: u16) -> Self {
+        const NAME: &str = "PassthroughCluster";
+        let service = ServiceIdentity {
+            host: host.into(),
+            name: NAME.into(),
+            namespace: "unknown".into(),
+            external: true,
+        };
+        Self::new(NAME, service, port)
     }
 
     /// Whether both decide alike, wherever they were written: a line added above a rule restarts

@@ -1,17 +1,15 @@
 //! The clusters of hosts that only requests name, process-wide.
 //!
 //! An authority is a cluster of its own: made when it is first called, kept until no worker has called it for a
-//! while and its last request is over. Its limits, budget and ejections are facts about the destination like any other's; so
-//! they count all workers' requests (CB-8, CB-10).
+//! while and its last request is over. Its limits, budget and ejections are facts about the destination like any
+//! other's; so they count all workers' requests (CB-8, CB-10).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use mesh_core::balance::BalancePolicy;
-use mesh_core::circuit::CircuitPolicy;
 use mesh_core::endpoint::Endpoint;
-use mesh_core::error::Origin;
-use mesh_core::plan::{self, ClusterPlan, DnsTarget, ServiceIdentity, UpstreamProtocol};
+use mesh_core::plan::{self, ClusterPlan, DnsTarget};
 use tokio::runtime::Handle;
 
 use super::Cluster;
@@ -119,7 +117,8 @@ impl Authorities {
         let host = authority.bare_host();
         let scheme_port = if authority.https { 443 } else { 80 };
         let port = authority.port().unwrap_or_else(|| policy.map_or(scheme_port, |policy| policy.port));
-        let mut plan = policy.map_or_else(|| unknown(host, port), |policy| ClusterPlan::clone(policy));
+        let mut plan =
+            policy.map_or_else(|| ClusterPlan::passthrough(host, port), |policy| ClusterPlan::clone(policy));
         // All addresses of the name alike, whatever was chosen for endpoints that are listed.
         plan.balance = BalancePolicy::RoundRobin;
         // Nobody asks hosts that only requests know.
@@ -134,33 +133,5 @@ impl Authorities {
         Following::authority(&cluster, target, &self.names);
         Cluster::keep_ticking(&cluster);
         cluster
-    }
-}
-
-/// The policy for a host that nobody has described.
-fn unknown(host: &str, port: u16) -> ClusterPlan {
-    let service = ServiceIdentity {
-        host: host.into(),
-        name: "PassthroughCluster".into(),
-        namespace: "unknown".into(),
-        external: true,
-    };
-    ClusterPlan {
-        name: "PassthroughCluster".into(),
-        service,
-        port,
-        subset: "".into(),
-        subset_labels: Default::default(),
-        protocol: UpstreamProtocol::Downstream,
-        balance: BalancePolicy::RoundRobin,
-        panic_threshold: 0,
-        locality: None,
-        warm_up: None,
-        circuit: CircuitPolicy::default(),
-        outlier: None,
-        health: None,
-        headless: false,
-        tls: None,
-        origin: Origin::default(),
     }
 }

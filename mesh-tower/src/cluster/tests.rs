@@ -3,8 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mesh_core::balance::{BalancePolicy, LocalityPolicy, LocalityRule, WarmUp};
-use mesh_core::circuit::CircuitPolicy;
+use mesh_core::balance::{LocalityPolicy, LocalityRule, WarmUp};
 use mesh_core::endpoint::Endpoint;
 use mesh_core::error::Origin;
 use mesh_core::health::{Finding, HealthPolicy, Probe};
@@ -46,17 +45,8 @@ impl Recorder for Gauges {
 pub(crate) fn plan() -> ClusterPlan {
     let rule = LocalityRule::Failover { labels: Vec::new(), distance: true, region: None };
     ClusterPlan {
-        name: "outbound|80||api".into(),
-        service: ServiceIdentity::default(),
-        port: 80,
-        subset: "".into(),
-        subset_labels: BTreeMap::new(),
         protocol: UpstreamProtocol::Http1,
-        balance: BalancePolicy::RoundRobin,
-        panic_threshold: 0,
         locality: Some(LocalityPolicy { from: Locality::parse("eu"), rule, origin: Origin::default() }),
-        warm_up: None,
-        circuit: CircuitPolicy::default(),
         health: Some(HealthPolicy {
             healthy_threshold: 1,
             ..HealthPolicy::new(Probe::Tcp { send: Vec::new(), receive: Vec::new() })
@@ -66,9 +56,7 @@ pub(crate) fn plan() -> ClusterPlan {
             max_ejection_percent: 100,
             ..OutlierPolicy::default()
         }),
-        headless: false,
-        tls: None,
-        origin: Origin::default(),
+        ..ClusterPlan::new("outbound|80||api", ServiceIdentity::default(), 80)
     }
 }
 

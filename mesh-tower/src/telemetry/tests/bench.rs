@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
 use mesh_core::decision::Decision;
-use mesh_core::identity::{Labels, Workload};
+use mesh_core::identity::Workload;
 use mesh_core::plan::{ClusterPlan, Direction, ServiceIdentity, UpstreamProtocol};
 use mesh_core::telemetry::access_log::Format;
 use metrics::LocalRecorderGuard;
@@ -147,29 +147,14 @@ pub(super) fn request(headers: &[(&'static str, &'static str)]) -> Request<Body>
 }
 
 pub(super) fn cluster() -> ClusterPlan {
-    ClusterPlan {
-        name: "outbound|9080|v1|reviews.default.svc.cluster.local".into(),
-        service: ServiceIdentity {
-            host: "reviews.default.svc.cluster.local".into(),
-            name: "reviews".into(),
-            namespace: "default".into(),
-            external: false,
-        },
-        port: 9080,
-        subset: "v1".into(),
-        subset_labels: Labels::new(),
-        protocol: UpstreamProtocol::Http1,
-        balance: mesh_core::balance::BalancePolicy::default(),
-        panic_threshold: 0,
-        locality: None,
-        warm_up: None,
-        circuit: mesh_core::circuit::CircuitPolicy::default(),
-        outlier: None,
-        health: None,
-        headless: false,
-        tls: None,
-        origin: mesh_core::error::Origin::default(),
-    }
+    let service = ServiceIdentity {
+        host: "reviews.default.svc.cluster.local".into(),
+        name: "reviews".into(),
+        namespace: "default".into(),
+        external: false,
+    };
+    let plan = ClusterPlan::new("outbound|9080|v1|reviews.default.svc.cluster.local", service, 9080);
+    ClusterPlan { subset: "v1".into(), protocol: UpstreamProtocol::Http1, ..plan }
 }
 
 pub(super) fn decide(request: &Request<Body>, note: impl FnOnce(&mut Decision)) {
