@@ -163,22 +163,23 @@ impl From<&GrpcRouteFilter> for HttpRouteFilter {
     }
 }
 
-/// As with the filters of a rule.
+/// As with [`HttpBackendFilter`].
 impl From<&GrpcBackendFilter> for HttpBackendFilter {
     fn from(filter: &GrpcBackendFilter) -> Self {
         Self {
             at: filter.at.clone(),
-            r#type: filter.r#type.map(|kind| match kind {
-                GrpcBackendFilterType::RequestHeaderModifier => HttpBackendFilterType::RequestHeaderModifier,
-                GrpcBackendFilterType::ResponseHeaderModifier => {
-                    HttpBackendFilterType::ResponseHeaderModifier
+            r#type: filter.r#type.and_then(|kind| match kind {
+                GrpcBackendFilterType::RequestHeaderModifier => {
+                    Some(HttpBackendFilterType::RequestHeaderModifier)
                 }
-                GrpcBackendFilterType::RequestMirror => HttpBackendFilterType::RequestMirror,
-                GrpcBackendFilterType::ExtensionRef => HttpBackendFilterType::ExtensionRef,
+                GrpcBackendFilterType::ResponseHeaderModifier => {
+                    Some(HttpBackendFilterType::ResponseHeaderModifier)
+                }
+                GrpcBackendFilterType::ExtensionRef => Some(HttpBackendFilterType::ExtensionRef),
+                GrpcBackendFilterType::RequestMirror => None,
             }),
             request_header_modifier: filter.request_header_modifier.clone(),
             response_header_modifier: filter.response_header_modifier.clone(),
-            request_mirror: filter.request_mirror.clone(),
             extension_ref: filter.extension_ref.clone(),
             ..Self::default()
         }

@@ -100,29 +100,25 @@ enumeration! {
     }
 }
 
-/// What works at a destination works at a rule too, and is treated as that.
+/// What works at a destination works at a rule too, and is treated as that. The rest was refused when it was read.
 impl From<&HttpBackendFilter> for HttpRouteFilter {
     fn from(filter: &HttpBackendFilter) -> Self {
         Self {
             at: filter.at.clone(),
-            r#type: filter.r#type.map(|kind| match kind {
-                HttpBackendFilterType::RequestHeaderModifier => HttpRouteFilterType::RequestHeaderModifier,
-                HttpBackendFilterType::ResponseHeaderModifier => HttpRouteFilterType::ResponseHeaderModifier,
-                HttpBackendFilterType::RequestMirror => HttpRouteFilterType::RequestMirror,
-                HttpBackendFilterType::RequestRedirect => HttpRouteFilterType::RequestRedirect,
-                HttpBackendFilterType::UrlRewrite => HttpRouteFilterType::UrlRewrite,
-                HttpBackendFilterType::Cors => HttpRouteFilterType::Cors,
-                HttpBackendFilterType::ExternalAuth => HttpRouteFilterType::ExternalAuth,
-                HttpBackendFilterType::ExtensionRef => HttpRouteFilterType::ExtensionRef,
+            r#type: filter.r#type.and_then(|kind| match kind {
+                HttpBackendFilterType::RequestHeaderModifier => {
+                    Some(HttpRouteFilterType::RequestHeaderModifier)
+                }
+                HttpBackendFilterType::ResponseHeaderModifier => {
+                    Some(HttpRouteFilterType::ResponseHeaderModifier)
+                }
+                HttpBackendFilterType::ExtensionRef => Some(HttpRouteFilterType::ExtensionRef),
+                _ => None,
             }),
             request_header_modifier: filter.request_header_modifier.clone(),
             response_header_modifier: filter.response_header_modifier.clone(),
-            request_mirror: filter.request_mirror.clone(),
-            request_redirect: filter.request_redirect.clone(),
-            url_rewrite: filter.url_rewrite.clone(),
-            cors: filter.cors.clone(),
-            external_auth: filter.external_auth.clone(),
             extension_ref: filter.extension_ref.clone(),
+            ..Self::default()
         }
     }
 }
