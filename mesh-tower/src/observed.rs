@@ -24,12 +24,12 @@ pub(crate) enum Seen<'a> {
 }
 
 /// Who looks. Dropped with the body, read to its end or not.
-pub(crate) trait Watch: Send + 'static {
+pub(crate) trait Watch: Send + Unpin + 'static {
     fn saw(&mut self, seen: Seen<'_>);
 }
 
 /// The same body, of which `watch` sees all that is read.
-pub(crate) fn observed(body: Body, watch: impl Watch + Unpin) -> Body {
+pub(crate) fn observed(body: Body, watch: impl Watch) -> Body {
     Body::new(Observed { inner: body, watch, over: false })
 }
 
@@ -40,14 +40,15 @@ struct Observed<W> {
 }
 
 impl<W: Watch> Observed<W> {
-    fn end(&mut self, ended: bool) {
-        if ended && !std::mem::replace(&mut self.over, true) {
+    /// Tells of the end, which some bodies announce and then come to.
+    fn end(&mut self) {
+        if !std::mem::replace(&mut self.over, true) {
             self.watch.saw(Seen::End);
         }
     }
 }
 
-impl<W: Watch + Unpin> http_body::Body for Observed<W> {
+impl<W: Watch> http_body::Body for Observed<W> {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -67,13 +68,15 @@ impl<W: Watch + Unpin> http_body::Body for Observed<W> {
                 } else if let Some(trailers) = frame.trailers_ref() {
                     this.watch.saw(Seen::Trailers(trailers));
                 }
-                this.end(this.inner.is_end_stream());
+                if this.inner.is_end_stream() {
+                    this.end();
+                }
             }
             Some(Err(_)) => {
                 this.over = true;
                 this.watch.saw(Seen::Failed);
             }
-            None => this.end(true),
+            None => this.end(),
         }
         Poll::Ready(frame)
     }

@@ -13,7 +13,7 @@ use mesh_core::reply::{Flag, LocalReply};
 use mesh_core::route::RequestView;
 
 use super::body::{End, ResponseBody};
-use super::send::{PerTryTimeout, Unsent, send};
+use super::send::{Unsent, send};
 use super::{Cluster, ClusterPool};
 use crate::clock::now;
 use crate::error::{BoxError, Error};
@@ -35,7 +35,7 @@ pub(crate) fn attempt(passage: Passage) -> BoxFuture<'static, Result<Response<Re
 }
 
 async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
-    let (mut request, Some(matched)) = passage.into_parts() else {
+    let (request, Some(matched)) = passage.into_parts() else {
         debug_assert!(false, "the route layer stands outside the cluster");
         return Err(Error::local(LocalReply::no_route()).into());
     };
@@ -92,8 +92,7 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
     let protocol = pool.protocol(request.version());
     let switches = matched.survey().hop_by_hop && request.headers().contains_key(UPGRADE);
     let is_grpc = is_grpc(request.headers());
-    let per_try = request.extensions_mut().remove::<PerTryTimeout>();
-    match send(&endpoint, (protocol, switches), request, per_try, &mut end).await {
+    match send(&endpoint, protocol, switches, request, &mut end).await {
         Ok((response, lease)) => {
             let (mut head, body) = response.into_parts();
             let took = end.took();

@@ -123,13 +123,13 @@ impl Cluster {
         if unchanged(&self.hosts.load()) {
             return;
         }
-        self.replace_list(|before| {
+        self.replace(|before| {
             let known = by_address(before);
             let host = |endpoint: &Arc<Endpoint>| match known.get(&endpoint.address) {
                 Some(host) => host.updated(endpoint.clone()),
                 None => Host::new(endpoint.clone()),
             };
-            endpoints.iter().map(host).collect()
+            Some(endpoints.iter().map(host).collect())
         });
     }
 
@@ -140,9 +140,9 @@ impl Cluster {
         {
             return;
         }
-        self.replace_list(|hosts| {
+        self.replace(|hosts| {
             let moved = hosts.list().first().map(|host| host.updated(endpoint.clone()));
-            vec![moved.unwrap_or_else(|| Host::new(endpoint.clone()))]
+            Some(vec![moved.unwrap_or_else(|| Host::new(endpoint.clone()))])
         });
     }
 
@@ -165,18 +165,13 @@ impl Cluster {
             }
         }
         let known = by_address(&before);
-        self.replace_list(|hosts| {
+        self.replace(|hosts| {
             let adopt = |host: &Host| {
                 let same = known.get(&host.endpoint().address);
                 same.map_or_else(|| host.clone(), |known| known.updated(host.endpoint().clone()))
             };
-            hosts.list().iter().map(adopt).collect()
+            Some(hosts.list().iter().map(adopt).collect())
         });
-    }
-
-    /// Has other hosts from now on.
-    fn replace_list(&self, list: impl FnOnce(&Hosts) -> Vec<Host>) {
-        self.replace(|hosts| Some(list(hosts)));
     }
 
     /// Builds the next snapshot from this one: endpoints, or their health, have changed.

@@ -35,11 +35,12 @@ pub(super) enum Unsent {
 /// connection of its own.
 pub(super) async fn send(
     endpoint: &Arc<Endpoint>,
-    (mut protocol, switches): (Protocol, bool),
+    mut protocol: Protocol,
+    switches: bool,
     mut request: Request<Body>,
-    per_try: Option<PerTryTimeout>,
     end: &mut End,
 ) -> Result<(Response<UpstreamBody>, Lease), Unsent> {
+    let per_try = request.extensions_mut().remove::<PerTryTimeout>();
     let repeatable = is_idempotent(request.method(), request.headers());
     let (mut moves, mut addressed) = (0, false);
     loop {

@@ -47,9 +47,7 @@ impl<B> ResponseBody<B> {
         let fault = Fault { throttle: bytes_per_second.map(throttle), _held: held };
         Self { inner, fault: Some(Box::new(fault)) }
     }
-}
 
-impl<B> ResponseBody<B> {
     fn throttle(&self) -> Option<&Throttle> {
         self.fault.as_ref()?.throttle.as_ref()
     }

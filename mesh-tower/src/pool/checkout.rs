@@ -129,7 +129,7 @@ impl Endpoint {
             .min_by_key(|connection| connection.streams());
         let permit = best.map(StreamPermit::take)?;
         let served = permit.connection.served.load(Ordering::Relaxed);
-        if self.is_worn_out(u32::try_from(served).unwrap_or(u32::MAX), permit.connection.facts.since) {
+        if self.has_served_enough(u32::try_from(served).unwrap_or(u32::MAX)) {
             permit.connection.draining.store(true, Ordering::Relaxed);
         }
         // A draining connection lives on in its streams' permits.

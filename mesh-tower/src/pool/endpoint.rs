@@ -92,10 +92,9 @@ impl Endpoint {
         }
     }
 
-    /// Whether a connection has served enough (CB-3) or long enough.
-    pub(super) fn is_worn_out(&self, served: u32, since: Instant) -> bool {
-        let circuit = &self.policy().circuit;
-        circuit.max_requests_per_connection.is_some_and(|max| served >= max) || self.is_too_old(since)
+    /// Whether a connection has served as many requests as it may (CB-3).
+    pub(super) fn has_served_enough(&self, served: u32) -> bool {
+        self.policy().circuit.max_requests_per_connection.is_some_and(|max| served >= max)
     }
 
     /// Whether a connection has stood long enough (CB-2).

@@ -140,7 +140,7 @@ impl Drop for Lease {
 }
 
 fn give_back(owner: &Arc<Endpoint>, mut connection: Box<Http1>) {
-    if owner.is_worn_out(connection.served, connection.facts.since) {
+    if owner.has_served_enough(connection.served) || owner.is_too_old(connection.facts.since) {
         return; // Dropping the sender ends the connection gracefully.
     }
     if connection.is_open() {

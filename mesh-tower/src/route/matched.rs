@@ -23,8 +23,8 @@ const UNAVAILABLE: GrpcCode = 14;
 
 /// The route of a request, the plan it came from, and the destination drawn for it.
 ///
-/// Goes with the request, in its [`Passage`](crate::passage::Passage) or its extensions. Cloning is three reference counts, four
-/// if the call has options.
+/// Goes with the request, in its [`Passage`](crate::passage::Passage) or its extensions. Cloning is three
+/// reference counts, four if the call has options.
 #[derive(Clone, Debug)]
 pub struct Matched {
     view: Arc<View>,
@@ -192,11 +192,12 @@ impl Matched {
         if let Some(dialled) = self.dialled.get() {
             return Some(dialled);
         }
-        let id = match self.instead {
-            Some(id) => id,
-            None => self.destination()?.cluster,
-        };
-        self.view.pool(id)
+        self.view.pool(self.cluster_id()?)
+    }
+
+    /// The cluster that it was pinned to, else the one drawn.
+    fn cluster_id(&self) -> Option<ClusterId> {
+        self.instead.or_else(|| Some(self.destination()?.cluster))
     }
 
     /// Notes which service the request was meant for, of one that is answered before it gets a destination.
@@ -210,12 +211,10 @@ impl Matched {
     pub(crate) fn pool(&self, facts: &RequestView<'_>) -> Option<&Arc<ClusterPool>> {
         let policy = match (&self.route.action, self.instead) {
             (route::Action::Passthrough, None) => None,
-            (_, instead) => {
-                match self.view.dials_authority(instead.or_else(|| Some(self.destination()?.cluster))?) {
-                    None => return self.cluster(),
-                    dialled => dialled,
-                }
-            }
+            _ => match self.view.dials_authority(self.cluster_id()?) {
+                None => return self.cluster(),
+                dialled => dialled,
+            },
         };
         let passthrough = self.view.passthrough();
         let dial = || passthrough.pool(policy, facts.authority, facts.scheme == "https");

@@ -49,12 +49,25 @@ enum State {
 struct Uploading {
     uploaded: oneshot::Receiver<()>,
     limit: Duration,
-    deadline: Option<(Instant, Pin<Box<Sleep>>)>,
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl Uploading {
+    /// When the time is up if the upload ends now.
+    fn end(&self) -> Instant {
+        let end = after(now(), self.limit);
+        self.deadline.as_ref().map_or(end, |deadline| end.min(deadline.deadline().into_std()))
+    }
 }
 
 /// The end of this limit.
 pub(super) fn after(now: Instant, limit: Duration) -> Instant {
     now.checked_add(limit).unwrap_or_else(|| now + FAR)
+}
+
+/// Whether it is over, whoever has waited for it.
+fn has_come(sleep: &Sleep) -> bool {
+    sleep.is_elapsed() || sleep.deadline().into_std() <= now()
 }
 
 impl Timer {
@@ -67,7 +80,7 @@ impl Timer {
     ) -> Option<Self> {
         let state = match (bounds.limit, uploaded) {
             (Some(limit), Some(uploaded)) => {
-                let deadline = bounds.deadline.map(|at| (at, Box::pin(sleep_until(at.into()))));
+                let deadline = bounds.deadline.map(|at| Box::pin(sleep_until(at.into())));
                 State::Uploading(Box::new(Uploading { uploaded, limit, deadline }))
             }
             (limit, _) => {
@@ -81,17 +94,15 @@ impl Timer {
     /// Whether the time is up, for who has no wish to wait.
     pub(super) fn is_over(&mut self) -> bool {
         if let State::Uploading(uploading) = &mut self.state {
-            let end = uploading.deadline.as_ref().map(|(at, _)| *at);
             if matches!(uploading.uploaded.try_recv(), Err(TryRecvError::Empty)) {
-                return end.is_some_and(|at| at <= now());
+                return uploading.deadline.as_ref().is_some_and(|deadline| has_come(deadline));
             }
-            let limit = after(now(), uploading.limit);
-            self.state = State::Due(end.map_or(limit, |at| limit.min(at)));
+            self.state = State::Due(uploading.end());
         }
         match &self.state {
             State::Uploading(_) => false,
             State::Due(at) => *at <= now(),
-            State::Sleeping(sleep) => sleep.is_elapsed() || sleep.deadline() <= tokio::time::Instant::now(),
+            State::Sleeping(sleep) => has_come(sleep),
         }
     }
 
@@ -109,16 +120,14 @@ impl Timer {
         loop {
             self.state = match &mut self.state {
                 State::Uploading(uploading) => {
-                    let Uploading { uploaded, limit, deadline } = &mut **uploading;
-                    if let Some((_, sleep)) = deadline
-                        && sleep.as_mut().poll(cx).is_ready()
+                    if let Some(deadline) = &mut uploading.deadline
+                        && deadline.as_mut().poll(cx).is_ready()
                     {
                         break;
                     }
                     // An error means that the body was dropped: no more of it will be sent.
-                    let _ = ready!(Pin::new(uploaded).poll(cx));
-                    let end = after(now(), *limit);
-                    State::Due(deadline.as_ref().map_or(end, |(at, _)| end.min(*at)))
+                    let _ = ready!(Pin::new(&mut uploading.uploaded).poll(cx));
+                    State::Due(uploading.end())
                 }
                 State::Due(at) => State::Sleeping(Box::pin(sleep_until((*at).into()))),
                 State::Sleeping(sleep) => {
