@@ -1,4 +1,5 @@
-//! The command itself, with few requests: that it measures what it says, checks what it measures, and leaves nothing behind.
+//! The command itself, with few requests: that it measures what it says, checks what it measures, and leaves
+//! nothing behind.
 
 use std::process::{Command, Output};
 

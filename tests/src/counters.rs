@@ -64,7 +64,8 @@ impl Counters {
         Box::leak(Box::default())
     }
 
-    /// The sum of the counters, or gauges, of this name that have `label`, such as `limit=budget`; of all of them if it is empty.
+    /// The sum of the counters, or gauges, of this name that have `label`, such as `limit=budget`; of all of
+    /// them if it is empty.
     ///
     /// # Panics
     /// If a counting thread panicked.

@@ -12,8 +12,8 @@ use crate::api::{self, ApiArgs};
 use crate::front::{self, FrontArgs, Kind};
 use crate::launch::{self, LaunchArgs};
 
-/// The fitcycle application behind the mesh: every service and proxy a process of its own, a live load, and an account of what the mesh
-/// did.
+/// The fitcycle application behind the mesh: every service and proxy a process of its own, a live load, and
+/// an account of what the mesh did.
 #[derive(Debug, Parser)]
 #[command(name = "fitcycle", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {

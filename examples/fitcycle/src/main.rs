@@ -1,6 +1,7 @@
 //! fitcycle: a small application made of several services, as an example of what runs behind the mesh.
 //!
-//! One executable plays every part. Each service is a process of its own, started from this same file with a subcommand.
+//! One executable plays every part. Each service is a process of its own, started from this same file with a
+//! subcommand.
 //!
 //! | module | part |
 //! |---|---|

@@ -1,8 +1,8 @@
 //! How a service of fitcycle becomes a member of the mesh, and how little that takes.
 //!
-//! Three lines matter: [`Mesh::from_dir`] loads the YAML, [`Mesh::client`] carries the calls to other services, [`Mesh::layer`] stands in
-//! front of the service's own routes. The rest is what any program does that wants to be watched: a metrics recorder, and the admin
-//! endpoint on a port of its own.
+//! Three lines matter: [`Mesh::from_dir`] loads the YAML, [`Mesh::client`] carries the calls to other
+//! services, [`Mesh::layer`] stands in front of the service's own routes. The rest is what any program does
+//! that wants to be watched: a metrics recorder, and the admin endpoint on a port of its own.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

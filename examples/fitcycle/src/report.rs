@@ -1,8 +1,9 @@
 //! report-server: a service written before there was a mesh, and left as it is.
 //!
-//! It links nothing of ours: an ordinary HTTP client that honours `http_proxy`, an ordinary listener. What the mesh does for it, a
-//! sidecar does from outside: `GET /report` reaches it through the sidecar's inbound listener, and its own call to the API leaves
-//! through the outbound one. The report counts the newest sign-ups by the domain of their e-mail address.
+//! It links nothing of ours: an ordinary HTTP client that honours `http_proxy`, an ordinary listener. What
+//! the mesh does for it, a sidecar does from outside: `GET /report` reaches it through the sidecar's inbound
+//! listener, and its own call to the API leaves through the outbound one. The report counts the newest
+//! sign-ups by the domain of their e-mail address.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,9 @@
 //! How every service of fitcycle starts and ends.
 //!
-//! A service binds port 0 if asked to, says on one line of its standard output which address it really got, and drains when it is told
-//! to stop: by SIGTERM, by ctrl-c, or (under the launcher) by the end of its standard input. The last one holds even when the launcher is
-//! killed: the kernel closes the pipe, so no service outlives it.
+//! A service binds port 0 if asked to, says on one line of its standard output which address it really got,
+//! and drains when it is told to stop: by SIGTERM, by ctrl-c, or (under the launcher) by the end of its
+//! standard input. The last one holds even when the launcher is killed: the kernel closes the pipe, so no
+//! service outlives it.
 
 use std::io::Write;
 use std::net::SocketAddr;

@@ -1,8 +1,9 @@
 //! The seam between the services and whatever carries their calls to `http://api-server:5000`.
 //!
-//! A service knows names, not addresses, and has no retry loop, no timeout table and no endpoint list of its own: it hands an
-//! `http::Request` to a [`tower::Service`] and reads the answer. In the mesh that service is the in-process client; a service that
-//! knows nothing of the mesh uses an ordinary HTTP client, which honours `http_proxy` as such clients do.
+//! A service knows names, not addresses, and has no retry loop, no timeout table and no endpoint list of its
+//! own: it hands an `http::Request` to a [`tower::Service`] and reads the answer. In the mesh that service is
+//! the in-process client; a service that knows nothing of the mesh uses an ordinary HTTP client, which
+//! honours `http_proxy` as such clients do.
 
 use std::time::Duration;
 

@@ -96,8 +96,9 @@ impl Balancer {
     }
 
     /// Picks a host: an index into [`HostSet::hosts`]. `load` tells how much a host has to do: how many
-    /// requests are under way, or what its [`Latency`](super::Latency) says. `None` if there is no candidate (503 UH), and
-    /// always under [`Passthrough`](BalancePolicy::Passthrough), which has no hosts to choose from.
+    /// requests are under way, or what its [`Latency`](super::Latency) says. `None` if there is no candidate
+    /// (503 UH), and always under [`Passthrough`](BalancePolicy::Passthrough), which has no hosts to choose
+    /// from.
     #[must_use]
     pub fn pick(&mut self, set: &HostSet, rng: &mut impl Rng, load: impl Fn(usize) -> u64) -> Option<usize> {
         self.pick_for(set, rng, &Ask::default(), load, |_| false)

@@ -150,7 +150,8 @@ impl Mesh {
         self.0.ready.subscribe()
     }
 
-    /// Starts a worker on the current runtime, if there is one, else on the one that the mesh was started on: connections and balancer cursors of its own.
+    /// Starts a worker on the current runtime, if there is one, else on the one that the mesh was started on:
+    /// connections and balancer cursors of its own.
     ///
     /// The proxy starts one for each core; [`client`](Self::client) does it for the library.
     #[must_use]

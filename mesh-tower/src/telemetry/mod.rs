@@ -31,7 +31,8 @@
 //!
 //! # Metrics
 //! [`names`] lists them, but for those that a rule's `statPrefix` names: `route_<prefix>_upstream_rq_total`,
-//! `…_completed`, `…_1xx` to `…_5xx`, `…_timeout`, `…_retry` (VM-9). Install the recorder before the first request: handles are kept.
+//! `…_completed`, `…_1xx` to `…_5xx`, `…_timeout`, `…_retry` (VM-9). Install the recorder before the first
+//! request: handles are kept.
 //!
 //! # Example
 //! ```

@@ -7,9 +7,9 @@
 //!         + requests └─▶ Mesh::client(), or a listener's stack ─▶ backends ──┘
 //! ```
 //!
-//! A record is what the access log says (the whole decision with each try's endpoint, priority and outcome; flags,
-//! details, request id), what the caller got, and what each backend was sent. Only what differs by nature is left out: times, the proxy's
-//! `server`, `date` and framing headers.
+//! A record is what the access log says (the whole decision with each try's endpoint, priority and outcome;
+//! flags, details, request id), what the caller got, and what each backend was sent. Only what differs by
+//! nature is left out: times, the proxy's `server`, `date` and framing headers.
 //!
 //! `MESH_SEED=7 cargo test -p mesh-tests --test it parity` repeats the cases of one seed.
 

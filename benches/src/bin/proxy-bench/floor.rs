@@ -1,7 +1,7 @@
 //! A bare pass-through on hyper: the least that a proxy built on hyper can cost.
 //!
-//! No routing, no limits, no headers touched: a hyper server, a list of idle hyper client connections, nothing between. What
-//! mesh-proxy costs above this is our own work.
+//! No routing, no limits, no headers touched: a hyper server, a list of idle hyper client connections,
+//! nothing between. What mesh-proxy costs above this is our own work.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

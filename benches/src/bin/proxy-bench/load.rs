@@ -1,7 +1,8 @@
 //! The load generator: a closed loop that checks every answer.
 //!
-//! A proxy that answers wrongly is fast, so each response's status, body and (for gRPC) trailers are compared with what the
-//! backend is known to say. Phases, each begun by a line from the parent, so that processor time is read at their borders:
+//! A proxy that answers wrongly is fast, so each response's status, body and (for gRPC) trailers are compared
+//! with what the backend is known to say. Phases, each begun by a line from the parent, so that processor
+//! time is read at their borders:
 //!
 //! ```text
 //! probe until the proxy answers rightly ─> does it retry? ─> warm-up ─> "ready" ─> wait for "go" ─> measured requests ─> report as JSON

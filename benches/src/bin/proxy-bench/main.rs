@@ -1,8 +1,9 @@
 //! Starts proxies beside each other on one backend and prints what a request costs each of them.
 //!
-//! The figure that matters for a proxy is the processor time it takes from the application beside it, so that is what is
-//! compared: user plus system time of the proxy's process over the requests it served, as a ratio to Envoy doing the same in
-//! the same run. Throughput and latency of a closed loop on a shared machine are printed for information only.
+//! The figure that matters for a proxy is the processor time it takes from the application beside it, so that
+//! is what is compared: user plus system time of the proxy's process over the requests it served, as a ratio
+//! to Envoy doing the same in the same run. Throughput and latency of a closed loop on a shared machine are
+//! printed for information only.
 //!
 //! ```text
 //! load ──> proxy ──> backend      three processes; the proxy has one worker, all talk over loopback

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-/// Ticks in a second of the times in `/proc/PID/stat`: the kernel's `USER_HZ`, which is 100 on the architectures that we
-/// build for, whatever its own timer's rate.
+/// Ticks in a second of the times in `/proc/PID/stat`: the kernel's `USER_HZ`, which is 100 on the
+/// architectures that we build for, whatever its own timer's rate.
 const USER_HZ: u64 = 100;
 
 /// User plus system time of a process, all its threads together.

@@ -1,8 +1,8 @@
 //! Child processes that end when we do, and how they and we talk.
 //!
-//! A benchmark that leaves a proxy behind spoils the next one. Our own roles end when their standard input closes; a foreign
-//! proxy is started through `setpriv --pdeathsig` where that exists, so that the kernel ends it should we be killed; and
-//! dropping a [`Process`] ends it in any case, by its process id.
+//! A benchmark that leaves a proxy behind spoils the next one. Our own roles end when their standard input
+//! closes; a foreign proxy is started through `setpriv --pdeathsig` where that exists, so that the kernel
+//! ends it should we be killed; and dropping a [`Process`] ends it in any case, by its process id.
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -1,7 +1,7 @@
 //! What is asked of a proxy: protocol, features, and the one request that is repeated.
 //!
-//! Backend, load generator and every peer's configuration read the same values here, so that no two of them can disagree on
-//! what a scenario means.
+//! Backend, load generator and every peer's configuration read the same values here, so that no two of them
+//! can disagree on what a scenario means.
 
 use bytes::Bytes;
 use clap::ValueEnum;

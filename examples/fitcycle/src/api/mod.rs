@@ -5,8 +5,8 @@
 //! POST /api/v1.0/signups   201 the stored sign-up · 400 not JSON · 413 too long · 422 refused, field by field
 //! GET  /healthz            200 once the table is there
 //! ```
-//! v2 also gives `total`, and a `displayName` for each sign-up. Each answer says in its headers which version and instance made it, so
-//! that a canary can be seen.
+//! v2 also gives `total`, and a `displayName` for each sign-up. Each answer says in its headers which version
+//! and instance made it, so that a canary can be seen.
 
 mod error;
 #[cfg(test)]

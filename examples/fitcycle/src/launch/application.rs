@@ -116,7 +116,8 @@ impl Application {
         Ok(pages.into_iter().map(|(name, page)| (name, scrape::generation(&page).unwrap_or(0))).collect())
     }
 
-    /// Waits until every member goes by a later plan than `before`; gives the numbers, or `None` if some member stays behind.
+    /// Waits until every member goes by a later plan than `before`; gives the numbers, or `None` if some
+    /// member stays behind.
     pub(super) async fn follow(
         &self,
         before: &BTreeMap<String, u64>,
@@ -210,8 +211,8 @@ async fn start_member(fleet: &mut Fleet, role: Role) -> anyhow::Result<()> {
     fleet.list(&pod, fleet.address(&pod, "http")?)
 }
 
-/// A service that knows nothing of the mesh, and the sidecar beside it. Each has to know where the other listens, so the service's
-/// address is chosen first.
+/// A service that knows nothing of the mesh, and the sidecar beside it. Each has to know where the other
+/// listens, so the service's address is chosen first.
 async fn start_plain(fleet: &mut Fleet) -> anyhow::Result<Child> {
     let pod = fleet.next(REPORT);
     let reserved = Reserved::new(fleet.ports.address(&pod))?;

@@ -4,8 +4,9 @@
 //! spawn ──> announced ──> running ──┬─ stop: its standard input is closed, it drains and ends
 //!                                   └─ kill: SIGKILL, as a crash looks from outside
 //! ```
-//! Each child leads a process group of its own, so that ctrl-c in a terminal reaches the launcher alone and the order of stopping stays
-//! the launcher's. Its output goes to a file; when it cannot start, the end of that file is the reason shown.
+//! Each child leads a process group of its own, so that ctrl-c in a terminal reaches the launcher alone and
+//! the order of stopping stays the launcher's. Its output goes to a file; when it cannot start, the end of
+//! that file is the reason shown.
 
 use std::collections::HashMap;
 use std::fs::File;

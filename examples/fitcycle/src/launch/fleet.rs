@@ -1,7 +1,7 @@
 //! The services that are running, and what the mesh is told about them.
 //!
-//! An instance is listed once it listens, and taken off the list a while after it is gone: a real cluster does not notice at once either,
-//! and that gap is what retries and outlier detection are for.
+//! An instance is listed once it listens, and taken off the list a while after it is gone: a real cluster
+//! does not notice at once either, and that gap is what retries and outlier detection are for.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,8 +1,9 @@
 //! The folder that the library and the proxies watch during a run.
 //!
-//! It holds the manifests as they are in the source tree, unmodified, and one generated file for each running instance. Manifests that
-//! are edited during the run are copied again, so a user edits the file that the README names. Every file appears whole or not at all:
-//! it is written beside its place under a name that no reader takes, then renamed.
+//! It holds the manifests as they are in the source tree, unmodified, and one generated file for each running
+//! instance. Manifests that are edited during the run are copied again, so a user edits the file that the
+//! README names. Every file appears whole or not at all: it is written beside its place under a name that no
+//! reader takes, then renamed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -54,7 +55,8 @@ impl Folder {
         Documents::parse(self.copied.iter().map(|(name, text)| (name, String::from_utf8_lossy(text))))
     }
 
-    /// What was edited since the last copy, once two looks in a row have found the same: some editors empty a file before they write it.
+    /// What was edited since the last copy, once two looks in a row have found the same: some editors empty a
+    /// file before they write it.
     pub(super) fn look(&mut self) -> anyhow::Result<Option<Edit>> {
         let now = self.read()?;
         if now == self.copied {

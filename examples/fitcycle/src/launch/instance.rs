@@ -1,7 +1,9 @@
-//! One instance of a service, as Kubernetes would describe it: a Pod with its labels, and an EndpointSlice that points at it.
+//! One instance of a service, as Kubernetes would describe it: a Pod with its labels, and an EndpointSlice
+//! that points at it.
 //!
-//! On one machine all pods have one address and each a port of its own, so each instance has an EndpointSlice of its own: ports belong to
-//! the slice, not to the endpoint. Labels, and with them the subsets, come from the pod that `targetRef` names (SE-2).
+//! On one machine all pods have one address and each a port of its own, so each instance has an EndpointSlice
+//! of its own: ports belong to the slice, not to the endpoint. Labels, and with them the subsets, come from
+//! the pod that `targetRef` names (SE-2).
 
 use std::net::SocketAddr;
 

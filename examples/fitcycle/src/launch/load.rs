@@ -1,7 +1,8 @@
 //! The live load: users who come at a steady rate, whatever the services do.
 //!
-//! The rate does not slow down when answers do, as real users would not; so a pause shows in the latencies instead of hiding in a lower
-//! number of requests. Only so many requests may be open at once; what is due beyond that is counted as skipped, not queued.
+//! The rate does not slow down when answers do, as real users would not; so a pause shows in the latencies
+//! instead of hiding in a lower number of requests. Only so many requests may be open at once; what is due
+//! beyond that is counted as skipped, not queued.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -20,7 +20,8 @@ pub(crate) struct LaunchArgs {
     /// Requests per second; 0 sends none.
     #[arg(long, value_name = "NUMBER", default_value_t = 400)]
     pub(super) rate: u32,
-    /// Where sign-ups are kept: a file for SQLite, or mysql://user:password@host:port/database. Otherwise in a file that is gone at the end.
+    /// Where sign-ups are kept: a file for SQLite, or mysql://user:password@host:port/database. Otherwise in
+    /// a file that is gone at the end.
     #[arg(long, value_name = "WHERE")]
     pub(super) database: Option<Location>,
     /// The folder of Istio YAML to run on; edits take effect while it runs.

@@ -33,9 +33,11 @@ impl Ports {
     }
 }
 
-/// An address that is taken, though nobody listens there yet: for two processes that must know each other's address before either starts.
+/// An address that is taken, though nobody listens there yet: for two processes that must know each other's
+/// address before either starts.
 ///
-/// The socket is bound and does not listen; a process that binds the address with `SO_REUSEADDR`, as servers do, may still listen there.
+/// The socket is bound and does not listen; a process that binds the address with `SO_REUSEADDR`, as servers
+/// do, may still listen there.
 #[derive(Debug)]
 pub(super) struct Reserved {
     _socket: TcpSocket,

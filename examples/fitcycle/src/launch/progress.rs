@@ -1,4 +1,5 @@
-//! What the user sees while it runs: one line that is written over and over on a terminal, a line every few seconds elsewhere.
+//! What the user sees while it runs: one line that is written over and over on a terminal, a line every few
+//! seconds elsewhere.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};

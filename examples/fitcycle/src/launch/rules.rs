@@ -32,8 +32,8 @@ pub(super) struct Rules {
 impl Rules {
     /// Finds what `route`'s VirtualService says about api-server; `None` if it is not there.
     ///
-    /// The first rule that may serve a GET counts for reads and the first that may serve a POST for writes, as the data path takes the
-    /// first that matches.
+    /// The first rule that may serve a GET counts for reads and the first that may serve a POST for writes,
+    /// as the data path takes the first that matches.
     pub(super) fn find(documents: &Documents, route: Route) -> Option<Self> {
         let service =
             documents.virtual_services.iter().find(|service| service.meta.name == route.virtual_service())?;

@@ -49,7 +49,8 @@ pub(super) struct Phase {
     pub(super) configured: Weights,
     pub(super) observed: BTreeMap<String, u64>,
     faults: Faults,
-    /// Requests sent before this are not held against the weights; `None` while the weights are on their way to the mesh.
+    /// Requests sent before this are not held against the weights; `None` while the weights are on their way
+    /// to the mesh.
     settled: Option<Duration>,
 }
 

@@ -1,8 +1,9 @@
 //! The sign-ups on disk: table `polls_prospect` of database `prospect`.
 //!
-//! A demonstration must start with nothing installed, and a real one must use a real database. So there are two engines behind one
-//! type: SQLite in a file that several processes share (the default), and MySQL or MariaDB. Both are opened so that many
-//! instances may start at the same moment, on an empty disk, and none of them fails.
+//! A demonstration must start with nothing installed, and a real one must use a real database. So there are
+//! two engines behind one type: SQLite in a file that several processes share (the default), and MySQL or
+//! MariaDB. Both are opened so that many instances may start at the same moment, on an empty disk, and none
+//! of them fails.
 
 mod mysql;
 mod sqlite;

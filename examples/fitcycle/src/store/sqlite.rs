@@ -1,8 +1,8 @@
 //! The embedded engine: one file, shared by every api-server process on this machine.
 //!
-//! Write-ahead logging lets readers go on while one process writes, and survives a SIGKILL. Switching a new file to it takes an
-//! exclusive lock for which SQLite does not always wait, so instances that start at once may see "database is locked": that one step
-//! is tried again until the shared patience runs out.
+//! Write-ahead logging lets readers go on while one process writes, and survives a SIGKILL. Switching a new
+//! file to it takes an exclusive lock for which SQLite does not always wait, so instances that start at once
+//! may see "database is locked": that one step is tried again until the shared patience runs out.
 
 use std::path::Path;
 

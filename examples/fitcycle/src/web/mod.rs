@@ -6,8 +6,8 @@
 //! GET  /signups   the newest sign-ups as a table
 //! GET  /healthz   200 while the process serves
 //! ```
-//! Everything it shows comes from the API. When that does not answer, the page still stands, says so, and has status 503: a failure that
-//! looked like a success would hide what a mesh is there to prevent.
+//! Everything it shows comes from the API. When that does not answer, the page still stands, says so, and has
+//! status 503: a failure that looked like a success would hide what a mesh is there to prevent.
 
 mod html;
 mod page;

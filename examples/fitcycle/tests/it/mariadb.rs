@@ -1,6 +1,7 @@
 //! The same API over a real MariaDB, started here on a free port with a data folder of its own.
 //!
-//! Skipped, and said so, where Debian's `mariadb-server` (or another that brings `mariadbd` and `mariadb-install-db`) is not installed.
+//! Skipped, and said so, where Debian's `mariadb-server` (or another that brings `mariadbd` and
+//! `mariadb-install-db`) is not installed.
 
 use std::io::Write;
 use std::net::TcpListener;

@@ -1,9 +1,9 @@
 //! Which clusters are asked how they are, and how (HC-1).
 //!
 //! A policy names a Service, a ServiceEntry or a VirtualService. It holds for their clusters, subsets
-//! included: for all ports or the one that is named, or for what the rules of the VirtualService lead
-//! to, those of its delegates among them. Where several hold, one for a port beats one for a service, that beats one for a
-//! VirtualService, and the oldest beats its equals.
+//! included: for all ports or the one that is named, or for what the rules of the VirtualService lead to,
+//! those of its delegates among them. Where several hold, one for a port beats one for a service, that beats
+//! one for a VirtualService, and the oldest beats its equals.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The proxies that are compared, each behind the same small interface.
 //!
-//! Every peer gets one worker and the same orders, said in its own language: one listener, one backend, and in the mesh
-//! scenarios a JSON access log with the fields of Istio's default format, a request id, two retries, a limit of requests and
-//! ejection after five errors in a row.
+//! Every peer gets one worker and the same orders, said in its own language: one listener, one backend, and
+//! in the mesh scenarios a JSON access log with the fields of Istio's default format, a request id, two
+//! retries, a limit of requests and ejection after five errors in a row.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
