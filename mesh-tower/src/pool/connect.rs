@@ -68,19 +68,23 @@ impl Connect for SocketConnector {
             Address::Socket(address) if self.refuses(address) => Box::pin(async move {
                 Err(io::Error::other(format!("{address} is this proxy's own listener: the call would loop")))
             }),
-            Address::Socket(address) => Box::pin(async move {
-                let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(true)?;
-                if let Some(keepalive) = keepalive {
-                    apply(&stream, &keepalive)?;
-                }
-                Ok(stream.into())
-            }),
+            Address::Socket(address) => {
+                Box::pin(async move { Ok(dial(address, keepalive.as_ref()).await?.into()) })
+            }
             Address::Unix(path) => {
                 Box::pin(async move { Ok(UnixStream::connect(path.as_ref()).await?.into()) })
             }
         }
     }
+}
+
+async fn dial(address: SocketAddr, keepalive: Option<&Keepalive>) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    if let Some(keepalive) = keepalive {
+        apply(&stream, keepalive)?;
+    }
+    Ok(stream)
 }
 
 fn apply(stream: &TcpStream, keepalive: &Keepalive) -> io::Result<()> {
@@ -116,5 +120,38 @@ mod tests {
         }
         connector.refuse(vec![SocketAddr::new("127.0.0.2".parse().unwrap(), address.port())]);
         dial(address).await.unwrap();
+    }
+
+    /// What is written is the socket's; what is not stays the system's.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn cb_2_a_socket_is_kept_alive_as_it_is_written() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let told = async |keepalive: Option<Keepalive>| {
+            let stream = dial(address, keepalive.as_ref()).await.unwrap();
+            let socket = socket2::SockRef::from(&stream);
+            let times = (socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap());
+            (
+                socket.keepalive().unwrap(),
+                times.0.as_secs(),
+                times.1.as_secs(),
+                socket.tcp_keepalive_retries().unwrap(),
+            )
+        };
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let (kept, time, interval, probes) = told(None).await;
+        assert!(!kept);
+        let all = Keepalive { probes: Some(3), time: seconds(60), interval: seconds(11) };
+        assert_eq!(told(Some(all)).await, (true, 60, 11, 3));
+        let only = |time, interval, probes| told(Some(Keepalive { probes, time, interval }));
+        assert_eq!(only(seconds(61), None, None).await, (true, 61, interval, probes));
+        assert_eq!(only(None, seconds(12), None).await, (true, time, 12, probes));
+        assert_eq!(only(None, None, Some(4)).await, (true, time, interval, 4));
+        assert_eq!(
+            only(None, None, None).await,
+            (true, time, interval, probes),
+            "an empty block asks for it"
+        );
     }
 }

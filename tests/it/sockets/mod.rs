@@ -1,7 +1,9 @@
 //! The library over real sockets, where the kernel has its say: endpoints that are killed and return (wish 5),
-//! reloads under load (wish 8), and a chain of processes with one deadline (wish 17).
+//! reloads under load (wish 8), a chain of processes with one deadline (wish 17), and connections that are kept
+//! alive (CB-2).
 
 mod chain;
+mod keepalive;
 mod killed;
 mod reloads;
 
