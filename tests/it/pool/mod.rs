@@ -1,10 +1,11 @@
 //! Connections: none is stale, none starves, a dead endpoint is skipped and taken back (wishes 5,
-//! 6, 24).
+//! 6, 24); a peer that is silent is asked whether it is there (CB-3).
 
 mod bodies;
 mod endpoints;
 mod http2;
 mod idle;
+mod keepalive;
 
 use std::collections::HashSet;
 
