@@ -2,9 +2,29 @@
 //!
 //! An endpoint of HTTP/1.1 gives its whole connection away. One of HTTP/2 that takes an extended `CONNECT`
 //! (RFC 8441) gives a stream of it; the response is a 101 all the same, so that callers need not know.
+//! `hyper::upgrade::on` knows of connections only: for a stream it fails. Take both by [`on`].
 //!
 //! # Cancellation
 //! Dropping a half that is not taken, or an [`Upgraded`], closes the connection or resets the stream.
+//!
+//! # Example
+//! ```
+//! # use mesh_tower::{Body, BoxError, Client};
+//! use http::{Request, StatusCode};
+//!
+//! # async fn example(client: &Client, key: &str) -> Result<(), BoxError> {
+//! let request = Request::get("http://chat.example.com/room")
+//!     .header("connection", "upgrade")
+//!     .header("upgrade", "websocket")
+//!     .header("sec-websocket-version", "13")
+//!     .header("sec-websocket-key", key);
+//! let mut response = client.request(request.body(Body::empty())?).await?;
+//! if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+//!     // Reads and writes bytes; a WebSocket library gives them frames.
+//!     let stream = mesh_tower::upgrade::on(&mut response).await?;
+//! }
+//! # Ok(()) }
+//! ```
 
 use std::future::Future;
 use std::io;

@@ -11,7 +11,7 @@ mod reload;
 mod replies;
 mod sidecar;
 mod tls;
-mod websocket;
+pub(crate) mod websocket;
 
 use std::net::SocketAddr;
 

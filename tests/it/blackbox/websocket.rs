@@ -21,7 +21,7 @@ use mesh_tests::proxy::Proxy;
 use super::{HOST, PROXY, gateway};
 
 /// Says back all that it hears. Who speaks plain HTTP is hung up on.
-async fn echo() -> SocketAddr {
+pub(crate) async fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -41,7 +41,7 @@ async fn echo() -> SocketAddr {
 }
 
 /// Says back all that it hears on streams, by an extended `CONNECT` (RFC 8441); knows no HTTP/1.1. Refuses `/closed`.
-async fn echo_on_streams() -> SocketAddr {
+pub(crate) async fn echo_on_streams() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let answer = |mut request: Request<hyper::body::Incoming>| async move {
@@ -77,7 +77,7 @@ async fn echo_on_streams() -> SocketAddr {
     address
 }
 
-async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>) {
+pub(crate) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>) {
     for size in [1, 1_000, 1_000_000] {
         let text = "x".repeat(size);
         socket.send(Message::text(text.clone())).await.unwrap();
