@@ -1,0 +1,3 @@
+//! The order in which the parts of a stack act.
+
+mod outbound;
