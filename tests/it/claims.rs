@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::Request;
 use mesh_core::api::Documents;
 use mesh_core::identity::Claims;
-use mesh_core::plan::Direction;
 use mesh_tests::config::service;
+use mesh_tests::gateway;
 use mesh_tower::context::Context;
-use mesh_tower::normalize::NormalizeLayer;
-use mesh_tower::route::RouteLayer;
-use mesh_tower::telemetry::{AccessLog, TelemetryLayer};
-use mesh_tower::test::Network;
-use mesh_tower::{Body, Error, Mesh, stack};
+use mesh_tower::telemetry::AccessLog;
+use mesh_tower::test::{Answer, Network};
+use mesh_tower::{Body, Mesh};
 use tower::ServiceExt;
 
 const EDGE: &str = "
@@ -51,23 +49,14 @@ async fn ask(claims: Option<serde_json::Value>) -> String {
         .start()
         .await
         .unwrap();
-    let worker = mesh.worker();
-    let service = stack::outbound(
-        &worker,
-        TelemetryLayer::new(Direction::Gateway, mesh.plan().workload.clone()),
-        NormalizeLayer::new(Direction::Gateway),
-        RouteLayer::listener(worker.clone(), "gateway|80".into()),
-    );
     let mut request = Request::get("http://shop.test/").body(Body::empty()).unwrap();
     if let Some(serde_json::Value::Object(claims)) = claims {
         // What authentication does once it has verified a token.
         request.extensions_mut().insert(Context::default().verified(Claims::new(claims)));
     }
-    let response = service.oneshot(request).await.map_err(Error::from_box).unwrap();
-    let status = response.status().as_u16();
-    let (head, body) = response.into_parts();
-    let answer = mesh_tower::test::Answer::read(Response::from_parts(head, Body::new(body)), None).await;
-    format!("{status} {}", answer.text())
+    let response = gateway::in_process(&mesh, "gateway|80").oneshot(request).await.unwrap();
+    let answer = Answer::read(response, None).await;
+    format!("{} {}", answer.status().as_u16(), answer.text())
 }
 
 #[tokio::test(start_paused = true)]

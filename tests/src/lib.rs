@@ -9,5 +9,6 @@ pub mod child;
 pub mod config;
 pub mod counters;
 pub mod dns;
+pub mod gateway;
 pub mod headers;
 pub mod proxy;

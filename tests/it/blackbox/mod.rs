@@ -15,8 +15,16 @@ pub(crate) mod websocket;
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
+use http::Request;
+use http::response::Parts;
+use http_body_util::BodyExt;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use mesh_tests::config::entry;
 use mesh_tests::proxy::Proxy;
+use mesh_tower::Body;
+use tokio::net::TcpStream;
 
 /// The proxy under test.
 pub(crate) const PROXY: &str = env!("CARGO_BIN_EXE_mesh-proxy-tested");
@@ -54,7 +62,7 @@ spec:
 }
 
 /// How a gateway is run.
-const GATEWAY: &str = "--role gateway --bind 80=127.0.0.1:0";
+pub(crate) const GATEWAY: &str = "--role gateway --bind 80=127.0.0.1:0";
 
 /// A gateway that serves [`edge`].
 pub(crate) async fn gateway(backend: SocketAddr, protocol: &str, rule: &str) -> Proxy {
@@ -65,4 +73,13 @@ pub(crate) async fn gateway(backend: SocketAddr, protocol: &str, rule: &str) -> 
 /// A client that never asks the environment for a proxy.
 pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// Sends a request as it is, over a connection of its own, and reads the answer.
+pub(crate) async fn send(address: SocketAddr, request: Request<Body>) -> (Parts, Bytes) {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection.with_upgrades());
+    let (head, body) = sender.send_request(request).await.expect("the proxy answers").into_parts();
+    (head, body.collect().await.unwrap().to_bytes())
 }

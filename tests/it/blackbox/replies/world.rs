@@ -5,9 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, Request};
-use http_body_util::BodyExt;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use mesh_core::api::Documents;
 use mesh_core::telemetry::access_log::Format;
 use mesh_tests::backend::{Backend, Unheard};
@@ -25,7 +22,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::config::{LOG, yaml};
-use crate::blackbox::{GATEWAY, PROXY};
+use crate::blackbox::{GATEWAY, PROXY, send};
 
 /// Which proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,9 +128,8 @@ impl World {
 
     pub(super) async fn proxy(&mut self, place: Place, request: Request<Body>) -> Seen {
         let step = step(&request);
-        let answer = timeout(DEADLINE, send(self.address(place), request)).await.expect("an answer in time");
-        let (head, body) = answer.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
+        let answer = timeout(DEADLINE, send(self.address(place), request)).await;
+        let (head, body) = answer.expect("an answer in time");
         Seen { wire: wire(head.status.as_u16(), &head.headers, &body), log: self.logged(place, &step).await }
     }
 
@@ -192,14 +188,6 @@ async fn until(backend: &Backend, served: usize) {
         }
     };
     timeout(DEADLINE, enough).await.expect("requests come in time");
-}
-
-/// Sends a request as it is, over a connection of its own.
-async fn send(address: SocketAddr, request: Request<Body>) -> http::Response<hyper::body::Incoming> {
-    let stream = TcpStream::connect(address).await.unwrap();
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection.with_upgrades());
-    sender.send_request(request).await.expect("the proxy answers")
 }
 
 fn wire(status: u16, headers: &HeaderMap, body: &[u8]) -> (u16, BTreeMap<String, String>, Vec<u8>) {
