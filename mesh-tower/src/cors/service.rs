@@ -53,7 +53,9 @@ where
             Verdict::Answer(headers) => {
                 if let Some(matched) = matched {
                     matched.note_meant();
-                    matched.record().note(|decision| decision.details = "cors_response".into());
+                }
+                if let Some(record) = carrier.record() {
+                    record.note(|decision| decision.details = "cors_response".into());
                 }
                 ResponseFuture::answered(answer(headers))
             }
