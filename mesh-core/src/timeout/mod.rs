@@ -13,4 +13,4 @@ pub mod grpc_timeout;
 mod policy;
 
 pub use deadline::{Deadline, Elapsed};
-pub use policy::{CONTROL_HEADERS, EXPECTED_TIMEOUT, TimeoutHeaders, TimeoutPolicy};
+pub use policy::{CONTROL_HEADERS, EXPECTED_TIMEOUT, TimeoutHeaders, effective};

@@ -5,7 +5,6 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName};
 
 use super::{Deadline, grpc_timeout};
-use crate::error::Origin;
 
 const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-upstream-rq-timeout-ms");
 const ALTERNATIVE: HeaderName = HeaderName::from_static("x-envoy-upstream-rq-timeout-alt-response");
@@ -16,34 +15,19 @@ pub const EXPECTED_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expect
 /// The headers that [`TimeoutHeaders`] reads; they are removed before sending upstream.
 pub static CONTROL_HEADERS: [HeaderName; 2] = [REQUEST_TIMEOUT, ALTERNATIVE];
 
-/// How long the requests of a route may take.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TimeoutPolicy {
-    /// Limit of the whole request, all attempts and waits included; `None` is without limit (RT-1).
-    pub request: Option<Duration>,
-    /// Where it was written.
-    pub origin: Origin,
-}
-
-impl TimeoutPolicy {
-    /// A limit with no origin.
-    #[must_use]
-    pub fn new(request: Duration) -> Self {
-        Self { request: Some(request), origin: Origin::default() }
-    }
-
-    /// The timeout in force for a request: `grpc` says whether it is gRPC (RT-4), `trusted` are
-    /// the control headers if they may speak (HD-2).
-    #[must_use]
-    pub fn effective(
-        &self,
-        headers: &HeaderMap,
-        grpc: bool,
-        trusted: Option<&TimeoutHeaders>,
-    ) -> Option<Duration> {
-        let caller = if grpc { grpc_timeout::of(headers) } else { None };
-        Deadline::effective(self.request, caller, trusted.and_then(|trusted| trusted.request))
-    }
+/// The timeout in force for a request, all attempts and waits included; `None` is without limit.
+///
+/// `route` is the rule's (RT-1), `grpc` says whether it is gRPC (RT-4), `trusted` are the control headers if they
+/// may speak (HD-2).
+#[must_use]
+pub fn effective(
+    route: Option<Duration>,
+    headers: &HeaderMap,
+    grpc: bool,
+    trusted: Option<&TimeoutHeaders>,
+) -> Option<Duration> {
+    let caller = if grpc { grpc_timeout::of(headers) } else { None };
+    Deadline::effective(route, caller, trusted.and_then(|trusted| trusted.request))
 }
 
 /// What trusted request headers say of the timeout (RT-5); what cannot be read is ignored.
@@ -86,10 +70,10 @@ mod tests {
     #[test]
     fn rt_4_grpc_timeout_counts_for_grpc_only() {
         let headers = HeaderMap::from_iter([(grpc_timeout::GRPC_TIMEOUT, HeaderValue::from_static("1500m"))]);
-        let policy = TimeoutPolicy::new(Duration::from_secs(2));
-        assert_eq!(policy.effective(&headers, true, None), Some(Duration::from_millis(1_500)));
-        assert_eq!(policy.effective(&headers, false, None), Some(Duration::from_secs(2)));
+        let route = Some(Duration::from_secs(2));
+        assert_eq!(effective(route, &headers, true, None), Some(Duration::from_millis(1_500)));
+        assert_eq!(effective(route, &headers, false, None), Some(Duration::from_secs(2)));
         let trusted = TimeoutHeaders { request: Some(Duration::from_secs(9)), ..TimeoutHeaders::default() };
-        assert_eq!(policy.effective(&headers, true, Some(&trusted)), Some(Duration::from_secs(9)));
+        assert_eq!(effective(route, &headers, true, Some(&trusted)), Some(Duration::from_secs(9)));
     }
 }

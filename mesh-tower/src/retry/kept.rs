@@ -1,7 +1,8 @@
 //! A request's head, kept to be sent again.
 
-use http::{Extensions, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use http::{Extensions, Method, Request, Version};
 
+use super::head_text::HeadText;
 use crate::body::Body;
 use crate::normalize::Downstream;
 use crate::passage::Carrier;
@@ -14,10 +15,8 @@ use crate::route::Matched;
 /// Most requests carry no other values than these, so these are kept by type.
 pub(super) struct Kept {
     method: Method,
-    uri: Uri,
     version: Version,
-    /// A list costs half of what a map does, and is seldom made one again.
-    headers: Vec<(HeaderName, HeaderValue)>,
+    text: HeadText,
     extensions: Kinds,
     slot: Slot,
 }
@@ -30,15 +29,10 @@ enum Kinds {
 impl Kept {
     pub(super) fn of(carrier: &impl Carrier) -> Self {
         let head = carrier.request();
-        let mut headers = Vec::with_capacity(head.headers().len());
-        for (name, value) in head.headers() {
-            headers.push((name.clone(), value.clone()));
-        }
         Self {
             method: head.method().clone(),
-            uri: head.uri().clone(),
             version: head.version(),
-            headers,
+            text: HeadText::of(head),
             extensions: Kinds::of(head.extensions()),
             slot: carrier.slot().cloned().unwrap_or_default(),
         }
@@ -57,14 +51,8 @@ impl Kept {
     pub(super) fn request(&self, body: Body) -> Request<Body> {
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
         *request.version_mut() = self.version;
-        let headers = request.headers_mut();
-        // One more for the attempt's number.
-        headers.reserve(self.headers.len() + 1);
-        for (name, value) in &self.headers {
-            headers.append(name, value.clone());
-        }
+        (*request.uri_mut(), *request.headers_mut()) = self.text.read();
         *request.extensions_mut() = self.extensions.all();
         request
     }

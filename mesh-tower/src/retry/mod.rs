@@ -33,6 +33,7 @@
 
 mod drain;
 mod future;
+mod head_text;
 mod kept;
 mod layer;
 mod loop_state;

@@ -9,7 +9,7 @@ use mesh_core::headers::Survey;
 use mesh_core::headers::control::has_any;
 use mesh_core::outcome::Outcome;
 use mesh_core::timeout::{
-    CONTROL_HEADERS, Deadline, EXPECTED_TIMEOUT, TimeoutHeaders, TimeoutPolicy, grpc_timeout,
+    CONTROL_HEADERS, Deadline, EXPECTED_TIMEOUT, TimeoutHeaders, effective, grpc_timeout,
 };
 use tower_service::Service;
 
@@ -80,8 +80,7 @@ where
         let alternative = trusted.is_some_and(|trusted| trusted.alternative_response);
         // A call's own option beats the header (RT-18).
         let trusted = trusted.filter(|_| own.is_none());
-        let policy = TimeoutPolicy { request: route, ..TimeoutPolicy::default() };
-        let own = policy.effective(headers, grpc, trusted.as_ref());
+        let own = effective(route, headers, grpc, trusted.as_ref());
         let deadline = request.extensions().get::<Context>().and_then(Context::deadline);
         let inherited = deadline.map(|deadline| Deadline::at(deadline).remaining(now()));
         if inherited.is_some_and(|left| left.is_zero()) {
