@@ -276,14 +276,15 @@ fn od_6_each_block_is_judged_by_the_smallest_cluster_that_it_holds_for() {
             endpoints.join(", ")
         )
     };
-    let pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: api, version: v2}}\nstatus: {podIP: 10.0.80.1}\n";
+    let pod = "---
+apiVersion: v1
+kind: Pod
+metadata: {name: p, labels: {app: api, version: v2}}
+status: {podIP: 10.0.80.1}
+";
     let told = |policy: &str| {
-        let rule = format!(
-            "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: api}}\n\
-             spec:\n  host: api\n{policy}"
-        );
         let slices = slice(80, "http", 20) + &slice(81, "http-admin", 3);
-        let compiled = sidecar(&format!("{API}{slices}{pod}{rule}"), "nobody");
+        let compiled = sidecar(&format!("{API}{slices}{pod}{}", rule(policy)), "nobody");
         let found = compiled.diagnostics.iter();
         let found = found.filter(|one| one.code == Code::OutlierDetectionNeverEjects);
         found.map(|one| format!("{}: {}", one.origin.path, one.message)).collect::<Vec<_>>()

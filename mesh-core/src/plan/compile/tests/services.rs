@@ -1,5 +1,6 @@
 //! Hosts, ports and endpoints (SE, P, H-6).
 
+use super::yaml::object;
 use super::{addresses, clusters, outbound, sidecar};
 use crate::plan::{Discovery, UpstreamProtocol};
 use crate::route::Fallback;
@@ -294,37 +295,27 @@ spec:
 
 #[test]
 fn se_8_an_entry_selects_workload_entries_and_pods() {
-    let plan = sidecar(
-        r#"
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: vm}
-spec:
+    let entry = object(
+        "ServiceEntry",
+        "vm",
+        "
   hosts: [vm.example.com]
   location: MESH_INTERNAL
   resolution: STATIC
   ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}]
-  workloadSelector: {labels: {app: vm}}
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: {name: vm-1}
-spec: {address: 10.7.0.1, ports: {http: 9090}, labels: {app: vm, version: v1}, serviceAccount: vm}
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: {name: vm-1, namespace: other}
-spec: {address: 10.7.0.9, labels: {app: vm}}
----
+  workloadSelector: {labels: {app: vm}}",
+    );
+    let ours = "{address: 10.7.0.1, ports: {http: 9090}, labels: {app: vm, version: v1}, serviceAccount: vm}";
+    let ours = object("WorkloadEntry", "vm-1", ours);
+    let foreign = object("WorkloadEntry", "other/vm-1", "{address: 10.7.0.9, labels: {app: vm}}");
+    let pod = "---
 apiVersion: v1
 kind: Pod
 metadata: {name: vm-2, labels: {app: vm, version: v2}}
 spec: {serviceAccountName: vm}
 status: {podIP: 10.7.0.2}
-"#,
-        "nobody",
-    )
-    .plan;
+";
+    let plan = sidecar(&(entry + &ours + &foreign + pod), "nobody").plan;
     let name = "outbound|80||vm.example.com";
     assert_eq!(addresses(&plan, name), ["10.7.0.1:9090", "10.7.0.2:8080"]);
     let Discovery::Static(endpoints) = &plan.cluster_named(name).unwrap().discovery else { panic!("static") };
@@ -336,13 +327,13 @@ status: {podIP: 10.7.0.2}
 /// SE-6: what is known of a pod is known whoever selects it; SE-10: an address is one endpoint.
 #[test]
 fn se_8_a_selected_pod_is_known_as_behind_a_service_and_counts_once() {
-    let entry = |name: &str| {
-        format!(
-            "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {name}}}\n\
-             spec: {{hosts: [vm.example.com], location: MESH_INTERNAL, resolution: STATIC, \
-             ports: [{{number: 80, name: http, protocol: HTTP}}], workloadSelector: {{labels: {{app: vm}}}}}}\n"
-        )
-    };
+    let spec = "
+  hosts: [vm.example.com]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  workloadSelector: {labels: {app: vm}}";
+    let entry = |name| object("ServiceEntry", name, spec);
     let pod = "apiVersion: v1
 kind: Pod
 metadata: {name: vm-abc-xyz12, labels: {app: vm, pod-template-hash: abc}}
@@ -363,17 +354,17 @@ status: {podIP: 10.7.0.2}
 #[test]
 fn se_8_endpoints_that_fit_no_resolution_are_told() {
     let entry = |name: &str, resolution: &str, rest: &str| {
-        format!(
-            "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {name}}}\n\
-             spec: {{hosts: [vm.example.com], resolution: {resolution}, \
-             ports: [{{number: 80, name: http, protocol: HTTP}}], {rest}}}\n"
-        )
+        let spec = format!(
+            "
+  hosts: [vm.example.com]
+  resolution: {resolution}
+  ports: [{{number: 80, name: http, protocol: HTTP}}]
+  {rest}"
+        );
+        object("ServiceEntry", name, &spec)
     };
     let member = |address: &str| {
-        format!(
-            "---\napiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {{name: w}}\nspec:\n  \
-             address: {address}\n  labels: {{app: vm}}\n"
-        )
+        object("WorkloadEntry", "w", &format!("\n  address: {address}\n  labels: {{app: vm}}"))
     };
     let selected = "workloadSelector: {labels: {app: vm}}";
     let told = |text: &str| {
