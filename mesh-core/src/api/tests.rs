@@ -232,7 +232,13 @@ fn n_7_findings_are_hidden_where_the_resource_asks_for_it() {
 
 #[test]
 fn mc_1_the_bare_file_beats_the_config_map() {
-    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n  mesh: |\n    trustDomain: map\n";
+    let map = "apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data:
+  mesh: |
+    trustDomain: map
+";
     let bare = "trustDomain: bare\n";
     let domain = |documents: &Documents| documents.mesh_config.as_ref().unwrap().spec.trust_domain.clone();
     let (documents, found) = Documents::parse([("a.yaml", map)]);
@@ -247,7 +253,12 @@ fn mc_1_the_bare_file_beats_the_config_map() {
 #[test]
 fn kubernetes_fields_that_we_do_not_read_are_passed_over() {
     let (documents, found) = parse(
-        "apiVersion: v1\nkind: Pod\nmetadata: {name: a, uid: x, labels: {app: a, version: v1}}\nspec: {nodeName: n, hostNetwork: true, containers: [{name: c, image: i}]}\nstatus: {podIP: 10.0.0.1, phase: Running}\n",
+        "apiVersion: v1
+kind: Pod
+metadata: {name: a, uid: x, labels: {app: a, version: v1}}
+spec: {nodeName: n, hostNetwork: true, containers: [{name: c, image: i}]}
+status: {podIP: 10.0.0.1, phase: Running}
+",
     );
     assert!(found.is_empty(), "{found}");
     let pod = &documents.workloads[0].spec;
@@ -257,7 +268,12 @@ fn kubernetes_fields_that_we_do_not_read_are_passed_over() {
 
 #[test]
 fn secrets_are_not_shown() {
-    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {tls.key: aHVudGVyMg==}\nstringData: {x: hunter2}\n";
+    let secret = "apiVersion: v1
+kind: Secret
+metadata: {name: a}
+data: {tls.key: aHVudGVyMg==}
+stringData: {x: hunter2}
+";
     let (documents, _) = parse(secret);
     assert_eq!(documents.secrets[0].spec.get("tls.key"), Some(&b"hunter2"[..]));
     assert!(!format!("{documents:?}").contains("hunter2"));

@@ -203,9 +203,9 @@ fn ga_7_ga_8_paths_of_redirects() {
 #[test]
 fn ga_8_rewrites_replace_the_matched_prefix() {
     let rewritten = |path: &str, replacement: &str, uri: &str| {
-        let rule = format!(
-            "{{matches: [{{path: {{value: {path}}}}}], filters: [{{type: URLRewrite, urlRewrite: {{hostname: b.com, path: {{type: ReplacePrefixMatch, replacePrefixMatch: {replacement}}}}}}}]}}"
-        );
+        let replaced = format!("{{type: ReplacePrefixMatch, replacePrefixMatch: {replacement}}}");
+        let filter = format!("{{type: URLRewrite, urlRewrite: {{hostname: b.com, path: {replaced}}}}}");
+        let rule = format!("{{matches: [{{path: {{value: {path}}}}}], filters: [{filter}]}}");
         let route = http(&rule);
         let prefix = RouteMatch::of_http(&route.rules[0].matches[0]).unwrap().prefix;
         let written = route.rules[0].filters[0].url_rewrite.clone().unwrap();

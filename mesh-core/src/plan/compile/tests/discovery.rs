@@ -238,7 +238,12 @@ fn h_8_unknown_hosts_by_the_meshs_policy() {
     use crate::route::Fallback;
     let mode = |mode: &str| {
         let text = format!(
-            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: istio, namespace: istio-system}}\ndata: {{mesh: 'outboundTrafficPolicy: {{mode: {mode}}}'}}\n---\n"
+            "apiVersion: v1
+kind: ConfigMap
+metadata: {{name: istio, namespace: istio-system}}
+data: {{mesh: 'outboundTrafficPolicy: {{mode: {mode}}}'}}
+---
+"
         );
         sidecar(&(text + &service("clusterIP: 10.1.0.1")), "web").plan.outbound[&80].fallback()
     };
@@ -256,7 +261,7 @@ fn pods(labels: [&str; 2]) -> String {
 
 #[test]
 fn p_6_pods_of_one_service_should_be_one_application() {
-    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {tier: web}, ports: [{name: http, port: 80}]}\n";
+    let service = object("Service", "a", "{selector: {tier: web}, ports: [{name: http, port: 80}]}");
     let differ = pods(["app: a, version: v1, tier: web", "app: b, version: v2, tier: web"]);
     assert!(
         codes(&sidecar(&format!("{service}{differ}"), "one").diagnostics).contains(&Code::AppLabelDiffers)
@@ -272,9 +277,7 @@ fn p_6_pods_of_one_service_should_be_one_application() {
 #[test]
 fn p_7_services_of_one_pod_port_should_agree() {
     let service = |name: &str, port: &str| {
-        format!(
-            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{selector: {{app: a}}, ports: [{port}]}}\n"
-        )
+        object("Service", name, &format!("{{selector: {{app: a}}, ports: [{port}]}}"))
     };
     let check = |one: &str, two: &str| {
         let text = service("one", one)

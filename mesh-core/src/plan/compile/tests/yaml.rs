@@ -6,7 +6,7 @@ pub(super) fn object(kind: &str, name: &str, spec: &str) -> String {
     let api = match kind {
         "Service" | "Pod" => "v1",
         "Deployment" => "apps/v1",
-        "HTTPRoute" | "GRPCRoute" => "gateway.networking.k8s.io/v1",
+        "GatewayClass" | "HTTPRoute" | "GRPCRoute" | "ReferenceGrant" => "gateway.networking.k8s.io/v1",
         "ProxyConfig" => "networking.istio.io/v1beta1",
         _ => "networking.istio.io/v1",
     };

@@ -37,14 +37,8 @@ fn ga_2_hosts_are_those_that_listener_and_route_share() {
 fn ga_2_a_request_belongs_to_one_listener_of_its_port() {
     let listeners = "  - {name: a, port: 80, protocol: HTTP, hostname: a.example.com}\n  \
                      - {name: rest, port: 80, protocol: HTTP}";
-    let text = edge(listeners)
-        + &route(
-            "rest",
-            &format!(
-                "{{parentRefs: [{{name: edge, sectionName: rest}}], hostnames: [a.example.com, b.example.com], rules: [{}]}}",
-                rule("rest", "/")
-            ),
-        );
+    let hosts = "parentRefs: [{name: edge, sectionName: rest}], hostnames: [a.example.com, b.example.com]";
+    let text = edge(listeners) + &route("rest", &format!("{{{hosts}, rules: [{}]}}", rule("rest", "/")));
     let plan = at_edge(&text).plan;
     assert_eq!(served(&plan, "b.example.com", "/").as_deref(), Some("rest"));
     assert_eq!(served(&plan, "a.example.com", "/"), None, "the narrower listener has no route");
@@ -54,11 +48,14 @@ fn ga_2_a_request_belongs_to_one_listener_of_its_port() {
 #[test]
 fn ga_4_the_most_specific_match_of_all_routes_serves() {
     let hosts = "parentRefs: [{name: edge}], hostnames: [shop.test]";
-    let method = "{name: method, matches: [{path: {value: /api}, method: POST}], backendRefs: [{name: web, port: 80}]}";
-    let header = "{name: header, matches: [{path: {value: /api}, headers: [{name: x, value: y}]}], backendRefs: [{name: web, port: 80}]}";
-    let query = "{name: query, matches: [{path: {value: /api}, queryParams: [{name: q, value: '1'}]}], backendRefs: [{name: web, port: 80}]}";
-    let exact = "{name: exact, matches: [{path: {type: Exact, value: /api/v1}}], backendRefs: [{name: web, port: 80}]}";
-    let regex = "{name: regex, matches: [{path: {type: RegularExpression, value: '/r.*'}}], backendRefs: [{name: web, port: 80}]}";
+    let named = |name: &str, matching: &str| {
+        format!("{{name: {name}, matches: [{matching}], backendRefs: [{{name: web, port: 80}}]}}")
+    };
+    let method = named("method", "{path: {value: /api}, method: POST}");
+    let header = named("header", "{path: {value: /api}, headers: [{name: x, value: y}]}");
+    let query = named("query", "{path: {value: /api}, queryParams: [{name: q, value: '1'}]}");
+    let exact = named("exact", "{path: {type: Exact, value: /api/v1}}");
+    let regex = named("regex", "{path: {type: RegularExpression, value: '/r.*'}}");
     let text = edge(HTTP)
         + &route(
             "a",
@@ -132,12 +129,21 @@ fn ga_4_the_rules_of_longer_hosts_come_before_those_of_wider_ones() {
 fn ga_12_https_listeners_take_their_certificate_from_a_secret() {
     let secret = |namespace: &str| {
         format!(
-            "apiVersion: v1\nkind: Secret\nmetadata: {{name: cert, namespace: {namespace}}}\nstringData: {{tls.crt: CERT, tls.key: KEY}}\n---\n"
+            "apiVersion: v1
+kind: Secret
+metadata: {{name: cert, namespace: {namespace}}}
+stringData: {{tls.crt: CERT, tls.key: KEY}}
+---
+"
         )
     };
     let https = |more: &str| {
         edge(&format!(
-            "  - name: https\n    port: 443\n    protocol: HTTPS\n    hostname: a.test\n    tls: {{certificateRefs: [{{name: cert{more}}}]}}"
+            "  - name: https
+    port: 443
+    protocol: HTTPS
+    hostname: a.test
+    tls: {{certificateRefs: [{{name: cert{more}}}]}}"
         )) + &route("r", &format!("{{parentRefs: [{{name: edge}}], rules: [{}]}}", rule("r", "/")))
     };
     let material = |plan: &Plan| match &listener(plan, 443).protocol {
@@ -156,8 +162,11 @@ fn ga_12_https_listeners_take_their_certificate_from_a_secret() {
     let compiled = at_edge(&far);
     assert_eq!(material(&compiled.plan), Material::Missing);
     assert_eq!(codes(&compiled.diagnostics), [Code::ReferenceNotPermitted]);
-    let grant = "apiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: {name: g, namespace: far}\nspec:\n  from: [{group: gateway.networking.k8s.io, kind: Gateway, namespace: default}]\n  to: [{group: '', kind: Secret}]\n";
-    assert_eq!(material(&at_edge(&(far + grant)).plan), inline);
+    let grant = "
+  from: [{group: gateway.networking.k8s.io, kind: Gateway, namespace: default}]
+  to: [{group: '', kind: Secret}]";
+    let grant = object("ReferenceGrant", "far/g", grant);
+    assert_eq!(material(&at_edge(&(far + &grant)).plan), inline);
 }
 
 #[test]
@@ -221,9 +230,7 @@ fn ga_12_a_listener_that_is_not_implemented_leaves_the_others() {
 #[test]
 fn ga_1_classes_that_are_ours() {
     let class = |name: &str, controller: &str| {
-        format!(
-            "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {{name: {name}}}\nspec: {{controllerName: {controller}}}\n---\n"
-        )
+        object("GatewayClass", name, &format!("{{controllerName: {controller}}}"))
     };
     let named =
         |name: &str| edge(HTTP).replace("gatewayClassName: istio", &format!("gatewayClassName: {name}"));
@@ -241,9 +248,8 @@ fn ga_1_classes_that_are_ours() {
 #[test]
 fn ga_1_a_gateway_workload_serves_what_its_labels_or_its_service_name() {
     let described = |label: &str| {
-        format!(
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: proxy}}\nspec: {{template: {{metadata: {{labels: {{app: proxy, version: v1, {label}}}}}}}}}\n---\n"
-        )
+        let labels = format!("{{app: proxy, version: v1, {label}}}");
+        object("Deployment", "proxy", &format!("{{template: {{metadata: {{labels: {labels}}}}}}}"))
     };
     let count = |text: &str, workload: &str| {
         let options = CompileOptions { gateway: true, ..options(workload) };
@@ -268,20 +274,30 @@ fn ga_1_a_gateway_workload_serves_what_its_labels_or_its_service_name() {
     let options =
         CompileOptions { gateway: true, workload: WorkloadSource::Unknown, ..CompileOptions::default() };
     assert_eq!(compile(&documents(&two), &options, None).plan.listeners.len(), 2);
-    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: lb}\nspec: {selector: {app: proxy}, ports: [{name: http, port: 80}]}\n---\n";
+    let service = object("Service", "lb", "{selector: {app: proxy}, ports: [{name: http, port: 80}]}");
     let addressed = edge(HTTP).replace(
         "  listeners:",
         "  addresses: [{type: Hostname, value: lb.default.svc.cluster.local}]\n  listeners:",
     );
-    assert_eq!(count(&(addressed + service + &described("a: b")), "proxy"), 1);
+    assert_eq!(count(&(addressed + &service + &described("a: b")), "proxy"), 1);
 }
 
 #[test]
 fn gw_9_listeners_of_both_kinds_share_a_port() {
-    let istio = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: istio}\nspec:\n  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [v.test]}]\n---\n\
-        apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v}\nspec: {hosts: [v.test], gateways: [istio], http: [{name: v, route: [{destination: {host: web}}]}]}\n---\n";
+    let istio = object(
+        "Gateway",
+        "istio",
+        "{servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [v.test]}]}",
+    ) + &object(
+        "VirtualService",
+        "v",
+        "
+  hosts: [v.test]
+  gateways: [istio]
+  http: [{name: v, route: [{destination: {host: web}}]}]",
+    );
     let text = edge(HTTP)
-        + istio
+        + &istio
         + &route(
             "r",
             &format!("{{parentRefs: [{{name: edge}}], hostnames: [r.test], rules: [{}]}}", rule("r", "/")),
@@ -292,13 +308,16 @@ fn gw_9_listeners_of_both_kinds_share_a_port() {
     assert_eq!(served(&plan, "r.test", "/").as_deref(), Some("r"));
     let https =
         "  - name: http\n    port: 80\n    protocol: HTTPS\n    tls: {certificateRefs: [{name: cert}]}";
-    let codes = codes(&at_edge(&(edge(https) + istio)).diagnostics);
+    let codes = codes(&at_edge(&(edge(https) + &istio)).diagnostics);
     assert!(codes.contains(&Code::ConflictingGateways));
 }
 
 #[test]
 fn y_12_a_route_that_lost_its_backend_keeps_it_but_not_against_a_grant() {
-    let grant = "apiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: {name: g, namespace: far}\nspec:\n  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default}]\n  to: [{group: '', kind: Service}]\n---\n";
+    let grant = "
+  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default}]
+  to: [{group: '', kind: Service}]";
+    let grant = &object("ReferenceGrant", "far/g", grant);
     let spec =
         "{parentRefs: [{name: edge}], rules: [{backendRefs: [{name: other, namespace: far, port: 80}]}]}";
     let good = edge(HTTP) + &route("r", spec) + grant;

@@ -82,7 +82,8 @@ fn ga_1_hostnames_do_not_matter_in_the_mesh() {
 
 #[test]
 fn ga_1_a_service_entry_may_have_routes() {
-    let entry = "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: ext}\nspec: {hosts: [ext.test], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}\n---\n";
+    let spec = "{hosts: [ext.test], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}";
+    let entry = object("ServiceEntry", "ext", spec);
     let parent = "parentRefs: [{group: networking.istio.io, kind: ServiceEntry, name: ext}]";
     let plan = client(
         &format!("{SERVICES}{entry}{}", route("r", &format!("{{{parent}, rules: [{}]}}", rule("r", "/")))),
@@ -104,7 +105,8 @@ fn ga_4_mo_7_the_routes_of_a_service_are_one_table() {
 
 #[test]
 fn ga_11_own_routes_then_virtual_services_then_the_producers() {
-    let service = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v}\nspec: {hosts: [web.default.svc.cluster.local], http: [{name: v, route: [{destination: {host: web}}]}]}\n---\n";
+    let spec = format!("{{hosts: [{HOST}], http: [{{name: v, route: [{{destination: {{host: web}}}}]}}]}}");
+    let service = object("VirtualService", "v", &spec);
     let text =
         format!("{SERVICES}{service}{}", route("p", &format!("{{{WEB}, rules: [{}]}}", rule("p", "/"))));
     for (namespace, expected) in [("default", "p"), ("far", "v")] {
@@ -121,13 +123,17 @@ fn ga_11_own_routes_then_virtual_services_then_the_producers() {
 /// GA-1: a section is a port by its name, of a ServiceEntry too.
 #[test]
 fn ga_1_a_section_of_a_service_entry_is_its_port() {
-    let entry = "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: ext}\nspec: {hosts: [ext.test], ports: [{number: 80, name: http, protocol: HTTP}, {number: 81, name: more, protocol: HTTP}], resolution: DNS}\n---\n";
+    let entry = "
+  hosts: [ext.test]
+  ports: [{number: 80, name: http, protocol: HTTP}, {number: 81, name: more, protocol: HTTP}]
+  resolution: DNS";
+    let entry = object("ServiceEntry", "ext", entry);
     let attached = |section: &str| {
         let parent = format!(
             "parentRefs: [{{group: networking.istio.io, kind: ServiceEntry, name: ext, sectionName: {section}}}]"
         );
         let text = format!(
-            "{entry}{SERVICES}{}",
+            "{SERVICES}{entry}{}",
             route("e", &format!("{{{parent}, rules: [{}]}}", rule("e", "/e")))
         );
         let compiled = client(&text, "default");

@@ -90,10 +90,12 @@ fn ga_7_filters_become_what_a_virtual_service_would_do() {
     let filters = "[{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: b}]}}, \
         {type: ResponseHeaderModifier, responseHeaderModifier: {remove: [server]}}, \
         {type: RequestMirror, requestMirror: {backendRef: {name: api, port: 80}, percent: 25}}, \
-        {type: RequestMirror, requestMirror: {backendRef: {name: api, port: 80}, fraction: {numerator: 1, denominator: 1000}}}, \
+        {type: RequestMirror, requestMirror: {backendRef: {name: api, port: 80}, \
+        fraction: {numerator: 1, denominator: 1000}}}, \
         {type: RequestMirror, requestMirror: {backendRef: {name: gone, port: 80}}}, \
         {type: URLRewrite, urlRewrite: {hostname: inner.test}}]";
-    let backend = "{name: web, port: 80, filters: [{type: RequestHeaderModifier, requestHeaderModifier: {add: [{name: c, value: d}]}}]}";
+    let backend = "{name: web, port: 80, filters: [{type: RequestHeaderModifier, \
+        requestHeaderModifier: {add: [{name: c, value: d}]}}]}";
     let spec = format!(
         "{{parentRefs: [{{name: edge}}], rules: [{{filters: {filters}, backendRefs: [{backend}]}}]}}"
     );

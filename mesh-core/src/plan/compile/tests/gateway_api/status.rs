@@ -77,13 +77,15 @@ fn ga_11_a_rule_that_cannot_be_read_makes_its_route_partially_invalid() {
 #[test]
 fn ga_11_ga_12_gateways_and_listeners() {
     let listeners = format!(
-        "{HTTP}\n  - {{name: tls, port: 443, protocol: TLS}}\n  - name: https\n    port: 80\n    protocol: HTTPS\n    \
-         tls: {{certificateRefs: [{{name: cert}}]}}\n  - name: lost\n    port: 8443\n    protocol: HTTPS\n    \
-         tls: {{certificateRefs: [{{name: cert}}]}}\n  - {{name: kinds, port: 81, protocol: HTTP, allowedRoutes: {{kinds: [{{kind: TCPRoute}}]}}}}"
+        "{HTTP}
+  - {{name: tls, port: 443, protocol: TLS}}
+  - {{name: https, port: 80, protocol: HTTPS, tls: {{certificateRefs: [{{name: cert}}]}}}}
+  - {{name: lost, port: 8443, protocol: HTTPS, tls: {{certificateRefs: [{{name: cert}}]}}}}
+  - {{name: kinds, port: 81, protocol: HTTP, allowedRoutes: {{kinds: [{{kind: TCPRoute}}]}}}}"
     );
     let text = edge(&listeners)
         + &route("r", &format!("{{parentRefs: [{{name: edge}}], rules: [{}]}}", rule("r", "/")))
-        + "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: istio}\nspec: {controllerName: istio.io/gateway-controller}\n";
+        + &object("GatewayClass", "istio", "{controllerName: istio.io/gateway-controller}");
     let part = |part: &str| conditions(&text, "Gateway default/edge", part);
     assert_eq!(conditions(&text, "GatewayClass istio", ""), ["Accepted=true Accepted"]);
     assert_eq!(part(""), ["Accepted=true ListenersNotValid", "Programmed=true Programmed"]);
@@ -122,7 +124,7 @@ fn ga_11_ga_12_gateways_and_listeners() {
 #[test]
 fn ga_11_another_controllers_gateway_is_not_our_affair() {
     let text = edge(HTTP).replace("gatewayClassName: istio", "gatewayClassName: nginx")
-        + "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: nginx}\nspec: {controllerName: nginx.org/gateway}\n---\n"
+        + &object("GatewayClass", "nginx", "{controllerName: nginx.org/gateway}")
         + &route("r", &format!("{{parentRefs: [{{name: edge}}], rules: [{}]}}", rule("r", "/")));
     let (documents, _) = Documents::parse([("mesh.yaml", &text)]);
     let status = gateway_status(&documents);
