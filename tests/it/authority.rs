@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{Request, Version};
-use mesh_tests::config::destination_rule;
+use mesh_tests::config::{destination_rule, named_entry};
 use mesh_tower::Body;
 use mesh_tower::test::{Fault, MeshTest, TestMesh, Upstream};
 
@@ -15,17 +15,8 @@ const FAILURES: usize = 200;
 /// An upstream at the address of the host, which the registry knows by `resolution`, if it does.
 async fn world(resolution: Option<&str>, pool: &str) -> (TestMesh, Upstream) {
     let entry = |resolution| {
-        format!(
-            "apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {{name: db, namespace: default}}
-spec:
-  hosts: [{HOST}]
-  ports: [{{number: 80, name: http2, protocol: HTTP2}}]
-  resolution: {resolution}
----
-"
-        ) + &destination_rule(HOST, &format!("  trafficPolicy: {{connectionPool: {{http: {{{pool}}}}}}}"))
+        named_entry(HOST, "HTTP2", resolution)
+            + &destination_rule(HOST, &format!("  trafficPolicy: {{connectionPool: {{http: {{{pool}}}}}}}"))
     };
     let test = MeshTest::new(&resolution.map(entry).unwrap_or_default());
     test.dns().addresses(HOST, ["10.0.0.1"], Duration::from_secs(60));

@@ -107,6 +107,23 @@ spec:
     yaml
 }
 
+/// A ServiceEntry of one host on port 80, whose endpoints are found by name: `DNS`, `NONE` and the like. The host may
+/// be a wildcard.
+#[must_use]
+pub fn named_entry(host: &str, protocol: &str, resolution: &str) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: named, namespace: default}}
+spec:
+  hosts: ['{host}']
+  ports: [{{number: 80, name: port, protocol: {protocol}}}]
+  resolution: {resolution}
+---
+"
+    )
+}
+
 /// A VirtualService for a host; `http` is the YAML below `http:`, written from column 2.
 #[must_use]
 pub fn virtual_service(host: &str, http: &str) -> String {

@@ -90,7 +90,7 @@ async fn se_7_a_name_that_loses_its_addresses_keeps_them_for_the_grace_period() 
 #[tokio::test(start_paused = true)]
 async fn se_7_without_a_first_answer_the_answer_is_uh_and_not_a_hang() {
     for outage in ["empty", "fail", "hang"] {
-        let test = MeshTest::new(&entry("DNS", ""));
+        let test = MeshTest::new(&entry("DNS"));
         match outage {
             "empty" => test.dns().empty(HOST),
             "fail" => test.dns().fail(HOST),
@@ -152,7 +152,7 @@ spec:
   host: db.example.com
   subsets: [{name: a, labels: {}}, {name: b, labels: {}}]
 ";
-    let yaml = entry("DNS", "") + rule;
+    let yaml = entry("DNS") + rule;
     let test = MeshTest::new(&yaml);
     test.dns().addresses(HOST, ["10.0.0.1"], secs(60));
     let test = test.start().await;
@@ -163,7 +163,7 @@ spec:
     test.reload(&yaml.replace("name: b,", "name: c,"));
     assert_eq!(shares(&test, 1).await, [1, 0, 0], "what was known outlives a reload");
     test.reload(
-        &(entry("DNS", "")
+        &(entry("DNS")
             + &rule.replace("subsets:", "trafficPolicy: {loadBalancer: {simple: RANDOM}}\n  subsets:")),
     );
     assert_eq!(shares(&test, 1).await, [1, 0, 0], "also one that makes the cluster anew");
@@ -174,7 +174,7 @@ spec:
 async fn ou_1_the_same_seed_asks_at_the_same_times() {
     let mut times = Vec::new();
     for seed in [1, 1, 2] {
-        let test = MeshTest::new(&entry("DNS", "")).seed(seed);
+        let test = MeshTest::new(&entry("DNS")).seed(seed);
         test.dns().addresses(HOST, ["10.0.0.1"], secs(60));
         let test = test.start().await;
         pass(secs(600)).await;

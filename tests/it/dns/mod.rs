@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use mesh_tests::config::named_entry;
 use mesh_tower::test::{MeshTest, TestMesh};
 
 mod followed;
@@ -13,19 +14,8 @@ mod real;
 const HOST: &str = "db.example.com";
 const URI: &str = "http://db.example.com/";
 
-fn entry(resolution: &str, rest: &str) -> String {
-    format!(
-        "apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {{name: db, namespace: default}}
-spec:
-  hosts: [{HOST}]
-  ports: [{{number: 80, name: http, protocol: HTTP}}]
-  resolution: {resolution}
-{rest}
----
-"
-    )
+fn entry(resolution: &str) -> String {
+    named_entry(HOST, "HTTP", resolution)
 }
 
 const fn secs(secs: u64) -> Duration {
@@ -34,7 +24,7 @@ const fn secs(secs: u64) -> Duration {
 
 /// Two upstreams that say who they are, and a name for the first.
 async fn world(resolution: &str, ttl: u64) -> TestMesh {
-    let test = MeshTest::new(&entry(resolution, ""));
+    let test = MeshTest::new(&entry(resolution));
     test.dns().addresses(HOST, ["10.0.0.1"], secs(ttl));
     let test = test.start().await;
     for one in ["10.0.0.1", "10.0.0.2", "10.0.0.3"] {

@@ -1,14 +1,15 @@
 //! Hosts that the request names (H-8, SE-7 `NONE` and `DYNAMIC_DNS`), names of names, and the hosts of a headless
 //! service (SE-1).
 
+use mesh_tests::config::named_entry;
 use mesh_tower::test::{MeshTest, pass};
 
-use super::{HOST, entry, secs, shares};
+use super::{HOST, secs, shares};
 
 #[tokio::test(start_paused = true)]
 async fn se_7_none_and_dynamic_dns_dial_the_host_that_the_request_names() {
     let entry = |host: &str, resolution: &str| {
-        entry(resolution, "").replace(HOST, host)
+        named_entry(host, "HTTP", resolution)
             + &format!(
                 "apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -19,11 +20,8 @@ spec:
 "
             )
     };
-    for (host, resolution) in
-        [(HOST, "NONE"), ("'*.example.com'", "NONE"), ("'*.example.com'", "DYNAMIC_DNS")]
-    {
-        let yaml = entry(host, resolution).replace("''", "'");
-        let test = MeshTest::new(&yaml).start().await;
+    for (host, resolution) in [(HOST, "NONE"), ("*.example.com", "NONE"), ("*.example.com", "DYNAMIC_DNS")] {
+        let test = MeshTest::new(&entry(host, resolution)).start().await;
         test.dns().addresses(HOST, ["10.0.0.1"], secs(60));
         let upstream = test.upstream("10.0.0.1:80");
         upstream.respond(200, "1");

@@ -29,7 +29,7 @@ impl Real {
         names.addresses(HOST, &["127.0.0.1"], 1);
         let backends = Backend::siblings(&["127.0.0.1", "127.0.0.2", "127.0.0.3"]).await;
         let port = backends[0].address().port();
-        let yaml = entry("DNS", "").replace("number: 80", &format!("number: 80, targetPort: {port}"))
+        let yaml = entry("DNS").replace("number: 80", &format!("number: 80, targetPort: {port}"))
             + &mesh_config("dnsRefreshRate: 0.1s");
         let (documents, found) = mesh_core::api::Documents::parse([("dns.yaml", yaml)]);
         assert!(!found.has_errors(), "{found}");
@@ -125,7 +125,7 @@ async fn wish_13_the_proxy_asks_the_name_server_it_is_told_of() {
     names.addresses(HOST, &["127.0.0.2"], 60);
     let backends = Backend::siblings(&["127.0.0.1", "127.0.0.2"]).await;
     let port = backends[0].address().port();
-    let yaml = entry("DNS", "").replace("number: 80", &format!("number: 80, targetPort: {port}"));
+    let yaml = entry("DNS").replace("number: 80", &format!("number: 80, targetPort: {port}"));
     let args =
         format!("--role sidecar --workload web --outbound 127.0.0.1:0 --name-server {}", names.address());
     let proxy = Proxy::start(PROXY, &yaml, &args).await;
