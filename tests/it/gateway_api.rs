@@ -117,7 +117,9 @@ async fn ga_10_a_backend_request_has_its_limit_and_codes_are_tried_again() {
 async fn ga_7_redirects_and_mirrors() {
     let test = world(
         "  - matches: [{path: {value: /old}}]
-    filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /new}, statusCode: 308}}]
+    filters:
+    - type: RequestRedirect
+      requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /new}, statusCode: 308}
   - filters: [{type: RequestMirror, requestMirror: {backendRef: {name: next, port: 80}}}]
     backendRefs: [{name: api, port: 80}]",
     )
@@ -131,7 +133,9 @@ async fn ga_7_redirects_and_mirrors() {
 #[tokio::test(start_paused = true)]
 async fn ga_7_va_12_cross_origin_rules_answer_preflights() {
     let test = world(
-        "  - filters: [{type: CORS, cors: {allowOrigins: ['https://*.shop.test'], allowMethods: [GET, PUT], allowCredentials: true}}]
+        "  - filters:
+    - type: CORS
+      cors: {allowOrigins: ['https://*.shop.test'], allowMethods: [GET, PUT], allowCredentials: true}
     backendRefs: [{name: api, port: 80}]",
     )
     .await;

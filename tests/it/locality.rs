@@ -98,7 +98,8 @@ async fn od_10_without_outlier_detection_distance_does_not_count() {
 
 #[tokio::test(start_paused = true)]
 async fn lb_12_traffic_is_distributed_by_share_not_by_number() {
-    let shares = "loadBalancer: {simple: ROUND_ROBIN, localityLbSetting: {distribute: [{from: eu/*, to: {eu/*: 80, us/east/*: 20}}]}}";
+    let shares = "loadBalancer: {simple: ROUND_ROBIN, \
+         localityLbSetting: {distribute: [{from: eu/*, to: {eu/*: 80, us/east/*: 20}}]}}";
     let places = [("10.0.0.1", "us/east/a"), ("10.0.0.2", "us/east/b"), ("10.0.0.3", "eu/west/a")];
     let places = [&places[..], &[("10.0.0.4", "ap/south/a")]].concat();
     let test = world(&yaml(&places, shares)).await;

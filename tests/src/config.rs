@@ -58,7 +58,9 @@ endpoints:
     for (index, (address, _)) in endpoints.iter().enumerate() {
         writeln!(
             yaml,
-            "- {{addresses: [{address}], conditions: {{ready: true}}, targetRef: {{kind: Pod, name: {name}-{index}, namespace: default}}}}"
+            "- addresses: [{address}]
+  conditions: {{ready: true}}
+  targetRef: {{kind: Pod, name: {name}-{index}, namespace: default}}"
         )
         .expect("a string takes all");
     }

@@ -27,7 +27,14 @@ fn certificate() -> Certificate {
 
 fn secret(certificate: &Certificate) -> String {
     format!(
-        "apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\ntype: kubernetes.io/tls\ndata:\n  tls.crt: {}\n  tls.key: {}\n",
+        "apiVersion: v1
+kind: Secret
+metadata: {{name: a}}
+type: kubernetes.io/tls
+data:
+  tls.crt: {}
+  tls.key: {}
+",
         STANDARD.encode(certificate.cert.pem()),
         STANDARD.encode(certificate.signing_key.serialize_pem()),
     )
@@ -37,7 +44,9 @@ fn secret(certificate: &Certificate) -> String {
 async fn https(first: &Certificate) -> World {
     let yaml = gateway_to(echo_heads().await).replace(
         "  - port: {number: 80, name: http, protocol: HTTP}\n    hosts: ['*']",
-        "  - port: {number: 443, name: https, protocol: HTTPS}\n    hosts: [a.test]\n    tls: {mode: SIMPLE, credentialName: a}",
+        "  - port: {number: 443, name: https, protocol: HTTPS}
+    hosts: [a.test]
+    tls: {mode: SIMPLE, credentialName: a}",
     );
     let (folder, settings) = settings(&yaml);
     std::fs::write(folder.path().join("secret.yaml"), secret(first)).unwrap();

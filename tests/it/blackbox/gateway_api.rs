@@ -163,7 +163,11 @@ async fn ga_11_check_prints_the_conditions() {
         text.contains("Gateway default/edge\n  Accepted=True (Accepted)\n  Programmed=True (Programmed)\n"),
         "{text}"
     );
-    assert!(text.contains("HTTPRoute default/shop\n  parent Gateway default/edge\n    Accepted=True (Accepted)\n    ResolvedRefs=False (BackendNotFound)"), "{text}");
+    let route = "HTTPRoute default/shop
+  parent Gateway default/edge
+    Accepted=True (Accepted)
+    ResolvedRefs=False (BackendNotFound)";
+    assert!(text.contains(route), "{text}");
     let (_, text) = check(&["--status", "-o", "json"]).await;
     assert!(text.contains("\"reason\": \"BackendNotFound\""), "{text}");
     let (_, text) = check(&["-o", "json"]).await;

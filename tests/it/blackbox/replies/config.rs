@@ -96,7 +96,9 @@ spec:
     // Who does not shake hands is not connected.
     yaml += &destination_rule(
         "mute.test",
-        "  trafficPolicy: {connectionPool: {tcp: {connectTimeout: 100ms}}, tls: {mode: SIMPLE, insecureSkipVerify: true}}",
+        "  trafficPolicy:
+    connectionPool: {tcp: {connectTimeout: 100ms}}
+    tls: {mode: SIMPLE, insecureSkipVerify: true}",
     );
     for row in ROWS.iter().filter(|row| !row.rule.is_empty()) {
         yaml += &rule(row.name, row.rule, row.to);
