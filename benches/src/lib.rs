@@ -5,9 +5,9 @@
 //! | what | compares | with |
 //! |---|---|---|
 //! | `cargo bench -p mesh-benches --bench layers` | each layer | the same call without it |
-//! | `cargo bench -p mesh-benches --bench stack` | the library's stack, its client | a no-op service, a bare hyper client |
-//! | `cargo run --release -p mesh-benches --bin stack-calls` | the same calls, in counted allocations and instructions | the same |
-//! | `cargo run --release -p mesh-benches --bin proxy-bench` | `mesh-proxy` | Envoy, HAProxy, a bare hyper pass-through |
+//! | `cargo bench -p mesh-benches --bench stack` | the stack, the client | a no-op service, a bare hyper client |
+//! | `cargo run --release -p mesh-benches --bin stack-calls` | their allocations and instructions | the same |
+//! | `cargo run --release -p mesh-benches --bin proxy-bench` | `mesh-proxy` | Envoy, HAProxy, bare hyper |
 
 pub mod calls;
 pub mod envoy;

@@ -28,7 +28,9 @@
 //! use mesh_tower::grpc_web::GrpcWebLayer;
 //! use tower::ServiceBuilder;
 //!
-//! # async fn grpc(_: http::Request<mesh_tower::Body>) -> Result<http::Response<mesh_tower::Body>, mesh_tower::BoxError> { Ok(http::Response::default()) }
+//! # use http::{Request, Response};
+//! # use mesh_tower::{Body, BoxError};
+//! # async fn grpc(_: Request<Body>) -> Result<Response<Body>, BoxError> { Ok(Response::default()) }
 //! let service = ServiceBuilder::new().layer(GrpcWebLayer::new()).service(tower::service_fn(grpc));
 //! ```
 

@@ -9,7 +9,7 @@
 //! | | outbound | inbound | gateway |
 //! |---|---|---|---|
 //! | hop-by-hop headers (HD-7) | end | end | end |
-//! | `x-envoy-…` of the caller (HD-2, GW-12) | kept: it is our own application | steering ones go, unless trusted | all go |
+//! | `x-envoy-…` (HD-2, GW-12) | kept: it is our own application | steering ones go, unless trusted | all go |
 //! | `x-forwarded-client-cert` (HD-6) | kept | goes, unless mTLS | goes |
 //! | `x-request-id` (HD-1) | kept or made | kept or made | made anew for callers from outside |
 //! | `x-forwarded-for` (HD-5) | untouched | untouched | the peer is appended |

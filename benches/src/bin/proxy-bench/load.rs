@@ -5,7 +5,8 @@
 //! time is read at their borders:
 //!
 //! ```text
-//! probe until the proxy answers rightly ─> does it retry? ─> warm-up ─> "ready" ─> wait for "go" ─> measured requests ─> report as JSON
+//! probe until the proxy answers rightly ─> does it retry? ─> warm-up ─> "ready"
+//!     ─> wait for "go" ─> measured requests ─> report as JSON
 //! ```
 
 use std::sync::Arc;

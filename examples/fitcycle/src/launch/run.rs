@@ -1,9 +1,12 @@
 //! The order of events in one run.
 //!
 //! ```text
-//! start ──> load begins ──> an api-server is killed ──> taken off the list ──> another is started ──> load ends ──> account ──> stop
-//!                 └── all the while: manifests that are edited are brought into force ──┘
+//! start ──> load begins ──> an api-server is killed ──> taken off the list ──┐
+//!     ┌─────────────────────────────────────────────────────────────────────┘
+//!     └──> another is started ──> load ends ──> account ──> stop
 //! ```
+//!
+//! All the while, manifests that are edited are brought into force.
 
 use std::collections::VecDeque;
 use std::io::Write;
