@@ -7,7 +7,7 @@
 //! | path | answers |
 //! |---|---|
 //! | `/` | an index |
-//! | `/ready`, `/healthz/ready` | 200 when requests are served and the workload says it is ready (HC-3), else 503 (OP-2) |
+//! | `/ready`, `/healthz/ready` | 200 while requests are served and the workload is ready (HC-3), else 503 (OP-2) |
 //! | `/stats/prometheus`, `/stats` | the metrics, for Prometheus and for readers |
 //! | `/config_dump` | what is in force: generation, findings, listeners, routes, clusters, each with its origin |
 //! | `/clusters` | the endpoints now: health, ejections, requests; and the limits |

@@ -34,8 +34,9 @@ use crate::telemetry::TelemetryLayer;
 /// [`Error`]: what a client of the proxy would see as a response made by the mesh.
 ///
 /// # Upgrades
-/// What a 101 opens, such as a `WebSocket`, is taken by [`upgrade::on`](crate::upgrade::on). `hyper::upgrade::on` is not
-/// enough: on a port of HTTP/2 the endpoint may give a stream, which hyper does not know of.
+/// What a 101 opens, such as a `WebSocket`, is taken by [`upgrade::on`](crate::upgrade::on).
+/// `hyper::upgrade::on` is not enough: on a port of HTTP/2 the endpoint may give a stream, which hyper does not
+/// know of.
 ///
 /// # Cancellation
 /// Dropping the future, or the response body, cancels the request upstream.

@@ -1,5 +1,5 @@
-//! The order in which the parts of a stack act: of calls out (FO-2), and of what comes in, at gateways and at services
-//! (FO-1).
+//! The order in which the parts of a stack act: of calls out (FO-2), and of what comes in, at gateways and at
+//! services (FO-1).
 
 mod gateway;
 mod inbound;
@@ -71,8 +71,8 @@ impl Row {
         timeout(DEADLINE, exchange).await.expect("an answer in time")
     }
 
-    /// The answer is that of the part that acts first. Its line has the id that the request was given: all but what is
-    /// refused before it is in normal form.
+    /// The answer is that of the part that acts first. Its line has the id that the request was given: all but
+    /// what is refused before it is in normal form.
     fn check(&self, status: u16, headers: &HeaderMap, line: &str) {
         let (id, log) = line.split_once(' ').unwrap();
         assert_eq!((log, status.to_string().as_str()), (self.log, self.status()), "{self:?}");

@@ -1,6 +1,6 @@
 //! The library over real sockets, where the kernel has its say: endpoints that are killed and return (wish 5),
-//! reloads under load (wish 8), a chain of processes with one deadline (wish 17), connections that are kept alive (CB-2),
-//! and protocols that change (VA-14).
+//! reloads under load (wish 8), a chain of processes with one deadline (wish 17), connections that are kept alive
+//! (CB-2), and protocols that change (VA-14).
 
 mod chain;
 mod keepalive;
