@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, SERVER, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, SERVER, UPGRADE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -118,6 +118,10 @@ where
             // A success would open the caller's stream, with nobody at its other end.
             Ok(response) if !http1 && facts.switch.is_some() && response.status().is_success() => {
                 local(&protocol_error(), facts)
+            }
+            Ok(mut response) if http1 && facts.is_grpc && !response.body().is_end_stream() => {
+                response.headers_mut().remove(CONTENT_LENGTH);
+                response.map(|body| Reply::stack(body, facts.open).until_trailers())
             }
             Ok(response) => response.map(|body| Reply::stack(body, facts.open)),
             Err(error) => local(&Error::from_box(error), facts),

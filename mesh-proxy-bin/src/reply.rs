@@ -16,6 +16,8 @@ use crate::registry::Open;
 pub(crate) struct Reply<B> {
     #[pin]
     kind: Kind<B>,
+    /// Whether its length is kept from the connection.
+    unannounced: bool,
     _open: Open,
 }
 
@@ -28,11 +30,17 @@ enum Kind<B> {
 
 impl<B> Reply<B> {
     pub(crate) const fn stack(body: B, open: Open) -> Self {
-        Self { kind: Kind::Stack(body), _open: open }
+        Self { kind: Kind::Stack(body), unannounced: false, _open: open }
     }
 
     pub(crate) const fn local(body: Body, open: Open) -> Self {
-        Self { kind: Kind::Local(body), _open: open }
+        Self { kind: Kind::Local(body), unannounced: false, _open: open }
+    }
+
+    /// Read to its very end. HTTP/1.1 drops a body once the announced length is written, and would never come to
+    /// the trailers behind it, where a gRPC call says how it ended (OD-3).
+    pub(crate) fn until_trailers(self) -> Self {
+        Self { unannounced: true, ..self }
     }
 }
 
@@ -61,6 +69,9 @@ where
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.unannounced {
+            return SizeHint::default();
+        }
         match &self.kind {
             Kind::Stack(body) => body.size_hint(),
             Kind::Local(body) => body.size_hint(),

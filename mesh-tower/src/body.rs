@@ -59,12 +59,14 @@ impl Body {
         matches!(self.0, Kind::Empty | Kind::Full(_))
     }
 
-    /// A copy, if that needs no buffering: for empty and complete in-memory bodies.
+    /// A copy, if that needs no buffering: for empty and complete in-memory bodies. Nobody reads what has ended
+    /// already, so that a copy made on reading would not come to its end.
     pub(crate) fn try_clone(&self) -> Option<Self> {
         match &self.0 {
             Kind::Empty => Some(Self(Kind::Empty)),
             Kind::Full(bytes) => Some(Self(Kind::Full(bytes.clone()))),
             Kind::Incoming(body) if http_body::Body::is_end_stream(body) => Some(Self(Kind::Empty)),
+            Kind::Boxed(body) if http_body::Body::is_end_stream(body) => Some(Self(Kind::Empty)),
             // Another reader of the replay buffer would take the body away from this one.
             Kind::Replay(_) | Kind::Incoming(_) | Kind::Boxed(_) => None,
         }
@@ -175,6 +177,15 @@ mod tests {
         assert!(matches!(body.0, Kind::Full(_)));
         assert_eq!(body.size_hint().exact(), Some(3));
         assert_eq!(body.collect().await.unwrap().to_bytes(), "abc");
+    }
+
+    #[test]
+    fn va_10_a_strangers_body_that_has_ended_can_be_copied() {
+        let over = Body::new(http_body_util::Empty::<Bytes>::new());
+        assert!(matches!(over.0, Kind::Boxed(_)));
+        assert!(over.try_clone().is_some_and(|copy| copy.is_end_stream()));
+        let to_come = Body::new(http_body_util::Full::new(Bytes::from_static(b"abc")));
+        assert!(to_come.try_clone().is_none());
     }
 
     #[test]

@@ -68,7 +68,8 @@ impl<W: Watch> http_body::Body for Observed<W> {
                 } else if let Some(trailers) = frame.trailers_ref() {
                     this.watch.saw(Seen::Trailers(trailers));
                 }
-                if this.inner.is_end_stream() {
+                // Nothing follows trailers: who sends them may keep the body, and not ask for more.
+                if frame.is_trailers() || this.inner.is_end_stream() {
                     this.end();
                 }
             }
@@ -154,6 +155,11 @@ mod tests {
         assert_eq!(notes(vec![data("a"), data("b"), trailers()]).await, ["a", "b", "1 trailers", "end"]);
         assert_eq!(notes(vec![data("a"), Err("broken".into())]).await, ["a", "failed"]);
         assert_eq!(notes(vec![]).await, ["end"]);
+        let notes = Notes::default();
+        let frames = futures_util::stream::iter([data("a"), trailers()]);
+        let mut body = observed(Body::new(StreamBody::new(frames)), notes.clone());
+        while !body.frame().await.unwrap().unwrap().is_trailers() {}
+        assert_eq!(*notes.0.lock().unwrap(), ["a", "1 trailers", "end"], "nobody asks for more");
         let notes = Notes::default();
         let mut body = observed(announced("abc"), notes.clone());
         body.frame().await.unwrap().unwrap();

@@ -42,6 +42,23 @@ async fn a_mirror_gets_a_copy_and_its_answer_is_thrown_away() {
     assert_eq!(shadow.arrival_count(), 1, "a mirror is not retried");
 }
 
+/// VA-10: its end is there before anybody reads, so that a copy made on reading would never come to it.
+#[tokio::test(start_paused = true)]
+async fn va_10_a_body_of_the_callers_own_type_that_has_ended_is_mirrored() {
+    let http = "  - route: [{destination: {host: api}}]
+    retries: {attempts: 0}
+    mirror: {host: shadow}";
+    let yaml = service("api", "http2", 80, &["10.0.0.1"])
+        + &service("shadow", "http2", 80, &["10.0.1.1"])
+        + &virtual_service("api", http);
+    let test = MeshTest::new(&yaml).start().await;
+    let (api, shadow) = (test.upstream("10.0.0.1:80"), test.upstream("10.0.1.1:80"));
+    api.respond(200, "");
+    let body = Body::new(http_body_util::Empty::<bytes::Bytes>::new());
+    assert_eq!(test.send(Request::get("http://api/x").body(body).unwrap()).await.status(), 200);
+    shadow.arrived(1).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_dead_slow_or_full_mirror_costs_the_caller_nothing() {
     for trouble in [Fault::Refuse, Fault::Blackhole, Fault::Hang, Fault::CloseBeforeResponse] {

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_util::{Stream, StreamExt, stream};
-use mesh_tests::backend::Unheard;
+use http_body_util::{BodyExt, Full};
+use mesh_tests::backend::{Backend, Unheard};
 use mesh_tests::proxy::Proxy;
 use tokio::net::TcpListener;
 use tonic::body::Body;
@@ -160,6 +161,32 @@ async fn all_four_kinds_through_the_gateway() {
             })
         })
         .await;
+}
+
+/// OD-3: HTTP/1.1 lets go of a body once its announced length is written, and the status stands behind that.
+#[tokio::test]
+async fn od_3_the_status_in_trailers_is_seen_whatever_the_caller_speaks() {
+    let backend = Backend::start(|_| async {
+        let trailers = http::HeaderMap::from_iter([(
+            http::HeaderName::from_static("grpc-status"),
+            http::HeaderValue::from_static("8"),
+        )]);
+        let message = Full::new(bytes::Bytes::from_static(b"\0\0\0\0\0"));
+        let mut response =
+            http::Response::new(mesh_tower::Body::new(message.with_trailers(async { Some(Ok(trailers)) })));
+        let grpc = http::HeaderValue::from_static("application/grpc");
+        response.headers_mut().insert("content-type", grpc);
+        response
+    })
+    .await;
+    let proxy = Proxy::start(PROXY, &edge(backend.address(), "GRPC", ""), GATEWAY).await;
+    let url = format!("http://{}/test.Echo/One", proxy.address("gateway|80"));
+    let client = reqwest::Client::builder().http1_only().build().unwrap();
+    let answer = client.post(url).header("content-type", "application/grpc").send().await.unwrap();
+    assert_eq!(answer.bytes().await.unwrap().len(), 5);
+    let is_counted =
+        |line: &str| line.starts_with("istio_requests_total{") && line.contains("grpc_response_status=\"8\"");
+    proxy.until("/stats/prometheus", |_, text| text.lines().any(is_counted)).await;
 }
 
 #[tokio::test]

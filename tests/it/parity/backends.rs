@@ -1,33 +1,40 @@
 //! Services on loopback that do as the request says, and remember what they were sent.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http::{HeaderMap, HeaderValue, Request};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use mesh_tests::backend::Unheard;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// What the backend is to do, attempt by attempt: statuses, or `break`; the last one goes on.
-pub(super) const SCRIPT: &str = "x-script";
+use super::act::{self, Answer, Broken, SCRIPT};
 
 /// Four of them; the last is only ever mirrored to.
 pub(super) const COUNT: usize = 4;
+const MIRROR: usize = COUNT - 1;
 
-/// What one backend got: method, target, headers in order of their names, and body.
+/// The header that says which request of which run this is: `proxy 7/12`. No rule looks at it.
+pub(super) const RUN: &str = "x-run";
+
+/// What one backend got: method, target, headers in order of their names, body and trailers.
 #[derive(Clone, Debug)]
 pub(super) struct Arrival {
-    run: String,
+    /// Which request, as [`RUN`] says.
+    of: String,
     backend: usize,
     line: String,
     headers: Vec<String>,
     body: Bytes,
+    trailers: Vec<String>,
 }
 
 /// Backends that live as long as this does.
@@ -35,36 +42,48 @@ pub(super) struct Backends {
     pub(super) addresses: Vec<SocketAddr>,
     /// Nobody listens here.
     pub(super) closed: Unheard,
-    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    notes: Arc<Notes>,
     _tasks: JoinSet<()>,
+}
+
+/// What backends remember.
+#[derive(Default)]
+struct Notes {
+    arrivals: Mutex<Vec<Arrival>>,
+    /// The requests whose callers have read from a response.
+    heard: watch::Sender<BTreeSet<String>>,
 }
 
 impl Backends {
     pub(super) async fn start() -> Self {
-        let arrivals = Arc::default();
+        let notes = Arc::default();
         let mut tasks = JoinSet::new();
         let mut addresses = Vec::new();
         for backend in 0..COUNT {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             addresses.push(listener.local_addr().expect("it is bound"));
-            tasks.spawn(serve(listener, backend, Arc::clone(&arrivals)));
+            tasks.spawn(serve(listener, backend, Arc::clone(&notes)));
         }
-        Self { addresses, closed: Unheard::new(), arrivals, _tasks: tasks }
+        Self { addresses, closed: Unheard::new(), notes, _tasks: tasks }
     }
 
-    /// What has arrived of this run since the last question: first what its requests were answered
-    /// by, then what was mirrored.
-    pub(super) fn take(&self, run: &str) -> (Vec<Arrival>, Vec<Arrival>) {
-        let mut arrivals = self.arrivals.lock().expect("no panic while an arrival is kept");
+    /// What has arrived of this run since the last question.
+    pub(super) fn take(&self, run: &str) -> Vec<Arrival> {
+        let mut arrivals = self.notes.arrivals.lock().expect("no panic while an arrival is kept");
+        let is_its = |of: &str| of.split_once('/').is_some_and(|(name, _)| name == run);
         let (taken, others) =
-            std::mem::take(&mut *arrivals).into_iter().partition(|arrival| arrival.run == run);
+            std::mem::take(&mut *arrivals).into_iter().partition(|arrival| is_its(&arrival.of));
         *arrivals = others;
-        taken.into_iter().partition(|arrival: &Arrival| arrival.backend < COUNT - 1)
+        taken
+    }
+
+    /// The caller of this request has read from its response.
+    pub(super) fn hear(&self, of: &str) {
+        self.notes.heard.send_modify(|heard| {
+            heard.insert(of.to_owned());
+        });
     }
 }
-
-/// The header that says of which run a request is; no rule looks at it.
-pub(super) const RUN: &str = "x-run";
 
 /// Of equal arrivals, wherever they come from.
 impl PartialEq for Arrival {
@@ -76,8 +95,19 @@ impl PartialEq for Arrival {
 impl Eq for Arrival {}
 
 impl Arrival {
-    fn what(&self) -> (usize, &str, &[String], &Bytes) {
-        (self.backend, &self.line, &self.headers, &self.body)
+    fn what(&self) -> (usize, &str, &[String], &Bytes, &[String]) {
+        (self.backend, &self.line, &self.headers, &self.body, &self.trailers)
+    }
+
+    /// The number of the request in its run.
+    pub(super) fn request(&self) -> usize {
+        let number = self.of.rsplit('/').next().and_then(|number| number.parse().ok());
+        number.expect("a run and a number")
+    }
+
+    /// Whether it was only mirrored.
+    pub(super) fn is_copy(&self) -> bool {
+        self.backend == MIRROR
     }
 
     /// An order that does not depend on when they came.
@@ -99,13 +129,13 @@ impl Arrival {
     }
 }
 
-async fn serve(listener: TcpListener, backend: usize, arrivals: Arc<Mutex<Vec<Arrival>>>) {
+async fn serve(listener: TcpListener, backend: usize, notes: Arc<Notes>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
-        let arrivals = arrivals.clone();
+        let notes = notes.clone();
         connections.spawn(async move {
-            let service = service_fn(move |request| answer(backend, request, arrivals.clone()));
+            let service = service_fn(move |request| answer(backend, request, notes.clone()));
             let builder = auto::Builder::new(TokioExecutor::new());
             // How a connection ends is seen at its other end.
             let _ = builder.serve_connection(TokioIo::new(stream), service).await;
@@ -113,35 +143,35 @@ async fn serve(listener: TcpListener, backend: usize, arrivals: Arc<Mutex<Vec<Ar
     }
 }
 
-async fn answer(
-    backend: usize,
-    request: Request<Incoming>,
-    arrivals: Arc<Mutex<Vec<Arrival>>>,
-) -> Result<Response<Full<Bytes>>, &'static str> {
+fn lines<'a>(headers: impl Iterator<Item = (&'a http::HeaderName, &'a HeaderValue)>) -> Vec<String> {
+    let mut lines: Vec<String> =
+        headers.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?"))).collect();
+    lines.sort_unstable();
+    lines
+}
+
+async fn answer(backend: usize, request: Request<Incoming>, notes: Arc<Notes>) -> Result<Answer, Broken> {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map_err(|_| "the caller broke off")?.to_bytes();
+    let body = body.collect().await.map_err(|_| "the caller broke off")?;
+    let trailers = body.trailers().map(HeaderMap::iter).into_iter().flatten();
+    let trailers = lines(trailers);
+    let body = body.to_bytes();
     let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let attempt: usize = text("x-envoy-attempt-count").parse().unwrap_or(1);
-    let script: Vec<&str> = text(SCRIPT).split(',').collect();
-    let act = script.get(attempt - 1).or(script.last()).copied().unwrap_or_default().to_owned();
-    let mut headers: Vec<String> = head
-        .headers
-        .iter()
-        .filter(|(name, _)| *name != RUN)
-        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")))
-        .collect();
-    headers.sort_unstable();
+    let of = text(RUN).to_owned();
+    // Nobody waits for what a mirror says, so it says it at once.
+    let act = if backend == MIRROR { String::new() } else { act::of(text(SCRIPT), attempt) };
+    let headers = lines(head.headers.iter().filter(|(name, _)| *name != RUN));
     let line = format!("{} {} {:?}", head.method, head.uri, head.version);
-    let arrival = Arrival { run: text(RUN).to_owned(), backend, line, headers, body: body.clone() };
-    arrivals.lock().expect("no panic while an arrival is kept").push(arrival);
-    let mut response = Response::new(Full::new(body));
-    match act.as_str() {
-        // hyper closes the connection instead of answering.
-        "break" => return Err("as the script says"),
-        "" => {}
-        status => *response.status_mut() = status.parse().expect("a script of statuses"),
-    }
-    response.headers_mut().insert("x-backend", http::HeaderValue::from(backend));
-    response.headers_mut().insert("x-old", http::HeaderValue::from_static("old"));
+    let arrival = Arrival { of: of.clone(), backend, line, headers, body: body.clone(), trailers };
+    notes.arrivals.lock().expect("no panic while an arrival is kept").push(arrival);
+    let mut heard = notes.heard.subscribe();
+    let heard = async move {
+        // Its sender is there as long as this is.
+        let _ = heard.wait_for(|heard| heard.contains(&of)).await;
+    };
+    let mut response = act::play(&act, body, heard).await?;
+    response.headers_mut().insert("x-backend", HeaderValue::from(backend));
+    response.headers_mut().insert("x-old", HeaderValue::from_static("old"));
     Ok(response)
 }

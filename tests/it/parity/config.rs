@@ -4,6 +4,7 @@ mod gateway_api;
 mod policy;
 mod rule;
 mod scope;
+mod wait;
 
 use mesh_tests::config::{destination_rule, mesh_config};
 

@@ -13,14 +13,18 @@
 //!
 //! `MESH_SEED=7 cargo test -p mesh-tests --test it parity` repeats the cases of one seed.
 
+mod act;
 mod backends;
 mod config;
 mod coverage;
 mod draw;
 mod gateway;
+mod payload;
+mod record;
 mod request;
 mod run;
 mod sender;
+mod wait;
 
 use self::backends::Backends;
 use self::draw::Draw;
@@ -59,19 +63,17 @@ async fn compare(seed: u64, backends: &Backends) -> Compared {
     let mut draw = Draw::new(seed);
     let mode = if seed.is_multiple_of(2) { Mode::Default } else { Mode::IstioRuntime };
     let mut yaml = config::generate(&mut draw, backends);
-    let requests: Vec<_> = (0..REQUESTS).map(|_| request::generate(&mut draw)).collect();
     let http2 = draw.percent(50);
     let role = if draw.percent(35) { Role::Gateway } else { Role::Sidecar };
     if role == Role::Gateway {
         yaml = gateway::configured(&yaml);
     }
+    let requests: Vec<_> = (0..REQUESTS).map(|_| request::generate(role, &mut draw)).collect();
     let case = Case { seed, mode, role, http2, yaml, requests, backends };
-    let (mut proxy, mut library) = (case.through_proxy().await, case.through_library().await);
+    let (mut proxy, mut library) = tokio::join!(case.through_proxy(), case.through_library());
     assert_eq!((proxy.records.len(), library.records.len()), (REQUESTS, REQUESTS));
     let whole = proxy.within_budget.min(library.within_budget);
-    if whole == REQUESTS {
-        case.until_copied(&mut proxy, &mut library).await;
-    }
+    case.until_settled(&mut proxy, &mut library, whole).await;
     let Case { yaml, requests, .. } = case;
     for (index, (proxy, library)) in proxy.records.iter().zip(&library.records).take(whole).enumerate() {
         let sent = &requests[index];

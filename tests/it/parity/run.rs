@@ -3,51 +3,32 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderMap, HeaderValue, Response, Version};
-use http_body_util::{BodyExt, Full};
+use http::{HeaderValue, Version};
 use mesh_tests::counters::Counters;
-use mesh_tests::headers::{FRAMING, PASSING, TIMES};
+use mesh_tests::headers::TIMES;
 use mesh_tests::proxy::{DEADLINE, Page, Proxy};
 use mesh_tower::{Body, Mesh};
-use tokio::time::interval;
+use tokio::time::{Instant, interval, timeout, timeout_at};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
 use super::backends::{Arrival, Backends, RUN};
 use super::config::LOG;
-use super::request::Sent;
+use super::record::{End, Record, is_senders, without_folder};
+use super::request::{Outgoing, Sent};
 use super::sender::Sender;
-use super::{Mode, Role, gateway};
+use super::{Mode, REQUESTS, Role, gateway};
 
 /// How often it is looked whether something has come.
 const TURN: Duration = Duration::from_millis(1);
 
+/// How long a caller waits before it gives up: far longer than every timeout that expires here, so that this
+/// happens to who has none.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
 /// Who sends: a Deployment of the configuration.
 const WORKLOAD: &str = "default/Deployment/web";
-
-/// Written by whoever sends the message, not by a decision.
-fn is_senders(name: &str) -> bool {
-    name == "server" || PASSING.contains(&name) || FRAMING.contains(&name)
-}
-
-/// All that can be told of one request's way.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Record {
-    status: u16,
-    headers: Vec<String>,
-    body: Bytes,
-    arrivals: Vec<Arrival>,
-    log: String,
-}
-
-impl Record {
-    /// Whether it came to a backend.
-    pub(super) fn is_forwarded(&self) -> bool {
-        !self.arrivals.is_empty()
-    }
-}
 
 /// One configuration and its requests.
 pub(super) struct Case<'a> {
@@ -92,7 +73,7 @@ impl Case<'_> {
         let mut sender = None;
         let mut run = self.run("proxy");
         for sent in &self.requests {
-            let mut request = run.request(sent);
+            let mut request = run.request(sent, self.http2);
             if !self.http2 {
                 let host = request.uri().authority().expect("an absolute target").to_string();
                 request.headers_mut().insert(HOST, HeaderValue::try_from(host).expect("a host"));
@@ -104,15 +85,22 @@ impl Case<'_> {
             if !usable.is_ready().await {
                 usable = Sender::connect(address, self.http2).await;
             }
-            let response = usable.send(request).await;
-            sender = Some(usable);
-            run.answered(response, self.backends).await;
-            // Who is refused a retry has failed.
-            let failed = run.records.last().is_some_and(|record| record.status >= 400);
-            let refused = run.is_refused || failed && has_refusals(&page.get("/stats/prometheus").await.1);
+            let until = Instant::now() + PATIENCE;
+            let record = match timeout_at(until, usable.send(request)).await {
+                Ok(response) => {
+                    Record::read(response, until, || self.backends.hear(&run.request_name())).await
+                }
+                Err(_) => Record::unanswered(),
+            };
+            if record.end == End::Whole || usable.outlives_a_response() {
+                sender = Some(usable);
+            }
+            run.ended(record, &log).await;
+            let good = run.records.last().is_some_and(Record::is_good);
+            let refused = run.is_refused || !good && has_refusals(&page.get("/stats/prometheus").await.1);
             run.count(refused);
         }
-        run.logged(&log).await;
+        run.log(&log).await;
         run
     }
 
@@ -137,36 +125,48 @@ impl Case<'_> {
         };
         let mut run = self.run("library");
         for sent in &self.requests {
-            let mut request = run.request(sent);
-            *request.version_mut() = if self.http2 { Version::HTTP_2 } else { Version::HTTP_11 };
+            let mut request = run.request(sent, self.http2);
+            *request.version_mut() = self.version();
             let grpc = mesh_tower::grpc::is_grpc(request.headers());
-            let response = client.clone().oneshot(request.map(Body::new)).await;
-            let response = response.unwrap_or_else(|error| error.response(grpc));
-            run.answered(response, self.backends).await;
+            let until = Instant::now() + PATIENCE;
+            let answer = timeout_at(until, client.clone().oneshot(request.map(Body::new))).await;
+            let record = match answer.map(|answer| answer.unwrap_or_else(|error| error.response(grpc))) {
+                Ok(mut response) => {
+                    *response.version_mut() = self.version();
+                    Record::read(response, until, || self.backends.hear(&run.request_name())).await
+                }
+                Err(_) => Record::unanswered(),
+            };
+            run.ended(record, &log).await;
             run.count(counters.sum(OVERFLOW, "limit=budget") > 0);
         }
-        run.logged(&log).await;
+        run.log(&log).await;
         run
     }
 
-    /// Waits until the same copies have come of both runs.
-    pub(super) async fn until_copied(&self, one: &mut Run, other: &mut Run) {
+    /// The caller's.
+    fn version(&self) -> Version {
+        if self.http2 { Version::HTTP_2 } else { Version::HTTP_11 }
+    }
+
+    /// Waits until the same has arrived of the first `whole` requests of both runs, and, if those are all,
+    /// the same copies.
+    pub(super) async fn until_settled(&self, one: &mut Run, other: &mut Run, whole: usize) {
         let same = async {
             let mut turn = interval(TURN);
             loop {
                 turn.tick().await;
-                for run in [&mut *one, &mut *other] {
-                    let (_, copies) = self.backends.take(&run.name);
-                    run.copies.extend(arrivals_without_times(copies));
-                    Arrival::sort(&mut run.copies);
-                }
-                if one.copies == other.copies {
+                one.gather(self.backends);
+                other.gather(self.backends);
+                let pairs = one.records.iter().zip(&other.records).take(whole);
+                let is_same = pairs.into_iter().all(|(one, other)| one.arrivals == other.arrivals);
+                if is_same && (whole < REQUESTS || one.copies == other.copies) {
                     return;
                 }
             }
         };
         // Where they stay different, the comparison says so.
-        let _ = tokio::time::timeout(DEADLINE, same).await;
+        let _ = timeout(DEADLINE, same).await;
     }
 
     fn run(&self, by: &str) -> Run {
@@ -181,27 +181,41 @@ impl Case<'_> {
 }
 
 impl Run {
-    fn request(&self, sent: &Sent) -> http::Request<Full<Bytes>> {
-        let mut request = sent.request();
-        let name = HeaderValue::try_from(&self.name).expect("a word and a number");
+    /// The next request.
+    fn request(&self, sent: &Sent, http2: bool) -> http::Request<Outgoing> {
+        let mut request = sent.request(http2);
+        let name = HeaderValue::try_from(self.request_name()).expect("a word and numbers");
         request.headers_mut().insert(RUN, name);
         request
     }
 
-    /// The response, whole, and what had arrived by then.
-    async fn answered<B>(&mut self, response: Response<B>, backends: &Backends)
-    where
-        B: http_body::Body<Data = Bytes>,
-        B::Error: std::fmt::Debug,
-    {
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.expect("a whole body").to_bytes();
-        let (arrivals, copies) = backends.take(&self.name);
-        self.copies.extend(arrivals_without_times(copies));
-        let arrivals = arrivals_without_times(arrivals);
-        let headers = without_framing(&head.headers);
-        let status = head.status.as_u16();
-        self.records.push(Record { status, headers, body, arrivals, log: String::new() });
+    /// What backends know it by.
+    fn request_name(&self) -> String {
+        format!("{}/{}", self.name, self.records.len())
+    }
+
+    /// A request has ended. Where its caller saw no end, this waits until whoever forwarded it has: what
+    /// comes next finds nothing of it.
+    async fn ended(&mut self, record: Record, log: &Path) {
+        let seen = record.end == End::Whole;
+        self.records.push(record);
+        if !seen {
+            self.log(log).await;
+        }
+    }
+
+    /// Adds what has arrived since to the records.
+    fn gather(&mut self, backends: &Backends) {
+        for arrival in backends.take(&self.name) {
+            let of = arrival.request();
+            let arrival = arrival.without_times(&TIMES, is_senders);
+            if arrival.is_copy() {
+                self.copies.push(arrival);
+            } else {
+                self.records[of].arrivals.push(arrival);
+            }
+        }
+        Arrival::sort(&mut self.copies);
     }
 
     /// Counts a request, unless the budget has refused something by now.
@@ -210,8 +224,8 @@ impl Run {
         self.within_budget += usize::from(!self.is_refused);
     }
 
-    /// Adds what the log came to, once it is complete.
-    async fn logged(&mut self, log: &Path) {
+    /// Adds what the log has come to, once it has a line for each request that has ended.
+    async fn log(&mut self, log: &Path) {
         let records = &mut self.records;
         let complete = async {
             let mut turn = interval(TURN);
@@ -225,7 +239,7 @@ impl Run {
                 assert!(lines.len() <= records.len(), "more lines than requests:\n{text}");
             }
         };
-        let lines = tokio::time::timeout(DEADLINE, complete).await.expect("a line for each request");
+        let lines = timeout(DEADLINE, complete).await.expect("a line for each request");
         for (record, line) in records.iter_mut().zip(lines) {
             record.log = without_folder(&line);
         }
@@ -243,32 +257,4 @@ fn has_refusals(metrics: &str) -> bool {
 
 fn with_log(yaml: &str, log: &Path) -> String {
     yaml.replace(LOG, log.to_str().expect("a path of text"))
-}
-
-/// The rule's file, without the folder, which is not the same for both.
-fn without_folder(line: &str) -> String {
-    const FILE: &str = "mesh.yaml:";
-    let mut shown = String::new();
-    let mut pieces = line.split(FILE).peekable();
-    while let Some(piece) = pieces.next() {
-        let end = if pieces.peek().is_some() { piece.rfind('(').map_or(0, |at| at + 1) } else { piece.len() };
-        shown += &piece[..end];
-        shown += if pieces.peek().is_some() { FILE } else { "" };
-    }
-    shown
-}
-
-fn without_framing(headers: &HeaderMap) -> Vec<String> {
-    let shown = |(name, value): (&http::HeaderName, &HeaderValue)| {
-        let value = if TIMES.contains(&name.as_str()) { "(time)" } else { value.to_str().unwrap_or("?") };
-        format!("{name}: {value}")
-    };
-    let kept = headers.iter().filter(|(name, _)| !is_senders(name.as_str()));
-    let mut lines: Vec<String> = kept.map(shown).collect();
-    lines.sort_unstable();
-    lines
-}
-
-fn arrivals_without_times(arrivals: Vec<Arrival>) -> Vec<Arrival> {
-    arrivals.into_iter().map(|arrival| arrival.without_times(&TIMES, is_senders)).collect()
 }

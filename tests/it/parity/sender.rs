@@ -1,45 +1,59 @@
 //! The caller of a proxy.
 
-use bytes::Bytes;
 use http::Response;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
-/// A caller's connection.
-pub(super) enum Sender {
-    One(http1::SendRequest<Full<Bytes>>),
-    Two(http2::SendRequest<Full<Bytes>>),
+use super::request::Outgoing;
+
+/// A caller's connection, which ends with this.
+pub(super) struct Sender {
+    protocol: Protocol,
+    _connection: JoinSet<()>,
+}
+
+enum Protocol {
+    One(http1::SendRequest<Outgoing>),
+    Two(http2::SendRequest<Outgoing>),
 }
 
 impl Sender {
     pub(super) async fn connect(address: std::net::SocketAddr, http2: bool) -> Self {
         let stream = TokioIo::new(TcpStream::connect(address).await.expect("the proxy listens"));
-        if http2 {
+        let mut running = JoinSet::new();
+        let protocol = if http2 {
             let (sender, connection) =
                 http2::handshake(TokioExecutor::new(), stream).await.expect("a handshake");
-            tokio::spawn(connection);
-            return Self::Two(sender);
-        }
-        let (sender, connection) = http1::handshake(stream).await.expect("a handshake");
-        tokio::spawn(connection);
-        Self::One(sender)
+            running.spawn(async { drop(connection.await) });
+            Protocol::Two(sender)
+        } else {
+            let (sender, connection) = http1::handshake(stream).await.expect("a handshake");
+            running.spawn(async { drop(connection.await) });
+            Protocol::One(sender)
+        };
+        Self { protocol, _connection: running }
     }
 
     pub(super) async fn is_ready(&mut self) -> bool {
-        match self {
-            Self::One(sender) => sender.ready().await.is_ok(),
-            Self::Two(sender) => sender.ready().await.is_ok(),
+        match &mut self.protocol {
+            Protocol::One(sender) => sender.ready().await.is_ok(),
+            Protocol::Two(sender) => sender.ready().await.is_ok(),
         }
     }
 
-    pub(super) async fn send(&mut self, request: http::Request<Full<Bytes>>) -> Response<Incoming> {
-        let answer = match self {
-            Self::One(sender) => sender.send_request(request).await,
-            Self::Two(sender) => sender.send_request(request).await,
+    pub(super) async fn send(&mut self, request: http::Request<Outgoing>) -> Response<Incoming> {
+        let answer = match &mut self.protocol {
+            Protocol::One(sender) => sender.send_request(request).await,
+            Protocol::Two(sender) => sender.send_request(request).await,
         };
         answer.expect("the proxy answers")
+    }
+
+    /// Whether others go on where a response was given up: HTTP/1.1 has nothing but the connection to end.
+    pub(super) fn outlives_a_response(&self) -> bool {
+        matches!(self.protocol, Protocol::Two(_))
     }
 }

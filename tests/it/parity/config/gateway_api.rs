@@ -1,5 +1,6 @@
 //! Routes of the Gateway API by chance, for a Service of the mesh.
 
+use super::wait;
 use crate::parity::backends::Backends;
 use crate::parity::draw::Draw;
 
@@ -50,7 +51,8 @@ spec:
 /// Rules for HTTP calls of `c`.
 pub(in crate::parity) fn http_route(draw: &mut Draw) -> String {
     let parent = draw.one(&["port: 8080", "sectionName: http"]);
-    let rules: Vec<String> = (0..1 + draw.below(4)).map(|number| http_rule(number, draw)).collect();
+    let mut rules = wait::http_rules(draw);
+    rules.extend((0..1 + draw.below(4)).map(|number| http_rule(number, draw)));
     route("HTTPRoute", parent, &rules)
 }
 
@@ -108,11 +110,11 @@ fn http_rule(number: u32, draw: &mut Draw) -> String {
     item(&lines)
 }
 
-fn item(lines: &[String]) -> String {
+pub(super) fn item(lines: &[String]) -> String {
     format!("  - {}\n", lines.join("\n    "))
 }
 
-fn backends(own: &str, draw: &mut Draw) -> String {
+pub(super) fn backends(own: &str, draw: &mut Draw) -> String {
     match draw.below(3) {
         0 => format!("{{name: c, port: 8080{own}}}"),
         1 => format!(

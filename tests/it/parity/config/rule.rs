@@ -1,5 +1,6 @@
 //! Virtual services by chance.
 
+use super::wait;
 use crate::parity::draw::Draw;
 
 /// Rules for `host`, of the fields of which each comes up now and then.
@@ -16,6 +17,7 @@ spec:
 ",
         host.replace('.', "-")
     );
+    yaml += &wait::rules(host, draw);
     for number in 0..1 + draw.below(4) {
         yaml += &rule(&format!("rule-{number}"), host, true, draw);
     }
@@ -64,7 +66,7 @@ fn rule(name: &str, host: &str, matches: bool, draw: &mut Draw) -> String {
 }
 
 /// A list item of these fields.
-fn item(lines: &[String]) -> String {
+pub(super) fn item(lines: &[String]) -> String {
     format!("  - {}\n", lines.join("\n    "))
 }
 
@@ -214,6 +216,7 @@ fn routed(host: &str, draw: &mut Draw, lines: &mut Vec<String>) {
             "retries: {attempts: 1, retryOn: 'gateway-error,connect-failure', backoff: 1ms}",
             "retries: {attempts: 3, retryOn: 'retriable-4xx,429,503', perTryTimeout: 20s, backoff: 2ms}",
             "retries: {attempts: 0}",
+            "retries: {attempts: 2, retryOn: 'deadline-exceeded,resource-exhausted,envoy-ratelimited', backoff: 1ms}",
             "retries: {attempts: 2, retryOn: 'unavailable,cancelled,internal', retryIgnorePreviousHosts: false}",
             "retries: {attempts: 2, retryOn: 5xx, retryRemoteLocalities: true, retryIgnorePreviousHosts: true, backoff: 1ms}",
         ],
@@ -250,7 +253,7 @@ fn routed(host: &str, draw: &mut Draw, lines: &mut Vec<String>) {
     );
 }
 
-fn destinations(host: &str, draw: &mut Draw) -> String {
+pub(super) fn destinations(host: &str, draw: &mut Draw) -> String {
     let port = draw.one(&[8080, 8080, 8080, 8081]);
     let to = |host: &str, subset: &str, port: u32| {
         let subset = if subset.is_empty() { String::new() } else { format!(", subset: {subset}") };

@@ -1,0 +1,122 @@
+//! All that can be told of one request's way, and what of it is left out.
+
+use std::pin::pin;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response};
+use http_body_util::BodyExt;
+use mesh_tests::headers::{FRAMING, PASSING, TIMES};
+use tokio::time::{Instant, timeout_at};
+
+use super::backends::Arrival;
+
+/// Written by whoever sends the message, not by a decision.
+pub(super) fn is_senders(name: &str) -> bool {
+    name == "server" || PASSING.contains(&name) || FRAMING.contains(&name)
+}
+
+/// What the caller saw, what each backend was sent, and what the access log says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    /// None if the caller gave up before one came.
+    status: Option<u16>,
+    headers: Vec<String>,
+    body: Bytes,
+    trailers: Vec<String>,
+    pub(super) end: End,
+    pub(super) arrivals: Vec<Arrival>,
+    pub(super) log: String,
+}
+
+/// How a response ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Whole,
+    Broken,
+    /// The caller has waited for long enough.
+    GivenUp,
+}
+
+impl Record {
+    /// Of a request whose response did not begin before the caller lost patience.
+    pub(super) fn unanswered() -> Self {
+        Self {
+            status: None,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            trailers: Vec::new(),
+            end: End::GivenUp,
+            arrivals: Vec::new(),
+            log: String::new(),
+        }
+    }
+
+    /// Reads a response until this instant; tells when its first bytes have been read.
+    pub(super) async fn read<B>(response: Response<B>, until: Instant, mut heard: impl FnMut()) -> Self
+    where
+        B: http_body::Body<Data = Bytes>,
+    {
+        let (head, body) = response.into_parts();
+        let (mut bytes, mut trailers) = (Vec::new(), Vec::new());
+        let mut body = pin!(body);
+        let end = loop {
+            match timeout_at(until, body.frame()).await {
+                Err(_) => break End::GivenUp,
+                Ok(None) => break End::Whole,
+                Ok(Some(Err(_))) => break End::Broken,
+                Ok(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => {
+                        bytes.extend_from_slice(&data);
+                        heard();
+                    }
+                    Err(frame) => trailers = frame.trailers_ref().map(lines).unwrap_or_default(),
+                },
+            }
+        };
+        // Trailers of HTTP/1.1 are for who asks for them with `te`, of a server that announces them: the
+        // proxy's caller does not, while in process nothing stands in their way. The log has their status.
+        if head.version < http::Version::HTTP_2 {
+            trailers.clear();
+        }
+        let (status, headers) = (Some(head.status.as_u16()), lines(&head.headers));
+        Self { status, headers, body: bytes.into(), trailers, end, ..Self::unanswered() }
+    }
+
+    /// Whether it came to a backend.
+    pub(super) fn is_forwarded(&self) -> bool {
+        !self.arrivals.is_empty()
+    }
+
+    /// Whether nothing went wrong: who is refused a retry has failed.
+    pub(super) fn is_good(&self) -> bool {
+        let is_bad_status = |line: &String| line.starts_with("grpc-status") && line != "grpc-status: 0";
+        let is_bad = self.headers.iter().chain(&self.trailers).any(is_bad_status);
+        // A timeout may be answered with 204.
+        self.end == End::Whole && self.status.is_some_and(|status| status < 400 && status != 204) && !is_bad
+    }
+}
+
+/// Headers, or trailers, in order, but for the sender's own and the values of times.
+fn lines(headers: &HeaderMap) -> Vec<String> {
+    let shown = |(name, value): (&http::HeaderName, &HeaderValue)| {
+        let value = if TIMES.contains(&name.as_str()) { "(time)" } else { value.to_str().unwrap_or("?") };
+        format!("{name}: {value}")
+    };
+    let kept = headers.iter().filter(|(name, _)| !is_senders(name.as_str()));
+    let mut lines: Vec<String> = kept.map(shown).collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// A line of the log with the rule's file, but without its folder, which is not the same for both.
+pub(super) fn without_folder(line: &str) -> String {
+    const FILE: &str = "mesh.yaml:";
+    let mut shown = String::new();
+    let mut pieces = line.split(FILE).peekable();
+    while let Some(piece) = pieces.next() {
+        let end = if pieces.peek().is_some() { piece.rfind('(').map_or(0, |at| at + 1) } else { piece.len() };
+        shown += &piece[..end];
+        shown += if pieces.peek().is_some() { FILE } else { "" };
+    }
+    shown
+}
