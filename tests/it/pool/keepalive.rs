@@ -96,6 +96,20 @@ async fn cb_3_a_peer_that_answers_no_ping_loses_its_connection_and_the_calls_on_
     assert_eq!(peers.connections(), 2);
 }
 
+/// Nobody waits for it.
+#[tokio::test(start_paused = true)]
+async fn cb_3_an_idle_connection_is_asked_after_too() {
+    for (silent, connection) in [(1, "2"), (0, "1")] {
+        let (test, peers) = world(KEPT).await;
+        peers.silent.send_replace(silent);
+        mesh_tower::test::pass(Duration::from_secs(14)).await;
+        // It must not be sent twice: its connection was replaced before it came.
+        let post = Request::post("http://api/").body(Body::from("x")).unwrap();
+        let answer = timeout(Duration::from_secs(1), test.send(post)).await.expect("nobody is silent");
+        assert_eq!((answer.status().as_u16(), answer.header("x-connection")), (200, connection));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn cb_3_a_peer_that_answers_pings_may_take_its_time_to_answer_a_call() {
     let (test, peers) = world(KEPT).await;
