@@ -92,6 +92,7 @@ fn instructions(calls: &[Call]) -> anyhow::Result<()> {
     for call in calls {
         let few = run_under_valgrind(call.name, WARM_UP)?;
         let many = run_under_valgrind(call.name, WARM_UP + MORE)?;
+        anyhow::ensure!(many > few, "valgrind finds no calls: this program was built without symbols");
         let each = (many - few) as f64 / MORE as f64;
         known.insert(call.name, each);
         let own = each - known[call.floor];
