@@ -1,7 +1,7 @@
 //! Rewrites and header operations as the endpoint and the caller see them (VA-4 to VA-9).
 
 use http::Request;
-use mesh_tests::config::{service, virtual_service};
+use mesh_tests::config::{mesh_config, service, virtual_service};
 use mesh_tower::Body;
 use mesh_tower::test::{MeshTest, TestMesh, Upstream};
 
@@ -138,4 +138,17 @@ async fn hd_7_hop_by_hop_headers_end_here_and_hd_1_a_request_id_is_made() {
     assert_eq!(arrival.header("x_underscored"), "kept");
     assert_eq!(arrival.header("x-request-id").len(), 36);
     assert_eq!(arrival.header("x-forwarded-proto"), "http");
+}
+
+/// What the mesh config says of the headers that a proxy sets holds in process too.
+#[tokio::test(start_paused = true)]
+async fn hd_4_no_request_id_is_made_in_process_where_the_mesh_config_says_so() {
+    for (disabled, length) in [(true, 0), (false, 36)] {
+        let config = format!("defaultConfig: {{proxyHeaders: {{requestId: {{disabled: {disabled}}}}}}}");
+        let yaml = mesh_config(&config) + &service("api", "http", 80, &["10.0.0.1"]);
+        let test = MeshTest::new(&yaml).start().await;
+        let api = test.upstream("10.0.0.1:80");
+        assert_eq!(test.get("http://api/").await.status(), 200);
+        assert_eq!(api.arrivals()[0].header("x-request-id").len(), length);
+    }
 }

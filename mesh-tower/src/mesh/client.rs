@@ -53,7 +53,9 @@ impl Client {
         let stack = stack::outbound(
             &worker,
             telemetry,
-            NormalizeLayer::new(Direction::Outbound).rng(worker.rng().clone()),
+            NormalizeLayer::new(Direction::Outbound)
+                .rng(worker.rng().clone())
+                .request_id(plan.settings.request_id),
             route,
         );
         let stack = stack.map_response(|response| response.map(Body::new)).map_err(Error::from_box);

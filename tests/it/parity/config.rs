@@ -1,30 +1,23 @@
 //! Configurations by chance: every field of a rule and of a policy that decides anything comes up.
 
 mod gateway_api;
+mod mesh;
 mod policy;
 mod rule;
 mod scope;
+mod services;
 mod wait;
 
-use mesh_tests::config::{destination_rule, mesh_config};
+use mesh_tests::config::destination_rule;
 
 use super::backends::Backends;
 use super::draw::Draw;
 
-/// Stands for the file that the access log goes to, which is not the same for both.
-pub(super) const LOG: &str = "@LOG@";
-
-/// What is logged of a request: every decision, and no time.
-const FORMAT: &str = r#"{"route": "%ROUTE_NAME%", "cluster": "%UPSTREAM_CLUSTER_RAW%", "host": "%UPSTREAM_HOST%",
-      "code": "%RESPONSE_CODE%", "flags": "%RESPONSE_FLAGS%", "details": "%RESPONSE_CODE_DETAILS%",
-      "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%", "grpc": "%GRPC_STATUS%",
-      "failure": "%UPSTREAM_TRANSPORT_FAILURE_REASON%", "method": "%REQ(:METHOD)%", "path": "%REQ(:PATH)%",
-      "original": "%REQ(X-ENVOY-ORIGINAL-PATH)%", "authority": "%REQ(:AUTHORITY)%",
-      "decision": "%METADATA(MESH:decision)%", "id": "%REQ(X-REQUEST-ID)%", "received": "%BYTES_RECEIVED%", "sent": "%BYTES_SENT%"}"#;
+pub(super) use self::mesh::LOG;
 
 /// A whole folder in one file.
 pub(super) fn generate(draw: &mut Draw, backends: &Backends) -> String {
-    let mut yaml = mesh();
+    let mut yaml = mesh::config(draw) + WORKLOAD;
     yaml += &entries(draw, backends);
     yaml += &policy::destination_rule("a.test", draw);
     yaml += &policy::destination_rule("b.test", draw);
@@ -33,21 +26,20 @@ pub(super) fn generate(draw: &mut Draw, backends: &Backends) -> String {
         yaml += &rule::virtual_service("b.test", draw);
     }
     yaml += &rule::delegate(draw);
-    yaml += &gateway_api::service(backends);
+    yaml += &services::services(draw, backends);
+    yaml += &workloads(draw, backends);
+    yaml += &policy::destination_rule("w.test", draw);
+    if draw.percent(50) {
+        yaml += &rule::virtual_service("w.test", draw);
+    }
     yaml += &gateway_api::http_route(draw);
     yaml += &gateway_api::grpc_route(draw);
     yaml += &scope::sidecar(draw);
     yaml
 }
 
-fn mesh() -> String {
-    mesh_config(&format!(
-        "outboundTrafficPolicy: {{mode: REGISTRY_ONLY}}
-accessLogFile: {LOG}
-accessLogEncoding: JSON
-accessLogFormat: |
-  {FORMAT}"
-    )) + "apiVersion: apps/v1
+/// Who sends.
+const WORKLOAD: &str = "apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web, namespace: default}
 spec:
@@ -55,7 +47,42 @@ spec:
   template:
     metadata: {labels: {app: web, version: v1, topology.kubernetes.io/region: here}}
 ---
+";
+
+/// Service `w.test`, whose endpoints are workloads with the labels that it asks for.
+fn workloads(draw: &mut Draw, backends: &Backends) -> String {
+    let mut yaml = "apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: w-test, namespace: default}
+spec:
+  hosts: [w.test]
+  ports: [{number: 8080, name: http, protocol: HTTP}, {number: 8081, name: http-two, protocol: HTTP2}]
+  resolution: STATIC
+  location: MESH_INTERNAL
+  workloadSelector: {labels: {app: w}}
+---
 "
+    .to_owned();
+    for (index, at) in backends.addresses.iter().take(3).enumerate() {
+        // Each subset keeps the one that it needs.
+        let spare = index == 1;
+        let app = if spare { draw.one(&["w", "other"]) } else { "w" };
+        let version = if index < 2 { "v1" } else { "v2" };
+        let away = if spare && draw.percent(20) { ", network: away" } else { "" };
+        let more = draw.one(&["", ", locality: here/one", ", locality: there/one, weight: 3"]);
+        yaml += &format!(
+            "apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {{name: w-{index}, namespace: default}}
+spec: {{address: {}, ports: {{http: {port}, http-two: {port}}}, \
+             labels: {{app: {app}, version: {version}}}, serviceAccount: w{more}{away}}}
+---
+",
+            at.ip(),
+            port = at.port()
+        );
+    }
+    yaml
 }
 
 /// Services: `a.test` has two endpoints of version v1 and one of v2, `b.test` one of each, `dead.test` one where
@@ -70,6 +97,7 @@ fn entries(draw: &mut Draw, backends: &Backends) -> String {
             port = at.port()
         )
     };
+    let away = if draw.percent(10) { "network: away, labels" } else { "labels" };
     let mut entry = |host: &str, endpoints: &[String]| {
         let location = draw.one(&["MESH_INTERNAL", "MESH_INTERNAL", "MESH_EXTERNAL"]);
         let more =
@@ -97,7 +125,7 @@ spec:
         "a.test",
         &[
             endpoint(first, "v1", "here/one", 1),
-            endpoint(second, "v1", "here/two", 2),
+            endpoint(second, "v1", "here/two", 2).replace("labels", away),
             endpoint(third, "v2", "there/one", 1),
         ],
     ) + &entry("b.test", &[endpoint(second, "v1", "here/one", 1), endpoint(third, "v2", "here/one", 1)])

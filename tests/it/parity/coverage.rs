@@ -9,51 +9,91 @@ use saphyr_parser::{Event, Parser};
 use super::backends::Backends;
 use super::config;
 use super::draw::Draw;
-use super::{CHUNKS, CONFIGURATIONS};
+use super::{CHUNKS, CONFIGURATIONS, gateway};
 
-/// What is not generated here, and why.
-const ELSEWHERE: [(&str, &str); 21] = [
+/// What is not generated here, and why: part of a row's kind and path.
+const ELSEWHERE: [(&str, &str); 42] = [
     ("=UNSPECIFIED", "the same as nothing"),
-    (".tls", "certificates: tests/it/upstream_tls.rs"),
-    ("Mesh", "decided before a request comes"),
+    ("Policy.tls", "certificates: tests/it/upstream_tls.rs"),
+    ("portLevelSettings[].tls", "the same"),
+    ("ServiceEntry subjectAltNames", "the same"),
+    ("servers[].tls.mode", "certificates: tests/it/blackbox/tls.rs"),
+    ("servers[].tls.serverCertificate", "the same"),
+    ("servers[].tls.privateKey", "the same"),
+    ("servers[].tls.credentialName", "the same"),
+    ("servers[].tls.minProtocolVersion", "the same"),
+    ("servers[].tls.maxProtocolVersion", "the same"),
+    ("servers[].tls.cipherSuites", "the same"),
+    ("servers[].bind", "where a gateway listens, not what it decides"),
     (".warmup", "depends on the time since the start"),
     ("useSourceIp", "a library call has no source address"),
     ("=PASSTHROUGH", "dials what the caller dialled: tests/it/blackbox"),
-    ("@request", "claims are for gateways"),
-    ("workloadSelector", "decided when the plan is built"),
-    ("=NONE", "needs a name server, or a listener: tests/it/dns"),
+    ("DestinationRule workloadSelector", "which rule a workload has: mesh-core's tests of destination rules"),
+    ("ServiceEntry resolution=NONE", "needs a listener: tests/it/dns"),
     ("ServiceEntry resolution=D", "needs a name server: tests/it/dns"),
-    ("ServiceEntry endpoints[].network", "decided when the plan is built"),
-    ("ServiceEntry subjectAltNames", "certificates: tests/it/upstream_tls.rs"),
     ("Sidecar ingress", "inbound: tests/it/blackbox/sidecar.rs"),
-    ("Sidecar inbound", "inbound: tests/it/blackbox/sidecar.rs"),
+    ("Sidecar inbound", "the same"),
     ("Sidecar egress[].port", "a listener of its own: tests/it/blackbox/sidecar.rs"),
     ("Sidecar egress[].bind", "the same"),
     ("Sidecar egress[].captureMode", "the same"),
     ("Sidecar outboundTrafficPolicy.egressProxy", "for hosts that nobody knows: tests/it/scope.rs"),
     ("Sidecar outboundTrafficPolicy.mode=ALLOW_ANY", "dials what the caller dialled: tests/it/scope.rs"),
+    ("MeshConfig outboundTrafficPolicy.mode=ALLOW_ANY", "the same"),
     ("Route hostnames", "do not matter inside the mesh"),
     ("extensionRef", "leads nowhere: mesh-core's tests of the Gateway API"),
+    ("=ExtensionRef", "the same"),
+    ("healthCheck.active", "checks come by the clock: tests/it/health.rs"),
+    ("MeshConfig proxy", "where a proxy listens, not what it decides"),
+    ("MeshConfig dnsRefreshRate", "needs a name server: tests/it/dns"),
+    ("MeshConfig defaultInboundHttpRetryPolicy", "inbound: mesh-core's tests of sidecars"),
+    ("MeshConfig extensionProviders", "another place for the log, which is what is compared"),
+    ("MeshConfig defaultProviders", "the same"),
+    ("defaultConfig.drainDuration", "how a proxy ends: tests/it/blackbox/lifecycle.rs"),
+    ("defaultConfig.terminationDrainDuration", "the same"),
+    ("defaultConfig.proxyAdminPort", "where a proxy listens, not what it decides"),
+    ("defaultConfig.statusPort", "the same"),
+    ("defaultConfig.concurrency", "how a proxy runs, not what it decides"),
+    ("defaultConfig.proxyMetadata", "settings of one proxy: mesh-core's tests of ProxyConfig"),
+    ("defaultConfig.proxyHeaders.server", "a proxy's own name, which is left out"),
 ];
 
-/// Methods that are generated are generated alike, and a backend's own filters are those of a rule.
+/// Methods that are generated are generated alike.
 fn is_alike(path: &str) -> bool {
     let method = path.split_once("matches[].method=").map(|(_, method)| method);
-    let own = path.contains("backendRefs[].filters[].") && !path.contains("HeaderModifier.");
     method.is_some_and(|method| !["GET", "POST", "PUT", "OPTIONS"].contains(&method))
-        || own
-        || path.contains("=ExtensionRef")
 }
 
-/// Fields of the kinds that decide about requests.
-fn wanted() -> BTreeSet<String> {
-    let kinds = ["VirtualService", "DestinationRule", "ServiceEntry", "Sidecar", "HTTPRoute", "GRPCRoute"];
-    let rows =
-        support().into_iter().filter(|row| kinds.iter().any(|kind| row.kind.ends_with(&format!("/{kind}"))));
+/// The kinds that decide about requests.
+const KINDS: [&str; 13] = [
+    "Service",
+    "discovery.k8s.io/EndpointSlice",
+    "networking.istio.io/VirtualService",
+    "networking.istio.io/DestinationRule",
+    "networking.istio.io/ServiceEntry",
+    "networking.istio.io/WorkloadEntry",
+    "networking.istio.io/Sidecar",
+    "networking.istio.io/Gateway",
+    "gateway.networking.k8s.io/HTTPRoute",
+    "gateway.networking.k8s.io/GRPCRoute",
+    "gateway.networking.k8s.io/ReferenceGrant",
+    "gateway.envoyproxy.io/BackendTrafficPolicy",
+    "MeshConfig",
+];
+
+/// Their fields that work, each with its kind.
+fn supported() -> BTreeSet<String> {
+    let rows = support().into_iter().filter(|row| KINDS.contains(&row.kind.as_str()));
     let works = rows.filter(|row| row.status == Status::Supported && !row.path.is_empty());
-    let kind = |row: &str| row.rsplit('/').next().unwrap_or_default().to_owned();
-    let rows = works.map(|row| format!("{} {}", kind(&row.kind), row.path));
-    rows.filter(|path| !is_alike(path) && !ELSEWHERE.iter().any(|(part, _)| path.contains(part))).collect()
+    works.map(|row| format!("{} {}", row.kind, row.path)).collect()
+}
+
+fn is_elsewhere(row: &str) -> bool {
+    ELSEWHERE.iter().any(|(part, _)| row.contains(part))
+}
+
+/// Fields that have to come up.
+fn wanted() -> BTreeSet<String> {
+    supported().into_iter().filter(|row| !is_alike(row) && !is_elsewhere(row)).collect()
 }
 
 /// What is open where the reader is.
@@ -62,7 +102,30 @@ enum Open {
     Map { key: Option<String> },
 }
 
-/// The paths of all nodes of a document's `spec`, as the table of fields writes them, values of leaves behind `=`.
+/// What a document describes: its kind with its group, and the paths of what is said of it.
+fn described(document: &str) -> (String, BTreeSet<String>) {
+    let paths = paths(document);
+    let text = |name: &str| {
+        let named = paths.iter().find_map(|path| path.strip_prefix(name)?.strip_prefix('='));
+        named.unwrap_or_default().to_owned()
+    };
+    let mesh = text("data.mesh");
+    if !mesh.is_empty() {
+        return ("MeshConfig".to_owned(), self::paths(&mesh));
+    }
+    let (version, kind) = (text("apiVersion"), text("kind"));
+    let kind = version.split_once('/').map_or(kind.clone(), |(group, _)| format!("{group}/{kind}"));
+    if kind.ends_with("/EndpointSlice") {
+        return (kind, paths);
+    }
+    (kind, below_spec(&paths))
+}
+
+fn below_spec(paths: &BTreeSet<String>) -> BTreeSet<String> {
+    paths.iter().filter_map(|path| path.strip_prefix("spec.").map(str::to_owned)).collect()
+}
+
+/// The paths of all nodes of a document, as the table of fields writes them, values of leaves behind `=`.
 /// A map's own keys stand as they are: see [`is_named`].
 fn paths(document: &str) -> BTreeSet<String> {
     let (mut open, mut found) = (Vec::new(), BTreeSet::new());
@@ -102,7 +165,7 @@ fn paths(document: &str) -> BTreeSet<String> {
             _ => {}
         }
     }
-    found.iter().filter_map(|path| path.strip_prefix("spec.").map(str::to_owned)).collect()
+    found
 }
 
 /// Whether this path is of the row `wanted`, where `{}` stands for any key.
@@ -119,9 +182,11 @@ fn is_named(wanted: &str, path: &str) -> bool {
 
 #[test]
 fn ou_5_a_field_occurs_where_it_stands_and_nowhere_else() {
-    let of = paths(
-        "kind: A\nspec:\n  http:\n  - redirect: {authority: a}\n    route: [{port: {number: 1}}]\n    headers: {a.b: {exact: c}}\n",
+    let (kind, of) = described(
+        "apiVersion: b/v1\nkind: A\nspec:\n  http:\n  - redirect: {authority: a}\n    \
+         route: [{port: {number: 1}}]\n    headers: {a.b: {exact: c}}\n",
     );
+    assert_eq!(kind, "b/A");
     let has = |wanted: &str| of.iter().any(|path| is_named(wanted, path));
     for there in [
         "http[].redirect",
@@ -142,19 +207,28 @@ fn ou_5_a_field_occurs_where_it_stands_and_nowhere_else() {
     }
 }
 
+#[test]
+fn ou_5_what_is_left_out_is_there_and_works() {
+    let rows = supported();
+    for (part, why) in ELSEWHERE {
+        assert!(rows.iter().any(|row| row.contains(part)), "{part} ({why}) is in no row");
+    }
+}
+
 #[tokio::test]
 async fn ou_5_every_field_that_decides_is_generated() {
     let backends = Backends::start().await;
     let mut missing = wanted();
     assert!(missing.len() > 100, "the table of fields is there");
     for seed in 0..CHUNKS * CONFIGURATIONS {
-        let yaml = config::generate(&mut Draw::new(seed), &backends);
-        let objects = yaml.split("---\n").filter(|object| !object.is_empty());
-        let objects: Vec<_> = objects.map(|object| (object, paths(object))).collect();
+        let mut draw = Draw::new(seed);
+        let yaml = config::generate(&mut draw, &backends);
+        let yaml = gateway::configured(&yaml, &mut draw);
+        let objects: Vec<_> =
+            yaml.split("---\n").filter(|object| !object.is_empty()).map(described).collect();
         missing.retain(|row| {
             let (kind, wanted) = row.split_once(' ').expect("a kind and a path");
-            let kind = format!("kind: {kind}\n");
-            let of_kind = objects.iter().filter(|(object, _)| object.contains(&kind));
+            let of_kind = objects.iter().filter(|(known, _)| known == kind);
             !of_kind.flat_map(|(_, paths)| paths).any(|path| is_named(wanted, path))
         });
     }

@@ -8,20 +8,25 @@ use mesh_tower::{Body, Error, Mesh, stack};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
+use super::draw::Draw;
+
 /// Its port.
 pub(super) const PORT: u16 = 8080;
 
 /// A configuration whose rules of the mesh are the gateway's too.
-pub(super) fn configured(yaml: &str) -> String {
+pub(super) fn configured(yaml: &str, draw: &mut Draw) -> String {
+    let selector = draw.one(&["", "  selector: {app: web}\n", "  selector: {app: web, version: v1}\n"]);
+    let tls = if draw.percent(5) { "\n    tls: {httpsRedirect: true}" } else { "" };
+    let host = draw.one(&["*", "*", "*/*", "default/*"]);
     yaml.replace("  gateways: [mesh]\n", "  gateways: [mesh, edge]\n")
         + &format!(
             "apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {{name: edge, namespace: default}}
 spec:
-  servers:
+{selector}  servers:
   - port: {{number: {PORT}, name: http, protocol: HTTP}}
-    hosts: ['*']
+    hosts: ['{host}']{tls}
 ---
 "
         )
@@ -38,7 +43,10 @@ pub(super) fn in_process(mesh: &Mesh) -> BoxCloneSyncService<http::Request<Body>
     let direction = plan.listener(&listener()).expect("the gateway listens").direction;
     let telemetry =
         TelemetryLayer::new(direction, plan.workload.clone()).access_log(mesh.access_log().clone());
-    let normalize = NormalizeLayer::new(direction).rng(worker.rng().clone());
+    let normalize = NormalizeLayer::new(direction)
+        .rng(worker.rng().clone())
+        .request_id(plan.settings.request_id)
+        .trusted_proxies(plan.settings.trusted_proxies);
     let route = RouteLayer::listener(worker.clone(), listener().into());
     let caller = Downstream::new(([127, 0, 0, 1], 1).into());
     let stack = stack::outbound(&worker, telemetry, normalize, route)

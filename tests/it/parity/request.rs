@@ -19,7 +19,7 @@ pub(super) struct Sent {
     pub(super) body: Payload,
 }
 
-pub(super) const HOSTS: [&str; 8] = [
+pub(super) const HOSTS: [&str; 10] = [
     "a.test:8080",
     "a.test:8081",
     "b.test:8080",
@@ -28,6 +28,8 @@ pub(super) const HOSTS: [&str; 8] = [
     "unknown.test:8080",
     "c.default.svc.cluster.local:8080",
     "c:8080",
+    "w.test:8080",
+    "alias.default:8080",
 ];
 /// Where gRPC is called.
 const GRPC: &str = "http://c.default:8082";
@@ -94,7 +96,7 @@ pub(super) fn generate(role: Role, draw: &mut Draw) -> Sent {
 }
 
 fn answered(draw: &mut Draw) -> Sent {
-    let host = draw.one(&[0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 6, 7]);
+    let host = draw.one(&[0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 8, 9]);
     let host = HOSTS[host];
     let uri = format!("http://{host}{}{}", draw.one(&PATHS), draw.one(&QUERIES));
     let method =

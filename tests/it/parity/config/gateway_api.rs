@@ -1,38 +1,7 @@
 //! Routes of the Gateway API by chance, for a Service of the mesh.
 
 use super::wait;
-use crate::parity::backends::Backends;
 use crate::parity::draw::Draw;
-
-/// Service `c` for HTTP, its siblings `c-one` and `c-two` that its routes lead to, and `m`, which only mirrors go to.
-pub(in crate::parity) fn service(backends: &Backends) -> String {
-    let [first, second, third, mirror] = &backends.addresses[..] else { panic!("there are four") };
-    let of = |name: &str, at: &[&std::net::SocketAddr]| {
-        let mut yaml = format!(
-            "apiVersion: v1
-kind: Service
-metadata: {{name: {name}, namespace: default}}
-spec: {{ports: [{{name: http, port: 8080}}, {{name: grpc, port: 8082}}]}}
----
-"
-        );
-        for (index, at) in at.iter().enumerate() {
-            let (ip, port) = (at.ip(), at.port());
-            yaml += &format!(
-                "apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {{name: {name}-{index}, namespace: default, labels: {{kubernetes.io/service-name: {name}}}}}
-addressType: IPv4
-ports: [{{name: http, port: {port}}}, {{name: grpc, port: {port}}}]
-endpoints: [{{addresses: [{ip}], conditions: {{ready: true}}}}]
----
-"
-            );
-        }
-        yaml
-    };
-    of("c", &[first, second]) + &of("c-one", &[second]) + &of("c-two", &[third, first]) + &of("m", &[mirror])
-}
 
 fn route(kind: &str, parent: &str, rules: &[String]) -> String {
     format!(
@@ -115,9 +84,10 @@ pub(super) fn item(lines: &[String]) -> String {
 }
 
 pub(super) fn backends(own: &str, draw: &mut Draw) -> String {
-    match draw.below(3) {
-        0 => format!("{{name: c, port: 8080{own}}}"),
-        1 => format!(
+    match draw.below(7) {
+        0 | 1 => format!("{{name: c, port: 8080{own}}}"),
+        2 => format!("{{name: far, namespace: other, port: 8080{own}}}, {{name: c-one, port: 8080}}"),
+        3 | 4 => format!(
             "{{group: '', kind: Service, name: c-one, namespace: default, port: 8080, weight: 3{own}}}, {{name: c-two, port: 8080}}"
         ),
         _ => format!("{{name: c-two, port: 8080, weight: 1{own}}}, {{name: c-one, port: 8080, weight: 0}}"),

@@ -66,7 +66,7 @@ fn balancer(draw: &mut Draw) -> String {
     format!("{how}{locality}")
 }
 
-fn pool(draw: &mut Draw) -> String {
+pub(super) fn pool(draw: &mut Draw) -> String {
     let tcp = draw.one(&[
         "tcp: {maxConnections: 4, connectTimeout: 5s}",
         "tcp: {tcpKeepalive: {probes: 3, time: 60s, interval: 10s}, idleTimeout: 600s}",
@@ -89,7 +89,7 @@ fn pool(draw: &mut Draw) -> String {
     }
 }
 
-fn outlier(draw: &mut Draw) -> String {
+pub(super) fn outlier(draw: &mut Draw) -> String {
     let counts = draw.one(&[
         "consecutive5xxErrors: 3",
         "consecutiveGatewayErrors: 2, consecutive5xxErrors: 0",
