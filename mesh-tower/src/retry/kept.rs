@@ -1,8 +1,8 @@
 //! A request's head, kept to be sent again.
 
-use http::{Extensions, Method, Request, Version};
+use http::{Extensions, Method, Request, Uri, Version};
 
-use super::head_text::HeadText;
+use super::field_lines::FieldLines;
 use crate::body::Body;
 use crate::normalize::Downstream;
 use crate::passage::Carrier;
@@ -15,8 +15,9 @@ use crate::route::Matched;
 /// Most requests carry no other values than these, so these are kept by type.
 pub(super) struct Kept {
     method: Method,
+    uri: Uri,
     version: Version,
-    text: HeadText,
+    fields: FieldLines,
     extensions: Kinds,
     slot: Slot,
 }
@@ -31,8 +32,9 @@ impl Kept {
         let head = carrier.request();
         Self {
             method: head.method().clone(),
+            uri: head.uri().clone(),
             version: head.version(),
-            text: HeadText::of(head),
+            fields: FieldLines::of(head.headers()),
             extensions: Kinds::of(head.extensions()),
             slot: carrier.slot().cloned().unwrap_or_default(),
         }
@@ -48,13 +50,15 @@ impl Kept {
         self.slot.clone()
     }
 
-    pub(super) fn request(&self, body: Body) -> Request<Body> {
+    /// The request again; see [`FieldLines::headers`].
+    pub(super) fn request(&self, body: Body) -> Option<Request<Body>> {
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
         *request.version_mut() = self.version;
-        (*request.uri_mut(), *request.headers_mut()) = self.text.read();
+        *request.headers_mut() = self.fields.headers()?;
         *request.extensions_mut() = self.extensions.all();
-        request
+        Some(request)
     }
 }
 
@@ -96,7 +100,7 @@ mod tests {
                 request.extensions_mut().insert("somebody else's");
             }
             let kept = Kept::of(&request);
-            let again: Request<Body> = Request::carrying(kept.request(Body::empty()), kept.slot());
+            let again: Request<Body> = Request::carrying(kept.request(Body::empty()).unwrap(), kept.slot());
             assert_eq!(again.method(), Method::POST);
             assert_eq!(again.uri(), "http://a/b");
             assert_eq!(again.headers(), request.headers());

@@ -228,7 +228,7 @@ impl Again {
             Source::Whole(body) => body.try_clone()?,
             Source::Replay(replay) => Body::replay(replay.again()?),
         };
-        Some(self.kept.request(body))
+        self.kept.request(body)
     }
 
     /// Whether the destination is a host that only requests know.

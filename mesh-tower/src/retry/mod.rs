@@ -32,8 +32,8 @@
 //! `…_retry_limit_exceeded`, `…_reuse_race`.
 
 mod drain;
+mod field_lines;
 mod future;
-mod head_text;
 mod kept;
 mod layer;
 mod loop_state;
