@@ -94,7 +94,10 @@ pub fn unify_host<B>(request: &mut Request<B>, survey: Survey) -> Result<(), Loc
     let host = || request.headers().get(HOST).map_or(&[][..], HeaderValue::as_bytes);
     let Some(authority) = request.uri().authority() else {
         return match survey.hosts {
-            1 if !host().is_empty() => Ok(()),
+            1 if !host().is_empty() => match host().iter().all(|byte| is_of_authority(*byte)) {
+                true => Ok(()),
+                false => Err(LocalReply::bad_request("invalid_authority")),
+            },
             0 | 1 => Err(LocalReply::bad_request("missing_host_header")),
             _ => Err(LocalReply::bad_request("duplicate_host_header")),
         };
@@ -109,6 +112,12 @@ pub fn unify_host<B>(request: &mut Request<B>, survey: Survey) -> Result<(), Loc
         request.headers_mut().insert(HOST, host);
     }
     Ok(())
+}
+
+/// Whether this may stand in a host and its port (RFC 3986 §3.2, and `_`, which many names have).
+const fn is_of_authority(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'$'..=b'.' | b':' | b';' | b'=' | b'@' | b'[' | b']' | b'_' | b'~')
 }
 
 #[cfg(test)]

@@ -78,6 +78,8 @@ fn requests_that_cannot_be_decided_about_are_refused() {
     let upgrade = [("host", "a"), ("connection", "upgrade"), ("upgrade", "irc")];
     for (bad, status, details) in [
         (request("/", &[]), 400, "missing_host_header"),
+        (request("/", &[("host", "a b")]), 400, "invalid_authority"),
+        (request("/", &[("host", "a/b")]), 400, "invalid_authority"),
         (request("/", &[("host", "a"), ("connection", "host")]), 400, "missing_host_header"),
         (request("/a%00", &[("host", "a")]), 400, "path_normalization_failed"),
         (lower, 400, "invalid_method"),
