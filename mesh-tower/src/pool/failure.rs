@@ -1,9 +1,11 @@
 //! Why a connection or a request on it failed, in the words of the policies.
 
 use std::error::Error as StdError;
+use std::io::{self, ErrorKind};
 
 use http::Request;
 use mesh_core::outcome::{Outcome, Reset};
+use mesh_core::reply::LocalReply;
 
 use crate::body::Body;
 use crate::error::{BoxError, Error};
@@ -24,9 +26,25 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn error(self) -> Error {
+        if self.reset == Reset::LocalReset && is_malformed(&*self.source) {
+            // What the caller sent, no endpoint could have read.
+            return Error::caller(LocalReply::bad_request("http1.codec_error"), Some(self.source));
+        }
         let outcome = Outcome::Reset { reset: self.reset, written: self.written };
         Error::attempt(outcome, Some(self.source)).reused(self.reused).drained(self.drained)
     }
+}
+
+/// Whether the request's body broke the rules of its protocol on its way to us: a chunk without a size, for one.
+fn is_malformed(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<io::Error>() {
+            return matches!(io.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput);
+        }
+        cause = inner.source();
+    }
+    false
 }
 
 /// Reads hyper's error: which kind of reset was it, as the peer or the connection showed it?
@@ -43,7 +61,7 @@ pub(super) fn classify(error: &hyper::Error) -> Reset {
         if let Some(h2) = inner.downcast_ref::<h2::Error>() {
             return classify_h2(h2);
         }
-        if inner.is::<std::io::Error>() {
+        if inner.is::<io::Error>() {
             return Reset::ConnectionTermination;
         }
         cause = inner.source();

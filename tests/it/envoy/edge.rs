@@ -114,6 +114,19 @@ async fn h_7_az_15_malformed_requests() {
     }
 }
 
+/// Also where the head was sound, and perhaps sent on: no endpoint could have read the rest.
+#[tokio::test]
+async fn rf_2_a_chunk_without_a_size_is_its_callers_fault() {
+    let Some(pair) = pair().await else { return };
+    for chunks in ["zz\r\n", "3\r\nabc\r\nzz\r\n"] {
+        let head = "POST / HTTP/1.1\r\nhost: rewrite.test\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+        let both = pair.send_raw(&format!("{head}{chunks}")).await;
+        for seen in [&both.ours, &both.envoy] {
+            assert_eq!((seen.status(), seen.logged("flags")), (400, "DPE"), "{chunks:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn hd_8_the_backend_answers_expectations() {
     let Some(pair) = pair().await else { return };
