@@ -24,7 +24,7 @@ pub(crate) fn render(findings: &Diagnostics, files: &[(String, String)]) -> Stri
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
     // Writing into a string cannot fail.
     let _ = match (count(Level::Error), count(Level::Warning), count(Level::Info)) {
-        (0, 0, 0) => writeln!(out, "nothing found in {} files", files.len()),
+        (0, 0, 0) => writeln!(out, "no findings; files read: {}", files.len()),
         (errors, warnings, infos) => {
             writeln!(out, "errors: {errors}, warnings: {warnings}, remarks: {infos}")
         }

@@ -179,7 +179,8 @@ pub struct Folder {
 #[cfg(feature = "file")]
 pub fn read_folder(folder: &Path) -> Result<Folder, String> {
     let mut found = Folder::default();
-    collect(folder, &mut found).map_err(|(path, error)| format!("{}: {error}", path.display()))?;
+    collect(folder, &mut Vec::new(), &mut found)
+        .map_err(|(path, error)| format!("{}: {error}", path.display()))?;
     found.texts.sort();
     if found.texts.is_empty() && found.findings.is_empty() {
         let origin = Origin { file: folder.display().to_string().into(), ..Origin::default() };
@@ -190,8 +191,20 @@ pub fn read_folder(folder: &Path) -> Result<Folder, String> {
 }
 
 #[cfg(feature = "file")]
-fn collect(folder: &Path, found: &mut Folder) -> Result<(), (PathBuf, std::io::Error)> {
+fn collect(
+    folder: &Path,
+    above: &mut Vec<PathBuf>,
+    found: &mut Folder,
+) -> Result<(), (PathBuf, std::io::Error)> {
     let at = |error| (folder.to_owned(), error);
+    let real = folder.canonicalize().map_err(at)?;
+    if above.contains(&real) {
+        let origin = Origin { file: folder.display().to_string().into(), ..Origin::default() };
+        let message = "this link leads back to a folder above it: not followed";
+        found.findings.push(Diagnostic::new(Code::SchemaWarning, origin, message));
+        return Ok(());
+    }
+    above.push(real);
     for entry in std::fs::read_dir(folder).map_err(at)? {
         let path = entry.map_err(at)?.path();
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
@@ -200,7 +213,7 @@ fn collect(folder: &Path, found: &mut Folder) -> Result<(), (PathBuf, std::io::E
             continue;
         }
         if path.is_dir() {
-            collect(&path, found)?;
+            collect(&path, above, found)?;
         } else if path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "json") {
             match std::fs::read(&path) {
                 Ok(bytes) => match String::from_utf8(bytes) {
@@ -213,6 +226,7 @@ fn collect(folder: &Path, found: &mut Folder) -> Result<(), (PathBuf, std::io::E
             }
         }
     }
+    above.pop();
     Ok(())
 }
 
@@ -298,5 +312,23 @@ mod tests {
         assert_eq!(found.findings.as_slice()[0].code, Code::NothingToRead);
         assert!(!found.findings.has_errors());
         assert!(read_folder(&folder.path().join("gone")).unwrap_err().contains("gone"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn y_1_a_link_to_a_folder_above_is_not_followed_and_one_aside_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inner, aside) = (folder.path().join("mesh/inner"), folder.path().join("aside"));
+        std::fs::create_dir_all(&inner).unwrap();
+        std::fs::create_dir(&aside).unwrap();
+        std::fs::write(inner.join("a.yaml"), SERVICE).unwrap();
+        std::fs::write(aside.join("b.yaml"), SERVICE).unwrap();
+        for (to, name) in [(&inner, "self"), (&folder.path().join("mesh"), "up"), (&aside, "aside")] {
+            std::os::unix::fs::symlink(to, inner.join(name)).unwrap();
+        }
+        let found = read_folder(&folder.path().join("mesh")).unwrap();
+        assert_eq!(found.texts.len(), 2, "{:?}", found.texts);
+        let told: Vec<_> = found.findings.iter().map(|finding| finding.origin.file.to_string()).collect();
+        assert!(told.len() == 2 && told.iter().all(|file| file.ends_with("/self") || file.ends_with("/up")));
     }
 }

@@ -70,12 +70,20 @@ impl<'o> Reader<'o> {
 
     pub(crate) fn file(&mut self, name: &str, text: &str) {
         let file: Arc<str> = name.into();
+        let mut is_empty = true;
         for document in yaml::parse(text) {
+            is_empty = is_empty && document.problems.is_empty() && document.node.is_null();
             if document.problems.is_empty() {
                 self.node(&file, &document.node);
             } else {
                 self.broken(&file, document);
             }
+        }
+        if is_empty {
+            // Perhaps it was cut off: what it said before is gone.
+            let origin = Origin { file, ..Origin::default() };
+            let message = "there is no document in this file";
+            self.diagnostics.push(Diagnostic::new(Code::NothingToRead, origin, message));
         }
     }
 
@@ -151,6 +159,18 @@ impl<'o> Reader<'o> {
                         .hint(format!("write {right}"));
                 self.push(kind.group, diagnostic);
             }
+        } else if head.kind.is_empty() && !node.is_null() {
+            // Everything of somebody else's says what it is.
+            const KEYS: [&str; 2] = ["apiVersion", "kind"];
+            let written = node.entries().unwrap_or_default().iter().map(|entry| entry.key.as_str());
+            let slip =
+                written.filter(|key| !KEYS.contains(key)).find_map(|key| Some((key, nearest(key, KEYS)?)));
+            let message = "`kind` is missing: skipped".to_owned();
+            let diagnostic = report(Code::SchemaWarning, node.mark, "kind", message);
+            self.diagnostics.push(match slip {
+                Some((key, right)) => diagnostic.hint(format!("write `{right}` for `{key}`")),
+                None => diagnostic.hint("a resource begins with `apiVersion` and `kind`"),
+            });
         }
     }
 
