@@ -113,7 +113,11 @@ impl From<&HttpBackendFilter> for HttpRouteFilter {
                     Some(HttpRouteFilterType::ResponseHeaderModifier)
                 }
                 HttpBackendFilterType::ExtensionRef => Some(HttpRouteFilterType::ExtensionRef),
-                _ => None,
+                HttpBackendFilterType::RequestMirror
+                | HttpBackendFilterType::RequestRedirect
+                | HttpBackendFilterType::UrlRewrite
+                | HttpBackendFilterType::Cors
+                | HttpBackendFilterType::ExternalAuth => None,
             }),
             request_header_modifier: filter.request_header_modifier.clone(),
             response_header_modifier: filter.response_header_modifier.clone(),
