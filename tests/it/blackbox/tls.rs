@@ -118,6 +118,59 @@ async fn until_served(address: SocketAddr, host: &str, trusted: &CertifiedKey<rc
     tokio::time::timeout(mesh_tests::proxy::DEADLINE, served).await.unwrap();
 }
 
+/// The same by a Gateway of the Gateway API: two listeners on one port, the Secret of one in another namespace, which
+/// grants it (GA-1).
+#[tokio::test]
+async fn ga_1_gw_11_listeners_of_the_gateway_api_serve_by_sni() {
+    let (one, two) = (certificate("one.test"), certificate("two.test"));
+    let backend = Backend::text("secret").await;
+    let secrets = secret("one", &one) + &secret("two", &two).replace("namespace: default", "namespace: keys");
+    let yaml = secrets
+        + &mesh_tests::config::entry(HOST, "HTTP", 8080, &[backend.address()])
+        + &format!(
+            "apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: edge, namespace: default}}
+spec:
+  gatewayClassName: istio
+  listeners:
+  - name: one
+    port: 443
+    protocol: HTTPS
+    hostname: one.test
+    tls: {{mode: Terminate, certificateRefs: [{{name: one}}]}}
+  - name: two
+    port: 443
+    protocol: HTTPS
+    hostname: two.test
+    tls: {{certificateRefs: [{{group: '', kind: Secret, name: two, namespace: keys}}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: {{name: edge, namespace: keys}}
+spec:
+  from: [{{group: gateway.networking.k8s.io, kind: Gateway, namespace: default}}]
+  to: [{{group: '', kind: Secret}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: edge, namespace: default}}
+spec:
+  parentRefs: [{{name: edge}}]
+  rules:
+  - backendRefs: [{{group: networking.istio.io, kind: Hostname, name: {HOST}, port: 8080}}]
+"
+        );
+    let proxy = Proxy::start(PROXY, &yaml, "--bind 443=127.0.0.1:0").await;
+    let address = proxy.address("gateway|443");
+    for (host, shown, other) in [("one.test", &one, &two), ("two.test", &two, &one)] {
+        let (agreed, text) = get(address, host, shown, &[b"h2", b"http/1.1"]).await.unwrap();
+        assert_eq!((agreed.as_slice(), text.as_str()), (b"h2".as_slice(), "secret"), "{host}");
+        assert!(get(address, host, other, &[b"h2"]).await.is_err(), "{host}");
+    }
+    assert!(get(address, "three.test", &one, &[b"h2"]).await.is_err(), "no listener has this name");
+}
+
 #[tokio::test]
 async fn gw_11_the_certificate_is_chosen_by_sni_and_the_protocol_by_alpn() {
     let (one, two) = (certificate("one.test"), certificate("two.test"));

@@ -1,5 +1,6 @@
 //! Configurations by chance: every field of a rule and of a policy that decides anything comes up.
 
+mod edge;
 mod gateway_api;
 mod mesh;
 mod policy;
@@ -13,6 +14,7 @@ use mesh_tests::config::destination_rule;
 use super::backends::Backends;
 use super::draw::Draw;
 
+pub(super) use self::edge::configured;
 pub(super) use self::mesh::LOG;
 
 /// A whole folder in one file.

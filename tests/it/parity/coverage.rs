@@ -9,10 +9,10 @@ use saphyr_parser::{Event, Parser};
 use super::backends::Backends;
 use super::config;
 use super::draw::Draw;
-use super::{CHUNKS, CONFIGURATIONS, gateway};
+use super::{CHUNKS, CONFIGURATIONS};
 
 /// What is not generated here, and why: part of a row's kind and path.
-const ELSEWHERE: [(&str, &str); 42] = [
+const ELSEWHERE: [(&str, &str); 43] = [
     ("=UNSPECIFIED", "the same as nothing"),
     ("Policy.tls", "certificates: tests/it/upstream_tls.rs"),
     ("portLevelSettings[].tls", "the same"),
@@ -39,7 +39,8 @@ const ELSEWHERE: [(&str, &str); 42] = [
     ("Sidecar outboundTrafficPolicy.egressProxy", "for hosts that nobody knows: tests/it/scope.rs"),
     ("Sidecar outboundTrafficPolicy.mode=ALLOW_ANY", "dials what the caller dialled: tests/it/scope.rs"),
     ("MeshConfig outboundTrafficPolicy.mode=ALLOW_ANY", "the same"),
-    ("Route hostnames", "do not matter inside the mesh"),
+    ("listeners[].tls", "certificates: tests/it/blackbox/tls.rs"),
+    ("Gateway addresses", "where a gateway listens, not what it decides"),
     ("extensionRef", "leads nowhere: mesh-core's tests of the Gateway API"),
     ("=ExtensionRef", "the same"),
     ("healthCheck.active", "checks come by the clock: tests/it/health.rs"),
@@ -64,7 +65,7 @@ fn is_alike(path: &str) -> bool {
 }
 
 /// The kinds that decide about requests.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "Service",
     "discovery.k8s.io/EndpointSlice",
     "networking.istio.io/VirtualService",
@@ -73,6 +74,7 @@ const KINDS: [&str; 13] = [
     "networking.istio.io/WorkloadEntry",
     "networking.istio.io/Sidecar",
     "networking.istio.io/Gateway",
+    "gateway.networking.k8s.io/Gateway",
     "gateway.networking.k8s.io/HTTPRoute",
     "gateway.networking.k8s.io/GRPCRoute",
     "gateway.networking.k8s.io/ReferenceGrant",
@@ -223,7 +225,7 @@ async fn ou_5_every_field_that_decides_is_generated() {
     for seed in 0..CHUNKS * CONFIGURATIONS {
         let mut draw = Draw::new(seed);
         let yaml = config::generate(&mut draw, &backends);
-        let yaml = gateway::configured(&yaml, &mut draw);
+        let yaml = config::configured(&yaml, &mut draw);
         let objects: Vec<_> =
             yaml.split("---\n").filter(|object| !object.is_empty()).map(described).collect();
         missing.retain(|row| {

@@ -8,29 +8,8 @@ use mesh_tower::{Body, Error, Mesh, stack};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
-use super::draw::Draw;
-
 /// Its port.
 pub(super) const PORT: u16 = 8080;
-
-/// A configuration whose rules of the mesh are the gateway's too.
-pub(super) fn configured(yaml: &str, draw: &mut Draw) -> String {
-    let selector = draw.one(&["", "  selector: {app: web}\n", "  selector: {app: web, version: v1}\n"]);
-    let tls = if draw.percent(5) { "\n    tls: {httpsRedirect: true}" } else { "" };
-    let host = draw.one(&["*", "*", "*/*", "default/*"]);
-    yaml.replace("  gateways: [mesh]\n", "  gateways: [mesh, edge]\n")
-        + &format!(
-            "apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {{name: edge, namespace: default}}
-spec:
-{selector}  servers:
-  - port: {{number: {PORT}, name: http, protocol: HTTP}}
-    hosts: ['{host}']{tls}
----
-"
-        )
-}
 
 /// The name of the gateway's listener.
 pub(super) fn listener() -> String {

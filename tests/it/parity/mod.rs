@@ -66,7 +66,7 @@ async fn compare(seed: u64, backends: &Backends) -> Compared {
     let http2 = draw.percent(50);
     let role = if draw.percent(35) { Role::Gateway } else { Role::Sidecar };
     if role == Role::Gateway {
-        yaml = gateway::configured(&yaml, &mut draw);
+        yaml = config::configured(&yaml, &mut draw);
     }
     let requests: Vec<_> = (0..REQUESTS).map(|_| request::generate(role, &mut draw)).collect();
     let case = Case { seed, mode, role, http2, yaml, requests, backends };

@@ -72,8 +72,8 @@ impl Wait {
                 &["retries: {attempts: 2, perTryTimeout: 150ms, retryOn: 'connect-failure,unavailable'}"],
                 &["retries: {attempts: 1, perTryTimeout: 150ms, retryOn: gateway-error, backoff: 1ms}"],
                 &[
-                    "retries: {attempts: 1, perTryTimeout: 150ms, retryOn: reset, backoff: 1ms}",
-                    "timeout: 240ms",
+                    "retries: {attempts: 1, perTryTimeout: 250ms, retryOn: reset, backoff: 1ms}",
+                    "timeout: 400ms",
                 ],
                 &["retries: {attempts: 1, perTryTimeout: 150ms, retryOn: deadline-exceeded, backoff: 1ms}"],
             ]),
@@ -96,7 +96,7 @@ impl Wait {
             Self::Always => draw.one(&[
                 &["timeouts: {request: 150ms}"] as &[&str],
                 &["timeouts: {request: 1s, backendRequest: 150ms}"],
-                &["timeouts: {request: 240ms, backendRequest: 150ms}", "retry: {attempts: 1, backoff: 1ms}"],
+                &["timeouts: {request: 400ms, backendRequest: 250ms}", "retry: {attempts: 1, backoff: 1ms}"],
                 &["timeouts: {backendRequest: 150ms}", "retry: {codes: [504], attempts: 1, backoff: 1ms}"],
             ]),
             Self::Within => &["timeouts: {request: 150ms}"],

@@ -25,7 +25,7 @@ pub(in crate::parity) fn http_route(draw: &mut Draw) -> String {
     route("HTTPRoute", parent, &rules)
 }
 
-fn http_rule(number: u32, draw: &mut Draw) -> String {
+pub(super) fn http_rule(number: u32, draw: &mut Draw) -> String {
     let prefix = draw.percent(50);
     let mut block = vec![if prefix {
         format!("path: {{type: PathPrefix, value: {}}}", draw.one(&["/", "/reviews", "/api"]))
@@ -161,7 +161,7 @@ pub(in crate::parity) fn grpc_route(draw: &mut Draw) -> String {
     route("GRPCRoute", parent, &rules)
 }
 
-fn grpc_rule(number: u32, draw: &mut Draw) -> String {
+pub(super) fn grpc_rule(number: u32, draw: &mut Draw) -> String {
     let method = draw.one(&[
         "method: {service: shop.Reviews}",
         "method: {type: Exact, service: shop.Reviews, method: Get}",
