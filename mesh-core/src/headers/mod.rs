@@ -94,11 +94,10 @@ pub fn unify_host<B>(request: &mut Request<B>, survey: Survey) -> Result<(), Loc
     let host = || request.headers().get(HOST).map_or(&[][..], HeaderValue::as_bytes);
     let Some(authority) = request.uri().authority() else {
         return match survey.hosts {
-            1 if !host().is_empty() => match host().iter().all(|byte| is_of_authority(*byte)) {
-                true => Ok(()),
-                false => Err(LocalReply::bad_request("invalid_authority")),
-            },
-            0 | 1 => Err(LocalReply::bad_request("missing_host_header")),
+            1 if host().is_empty() => Err(LocalReply::bad_request("missing_host_header")),
+            1 if host().iter().all(|byte| is_of_authority(*byte)) => Ok(()),
+            1 => Err(LocalReply::bad_request("invalid_authority")),
+            0 => Err(LocalReply::bad_request("missing_host_header")),
             _ => Err(LocalReply::bad_request("duplicate_host_header")),
         };
     };

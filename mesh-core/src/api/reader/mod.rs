@@ -162,15 +162,23 @@ impl<'o> Reader<'o> {
         } else if head.kind.is_empty() && !node.is_null() {
             // Everything of somebody else's says what it is.
             const KEYS: [&str; 2] = ["apiVersion", "kind"];
-            let written = node.entries().unwrap_or_default().iter().map(|entry| entry.key.as_str());
-            let slip =
-                written.filter(|key| !KEYS.contains(key)).find_map(|key| Some((key, nearest(key, KEYS)?)));
-            let message = "`kind` is missing: skipped".to_owned();
-            let diagnostic = report(Code::SchemaWarning, node.mark, "kind", message);
-            self.diagnostics.push(match slip {
-                Some((key, right)) => diagnostic.hint(format!("write `{right}` for `{key}`")),
-                None => diagnostic.hint("a resource begins with `apiVersion` and `kind`"),
-            });
+            let written =
+                node.entries().unwrap_or_default().iter().filter(|entry| !KEYS.contains(&&*entry.key));
+            let slip = written.filter_map(|entry| Some((entry, nearest(&entry.key, KEYS)?))).next();
+            // Under a misspelt `apiVersion` may stand one of ours, which then says who may call.
+            let meant = slip.and_then(|(entry, _)| entry.value.text()).unwrap_or_default();
+            let group = meant.rsplit_once('/').map_or("", |(group, _)| group);
+            let (code, message) = if kinds::is_ours(group) {
+                (Code::SchemaValidationError, "`kind` is missing")
+            } else {
+                (Code::SchemaWarning, "`kind` is missing: skipped")
+            };
+            let diagnostic = report(code, node.mark, "kind", message.to_owned());
+            let hint = match slip {
+                Some((entry, right)) => format!("write `{right}` for `{}`", entry.key),
+                None => "a resource begins with `apiVersion` and `kind`".to_owned(),
+            };
+            self.push(group, diagnostic.hint(hint));
         }
     }
 
