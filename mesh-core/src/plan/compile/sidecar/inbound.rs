@@ -195,22 +195,11 @@ impl<'a> Compiler<'a> {
         let circuit = policies::circuit(&blocks, &self.mesh, &origin);
         let cluster = self.clusters.insert(ClusterNode {
             policy: Arc::new(ClusterPlan {
-                name: format!("{name}||").into(),
-                service,
-                port,
-                subset: "".into(),
-                subset_labels: Default::default(),
                 protocol: protocol.upstream(),
                 balance: BalancePolicy::default(),
-                panic_threshold: 0,
-                locality: None,
-                warm_up: None,
                 circuit,
-                outlier: None,
-                health: None,
-                headless: false,
-                tls: None,
                 origin: origin.clone(),
+                ..ClusterPlan::new(&format!("{name}||"), service, port)
             }),
             discovery: Discovery::Static(vec![Arc::new(local(address))]),
         });
