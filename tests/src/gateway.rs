@@ -18,7 +18,10 @@ pub fn in_process(mesh: &Mesh, listener: &str) -> BoxCloneSyncService<Request<Bo
     let direction = plan.listener(listener).expect("it listens").direction;
     let telemetry =
         TelemetryLayer::new(direction, plan.workload.clone()).access_log(mesh.access_log().clone());
-    let normalize = NormalizeLayer::new(direction).rng(worker.rng().clone());
+    let normalize = NormalizeLayer::new(direction)
+        .rng(worker.rng().clone())
+        .request_id(plan.settings.request_id)
+        .trusted_proxies(plan.settings.trusted_proxies);
     let route = RouteLayer::listener(worker.clone(), listener.into());
     let stack = stack::outbound(&worker, telemetry, normalize, route);
     BoxCloneSyncService::new(stack.map_response(|response| response.map(Body::new)).map_err(Error::from_box))
