@@ -1,8 +1,8 @@
 //! The header fields of a request, kept as text.
 //!
 //! A clone of a name or of a value is a call through a table and a shared counter, which another call undoes; and
-//! almost no copy is ever sent. Text that is copied into one piece of memory costs less than half of that,
-//! and becomes headers again only when a request really is repeated.
+//! almost no copy is ever sent. Text is copied into one piece of memory, and becomes headers again only when a
+//! request really is repeated; `docs/performance.md` tells what that saves.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
