@@ -1,0 +1,167 @@
+//! Documents near the edge of valid, each judged as a cluster with Istio judges it.
+//!
+//! `tests/fixtures/verdicts/documents.jsonl` holds the documents with the verdict of the API server's schemas
+//! and of istiod's validation. Each one goes the way of `mesh-proxy check`: it is parsed, and compiled for a
+//! workload and for a gateway. An error other than a reference that leads nowhere refuses it. A document in
+//! which only something that isn't implemented is left is skipped; how many there are may only fall.
+//!
+//! A difference that stays is one of [`KEPT`]: a predicate with the answer that we give instead, and a bold
+//! name in `docs/differences-from-envoy.md`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use mesh_core::analysis::{Code, Diagnostic, Diagnostics};
+use mesh_core::api::Documents;
+use mesh_core::plan::{CompileOptions, compile};
+use serde_json::Value;
+
+const CASES: &str = include_str!("../../tests/fixtures/verdicts/documents.jsonl");
+const DIFFERENCES: &str = include_str!("../../docs/differences-from-envoy.md");
+
+/// How many documents may be skipped. Lower it when something more is implemented.
+const MOST_SKIPPED: usize = 474;
+
+/// Kinds of which every document is judged as Istio judges it.
+const EQUAL: &[&str] = &[
+    "security.istio.io/AuthorizationPolicy",
+    "security.istio.io/PeerAuthentication",
+    "security.istio.io/RequestAuthentication",
+    "telemetry.istio.io/Telemetry",
+];
+
+/// A difference that stays.
+struct Kept {
+    /// As it stands in bold in `docs/differences-from-envoy.md`.
+    name: &'static str,
+    /// Whether a document is of this difference.
+    applies: fn(&Case) -> bool,
+    /// Our verdict on these.
+    ours: Verdict,
+}
+
+const KEPT: &[Kept] = &[];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Accepted,
+    Refused,
+    /// Something isn't implemented; nothing else is wrong.
+    Skipped,
+}
+
+struct Case {
+    kind: String,
+    /// Who refused it, and where; or that nobody did.
+    by: String,
+    theirs: Verdict,
+    changed: String,
+    document: Value,
+}
+
+impl Case {
+    fn read(line: &str) -> Self {
+        let value: Value = serde_json::from_str(line).expect("JSON");
+        let document = value["document"].clone();
+        let version = document["apiVersion"].as_str().expect("an apiVersion");
+        let group = version.split('/').next().unwrap_or_default();
+        let theirs = match value["accepted"].as_bool() {
+            Some(true) => Verdict::Accepted,
+            Some(false) => Verdict::Refused,
+            None => panic!("no verdict: {line}"),
+        };
+        Self {
+            kind: format!("{group}/{}", document["kind"].as_str().expect("a kind")),
+            by: format!("{} {}", value["by"].as_str().unwrap_or("accepted"), value["fields"]),
+            theirs,
+            changed: value["changed"].to_string(),
+            document,
+        }
+    }
+
+    /// What `mesh-proxy check` says.
+    fn findings(&self) -> Diagnostics {
+        let (documents, mut findings) = Documents::parse([("document.yaml", self.document.to_string())]);
+        for gateway in [false, true] {
+            let options = CompileOptions { gateway, ..CompileOptions::default() };
+            findings.append(compile(&documents, &options, None).diagnostics);
+        }
+        findings.sort();
+        findings
+    }
+}
+
+/// What it refers to is not there, which is no error here.
+fn is_reference(finding: &Diagnostic) -> bool {
+    matches!(
+        finding.code,
+        Code::ReferencedResourceNotFound
+            | Code::JwtClaimBasedRoutingWithoutRequestAuthN
+            | Code::ReferenceNotPermitted
+    )
+}
+
+fn verdict(findings: &Diagnostics) -> Verdict {
+    let mut errors = findings.iter().filter(|finding| finding.is_error() && !is_reference(finding));
+    match errors.next() {
+        None => Verdict::Accepted,
+        Some(first) => {
+            let unimplemented = |finding: &Diagnostic| finding.code == Code::NotImplemented;
+            if unimplemented(first) && errors.all(unimplemented) {
+                Verdict::Skipped
+            } else {
+                Verdict::Refused
+            }
+        }
+    }
+}
+
+#[test]
+fn documents_are_judged_as_by_istio() {
+    let (mut equal, mut skipped) = (0, 0);
+    let mut kept = vec![0; KEPT.len()];
+    let mut other: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut kinds = BTreeSet::new();
+    for case in CASES.lines().map(Case::read) {
+        kinds.insert(case.kind.clone());
+        let findings = case.findings();
+        let ours = verdict(&findings);
+        let difference = KEPT.iter().position(|kept| (kept.applies)(&case));
+        if ours == Verdict::Skipped {
+            skipped += 1;
+        } else if ours == case.theirs {
+            equal += 1;
+        } else if let Some(index) = difference.filter(|index| KEPT[*index].ours == ours) {
+            kept[index] += 1;
+        } else {
+            let mut text = format!(
+                "{ours:?}, where Istio says {} (changed: {})\n  {}\n",
+                case.by, case.changed, case.document
+            );
+            for finding in findings.iter().filter(|finding| finding.is_error()) {
+                let _ = writeln!(text, "    {finding:#}");
+            }
+            other.entry(case.kind).or_default().push(text);
+        }
+    }
+    for (kind, texts) in &mut other {
+        texts.sort();
+        println!("== {kind}: {} judged otherwise\n{}", texts.len(), texts.concat());
+    }
+    println!("equal {equal}, skipped {skipped}");
+    for (difference, count) in KEPT.iter().zip(&kept) {
+        println!("kept, {}: {count}", difference.name);
+    }
+    let counts: BTreeMap<_, _> = other.iter().map(|(kind, texts)| (kind.as_str(), texts.len())).collect();
+    println!("other {counts:?}");
+    for (difference, count) in KEPT.iter().zip(&kept) {
+        let name = difference.name;
+        assert!(*count > 0, "the difference {name:?} is no more: take it away here and in the docs");
+        assert!(DIFFERENCES.contains(&format!("**{name}**")), "{name:?} is not in the page of differences");
+    }
+    assert!(skipped <= MOST_SKIPPED, "{skipped} documents skipped, {MOST_SKIPPED} at most");
+    for kind in EQUAL {
+        assert!(kinds.contains(*kind), "no document of the kind {kind}");
+        assert_eq!(counts.get(kind), None, "documents of kind {kind} are judged otherwise");
+    }
+}
