@@ -11,13 +11,17 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
-use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
+use pin_project::pin_project;
+use sync_wrapper::SyncWrapper;
 
 use crate::error::BoxError;
 use crate::retry::ReplayBody;
 
 /// A request or response body; see the [module](self).
+///
+/// It is `Sync`, whatever it was made of, so that other libraries take it: `reqwest::Body::wrap(body)`.
 pub struct Body(Kind);
 
 enum Kind {
@@ -25,7 +29,7 @@ enum Kind {
     Full(Bytes),
     Incoming(Incoming),
     Replay(ReplayBody),
-    Boxed(UnsyncBoxBody<Bytes, BoxError>),
+    Boxed(BoxBody<Bytes, BoxError>),
 }
 
 impl Body {
@@ -46,8 +50,16 @@ impl Body {
         if let Some(own) = own.and_then(Option::take) {
             return own;
         }
-        let boxed = slot.map(|body| Self(Kind::Boxed(body.map_err(Into::into).boxed_unsync())));
-        boxed.unwrap_or_default()
+        slot.map(|body| Self::shared(Exclusive::new(body))).unwrap_or_default()
+    }
+
+    /// Boxes a body that can be shared as it is: it is asked for its end and size only when someone asks.
+    pub(crate) fn shared<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + Sync + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self(Kind::Boxed(body.map_err(Into::into).boxed()))
     }
 
     pub(crate) fn replay(body: ReplayBody) -> Self {
@@ -70,6 +82,46 @@ impl Body {
             // Another reader of the replay buffer would take the body away from this one.
             Kind::Replay(_) | Kind::Incoming(_) | Kind::Boxed(_) => None,
         }
+    }
+}
+
+/// A body that many may look at although it may not be: what they ask for is noted when it is read.
+#[pin_project]
+struct Exclusive<B> {
+    #[pin]
+    body: SyncWrapper<B>,
+    ended: bool,
+    hint: SizeHint,
+}
+
+impl<B: http_body::Body> Exclusive<B> {
+    fn new(body: B) -> Self {
+        Self { ended: body.is_end_stream(), hint: body.size_hint(), body: SyncWrapper::new(body) }
+    }
+}
+
+impl<B: http_body::Body> http_body::Body for Exclusive<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        let mut body = this.body.get_pin_mut();
+        let frame = ready!(body.as_mut().poll_frame(cx));
+        *this.ended = body.is_end_stream();
+        *this.hint = body.size_hint();
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.hint
     }
 }
 
@@ -191,7 +243,47 @@ mod tests {
     #[test]
     fn futures_stay_small() {
         assert!(size_of::<Body>() <= 48, "{}", size_of::<Body>());
-        fn send<T: Send>() {}
-        send::<Body>();
+    }
+
+    #[test]
+    fn a_body_goes_where_shared_ones_are_wanted() {
+        fn send_and_sync<T: Send + Sync>() {}
+        send_and_sync::<Body>();
+    }
+
+    /// Two frames, which no two threads may look at together.
+    struct Unshared(std::cell::Cell<u8>);
+
+    impl http_body::Body for Unshared {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            let left = self.0.get();
+            self.0.set(left.saturating_sub(1));
+            Poll::Ready((left > 0).then(|| Ok(Frame::data(Bytes::from_static(b"abc")))))
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.0.get() == 0
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(3 * u64::from(self.0.get()))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unshared_body_tells_its_size_and_end_after_each_frame() {
+        let mut body = Body::new(Unshared(2.into()));
+        for left in [6, 3] {
+            assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(left), false));
+            assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "abc");
+        }
+        assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(0), true));
+        assert!(body.frame().await.is_none());
     }
 }

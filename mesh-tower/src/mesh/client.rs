@@ -58,7 +58,7 @@ impl Client {
                 .request_id(plan.settings.request_id),
             route,
         );
-        let stack = stack.map_response(|response| response.map(Body::new)).map_err(Error::from_box);
+        let stack = stack.map_response(|response| response.map(Body::shared)).map_err(Error::from_box);
         Self(BoxCloneSyncService::new(stack))
     }
 
