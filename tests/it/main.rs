@@ -30,6 +30,7 @@ mod outlier;
 mod parity;
 mod pool;
 mod readiness;
+mod recorded;
 mod reload;
 mod replay;
 mod retry;
