@@ -12,8 +12,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SupportedCipherSuite};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
-use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 use crate::error::BoxError;
 
@@ -29,14 +29,40 @@ pub struct ServerTlsError {
 #[derive(Debug)]
 pub struct Acceptor {
     /// One for each set of terms; every one has all certificates.
-    configs: Vec<Arc<ServerConfig>>,
+    configs: Vec<Config>,
     hosts: Arc<Hosts>,
     /// Of each server: which of `configs` has its terms.
     config_of: Vec<usize>,
 }
 
+/// What is spoken, in the order of preference.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// One set of terms.
+#[derive(Debug)]
+struct Config {
+    /// ALPN [`PROTOCOLS`].
+    agreeing: Arc<ServerConfig>,
+    /// No ALPN, for callers whose offer names none of them: rustls would refuse them, and Istio serves them. The same
+    /// sessions.
+    silent: Arc<ServerConfig>,
+}
+
+impl Config {
+    fn new(mut config: ServerConfig) -> Self {
+        let silent = Arc::new(config.clone());
+        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
+        Self { agreeing: Arc::new(config), silent }
+    }
+
+    fn of(&self, hello: &ClientHello<'_>) -> Arc<ServerConfig> {
+        let agrees = hello.alpn().is_none_or(|mut offer| offer.any(|protocol| PROTOCOLS.contains(&protocol)));
+        if agrees { self.agreeing.clone() } else { self.silent.clone() }
+    }
+}
+
 impl Acceptor {
-    /// What the certificates of one listener make; ALPN `h2` and `http/1.1`.
+    /// What the certificates of one listener make; ALPN `h2` and `http/1.1`, or none where a caller offers neither.
     ///
     /// # Errors
     /// If a certificate or key does not parse, they do not belong together, or the terms leave nothing to
@@ -60,7 +86,7 @@ impl Acceptor {
                 known.push(&server.terms);
                 let config =
                     config(&server.terms, &provider, &hosts).map_err(|error| failed(server, &error))?;
-                configs.push(Arc::new(config));
+                configs.push(Config::new(config));
             }
         }
         Ok(Self { configs, hosts, config_of })
@@ -74,18 +100,17 @@ impl Acceptor {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
+        let hello = start.client_hello();
         let config = match &self.configs[..] {
-            [only] => only,
+            [only] => Some(only),
             several => {
-                let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
-                let hello = start.client_hello();
                 let server = self.hosts.server(hello.server_name());
-                let config = server.and_then(|server| several.get(self.config_of[server]));
-                let config = config.or(several.first()).ok_or(io::ErrorKind::InvalidInput)?;
-                return start.into_stream(config.clone()).await;
+                server.and_then(|server| several.get(self.config_of[server])).or(several.first())
             }
         };
-        TlsAcceptor::from(config.clone()).accept(stream).await
+        let config = config.ok_or(io::ErrorKind::InvalidInput)?.of(&hello);
+        start.into_stream(config).await
     }
 }
 
@@ -119,12 +144,10 @@ fn config(
     if versions.is_empty() {
         return Err("its cipherSuites and versions leave nothing to agree on".into());
     }
-    let mut config = ServerConfig::builder_with_provider(provider)
+    Ok(ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&versions)?
         .with_no_client_auth()
-        .with_cert_resolver(hosts.clone());
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+        .with_cert_resolver(hosts.clone()))
 }
 
 const fn identifier(suite: CipherSuite) -> rustls::CipherSuite {

@@ -227,3 +227,26 @@ async fn a_certificate_in_a_file_is_read_again_by_itself_and_half_a_pair_changes
     write_key(&renewed);
     until_served(address, "one.test", &renewed).await;
 }
+
+/// As Istio's gateways do it: an offer of which nothing is spoken here is no reason to speak nothing.
+#[tokio::test]
+async fn gw_11_an_alpn_offer_with_nothing_in_common_is_served_without_alpn() {
+    let (one, two) = (certificate("one.test"), certificate("two.test"));
+    let backend = Backend::text("secret").await;
+    let yaml = yaml(backend.address(), &(secret("one", &one) + &secret("two", &two)));
+    // With terms of its own for one of the two, the listener has several configurations.
+    let terms = yaml.replacen("credentialName: two", "minProtocolVersion: TLSV1_3, credentialName: two", 1);
+    assert_ne!(terms, yaml);
+    for yaml in [yaml, terms] {
+        let proxy = Proxy::start(PROXY, &yaml, "--role gateway --bind 443=127.0.0.1:0").await;
+        let address = proxy.address("gateway|443");
+        for (host, trusted) in [("one.test", &one), ("two.test", &two)] {
+            for offer in [&[&b"istio"[..], b"http/1.0"][..], &[b"spdy/3"], &[]] {
+                let (agreed, text) = get(address, host, trusted, offer).await.unwrap();
+                assert_eq!((agreed.as_slice(), text.as_str()), (&b""[..], "secret"), "{host} {offer:?}");
+            }
+            let (agreed, _) = get(address, host, trusted, &[b"spdy/3", b"h2"]).await.unwrap();
+            assert_eq!(agreed, b"h2", "{host}");
+        }
+    }
+}
