@@ -112,7 +112,7 @@ where
         let result = ready!(this.future.poll(cx));
         let facts = this.facts.take().expect("a future is not polled after it is ready");
         let http1 = facts.http1;
-        let closing = http1 && facts.open.order() >= Order::Drain;
+        let mut closing = http1 && facts.open.order() >= Order::Drain;
         let mut response = match result {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => switch(response, facts),
             // A success would open the caller's stream, with nobody at its other end.
@@ -124,7 +124,11 @@ where
                 response.map(|body| Reply::stack(body, facts.open).until_trailers())
             }
             Ok(response) => response.map(|body| Reply::stack(body, facts.open)),
-            Err(error) => local(&Error::from_box(error), facts),
+            Err(error) => {
+                let error = Error::from_box(error);
+                closing |= http1 && error.reply().closes();
+                local(&error, facts)
+            }
         };
         if http1 {
             // The endpoint's version is between it and us.

@@ -9,6 +9,9 @@
 //! | bytes came since the last response, or no request yet | a head that does not end | 30 s |
 //! | nothing came | idle | 1 h |
 //!
+//! A head that stops short counts from the first bytes that came alone. What came in one piece with the request before
+//! it is in hyper's buffer, where nobody can see it: until more of it comes, such a connection is idle.
+//!
 //! A tunnel is one open request for as long as it stands; it may be idle for an hour too (VA-14).
 //!
 //! Orders go the other way: the control thread writes one and wakes the connection's task, which reads it

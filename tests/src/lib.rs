@@ -12,3 +12,4 @@ pub mod dns;
 pub mod gateway;
 pub mod headers;
 pub mod proxy;
+pub mod raw;

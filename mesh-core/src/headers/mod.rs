@@ -9,6 +9,7 @@
 
 pub mod control;
 pub mod forwarded;
+pub mod framing;
 pub mod hop;
 pub mod websocket;
 
@@ -89,7 +90,8 @@ pub fn is_grpc(content_type: &[u8]) -> bool {
 /// request's headers as they are.
 ///
 /// # Errors
-/// 400 if there is no host, or more than one.
+/// 400 if there is no host, or more than one, or it names a user too: nobody is meant to send that (RFC 9110
+/// section 4.2.4), and whoever compares hosts would see another one.
 pub fn unify_host<B>(request: &mut Request<B>, survey: Survey) -> Result<(), LocalReply> {
     let host = || request.headers().get(HOST).map_or(&[][..], HeaderValue::as_bytes);
     let Some(authority) = request.uri().authority() else {
@@ -104,6 +106,9 @@ pub fn unify_host<B>(request: &mut Request<B>, survey: Survey) -> Result<(), Loc
     if authority.as_str().is_empty() {
         return Err(LocalReply::bad_request("missing_host_header"));
     }
+    if authority.as_str().contains('@') {
+        return Err(LocalReply::bad_request("invalid_authority"));
+    }
     let agrees = survey.hosts == 0 || (survey.hosts == 1 && host() == authority.as_str().as_bytes());
     if !agrees {
         let host = HeaderValue::try_from(authority.as_str())
@@ -116,7 +121,7 @@ pub fn unify_host<B>(request: &mut Request<B>, survey: Survey) -> Result<(), Loc
 /// Whether this may stand in a host and its port (RFC 3986 §3.2, and `_`, which many names have).
 const fn is_of_authority(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
-        || matches!(byte, b'!' | b'$'..=b'.' | b':' | b';' | b'=' | b'@' | b'[' | b']' | b'_' | b'~')
+        || matches!(byte, b'!' | b'$'..=b'.' | b':' | b';' | b'=' | b'[' | b']' | b'_' | b'~')
 }
 
 #[cfg(test)]
@@ -190,6 +195,14 @@ mod tests {
         assert!(unified("/a", &[("host", "a.com")]).is_ok());
         for bad in [&[][..], &[("host", "")], &[("host", "a.com"), ("host", "b.com")]] {
             assert_eq!(unified("/a", bad).unwrap_err().status, 400);
+        }
+    }
+
+    #[test]
+    fn rfc_9110_4_2_4_userinfo_is_refused_wherever_it_stands() {
+        for (target, host) in [("/", "me@a.com"), ("/", "me:secret@a.com:80"), ("http://me@a.com/", "a.com")]
+        {
+            assert_eq!(unified(target, &[("host", host)]).unwrap_err().details, "invalid_authority");
         }
     }
 

@@ -10,6 +10,8 @@ use crate::outcome::{GrpcCode, Reset};
 
 const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
 
+const CONNECT_REFUSED: &str = "connect_refused";
+
 /// An answer that no endpoint gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalReply {
@@ -176,8 +178,15 @@ impl LocalReply {
     /// A `CONNECT` that asks for bytes to be carried to anywhere, past all rules.
     #[must_use]
     pub fn connect_refused() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, ResponseFlags::NONE, "connect_refused")
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, ResponseFlags::NONE, CONNECT_REFUSED)
             .body("CONNECT is not served here: call http:// URLs through this proxy\n")
+    }
+
+    /// Whether a connection of HTTP/1.1 ends with this reply: what follows on it may be the rest of what was refused,
+    /// such as bytes for a tunnel, and no request.
+    #[must_use]
+    pub fn closes(&self) -> bool {
+        self.flags.has(Flag::DownstreamProtocolError) || self.details == CONNECT_REFUSED
     }
 
     /// The gRPC status of the reply (RF-4).

@@ -7,6 +7,10 @@
 use std::borrow::Cow;
 
 use http::uri::PathAndQuery;
+use http::{Method, Uri};
+
+/// Longest method that is taken; the longest that is registered has 17 letters.
+pub const MAX_METHOD: usize = 32;
 
 /// How far paths are normalised: `meshConfig.pathNormalization`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +38,12 @@ pub enum Rejected {
     /// A method with lower-case letters.
     #[error("the method is not upper-case")]
     LowerCaseMethod,
+    /// A method of more than [`MAX_METHOD`] letters.
+    #[error("the method is longer than any")]
+    LongMethod,
+    /// The target is a host alone, or `*` for a method that is about a resource.
+    #[error("the target names no path")]
+    NoPath,
 }
 
 impl Rejected {
@@ -42,7 +52,8 @@ impl Rejected {
     pub const fn details(self) -> &'static str {
         match self {
             Self::NulInPath | Self::InvalidPath => "path_normalization_failed",
-            Self::LowerCaseMethod => "invalid_method",
+            Self::LowerCaseMethod | Self::LongMethod => "invalid_method",
+            Self::NoPath => "http1.invalid_url",
         }
     }
 }
@@ -75,11 +86,26 @@ pub fn target(level: PathNormalization, target: &PathAndQuery) -> Result<Option<
     PathAndQuery::try_from(text).map(Some).map_err(|_| Rejected::InvalidPath)
 }
 
-/// Refuses methods with lower-case letters: `get` would slip past a rule about `GET`.
+/// Refuses targets that name no path: a host alone is for `CONNECT`, and `*` for `OPTIONS` (RFC 9112 section 3.2).
 ///
 /// # Errors
-/// If there is one.
+/// If there is no path.
+pub fn form<'a>(method: &Method, uri: &'a Uri) -> Result<&'a PathAndQuery, Rejected> {
+    match uri.path_and_query() {
+        Some(target) if target.path().starts_with('/') || *method == Method::OPTIONS => Ok(target),
+        _ => Err(Rejected::NoPath),
+    }
+}
+
+/// Refuses methods with lower-case letters: `get` would slip past a rule about `GET`. And those that are longer than
+/// any: each goes into logs and labels.
+///
+/// # Errors
+/// If it is one of them.
 pub fn method(method: &str) -> Result<(), Rejected> {
+    if method.len() > MAX_METHOD {
+        return Err(Rejected::LongMethod);
+    }
     if method.bytes().any(|byte| byte.is_ascii_lowercase()) { Err(Rejected::LowerCaseMethod) } else { Ok(()) }
 }
 
@@ -214,6 +240,29 @@ mod tests {
         assert_eq!(path(Base, "/a%00"), Err(Rejected::NulInPath));
         assert_eq!(method("get"), Err(Rejected::LowerCaseMethod));
         assert_eq!(method("M-SEARCH"), Ok(()));
+    }
+
+    #[test]
+    fn a_method_longer_than_any_is_refused() {
+        assert_eq!(method("UPDATEREDIRECTREF"), Ok(()));
+        assert_eq!(method(&"A".repeat(MAX_METHOD)), Ok(()));
+        assert_eq!(method(&"A".repeat(MAX_METHOD + 1)), Err(Rejected::LongMethod));
+    }
+
+    #[test]
+    fn rfc_9112_3_2_a_target_names_a_path() {
+        let of = |method: Method, uri: &'static str| {
+            form(&method, &Uri::from_static(uri)).map(PathAndQuery::path).map(str::to_owned)
+        };
+        for (uri, path) in [("/a?b", "/a"), ("http://a", "/"), ("http://a?b", "/"), ("http://a/b", "/b")] {
+            assert_eq!(of(Method::GET, uri), Ok(path.to_owned()), "{uri}");
+        }
+        for method in [Method::GET, Method::HEAD, Method::POST] {
+            assert_eq!(of(method.clone(), "*"), Err(Rejected::NoPath));
+            assert_eq!(of(method, "a:80"), Err(Rejected::NoPath));
+        }
+        assert_eq!(of(Method::OPTIONS, "*"), Ok("*".to_owned()));
+        assert_eq!(of(Method::OPTIONS, "a"), Err(Rejected::NoPath));
     }
 
     #[test]

@@ -27,8 +27,9 @@
 //! Clones share the policy and the random source.
 //!
 //! # Errors
-//! 400 for no or several hosts, `%00` in the path or a lower-case method; 403 for an upgrade other than
-//! WebSocket, over HTTP/2 too; 426 for HTTP/1.0.
+//! 400 for no or several hosts, one with a user's name, `%00` in the path, a target without one, a lower-case or
+//! over-long method, or an ambiguous `Transfer-Encoding`; 403 for an upgrade other than WebSocket, over HTTP/2 too;
+//! 426 for HTTP/1.0; 501 for a transfer coding other than `chunked`.
 //!
 //! # Cancellation
 //! Nothing is held.

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use hyper::ext::Protocol;
 use mesh_core::headers::forwarded;
 use mesh_core::headers::hop::Upgrade;
-use mesh_core::headers::{Survey, control, hop, unify_host, websocket};
+use mesh_core::headers::{Survey, control, framing, hop, unify_host, websocket};
 use mesh_core::identity::PeerIdentity;
 use mesh_core::plan::Direction;
 use mesh_core::reply::{Flag, LocalReply};
@@ -66,9 +66,8 @@ impl Policy {
         if *request.method() != Method::GET {
             normalize::method(request.method().as_str()).map_err(refuse)?;
         }
-        if let Some(target) = request.uri().path_and_query()
-            && let Some(target) = normalize::target(self.level(), target).map_err(refuse)?
-        {
+        let target = normalize::form(request.method(), request.uri()).map_err(refuse)?;
+        if let Some(target) = normalize::target(self.level(), target).map_err(refuse)? {
             let mut parts = std::mem::take(request.uri_mut()).into_parts();
             parts.path_and_query = Some(target);
             *request.uri_mut() =
@@ -201,6 +200,7 @@ fn strip_hops(headers: &mut HeaderMap) -> Result<Survey, LocalReply> {
         hop::strip_te(headers);
     }
     if survey.hop_by_hop {
+        framing::request(headers)?;
         let upgrade = hop::upgrade(headers);
         if upgrade == Upgrade::Other {
             return Err(LocalReply::upgrade_refused());

@@ -7,7 +7,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response};
 use tower_service::Service;
 
 use crate::body::Body;
@@ -27,14 +28,15 @@ where
     #[pin]
     future: Inner<S, B>,
     grpc: bool,
+    http1: bool,
 }
 
 impl<S, B> ResponseFuture<S, B>
 where
     Telemetry<Normalize<Scope<S>>>: Service<Request<B>>,
 {
-    pub(super) const fn new(future: Inner<S, B>, grpc: bool) -> Self {
-        Self { future, grpc }
+    pub(super) const fn new(future: Inner<S, B>, grpc: bool, http1: bool) -> Self {
+        Self { future, grpc, http1 }
     }
 }
 
@@ -51,7 +53,14 @@ where
         let this = self.project();
         Poll::Ready(Ok(match ready!(this.future.poll(cx)) {
             Ok(response) => response.map(Body::new),
-            Err(error) => Error::from_box(error).response(*this.grpc),
+            Err(error) => {
+                let error = Error::from_box(error);
+                let mut response = error.response(*this.grpc);
+                if *this.http1 && error.reply().closes() {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                response
+            }
         }))
     }
 }

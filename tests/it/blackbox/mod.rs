@@ -1,5 +1,6 @@
 //! The built proxy with real clients over real sockets, all on free ports.
 
+mod framing;
 mod gateway;
 mod gateway_api;
 mod grpc;

@@ -1,0 +1,4 @@
+//! How HTTP/1.1 messages are framed on the wire, in both directions, at the built proxy.
+
+mod requests;
+mod targets;
