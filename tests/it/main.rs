@@ -13,6 +13,7 @@ mod cors;
 mod deadline;
 mod dns;
 mod envoy;
+mod framing;
 mod gateway_api;
 mod growth;
 mod grpc;

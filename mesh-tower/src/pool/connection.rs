@@ -5,12 +5,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use mesh_core::endpoint::Endpoint;
+use mesh_core::headers::framing::{self, Misframed};
+use mesh_core::outcome::Reset;
 use tokio::task::JoinHandle;
 
 use super::failure::{Failure, classify};
@@ -29,6 +31,9 @@ pub(crate) struct Http1 {
     pub(super) written: Written,
     pub(super) facts: Facts,
     pub(super) served: u32,
+    /// Whether it serves no other: hyper speaks HTTP/1.0 to a peer that has answered so, and would drop each body of
+    /// unknown length.
+    pub(super) is_last: bool,
     pub(super) idle_since: Instant,
     /// How long it had been idle when it was lent, where that is of interest.
     pub(super) waited: Duration,
@@ -54,7 +59,17 @@ impl Http1 {
         facts: Facts,
     ) -> Self {
         let (idle_since, waited) = (now(), Duration::ZERO);
-        Self { sender: Some(sender), task, written, facts, served: 0, idle_since, waited, announced: None }
+        Self {
+            sender: Some(sender),
+            task,
+            written,
+            facts,
+            served: 0,
+            is_last: false,
+            idle_since,
+            waited,
+            announced: None,
+        }
     }
 
     /// Whether it can take a request now.
@@ -77,7 +92,7 @@ impl Http1 {
 
     pub(super) async fn send(&mut self, mut request: Request<Body>) -> Result<Response<Incoming>, Failure> {
         let before = self.written.bytes();
-        tell_no_body(&mut request);
+        frame(&mut request);
         let reused = self.served > 0;
         self.served += 1;
         let sender = self.sender.as_mut().expect("a connection that has ended is not lent again");
@@ -92,16 +107,22 @@ impl Http1 {
                 sending.await
             }
         };
-        if let (Ok(response), false) = (&sent, reused) {
-            self.announced = announced(response.headers());
-        }
-        sent.map_err(|mut error| {
+        let mut response = sent.map_err(|mut error| {
             let request = error.take_message().map(Box::new);
             let written = request.is_none() && self.written.bytes() != before;
             let error = error.into_error();
             let reset = classify(&error);
             Failure { reset, written, reused, drained: false, request, source: error.into() }
-        })
+        })?;
+        if !reused {
+            self.announced = announced(response.headers());
+        }
+        self.is_last = response.version() == Version::HTTP_10;
+        if let Err(misframed) = judge(&mut response) {
+            let (reset, source) = (Reset::Protocol, misframed.into());
+            return Err(Failure { reset, written: true, reused, drained: false, request: None, source });
+        }
+        Ok(response)
     }
 }
 
@@ -117,13 +138,33 @@ pub(super) fn expects_content(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
-/// Says of a request that could have a body that it has none, as RFC 9110 (8.6) asks: there are servers
-/// that answer 411 otherwise.
-fn tell_no_body(request: &mut Request<Body>) {
-    if expects_content(request.method())
-        && request.body().is_end_stream()
-        && !request.headers().contains_key(CONTENT_LENGTH)
-    {
-        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+/// Frames the body where hyper would not.
+///
+/// Of a request that could have a body it says that it has none, as RFC 9110 (8.6) asks: there are servers that
+/// answer 411 otherwise. A GET or HEAD of which no length is known is chunked, as others are: hyper takes it for one
+/// without a body, and drops what comes.
+fn frame(request: &mut Request<Body>) {
+    let (name, value) = if request.body().is_end_stream() {
+        if !expects_content(request.method()) {
+            return;
+        }
+        (CONTENT_LENGTH, HeaderValue::from_static("0"))
+    } else {
+        if !matches!(*request.method(), Method::GET | Method::HEAD)
+            || request.body().size_hint().exact().is_some()
+        {
+            return;
+        }
+        (TRANSFER_ENCODING, HeaderValue::from_static("chunked"))
+    };
+    if !request.headers().contains_key(CONTENT_LENGTH) {
+        request.headers_mut().insert(name, value);
     }
+}
+
+/// Refuses an answer that might end elsewhere than hyper thinks.
+fn judge(response: &mut Response<Incoming>) -> Result<(), Misframed> {
+    // hyper takes a length only from where there is no transfer coding.
+    let sized = response.body().size_hint().exact().is_some_and(|length| length > 0);
+    framing::response(response.status(), response.version(), response.headers_mut(), sized)
 }

@@ -140,7 +140,10 @@ impl Drop for Lease {
 }
 
 fn give_back(owner: &Arc<Endpoint>, mut connection: Box<Http1>) {
-    if owner.has_served_enough(connection.served) || owner.is_too_old(connection.facts.since) {
+    if connection.is_last
+        || owner.has_served_enough(connection.served)
+        || owner.is_too_old(connection.facts.since)
+    {
         return; // Dropping the sender ends the connection gracefully.
     }
     if connection.is_open() {
