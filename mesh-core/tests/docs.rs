@@ -184,6 +184,28 @@ fn links_lead_somewhere() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
+/// AN-2: a code that nothing produces is a promise that is not kept.
+#[test]
+fn an_2_every_code_is_produced() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
+    let (mut folders, mut text) = (Vec::new(), String::new());
+    folders.extend(["mesh-core", "mesh-tower", "mesh-proxy-bin"].map(|one| root.join(one).join("src")));
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            if path.is_dir() && name != "tests" {
+                folders.push(path);
+            } else if name.ends_with(".rs") && !["tests.rs", "code.rs"].contains(&&*name) {
+                text.push_str(&std::fs::read_to_string(path).expect("text"));
+            }
+        }
+    }
+    let unused: Vec<_> =
+        Code::ALL.iter().filter(|code| !text.contains(&format!("Code::{}", code.name()))).collect();
+    assert!(unused.is_empty(), "{unused:?}");
+}
+
 #[test]
 fn codes_that_are_explained_exist() {
     for (path, text) in pages() {

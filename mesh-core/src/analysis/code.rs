@@ -42,8 +42,6 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A defect of ours.
-    InternalError = "IST0001" Error,
     /// Works, but is on its way out.
     Deprecated = "IST0002" Warning,
     /// A host, subset, gateway or credential that no resource declares.
@@ -52,8 +50,6 @@ codes! {
     SchemaValidationError = "IST0106" Error,
     /// An annotation that does not belong on this kind.
     MisplacedAnnotation = "IST0107" Warning,
-    /// An annotation nobody knows.
-    UnknownAnnotation = "IST0108" Warning,
     /// Several VirtualServices claim one mesh host.
     ConflictingMeshGatewayVirtualServiceHosts = "IST0109" Error,
     /// Two Sidecars select one pod.
@@ -66,14 +62,6 @@ codes! {
     DeploymentAssociatedToMultipleServices = "IST0116" Warning,
     /// A port's name does not tell its protocol.
     PortNameIsNotUnderNamingConvention = "IST0118" Info,
-    /// An annotation whose value cannot be read.
-    InvalidAnnotation = "IST0125" Warning,
-    /// A selector that selects nothing.
-    NoMatchingWorkloadsFound = "IST0127" Warning,
-    /// TLS without a CA to verify the server by, for a whole destination.
-    NoServerCertificateVerificationDestinationLevel = "IST0128" Warning,
-    /// TLS without a CA to verify the server by, for one port.
-    NoServerCertificateVerificationPortLevel = "IST0129" Warning,
     /// A rule that no request can reach.
     VirtualServiceUnreachableRule = "IST0130" Warning,
     /// A match that another one already covers.
@@ -84,8 +72,6 @@ codes! {
     SchemaWarning = "IST0133" Warning,
     /// A TCP ServiceEntry without addresses takes its port for every destination.
     ServiceEntryAddressesRequired = "IST0134" Warning,
-    /// An annotation on its way out.
-    DeprecatedAnnotation = "IST0135" Info,
     /// Two services share a target port under different ports.
     DeploymentConflictingPorts = "IST0137" Warning,
     /// A gateway's rule goes to all of a service, whose own rules choose subsets.
@@ -98,8 +84,6 @@ codes! {
     ExternalNameServiceTypeInvalidPortName = "IST0150" Warning,
     /// The gateway credential is not what it should be.
     InvalidGatewayCredential = "IST0161" Error,
-    /// The gateway's own Service does not expose this port.
-    GatewayPortNotDefinedOnService = "IST0162" Warning,
     /// A selector without labels.
     IneffectiveSelector = "IST0166" Warning,
     /// A subset that selects no endpoint.
@@ -122,8 +106,6 @@ codes! {
     LocalityFailover = "MESH0006" Warning,
     /// A port or subset block loses settings of its parent.
     PolicyLosesParentSettings = "MESH0007" Warning,
-    /// A DENY policy with HTTP-only fields on a TCP port.
-    DenyPolicyOnTcpPort = "MESH0008" Warning,
     /// Pods behind one Service disagree on `app`.
     AppLabelDiffers = "MESH0009" Info,
     /// A route of the Gateway API that nothing takes.

@@ -78,7 +78,7 @@ impl<T> Resource<T> {
     #[must_use]
     pub fn new(meta: Metadata, spec: T) -> Self {
         let path = std::any::type_name::<T>();
-        let kind = path.rsplit("::").next().unwrap_or_default();
+        let kind = kind_of(path.rsplit("::").next().unwrap_or_default());
         let group = match path {
             path if path.contains("::gateway_api::") => Group::GatewayApi,
             path if path.contains("::istio::") => Group::Istio,
@@ -115,9 +115,44 @@ impl<T> Resource<T> {
     }
 }
 
+/// The kind as documents write it, of a type that is named as Rust has it.
+fn kind_of(name: &str) -> &str {
+    match name {
+        "HttpRoute" => "HTTPRoute",
+        "GrpcRoute" => "GRPCRoute",
+        // Two of Istio's kinds are named as types that already are.
+        "WorkloadProxyConfig" => "ProxyConfig",
+        name => name,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_resource_made_in_code_has_the_kind_that_documents_have() {
+        use crate::api::KINDS;
+        use crate::api::gateway_api::{GrpcRoute, HttpRoute, ReferenceGrant};
+        use crate::api::istio::{VirtualService, WorkloadProxyConfig};
+        use crate::api::kubernetes::EndpointSlice;
+
+        fn label<T: Default>() -> String {
+            Resource::new(Metadata::new("", "one"), T::default()).label().to_owned()
+        }
+        let labels = [
+            label::<HttpRoute>(),
+            label::<GrpcRoute>(),
+            label::<ReferenceGrant>(),
+            label::<VirtualService>(),
+            label::<WorkloadProxyConfig>(),
+            label::<EndpointSlice>(),
+        ];
+        for label in labels {
+            let kind = label.strip_suffix(" default/one").unwrap();
+            assert!(KINDS.iter().any(|known| known.name == kind), "{kind}");
+        }
+    }
 
     #[test]
     fn n_1_the_empty_namespace_is_default() {

@@ -49,7 +49,7 @@ impl Counters {
         self.0.store(0, Relaxed);
     }
 
-    /// The values, for `explain` and tests.
+    /// The values, for the admin pages and tests.
     pub(super) fn values(&self) -> [u32; 3] {
         let word = self.0.load(Relaxed);
         std::array::from_fn(|index| field(word, index))

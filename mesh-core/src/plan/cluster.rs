@@ -156,8 +156,6 @@ pub enum UpstreamProtocol {
     Http2,
     /// Whatever the caller spoke.
     Downstream,
-    /// Bytes.
-    Tcp,
 }
 
 /// Where endpoints come from.

@@ -112,7 +112,7 @@ impl Budget {
         self.overflow.load(Relaxed)
     }
 
-    /// Whole tokens in the bucket, for gauges and `explain`.
+    /// Whole tokens in the bucket, for gauges.
     #[must_use]
     pub fn available(&self, now: Instant) -> u32 {
         let due = self.due(now, self.refilled.load(Relaxed)).map_or(0, |(_, tokens)| tokens);

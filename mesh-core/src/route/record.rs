@@ -1,4 +1,4 @@
-//! What `explain` hears of a lookup that the data path keeps silent about.
+//! Why rules did not match: what a lookup can tell, and the data path has no use for.
 //!
 //! The lookup is one function, generic over a [`Recorder`]. With `()` it compiles to the bare
 //! lookup; with a `Vec<Earlier>` it also tells why each earlier rule did not match, so what is

@@ -55,7 +55,7 @@ impl ClusterPool {
     /// What to speak to an endpoint for a request of this version (CB-7).
     pub(crate) fn protocol(&self, version: http::Version) -> Protocol {
         match self.cluster.plan().protocol {
-            UpstreamProtocol::Http1 | UpstreamProtocol::Tcp => Protocol::Http1,
+            UpstreamProtocol::Http1 => Protocol::Http1,
             UpstreamProtocol::Http2 => Protocol::Http2,
             UpstreamProtocol::Downstream if version == http::Version::HTTP_2 => Protocol::Http2,
             UpstreamProtocol::Downstream => Protocol::Http1,

@@ -12,14 +12,6 @@ pub const DURATION: &str = "istio_request_duration_milliseconds";
 pub const REQUEST_BYTES: &str = "istio_request_bytes";
 /// Sizes of response bodies.
 pub const RESPONSE_BYTES: &str = "istio_response_bytes";
-/// TCP connections opened.
-pub const TCP_OPENED: &str = "istio_tcp_connections_opened_total";
-/// TCP connections closed.
-pub const TCP_CLOSED: &str = "istio_tcp_connections_closed_total";
-/// Bytes sent to TCP callers.
-pub const TCP_SENT: &str = "istio_tcp_sent_bytes_total";
-/// Bytes received from TCP callers.
-pub const TCP_RECEIVED: &str = "istio_tcp_received_bytes_total";
 /// Requests counted under the label value `overflow`, for want of room for another series.
 pub const SERIES_OVERFLOW: &str = "mesh_telemetry_series_overflow_total";
 /// Access log lines that were not written.
@@ -38,10 +30,6 @@ pub fn describe() {
     );
     describe_histogram!(REQUEST_BYTES, Unit::Bytes, "Sizes of request bodies");
     describe_histogram!(RESPONSE_BYTES, Unit::Bytes, "Sizes of response bodies");
-    describe_counter!(TCP_OPENED, "TCP connections opened");
-    describe_counter!(TCP_CLOSED, "TCP connections closed");
-    describe_counter!(TCP_SENT, Unit::Bytes, "Bytes sent to TCP callers");
-    describe_counter!(TCP_RECEIVED, Unit::Bytes, "Bytes received from TCP callers");
     describe_counter!(SERIES_OVERFLOW, "Requests counted under the label value overflow");
     describe_counter!(ACCESS_LOG_DROPPED, "Access log lines that were not written");
 }

@@ -85,15 +85,21 @@ impl Protocol {
         matches!(self, Self::Http | Self::Http2 | Self::Grpc | Self::GrpcWeb | Self::HttpProxy)
     }
 
-    /// What is spoken to endpoints (CB-7).
+    /// What is spoken to endpoints (CB-7). A port of another family that an HTTP rule leads to is spoken to in HTTP/1.1,
+    /// as Envoy does.
     pub(super) const fn upstream(self) -> UpstreamProtocol {
         match self {
-            Self::Http | Self::HttpProxy => UpstreamProtocol::Http1,
             Self::Http2 | Self::Grpc | Self::GrpcWeb => UpstreamProtocol::Http2,
             Self::Sniffed => UpstreamProtocol::Downstream,
-            Self::Tcp | Self::Udp | Self::Https | Self::Tls | Self::Mongo | Self::Redis | Self::Mysql => {
-                UpstreamProtocol::Tcp
-            }
+            Self::Http
+            | Self::HttpProxy
+            | Self::Tcp
+            | Self::Udp
+            | Self::Https
+            | Self::Tls
+            | Self::Mongo
+            | Self::Redis
+            | Self::Mysql => UpstreamProtocol::Http1,
         }
     }
 }
@@ -119,7 +125,7 @@ mod tests {
     fn p_8_the_bytes_of_databases_are_carried_and_not_understood() {
         for name in ["mongo", "redis", "mysql"] {
             let protocol = Protocol::of_port_name(&format!("{name}-main")).unwrap();
-            assert!(!protocol.is_routed() && protocol.upstream() == UpstreamProtocol::Tcp, "{name}");
+            assert!(!protocol.is_routed() && protocol.upstream() == UpstreamProtocol::Http1, "{name}");
         }
     }
 
