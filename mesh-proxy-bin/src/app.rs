@@ -17,7 +17,7 @@ use crate::drain::Shutdown;
 use crate::listeners::Listeners;
 use crate::registry::Order;
 use crate::settings::{Bind, Role, Settings};
-use crate::worker::{Command, Handle, Telemetry};
+use crate::worker::{Command, Handle};
 use crate::{admin, metrics};
 
 /// The exporter keeps raw samples of histograms until it is asked to fold them.
@@ -115,9 +115,8 @@ impl Proxy {
             // MC-4: rules that select by label, and metrics, depend on it.
             tracing::warn!("this proxy does not know whose it is: name the workload with --workload");
         }
-        let telemetry = Telemetry { metrics: mesh_tower::telemetry::Metrics::default() };
         let workers = (0..settings.worker_count(&plan).get())
-            .map(|index| Handle::start(index, &mesh, telemetry.clone()))
+            .map(|index| Handle::start(index, &mesh))
             .collect::<Result<Vec<_>, _>>()
             .context("starting a worker")?;
         let mut proxy = Self {

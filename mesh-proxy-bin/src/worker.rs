@@ -50,13 +50,13 @@ pub(crate) struct Handle {
 
 impl Handle {
     /// Starts worker number `index` of `mesh`.
-    pub(crate) fn start(index: usize, mesh: &Mesh, telemetry: Telemetry) -> std::io::Result<Self> {
+    pub(crate) fn start(index: usize, mesh: &Mesh) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let ended = CancellationToken::new();
         let end = ended.clone().drop_guard();
         let registry = Arc::new(Registry::default());
-        let worker = Worker { mesh: mesh.clone(), telemetry, registry: registry.clone() };
+        let worker = Worker { mesh: mesh.clone(), registry: registry.clone() };
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let _end = end;
             runtime.block_on(worker.run(receiver));
@@ -89,15 +89,8 @@ impl Handle {
     }
 }
 
-/// How requests are reported: shared by all workers.
-#[derive(Clone, Debug)]
-pub(crate) struct Telemetry {
-    pub(crate) metrics: mesh_tower::telemetry::Metrics,
-}
-
 struct Worker {
     mesh: Mesh,
-    telemetry: Telemetry,
     registry: Arc<Registry>,
 }
 
@@ -156,7 +149,7 @@ impl Worker {
         let direction = shared.direction;
         let plan = self.mesh.plan();
         let telemetry = TelemetryLayer::new(direction, plan.workload.clone())
-            .metrics(self.telemetry.metrics.clone())
+            .metrics(self.mesh.metrics().clone())
             .access_log(self.mesh.access_log().clone());
         let mut normalize = NormalizeLayer::new(direction)
             .rng(worker.rng().clone())

@@ -26,7 +26,7 @@ use crate::health::readiness;
 use crate::live::{Live, Tools};
 use crate::pool::{Connect, SocketConnector};
 use crate::retry::ReplayBudget;
-use crate::telemetry::AccessLog;
+use crate::telemetry::{AccessLog, Metrics};
 use crate::worker::AttemptFaults;
 
 /// Settings of a mesh that is about to start.
@@ -43,6 +43,7 @@ pub struct MeshBuilder {
     dns: DnsPolicy,
     rng: SharedRng,
     seed: Option<u64>,
+    metrics: Metrics,
     access_log: Option<AccessLog>,
     attempt_faults: AttemptFaults,
 }
@@ -59,6 +60,7 @@ impl MeshBuilder {
             dns: DnsPolicy::default(),
             rng: SharedRng::default(),
             seed: None,
+            metrics: Metrics::default(),
             access_log: None,
             attempt_faults: AttemptFaults::new(),
         }
@@ -180,6 +182,12 @@ impl MeshBuilder {
         self
     }
 
+    /// Bounds the metric series of all clients, layers and listeners by this (ME-8).
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
     /// Writes the access log here instead of where the configuration says.
     pub fn access_log(mut self, log: AccessLog) -> Self {
         self.access_log = Some(log);
@@ -250,6 +258,7 @@ impl MeshBuilder {
             authorities: Arc::new(Authorities::new(names.clone(), istio_runtime)),
             names,
             runtime: Handle::current(),
+            metrics: self.metrics,
             access_log,
             own_log,
             closed: CancellationToken::new(),

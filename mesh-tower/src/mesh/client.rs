@@ -48,6 +48,7 @@ impl Client {
         let worker = mesh.worker();
         let plan = mesh.plan();
         let telemetry = TelemetryLayer::new(Direction::Outbound, plan.workload.clone())
+            .metrics(mesh.metrics().clone())
             .access_log(mesh.access_log().clone());
         let route = RouteLayer::outbound(worker.clone());
         let stack = stack::outbound(

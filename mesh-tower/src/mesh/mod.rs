@@ -46,7 +46,7 @@ use crate::live::{Live, Tools};
 use crate::pool::Connect;
 use crate::retry::ReplayBudget;
 use crate::server::ServerLayer;
-use crate::telemetry::AccessLog;
+use crate::telemetry::{AccessLog, Metrics};
 use crate::worker::{AttemptFaults, Worker};
 
 /// A running mesh; see the [module](self).
@@ -69,6 +69,7 @@ pub(crate) struct Inner {
     authorities: Arc<Authorities>,
     /// The runtime it was started on, which its background tasks run on whoever reloads.
     runtime: Handle,
+    metrics: Metrics,
     access_log: AccessLog,
     /// Whether the configuration says where the log goes, rather than the program.
     own_log: bool,
@@ -160,11 +161,10 @@ impl Mesh {
         let _runtime = Handle::try_current().is_err().then(|| self.0.runtime.enter());
         // Held from here on: a reload must not miss it.
         let mut workers = self.workers();
-        let seed = self.0.rng.draw(mesh_core::rng::Rng::next_u64);
         let worker = Worker::start(
             self.live(),
             self.0.connector.clone(),
-            SharedRng::seeded(seed),
+            self.own_rng(),
             self.0.replay.clone(),
             self.0.attempt_faults.clone(),
             self.0.authorities.clone(),
@@ -195,6 +195,17 @@ impl Mesh {
     #[must_use]
     pub fn layer(&self) -> ServerLayer {
         ServerLayer::new(self)
+    }
+
+    /// A random source for somebody's own, of the mesh's seed (OU-1).
+    pub(crate) fn own_rng(&self) -> SharedRng {
+        SharedRng::seeded(self.0.rng.draw(mesh_core::rng::Rng::next_u64))
+    }
+
+    /// The cap on metric series: one for all clients, layers and listeners of the mesh (ME-8).
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// Where access log lines go.

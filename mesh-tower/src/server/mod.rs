@@ -7,10 +7,10 @@
 //! The inner service's.
 //!
 //! # Clone
-//! Clones share metrics and the access log.
+//! Clones share metrics and the access log; the cap on series and the seed of ids are the mesh's.
 //!
 //! # Errors
-//! None: `Infallible`.
+//! None: `Infallible`. A service that cannot become ready says so to the request, as a response.
 //!
 //! # Cancellation
 //! Dropping the future is a caller that left.
@@ -29,7 +29,12 @@
 mod future;
 mod layer;
 mod service;
+mod unready;
 
 pub use future::ResponseFuture;
 pub use layer::ServerLayer;
 pub use service::Server;
+pub use unready::Unready;
+
+#[cfg(test)]
+mod tests;

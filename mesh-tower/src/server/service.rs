@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response, Version};
 use tower_service::Service;
 
-use super::ResponseFuture;
+use super::{ResponseFuture, Unready};
 use crate::body::Body;
 use crate::context::Scope;
 use crate::error::BoxError;
@@ -17,7 +17,7 @@ use crate::telemetry::Telemetry;
 
 /// A service of the mesh; see the [module](super).
 #[derive(Clone, Debug)]
-pub struct Server<S>(pub(super) Telemetry<Normalize<Scope<S>>>);
+pub struct Server<S>(pub(super) Telemetry<Normalize<Scope<Unready<S>>>>);
 
 impl<S, B, ResB> Service<Request<B>> for Server<S>
 where
@@ -32,7 +32,7 @@ where
     type Future = ResponseFuture<S, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // A service that cannot become ready says so to the request, as a response.
+        // Never an error: the call answers for it.
         self.0.poll_ready(cx).map(|_| Ok(()))
     }
 

@@ -1,0 +1,52 @@
+use std::future::Ready;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower::{Service, ServiceExt};
+use tower_layer::Layer;
+
+use crate::body::Body;
+use crate::error::BoxError;
+use crate::mesh::Mesh;
+
+/// As tower's own: a service that failed to become ready may not be called.
+#[derive(Clone)]
+struct NeverReady;
+
+impl Service<Request<Body>> for NeverReady {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Ready<Result<Response<Body>, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Err("closed".into()))
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        panic!("called though it is not ready")
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_become_ready_says_so_in_a_response() {
+    let mesh = Mesh::builder().start().await.unwrap();
+    let request = Request::get("http://stock/").body(Body::empty()).unwrap();
+    let response = mesh.layer().layer(NeverReady).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 503);
+}
+
+#[tokio::test]
+async fn ou_1_the_ids_that_a_server_makes_are_of_the_meshs_seed() {
+    let id = async |seed: u64| {
+        let mesh = Mesh::builder().seed(seed).start().await.unwrap();
+        let echo = tower::service_fn(|request: Request<Body>| async move {
+            let id = request.headers()["x-request-id"].clone();
+            Ok::<_, BoxError>(Response::builder().header("id", id).body(Body::empty()).unwrap())
+        });
+        let request = Request::get("http://stock/").body(Body::empty()).unwrap();
+        let response = mesh.layer().layer(echo).oneshot(request).await.unwrap();
+        response.headers()["id"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(id(7).await, id(7).await);
+    assert_ne!(id(7).await, id(8).await);
+}
