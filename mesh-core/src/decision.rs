@@ -1,7 +1,7 @@
 //! The record of the choices made for one request.
 //!
-//! It feeds the access log, metrics, spans, error messages and `mesh-proxy explain`. On the request
-//! path it holds shared pointers into the plan and a few numbers; nothing is formatted.
+//! It feeds the access log, metrics, spans and error messages. On the request path it holds shared pointers into
+//! the plan and a few numbers; nothing is formatted.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,6 +17,7 @@ use crate::grpc_web;
 use crate::outcome::{GrpcCode, Outcome};
 use crate::plan::ClusterPlan;
 use crate::reply::ResponseFlags;
+use crate::retry::GiveUp;
 use crate::route::Route;
 
 /// How many attempts are remembered one by one; later ones are only counted.
@@ -60,6 +61,8 @@ pub struct Decision {
     pub local: Option<SocketAddr>,
     /// How many tries there were.
     pub attempt_count: u32,
+    /// Why no other try followed a failure.
+    pub gave_up: Option<GiveUp>,
     /// Response flags.
     pub flags: ResponseFlags,
     /// Response code details; empty means `via_upstream`.
@@ -123,6 +126,9 @@ impl fmt::Display for Decision {
         write!(f, "; {} tries", self.attempt_count)?;
         for attempt in &self.attempts {
             write!(f, "; {attempt}")?;
+        }
+        if let Some(reason) = self.gave_up {
+            write!(f, "; no retry: {}", reason.reason())?;
         }
         if self.grpc_web.is_some() {
             f.write_str("; grpc-web")?;

@@ -85,6 +85,15 @@ impl Error {
         }))
     }
 
+    /// The same once more, without its cause: that stays with the first.
+    pub(crate) fn same(&self) -> Self {
+        let Inner { kind, reply, headers, dialect, reused, drained, .. } = &*self.0;
+        let mut error = Self::new(*kind, reply.clone(), None).reused(*reused).drained(*drained);
+        error.0.headers.clone_from(headers);
+        error.0.dialect = *dialect;
+        error
+    }
+
     pub(crate) fn reused(mut self, reused: bool) -> Self {
         self.0.reused = reused;
         self
@@ -133,15 +142,13 @@ impl Error {
         self
     }
 
-    /// Finds our error in what a layer returned; anything else is wrapped as the endpoint's failure.
+    /// Finds our error in what a layer returned. Anything else is wrapped as the failure that its causes tell of:
+    /// hyper's and h2's errors, the system's, tower's timeouts; what nobody knows is a connection that broke off.
     #[must_use]
     pub fn from_box(error: BoxError) -> Self {
         match error.downcast::<Self>() {
             Ok(own) => *own,
-            Err(other) => Self::attempt(
-                Outcome::Reset { reset: Reset::ConnectionTermination, written: true },
-                Some(other),
-            ),
+            Err(other) => Self::foreign(other),
         }
     }
 

@@ -14,8 +14,10 @@
 //! ```
 //!
 //! Every piece is a tower layer or service of its own, useful alone: around any
-//! `Service<http::Request<B>>` with a fixed policy, or by the matched route of a plan. The order in
-//! which the stack has them stands in [`stack`], and nowhere else.
+//! `Service<http::Request<B>>` with a fixed policy, or by the matched route of a plan. Those that read
+//! request bodies (retry, timeout, mirror) take requests with a [`Body`], into which any body can be made. Errors of
+//! the service within are read by their causes: a refused connection of hyper's client is one to every policy. The
+//! order in which the stack has the layers stands in [`stack`], and nowhere else.
 //!
 //! # Readiness
 //! The destination depends on the request, so the whole stack is always ready; admission, queueing
@@ -36,7 +38,9 @@ pub mod context;
 pub mod cors;
 pub mod discover;
 pub mod error;
+mod expiry;
 pub mod fault;
+mod foreign;
 pub mod future;
 pub mod gather;
 pub mod grpc;

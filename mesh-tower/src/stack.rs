@@ -32,7 +32,7 @@ use crate::grpc_web::GrpcWebLayer;
 use crate::mirror::MirrorLayer;
 use crate::normalize::NormalizeLayer;
 use crate::passage::{Passage, PassageLayer};
-use crate::retry::RetryLayer;
+use crate::retry::{Limited, RetryLayer};
 use crate::rewrite::RewriteLayer;
 use crate::route::RouteLayer;
 use crate::split::SplitLayer;
@@ -60,16 +60,44 @@ pub fn outbound(
 + Sync
 + 'static
 + use<> {
-    outbound_over(tower::service_fn(cluster::attempt), worker, telemetry, normalize, route)
+    over(tower::service_fn(cluster::attempt), worker, telemetry, normalize, route)
 }
 
 /// The same stack over a service of one's own in the place of the clusters: what is decided is done,
 /// but nothing is picked, limited or sent.
 ///
-/// For measuring the stack alone, and for programs that have a transport already. The service finds the
-/// decided destination in the passage's [`Matched`](crate::route::Matched); it also gets the copies
+/// For measuring the stack alone, and for programs that have a transport already. The limit of a try is kept around
+/// the service, from the end of the upload until response headers. The service finds the decided destination in the passage's [`Matched`](crate::route::Matched); it also gets the copies
 /// for mirrors.
 pub fn outbound_over<S, B>(
+    endpoint: S,
+    worker: &Arc<Worker>,
+    telemetry: TelemetryLayer,
+    normalize: NormalizeLayer,
+    route: RouteLayer,
+) -> impl Service<
+    Request<Body>,
+    Response = Response<
+        impl http_body::Body<Data = bytes::Bytes, Error = BoxError> + Send + 'static + use<S, B>,
+    >,
+    Error = BoxError,
+    Future = impl Future + Send + use<S, B>,
+>
++ Clone
++ Send
++ Sync
++ 'static
++ use<S, B>
+where
+    S: Service<Passage, Response = Response<B>, Error = BoxError> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: http_body::Body<Data = bytes::Bytes, Error = BoxError> + From<bytes::Bytes> + Send + 'static,
+{
+    over(Limited(endpoint), worker, telemetry, normalize, route)
+}
+
+/// The layers, around what is asked for each attempt.
+fn over<S, B>(
     endpoint: S,
     worker: &Arc<Worker>,
     telemetry: TelemetryLayer,

@@ -85,25 +85,40 @@ impl Detector {
         *ejected = 0;
         let mut returned = 0;
         for host in hosts {
-            let mut history = host.history();
-            match history.ejection {
-                // Ejected => (Ejected | Serving)
-                Some(ejection) if now < ejection.until => *ejected += 1,
-                Some(_) => {
-                    drop(history);
-                    put_back(host, now);
-                    returned += 1;
-                }
-                // Serving => Serving
-                None => {
-                    let rested = |at| now.saturating_duration_since(at) >= self.policy.interval;
-                    if history.returned_at.is_some_and(rested) {
-                        history.multiplier = history.multiplier.saturating_sub(1);
-                    }
-                }
-            }
+            returned += usize::from(self.turn(host, now));
+            *ejected += usize::from(host.is_ejected());
         }
         returned
+    }
+
+    /// The tick of one host, where nothing knows them all. `true` if it came back.
+    pub fn tick_one(&self, host: &HostState, now: Instant) -> bool {
+        let mut ejected = self.ejected();
+        let returned = self.turn(host, now);
+        *ejected = ejected.saturating_sub(usize::from(returned));
+        returned
+    }
+
+    /// What a tick does to a host: whether it came back.
+    fn turn(&self, host: &HostState, now: Instant) -> bool {
+        let mut history = host.history();
+        match history.ejection {
+            // Ejected => (Ejected | Serving)
+            Some(ejection) if now < ejection.until => false,
+            Some(_) => {
+                drop(history);
+                put_back(host, now);
+                true
+            }
+            // Serving => Serving
+            None => {
+                let rested = |at| now.saturating_duration_since(at) >= self.policy.interval;
+                if history.returned_at.is_some_and(rested) {
+                    history.multiplier = history.multiplier.saturating_sub(1);
+                }
+                false
+            }
+        }
     }
 
     /// Takes a host back before its time, as a successful active health check does (HC-2).

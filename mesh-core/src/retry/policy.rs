@@ -72,6 +72,8 @@ pub enum GiveUp {
     BudgetSpent,
     /// The body is larger than the replay buffer (RT-10).
     BodyTooLarge,
+    /// The server asked for no more (`grpc-retry-pushback-ms`, RT-16).
+    PushedBack,
 }
 
 impl GiveUp {
@@ -89,6 +91,7 @@ impl GiveUp {
             Self::Overflow => "retry concurrency limit",
             Self::BudgetSpent => "retry budget spent",
             Self::BodyTooLarge => "request_payload_exceeded_retry_buffer_limit",
+            Self::PushedBack => "the server asked for none",
         }
     }
 }

@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use http::Extensions;
 use mesh_core::balance::{BalancePolicy, Latency};
+use mesh_core::outcome::Outcome;
 
 use crate::clock::now;
+use crate::expiry::Clocks;
 
 /// What is known of one service's work.
 #[derive(Debug, Default)]
@@ -35,23 +38,34 @@ impl Work {
 #[derive(Debug)]
 pub struct Active {
     work: Arc<Work>,
-    /// Where the policy goes by latency: its decay, and when the request began.
-    timed: Option<(Duration, Instant)>,
+    /// Where the policy goes by latency, until it is known.
+    timed: Option<Box<Timed>>,
+}
+
+/// A request whose latency is to be known.
+#[derive(Debug)]
+struct Timed {
+    decay: Duration,
+    start: Instant,
+    clocks: Clocks,
 }
 
 impl Active {
-    pub(super) fn begin(work: Arc<Work>, policy: BalancePolicy) -> Self {
+    pub(super) fn begin(work: Arc<Work>, policy: BalancePolicy, request: &Extensions) -> Self {
         work.active.fetch_add(1, Ordering::Relaxed);
         let timed = match policy {
-            BalancePolicy::PeakEwma { decay } => Some((decay, now())),
+            BalancePolicy::PeakEwma { decay } => {
+                Some(Box::new(Timed { decay, start: now(), clocks: Clocks::of(request) }))
+            }
             _ => None,
         };
         Self { work, timed }
     }
 
     /// Notes that the answer is here, or that there will be none; `failed` judges it, where that counts.
-    pub(super) fn ended(&self, failed: impl FnOnce() -> bool) {
-        if let Some((decay, start)) = self.timed {
+    pub(super) fn ended(&mut self, failed: impl FnOnce() -> bool) {
+        if let Some(timed) = self.timed.take() {
+            let Timed { decay, start, .. } = *timed;
             let now = now();
             let took = now.saturating_duration_since(start);
             if failed() {
@@ -65,6 +79,9 @@ impl Active {
 
 impl Drop for Active {
     fn drop(&mut self) {
+        if self.timed.as_ref().is_some_and(|timed| timed.clocks.ending() != Outcome::Cancelled) {
+            self.ended(|| true);
+        }
         self.work.active.fetch_sub(1, Ordering::Relaxed);
     }
 }

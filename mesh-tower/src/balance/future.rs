@@ -61,8 +61,8 @@ where
                 }
                 Project::Calling(future) => {
                     let result = ready!(future.poll(cx)).map_err(Into::into);
-                    let active = this.active.take();
-                    if let Some(active) = &active {
+                    let mut active = this.active.take();
+                    if let Some(active) = &mut active {
                         active.ended(|| result.as_ref().map_or(true, is_failure));
                     }
                     return Poll::Ready(

@@ -19,7 +19,7 @@
 //!
 //! # Cancellation
 //! Dropping the future, or the response body, ends the request's count. Under peak EWMA a request that
-//! is dropped before its answer says nothing of how fast the service is.
+//! is dropped before its answer says nothing of how fast the service is, unless a timeout around it dropped it.
 //!
 //! # Example
 //! ```

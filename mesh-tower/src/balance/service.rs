@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use mesh_core::balance::{Ask, BalancePolicy, Balancer, HashKey, HostSet};
 use mesh_core::outlier::HostState;
 use mesh_core::reply::LocalReply;
@@ -15,6 +15,7 @@ use super::{Active, ResponseBody, ResponseFuture};
 use crate::call::CallOptions;
 use crate::clock::{FastRng, SharedRng};
 use crate::error::{BoxError, Error};
+use crate::retry::Tried;
 
 /// Balances over keyed services; see the [module](super).
 pub struct Balance<K, S> {
@@ -100,7 +101,10 @@ impl<K, S> Balance<K, S> {
     }
 
     /// The service that is picked, and the request's place among its own.
-    fn pick(&self, key: Option<HashKey>) -> Option<(&Member<K, S>, Active)> {
+    fn pick(&self, request: &Extensions) -> Option<(&Member<K, S>, Active)> {
+        let key = request.get::<CallOptions>().and_then(|options| options.hash_key);
+        let tried = request.get::<Tried>();
+        let this = Arc::as_ptr(&self.shared).addr();
         let Shared { members, panic_threshold, rng, picker } = &*self.shared;
         let mut picker = picker.lock().expect("no panic while picking");
         let Picker { balancer, set, ejected, names } = &mut *picker;
@@ -118,11 +122,16 @@ impl<K, S> Balance<K, S> {
             }
         }
         let policy = balancer.policy();
-        let ask = Ask { hash: key.map(HashKey::hash), ..Ask::default() };
+        let redraws = tried.map_or(0, Tried::redraws);
+        let ask = Ask { hash: key.map(HashKey::hash), redraws, ..Ask::default() };
         let load = |index: usize| members[index].work.load(policy);
-        let index = rng.draw(|rng| balancer.pick_for(set, rng, &ask, load, |_| false))?;
+        let poor = |index: usize| tried.is_some_and(|tried| tried.has(this, index));
+        let index = rng.draw(|rng| balancer.pick_for(set, rng, &ask, load, poor))?;
+        if let Some(tried) = tried {
+            tried.note(this, index);
+        }
         let member = &members[index];
-        Some((member, Active::begin(member.work.clone(), policy)))
+        Some((member, Active::begin(member.work.clone(), policy, request)))
     }
 }
 
@@ -140,8 +149,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let key = request.extensions().get::<CallOptions>().and_then(|options| options.hash_key);
-        match self.pick(key) {
+        match self.pick(request.extensions()) {
             Some((member, active)) => ResponseFuture::chosen(member.service.clone(), request, active),
             None => ResponseFuture::refused(Error::local(LocalReply::no_healthy_upstream())),
         }
@@ -169,7 +177,7 @@ mod tests {
 
     use super::*;
     use crate::body::Body;
-    use crate::outlier::Outlier;
+    use crate::outlier::{self, Outlier};
 
     #[tokio::test]
     async fn od_5_an_endpoint_that_fails_is_left_out() {
@@ -198,14 +206,14 @@ mod tests {
         assert_eq!(bad_calls.load(Ordering::Relaxed), 5, "consecutive5xxErrors is 5");
     }
 
+    type Boxed = tower::util::BoxCloneService<Request<Body>, Response<outlier::ResponseBody<Body>>, BoxError>;
+
     impl<S> Outlier<S>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = http::Error> + Clone + Send + 'static,
         S::Future: Send,
     {
-        fn boxed_clone_health(
-            self,
-        ) -> (tower::util::BoxCloneService<Request<Body>, Response<Body>, BoxError>, Arc<HostState>) {
+        fn boxed_clone_health(self) -> (Boxed, Arc<HostState>) {
             let health = self.host().clone();
             (tower::util::BoxCloneService::new(self), health)
         }

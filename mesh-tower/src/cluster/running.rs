@@ -234,21 +234,20 @@ impl Cluster {
 
     /// Whether one more retry is allowed: a token, unless it is `free` of that, *and* room (CB-8, CB-10,
     /// RT-13).
-    pub(crate) fn try_retry(&self, now: Instant, free: bool) -> Option<Retrying> {
+    pub(crate) fn try_retry(&self, now: Instant, free: bool) -> Result<Retrying, GiveUp> {
         let budget = self.budget.as_ref().filter(|_| !free);
         let recent = self.recent.as_ref().map_or(0, |recent| recent.count(now));
         match retry::admit(&self.limits, &self.plan.circuit, budget, recent, now) {
             Ok(()) => {
                 self.stats.upstream_rq_retry.increment(1);
-                Some(Retrying(self.limits.clone()))
+                Ok(Retrying(self.limits.clone()))
             }
-            Err(GiveUp::Overflow) => {
-                self.stats.upstream_rq_retry_overflow_concurrency.increment(1);
-                None
-            }
-            Err(_) => {
-                self.stats.upstream_rq_retry_overflow_budget.increment(1);
-                None
+            Err(reason) => {
+                match reason {
+                    GiveUp::Overflow => self.stats.upstream_rq_retry_overflow_concurrency.increment(1),
+                    _ => self.stats.upstream_rq_retry_overflow_budget.increment(1),
+                }
+                Err(reason)
             }
         }
     }

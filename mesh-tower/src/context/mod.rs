@@ -13,7 +13,8 @@
 //! A clone of a [`Context`] is the same context.
 //!
 //! # Errors
-//! A call whose deadline has passed is not made: 504 `UT`; [`crate::Error::is_timeout`].
+//! None of their own. A [timeout layer](crate::timeout) within makes no call whose deadline has passed: 504 `UT`;
+//! [`crate::Error::is_timeout`].
 //!
 //! # Cancellation
 //! Nothing is held.

@@ -64,8 +64,14 @@ where
         };
         let injection = self.rng.draw(|rng| policy.decide(rng));
         let (injection, held) = self.admit(injection, &policy);
-        if let Some(matched) = matched {
-            note(matched, &injection);
+        if let (Some(delay), Some(record)) = (injection.delay, carrier.record()) {
+            record.note(|decision| {
+                decision.delay = Some(delay);
+                decision.flags.set(Flag::DelayInjected);
+            });
+        }
+        if let (Some(_), Some(matched)) = (&injection.abort, matched) {
+            matched.note_meant();
         }
         if asked.is_some() {
             for name in &CONTROL_HEADERS {
@@ -114,18 +120,6 @@ fn effective<'a>(
             Some(Cow::Owned(permitted.applied_to(policy.unwrap_or(&none), headers)))
         }
         (policy, None) => policy.map(Cow::Borrowed),
-    }
-}
-
-fn note(matched: &Matched, injection: &Injection) {
-    if let Some(delay) = injection.delay {
-        matched.record().note(|decision| {
-            decision.delay = Some(delay);
-            decision.flags.set(Flag::DelayInjected);
-        });
-    }
-    if injection.abort.is_some() {
-        matched.note_meant();
     }
 }
 

@@ -99,3 +99,16 @@ async fn fi_7_a_delayed_request_is_under_a_fault_until_its_response_is_over() {
     call.await.unwrap().unwrap();
     assert!(start.elapsed() >= Duration::from_millis(200), "the place is free again");
 }
+
+#[tokio::test(start_paused = true)]
+async fn fi_4_a_delay_stands_in_the_record_of_a_request_without_a_route() {
+    let service = tower::service_fn(|_: Request<Body>| async {
+        Ok::<_, crate::BoxError>(Response::new(Body::empty()))
+    });
+    let (record, mut request) = (crate::record::Record::default(), Request::new(Body::empty()));
+    request.extensions_mut().insert(record.clone());
+    tower::ServiceExt::oneshot(FaultLayer::new(delay(100)).layer(service), request).await.unwrap();
+    let decision = record.decision();
+    assert_eq!(decision.delay, Some(Duration::from_millis(100)));
+    assert_eq!(decision.flags.to_string(), "DI");
+}

@@ -2,38 +2,26 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::Response;
-use mesh_core::outcome::Outcome;
-use mesh_core::outlier::{Detector, HostState};
 
-use crate::clock::now;
+use super::ResponseBody;
+use super::report::Report;
 use crate::error::{BoxError, Error};
-use crate::grpc;
 
-/// The inner call; its outcome is recorded when its head, or its failure, is there.
+/// The inner call; its outcome is recorded when its head, or its failure, is there, or gRPC's status in its trailers.
 #[pin_project::pin_project]
 #[derive(Debug)]
 pub struct ResponseFuture<F> {
     #[pin]
     inner: F,
-    host: Arc<HostState>,
-    detector: Arc<Detector>,
-    hosts: usize,
-    grpc: bool,
+    report: Option<Report>,
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) const fn new(
-        inner: F,
-        host: Arc<HostState>,
-        detector: Arc<Detector>,
-        hosts: usize,
-        grpc: bool,
-    ) -> Self {
-        Self { inner, host, detector, hosts, grpc }
+    pub(super) const fn new(inner: F, report: Report) -> Self {
+        Self { inner, report: Some(report) }
     }
 }
 
@@ -41,24 +29,24 @@ impl<F, ResB, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<ResB>, E>>,
     E: Into<BoxError>,
+    ResB: http_body::Body,
 {
-    type Output = Result<Response<ResB>, BoxError>;
+    type Output = Result<Response<ResponseBody<ResB>>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(this.inner.poll(cx)).map_err(|error| Error::from_box(error.into()));
-        let outcome = match &result {
+        let mut report = this.report.take().expect("a future is not polled after it is ready");
+        Poll::Ready(match result {
             Ok(response) => {
-                let grpc = if *this.grpc { grpc::status(response.headers()) } else { None };
-                Some(Outcome::Response { status: response.status(), grpc, in_trailers: false })
+                report.head(&response);
+                Ok(response.map(|body| ResponseBody::new(body, report)))
             }
-            // What was decided here says nothing about the endpoint (OD-2).
-            Err(error) => error.outcome(),
-        };
-        if let Some(outcome) = outcome {
-            // Whoever balances reads the host's state; the event is for those who count.
-            let _ = this.detector.record(this.host, &outcome, *this.hosts, now());
-        }
-        Poll::Ready(result.map_err(Into::into))
+            Err(error) => {
+                // What was decided here says nothing about the endpoint (OD-2).
+                report.ended(error.outcome());
+                Err(error.into())
+            }
+        })
     }
 }

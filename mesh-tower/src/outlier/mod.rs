@@ -5,6 +5,9 @@
 //! share a [`Detector`], and a balancer over them ([`balance`](crate::balance)) leaves out who is
 //! ejected.
 //!
+//! A task ends the ejections of an endpoint, on the runtime that its calls run on: at the ticks of the policy's interval,
+//! from its first ejection on (OD-8).
+//!
 //! # Readiness
 //! The inner service's; an ejected endpoint is not made unready, because in panic it is used.
 //!
@@ -15,11 +18,18 @@
 //! The inner service's, unchanged.
 //!
 //! # Cancellation
-//! A dropped call says nothing about the endpoint.
+//! A dropped call says nothing about the endpoint, unless a [timeout](crate::timeout) or the limit of a
+//! [try](crate::retry) around it has dropped it: that is a failure (OD-2).
 
+mod body;
 mod future;
+mod report;
 mod service;
 
+pub use body::ResponseBody;
 pub use future::ResponseFuture;
 pub use mesh_core::outlier::{Detector, HostState};
 pub use service::Outlier;
+
+#[cfg(test)]
+mod tests;

@@ -7,30 +7,30 @@ use http::{Request, Response};
 use mesh_core::outlier::{Detector, HostState};
 use tower_service::Service;
 
-use super::ResponseFuture;
+use super::report::{Report, Watched};
+use super::{ResponseBody, ResponseFuture};
 use crate::error::BoxError;
+use crate::expiry::Clocks;
 use crate::grpc::is_grpc;
 
 /// Watches an endpoint's service; see the [module](super).
 #[derive(Clone, Debug)]
 pub struct Outlier<S> {
     inner: S,
-    pub(super) host: Arc<HostState>,
-    pub(super) detector: Arc<Detector>,
-    pub(super) hosts: usize,
+    watched: Arc<Watched>,
 }
 
 impl<S> Outlier<S> {
     /// Watches `inner`, one of `hosts` endpoints that share `detector`.
     #[must_use]
     pub fn new(inner: S, detector: Arc<Detector>, hosts: usize) -> Self {
-        Self { inner, host: Arc::default(), detector, hosts }
+        Self { inner, watched: Arc::new(Watched::new(detector, hosts)) }
     }
 
     /// What is known of the endpoint.
     #[must_use]
     pub fn host(&self) -> &Arc<HostState> {
-        &self.host
+        &self.watched.host
     }
 }
 
@@ -38,8 +38,9 @@ impl<S, B, ResB> Service<Request<B>> for Outlier<S>
 where
     S: Service<Request<B>, Response = Response<ResB>>,
     S::Error: Into<BoxError>,
+    ResB: http_body::Body,
 {
-    type Response = Response<ResB>;
+    type Response = Response<ResponseBody<ResB>>;
     type Error = BoxError;
     type Future = ResponseFuture<S::Future>;
 
@@ -49,7 +50,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let grpc = is_grpc(request.headers());
-        let (host, detector) = (self.host.clone(), self.detector.clone());
-        ResponseFuture::new(self.inner.call(request), host, detector, self.hosts, grpc)
+        let report = Report::new(self.watched.clone(), Clocks::of(request.extensions()), grpc);
+        ResponseFuture::new(self.inner.call(request), report)
     }
 }

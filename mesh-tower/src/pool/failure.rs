@@ -51,7 +51,7 @@ fn is_malformed(error: &(dyn StdError + 'static)) -> bool {
 ///
 /// A GOAWAY with `NO_ERROR` fails only the streams above its last stream id, which the peer
 /// promises not to have processed (RFC 9113 §6.8); with another code nothing is promised.
-pub(super) fn classify(error: &hyper::Error) -> Reset {
+pub(crate) fn classify(error: &hyper::Error) -> Reset {
     // First of all: a request body that failed carries its own connection's error, which is not ours.
     if error.is_user() {
         return Reset::LocalReset;
@@ -70,7 +70,7 @@ pub(super) fn classify(error: &hyper::Error) -> Reset {
 }
 
 /// Reads an error of the `h2` crate likewise.
-pub(super) fn classify_h2(error: &h2::Error) -> Reset {
+pub(crate) fn classify_h2(error: &h2::Error) -> Reset {
     if error.is_io() {
         Reset::ConnectionTermination
     } else if error.reason() == Some(h2::Reason::REFUSED_STREAM)

@@ -49,7 +49,7 @@ pub(crate) use checkout::CheckoutError;
 pub use connect::{Connect, Connecting, SocketConnector};
 pub(crate) use dial::DialError;
 pub(crate) use endpoint::{Endpoint, SWEEP_INTERVAL};
-pub(crate) use failure::Failure;
+pub(crate) use failure::{Failure, classify, classify_h2};
 pub(crate) use lease::Lease;
 pub use stream::Stream;
 pub(crate) use upstream_body::{Broken, UpstreamBody};

@@ -68,8 +68,7 @@ where
                     let Some((_, again)) = this.again.as_deref_mut() else {
                         return polled.map_err(Into::into);
                     };
-                    let next = match &polled {
-                        Poll::Pending => return Poll::Pending,
+                    let judged = match &polled {
                         Poll::Ready(Ok(response)) => match again.after_response(response) {
                             Next::Pass => {
                                 again.commit();
@@ -77,24 +76,28 @@ where
                             }
                             next @ Next::Retry(..) => Some(next),
                         },
-                        Poll::Ready(Err(_)) => None,
+                        Poll::Ready(Err(_)) | Poll::Pending => None,
                     };
-                    let next = match (next, ready!(polled)) {
-                        (Some(next), Ok(response)) => {
+                    let next = match (judged, polled) {
+                        (Some(next), Poll::Ready(Ok(response))) => {
                             drain(response.into_body());
-                            next
+                            Ok(next)
                         }
-                        (None, Err(error)) => match again.after_error(Error::from_box(error.into())) {
-                            Ok(next) => next,
-                            Err(error) => return Poll::Ready(Err(error.into())),
-                        },
+                        (None, Poll::Ready(Err(error))) => again.after_error(Error::from_box(error.into())),
+                        (None, Poll::Pending) => {
+                            let expired = ready!(again.poll_limit(cx));
+                            again.after_error(expired)
+                        }
                         _ => unreachable!("only responses have been judged"),
                     };
-                    let Next::Retry(delay, request) = next else {
-                        unreachable!("an error that is passed on returns above");
-                    };
-                    let sleep = (!delay.is_zero()).then(|| Box::pin(sleep(delay)));
-                    State::Waiting(Box::new(Waiting { sleep, request: Some(*request) }))
+                    match next {
+                        Ok(Next::Retry(delay, request)) => {
+                            let sleep = (!delay.is_zero()).then(|| Box::pin(sleep(delay)));
+                            State::Waiting(Box::new(Waiting { sleep, request: Some(*request) }))
+                        }
+                        Ok(Next::Pass) => unreachable!("an error that is passed on is returned as one"),
+                        Err(error) => return Poll::Ready(Err(error.into())),
+                    }
                 }
                 Project::Waiting(waiting) => {
                     if let Some(sleep) = &mut waiting.sleep {

@@ -6,7 +6,7 @@ use super::field_lines::FieldLines;
 use crate::body::Body;
 use crate::normalize::Downstream;
 use crate::passage::Carrier;
-use crate::record::Slot;
+use crate::record::{Record, Slot};
 use crate::route::Matched;
 
 /// What a request's head is made of.
@@ -43,6 +43,14 @@ impl Kept {
     /// The route of the request.
     pub(super) fn matched(&self) -> Option<&Matched> {
         self.slot.matched()
+    }
+
+    /// The record of the request.
+    pub(super) fn record(&self) -> Option<&Record> {
+        self.slot.record().or_else(|| match &self.extensions {
+            Kinds::Known(_) => None,
+            Kinds::Any(any) => any.get(),
+        })
     }
 
     /// What the stack knew of the request.

@@ -25,7 +25,8 @@ pub(super) struct Fixed {
 }
 
 impl RetryLayer {
-    /// Retries every request by `policy`, within one budget for all services this layer makes.
+    /// Retries every request by `policy`, within one budget for all services this layer makes; see
+    /// [the module](super) on layers alone.
     #[must_use]
     pub fn new(policy: RetryPolicy) -> Self {
         let budget = Arc::new(Budget::new(BudgetPolicy::default(), now()));

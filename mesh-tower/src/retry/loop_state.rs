@@ -1,11 +1,12 @@
 //! What is kept between attempts.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use mesh_core::headers::control::has_any;
-use mesh_core::outcome::{Outcome, Reset};
+use mesh_core::outcome::{Class, Outcome, Reset};
 use mesh_core::reply::Flag;
 use mesh_core::retry::{
     Budget, CONTROL_HEADERS, GiveUp, Pushback, RetryPolicy, Traits, Verdict, is_reuse_race,
@@ -13,6 +14,7 @@ use mesh_core::retry::{
 use mesh_core::timeout::{Deadline, EXPECTED_TIMEOUT, grpc_timeout};
 
 use super::kept::Kept;
+use super::limit::Limit;
 use super::replay::Replay;
 use crate::body::Body;
 use crate::clock::{SharedRng, now};
@@ -21,6 +23,7 @@ use crate::error::Error;
 use crate::grpc;
 use crate::passage::Carrier;
 use crate::route::Matched;
+use crate::timeout::Until;
 
 const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
 const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
@@ -31,6 +34,8 @@ pub(super) enum Source {
     Whole(Body),
     /// It is being kept as it is read.
     Replay(Replay),
+    /// None: nothing will be repeated.
+    Gone,
 }
 
 impl Source {
@@ -39,6 +44,7 @@ impl Source {
         match self {
             Self::Whole(_) => true,
             Self::Replay(replay) => replay.is_repeatable(),
+            Self::Gone => false,
         }
     }
 }
@@ -50,7 +56,10 @@ pub(super) struct Again {
     /// `None`: the matched route's.
     policy: Option<Arc<RetryPolicy>>,
     traits: Traits,
+    /// Of a layer that is used alone.
     budget: Option<Arc<Budget>>,
+    /// Of the try under way, likewise.
+    limit: Option<Limit>,
     /// `None`: the worker's.
     rng: Option<SharedRng>,
     attempts: u32,
@@ -84,6 +93,7 @@ impl Again {
             policy,
             traits,
             budget,
+            limit: None,
             rng,
             attempts: 1,
             raced: false,
@@ -103,22 +113,39 @@ impl Again {
 
     /// Puts the marks of this attempt on its request: its number (RT-14), what is left of the
     /// deadline (RT-4), the limit of one try (RT-3).
-    fn mark(&self, request: &mut Request<Body>) {
+    fn mark(&mut self, request: &mut Request<Body>) {
         if self.attempts > 1 {
-            let headers = request.headers_mut();
             if self.traits.grpc {
                 let before = self.traits.previous_attempts + self.attempts - 1;
-                headers.insert(PREVIOUS_ATTEMPTS, HeaderValue::from(before));
+                request.headers_mut().insert(PREVIOUS_ATTEMPTS, HeaderValue::from(before));
             }
-            if let Some(deadline) = self.matched().and_then(Matched::deadline) {
+            let of_route = self.matched().and_then(Matched::deadline);
+            let deadline = of_route.or_else(|| Until::of(request.extensions()));
+            if let Some(deadline) = deadline {
+                let headers = request.headers_mut();
                 refresh(headers, Deadline::at(deadline).remaining(now()), self.traits.grpc);
             }
         }
-        mark(request, self.attempts, self.policy().per_try_timeout);
+        self.begin(request);
+    }
+
+    /// Puts the marks on a try's request that the first has too, and begins to bound it where no cluster does.
+    pub(super) fn begin(&mut self, request: &mut Request<Body>) {
+        let per_try_timeout = self.policy().per_try_timeout;
+        if self.budget.is_none() {
+            return mark(request, self.attempts, per_try_timeout);
+        }
+        mark_attempt(request, self.attempts, per_try_timeout);
+        self.limit = per_try_timeout.map(|limit| Limit::begin(request, limit));
+    }
+
+    /// Resolves when the try under way has taken too long.
+    pub(super) fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        self.limit.as_mut().map_or(Poll::Pending, |limit| limit.poll(cx))
     }
 
     /// The next attempt's request, marked.
-    pub(super) fn carry<R: Carrier<Body = Body>>(&self, mut request: Request<Body>) -> R {
+    pub(super) fn carry<R: Carrier<Body = Body>>(&mut self, mut request: Request<Body>) -> R {
         self.mark(&mut request);
         R::carrying(request, self.kept.slot())
     }
@@ -129,12 +156,22 @@ impl Again {
         let outcome = Outcome::Response { status: response.status(), grpc, in_trailers: false };
         match self.policy().decide(&self.traits, self.attempts, &outcome, Some(headers)) {
             Verdict::Retry => match self.pushback(headers) {
-                Some(Pushback::Never) => Next::Pass,
+                Some(Pushback::Never) => {
+                    self.gave_up(GiveUp::PushedBack);
+                    Next::Pass
+                }
                 Some(Pushback::After(delay)) => self.retry(false, Some(delay)),
                 None => self.retry(false, None),
             },
             Verdict::GiveUp(reason) => {
-                self.gave_up(reason);
+                let well = outcome.class() == Class::Success;
+                if let Some(budget) = self.budget.as_ref().filter(|_| well) {
+                    budget.deposit();
+                }
+                // Most responses are no failures, of which there is nothing to say.
+                if !well || reason != GiveUp::NotRetriable {
+                    self.gave_up(reason);
+                }
                 if self.attempts > 1 && response.status().as_u16() < 500 {
                     self.count(|stats| &stats.upstream_rq_retry_success);
                 }
@@ -196,20 +233,12 @@ impl Again {
     fn retry(&mut self, free: bool, delay: Option<Duration>) -> Next {
         // The earlier retry has ended, and with it its place among the retries in flight.
         self.retrying = None;
-        // Asked first: what cannot be sent again takes no token from what can.
-        if !self.source.is_repeatable() {
-            return Next::Pass;
-        }
-        let allowed = match (&self.budget, self.matched().and_then(Matched::cluster)) {
-            (Some(budget), _) => free || budget.withdraw(now()),
-            (None, Some(pool)) => {
-                self.retrying = pool.cluster().try_retry(now(), free);
-                self.retrying.is_some()
+        match self.admit(free) {
+            Ok(retrying) => self.retrying = retrying,
+            Err(reason) => {
+                self.gave_up(reason);
+                return Next::Pass;
             }
-            (None, None) => false,
-        };
-        if !allowed {
-            return Next::Pass;
         }
         let Some(request) = self.rebuild() else { return Next::Pass };
         let draw = |rng: &SharedRng| rng.draw(|rng| self.policy().backoff.delay(self.attempts, rng));
@@ -223,10 +252,25 @@ impl Again {
         Next::Retry(delay, Box::new(request))
     }
 
+    /// Whether the limits let one more try be made; its place among the retries in flight, where these are counted.
+    fn admit(&self, free: bool) -> Result<Option<Retrying>, GiveUp> {
+        // Asked first: what cannot be sent again takes no token from what can.
+        if !self.source.is_repeatable() {
+            return Err(GiveUp::BodyTooLarge);
+        }
+        match (&self.budget, self.matched().and_then(Matched::cluster)) {
+            (Some(budget), _) if free || budget.withdraw(now()) => Ok(None),
+            (Some(_), _) => Err(GiveUp::BudgetSpent),
+            (None, Some(pool)) => pool.cluster().try_retry(now(), free).map(Some),
+            (None, None) => Err(GiveUp::NotRetriable),
+        }
+    }
+
     fn rebuild(&self) -> Option<Request<Body>> {
         let body = match &self.source {
             Source::Whole(body) => body.try_clone()?,
             Source::Replay(replay) => Body::replay(replay.again()?),
+            Source::Gone => return None,
         };
         self.kept.request(body)
     }
@@ -238,11 +282,17 @@ impl Again {
     }
 
     fn gave_up(&self, reason: GiveUp) {
-        if reason == GiveUp::Exhausted {
+        let exhausted = reason == GiveUp::Exhausted;
+        if exhausted {
             self.count(|stats| &stats.upstream_rq_retry_limit_exceeded);
-            if let Some(matched) = self.matched() {
-                matched.record().note(|decision| decision.flags.set(Flag::UpstreamRetryLimitExceeded));
-            }
+        }
+        if let Some(record) = self.kept.record() {
+            record.note(|decision| {
+                decision.gave_up = Some(reason);
+                if exhausted {
+                    decision.flags.set(Flag::UpstreamRetryLimitExceeded);
+                }
+            });
         }
     }
 
@@ -262,15 +312,22 @@ pub(super) fn strip_control(headers: &mut HeaderMap) {
     }
 }
 
-/// The marks that every attempt has.
+/// The marks that every attempt has, and the limit that its cluster keeps.
 pub(super) fn mark(request: &mut Request<Body>, attempts: u32, per_try_timeout: Option<Duration>) {
+    mark_attempt(request, attempts, per_try_timeout);
+    if let Some(limit) = per_try_timeout {
+        request.extensions_mut().insert(PerTryTimeout(limit));
+    }
+}
+
+/// What the next hop is told of every attempt.
+fn mark_attempt(request: &mut Request<Body>, attempts: u32, per_try_timeout: Option<Duration>) {
     let number = match attempts {
         1 => HeaderValue::from_static("1"),
         more => HeaderValue::from(more),
     };
     request.headers_mut().insert(ATTEMPT_COUNT, number);
     if let Some(limit) = per_try_timeout {
-        request.extensions_mut().insert(PerTryTimeout(limit));
         let headers = request.headers_mut();
         if expected(headers).is_none_or(|expected| limit < expected) {
             let grpc = grpc::is_grpc(headers);

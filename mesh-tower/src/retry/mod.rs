@@ -15,6 +15,13 @@
 //! The request's body is kept if the policy repeats anything at all, or the method is idempotent, until the
 //! response is committed and up to a cap; see [`ReplayBody`]. A body that is in memory is shared, not copied.
 //!
+//! # Alone
+//! [`RetryLayer::new`] keeps its policy around any service. It bounds each try itself, from the end of the upload
+//! until response headers (RT-3); in the stack the cluster does, which knows when there is a connection. Its budget is
+//! fed by the responses that it passes on, judged by their headers. A [`Balance`](crate::balance::Balance) within
+//! avoids the services that were tried (RT-12). There is no limit on concurrency, which is a destination's, and
+//! localities are nothing to it. `x-envoy-…` headers of the request change nothing, and end here.
+//!
 //! # Readiness
 //! The inner service's; a second attempt waits for readiness again.
 //!
@@ -29,21 +36,27 @@
 //!
 //! # Metrics
 //! `envoy_cluster_upstream_rq_retry`, `…_retry_success`, `…_retry_overflow{limit}`,
-//! `…_retry_limit_exceeded`, `…_reuse_race`.
+//! `…_retry_limit_exceeded`, `…_reuse_race`, of the matched route's cluster.
 
 mod drain;
 mod field_lines;
 mod future;
 mod kept;
 mod layer;
+mod limit;
 mod loop_state;
 mod replay;
 mod service;
+mod tried;
 
 pub use future::ResponseFuture;
 pub use layer::RetryLayer;
+pub(crate) use limit::Limited;
 pub use replay::{REQUEST_CAP, ReplayBody, ReplayBudget};
 pub use service::Retry;
+pub(crate) use tried::Tried;
 
+#[cfg(test)]
+mod alone;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use tower_service::Service;
 
 use super::layer::Fixed;
 use super::loop_state::{Again, Source, mark, strip_control};
+use super::tried::Tried;
 use super::{REQUEST_CAP, ReplayBody, ReplayBudget, ResponseFuture};
 use crate::body::Body;
 use crate::clock::SharedRng;
@@ -66,17 +67,24 @@ where
         // RT-20 asks for a copy of idempotent requests even where no retry is written.
         let may_repeat = policy.may_retry_at_all(&traits) || traits.idempotent;
         let per_try_timeout = policy.per_try_timeout;
+        // For a balancer within; in the stack, the cluster knows.
+        let avoids = self.fixed.is_some() && policy.avoid_previous_hosts;
+        let tried = avoids.then(|| Tried::redrawing(policy.host_selection_attempts));
         let steered = matched.is_none_or(|matched| matched.survey().envoy);
         let request = carrier.request_mut();
         if steered {
             strip_control(request.headers_mut());
         }
-        if !may_repeat {
+        if !may_repeat && self.fixed.is_none() {
             mark(request, 1, per_try_timeout);
             return ResponseFuture::once(self.inner.call(carrier));
         }
+        if let Some(tried) = tried {
+            request.extensions_mut().insert(tried);
+        }
         // Also for a policy that repeats nothing but failed connects: the body has gone with its request.
         let source = match request.body().try_clone() {
+            _ if !may_repeat => Source::Gone,
             Some(copy) => Source::Whole(copy),
             None => {
                 let body = std::mem::take(request.body_mut());
@@ -93,7 +101,10 @@ where
             (ready, Again::new(&carrier, source, given, traits, budget, self.rng.clone())),
         );
         // Not before the copy is made: each attempt has marks of its own.
-        mark(carrier.request_mut(), 1, per_try_timeout);
+        match self.fixed {
+            None => mark(carrier.request_mut(), 1, per_try_timeout),
+            Some(_) => kept.1.begin(carrier.request_mut()),
+        }
         let future = kept.0.call(carrier);
         ResponseFuture::new(future, kept)
     }

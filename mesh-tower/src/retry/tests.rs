@@ -14,28 +14,28 @@ use crate::body::Body;
 use crate::clock::SharedRng;
 use crate::error::Error;
 
-type Inner = Mock<Request<Body>, Response<Body>>;
+pub(super) type Inner = Mock<Request<Body>, Response<Body>>;
 
-fn policy(on: &str, attempts: u32) -> RetryPolicy {
+pub(super) fn policy(on: &str, attempts: u32) -> RetryPolicy {
     let (on, status_codes) = RetryOn::parse(on).unwrap();
     RetryPolicy { on, status_codes, attempts, written: true, ..RetryPolicy::default_policy() }
 }
 
-fn retry(policy: RetryPolicy) -> (Retry<Inner>, Handle<Request<Body>, Response<Body>>) {
+pub(super) fn retry(policy: RetryPolicy) -> (Retry<Inner>, Handle<Request<Body>, Response<Body>>) {
     let (inner, mut handle) = mock::pair();
     handle.allow(100);
     (RetryLayer::new(policy).rng(SharedRng::seeded(7)).layer(inner), handle)
 }
 
-async fn ready(service: &mut Retry<Inner>) {
+pub(super) async fn ready(service: &mut Retry<Inner>) {
     std::future::poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
 }
 
-fn answer(status: u16) -> Response<Body> {
+pub(super) fn answer(status: u16) -> Response<Body> {
     Response::builder().status(status).body(Body::from("answer")).unwrap()
 }
 
-fn post(body: &'static str) -> Request<Body> {
+pub(super) fn post(body: &'static str) -> Request<Body> {
     Request::post("/").body(Body::from(body)).unwrap()
 }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use http_body::{Frame, SizeHint};
 
-use super::call::{Call, Ending, mesh_error};
+use super::call::{Call, Ending, as_ours};
 
 /// A response body that reports the request's end: once, when it ends, fails or is dropped.
 ///
@@ -80,7 +80,7 @@ where
                     call.may_be_dropped(this.inner.size_hint().exact() == Some(0));
                 }
             }
-            Some(Err(error)) => end(this.call, Ending::Failed(mesh_error(error as &dyn Any))),
+            Some(Err(error)) => as_ours(error as &dyn Any, |error| end(this.call, Ending::Failed(error))),
             None => end(this.call, Ending::Complete),
         }
         Poll::Ready(frame)

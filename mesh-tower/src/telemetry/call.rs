@@ -30,8 +30,8 @@ use crate::record::Record;
 pub(super) enum Ending<'a> {
     /// The response was sent whole.
     Complete,
-    /// There is no response, or not all of it; `None` for errors that are not ours.
-    Failed(Option<&'a Error>),
+    /// There is no response, or not all of it.
+    Failed(&'a Error),
     /// The caller went away.
     Left,
 }
@@ -162,7 +162,7 @@ impl Call {
         let duration = now().saturating_duration_since(self.start);
         let (flags, details) = self.outcome(ending);
         let error = match ending {
-            Ending::Failed(error) => error,
+            Ending::Failed(error) => Some(error),
             Ending::Complete | Ending::Left => None,
         };
         let protocol = if self.is_grpc { Protocol::Grpc } else { Protocol::Http };
@@ -209,7 +209,7 @@ impl Call {
             Ending::Left => {
                 (Flag::DownstreamConnectionTermination.into(), Some("downstream_remote_disconnect".into()))
             }
-            Ending::Failed(Some(error)) if self.code == 0 => {
+            Ending::Failed(error) if self.code == 0 => {
                 let reply = error.reply();
                 if error.dialect(self.is_grpc) != Dialect::Http {
                     self.code = StatusCode::OK.as_u16();
@@ -221,17 +221,9 @@ impl Call {
                 (reply.flags, Some(Cow::Borrowed(&*reply.details)))
             }
             Ending::Failed(error) => {
-                // What is not ours to read counts as the other side's hanging up.
-                let Some(error) = error else {
-                    let words = broken(Reset::ConnectionTermination, self.code != 0);
-                    if self.code == 0 {
-                        self.code = StatusCode::SERVICE_UNAVAILABLE.as_u16();
-                    }
-                    return (Flag::UpstreamConnectionTermination.into(), Some(words.into()));
-                };
                 let reply = error.reply();
                 let details = match error.outcome() {
-                    Some(Outcome::Reset { reset, .. }) => broken(reset, true).into(),
+                    Some(Outcome::Reset { reset, .. }) => broken(reset).into(),
                     _ => Cow::Borrowed(&*reply.details),
                 };
                 (reply.flags, Some(details))
@@ -246,17 +238,20 @@ impl Drop for Call {
     }
 }
 
-/// Envoy's words for a response that did not come, or broke off once `started` (RF-2).
-fn broken(reset: Reset, started: bool) -> String {
-    let when = if started { "after" } else { "before" };
-    format!("upstream_reset_{when}_response_started{{{}}}", reset.reason().replace(' ', "_"))
+/// Envoy's words for a response that broke off once it had started (RF-2).
+fn broken(reset: Reset) -> String {
+    format!("upstream_reset_after_response_started{{{}}}", reset.reason().replace(' ', "_"))
 }
 
-/// Our error, if this is one, boxed or not.
-pub(super) fn mesh_error(error: &dyn Any) -> Option<&Error> {
-    match error.downcast_ref::<BoxError>() {
+/// Reads the error as one of ours: what it is, or is caused by, or else what it says.
+pub(super) fn as_ours<T>(error: &dyn Any, read: impl FnOnce(&Error) -> T) -> T {
+    let own = match error.downcast_ref::<BoxError>() {
         Some(boxed) => chain(&**boxed).find_map(|error| error.downcast_ref()),
         None => error.downcast_ref(),
+    };
+    match own {
+        Some(own) => read(own),
+        None => read(&Error::of_foreign(error)),
     }
 }
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use http::Response;
 
 use super::Body;
-use super::call::{Call, Ending, mesh_error};
+use super::call::{Call, Ending, as_ours};
 
 /// Waits for the response head, then gives the request's end to the body to watch for.
 #[pin_project::pin_project]
@@ -50,7 +50,7 @@ where
             }
             Poll::Ready(Err(error)) => {
                 let mut call = this.call.take().expect("seen above");
-                call.end(Ending::Failed(mesh_error(&error as &dyn Any)));
+                as_ours(&error as &dyn Any, |error| call.end(Ending::Failed(error)));
                 Poll::Ready(Err(error))
             }
         }

@@ -13,7 +13,8 @@ pub struct TimeoutLayer {
 }
 
 impl TimeoutLayer {
-    /// Every request may take this long; a shorter `grpc-timeout` holds.
+    /// Every request may take this long; a shorter `grpc-timeout` holds. `x-envoy-…` headers that would change the
+    /// limit change nothing, and end here: who sent them is not known.
     #[must_use]
     pub const fn new(limit: Duration) -> Self {
         Self { fixed: Some(limit) }

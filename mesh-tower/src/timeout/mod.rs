@@ -29,6 +29,7 @@ pub use body::ResponseBody;
 pub use future::ResponseFuture;
 pub use layer::TimeoutLayer;
 pub use service::Timeout;
+pub(crate) use service::Until;
 
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 use std::task::{self, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Response};
+use http::{Extensions, HeaderValue, Response};
 use mesh_core::headers::Survey;
 use mesh_core::headers::control::has_any;
 use mesh_core::outcome::Outcome;
@@ -21,8 +21,20 @@ use crate::clock::now;
 use crate::context::Context;
 use crate::error::{BoxError, Error};
 use crate::passage::Carrier;
+use crate::record::{Record, Slot};
 use crate::route::Matched;
 use crate::upload;
+
+/// When a request of a layer used alone has to be answered: for the retries within, which tell each try's next hop
+/// what is left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Until(Instant);
+
+impl Until {
+    pub(crate) fn of(extensions: &Extensions) -> Option<Instant> {
+        extensions.get().map(|Self(at)| *at)
+    }
+}
 
 thread_local! {
     /// The latest limit that was told on, and its text: mostly the next one is the same.
@@ -77,6 +89,7 @@ where
             }
             trusted
         });
+        let trusted = trusted.filter(|_| self.fixed.is_none());
         let alternative = trusted.is_some_and(|trusted| trusted.alternative_response);
         // A call's own option beats the header (RT-18).
         let trusted = trusted.filter(|_| own.is_none());
@@ -92,6 +105,11 @@ where
             return ResponseFuture::new(self.inner.call(carrier), None, None).alternative(alternative);
         }
         let now = now();
+        let alone = carrier.matched().is_none();
+        if alone && carrier.record().is_none() {
+            // Who judges the endpoint further in reads there that the time is up.
+            *carrier.slot_or_empty() = Slot::Recorded(Record::default(), None);
+        }
         let record = carrier.record().cloned();
         // Not told on: the server may go on with a stream for as long as it likes.
         let until_headers = to_headers.and_then(|limit| {
@@ -108,8 +126,9 @@ where
             headers.insert(grpc_timeout::GRPC_TIMEOUT, grpc_timeout::format(limit));
         }
         let uploaded = own.and_then(|_| upload::watch(request.body_mut()));
-        if let Some(matched) = carrier.matched_mut() {
-            matched.set_deadline(after(now, limit));
+        match carrier.matched_mut() {
+            Some(matched) => matched.set_deadline(after(now, limit)),
+            None => drop(carrier.request_mut().extensions_mut().insert(Until(after(now, limit)))),
         }
         let future = self.inner.call(carrier);
         let timer = Timer::new(now, Bounds { limit: own, deadline }, uploaded, record);

@@ -181,3 +181,16 @@ async fn rt_4_an_early_response_outlasts_no_inherited_deadline() {
     assert!(Error::from_box(body.frame().await.unwrap().unwrap_err()).is_timeout());
     drop((upload, sent));
 }
+
+/// Nobody has said who sent it: a stranger must not lift a limit that a program has set.
+#[tokio::test(start_paused = true)]
+async fn rt_5_a_header_changes_no_limit_of_a_layer_used_alone() {
+    let (mut service, mut handle) = timeout(Duration::from_secs(1)).await;
+    let request = Request::post("/").header("x-envoy-upstream-rq-timeout-ms", "60000");
+    let mut call = tokio_test::task::spawn(service.call(request.body(Body::empty()).unwrap()));
+    assert_pending!(call.poll());
+    let (request, _send) = handle.next_request().await.unwrap();
+    assert!(!request.headers().contains_key("x-envoy-upstream-rq-timeout-ms"));
+    tokio::time::advance(Duration::from_millis(1001)).await;
+    assert!(Error::from_box(assert_ready!(call.poll()).unwrap_err()).is_timeout());
+}

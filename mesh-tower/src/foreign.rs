@@ -1,0 +1,173 @@
+//! How errors that are not ours read: those of hyper, of its clients, of tower's own layers, of the system.
+//!
+//! A layer used alone stands around any service, and its policy speaks of refused connections, refused streams and
+//! timeouts. What the service returns says which of these it was, if somebody looks: somewhere in the chain of
+//! causes there is an error that knows.
+
+use std::any::Any;
+use std::error::Error as StdError;
+use std::io::{self, ErrorKind};
+
+use hyper_util::client::legacy;
+use mesh_core::outcome::{Outcome, Reset};
+use mesh_core::reply::LocalReply;
+
+use crate::error::{BoxError, Error};
+use crate::pool::{classify, classify_h2};
+
+/// What an error came to.
+pub(crate) enum Reading<'a> {
+    /// An attempt ended so.
+    Attempt(Outcome),
+    /// It was refused here, for want of room.
+    Overflow,
+    /// One of ours is the cause.
+    Own(&'a Error),
+}
+
+/// Reads an error by its causes, from the outside in: the first that knows decides.
+///
+/// What nobody knows is a connection that ended after the request was sent: that is repeated least.
+pub(crate) fn read<'a>(error: &'a (dyn StdError + 'static)) -> Reading<'a> {
+    let mut connecting = false;
+    Reading::Attempt(match known(error, &mut connecting) {
+        Some(Reading::Attempt(outcome)) => outcome,
+        Some(other) => return other,
+        None if connecting => unsent(Reset::ConnectFailure),
+        None => sent(Reset::ConnectionTermination),
+    })
+}
+
+fn known<'a>(error: &'a (dyn StdError + 'static), connecting: &mut bool) -> Option<Reading<'a>> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(own) = error.downcast_ref() {
+            return Some(Reading::Own(own));
+        }
+        if error.is::<tower::load_shed::error::Overloaded>() {
+            return Some(Reading::Overflow);
+        }
+        if let Some(client) = error.downcast_ref::<legacy::Error>() {
+            *connecting |= client.is_connect();
+        }
+        if let Some(outcome) = outcome(error, *connecting) {
+            return Some(Reading::Attempt(outcome));
+        }
+        // The cause of an `io::Error` is what its inner error is caused by, and not that itself.
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(inner) = inner
+            && let Some(reading) = known(inner, connecting)
+        {
+            return Some(reading);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// What one error says by itself.
+fn outcome(error: &(dyn StdError + 'static), connecting: bool) -> Option<Outcome> {
+    let elapsed = error.is::<tower::timeout::error::Elapsed>() || error.is::<tokio::time::error::Elapsed>();
+    if let Some(io) = error.downcast_ref::<io::Error>() {
+        return match io.kind() {
+            ErrorKind::ConnectionRefused
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::AddrNotAvailable => Some(unsent(Reset::ConnectFailure)),
+            ErrorKind::TimedOut if connecting => Some(unsent(Reset::ConnectTimeout)),
+            _ => None,
+        };
+    }
+    if connecting {
+        // Whatever else happens while a connection is being made: none was made.
+        return elapsed.then(|| unsent(Reset::ConnectTimeout));
+    }
+    if elapsed {
+        return Some(Outcome::PerTryTimeout);
+    }
+    if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
+        // hyper cancels what it has not begun to send.
+        let (reset, written) = (classify(hyper), !hyper.is_canceled());
+        return Some(Outcome::Reset { reset, written });
+    }
+    error.downcast_ref::<h2::Error>().map(|h2| sent(classify_h2(h2)))
+}
+
+const fn unsent(reset: Reset) -> Outcome {
+    Outcome::Reset { reset, written: false }
+}
+
+const fn sent(reset: Reset) -> Outcome {
+    Outcome::Reset { reset, written: true }
+}
+
+impl Error {
+    /// An error of ours that says the same; `error` is its cause.
+    pub(crate) fn foreign(error: BoxError) -> Self {
+        match read(&*error) {
+            Reading::Attempt(outcome) => Self::attempt(outcome, Some(error)),
+            Reading::Overflow => Self::local(LocalReply::overflow()),
+            Reading::Own(own) => own.same(),
+        }
+    }
+
+    /// The same of an error that somebody else keeps.
+    pub(crate) fn of_foreign(error: &dyn Any) -> Self {
+        let reading = match error.downcast_ref::<BoxError>() {
+            Some(boxed) => read(&**boxed),
+            None => Reading::Attempt(sent(Reset::ConnectionTermination)),
+        };
+        match reading {
+            Reading::Attempt(outcome) => Self::attempt(outcome, None),
+            Reading::Overflow => Self::local(LocalReply::overflow()),
+            Reading::Own(own) => own.same(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Wrapped(BoxError);
+
+    impl fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("wrapped")
+        }
+    }
+
+    impl StdError for Wrapped {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&*self.0)
+        }
+    }
+
+    fn flags(error: impl Into<BoxError>) -> String {
+        let error = Error::from_box(Wrapped(error.into()).into());
+        format!("{} {:?}", error.reply().flags, error.outcome())
+    }
+
+    #[test]
+    fn rt_9_what_a_foreign_error_says_is_read_from_its_causes() {
+        let refused = "UF Some(Reset { reset: ConnectFailure, written: false })";
+        assert_eq!(flags(io::Error::from(ErrorKind::ConnectionRefused)), refused);
+        assert_eq!(flags(io::Error::other(io::Error::from(ErrorKind::NetworkUnreachable))), refused);
+        let refused = "UR Some(Reset { reset: RemoteRefused, written: true })";
+        assert_eq!(flags(h2::Error::from(h2::Reason::REFUSED_STREAM)), refused);
+        assert_eq!(flags(io::Error::other(h2::Error::from(h2::Reason::REFUSED_STREAM))), refused);
+        assert_eq!(flags(tower::timeout::error::Elapsed::new()), "UT Some(PerTryTimeout)");
+        let broken = "UC Some(Reset { reset: ConnectionTermination, written: true })";
+        assert_eq!(flags(io::Error::from(ErrorKind::ConnectionReset)), broken);
+        assert_eq!(flags("who knows"), broken);
+    }
+
+    #[test]
+    fn rt_10_what_was_decided_here_stays_so_however_it_is_wrapped() {
+        assert_eq!(flags(tower::load_shed::error::Overloaded::new()), "UO None");
+        assert_eq!(flags(Error::local(LocalReply::no_healthy_upstream())), "UH None");
+    }
+}
