@@ -44,3 +44,4 @@ mod stale;
 mod storm;
 mod timeout;
 mod upstream_tls;
+mod wiring;

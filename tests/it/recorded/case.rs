@@ -35,6 +35,11 @@ impl Configuration {
         self.whole["documents"].as_array().map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// A part of the line by its name.
+    pub(super) fn part(&self, name: &str) -> &Value {
+        &self.whole[name]
+    }
+
     pub(super) fn cases(&self) -> impl Iterator<Item = Case<'_>> {
         let cases = self.whole["cases"].as_array().map(Vec::as_slice).unwrap_or_default();
         cases.iter().map(|case| Case {

@@ -14,7 +14,8 @@
 //! | `play` | a request through the stack, and what came of it in the recording's words |
 //! | `compare` | equal, kept or other; the report |
 //! | `kept` | the differences that stay, each with the exact answer that we give instead |
-//! | `gateway`, `sidecar` | a recording each: who the workload is, and which differences may occur |
+//! | `steps` | the server of the attempts, which takes the steps of a script |
+//! | `gateway`, `sidecar`, `attempts` | a recording each: who the workload is, and which differences may occur |
 //!
 //! The recordings were made with istiod of the 1.31 line and its Envoy. Nothing depends on what stood before:
 //! each configuration is loaded afresh.
@@ -22,6 +23,7 @@
 //! `MESH_RECORDED=12 cargo test -p mesh-tests --test it recorded` plays one configuration (its line, from 1) and
 //! prints what is other in full.
 
+mod attempts;
 mod case;
 mod compare;
 mod endpoint;
@@ -29,3 +31,4 @@ mod gateway;
 mod kept;
 mod play;
 mod sidecar;
+mod steps;

@@ -67,13 +67,18 @@ pub(super) fn listener(test: &TestMesh) -> Option<Listener> {
 
 /// The request of a case, as a connection of HTTP/1.1 would bring it.
 pub(super) fn request(case: Case<'_>) -> Request<Body> {
+    request_to(case, case.asked("host"), case.asked("path"))
+}
+
+/// The same of a recording whose cases all go to one place.
+pub(super) fn request_to(case: Case<'_>, host: &str, path: &str) -> Request<Body> {
     let mut headers = HeaderMap::new();
-    headers.append("host", value(case.asked("host")));
+    headers.append("host", value(host));
     for pair in case.request["headers"].as_array().map(Vec::as_slice).unwrap_or_default() {
         let name: HeaderName = pair[0].as_str().unwrap().parse().unwrap();
         headers.append(name, value(pair[1].as_str().unwrap()));
     }
-    let builder = Request::builder().method(case.asked("method")).uri(case.asked("path"));
+    let builder = Request::builder().method(case.asked("method")).uri(path);
     let mut request = builder.body(Body::empty()).unwrap();
     *request.headers_mut() = headers;
     request.extensions_mut().insert(Downstream::new(([127, 0, 0, 1], 40000).into()));
