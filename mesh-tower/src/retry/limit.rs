@@ -68,7 +68,7 @@ where
     fn call(&mut self, mut carrier: R) -> Self::Future {
         let request = carrier.request_mut();
         let limit = request.extensions_mut().remove::<PerTryTimeout>();
-        let limit = limit.map(|PerTryTimeout(limit)| Limit::begin(request, limit));
+        let limit = limit.map(|PerTryTimeout(limit)| Box::new(Limit::begin(request, limit)));
         LimitedFuture { inner: self.0.call(carrier), limit }
     }
 }
@@ -78,7 +78,8 @@ where
 pub(crate) struct LimitedFuture<F> {
     #[pin]
     inner: F,
-    limit: Option<Limit>,
+    /// Boxed: most calls have none.
+    limit: Option<Box<Limit>>,
 }
 
 impl<F, ResB> Future for LimitedFuture<F>
