@@ -56,8 +56,8 @@ codes! {
     ConflictingSidecarWorkloadSelectors = "IST0110" Error,
     /// Two Sidecars of a namespace have no selector.
     MultipleSidecarsWithoutWorkloadSelectors = "IST0111" Error,
-    /// A multi-port service needs a port in the destination.
-    VirtualServiceDestinationPortSelectorRequired = "IST0112" Error,
+    /// The destination is a service of several ports and names none: the call's own port decides.
+    VirtualServiceDestinationPortSelectorRequired = "IST0112" Info,
     /// One pod port is reached with two protocols.
     DeploymentAssociatedToMultipleServices = "IST0116" Warning,
     /// A port's name does not tell its protocol.
@@ -114,6 +114,12 @@ codes! {
     ReferenceNotPermitted = "MESH0011" Error,
     /// There is no configuration where it was looked for.
     NothingToRead = "MESH0012" Warning,
+    /// A host with rules that no document gives an address.
+    NoEndpoints = "MESH0013" Warning,
+    /// Weights that are no percentages.
+    WeightsAreNotPercentages = "MESH0014" Info,
+    /// An injected delay that its rule's timeout does not end.
+    FaultDelayBeyondTimeout = "MESH0015" Warning,
 }
 
 impl fmt::Display for Code {

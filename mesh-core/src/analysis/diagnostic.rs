@@ -46,13 +46,24 @@ pub struct Diagnostic {
     /// Whether the configuration as a whole must not go into force: set on errors of documents that
     /// say who may call, because without them more would be allowed than was written.
     pub fail_closed: bool,
+    /// Whether it says that two fields of one object do not go together: no second mistake where one of the
+    /// object's fields could not be read.
+    pub(crate) of_two_fields: bool,
 }
 
 impl Diagnostic {
     /// A finding of the code's usual level.
     #[must_use]
     pub fn new(code: Code, origin: Origin, message: impl Into<String>) -> Self {
-        Self { code, level: code.level(), origin, message: message.into(), hint: None, fail_closed: false }
+        Self {
+            code,
+            level: code.level(),
+            origin,
+            message: message.into(),
+            hint: None,
+            fail_closed: false,
+            of_two_fields: false,
+        }
     }
 
     /// The same with another level.
@@ -73,6 +84,12 @@ impl Diagnostic {
     #[must_use]
     pub fn fail_closed(mut self) -> Self {
         self.fail_closed = true;
+        self
+    }
+
+    /// The same, of two fields of one object.
+    pub(crate) fn of_two_fields(mut self) -> Self {
+        self.of_two_fields = true;
         self
     }
 

@@ -6,6 +6,8 @@
 //! | `IST0131` | a match that an earlier one covers |
 //! | `MESH0003` | retries that may repeat a request which was processed |
 //! | `MESH0004` | a fault beside retries that cannot answer it |
+//! | `MESH0014` | weights that are no percentages |
+//! | `MESH0015` | an injected delay that the timeout does not end |
 
 use http::{HeaderMap, Method};
 
@@ -30,6 +32,35 @@ pub(super) fn check(service: &VirtualService, check: &mut Check<'_>) {
         if let Some(retries) = &rule.retries {
             self::retries(rule, retries, check);
         }
+        weights(rule, check);
+        delay(rule, check);
+    }
+}
+
+/// VA-3.
+fn weights(rule: &HttpRoute, check: &mut Check<'_>) {
+    let total: i64 = rule.route.iter().map(|to| i64::from(to.weight.unwrap_or(0))).sum();
+    if rule.route.len() > 1 && total > 0 && total != 100 {
+        let message = format!("the weights add up to {total}, not to 100: each is a share of their sum");
+        check.note(Code::WeightsAreNotPercentages, rule.at.field("route"), message);
+    }
+}
+
+/// FI-4.
+fn delay(rule: &HttpRoute, check: &mut Check<'_>) {
+    let Some(delay) = rule.fault.as_ref().and_then(|fault| fault.delay.as_ref()) else { return };
+    let timeout = rule.timeout.filter(|timeout| !timeout.is_zero());
+    if let (Some(time), Some(timeout)) = (delay.fixed_delay, timeout)
+        && time > timeout
+    {
+        let message = format!(
+            "the delay of {time:?} is longer than the rule's timeout of {timeout:?}, which begins after it: no \
+             call times out because of it"
+        );
+        let hint = "to see callers time out, delay a service that this one calls, or give the timeout to the \
+                    rule that calls this one";
+        let origin = delay.at.field("fixedDelay");
+        check.report(super::Diagnostic::new(Code::FaultDelayBeyondTimeout, origin, message).hint(hint));
     }
 }
 
@@ -175,6 +206,27 @@ mod tests {
         assert!(retry(", retryOn: \"503\"", "match: [{method: {exact: GET}}], ").is_empty());
         assert!(retry(", retryOn: \"connect-failure,refused-stream\"", "").is_empty());
         assert!(retry("", "").is_empty(), "the default conditions");
+    }
+
+    #[test]
+    fn va_3_weights_that_are_no_percentages_are_told() {
+        let route = |weights: [u32; 2]| {
+            let to = weights.map(|weight| format!("{{destination: {{host: a}}, weight: {weight}}}"));
+            findings(&format!("  - route: [{}]\n", to.join(", ")))
+        };
+        assert_eq!(route([80, 10]), ["MESH0014 7"]);
+        assert!(route([90, 10]).is_empty());
+    }
+
+    #[test]
+    fn fi_4_a_delay_that_the_timeout_does_not_end_is_told() {
+        let rule = |timeout: &str| {
+            findings(&format!(
+                "  - {{fault: {{delay: {{fixedDelay: 7s, percentage: {{value: 100}}}}}}{timeout}, {TO}}}\n"
+            ))
+        };
+        assert_eq!(rule(", timeout: 3s"), ["MESH0015 7"]);
+        assert!(rule(", timeout: 7s").is_empty() && rule("").is_empty());
     }
 
     #[test]

@@ -194,6 +194,13 @@ impl MeshBuilder {
         self
     }
 
+    /// Writes the access log to this file, `/dev/stdout` or `/dev/stderr`, or nowhere (`off`), whatever the mesh
+    /// config says of it; its format is the mesh config's.
+    pub fn access_log_file(mut self, path: impl Into<String>) -> Self {
+        self.options.access_log_file = Some(path.into());
+        self
+    }
+
     /// Injects faults into each attempt at a service, by its host or short name, so that the retries of
     /// whoever calls it meet them (FI-10). For tests: no configuration says this.
     pub fn attempt_fault(mut self, service: impl Into<String>, policy: FaultPolicy) -> Self {
@@ -217,6 +224,8 @@ impl MeshBuilder {
     /// [`strict`](Self::strict), anything is wrong. The error lists every finding.
     #[expect(clippy::unused_async, reason = "later sources, such as a control plane, are waited for")]
     pub async fn start(self) -> Result<Mesh, StartError> {
+        // Of the recorder that is there now: what is made later would not know.
+        crate::telemetry::names::describe();
         let source = source(self.source, self.spec)?;
         let mut configuration = Configuration::new(source, self.options);
         let (plan, status) = match configuration.load() {
@@ -295,7 +304,7 @@ fn source(source: Source, spec: Option<MeshSpec>) -> Result<Source, StartError> 
     }
 }
 
-/// Why a mesh did not start. Displays every finding, a line each.
+/// Why a mesh did not start. Displays every finding, each with its place and what would be right.
 #[derive(Debug)]
 pub struct StartError {
     reason: String,
@@ -314,7 +323,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the mesh does not start: {}", self.reason)?;
         for finding in self.diagnostics.iter() {
-            write!(f, "\n{finding}")?;
+            write!(f, "\n{finding:#}")?;
         }
         Ok(())
     }
@@ -336,6 +345,22 @@ mod tests {
         assert!(refused.diagnostics().has_errors(), "{refused}");
         let mesh = Mesh::builder().service(reviews).rule(Rule::to("reviews")).start().await.unwrap();
         assert!(mesh.plan().outbound[&9080].host("reviews").is_some());
+    }
+
+    #[cfg(feature = "file")]
+    #[tokio::test]
+    async fn a_refused_start_shows_where_and_what_would_be_right() {
+        let folder = tempfile::tempdir().unwrap();
+        let text =
+            "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: a}\nspec: {egres: []}\n";
+        std::fs::write(folder.path().join("a.yaml"), text).unwrap();
+        let mesh = Mesh::from_dir(folder.path()).identity(Workload::default()).strict(true);
+        let refused = mesh.start().await.unwrap_err();
+        let told = refused.to_string().replace(&folder.path().display().to_string(), "mesh");
+        let expected = "the mesh does not start: there are errors, and strictness was asked for\n\
+                        Error [IST0106] (Sidecar default/a mesh/a.yaml:4:8) spec.egres: unknown field `egres`\n    \
+                        hint: did you mean `egress`?";
+        assert_eq!(told, expected);
     }
 
     #[cfg(feature = "file")]

@@ -262,13 +262,33 @@ impl Answer {
     }
 }
 
+/// What a test's text says.
+///
+/// # Panics
+/// If anything is wrong with it.
 fn documents(yaml: &str) -> Documents {
     let (documents, findings) = Documents::parse([("test.yaml", yaml)]);
     let text =
         findings.iter().filter(|finding| finding.is_error()).fold(String::new(), |mut text, finding| {
-            writeln!(text, "{finding}").expect("a string takes all");
+            writeln!(text, "{finding:#}").expect("a string takes all");
             text
         });
     assert!(text.is_empty(), "the configuration of the test is wrong:\n{text}");
     documents
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(
+        expected = "the configuration of the test is wrong:\nError [IST0106] (Sidecar default/a test.yaml:4:8) \
+                               spec.egres: unknown field `egres`\n    hint: did you mean `egress`?\n"
+    )]
+    fn a_wrong_text_shows_where_and_what_would_be_right() {
+        let text =
+            "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: a}\nspec: {egres: []}\n";
+        let _ = MeshTest::new(text);
+    }
 }

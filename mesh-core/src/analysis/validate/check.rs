@@ -50,6 +50,11 @@ impl<'a> Check<'a> {
         self.report(schema(origin, message).hint(hint));
     }
 
+    /// Reports that a field does not go together with another one of its object, and what would be right.
+    pub(super) fn error_beside(&mut self, origin: Origin, message: &str, hint: &str) {
+        self.report(schema(origin, message).hint(hint).of_two_fields());
+    }
+
     /// Reports what we do not implement, and what is instead, as the decoder does of a field (Y-9).
     pub(super) fn not_implemented<'h>(
         &mut self,

@@ -201,7 +201,7 @@ pub(super) fn retries(retries: &HttpRetry, check: &mut Check<'_>) {
         ] {
             if set {
                 let hint = "write `attempts`, or leave the others out";
-                check.error_hint(at.field(field), "`attempts: 0` switches retries off", hint);
+                check.error_beside(at.field(field), "`attempts: 0` switches retries off", hint);
             }
         }
     }

@@ -110,7 +110,7 @@ fn resolution(entry: &ServiceEntry, check: &mut Check<'_>) {
     match entry.resolution {
         Resolution::None if !entry.endpoints.is_empty() => {
             let hint = "set `resolution: STATIC` or `DNS`";
-            check.error_hint(at.field("endpoints"), "resolution NONE cannot have endpoints", hint);
+            check.error_beside(at.field("endpoints"), "resolution NONE cannot have endpoints", hint);
         }
         Resolution::Dns | Resolution::DnsRoundRobin if entry.endpoints.is_empty() => {
             if let Some(index) = entry.hosts.iter().position(|host| host.starts_with('*')) {

@@ -39,7 +39,8 @@ fn hosts(service: &VirtualService, check: &mut Check<'_>) {
             ("tcp", service.tcp.is_empty()),
         ] {
             if !empty {
-                check.error(at.field(field), "a delegate (a VirtualService without `hosts`) cannot have it");
+                let message = "a delegate (a VirtualService without `hosts`) cannot have it";
+                check.error_beside(at.field(field), message, "name the hosts that the rules are for");
             }
         }
         return;

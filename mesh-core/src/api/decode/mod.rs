@@ -4,6 +4,7 @@
 //! its default, and the caller drops the document because something was reported. So one run shows
 //! all that is wrong with it.
 
+mod guess;
 mod scalars;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,8 @@ pub struct Decoder<'d> {
     source: Arc<Source>,
     strictness: Strictness,
     path: String,
+    /// The messages around the present node, each with the length of its path.
+    around: Vec<(usize, &'static Table)>,
     diagnostics: &'d mut Diagnostics,
     errors: usize,
 }
@@ -74,7 +77,7 @@ impl<'d> Decoder<'d> {
         strictness: Strictness,
         diagnostics: &'d mut Diagnostics,
     ) -> Self {
-        Self { source, strictness, path: path.to_owned(), diagnostics, errors: 0 }
+        Self { source, strictness, path: path.to_owned(), around: Vec::new(), diagnostics, errors: 0 }
     }
 
     /// How many errors were reported.
@@ -112,7 +115,9 @@ impl<'d> Decoder<'d> {
     /// Sorts the entries of an object by the table's fields and reports what does not fit.
     pub(crate) fn begin<'n>(&mut self, node: &'n Node, table: &'static Table) -> Option<(At, Fields<'n>)> {
         let Some(entries) = node.entries() else {
-            self.error(node.mark, format!("must be an object, not {}", node.describe()));
+            let message = format!("must be an object, not {}", node.describe());
+            let hint = guess::object(&self.path, node, table);
+            self.report(Code::SchemaValidationError, Level::Error, node.mark, message, hint);
             return None;
         };
         let mut nodes: Vec<Option<&Node>> = vec![None; table.fields.len()];
@@ -122,7 +127,7 @@ impl<'d> Decoder<'d> {
         for entry in entries {
             let Some(index) = table.fields.iter().position(|field| field.is_named(&entry.key)) else {
                 if !table.open {
-                    self.unknown_field(entry, table);
+                    self.unknown_field(entry, entries, table);
                 }
                 continue;
             };
@@ -159,14 +164,17 @@ impl<'d> Decoder<'d> {
         Some((at, Fields { table, nodes, next: 0 }))
     }
 
-    fn unknown_field(&mut self, entry: &Entry, table: &Table) {
+    fn unknown_field(&mut self, entry: &Entry, entries: &[Entry], table: &Table) {
         let names: Vec<String> = table
             .fields
             .iter()
             .map(|field| if entry.key.contains('_') { field.proto_name().into() } else { field.json_name() })
             .collect();
-        let hint = nearest(&entry.key, names.iter().map(String::as_str))
-            .map(|name| format!("did you mean `{name}`?"))
+        let near = || nearest(&entry.key, names.iter().map(String::as_str));
+        let hint = guess::written_below(&entry.key, entries, table)
+            .or_else(|| near().map(|name| format!("did you mean `{name}`?")))
+            .or_else(|| guess::further_out(&entry.key, &self.path, &self.around))
+            .or_else(|| guess::below(&entry.key, table))
             .or_else(|| some_names(&names));
         let (code, level) = if self.strictness == Strictness::Lenient {
             (Code::SchemaWarning, Level::Warning)
@@ -222,9 +230,11 @@ impl<'d> Decoder<'d> {
         fields.next += 1;
         let Some(node) = fields.nodes[index] else { return };
         let name = path_key(&fields.table.fields[index].json_name());
+        self.around.push((self.path.len(), fields.table));
         if let Some(decoded) = self.below(&name, |d| T::decode(node, d)) {
             *value = decoded;
         }
+        self.around.pop();
     }
 
     /// Finds a written enum value (Y-7).

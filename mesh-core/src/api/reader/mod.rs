@@ -131,9 +131,18 @@ impl<'o> Reader<'o> {
             self.known(&Written { kind, source, node });
         } else if kinds::is_ours(head.group) {
             let known = kinds::KINDS.iter().filter(|kind| kind.group == head.group).map(|kind| kind.name);
-            let hint = nearest(head.kind, known).map(|name| format!("did you mean `{name}`?"));
+            let hint = match head.kind {
+                "IstioOperator" => {
+                    Some("its `spec.meshConfig` is read from a file named mesh.yaml".to_owned())
+                }
+                kind => nearest(kind, known).map(|name| format!("did you mean `{name}`?")),
+            };
             let (code, message) = match head.kind {
                 "" => (Code::SchemaValidationError, "`kind` is missing".to_owned()),
+                "IstioOperator" => (
+                    Code::SchemaWarning,
+                    "an IstioOperator is not read: it says how to install Istio".to_owned(),
+                ),
                 kind if kinds::is_security(head.group) => {
                     (Code::NotImplemented, format!("the kind {kind} is not implemented"))
                 }
@@ -342,16 +351,36 @@ impl<'o> Reader<'o> {
     }
 }
 
-/// What could not be read is at its default, which validation may find missing: that is no second
-/// mistake. A finding is left out if something at its path or below was already an error.
+/// What could not be read is at its default, and what follows from that is no second mistake.
+///
+/// A finding is left out if something at its path or below was an error already, and one about two fields if
+/// something was in their object. Advice is for what could be read.
 fn drop_consequences(invalid: &mut Diagnostics, found: &Diagnostics) {
     let below = |path: &str, parent: &str| {
         path.strip_prefix(parent)
             .is_some_and(|rest| parent.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
     };
+    let unread: Vec<&str> =
+        found.iter().filter(|error| error.is_error()).map(|error| &*error.origin.path).collect();
+    if unread.is_empty() {
+        return;
+    }
     invalid.retain(|finding| {
-        !found.iter().any(|error| error.is_error() && below(&error.origin.path, &finding.origin.path))
+        let path = &*finding.origin.path;
+        let beside = |unread| finding.of_two_fields && object_of(unread) == object_of(path);
+        finding.is_error() && !unread.iter().any(|unread| below(unread, path) || beside(unread))
     });
+}
+
+/// The path of the object that a field or an item of it stands in.
+fn object_of(path: &str) -> &str {
+    let mut field = path;
+    // A key that is no plain word stands in brackets too, and in quotes.
+    while field.ends_with(']') && !field.ends_with("\"]") {
+        field = field.rfind('[').map_or("", |end| &field[..end]);
+    }
+    let end = if field.ends_with(']') { field.rfind("[\"") } else { field.rfind('.') };
+    end.map_or("", |end| &field[..end])
 }
 
 fn source(file: &Arc<str>, head: &Head<'_>, node: &Node) -> Arc<Source> {

@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
-use super::document::{Document, Problem, explain};
+use super::document::{Document, Problem};
+use super::explain::explain;
 use super::merge;
 use super::node::{Entry, Node, Scalar, Style, Value, measure};
 use super::split::{Piece, split};
@@ -93,8 +94,9 @@ impl<'t> Builder<'t> {
             let result = match event {
                 Ok((event, span)) => self.event(event, span, documents),
                 Err(error) => {
-                    let (message, hint) = explain(error.info());
-                    Err(Fatal(self.mark(*error.marker()), message, hint))
+                    let (line, column) = (error.marker().line(), error.marker().col());
+                    let found = explain(error.info(), self.text, line, column);
+                    Err(Fatal(self.place_of(found.line, found.column), found.message, found.hint))
                 }
             };
             if let Err(Fatal(mark, message, hint)) = result {
@@ -111,10 +113,15 @@ impl<'t> Builder<'t> {
     }
 
     fn mark(&self, marker: saphyr_parser::Marker) -> Mark {
+        self.place_of(marker.line(), marker.col())
+    }
+
+    /// A line of this text, from 1, and a column in it, from 0.
+    fn place_of(&self, line: usize, column: usize) -> Mark {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Mark {
-            line: number(marker.line()).saturating_add(self.lines_before),
-            column: number(marker.col()).saturating_add(1).saturating_add(self.columns_before),
+            line: number(line).saturating_add(self.lines_before),
+            column: number(column).saturating_add(1).saturating_add(self.columns_before),
         }
     }
 

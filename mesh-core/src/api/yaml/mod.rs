@@ -10,6 +10,7 @@
 
 mod build;
 mod document;
+mod explain;
 mod merge;
 mod node;
 mod scalar;

@@ -29,6 +29,7 @@ impl Compiler<'_> {
         for rule in &self.documents.destination_rules {
             destination_rule(self, rule);
         }
+        self.hosts_have_endpoints(virtuals);
     }
 
     /// IST0101 and IST0132: the gateways of a VirtualService, and its hosts in them.
@@ -50,12 +51,9 @@ impl Compiler<'_> {
             }
             let Some(gateway) = self.index.gateways.get(&(namespace, short)).copied() else {
                 let message = format!("referenced gateway not found: {:?}", short);
-                let known = self.documents.gateways.iter().map(|gateway| gateway.meta.name.as_str());
                 let finding = Diagnostic::new(Code::ReferencedResourceNotFound, origin, message);
-                self.out.push(match self.hints.nearest(short, known) {
-                    Some(near) => finding.hint(format!("did you mean {near}?")),
-                    None => finding,
-                });
+                let hint = self.gateway_hint(namespace, short);
+                self.out.push(finding.hint(hint));
                 continue;
             };
             for (host_index, host) in one.hosts.iter().enumerate() {
@@ -75,6 +73,22 @@ impl Compiler<'_> {
             }
         }
     }
+
+    /// What may help to find a gateway.
+    fn gateway_hint(&mut self, namespace: &str, short: &str) -> String {
+        let gateways = &self.documents.gateways;
+        if let Some(other) = gateways.iter().find(|gateway| gateway.meta.name == short) {
+            return format!("write {}/{short} for the one of that namespace", other.meta.namespace);
+        }
+        let known = gateways.iter().map(|gateway| gateway.meta.name.as_str());
+        match self.hints.nearest(short, known) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!(
+                "no document is the Gateway {namespace}/{short}; for calls inside the mesh the name is `mesh`, or \
+                 leave `gateways` out"
+            ),
+        }
+    }
 }
 
 /// IST0173, IST0174, MESH0005 and MESH0007.
@@ -87,11 +101,9 @@ fn destination_rule(compiler: &mut Compiler<'_>, rule: &Resource<DestinationRule
     let hosts = || compiler.registry.services().iter().map(|service| &*service.identity.host);
     if service.is_none() && !(host.starts_with('*') && hosts().any(|known| names::is_within(known, &host))) {
         let message = format!("no service has host {host}");
-        found.push(Diagnostic::new(
-            Code::UnknownDestinationRuleHost,
-            rule.locate(spec.at.field("host")),
-            message,
-        ));
+        let origin = rule.locate(spec.at.field("host"));
+        let hint = "a Service or a ServiceEntry describes a host";
+        found.push(Diagnostic::new(Code::UnknownDestinationRuleHost, origin, message).hint(hint));
     }
     let ports = service.map(|service| service.ports.as_slice()).unwrap_or_default();
     let any = |labels: &Labels| ports.iter().any(|port| count(&port.discovery, labels) > 0);

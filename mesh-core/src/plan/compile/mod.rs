@@ -53,6 +53,7 @@ mod settings;
 mod sidecar;
 #[cfg(test)]
 mod tests;
+mod unserved;
 mod virtual_services;
 mod workload;
 
@@ -96,6 +97,8 @@ pub struct CompileOptions {
     pub applications: Vec<(Option<u16>, SocketAddr)>,
     /// Faults that requests may ask for by header (FI-7); off unless told.
     pub header_faults: Option<HeaderFaults>,
+    /// Where the access log goes, instead of what is written: a file, `/dev/stdout`, `/dev/stderr` or `off`.
+    pub access_log_file: Option<String>,
     /// How the endpoints of these hosts are picked, instead of what is written.
     pub balance: Vec<(String, BalancePolicy)>,
     /// Whether any error fails start-up ([`load`](crate::plan::load)).
@@ -135,6 +138,9 @@ pub struct Compiled {
 pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Option<&Plan>) -> Compiled {
     let mut out = Diagnostics::new();
     let mut mesh = Mesh::compile(documents, options.istio_runtime, &mut out);
+    if let Some(path) = &options.access_log_file {
+        mesh.log_to(path, documents);
+    }
     let workload = workload::resolve(
         documents,
         &options.workload,

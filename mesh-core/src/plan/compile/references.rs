@@ -25,16 +25,20 @@ impl Compiler<'_> {
         match missing {
             Missing::Host => {
                 let message = format!("referenced {what} not found: {:?}", written.host);
-                let finding = finding("host", message);
-                match self.host_hint(host) {
-                    Some(hint) => finding.hint(hint),
-                    None => finding,
-                }
+                finding("host", message).hint(self.host_hint(host))
             }
             Missing::Port(known) => {
                 let message = format!("referenced {what}:port not found: \"{}:{port}\"", written.host);
                 let known: Vec<String> = known.iter().map(u16::to_string).collect();
-                finding("port", message).hint(format!("{host} has port {}", known.join(", ")))
+                let mut hint = match known.as_slice() {
+                    [] => format!("{host} declares no port"),
+                    [only] => format!("{host} has port {only}"),
+                    several => format!("{host} has ports {}", several.join(", ")),
+                };
+                if written.port.is_none() && !known.is_empty() {
+                    hint.push_str(": say which by `port.number`, this rule is for calls of another");
+                }
+                finding("port", message).hint(hint)
             }
             Missing::Subset(known, rule) => {
                 let kind = if what == "host" { "host+subset" } else { "mirror+subset" };
@@ -65,15 +69,18 @@ impl Compiler<'_> {
     }
 
     /// What may help to find a host. Comparing with every host costs, so only the first few ask.
-    fn host_hint(&mut self, host: &str) -> Option<String> {
+    pub(super) fn host_hint(&mut self, host: &str) -> String {
         if let Some(index) = self.registry.find(host) {
             let origin = &self.registry.get(index).origin;
-            return Some(format!(
+            return format!(
                 "{} exists, but is not exported to namespace {}",
                 origin.resource, self.workload.namespace
-            ));
+            );
         }
         let hosts = self.registry.services().iter().map(|service| &*service.identity.host);
-        self.hints.nearest(host, hosts).map(|near| format!("did you mean {near}?"))
+        match self.hints.nearest(host, hosts) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("a Service or a ServiceEntry describes a host; none here describes {host}"),
+        }
     }
 }

@@ -237,16 +237,12 @@ impl Compiler<'_> {
             let ports = self.registry.find_visible(&host).map(|service| service.ports.as_slice());
             match ports.unwrap_or_default() {
                 [only] => only.number,
-                [] => came_on,
                 several => {
-                    let numbers: Vec<String> = several.iter().map(|port| port.number.to_string()).collect();
-                    let code = Code::VirtualServiceDestinationPortSelectorRequired;
-                    let message = format!("{host} has several ports: say which");
-                    let origin = of.resource.locate(written.at.origin());
-                    self.out.push(
-                        Diagnostic::new(code, origin, message)
-                            .hint(format!("write port.number, one of {}", numbers.join(", "))),
-                    );
+                    // One that the service does not have is no remark, but an error below.
+                    if several.iter().any(|port| port.number == came_on) {
+                        let finding = several_ports(&host, several, of.resource.locate(written.at.origin()));
+                        self.out.push(finding);
+                    }
                     came_on
                 }
             }
@@ -259,6 +255,19 @@ impl Compiler<'_> {
             ClusterId::UNKNOWN
         })
     }
+}
+
+/// IST0112: a destination that names none of its service's ports (VA-1).
+fn several_ports(host: &str, ports: &[super::registry::Port], origin: Origin) -> Diagnostic {
+    let numbers: Vec<String> = ports.iter().map(|port| port.number.to_string()).collect();
+    let message = format!(
+        "{host} has ports {} and this names none: each call goes on to the port that it came for",
+        numbers.join(", ")
+    );
+    let hint = "leave it so if callers choose the port; with `port.number` calls for all of them go to that one, \
+                whatever it speaks";
+    let code = Code::VirtualServiceDestinationPortSelectorRequired;
+    Diagnostic::new(code, origin, message).hint(hint)
 }
 
 /// A rule's route for one of its match blocks.

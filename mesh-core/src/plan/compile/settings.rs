@@ -117,6 +117,21 @@ impl<'a> Mesh<'a> {
     }
 }
 
+impl Mesh<'_> {
+    /// Moves the access log, or switches it off; how its lines look is what is written.
+    pub(super) fn log_to(&mut self, path: &str, documents: &Documents) {
+        if path == "off" {
+            self.settings.access_log = None;
+            return;
+        }
+        let written = self.settings.access_log.take().map(|(format, _)| format);
+        // Also of one that is not written anywhere so far. A format that is wrong has been told of.
+        let own = || Some(own_log(&documents.mesh_config.as_ref()?.spec).ok()?.0);
+        let format = written.or_else(own).unwrap_or_else(|| Arc::new(Format::default_text()));
+        self.settings.access_log = Some((format, target(path)));
+    }
+}
+
 fn set(value: &mut String, written: &str) {
     if !written.is_empty() {
         written.clone_into(value);
@@ -251,5 +266,25 @@ accessLogFile: /dev/stdout
         );
         assert_eq!(told.path_normalization, PathNormalization::MergeSlashes);
         assert!(matches!(told.access_log, Some((_, AccessLogTarget::Stdout))));
+    }
+
+    #[test]
+    fn al_5_the_program_may_move_the_log_and_its_format_stays() {
+        let log = |text: &str, path: &str| {
+            let (documents, findings) = Documents::parse([("mesh.yaml", text)]);
+            assert!(!findings.has_errors(), "{findings}");
+            let mut mesh = Mesh::compile(&documents, false, &mut Diagnostics::new());
+            mesh.log_to(path, &documents);
+            mesh.settings.access_log.map(|(format, target)| (format!("{format:?}"), target))
+        };
+        let file = AccessLogTarget::File("a.log".into());
+        let text = format!("{:?}", Format::default_text());
+        let json = format!("{:?}", Format::default_json());
+        assert_ne!(text, json);
+        assert_eq!(log("trustDomain: example.org", "a.log"), Some((text, file.clone())));
+        assert_eq!(log("accessLogEncoding: JSON", "a.log"), Some((json.clone(), file)));
+        let stdout = "accessLogEncoding: JSON\naccessLogFile: /dev/stderr";
+        assert_eq!(log(stdout, "/dev/stdout"), Some((json, AccessLogTarget::Stdout)));
+        assert_eq!(log(stdout, "off"), None);
     }
 }

@@ -12,6 +12,7 @@ mod hosts;
 mod keys;
 mod locality;
 mod mesh_config;
+mod messages;
 mod proxy_config;
 mod readiness;
 mod reload;

@@ -34,6 +34,21 @@ kind: Service
 metadata: {name: other, namespace: far}
 spec: {ports: [{name: http, port: 80}]}
 ---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: web}
+subsets: [{addresses: [{ip: 10.0.0.1}], ports: [{name: http, port: 80}]}]
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: api}
+subsets: [{addresses: [{ip: 10.0.0.2}], ports: [{name: grpc, port: 9000}, {name: http, port: 80}]}]
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: other, namespace: far}
+subsets: [{addresses: [{ip: 10.0.0.3}], ports: [{name: http, port: 80}]}]
+---
 ";
 
 /// A Gateway `edge` of namespace default with these listeners.
