@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use futures_util::future::{join_all, select_all};
-use mesh_core::plan::{Direction, Plan};
+use mesh_core::api::Documents;
+use mesh_core::api::decode::Strictness;
+use mesh_core::plan::{CompileOptions, Direction, Plan, compile};
 use mesh_tower::admin::{Admin, ListenerStatus, Readiness};
 use mesh_tower::discover::Resolver;
-use mesh_tower::mesh::{Mesh, MeshBuilder};
+use mesh_tower::mesh::{Mesh, MeshBuilder, read_folder};
 use mesh_tower::pool::SocketConnector;
 
 use crate::drain::Shutdown;
@@ -18,7 +20,7 @@ use crate::listeners::Listeners;
 use crate::registry::Order;
 use crate::settings::{Bind, Role, Settings};
 use crate::worker::{Command, Handle};
-use crate::{admin, metrics};
+use crate::{admin, logging, metrics};
 
 /// The exporter keeps raw samples of histograms until it is asked to fold them.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -176,7 +178,9 @@ impl Proxy {
     ) -> Admin {
         let (listeners, readiness) = (self.state.clone(), self.state.clone());
         let shutdown = shutdown.clone();
-        Admin::new(self.mesh.clone())
+        let admin = Admin::new(self.mesh.clone());
+        let admin = if logging::is_ours() { admin.logging(logging::change) } else { admin };
+        admin
             .version(env!("CARGO_PKG_VERSION"))
             .metrics(|| prometheus.render())
             .listeners(move || listeners.listeners.read().expect("no panic while the list is held").clone())
@@ -288,18 +292,25 @@ fn warn_of_unused_binds(plan: &Plan, settings: &Settings) {
 
 /// Loads the configuration as what the settings say this proxy is.
 async fn load(settings: &Settings, connector: &SocketConnector) -> anyhow::Result<Mesh> {
-    let builder = |role| builder(settings, role).connector(Arc::new(connector.clone()));
-    let role = settings.role.or_else(|| {
-        // Who has a name of its own stands beside an application, unless told otherwise.
-        (settings.workload.is_some() || settings.identity.is_some()).then_some(Role::Sidecar)
-    });
-    if let Some(role) = role {
-        return Ok(builder(role).start().await?);
-    }
-    let gateway = builder(Role::Gateway).start().await?;
-    let has_gateways =
-        gateway.plan().listeners.iter().any(|listener| listener.direction == Direction::Gateway);
-    if has_gateways { Ok(gateway) } else { Ok(builder(Role::Sidecar).start().await?) }
+    // Who has a name of its own stands beside an application, unless told otherwise.
+    let named = settings.workload.is_some() || settings.identity.is_some();
+    let role = settings
+        .role
+        .unwrap_or_else(|| if !named && has_gateways(settings) { Role::Gateway } else { Role::Sidecar });
+    Ok(builder(settings, role).connector(Arc::new(connector.clone())).start().await?)
+}
+
+/// Whether a gateway would have something to listen for. What is wrong with the files is found, and told, when
+/// they are loaded.
+fn has_gateways(settings: &Settings) -> bool {
+    let Ok(folder) = read_folder(&settings.config) else { return false };
+    let strictness = if settings.istio_runtime { Strictness::Lenient } else { Strictness::Strict };
+    let texts = folder.texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let (documents, _) = Documents::parse_with(texts, strictness);
+    let istio_runtime = settings.istio_runtime;
+    let options = CompileOptions { gateway: true, istio_runtime, ..CompileOptions::default() };
+    let plan = compile(&documents, &options, None).plan;
+    plan.listeners.iter().any(|listener| listener.direction == Direction::Gateway)
 }
 
 fn builder(settings: &Settings, role: Role) -> MeshBuilder {
@@ -319,6 +330,9 @@ fn builder(settings: &Settings, role: Role) -> MeshBuilder {
     if !settings.name_servers.is_empty() {
         let resolver = Resolver::name_servers(settings.name_servers.iter().copied());
         builder = builder.resolver(Arc::new(resolver));
+    }
+    if let Some(file) = &settings.access_log {
+        builder = builder.access_log_file(file.as_str());
     }
     if let Some(seed) = settings.seed {
         builder = builder.seed(seed);

@@ -21,7 +21,7 @@ const FOUND: u8 = 79;
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "these comments are the help text, shown as they are")]
 pub(crate) struct Check {
-    /// Folders and files to read.
+    /// Folders and files to read; '-' is standard input.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// How findings are printed.
@@ -101,7 +101,10 @@ pub(crate) fn run(check: &Check) -> anyhow::Result<ExitCode> {
 fn read(paths: &[PathBuf]) -> anyhow::Result<Folder> {
     let mut found = Folder::default();
     for path in paths {
-        if path.is_dir() {
+        if path.as_os_str() == "-" {
+            let text = std::io::read_to_string(std::io::stdin()).context("reading standard input")?;
+            found.texts.push(("<stdin>".to_owned(), text));
+        } else if path.is_dir() {
             let Folder { texts, findings } = read_folder(path).map_err(anyhow::Error::msg)?;
             found.texts.extend(texts);
             found.findings.append(findings);

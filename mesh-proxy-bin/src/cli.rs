@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -11,11 +11,11 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use mesh_core::api::duration;
 use mesh_core::plan::{complete_by_pod_info, workload_of_environment};
-use tracing_subscriber::EnvFilter;
 
 use crate::app::Proxy;
 use crate::check::{self, Check};
 use crate::drain::Shutdown;
+use crate::logging;
 use crate::settings::{App, Bind, Role, Settings};
 
 /// The service mesh that you link, as a proxy for everything that isn't Rust.
@@ -25,7 +25,7 @@ use crate::settings::{App, Bind, Role, Settings};
 #[derive(Debug, Parser)]
 #[command(name = "mesh-proxy", version, propagate_version = true)]
 struct Cli {
-    /// What to log, such as `info` or `warn,mesh_tower=debug`.
+    /// What to log, such as `info` or `warn,mesh_tower=debug`; POST /logging of the admin endpoint changes it.
     #[arg(long, global = true, env = "MESH_LOG", default_value = "info", value_name = "FILTER")]
     log: String,
     #[command(subcommand)]
@@ -81,6 +81,10 @@ struct Run {
     /// mesh config's statusPort on all addresses; nowhere without one.
     #[arg(long, value_name = "ADDR", value_parser = admin)]
     status: Option<Admin>,
+    /// Write the access log to this file, /dev/stdout or /dev/stderr, or 'off', whatever the mesh config says of
+    /// it. Its format is the mesh config's.
+    #[arg(long, value_name = "FILE")]
+    access_log: Option<String>,
     /// Worker threads. Unset: the mesh config's concurrency, else one for each core.
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
@@ -139,7 +143,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    if let Err(error) = log(&cli.log) {
+    if let Err(error) = logging::install(&cli.log) {
         return fail(&anyhow::anyhow!("--log {:?}: {error}", cli.log));
     }
     let result = match cli.command {
@@ -153,17 +157,6 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     // Nothing is left to do about a standard error that is closed.
     let _ = writeln!(std::io::stderr(), "mesh-proxy: {error:#}");
     ExitCode::FAILURE
-}
-
-fn log(filter: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let filter: EnvFilter = filter.parse()?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    // A program that runs this proxy inside itself may log already, in its own way.
-    let _ = subscriber.try_init();
-    Ok(())
 }
 
 impl Run {
@@ -203,6 +196,7 @@ impl Run {
         settings.inbound = !self.no_inbound;
         settings.admin = self.admin.map(|admin| admin.0);
         settings.status = self.status.map(|status| status.0);
+        settings.access_log = self.access_log;
         settings.workers = self.workers;
         settings.strict = self.strict;
         settings.istio_runtime = self.istio_runtime;
@@ -246,8 +240,9 @@ mod tests {
     fn flags_become_settings() {
         let settings = settings(
             "mesh-proxy run --config x --role gateway --bind 80=127.0.0.1:0 --app 5000=127.0.0.1:1 \
-             --admin off --workers 2 --termination-drain 0s --drain-time 1m30s",
+             --admin off --access-log /dev/stdout --workers 2 --termination-drain 0s --drain-time 1m30s",
         );
+        assert_eq!(settings.access_log.as_deref(), Some("/dev/stdout"));
         assert_eq!(settings.role, Some(Role::Gateway));
         assert_eq!(settings.bind[0].listener, "80");
         assert_eq!(settings.apps[0].port, Some(5000));

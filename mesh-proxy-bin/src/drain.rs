@@ -34,6 +34,10 @@ impl Shutdown {
     fn next(&self) {
         if self.drain.is_cancelled() {
             self.now.cancel();
+        } else {
+            tracing::info!(
+                "told to stop: open work is finished first; a second signal (Ctrl-C) ends it at once"
+            );
         }
         self.drain.cancel();
     }

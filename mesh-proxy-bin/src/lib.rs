@@ -37,6 +37,7 @@ mod drain;
 mod front;
 mod io;
 mod listeners;
+mod logging;
 mod metrics;
 mod registry;
 mod reply;

@@ -82,6 +82,8 @@ pub struct Settings {
     pub(crate) admin: Option<Option<SocketAddr>>,
     /// Unset: where the mesh config says, if it says it.
     pub(crate) status: Option<Option<SocketAddr>>,
+    /// Unset: as the mesh config says.
+    pub(crate) access_log: Option<String>,
     /// Unset: as many as the mesh config says, else one for each core.
     pub(crate) workers: Option<NonZeroUsize>,
     pub(crate) strict: bool,
@@ -108,6 +110,7 @@ impl Settings {
             inbound: true,
             admin: None,
             status: None,
+            access_log: None,
             workers: None,
             strict: false,
             istio_runtime: false,
@@ -175,6 +178,13 @@ impl Settings {
     #[must_use]
     pub fn status(mut self, address: Option<SocketAddr>) -> Self {
         self.status = Some(address);
+        self
+    }
+
+    /// Where the access log goes, whatever the mesh config says: a file, `/dev/stdout`, `/dev/stderr` or `off`.
+    #[must_use]
+    pub fn access_log(mut self, file: impl Into<String>) -> Self {
+        self.access_log = Some(file.into());
         self
     }
 

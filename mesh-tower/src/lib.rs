@@ -19,6 +19,10 @@
 //! the service within are read by their causes: a refused connection of hyper's client is one to every policy. The
 //! order in which the stack has the layers stands in [`stack`], and nowhere else.
 //!
+//! The repository has a page each on gRPC, errors, metrics, the access log and the test kit (`docs/grpc.md`,
+//! `docs/errors.md`, `docs/metrics.md`, `docs/access-log.md`, `docs/test-kit.md`), and a program for each task in
+//! `examples`.
+//!
 //! # Readiness
 //! The destination depends on the request, so the whole stack is always ready; admission, queueing
 //! and refusal happen in `call`. A layer used alone forwards its inner service's readiness.
@@ -74,5 +78,5 @@ pub mod worker;
 pub use body::Body;
 pub use call::CallOptions;
 pub use error::{BoxError, Error};
-pub use mesh::{Channel, Client, Mesh, MeshBuilder, StartError};
+pub use mesh::{Channel, ChannelError, Client, Mesh, MeshBuilder, StartError};
 pub use mesh_core;

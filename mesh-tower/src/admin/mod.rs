@@ -13,6 +13,7 @@
 //! | `/clusters` | the endpoints now: health, ejections, requests; and the limits |
 //! | `/listeners` | the real addresses |
 //! | `/server_info` | version, state, who we are |
+//! | `/logging` (POST) | what is logged; `?level=debug`, `?paths=mesh_tower:debug,hyper:info` change it |
 //! | `/quitquitquit` (POST) | begins to drain |
 //!
 //! # Readiness
@@ -39,6 +40,7 @@
 mod clusters;
 mod config_dump;
 mod listeners;
+mod logging;
 mod service;
 mod stats;
 

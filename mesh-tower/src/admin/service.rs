@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tower_service::Service;
 
-use super::{ListenerStatus, clusters, config_dump, listeners, stats};
+use super::{ListenerStatus, clusters, config_dump, listeners, logging, stats};
 use crate::body::Body;
 use crate::clock::now;
 use crate::mesh::Mesh;
@@ -45,6 +45,7 @@ struct Inner {
     listeners: Option<Arc<dyn Fn() -> Vec<ListenerStatus> + Send + Sync>>,
     readiness: Option<Arc<dyn Fn() -> Readiness + Send + Sync>>,
     quit: Option<Arc<dyn Fn() + Send + Sync>>,
+    logging: Option<Arc<logging::Change>>,
     status_only: bool,
 }
 
@@ -60,6 +61,7 @@ impl Admin {
             listeners: None,
             readiness: None,
             quit: None,
+            logging: None,
             status_only: false,
         }))
     }
@@ -100,6 +102,19 @@ impl Admin {
         self
     }
 
+    /// How `POST /logging` reads and changes what the program logs; without it there is no such path.
+    ///
+    /// It is given a filter as of `tracing_subscriber`'s `EnvFilter`, or nothing, and gives the one that is then
+    /// in force, or why it cannot be.
+    #[must_use]
+    pub fn logging(
+        mut self,
+        change: impl Fn(Option<&str>) -> Result<String, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.inner().logging = Some(Arc::new(change));
+        self
+    }
+
     /// Shows only readiness (`/healthz/ready`, `/ready`) and metrics (`/stats/prometheus`): what probes and
     /// Prometheus may see from outside (OP-2).
     #[must_use]
@@ -127,6 +142,17 @@ impl Admin {
             }
             quit();
             return text("OK\n");
+        }
+        if path == "/logging"
+            && let Some(change) = &inner.logging
+        {
+            if request.method() != Method::POST {
+                return not_allowed("POST");
+            }
+            return match logging::answer(query, &**change) {
+                Ok(filter) => text(format!("{filter}\n")),
+                Err(reason) => with_status(StatusCode::BAD_REQUEST, text(format!("{reason}\n"))),
+            };
         }
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return not_allowed("GET, HEAD");

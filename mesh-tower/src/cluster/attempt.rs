@@ -10,7 +10,7 @@ use mesh_core::balance::{Avoid, Choice};
 use mesh_core::fault::FaultPolicy;
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::{Flag, LocalReply};
-use mesh_core::route::RequestView;
+use mesh_core::route::{Action, RequestView};
 
 use super::body::{End, ResponseBody};
 use super::send::{Unsent, send};
@@ -21,7 +21,7 @@ use crate::grpc::{self, is_grpc};
 use crate::health::IMMEDIATE_FAIL;
 use crate::passage::Passage;
 use crate::pool::Endpoint;
-use crate::route::Matched;
+use crate::route::{self, Matched};
 
 /// How long the endpoint took until response headers, in milliseconds (HD-3).
 const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
@@ -61,7 +61,7 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
         picked = pick(pool, &matched);
     }
     let Some((endpoint, choice, avoid)) = picked else {
-        return Err(nobody(cluster).into());
+        return Err(nobody(cluster, &matched).into());
     };
     if let Some(policy) = matched.attempt_fault()
         && let Some(response) = injected(policy, &matched, is_grpc(request.headers())).await
@@ -136,7 +136,11 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
                 end.outcome(outcome);
             }
             let (name, target) = (&cluster.plan().name, endpoint.target());
-            Err(error.context(format!("{name} at {}", target.address)).into())
+            let mut context = format!("{name} at {}", target.address);
+            if let Some(known) = undeclared(cluster, &matched) {
+                context = format!("{context}; {known}");
+            }
+            Err(error.context(context).into())
         }
     }
 }
@@ -174,7 +178,7 @@ async fn injected(policy: &FaultPolicy, matched: &Matched, grpc: bool) -> Option
 }
 
 /// There is no endpoint: none is healthy, or the name that the request calls has no address.
-fn nobody(cluster: &Cluster) -> Error {
+fn nobody(cluster: &Cluster, matched: &Matched) -> Error {
     let mut reply = LocalReply::no_healthy_upstream();
     match cluster.following() {
         Some(following) if following.is_on_demand() => {
@@ -182,10 +186,22 @@ fn nobody(cluster: &Cluster) -> Error {
             following.ask_again();
             reply.flags = Flag::DnsResolutionFailed.into();
             reply.details = "dns_resolution_failure".into();
-            Error::caller(reply, Some(format!("{} has no address", cluster.plan().service.host).into()))
+            let source = format!("{} has no address", cluster.plan().service.host);
+            let error = Error::caller(reply, Some(source.into()));
+            match undeclared(cluster, matched) {
+                Some(known) => error.context(known),
+                None => error,
+            }
         }
         _ => Error::local(reply),
     }
+}
+
+/// What helps a caller whose request went past the registry because of its port alone.
+fn undeclared(cluster: &Cluster, matched: &Matched) -> Option<String> {
+    let past = matches!(matched.route().action, Action::Passthrough);
+    let plan = cluster.plan();
+    past.then(|| route::undeclared(matched.view().plan(), &plan.service.host, plan.port))?
 }
 
 fn count(cluster: &Cluster, outcome: &Outcome) {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
-use http::uri::{Authority, InvalidUri, PathAndQuery, Scheme};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 use mesh_core::plan::UpstreamProtocol;
 use tower_service::Service;
@@ -13,11 +13,12 @@ use super::{Client, Mesh};
 use crate::body::Body;
 use crate::call::ByChannel;
 use crate::error::BoxError;
+use crate::route::undeclared;
 
 /// A gRPC channel to one service: hand it to a generated tonic client.
 ///
 /// ```no_run
-/// # fn example(mesh: mesh_tower::Mesh) -> Result<(), http::uri::InvalidUri> {
+/// # fn example(mesh: mesh_tower::Mesh) -> Result<(), mesh_tower::ChannelError> {
 /// let channel = mesh.channel("reviews:9080")?;
 /// // let client = ReviewsClient::new(channel);
 /// # Ok(()) }
@@ -37,22 +38,47 @@ pub struct Channel {
     authority: Authority,
 }
 
+/// Why there is no channel of this name; says what would do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no channel to {service:?}: {reason}")]
+pub struct ChannelError {
+    service: String,
+    reason: String,
+}
+
 impl Channel {
-    pub(super) fn new(mesh: &Mesh, service: &str) -> Result<Self, InvalidUri> {
-        let authority: Authority = service.parse()?;
-        let authority = match authority.port() {
-            Some(_) => authority,
-            None => match grpc_port(mesh, service) {
-                Some(port) => format!("{service}:{port}").parse()?,
-                None => authority,
-            },
-        };
+    pub(super) fn new(mesh: &Mesh, service: &str) -> Result<Self, ChannelError> {
+        let authority = authority(mesh, service)
+            .map_err(|reason| ChannelError { service: service.to_owned(), reason })?;
         Ok(Self { client: mesh.client(), authority })
     }
 }
 
-/// The service's gRPC port, else its only port.
-fn grpc_port(mesh: &Mesh, service: &str) -> Option<u16> {
+/// Host and port of a service; the error is the reason why not.
+fn authority(mesh: &Mesh, service: &str) -> Result<Authority, String> {
+    if let Some((_, rest)) = service.split_once("://") {
+        let host = rest.split('/').next().unwrap_or_default();
+        return Err(format!("it is a URL; name the host, and the port if there are several: {host:?}"));
+    }
+    let parse = |text: &str| {
+        let wrong = |error| format!("{error}; a host, with a port or without, does: \"reviews:9080\"");
+        text.parse::<Authority>().map_err(wrong)
+    };
+    let authority = parse(service)?;
+    match authority.port_u16() {
+        Some(port) => match undeclared(&mesh.plan(), authority.host(), port) {
+            None => Ok(authority),
+            Some(known) => Err(known),
+        },
+        None => match grpc_port(mesh, service)? {
+            Some(port) => parse(&format!("{service}:{port}")),
+            None => Ok(authority),
+        },
+    }
+}
+
+/// The service's gRPC port, else its only port; `None` of a service that nobody declares.
+fn grpc_port(mesh: &Mesh, service: &str) -> Result<Option<u16>, String> {
     let plan = mesh.plan();
     let known = plan.outbound.iter().filter(|(_, table)| table.host(service).is_some());
     let ports: Vec<u16> = known.map(|(port, _)| *port).collect();
@@ -65,7 +91,16 @@ fn grpc_port(mesh: &Mesh, service: &str) -> Option<u16> {
         })
     };
     let grpc = ports.iter().copied().find(speaks_http2);
-    grpc.or_else(|| if let [only] = ports[..] { Some(only) } else { None })
+    match (grpc, &ports[..]) {
+        (Some(port), _) => Ok(Some(port)),
+        (None, []) => Ok(None),
+        (None, [only]) => Ok(Some(*only)),
+        (None, [first, ..]) => {
+            let known: Vec<String> = ports.iter().map(u16::to_string).collect();
+            let known = known.join(", ");
+            Err(format!("none of its ports {known} is one for gRPC; name the one: \"{service}:{first}\""))
+        }
+    }
 }
 
 impl<B> Service<Request<B>> for Channel
@@ -94,5 +129,54 @@ where
             let request = Request::from_parts(head, body);
             Ok(client.request(request).await.unwrap_or_else(|error| error.response(true)))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mesh_core::plan::builder::{Protocol, Rule, Service};
+
+    use super::*;
+
+    async fn mesh() -> Mesh {
+        let stock = Service::new("stock").port(80, Protocol::Http).port(81, Protocol::Http);
+        let both = Service::new("both").port(80, Protocol::Http).port(9000, Protocol::Grpc);
+        let only = Service::new("only").port(7000, Protocol::Http);
+        let mesh = Mesh::builder().service(stock).service(both).service(only);
+        mesh.rule(Rule::to("stock")).start().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_none_is_told_what_would_do() {
+        let mesh = mesh().await;
+        for (name, told) in [
+            (
+                "http://stock:80",
+                "no channel to \"http://stock:80\": it is a URL; name the host, and the port if there are several: \
+                 \"stock:80\"",
+            ),
+            ("stock:8080", "no channel to \"stock:8080\": stock declares no port 8080, only 80, 81"),
+            (
+                "stock",
+                "no channel to \"stock\": none of its ports 80, 81 is one for gRPC; name the one: \"stock:80\"",
+            ),
+            (
+                "sto ck",
+                "no channel to \"sto ck\": invalid uri character; a host, with a port or without, does: \
+                 \"reviews:9080\"",
+            ),
+        ] {
+            assert_eq!(mesh.channel(name).unwrap_err().to_string(), told);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_without_a_port_is_the_grpc_port_or_the_only_one() {
+        let mesh = mesh().await;
+        for (name, authority) in
+            [("both", "both:9000"), ("only", "only:7000"), ("stock:81", "stock:81"), ("nobody", "nobody")]
+        {
+            assert_eq!(mesh.channel(name).unwrap().authority, authority);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use mesh_core::plan::Direction;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
@@ -96,11 +96,30 @@ impl Client {
     /// Sends a GET request without a body.
     ///
     /// # Errors
-    /// If the URI does not parse, or no endpoint answered; see [`Error`].
+    /// If the URI is no URL with a host, or no endpoint answered; see [`Error`].
     pub async fn get(&self, uri: &str) -> Result<Response<Body>, BoxError> {
-        let request = Request::get(uri).body(Body::empty())?;
+        let request = Request::get(url(uri)?).body(Body::empty())?;
         Ok(self.request(request).await?)
     }
+}
+
+/// A whole URL; the error says what would be one.
+fn url(text: &str) -> Result<Uri, BoxError> {
+    let parsed = text.parse::<Uri>();
+    if let Ok(uri) = &parsed
+        && uri.scheme().is_some()
+        && uri.authority().is_some()
+    {
+        return Ok(parsed?);
+    }
+    let would_do = match text.trim_start_matches('/') {
+        whole if whole.contains("://") => "a URL is http://HOST:PORT/PATH".to_owned(),
+        _ if text.starts_with('/') => format!("name a host too: http://HOST{text}"),
+        host => format!("write http://{host}"),
+    };
+    let reason =
+        parsed.err().map_or_else(|| "it has no scheme and host".to_owned(), |error| error.to_string());
+    Err(format!("{text:?} is no URL that can be called ({reason}); {would_do}").into())
 }
 
 impl<B> Service<Request<B>> for Client
@@ -124,5 +143,46 @@ where
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_url_is_told_what_would_be_one() {
+        for (text, told) in [
+            ("stock/", "\"stock/\" is no URL that can be called (invalid format); write http://stock/"),
+            (
+                "stock:80",
+                "\"stock:80\" is no URL that can be called (it has no scheme and host); write http://stock:80",
+            ),
+            (
+                "/items",
+                "\"/items\" is no URL that can be called (it has no scheme and host); name a host too: \
+                 http://HOST/items",
+            ),
+            (
+                "http://st ock/",
+                "\"http://st ock/\" is no URL that can be called (invalid uri character); a URL is \
+                 http://HOST:PORT/PATH",
+            ),
+        ] {
+            assert_eq!(url(text).unwrap_err().to_string(), told);
+        }
+        assert_eq!(url("http://stock/items?a=b").unwrap(), "http://stock/items?a=b");
+    }
+
+    /// H-8: such a call goes past the registry, to what a name server may know.
+    #[cfg(feature = "test")]
+    #[tokio::test(start_paused = true)]
+    async fn a_port_that_the_host_does_not_declare_is_told() {
+        use mesh_core::plan::builder::{MeshSpec, Protocol, Service};
+
+        let spec = MeshSpec::new().service(Service::new("stock").port(8080, Protocol::Http));
+        let test = crate::test::MeshTest::from_documents(spec.build().unwrap()).start().await;
+        let refused = test.client().get("http://stock/").await.unwrap_err();
+        assert!(refused.to_string().ends_with("(stock declares no port 80, only 8080)"), "{refused}");
     }
 }

@@ -178,6 +178,11 @@ pub struct Folder {
 /// If a folder cannot be listed; the text names it.
 #[cfg(feature = "file")]
 pub fn read_folder(folder: &Path) -> Result<Folder, String> {
+    if folder.is_file() {
+        let inside = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let inside = inside.unwrap_or(Path::new(".")).display();
+        return Err(format!("{} is a file: name the folder that it is in, {inside}", folder.display()));
+    }
     let mut found = Folder::default();
     collect(folder, &mut Vec::new(), &mut found)
         .map_err(|(path, error)| format!("{}: {error}", path.display()))?;
@@ -302,6 +307,16 @@ mod tests {
         let (_, status) = hosts(configuration.load());
         assert_eq!(status.rejected, None);
         assert!(matches!(configuration.load(), Outcome::Unchanged));
+    }
+
+    #[test]
+    fn y_1_a_file_in_place_of_a_folder_is_told_what_would_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.yaml");
+        std::fs::write(&file, SERVICE).unwrap();
+        let (file, folder) = (file.display(), folder.path().display());
+        let told = read_folder(Path::new(&file.to_string())).unwrap_err();
+        assert_eq!(told, format!("{file} is a file: name the folder that it is in, {folder}"));
     }
 
     #[test]

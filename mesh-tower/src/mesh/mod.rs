@@ -32,7 +32,7 @@ use tokio::sync::watch as signal;
 use tokio_util::sync::CancellationToken;
 
 pub use builder::{MeshBuilder, StartError};
-pub use channel::Channel;
+pub use channel::{Channel, ChannelError};
 pub use client::Client;
 #[cfg(feature = "file")]
 pub use config::{Folder, read_folder};
@@ -186,8 +186,9 @@ impl Mesh {
     /// A gRPC channel to a service, `reviews` or `reviews:9080`; without a port, to its gRPC port.
     ///
     /// # Errors
-    /// If the name is not a host name.
-    pub fn channel(&self, service: &str) -> Result<Channel, http::uri::InvalidUri> {
+    /// If the name is not a host with a port or without, or one of a declared service's ports that could be
+    /// meant.
+    pub fn channel(&self, service: &str) -> Result<Channel, ChannelError> {
         Channel::new(self, service)
     }
 

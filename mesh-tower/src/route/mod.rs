@@ -19,7 +19,9 @@
 mod layer;
 mod matched;
 mod service;
+mod undeclared;
 
 pub use layer::RouteLayer;
 pub use matched::Matched;
 pub use service::Route;
+pub(crate) use undeclared::undeclared;

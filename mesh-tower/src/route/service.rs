@@ -12,8 +12,8 @@ use mesh_core::reply::{Dialect, LocalReply};
 use mesh_core::route::{Action, Fallback, Found, RequestView};
 use tower_service::Service;
 
-use super::Matched;
 use super::layer::{Rules, rules};
+use super::{Matched, undeclared};
 use crate::context::Context;
 use crate::error::{BoxError, Error};
 use crate::future::ReadyOr;
@@ -76,7 +76,13 @@ impl<S> Route<S> {
                     decision.route = Some(refused.route.clone());
                     decision.cluster = Some(refused.cluster.clone());
                 });
-                return refuse(LocalReply::black_hole());
+                let default = if https { 443 } else { 80 };
+                let (host, port) = split_port(facts.authority, default);
+                let known = undeclared(view.plan(), host, port);
+                return match (refuse(LocalReply::black_hole()), known) {
+                    (Step::Refuse(error), Some(known)) => Step::Refuse(error.context(known)),
+                    (refused, _) => refused,
+                };
             }
             Found::NoHost(Fallback::Passthrough) => view.allow_any().clone(),
         };
@@ -119,6 +125,13 @@ fn page<B>(rules: &Rules<'_>, found: &Found<'_>, request: &Request<B>, record: &
         record.note(|decision| decision.grpc_web = call);
     }
     call
+}
+
+/// Host and port of an authority.
+fn split_port(authority: &str, default: u16) -> (&str, u16) {
+    let host = mesh_core::route::host_of(authority);
+    let port = authority.get(host.len() + 1..).and_then(|port| port.parse().ok());
+    (host, port.unwrap_or(default))
 }
 
 /// The rule answers by itself.
