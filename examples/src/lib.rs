@@ -9,6 +9,19 @@ use http_body_util::BodyExt;
 use mesh_tower::{Body, BoxError};
 use tokio::net::TcpListener;
 
+/// The programs in the pages of the documentation, run as tests.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../docs/errors.md")]
+    mod errors {}
+    #[doc = include_str!("../../docs/grpc.md")]
+    mod grpc {}
+    #[doc = include_str!("../../docs/metrics.md")]
+    mod metrics {}
+    #[doc = include_str!("../../docs/test-kit.md")]
+    mod test_kit {}
+}
+
 /// Serves these routes on a free port of this machine until the program ends.
 ///
 /// # Errors

@@ -57,6 +57,47 @@ fn fault_injects_its_share() {
 }
 
 #[test]
+fn mount_admin_serves_the_pages_beside_the_application() {
+    let said = run("mount_admin");
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[..2], ["/: the application", "/mesh/ready: LIVE"], "{said}");
+    assert!(
+        lines[2].starts_with("/mesh/clusters: outbound|9080||reviews.default.svc.cluster.local::127.0.0.1:"),
+        "{said}"
+    );
+    assert_eq!(
+        lines[3],
+        "/mesh/stats/prometheus: # HELP istio_requests_total Requests, counted when they have ended"
+    );
+}
+
+/// ME-5
+#[test]
+fn prometheus_shows_buckets_and_help() {
+    let label = "{destination_service=\"reviews.default.svc.cluster.local\"}";
+    let said = run("prometheus");
+    let lines: Vec<&str> = said.lines().collect();
+    let requests = format!("istio_requests_total{label} 3");
+    let most = format!("istio_request_duration_milliseconds_bucket{label} 3");
+    let count = format!("istio_request_duration_milliseconds_count{label} 3");
+    for line in [
+        "# HELP istio_requests_total Requests, counted when they have ended",
+        "# TYPE istio_requests_total counter",
+        &requests,
+        "# TYPE istio_request_duration_milliseconds histogram",
+        &most,
+        &count,
+    ] {
+        assert!(lines.contains(&line), "{line} is not in\n{said}");
+    }
+}
+
+#[test]
+fn reqwest_client_sends_and_reads() {
+    assert_eq!(run("reqwest_client"), "ordered [\"bread\", \"wine\"]\nGET /nothing: 404 Not Found\n");
+}
+
+#[test]
 fn retry_repeats_what_is_safe() {
     let said = run("retry");
     assert_eq!(said, "GET: 200 OK after 3 tries\nPOST: 503 Service Unavailable after 1 try\n");
@@ -74,6 +115,23 @@ fn timeout_ends_a_call_that_never_answers() {
     assert!(said.starts_with("504 Gateway Timeout after the time was spent: "), "{said}");
 }
 
+#[test]
+fn tonic_client_gets_a_status_from_endpoint_and_mesh_alike() {
+    let said = run("tonic_client");
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "reviews: Serving");
+    assert!(lines[1].starts_with("reviews: NotFound: "), "{said}");
+    assert!(lines[2].starts_with("ratings: Unavailable: upstream connect error"), "{said}");
+}
+
+#[test]
+fn tower_http_layers_stand_around_client_and_server() {
+    assert_eq!(
+        run("tower_http_layers"),
+        "user-agent: shop/1\nthe page that panics: 500 Internal Server Error\n"
+    );
+}
+
 fn here(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
 }
@@ -85,6 +143,27 @@ fn the_readme_shows_what_compiles() {
         let text = std::fs::read_to_string(here(file)).unwrap();
         assert!(readme.contains(&format!("```{language}\n{text}```")), "README.md differs from {file}");
     }
+}
+
+/// What the README tells others to depend on is what this workspace is built with.
+#[test]
+fn the_dependencies_to_paste_are_ours() {
+    let readme = std::fs::read_to_string(here("../README.md")).unwrap();
+    let workspace = std::fs::read_to_string(here("../Cargo.toml")).unwrap();
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (lines, _) = rest.split_once("```").unwrap();
+    let named: Vec<_> = lines.lines().filter_map(|line| line.split_once(" = ")).collect();
+    assert_eq!(named.len(), 5, "{named:?}");
+    for (name, said) in named.into_iter().filter(|(name, _)| *name != "mesh-tower") {
+        let version = said.trim_start_matches("{ version = ").split('"').nth(1).unwrap();
+        let ours = workspace.lines().find_map(|line| line.strip_prefix(&format!("{name} = "))).unwrap();
+        let ours = ours.trim_start_matches("{ version = ").split('"').nth(1).unwrap();
+        assert!(
+            ours == version || ours.starts_with(&format!("{version}.")),
+            "{name}: {version} is not {ours}"
+        );
+    }
+    assert!(here("../mesh-tower/Cargo.toml").is_file() && lines.contains("path = \"../mesh/mesh-tower\""));
 }
 
 #[test]
