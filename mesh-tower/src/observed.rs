@@ -24,13 +24,13 @@ pub(crate) enum Seen<'a> {
 }
 
 /// Who looks. Dropped with the body, read to its end or not.
-pub(crate) trait Watch: Send + Unpin + 'static {
+pub(crate) trait Watch: Send + Sync + Unpin + 'static {
     fn saw(&mut self, seen: Seen<'_>);
 }
 
 /// The same body, of which `watch` sees all that is read.
 pub(crate) fn observed(body: Body, watch: impl Watch) -> Body {
-    Body::new(Observed { inner: body, watch, over: false })
+    Body::shared(Observed { inner: body, watch, over: false })
 }
 
 struct Observed<W> {

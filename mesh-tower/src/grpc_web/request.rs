@@ -23,7 +23,7 @@ impl Refusal {
 
 /// The bytes that the text stands for.
 pub(super) fn decoded(body: Body, refusal: Refusal) -> Body {
-    Body::new(Decoded { body, decoder: Decoder::default(), refusal })
+    Body::shared(Decoded { body, decoder: Decoder::default(), refusal })
 }
 
 struct Decoded {

@@ -24,7 +24,7 @@ pub(super) fn tee(body: Body, slow: Counter) -> (Body, Body) {
     let lag = Arc::new(AtomicUsize::new(0));
     let hint = body.size_hint();
     let first = observed(body, First { copy: Some(sender), lag: lag.clone(), slow, whole: false });
-    (first, Body::new(Second { receiver, lag, hint, ended: false }))
+    (first, Body::shared(Second { receiver, lag, hint, ended: false }))
 }
 
 enum Piece {
