@@ -152,6 +152,37 @@ trafficPolicy:
     assert_eq!(policy.tls.unwrap().mode, ClientTlsMode::Mutual);
 }
 
+/// Y-1
+#[test]
+fn y_1_what_is_of_another_kind_is_not_judged() {
+    let deep = format!("{}1{}", "[".repeat(300), "]".repeat(300));
+    for body in [
+        "spec: {a: 1, a: 2}",
+        "spec: !Ref x",
+        "spec: {? [a] : b}",
+        "spec: {<<: 1}",
+        "spec: &a [*a]",
+        &format!("spec: {deep}"),
+        "name: {a: b}\nmetadata: [x]",
+    ] {
+        let foreign = format!("apiVersion: example.com/v1\nkind: Recipe\n{body}\n");
+        let (documents, found) = parse(&format!("{foreign}---\n{GOOD}"));
+        assert!(found.is_empty(), "{body}: {found}");
+        assert_eq!(documents.virtual_services.len(), 1, "{body}");
+        let items = format!("- {}\n- {}\n", foreign.trim_end(), GOOD.trim_end()).replace('\n', "\n  ");
+        let items = items.replace("\n  - ap", "\n- ap").trim_end().to_owned();
+        if !body.contains("&a") && !body.contains("[[") {
+            let (documents, found) = parse(&format!("apiVersion: v1\nkind: List\nitems:\n{items}\n"));
+            assert!(found.is_empty(), "{body}: {found}\n{items}");
+            assert_eq!(documents.virtual_services.len(), 1, "{body}");
+        }
+        let ours = foreign.replace("example.com/v1", "networking.istio.io/v1").replace("Recipe", "Sidecar");
+        assert!(parse(&ours).1.has_errors(), "{body}");
+    }
+    // What cannot be read might be anything.
+    assert!(parse("apiVersion: example.com/v1\nkind: Recipe\nspec: [\n").1.has_errors());
+}
+
 #[test]
 fn y_12_an_invalid_resource_is_dropped_alone() {
     let text = format!(

@@ -71,8 +71,11 @@ impl<'o> Reader<'o> {
     pub(crate) fn file(&mut self, name: &str, text: &str) {
         let file: Arc<str> = name.into();
         let mut is_empty = true;
-        for document in yaml::parse(text) {
+        for mut document in yaml::parse(text) {
             is_empty = is_empty && document.problems.is_empty() && document.node.is_null();
+            // What is another's may be as it likes, as long as it can be told apart.
+            let node = &document.node;
+            document.problems.retain(|problem| !problem.legible || !is_foreign(node, &problem.path));
             if document.problems.is_empty() {
                 self.node(&file, &document.node);
             } else {
@@ -105,7 +108,7 @@ impl<'o> Reader<'o> {
 
     fn node(&mut self, file: &Arc<str>, node: &Node) {
         let head = Head::of(node);
-        if head.kind == "List" || (head.kind.ends_with("List") && node.get("items").is_some()) {
+        if is_list(&head, node) {
             if let Some(Node { value: Value::Sequence(items), .. }) = node.get("items") {
                 items.iter().for_each(|item| self.node(file, item));
             }
@@ -349,6 +352,25 @@ impl<'o> Reader<'o> {
             list(self.documents).push(resource);
         }
     }
+}
+
+/// Whether a path leads into a document, or an item of a list, that says that it is of another's kind.
+fn is_foreign(node: &Node, path: &str) -> bool {
+    let head = Head::of(node);
+    if is_list(&head, node) {
+        let index = path.strip_prefix("items[").and_then(|rest| rest.split_once(']')?.0.parse().ok());
+        let item = match node.get("items").map(|items| &items.value) {
+            Some(Value::Sequence(items)) => index.and_then(|index: usize| items.get(index)),
+            _ => None,
+        };
+        return item.is_some_and(|item| is_foreign(item, ""));
+    }
+    let said = !head.kind.is_empty() && !head.version.is_empty();
+    said && kinds::find(head.group, head.kind).is_none() && !kinds::is_ours(head.group)
+}
+
+fn is_list(head: &Head<'_>, node: &Node) -> bool {
+    head.kind == "List" || (head.kind.ends_with("List") && node.get("items").is_some())
 }
 
 /// What could not be read is at its default, and what follows from that is no second mistake.

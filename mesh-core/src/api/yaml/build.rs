@@ -2,14 +2,16 @@
 //!
 //! The builder keeps its own stack, so that depth is a counter and not a call chain. Aliases are
 //! copied in place, marks included: a message about an aliased value points at the anchor, where the
-//! value stands. Copying is bounded in bytes and in depth (Y-10), which defuses alias bombs.
+//! value stands. Copying is bounded in bytes and in depth (Y-10), which defuses alias bombs. What is beyond
+//! a bound is left out and reported once, and the rest is read: it may say that the document isn't for us.
 
 use std::collections::{HashMap, HashSet};
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
 use super::document::{Document, Problem};
 use super::explain::explain;
+use super::indent::Indented;
 use super::merge;
 use super::node::{Entry, Node, Scalar, Style, Value, measure};
 use super::split::{Piece, split};
@@ -19,6 +21,8 @@ use crate::api::at::{Mark, path_key};
 pub(super) const MAX_DEPTH: usize = 256;
 /// Most bytes that aliases of one document may add.
 const MAX_EXPANSION: usize = 10 * 1024 * 1024;
+/// Most bytes that may be scanned anew because of lines that begin further left than the scanner likes.
+const MAX_RESCANNED: usize = 64 * 1024 * 1024;
 
 /// Reads all documents of a stream, empty ones left out.
 #[must_use]
@@ -31,8 +35,19 @@ pub fn parse(text: &str) -> Vec<Document<'_>> {
 #[must_use]
 pub fn parse_at(text: &str, lines: u32, columns: u32) -> Vec<Document<'_>> {
     let mut documents = Vec::new();
+    let mut budget = MAX_RESCANNED;
     for piece in split(text) {
-        Builder::new(piece, lines, columns).run(&mut documents);
+        let first = documents.len();
+        let mut indented = Indented::new(piece.text);
+        loop {
+            let mut builder = Builder::new(piece, lines, columns);
+            let Err(error) = builder.scan(&indented, &mut documents) else { break };
+            if !indented.mend(&error, builder.open_column(), &mut budget) {
+                builder.give_up(&error, &indented, &mut documents);
+                break;
+            }
+            documents.truncate(first);
+        }
     }
     documents
 }
@@ -46,6 +61,8 @@ struct Builder<'t> {
     anchors: HashMap<usize, Anchor>,
     expansion: usize,
     problems: Vec<Problem>,
+    /// Objects and lists that are open and left out, since they are too deep.
+    beyond: usize,
 }
 
 struct Anchor {
@@ -72,9 +89,6 @@ enum Key {
     Bad,
 }
 
-/// A document cannot be read on.
-struct Fatal(Mark, String, Option<String>);
-
 impl<'t> Builder<'t> {
     fn new(piece: Piece<'t>, lines: u32, columns: u32) -> Self {
         Self {
@@ -86,34 +100,45 @@ impl<'t> Builder<'t> {
             anchors: HashMap::new(),
             expansion: 0,
             problems: Vec::new(),
+            beyond: 0,
         }
     }
 
-    fn run(mut self, documents: &mut Vec<Document<'t>>) {
-        for event in Parser::new_from_str(self.text) {
-            let result = match event {
-                Ok((event, span)) => self.event(event, span, documents),
-                Err(error) => {
-                    let (line, column) = (error.marker().line(), error.marker().col());
-                    let found = explain(error.info(), self.text, line, column);
-                    Err(Fatal(self.place_of(found.line, found.column), found.message, found.hint))
-                }
-            };
-            if let Err(Fatal(mark, message, hint)) = result {
-                let path = self.path();
-                self.problems.push(Problem { mark, path, message, hint });
-                while let Some(frame) = self.frames.pop() {
-                    let node = frame.finish();
-                    self.place_quietly(node);
-                }
-                self.end_document(documents);
-                return;
-            }
+    fn scan(&mut self, text: &Indented<'_>, documents: &mut Vec<Document<'t>>) -> Result<(), ScanError> {
+        for event in Parser::new_from_str(text.as_str()) {
+            let (event, span) = event?;
+            let mark = self.mark(span.start, text);
+            self.event(event, mark, documents);
         }
+        Ok(())
     }
 
-    fn mark(&self, marker: saphyr_parser::Marker) -> Mark {
-        self.place_of(marker.line(), marker.col())
+    /// Ends the document before an error of the scanner.
+    fn give_up(&mut self, error: &ScanError, text: &Indented<'_>, documents: &mut Vec<Document<'t>>) {
+        let found = explain(error.info(), self.text, error.marker().line(), text.column(*error.marker()));
+        let mark = self.place_of(found.line, found.column);
+        // The one limit that the scanner has of its own.
+        let legible = error.info().contains("recursion limit");
+        if self.beyond == 0 || !legible {
+            let path = self.path();
+            self.problems.push(Problem { mark, path, message: found.message, hint: found.hint, legible });
+        }
+        while let Some(frame) = self.frames.pop() {
+            let node = frame.finish();
+            self.place_quietly(node);
+        }
+        self.end_document(documents);
+    }
+
+    /// A column further right than every object and list that is open began.
+    fn open_column(&self) -> usize {
+        let before = self.columns_before.saturating_add(1);
+        let column = |frame: &Frame| frame.mark.column.saturating_sub(before) as usize;
+        self.frames.iter().map(column).max().unwrap_or(0) + 1
+    }
+
+    fn mark(&self, marker: saphyr_parser::Marker, text: &Indented<'_>) -> Mark {
+        self.place_of(marker.line(), text.column(marker))
     }
 
     /// A line of this text, from 1, and a column in it, from 0.
@@ -125,13 +150,15 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn event(
-        &mut self,
-        event: Event<'_>,
-        span: Span,
-        documents: &mut Vec<Document<'t>>,
-    ) -> Result<(), Fatal> {
-        let mark = self.mark(span.start);
+    fn event(&mut self, event: Event<'_>, mark: Mark, documents: &mut Vec<Document<'t>>) {
+        if self.beyond > 0 {
+            match event {
+                Event::SequenceStart(..) | Event::MappingStart(..) => self.beyond += 1,
+                Event::SequenceEnd | Event::MappingEnd => self.beyond -= 1,
+                _ => {}
+            }
+            return;
+        }
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let style = self.style(style, tag.as_deref(), mark);
@@ -141,7 +168,7 @@ impl<'t> Builder<'t> {
             }
             Event::SequenceStart(anchor, tag) => {
                 self.collection_tag(tag.as_deref(), mark);
-                self.open(mark, anchor, Content::Sequence(Vec::new()))?;
+                self.open(mark, anchor, Content::Sequence(Vec::new()));
             }
             Event::MappingStart(anchor, tag) => {
                 self.collection_tag(tag.as_deref(), mark);
@@ -151,25 +178,29 @@ impl<'t> Builder<'t> {
                     key: None,
                     merged: Vec::new(),
                 };
-                self.open(mark, anchor, content)?;
+                self.open(mark, anchor, content);
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(id) => {
-                let node = self.alias(id, mark)?;
+                let node = self.alias(id).unwrap_or_else(|message| {
+                    self.once(mark, message);
+                    null(mark)
+                });
                 self.place(node);
             }
             Event::DocumentEnd => self.end_document(documents),
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => {}
         }
-        Ok(())
     }
 
-    fn open(&mut self, mark: Mark, anchor: usize, content: Content) -> Result<(), Fatal> {
-        if self.frames.len() >= MAX_DEPTH {
-            return Err(Fatal(mark, format!("nested deeper than {MAX_DEPTH} levels"), None));
+    fn open(&mut self, mark: Mark, anchor: usize, content: Content) {
+        if self.frames.len() < MAX_DEPTH {
+            self.frames.push(Frame { mark, anchor, content });
+            return;
         }
-        self.frames.push(Frame { mark, anchor, content });
-        Ok(())
+        self.beyond = 1;
+        self.once(mark, too_deep());
+        self.place(null(mark));
     }
 
     fn close(&mut self) {
@@ -192,17 +223,16 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn alias(&mut self, id: usize, mark: Mark) -> Result<Node, Fatal> {
+    fn alias(&mut self, id: usize) -> Result<Node, String> {
         let Some(anchor) = self.anchors.get(&id) else {
-            return Err(Fatal(mark, "an alias must not stand inside of its own anchor".into(), None));
+            return Err("an alias must not stand inside of its own anchor".into());
         };
         self.expansion = self.expansion.saturating_add(anchor.size);
         if self.expansion > MAX_EXPANSION {
-            let message = format!("aliases expand to more than {} MiB", MAX_EXPANSION / 1024 / 1024);
-            return Err(Fatal(mark, message, None));
+            return Err(format!("aliases expand to more than {} MiB", MAX_EXPANSION / 1024 / 1024));
         }
         if self.frames.len() + anchor.depth > MAX_DEPTH {
-            return Err(Fatal(mark, format!("nested deeper than {MAX_DEPTH} levels"), None));
+            return Err(too_deep());
         }
         Ok(anchor.node.clone())
     }
@@ -236,12 +266,20 @@ impl<'t> Builder<'t> {
 
     fn custom_tag(&mut self, tag: &Tag, mark: Mark) {
         let message = format!("the tag {}{} means nothing here", tag.handle, tag.suffix);
-        self.problem(mark, message, None);
+        self.problem(mark, message);
     }
 
-    fn problem(&mut self, mark: Mark, message: String, hint: Option<String>) {
+    /// Reports what is no error of the syntax.
+    fn problem(&mut self, mark: Mark, message: String) {
         let path = self.path();
-        self.problems.push(Problem { mark, path, message, hint });
+        self.problems.push(Problem { mark, path, message, hint: None, legible: true });
+    }
+
+    /// Reports a bound, unless it was.
+    fn once(&mut self, mark: Mark, message: String) {
+        if self.problems.iter().all(|problem| problem.message != message) {
+            self.problem(mark, message);
+        }
     }
 
     /// Puts a complete node where it belongs: key, value, item or root.
@@ -265,7 +303,7 @@ impl<'t> Builder<'t> {
             };
             *key = Some((new, mark));
             if let Some(message) = problem {
-                self.problem(mark, message, None);
+                self.problem(mark, message);
             }
             return;
         }
@@ -286,13 +324,10 @@ impl<'t> Builder<'t> {
 
     fn end_document(&mut self, documents: &mut Vec<Document<'t>>) {
         self.anchors.clear();
-        self.expansion = 0;
+        (self.expansion, self.beyond) = (0, 0);
         let problems = std::mem::take(&mut self.problems);
-        let empty = Node {
-            mark: Mark { line: self.lines_before.saturating_add(1), column: 1 },
-            value: Value::Scalar(Scalar { text: String::new(), style: Style::Plain }),
-        };
-        let node = self.root.take().unwrap_or(empty);
+        let start = Mark { line: self.lines_before.saturating_add(1), column: 1 };
+        let node = self.root.take().unwrap_or_else(|| null(start));
         if !node.is_null() || !problems.is_empty() {
             documents.push(Document { node, problems, text: self.text });
         }
@@ -310,6 +345,15 @@ impl<'t> Builder<'t> {
         }
         path.strip_prefix('.').map(str::to_owned).unwrap_or(path)
     }
+}
+
+fn too_deep() -> String {
+    format!("nested deeper than {MAX_DEPTH} levels")
+}
+
+/// What stands where nothing is written, or nothing that we read.
+fn null(mark: Mark) -> Node {
+    Node { mark, value: Value::Scalar(Scalar { text: String::new(), style: Style::Plain }) }
 }
 
 impl Frame {

@@ -27,6 +27,8 @@ pub struct Problem {
     pub message: String,
     /// What would be right.
     pub hint: Option<String>,
+    /// Whether it is YAML all the same, and only means nothing to us: a key written twice, a tag, a depth.
+    pub legible: bool,
 }
 
 impl Document<'_> {

@@ -22,6 +22,7 @@ pub(super) fn expand(entries: &mut Vec<Entry>, sources: Vec<Node>, path: &str, p
                 path: path.to_owned(),
                 message: "`<<` takes an object or a list of objects".into(),
                 hint: None,
+                legible: true,
             }),
         }
     }

@@ -11,6 +11,7 @@
 mod build;
 mod document;
 mod explain;
+mod indent;
 mod merge;
 mod node;
 mod scalar;

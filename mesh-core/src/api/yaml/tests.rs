@@ -92,11 +92,77 @@ fn y_10_alias_bombs_and_depth_are_refused() {
     assert!(problem(&halves).message.contains("deeper than 256"), "through an alias");
 }
 
+/// Places are those of the text as written.
+#[test]
+fn y_10_quotes_go_on_wherever_the_next_line_begins() {
+    let value = |text: &str| {
+        let node = one(text);
+        let value = node.get("a").unwrap().get("b").unwrap().clone();
+        match &value.value {
+            Value::Sequence(items) => items[0].text().unwrap().to_owned(),
+            _ => value.text().unwrap().to_owned(),
+        }
+    };
+    for quote in ['"', '\''] {
+        for indent in ["", " ", "  ", "    ", "\t", " \t"] {
+            for text in [
+                "a:\n  b: QxQ\n  c: 1\n",
+                "a:\n  b:\n  - QxQ\n  c: 1\n",
+                "a:\n  b: [QxQ, y]\n  c: 1\n",
+                "a: {b: QxQ, c: 1}\n",
+                "a:\n  b: [\n    QxQ\n  ]\n  c: 1\n",
+            ] {
+                let broken = format!("{quote}one\n{indent}two\n\n{indent}it's{quote}");
+                let broken = if quote == '\'' { broken.replace("it's", "it''s") } else { broken };
+                assert_eq!(value(&text.replace("QxQ", &broken)), "one two\nit's", "{text} {indent:?}");
+            }
+        }
+    }
+    assert_eq!(value("a:\r\n  b: \"one\\\r\ntwo \\\"\r\n\\\\ \"\r\n"), "onetwo \" \\ ");
+
+    let node = one("a:\n    b: \"x\ny\"\n    c: [\"x\ny\", d, {\ne: 1\n}, \nf\n]\n    g: 1\n");
+    let a = node.get("a").unwrap();
+    let Value::Sequence(items) = &a.get("c").unwrap().value else { panic!() };
+    assert_eq!(items[1].mark, mark(5, 5));
+    assert_eq!(items[2].get("e").unwrap().mark, mark(6, 4));
+    assert_eq!(items[3].mark, mark(8, 1));
+    assert_eq!(a.get("g").unwrap().mark, mark(10, 8));
+
+    let many: String = (0..200).map(|n| format!("  k{n}: 'x\ny'\n")).collect();
+    assert_eq!(one(&format!("a:\n{many}")).get("a").unwrap().entries().unwrap().len(), 200);
+}
+
+#[test]
+fn y_10_what_is_no_quoted_scalar_keeps_its_rules() {
+    for text in [
+        "a:\n  b: 'x\n...\n'\n",
+        "a:\n  b: 'x\ny\n",
+        "a:\n  b: x\n c: y\n",
+        "a:\n  b: 'x\ny': z\n",
+        "a:\n\tb: 1\n",
+    ] {
+        assert!(!problem(text).legible, "{text}");
+    }
+    let bound = format!("a:\n  b: 'x\ny'\n  c: |\n    {}\n", "z".repeat(70 * 1024 * 1024));
+    assert!(problem(&bound).message.contains("invalid indentation in quoted scalar"));
+}
+
 #[test]
 fn tags_are_honoured_or_refused() {
     assert_eq!(one("a: !!str 1").get("a").unwrap().plain(), None);
     assert_eq!(one("a: !!int \"1\"").get("a").unwrap().plain(), Some("1"));
     assert!(problem("a: !Ref x").message.contains("!Ref"));
+}
+
+#[test]
+fn what_is_left_out_leaves_the_rest() {
+    let nested = "- ".repeat(100) + &"[".repeat(200) + "1" + &"]".repeat(200);
+    let deep = format!("a:\n  {nested}\nb: &b [*b, *b]\nkind: X\n");
+    let documents = parse(&deep);
+    let messages: Vec<&str> = documents[0].problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    assert!(documents[0].problems.iter().all(|problem| problem.legible));
+    assert_eq!(documents[0].node.get("kind").unwrap().text(), Some("X"));
 }
 
 #[test]

@@ -1,0 +1,106 @@
+//! Lines that may begin anywhere.
+//!
+//! libyaml, which Kubernetes reads with, asks for no indentation inside of quotes, `[…]` and `{…}`; the
+//! scanner does, as the letter of YAML has it. White space at the beginning of such a line means nothing,
+//! so the line is indented for the scanner, and places are counted as if it were not.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use saphyr_parser::{Marker, ScanError};
+
+/// A text, some of whose lines were indented.
+#[derive(Debug)]
+pub(super) struct Indented<'t> {
+    written: &'t str,
+    text: Cow<'t, str>,
+    /// Spaces before a line, by its number from 1.
+    spaces: BTreeMap<usize, usize>,
+}
+
+impl<'t> Indented<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { written: text, text: Cow::Borrowed(text), spaces: BTreeMap::new() }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Where something stood in the text as written.
+    pub(super) fn column(&self, marker: Marker) -> usize {
+        marker.col().saturating_sub(self.spaces.get(&marker.line()).copied().unwrap_or(0))
+    }
+
+    /// Indents the lines that the scanner stumbled over, if it was about that. `column` is further right
+    /// than any object or list begins that is open there; `budget` is how many bytes may be scanned anew.
+    pub(super) fn mend(&mut self, error: &ScanError, column: usize, budget: &mut usize) -> bool {
+        let at = *error.marker();
+        let lines = match error.info() {
+            "invalid indentation in quoted scalar" => self.quoted(at),
+            "tab cannot be used as indentation"
+            | "invalid indentation"
+            | "invalid indentation in flow construct" => at.line()..=at.line(),
+            _ => return false,
+        };
+        // Other line breaks than these would be counted otherwise than here.
+        if self.written.replace("\r\n", "\n").contains('\r') {
+            return false;
+        }
+        let column = column.max(at.col());
+        let mut changed = false;
+        let mut length = self.text.len();
+        for (index, line) in self.written.split_inclusive('\n').enumerate() {
+            let number = index + 1;
+            if !lines.contains(&number) || is_end(line) {
+                continue;
+            }
+            let own = line.bytes().take_while(|byte| *byte == b' ').count();
+            let spaces = column.saturating_sub(own);
+            if spaces > 0 && !line.trim().is_empty() && !self.spaces.contains_key(&number) {
+                length = length.saturating_add(spaces);
+                self.spaces.insert(number, spaces);
+                changed = true;
+            }
+        }
+        let Some(left) = budget.checked_sub(length).filter(|_| changed) else { return false };
+        *budget = left;
+        let mut text = String::with_capacity(length);
+        for (index, line) in self.written.split_inclusive('\n').enumerate() {
+            let spaces = self.spaces.get(&(index + 1)).copied().unwrap_or(0);
+            text.extend(std::iter::repeat_n(' ', spaces));
+            text.push_str(line);
+        }
+        self.text = Cow::Owned(text);
+        true
+    }
+
+    /// The lines on which a quoted scalar goes on.
+    fn quoted(&self, start: Marker) -> std::ops::RangeInclusive<usize> {
+        let first = start.line();
+        let rest = self.text.split_inclusive('\n').skip(first.saturating_sub(1));
+        let mut quote = None;
+        let mut escaped = false;
+        let mut skip = start.col();
+        for (index, line) in rest.enumerate() {
+            for c in line.chars().skip(std::mem::take(&mut skip)) {
+                match quote {
+                    None => quote = Some(c),
+                    // `''` ends it and begins it anew, which comes to the same here.
+                    Some('\'') if c == '\'' => escaped = !escaped,
+                    Some('\'') if escaped => return first + 1..=first + index,
+                    Some('"') if escaped => escaped = false,
+                    Some('"') if c == '\\' => escaped = true,
+                    Some('"') if c == '"' => return first + 1..=first + index,
+                    Some(_) => {}
+                }
+            }
+        }
+        first + 1..=usize::MAX
+    }
+}
+
+/// Whether the line ends the document, in quotes too.
+fn is_end(line: &str) -> bool {
+    line.strip_prefix("...").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+}
