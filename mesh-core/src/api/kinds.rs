@@ -199,6 +199,11 @@ pub(crate) fn is_ours(group: &str) -> bool {
     OUR_GROUPS.contains(&group) || group.ends_with(".istio.io")
 }
 
+/// Whether kinds of the group are written in proto-JSON (Y-3): Istio's alone are.
+pub(crate) fn is_proto(group: &str) -> bool {
+    group == "istio.io" || group.ends_with(".istio.io")
+}
+
 /// Whether documents of the group say who may call.
 pub(crate) fn is_security(group: &str) -> bool {
     group == SECURITY

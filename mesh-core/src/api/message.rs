@@ -27,7 +27,7 @@
 //! an enum's number lists the name as in the API.
 
 use super::at::At;
-use super::decode::{Decoder, Fields};
+use super::decode::{Decoder, Fields, Form};
 use super::yaml::{Node, Value};
 use crate::analysis::{Code, Level};
 
@@ -137,8 +137,8 @@ impl Field {
     }
 
     /// Whether `key` names this field.
-    pub(crate) fn is_named(&self, key: &str) -> bool {
-        key == self.proto_name()
+    pub(crate) fn is_named(&self, key: &str, form: Form) -> bool {
+        (form == Form::Proto && key == self.proto_name())
             || match self.json {
                 Some(json) => key == json,
                 None => is_lower_camel(key, self.proto_name()),

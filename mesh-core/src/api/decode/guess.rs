@@ -1,5 +1,6 @@
 //! What was probably meant by a value of the wrong form, and by a field that stands in the wrong place.
 
+use super::Form;
 use crate::api::message::{Field, Shape, Status, Table};
 use crate::api::yaml::{Entry, Node, Plain, Style, Value, classify};
 
@@ -50,7 +51,7 @@ fn takes(shape: &Shape, text: &str, plain: &Plain) -> bool {
 
 /// A field that stands beside the one it belongs to: indented too little.
 pub(super) fn written_below(key: &str, entries: &[Entry], table: &Table) -> Option<String> {
-    let owner = |entry: &Entry| table.fields.iter().find(|field| field.is_named(&entry.key));
+    let owner = |entry: &Entry| table.fields.iter().find(|field| field.is_named(&entry.key, Form::Proto));
     // One without a value is surely where it belongs.
     let empty = entries.iter().filter(|entry| entry.value.is_null());
     let all = empty.chain(entries.iter().filter(|entry| !entry.value.is_null()));
@@ -71,7 +72,7 @@ fn indent(key: &str, owner: &Field) -> String {
 
 /// A field of a message around this one: indented too much.
 pub(super) fn further_out(key: &str, path: &str, around: &[(usize, &'static Table)]) -> Option<String> {
-    let named = |table: &Table| table.fields.iter().any(|field| field.is_named(key));
+    let named = |table: &Table| table.fields.iter().any(|field| field.is_named(key, Form::Proto));
     let (length, _) = around.iter().rev().find(|(_, table)| named(table))?;
     let owner = path.get(..*length).filter(|owner| !owner.is_empty())?;
     Some(format!("`{key}` is a field of `{owner}`: indent it less"))
@@ -82,5 +83,5 @@ fn has(field: &Field, key: &str) -> bool {
         Shape::Message(table) | Shape::List(Shape::Message(table)) => table,
         Shape::Scalar(_) | Shape::Enum(_) | Shape::List(_) | Shape::Map(_) => return false,
     };
-    table.fields.iter().any(|field| field.is_named(key))
+    table.fields.iter().any(|field| field.is_named(key, Form::Proto))
 }

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::at::{At, Items, Mark, Source, Written, WrittenField, path_key};
-use super::message::{Decode, EnumValue, Field, Status, Table};
+use super::message::{Decode, EnumValue, Field, Shape, Status, Table};
 use super::nearest::nearest;
 use super::yaml::{Entry, Node, Plain, Value, classify};
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
@@ -42,11 +42,22 @@ impl Strictness {
     }
 }
 
+/// How a kind's values are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Proto-JSON: fields in either spelling, numbers as text, enum values by number (Y-3, Y-7).
+    #[default]
+    Proto,
+    /// JSON, as Kubernetes and the Gateway API have it: one spelling, one type.
+    Json,
+}
+
 /// Reads typed objects out of the tree of one document.
 #[derive(Debug)]
 pub struct Decoder<'d> {
     source: Arc<Source>,
     strictness: Strictness,
+    form: Form,
     path: String,
     /// The messages around the present node, each with the length of its path.
     around: Vec<(usize, &'static Table)>,
@@ -77,7 +88,13 @@ impl<'d> Decoder<'d> {
         strictness: Strictness,
         diagnostics: &'d mut Diagnostics,
     ) -> Self {
-        Self { source, strictness, path: path.to_owned(), around: Vec::new(), diagnostics, errors: 0 }
+        let (path, around) = (path.to_owned(), Vec::new());
+        Self { source, strictness, form: Form::Proto, path, around, diagnostics, errors: 0 }
+    }
+
+    /// The same for a kind of that form.
+    pub(crate) fn form(self, form: Form) -> Self {
+        Self { form, ..self }
     }
 
     /// How many errors were reported.
@@ -125,7 +142,8 @@ impl<'d> Decoder<'d> {
         let mut oneofs: BTreeMap<&str, String> = BTreeMap::new();
         let mut written = Vec::with_capacity(entries.len());
         for entry in entries {
-            let Some(index) = table.fields.iter().position(|field| field.is_named(&entry.key)) else {
+            let Some(index) = table.fields.iter().position(|field| field.is_named(&entry.key, self.form))
+            else {
                 if !table.open {
                     self.unknown_field(entry, entries, table);
                 }
@@ -168,7 +186,10 @@ impl<'d> Decoder<'d> {
         let names: Vec<String> = table
             .fields
             .iter()
-            .map(|field| if entry.key.contains('_') { field.proto_name().into() } else { field.json_name() })
+            .map(|field| match self.form {
+                Form::Proto if entry.key.contains('_') => field.proto_name().into(),
+                Form::Proto | Form::Json => field.json_name(),
+            })
             .collect();
         let near = || nearest(&entry.key, names.iter().map(String::as_str));
         let hint = guess::written_below(&entry.key, entries, table)
@@ -208,7 +229,10 @@ impl<'d> Decoder<'d> {
                 true
             }
             // An empty list says the same as no list.
-            Status::Refused if matches!(&entry.value.value, Value::Sequence(items) if items.is_empty()) => {
+            Status::Refused
+                if matches!(field.shape, Shape::List(_))
+                    && matches!(&entry.value.value, Value::Sequence(items) if items.is_empty()) =>
+            {
                 false
             }
             Status::Refused => self.below(&path_key(name), |d| {
@@ -239,7 +263,8 @@ impl<'d> Decoder<'d> {
 
     /// Finds a written enum value (Y-7).
     pub(crate) fn enumeration(&mut self, node: &Node, values: &[EnumValue]) -> Option<usize> {
-        let number = node.plain().and_then(|text| match classify(text) {
+        let plain = node.plain().filter(|_| self.form == Form::Proto);
+        let number = plain.and_then(|text| match classify(text) {
             Plain::Int(number) => Some(number),
             Plain::Float(_) | Plain::Bool(_) | Plain::Null | Plain::Text => None,
         });

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Decoder;
+use super::{Decoder, Form};
 use crate::analysis::{Code, Level};
 use crate::api::at::path_key;
 use crate::api::message::{Decode, Shape};
@@ -13,13 +13,19 @@ impl Decoder<'_> {
     fn number(&mut self, node: &Node, what: &str) -> Option<Plain> {
         // Numbers may come as text in proto-JSON (Y-7), in quotes or not.
         let plain = match &node.value {
-            Value::Scalar(scalar) if scalar.style == Style::Plain || scalar.style == Style::Quoted => {
+            Value::Scalar(scalar)
+                if scalar.style == Style::Plain
+                    || (scalar.style == Style::Quoted && self.form == Form::Proto) =>
+            {
                 classify(&scalar.text)
             }
             Value::Scalar(_) | Value::Sequence(_) | Value::Mapping(_) => Plain::Text,
         };
         if !matches!(plain, Plain::Int(_) | Plain::Float(_)) {
-            self.error(node.mark, format!("must be {what}, not {}", node.describe()));
+            let number = node.text().filter(|text| matches!(classify(text), Plain::Int(_) | Plain::Float(_)));
+            let hint = number.map(|number| format!("write it without quotes: {number}"));
+            let message = format!("must be {what}, not {}", node.describe());
+            self.report(Code::SchemaValidationError, Level::Error, node.mark, message, hint);
             return None;
         }
         Some(plain)

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::at::{Mark, Source};
-use super::decode::{Decoder, Strictness};
+use super::decode::{Decoder, Form, Strictness};
 use super::documents::Documents;
 use super::kinds::{self, Kind, Support};
 use super::message::{Decode, Message};
@@ -290,7 +290,8 @@ impl<'o> Reader<'o> {
         let node = doc.node.get("metadata").filter(|node| !node.is_null());
         let mut meta = match node {
             Some(node) => {
-                let mut decoder = Decoder::new(doc.source.clone(), "metadata", strictness, found);
+                let decoder = Decoder::new(doc.source.clone(), "metadata", strictness, found);
+                let mut decoder = decoder.form(Form::Json);
                 Metadata::decode(node, &mut decoder)?
             }
             None => Metadata::default(),
@@ -312,7 +313,8 @@ impl<'o> Reader<'o> {
         node: &Node,
         found: &mut Diagnostics,
     ) -> Option<T> {
-        T::decode(node, &mut Decoder::new(doc.source.clone(), path, self.strictness, found))
+        let form = if kinds::is_proto(doc.kind.group) { Form::Proto } else { Form::Json };
+        T::decode(node, &mut Decoder::new(doc.source.clone(), path, self.strictness, found).form(form))
     }
 
     /// Validates what was decoded and keeps it if nothing is wrong.
