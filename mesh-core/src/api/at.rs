@@ -125,6 +125,11 @@ impl At {
         self.0.as_ref().is_some_and(|written| written.fields.iter().any(|field| *field.name == *name))
     }
 
+    /// Whether a document left out a field that has no default. Never true for what code made.
+    pub(crate) fn lacks(&self, name: &str) -> bool {
+        self.0.is_some() && !self.is_written(name)
+    }
+
     fn below(&self, name: &str, rest: &str, mark: impl Fn(&Items) -> Option<Mark>) -> Origin {
         let Some(written) = &self.0 else {
             return Origin { path: format!("{name}{rest}").into(), ..Origin::builder("") };

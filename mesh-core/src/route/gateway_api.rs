@@ -173,7 +173,8 @@ impl HeaderOps {
     /// Compiles the header changes of a filter (GA-7).
     ///
     /// Values may hold `%VAR%` as in a VirtualService, because Istio fills them here too. What is no
-    /// known variable is meant as it stands, as the Gateway API says.
+    /// known variable is meant as it stands, as the Gateway API says. What a message cannot have is not
+    /// removed from it, and a response has no host to set.
     ///
     /// # Errors
     /// As [`HeaderOps::build`].
@@ -182,13 +183,17 @@ impl HeaderOps {
             Ok(_) => value.to_owned(),
             Err(_) => value.replace('%', "%%"),
         };
+        let is_host = |name: &str| name.eq_ignore_ascii_case("host");
         let values = |entries: &[crate::api::gateway_api::HeaderEntry]| -> Vec<(String, String)> {
-            entries.iter().map(|entry| (entry.name.clone(), literal(&entry.value))).collect()
+            let kept =
+                entries.iter().filter(|entry| direction == Direction::Request || !is_host(&entry.name));
+            kept.map(|entry| (entry.name.clone(), literal(&entry.value))).collect()
         };
         let (set, add) = (values(&written.set), values(&written.add));
+        let removable = |name: &&str| !is_host(name) && http::HeaderName::from_bytes(name.as_bytes()).is_ok();
         Self::build(
             direction,
-            written.remove.iter().map(String::as_str),
+            written.remove.iter().map(String::as_str).filter(removable),
             set.iter().map(|(name, value)| (name.as_str(), value.as_str())),
             add.iter().map(|(name, value)| (name.as_str(), value.as_str())),
         )
@@ -218,7 +223,7 @@ impl Redirect {
             (None, None) => listener,
         };
         let path = written.path.as_ref().map(|path| match replacement(path) {
-            Replacement::Whole(to) => RedirectPath::Full(to.into()),
+            Replacement::Whole(to) => RedirectPath::Full(rooted(to)),
             Replacement::Prefix(to) => {
                 RedirectPath::Segments { matched: prefix.unwrap_or_default(), to: to.into() }
             }
@@ -242,7 +247,7 @@ impl Rewrite {
     /// If the host is none.
     pub fn of_filter(written: &HttpUrlRewrite, prefix: Option<usize>) -> Result<Self, String> {
         let path = written.path.as_ref().map(|path| match replacement(path) {
-            Replacement::Whole(to) => PathRewrite::Whole(to.into()),
+            Replacement::Whole(to) => PathRewrite::Whole(rooted(to)),
             Replacement::Prefix(to) => {
                 PathRewrite::Segments { matched: prefix.unwrap_or_default(), to: to.into() }
             }
@@ -281,6 +286,11 @@ impl CorsPolicy {
 enum Replacement<'w> {
     Whole(&'w str),
     Prefix(&'w str),
+}
+
+/// A path begins with `/`, whether that was written or not.
+fn rooted(path: &str) -> Box<str> {
+    if path.starts_with('/') { path.into() } else { format!("/{path}").into() }
 }
 
 fn replacement(written: &HttpPathModifier) -> Replacement<'_> {

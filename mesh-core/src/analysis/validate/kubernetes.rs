@@ -2,16 +2,24 @@
 //!
 //! The API server has checked them where there is one; in a folder of files nobody has.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use super::{Check, Validate, names};
 use crate::analysis::{Code, Diagnostic};
 use crate::api::Metadata;
 use crate::api::kubernetes::{
-    ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload,
+    ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, ServicePort, Workload,
 };
+use crate::api::values::IntOrString;
 
 impl Validate for Service {
     fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
         self.preferences(check);
+        names::labels(&self.at, "selector", &self.selector, check);
+        let bare = self.r#type == "ExternalName" || self.cluster_ip == "None";
+        if self.ports.is_empty() && !bare {
+            check.error(self.at.field("ports"), "at least one port is needed");
+        }
         for (index, port) in self.ports.iter().enumerate() {
             let at = &port.at;
             check.port(at, "port", port.port);
@@ -26,6 +34,30 @@ impl Validate for Service {
             } else if before.iter().any(|other| other.name == port.name) {
                 check.error(at.field("name"), format!("the port name `{}` is written twice", port.name));
             }
+            let transport = |port: &ServicePort| match port.protocol.as_str() {
+                "" => "TCP".to_owned(),
+                protocol => protocol.to_owned(),
+            };
+            let same = |other: &&ServicePort| other.port == port.port && transport(other) == transport(port);
+            if let Some(other) = before.iter().find(same) {
+                let message = format!("port {} is the port `{}` already", port.port, other.name);
+                check.error(at.field("port"), message);
+            }
+            match &port.target_port {
+                Some(IntOrString::Int(number)) if !(1..=65_535).contains(number) => {
+                    let message = format!("a port is a number from 1 to 65535, not {number}");
+                    check.error(at.field("targetPort"), message);
+                }
+                Some(IntOrString::String(name)) if !names::is_port_name(name) => {
+                    let hint = "at most 15 small letters, digits and hyphens, a letter among them";
+                    let message = format!("`{name}` is not the name of a port");
+                    check.error_hint(at.field("targetPort"), message, hint);
+                }
+                Some(IntOrString::Int(_) | IntOrString::String(_)) | None => {}
+            }
+            if let Some(protocol) = port.app_protocol.as_deref().filter(|text| !names::is_qualified(text)) {
+                check.error(at.field("appProtocol"), format!("`{protocol}` is not the name of a protocol"));
+            }
             if !matches!(port.protocol.as_str(), "" | "TCP" | "UDP" | "SCTP") {
                 check.error_hint(
                     at.field("protocol"),
@@ -34,7 +66,8 @@ impl Validate for Service {
                 );
             }
         }
-        if self.r#type == "ExternalName" && !names::is_host(&self.external_name) {
+        let alias = self.external_name.strip_suffix('.').unwrap_or(&self.external_name);
+        if self.r#type == "ExternalName" && !names::is_subdomain(alias) {
             check.error(self.at.field("externalName"), format!("`{}` is not a DNS name", self.external_name));
         }
     }
@@ -43,6 +76,20 @@ impl Validate for Service {
 impl Service {
     /// SE-1, LB-16.
     fn preferences(&self, check: &mut Check<'_>) {
+        let known = ["", "ClusterIP", "NodePort", "LoadBalancer", "ExternalName"];
+        if !known.contains(&self.r#type.as_str()) {
+            let message = format!("`{}` is not a type of Service", self.r#type);
+            check.error_hint(self.at.field("type"), message, known[1..].join(", "));
+        }
+        let is_address = |text: &str| matches!(text, "" | "None") || names::is_ip(text);
+        if !is_address(&self.cluster_ip) {
+            let message = format!("`{}` is neither an IP address nor None", self.cluster_ip);
+            check.error(self.at.field("clusterIP"), message);
+        }
+        for (index, ip) in self.cluster_ips.iter().enumerate().filter(|(_, ip)| !is_address(ip)) {
+            let message = format!("`{ip}` is neither an IP address nor None");
+            check.error(self.at.item("clusterIPs", index), message);
+        }
         if !matches!(self.internal_traffic_policy.as_str(), "" | "Cluster" | "Local") {
             let message = format!("must be Cluster or Local, not {:?}", self.internal_traffic_policy);
             check.error(self.at.field("internalTrafficPolicy"), message);
@@ -74,17 +121,28 @@ impl Validate for EndpointSlice {
                 check.error(endpoint.at.origin(), "an endpoint needs an address");
             }
             for (index, address) in endpoint.addresses.iter().enumerate() {
-                if !names::is_ip(address) {
+                let fits = match self.address_type.as_str() {
+                    "IPv4" => address.parse::<Ipv4Addr>().is_ok(),
+                    "IPv6" => address.parse::<Ipv6Addr>().is_ok(),
+                    _ => names::is_ip(address),
+                };
+                if !fits {
                     check.error(
                         endpoint.at.item("addresses", index),
-                        format!("`{address}` is not an IP address"),
+                        format!("`{address}` is not an address of type {}", self.address_type),
                     );
                 }
             }
         }
-        for port in &self.ports {
+        for (index, port) in self.ports.iter().enumerate() {
             if let Some(number) = port.port {
                 check.port(&port.at, "port", number);
+            }
+            if !port.name.is_empty() && !names::is_label(&port.name) {
+                let message = format!("the port name `{}` is not a DNS-1123 label", port.name);
+                check.error(port.at.field("name"), message);
+            } else if self.ports[..index].iter().any(|other| other.name == port.name) {
+                check.error(port.at.origin(), format!("the port name `{}` is written twice", port.name));
             }
         }
     }

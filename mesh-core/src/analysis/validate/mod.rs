@@ -58,22 +58,34 @@ impl<T: Validate> Resource<T> {
     }
 }
 
-/// Name and annotations (N-1, N-7).
+/// Most bytes of all annotations of an object.
+const ANNOTATIONS: usize = 256 * 1024;
+
+/// Name, labels and annotations (N-1, N-7).
 pub(crate) fn metadata<T>(resource: &Resource<T>, kind: &Kind) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let mut check = Check::new(&resource.source, &mut diagnostics);
     let (meta, at) = (&resource.meta, &resource.meta.at);
-    // Istio's; the Gateway API asks for a name only.
-    let label = (kind.group, kind.name) == (kinds::NETWORKING, "Gateway");
+    // Of these the name stands in the name of something else: of the others only DNS's whole length counts.
+    let label =
+        matches!((kind.group, kind.name), (kinds::NETWORKING, "Gateway") | ("", "Service" | "Namespace"));
     if label && !names::is_label(&meta.name) {
         check.error(at.field("name"), format!("`{}` is not a DNS-1123 label", meta.name));
-    } else if !names::is_name(&meta.name) {
+    } else if !names::is_subdomain(&meta.name) {
         check.error(at.field("name"), format!("`{}` is not a DNS-1123 name", meta.name));
     }
     if !names::is_label(&meta.namespace) {
         check.error(at.field("namespace"), format!("`{}` is not a namespace", meta.namespace));
     }
+    names::labels(at, "labels", &meta.labels, &mut check);
+    let size: usize = meta.annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if size > ANNOTATIONS {
+        check.error(at.field("annotations"), format!("hold {size} bytes: {ANNOTATIONS} at most"));
+    }
     for key in meta.annotations.keys() {
+        if !names::is_qualified(&key.to_ascii_lowercase()) {
+            names::no_key(at.entry("annotations", key), key, &mut check);
+        }
         if key.starts_with("internal.istio.io/") {
             check.error(
                 at.entry("annotations", key),

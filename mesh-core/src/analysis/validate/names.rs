@@ -1,7 +1,9 @@
 //! Legal names: labels, hosts, ports (N-1, H-2, P-1).
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::api::At;
 use crate::error::Origin;
 
 use super::Check;
@@ -19,6 +21,57 @@ pub(super) fn is_label(text: &str) -> bool {
 /// A DNS-1123 name: labels joined by dots, at most 253.
 pub(super) fn is_name(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// A DNS-1123 subdomain, as Kubernetes names most objects: labels of any length, at most 253 in all.
+pub(super) fn is_subdomain(text: &str) -> bool {
+    let label = |label: &str| {
+        let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        !label.is_empty() && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
+
+/// The key of a label or an annotation: a name of 63 characters, perhaps behind a subdomain and a `/`.
+pub(super) fn is_qualified(text: &str) -> bool {
+    let (prefix, name) = match text.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, text),
+    };
+    prefix.is_none_or(is_subdomain) && !name.is_empty() && is_label_value(name)
+}
+
+/// The value of a label: nothing, or at most 63 letters, digits, `-`, `_` and `.`, of which the first and the
+/// last are letters or digits.
+pub(super) fn is_label_value(text: &str) -> bool {
+    let outer = |b: Option<&u8>| b.is_none_or(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    bytes.len() <= 63
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+        && outer(bytes.first())
+        && outer(bytes.last())
+}
+
+/// The name of a container's port.
+pub(super) fn is_port_name(text: &str) -> bool {
+    text.len() <= 15 && is_label(text) && !text.contains("--") && text.bytes().any(|b| b.is_ascii_lowercase())
+}
+
+/// Labels as Kubernetes takes them, in a map of that field.
+pub(super) fn labels(at: &At, field: &str, labels: &BTreeMap<String, String>, check: &mut Check<'_>) {
+    for (key, value) in labels {
+        if !is_qualified(key) {
+            no_key(at.entry(field, key), key, check);
+        } else if !is_label_value(value) {
+            let hint = "at most 63 letters, digits, `-`, `_` and `.`, a letter or digit at either end";
+            check.error_hint(at.entry(field, key), format!("`{value}` is not the value of a label"), hint);
+        }
+    }
+}
+
+pub(super) fn no_key(origin: Origin, key: &str, check: &mut Check<'_>) {
+    let hint = "63 letters, digits, `-`, `_` and `.` at most, perhaps behind a domain and `/`";
+    check.error_hint(origin, format!("`{key}` is not the key of a label or an annotation"), hint);
 }
 
 /// A host without wildcard, in any case (H-2). Underscores are left to the DNS of the user.

@@ -1,6 +1,7 @@
 //! What a resource may not say by itself, rule by rule.
 
 mod discovery;
+mod gateway_api;
 
 use crate::analysis::Code;
 use crate::api::Documents;

@@ -45,7 +45,13 @@ message! {
             "its fields have none, each for a reason of its own",
         )],
         /// Which ListenerSets may add to it.
-        refused allowed_listeners: Option<AllowedListeners>,
+        inert allowed_listeners: Option<AllowedListeners> [told Note::info(
+            "ListenerSets are not implemented: nothing is added to the Gateway",
+        ).unless(&["None"])],
+        /// Which routes that name no Gateway are attached to it.
+        inert default_scope: Option<DefaultScope> [told Note::warning(
+            "a route is attached to the Gateways that it names, as in Istio",
+        ).unless(&["None"])],
         /// TLS of all listeners, and to backends.
         refused tls: Option<GatewayTlsConfig>,
     }
@@ -53,7 +59,19 @@ message! {
 
 message! {
     /// Which ListenerSets may add listeners.
-    pub struct AllowedListeners [open] {
+    pub struct AllowedListeners {
+        /// Of which namespaces; of none unless written.
+        supported namespaces: Option<RouteNamespaces>,
+    }
+}
+
+enumeration! {
+    /// Which routes that name no Gateway are attached to one, or whether a route is such a one.
+    pub enum DefaultScope {
+        /// All.
+        supported All = 0 ["All"],
+        /// None.
+        supported None = 1 ["None"],
     }
 }
 
@@ -186,40 +204,38 @@ message! {
     pub struct LabelSelectorRequirement {
         /// The label.
         supported key: String,
-        /// What must hold of it.
-        supported operator: Option<LabelSelectorOperator>,
+        /// What must hold of it: `In`, `NotIn`, `Exists` or `DoesNotExist`.
+        supported operator: String,
         /// For `In` and `NotIn`.
         supported values: Vec<String>,
     }
 }
 
-enumeration! {
-    /// What must hold of a label.
-    pub enum LabelSelectorOperator {
-        /// It has one of the values.
-        supported In = 0 ["In"],
-        /// It is absent or has none of the values.
-        supported NotIn = 1 ["NotIn"],
-        /// It is there.
-        supported Exists = 2 ["Exists"],
-        /// It is absent.
-        supported DoesNotExist = 3 ["DoesNotExist"],
+impl LabelSelectorRequirement {
+    /// Whether it means anything: what it asks for is known, and has values or none as it should.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        match self.operator.as_str() {
+            "In" | "NotIn" => !self.values.is_empty(),
+            "Exists" | "DoesNotExist" => self.values.is_empty(),
+            _ => false,
+        }
     }
 }
 
 impl LabelSelector {
-    /// Whether these labels fit.
+    /// Whether these labels fit. With a condition that means nothing none do, as in Istio.
     #[must_use]
     pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
         let fits = |condition: &LabelSelectorRequirement| {
             let value = labels.get(&condition.key);
             let listed = value.is_some_and(|value| condition.values.contains(value));
-            match condition.operator {
-                None => false,
-                Some(LabelSelectorOperator::In) => listed,
-                Some(LabelSelectorOperator::NotIn) => !listed,
-                Some(LabelSelectorOperator::Exists) => value.is_some(),
-                Some(LabelSelectorOperator::DoesNotExist) => value.is_none(),
+            match condition.operator.as_str() {
+                _ if !condition.is_valid() => false,
+                "In" => listed,
+                "NotIn" => !listed,
+                "Exists" => value.is_some(),
+                _ => value.is_none(),
             }
         };
         self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))

@@ -1,9 +1,9 @@
 //! `GRPCRoute`: which rule serves a gRPC call (GA-5).
 
 use super::{
-    HeaderModifier, HttpBackendFilter, HttpBackendFilterType, HttpBackendRef, HttpRequestMirror,
-    HttpRouteFilter, HttpRouteFilterType, LocalObjectReference, ParentReference, SessionPersistence,
-    ValueCondition, ValueMatchType,
+    DefaultScope, HeaderModifier, HttpBackendFilter, HttpBackendFilterType, HttpBackendRef,
+    HttpRequestMirror, HttpRouteFilter, HttpRouteFilterType, LocalObjectReference, ParentReference,
+    SessionPersistence, ValueCondition, ValueMatchType,
 };
 use crate::api::message::{Note, enumeration, message};
 
@@ -17,7 +17,9 @@ message! {
         /// The rules, in no order: the most specific match serves (GA-5).
         supported rules: Vec<GrpcRouteRule>,
         /// Attach it to Gateways that nobody named.
-        refused use_default_gateways: Option<String>,
+        inert use_default_gateways: Option<DefaultScope> [told Note::warning(
+            "a route is attached to the Gateways that it names, as in Istio",
+        ).unless(&["None"])],
     }
 }
 

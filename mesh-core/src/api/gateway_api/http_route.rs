@@ -1,7 +1,7 @@
 //! `HTTPRoute`: which rule serves a request (GA-3, GA-6, GA-10).
 
-use super::{GatewayDuration, HttpBackendFilter, HttpRouteFilter, ParentReference};
-use crate::api::message::{enumeration, message};
+use super::{DefaultScope, GatewayDuration, HttpBackendFilter, HttpRouteFilter, ParentReference};
+use crate::api::message::{Note, enumeration, message};
 
 message! {
     /// Rules for requests that come to a listener, or to a Service from inside the mesh.
@@ -13,7 +13,9 @@ message! {
         /// The rules, in no order: the most specific match serves (GA-4).
         supported rules: Vec<HttpRouteRule>,
         /// Attach it to Gateways that nobody named.
-        refused use_default_gateways: Option<String>,
+        inert use_default_gateways: Option<DefaultScope> [told Note::warning(
+            "a route is attached to the Gateways that it names, as in Istio",
+        ).unless(&["None"])],
     }
 }
 

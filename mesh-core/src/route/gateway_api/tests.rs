@@ -4,7 +4,7 @@ use http::{HeaderMap, Request};
 
 use super::*;
 use crate::api::Documents;
-use crate::api::gateway_api::{GrpcRoute, HttpRoute};
+use crate::api::gateway_api::{GrpcMethodMatch, GrpcRoute, HttpRoute};
 use crate::route::RequestView;
 
 const HEAD: &str = "apiVersion: gateway.networking.k8s.io/v1\nmetadata: {name: r}\n";
@@ -69,7 +69,11 @@ fn ga_3_expressions_fit_the_whole_text() {
 fn ga_3_of_two_conditions_on_one_name_the_first_counts() {
     let headers = http_match("{headers: [{name: X-A, value: one}, {name: x-a, value: two}]}");
     assert!(fits(&headers, "/", &[("x-a", "one")]) && !fits(&headers, "/", &[("x-a", "two")]));
-    let query = http_match("{queryParams: [{name: a, value: '1'}, {name: a, value: '2'}]}");
+    // No document can say this: each name stands once in it.
+    let mut twice = http("{matches: [{queryParams: [{name: a, value: '1'}]}]}").rules[0].matches[0].clone();
+    let second = ValueCondition { value: "2".into(), ..twice.query_params[0].clone() };
+    twice.query_params.push(second);
+    let query = RouteMatch::of_http(&twice).unwrap();
     assert!(fits(&query, "/?a=1", &[]) && !fits(&query, "/?a=2", &[]));
     let method = http_match("{method: POST}");
     assert!(!fits(&method, "/", &[]), "GET is not POST");
@@ -114,7 +118,10 @@ fn ga_5_the_path_of_a_call_is_service_and_method() {
     assert!(fits(&method, "/shop.Cart/Add", &[]) && !fits(&method, "/a/b/Add", &[]));
     let regex = grpc_match("{method: {type: RegularExpression, service: 'shop\\..*', method: 'Get|List'}}");
     assert!(fits(&regex, "/shop.Cart/List", &[]) && !fits(&regex, "/shop.Cart/Listed", &[]));
-    let dot = grpc_match("{method: {method: a.b}}");
+    // No document can say this.
+    let method = GrpcMethodMatch { method: Some("a.b".into()), ..GrpcMethodMatch::default() };
+    let dot = GrpcRouteMatch { method: Some(method), ..GrpcRouteMatch::default() };
+    let dot = RouteMatch::of_grpc(&dot).unwrap();
     assert!(!fits(&dot, "/s/axb", &[]), "an exact method is no expression");
     assert!(fits(&RouteMatch::everything(true), "/any/thing", &[]));
 }
@@ -158,6 +165,11 @@ fn ga_7_header_changes_and_literal_percent_signs() {
     assert!(!headers.contains_key("c"));
     let variable = modifier("{set: [{name: proto, value: '%PROTOCOL%'}]}");
     assert!(HeaderOps::of_modifier(Direction::Request, &variable).unwrap().has_variables());
+    let remove = ["\n", "", "host", "Host", "a b"].map(str::to_owned).to_vec();
+    let nothing = HeaderModifier { remove, ..HeaderModifier::default() };
+    assert!(HeaderOps::of_modifier(Direction::Request, &nothing).unwrap().is_empty());
+    let host = modifier("{set: [{name: host, value: a}]}");
+    assert!(HeaderOps::of_modifier(Direction::Response, &host).unwrap().is_empty());
 }
 
 fn location(filter: &str, path: &str, listener: u16, uri: &str) -> String {
@@ -192,6 +204,8 @@ fn ga_7_ga_8_paths_of_redirects() {
     let prefix = "{path: {type: ReplacePrefixMatch, replacePrefixMatch: /new/}}";
     assert_eq!(location(prefix, "/old/", 80, "http://a.com/old/x"), "302 http://a.com/new/x");
     assert_eq!(location(prefix, "/", 80, "http://a.com/x"), "302 http://a.com/new/x");
+    let rootless = "{path: {type: ReplaceFullPath, replaceFullPath: new}}";
+    assert_eq!(location(rootless, "/old", 80, "http://a.com/old/x"), "302 http://a.com/new");
     let bad = HttpRequestRedirect { status_code: Some(304), ..HttpRequestRedirect::default() };
     assert!(Redirect::of_filter(&bad, None, 80).is_err());
     for port in [0, 65_536] {

@@ -1,26 +1,38 @@
 //! The kinds of the Gateway API: what its own schema refuses (GA).
 //!
-//! In a cluster the API server has done so before anybody reads a document. What one implementation
+//! In a cluster the API server has done so before anybody reads a document: bounds, patterns, and rules
+//! between fields, those of the experimental channel, which Istio installs. What one implementation
 //! may know and another not, such as a listener's protocol, is no mistake of the document: it becomes
 //! a condition in its status, and the rest of it is served.
 
+mod fields;
 mod filters;
 mod gateway;
 mod rules;
 
+use self::fields::{at_most, group, hostname, kind, namespace, needed_group, needed_kind, section};
 use super::{Check, Validate, names};
 use crate::api::gateway_api::{GrpcRoute, HttpRoute, ParentReference, ReferenceGrant};
 use crate::api::{At, Metadata};
-use crate::error::Origin;
 
+/// Most rules of a route.
+const RULES: usize = 16;
 /// Most matches that a route may have (GA-3).
 const MATCHES: usize = 128;
 
 impl Validate for HttpRoute {
     fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
         route(&self.at, &self.parent_refs, &self.hostnames, check);
-        let matches = self.rules.iter().map(|rule| rule.matches.len().max(1)).sum();
-        too_many(&self.at, matches, check);
+        if self.rules.is_empty() && self.at.is_written("rules") {
+            check.error_hint(self.at.field("rules"), "at least one rule is needed", "leave `rules` out");
+        }
+        // A rule without matches has one, which takes all.
+        let matches = self.rules.iter().map(|rule| match rule.matches.len() {
+            0 if !rule.at.is_written("matches") => 1,
+            count => count,
+        });
+        rules(&self.at, self.rules.len(), matches.sum(), check);
+        rule_names(self.rules.iter().map(|rule| (&rule.at, rule.name.as_deref())), check);
         for rule in &self.rules {
             rules::http(rule, check);
         }
@@ -30,8 +42,9 @@ impl Validate for HttpRoute {
 impl Validate for GrpcRoute {
     fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
         route(&self.at, &self.parent_refs, &self.hostnames, check);
-        let matches = self.rules.iter().map(|rule| rule.matches.len().max(1)).sum();
-        too_many(&self.at, matches, check);
+        let matches = self.rules.iter().map(|rule| rule.matches.len());
+        rules(&self.at, self.rules.len(), matches.sum(), check);
+        rule_names(self.rules.iter().map(|rule| (&rule.at, rule.name.as_deref())), check);
         for rule in &self.rules {
             rules::grpc(rule, check);
         }
@@ -40,79 +53,111 @@ impl Validate for GrpcRoute {
 
 impl Validate for ReferenceGrant {
     fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
-        if self.from.is_empty() {
-            check.error(self.at.field("from"), "at least one entry is needed");
-        }
-        if self.to.is_empty() {
-            check.error(self.at.field("to"), "at least one entry is needed");
+        for (field, count) in [("from", self.from.len()), ("to", self.to.len())] {
+            if count == 0 {
+                check.error(self.at.field(field), "at least one entry is needed");
+            }
+            at_most(&self.at, field, count, 16, check);
         }
         for from in &self.from {
-            if from.kind.is_empty() || !names::is_label(&from.namespace) {
-                check.error(from.at.origin(), "`kind` and `namespace` are needed");
+            needed_group(&from.at, &from.group, check);
+            needed_kind(&from.at, &from.kind, check);
+            if from.namespace.is_empty() {
+                check.error(from.at.origin(), "`namespace` is needed");
+            } else {
+                namespace(&from.at, Some(&from.namespace), check);
             }
         }
-        for to in self.to.iter().filter(|to| to.kind.is_empty()) {
-            check.error(to.at.origin(), "`kind` is needed");
+        for to in &self.to {
+            needed_group(&to.at, &to.group, check);
+            needed_kind(&to.at, &to.kind, check);
+            if let Some(name) = &to.name {
+                fields::name(&to.at, name, check);
+            }
         }
     }
 }
 
-fn too_many(at: &At, matches: usize, check: &mut Check<'_>) {
-    if matches > MATCHES {
-        let message = format!("a route may have {MATCHES} matches, not {matches}");
+fn rules(at: &At, rules: usize, matches: usize, check: &mut Check<'_>) {
+    let many = [(rules, RULES, "rules"), (matches, MATCHES, "matches")];
+    if let Some((count, most, what)) = many.into_iter().find(|(count, most, _)| count > most) {
+        let message = format!("a route may have {most} {what}, not {count}");
         check.error_hint(at.field("rules"), message, "split it into several routes");
     }
 }
 
-fn route(at: &At, parents: &[ParentReference], hostnames: &[String], check: &mut Check<'_>) {
-    for parent in parents {
-        if parent.name.is_empty() {
-            check.error(parent.at.origin(), "`name` is needed");
+fn rule_names<'n>(list: impl Iterator<Item = (&'n At, Option<&'n str>)>, check: &mut Check<'_>) {
+    let mut seen: Vec<&str> = Vec::new();
+    for (at, name) in list {
+        section(at, "name", name, check);
+        if let Some(name) = name {
+            if seen.contains(&name) {
+                check.error(at.field("name"), format!("another rule has the name `{name}`"));
+            }
+            seen.push(name);
         }
+    }
+}
+
+fn route(at: &At, parents: &[ParentReference], hostnames: &[String], check: &mut Check<'_>) {
+    at_most(at, "parentRefs", parents.len(), 32, check);
+    for (index, parent) in parents.iter().enumerate() {
+        group(&parent.at, parent.group.as_deref(), check);
+        kind(&parent.at, parent.kind.as_deref(), check);
+        namespace(&parent.at, parent.namespace.as_deref(), check);
+        fields::name(&parent.at, &parent.name, check);
+        section(&parent.at, "sectionName", parent.section_name.as_deref(), check);
         if let Some(port) = parent.port {
             check.port(&parent.at, "port", port);
         }
-        namespace(&parent.at, parent.namespace.as_deref(), check);
+        apart(parent, &parents[..index], check);
     }
-    for (index, hostname) in hostnames.iter().enumerate() {
-        self::hostname(hostname, at.item("hostnames", index), check);
-    }
-}
-
-/// A host, or `*.` and a host.
-fn hostname(text: &str, origin: Origin, check: &mut Check<'_>) {
-    let name = text.strip_prefix("*.").unwrap_or(text);
-    if text == "*" {
-        check.error_hint(origin, "`*` is not a hostname", "leave it out to serve all hosts");
-    } else if names::is_ip(text) {
-        check.error(origin, format!("`{text}` is an address, not a hostname"));
-    } else if !names::is_host(name) || name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        let hint = "small letters, digits, hyphens and dots, perhaps after `*.`";
-        check.error_hint(origin, format!("`{text}` is not a hostname"), hint);
+    at_most(at, "hostnames", hostnames.len(), 16, check);
+    for (index, host) in hostnames.iter().enumerate() {
+        hostname(host, at.item("hostnames", index), check);
     }
 }
 
-fn namespace(at: &At, namespace: Option<&str>, check: &mut Check<'_>) {
-    if let Some(namespace) = namespace.filter(|namespace| !names::is_label(namespace)) {
-        check.error(at.field("namespace"), format!("`{namespace}` is not a namespace"));
-    }
+/// Several references to one parent name each another part of it, all in the same way.
+fn apart(parent: &ParentReference, before: &[ParentReference], check: &mut Check<'_>) {
+    let object = |one: &ParentReference| {
+        let group = one.group.clone().unwrap_or_else(|| "gateway.networking.k8s.io".to_owned());
+        let kind = one.kind.clone().unwrap_or_else(|| "Gateway".to_owned());
+        (group, kind, one.namespace.clone().unwrap_or_default(), one.name.clone())
+    };
+    let part =
+        |one: &ParentReference| (one.section_name.clone().unwrap_or_default(), one.port.unwrap_or_default());
+    let named = |one: &ParentReference| (!part(one).0.is_empty(), part(one).1 != 0);
+    let Some(other) = before.iter().find(|other| {
+        object(other) == object(parent) && (named(other) != named(parent) || part(other) == part(parent))
+    }) else {
+        return;
+    };
+    let message = if part(other) == part(parent) {
+        format!("`{}` is named twice", parent.name)
+    } else {
+        format!("`{}` is named with another choice of `sectionName` and `port` before", parent.name)
+    };
+    let hint = "of several references to one parent each needs a `sectionName` or `port` of its own";
+    check.error_hint(parent.at.origin(), message, hint);
 }
 
 /// A reference to a destination: a Service needs a port.
 fn backend(
     at: &At,
-    (group, kind): (Option<&str>, Option<&str>),
-    name: &str,
+    (of_group, of_kind): (Option<&str>, Option<&str>),
+    (name, in_namespace): (&str, Option<&str>),
     port: Option<u32>,
     check: &mut Check<'_>,
 ) {
-    let service = group.unwrap_or_default().is_empty() && kind.is_none_or(|kind| kind == "Service");
-    if name.is_empty() {
-        check.error(at.origin(), "`name` is needed");
-    }
+    group(at, of_group, check);
+    kind(at, of_kind, check);
+    namespace(at, in_namespace, check);
+    fields::name(at, name, check);
+    let service = of_group.unwrap_or_default().is_empty() && of_kind.is_none_or(|kind| kind == "Service");
     match port {
         Some(port) => check.port(at, "port", port),
-        None if service => check.error(at.origin(), "a Service needs a `port`"),
+        None if service && !at.is_written("port") => check.error(at.origin(), "a Service needs a `port`"),
         None => {}
     }
 }

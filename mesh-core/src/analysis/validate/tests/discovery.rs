@@ -273,6 +273,88 @@ fn n_1_names_of_resources() {
     assert!(named("VirtualService", "a_b")[0].contains("metadata.name"));
     assert!(named("Gateway", "a-b").is_empty());
     assert!(named("Gateway", "a.b")[0].contains("metadata.name"), "a Gateway's is a label");
+    let long = format!("{}.b", "a".repeat(64));
+    assert!(named("VirtualService", &long).is_empty(), "only the whole name has a bound");
+    assert!(named("VirtualService", &"a".repeat(253)).is_empty());
+    assert_eq!(named("VirtualService", &"a".repeat(254)).len(), 1);
+    assert_eq!(named("VirtualService", "a..b").len(), 1);
+    assert_eq!(named("Gateway", &"a".repeat(64)).len(), 1);
+}
+
+#[test]
+fn n_1_labels_and_annotations_are_as_kubernetes_takes_them() {
+    let with = |metadata: &str| {
+        let service = format!("apiVersion: v1\nkind: Service\nmetadata: {{name: a, {metadata}}}");
+        found(&format!("{service}\nspec: {{ports: [{{port: 80}}]}}\n"), Level::Error)
+    };
+    for good in [
+        "labels: {app.kubernetes.io/name: a, b: '', c_D.e-1: X_y.z}",
+        "annotations: {Example.com/Note: 'anything at all'}",
+    ] {
+        assert!(with(good).is_empty(), "{good}: {:?}", with(good));
+    }
+    let long = "a".repeat(64);
+    for (bad, path) in [
+        ("labels: {'': a}", "metadata.labels[\"\"]"),
+        ("labels: {a: b c}", "metadata.labels.a"),
+        ("labels: {a: -b}", "metadata.labels.a"),
+        ("labels: {a/b/c: d}", "metadata.labels[\"a/b/c\"]"),
+        ("labels: {/b: d}", "metadata.labels[\"/b\"]"),
+        ("labels: {A/b: d}", "metadata.labels[\"A/b\"]"),
+        (&format!("labels: {{a: {long}}}"), "metadata.labels.a"),
+        (&format!("labels: {{{long}: a}}"), &format!("metadata.labels.{long}")),
+        ("annotations: {a b: c}", "metadata.annotations[\"a b\"]"),
+    ] {
+        let told = with(bad);
+        assert_eq!(told.len(), 1, "{bad}: {told:?}");
+        assert!(told[0].starts_with(&format!("IST0106 {path} ")), "{bad}: {told:?}");
+    }
+}
+
+/// SE-1, SE-2
+#[test]
+fn se_1_se_2_services_and_endpoints_are_as_kubernetes_takes_them() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a}";
+    refused(
+        service,
+        &[
+            ("{selector: {a: b}}", "spec.ports", "at least one port"),
+            ("{ports: [{port: '80'}]}", "spec.ports[0].port", "whole number"),
+            (
+                "{ports: [{port: 80, target_port: 81}, {name: b, port: 81}]}",
+                "spec.ports[0]",
+                "needs a `name`",
+            ),
+            ("{ports: [{name: a, port: 80}, {name: b, port: 80}]}", "spec.ports[1].port", "already"),
+            ("{ports: [{port: 80, targetPort: 0}]}", "spec.ports[0].targetPort", "1 to 65535"),
+            ("{ports: [{port: 80, targetPort: '8080'}]}", "spec.ports[0].targetPort", "name of a port"),
+            ("{ports: [{port: 80, targetPort: a--b}]}", "spec.ports[0].targetPort", "name of a port"),
+            ("{ports: [{port: 80, appProtocol: a b}]}", "spec.ports[0].appProtocol", "protocol"),
+            ("{type: Cluster, ports: [{port: 80}]}", "spec.type", "type of Service"),
+            ("{clusterIP: a, ports: [{port: 80}]}", "spec.clusterIP", "IP address"),
+            ("{selector: {a: b c}, ports: [{port: 80}]}", "spec.selector.a", "value of a label"),
+            ("{type: ExternalName, externalName: A_b}", "spec.externalName", "DNS name"),
+        ],
+    );
+    accepted(
+        service,
+        &[
+            "{clusterIP: None, selector: {a: b}}",
+            "{ports: [{name: a, port: 80}, {name: b, port: 80, protocol: UDP}]}",
+            "{ports: [{port: 80, targetPort: http-2, appProtocol: kubernetes.io/h2c}]}",
+            "{type: ExternalName, externalName: a.test.}",
+        ],
+    );
+    let slice = |rest: &str| {
+        let head = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: a}\n";
+        found(&format!("{head}{rest}\n"), Level::Error).len()
+    };
+    let endpoint = "endpoints: [{addresses: [10.0.0.1]}]";
+    assert_eq!(slice(&format!("addressType: IPv4\n{endpoint}\nports: [{{name: '', port: 80}}]")), 0);
+    assert_eq!(slice(&format!("addressType: IPv6\n{endpoint}")), 1);
+    assert_eq!(slice("addressType: IPv4\nendpoints: [{addresses: ['::1']}]"), 1);
+    assert_eq!(slice(&format!("addressType: IPv4\n{endpoint}\nports: [{{name: a}}, {{name: a}}]")), 1);
+    assert_eq!(slice(&format!("addressType: IPv4\n{endpoint}\nports: [{{name: A}}]")), 1);
 }
 
 #[test]

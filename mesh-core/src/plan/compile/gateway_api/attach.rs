@@ -73,6 +73,13 @@ fn listener<'a>(
         this.refused = Some(Problem::new("UnsupportedValue", Code::NotImplemented, origin, message));
         return this;
     }
+    if this.https && written.tls.is_none() {
+        let message = "a listener of protocol HTTPS without `tls` is not served";
+        let finding = resource.locate(at.origin());
+        let problem = Problem::new("UnsupportedValue", Code::SchemaWarning, finding, message);
+        this.refused = Some(problem.hint("`tls` with `certificateRefs`"));
+        return this;
+    }
     if let Some(reference) = written.tls.as_ref().and_then(|tls| tls.certificate_refs.first()) {
         let origin = resource.locate(reference.at.origin());
         let found = references.secret(&resource.meta.namespace, reference.into(), &origin);
@@ -126,7 +133,7 @@ fn conflict(
     let origin = resource.locate(one.written.at.field("protocol"));
     one.refused
         .is_none()
-        .then(|| Problem::new("ProtocolConflict", Code::ConflictingGateways, origin, message))
+        .then(|| Problem::new("ProtocolConflict", Code::ConflictingGateways, origin, message).warning())
 }
 
 /// What routes are attached by.

@@ -65,6 +65,12 @@ impl Problem {
         self
     }
 
+    /// What the standard leaves to a condition of the status: the document itself is legal.
+    fn warning(mut self) -> Self {
+        self.finding.level = Level::Warning;
+        self
+    }
+
     fn finding(&self) -> Diagnostic {
         Diagnostic::clone(&self.finding)
     }

@@ -184,7 +184,12 @@ fn ga_12_routes_of_allowed_namespaces_and_kinds() {
     for (written, expected) in [
         ("{}", false),
         ("{namespaces: {from: Same}}", false),
-        ("{namespaces: {from: None}}", false),
+        ("{namespaces: {from: Selector}}", false),
+        ("{namespaces: {from: Selector, selector: {matchExpressions: [{key: team, operator: Is}]}}}", false),
+        (
+            "{namespaces: {from: Selector, selector: {matchExpressions: [{key: team, operator: NotIn}]}}}",
+            false,
+        ),
         ("{namespaces: {from: All}}", true),
         ("{namespaces: {from: Selector, selector: {matchLabels: {team: a}}}}", true),
         ("{namespaces: {from: Selector, selector: {matchLabels: {team: b}}}}", false),
@@ -213,10 +218,19 @@ fn ga_12_routes_of_allowed_namespaces_and_kinds() {
 }
 
 #[test]
+fn ga_12_a_listener_that_has_nothing_to_terminate_with_is_not_served() {
+    let compiled = at_edge(&edge(&format!("{HTTP}\n  - {{name: https, port: 443, protocol: HTTPS}}")));
+    let ports: Vec<u16> = compiled.plan.listeners.iter().map(|listener| listener.port).collect();
+    assert_eq!(ports, [80]);
+    assert_eq!(codes(&compiled.diagnostics), [Code::SchemaWarning]);
+    assert!(!compiled.diagnostics.has_errors());
+}
+
+#[test]
 fn ga_12_a_listener_that_is_not_implemented_leaves_the_others() {
     let listeners = format!(
-        "  - {{name: tls, port: 443, protocol: TLS}}\n{HTTP}\n  - {{name: odd, port: 81, protocol: example.com/odd}}\n  \
-         - {{name: pass, port: 443, protocol: HTTPS, tls: {{mode: Passthrough}}}}"
+        "  - {{name: tls, port: 443, protocol: TLS, tls: {{mode: Passthrough}}}}\n{HTTP}\n  \
+         - {{name: odd, port: 81, protocol: example.com/odd}}"
     );
     let text = edge(&listeners)
         + &route("r", &format!("{{parentRefs: [{{name: edge}}], rules: [{}]}}", rule("r", "/")));

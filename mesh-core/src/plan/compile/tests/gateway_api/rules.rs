@@ -174,5 +174,4 @@ fn ga_10_timeouts_and_retries() {
     assert!(retried.retry.written);
     assert_eq!(compiled("retry: {attempts: 5}").retry.on, on);
     assert_eq!(compiled("retry: {attempts: 5}").retry.attempts, 5);
-    assert_eq!(compiled("retry: {attempts: 0}").retry.attempts, 0);
 }

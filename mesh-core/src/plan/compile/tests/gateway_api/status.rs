@@ -78,7 +78,7 @@ fn ga_11_a_rule_that_cannot_be_read_makes_its_route_partially_invalid() {
 fn ga_11_ga_12_gateways_and_listeners() {
     let listeners = format!(
         "{HTTP}
-  - {{name: tls, port: 443, protocol: TLS}}
+  - {{name: tls, port: 443, protocol: TLS, tls: {{mode: Passthrough}}}}
   - {{name: https, port: 80, protocol: HTTPS, tls: {{certificateRefs: [{{name: cert}}]}}}}
   - {{name: lost, port: 8443, protocol: HTTPS, tls: {{certificateRefs: [{{name: cert}}]}}}}
   - {{name: kinds, port: 81, protocol: HTTP, allowedRoutes: {{kinds: [{{kind: TCPRoute}}]}}}}"
