@@ -7,6 +7,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response};
 use mesh_core::outcome::{Fault, Outcome, Reset};
 use mesh_core::reply::{Dialect, Flag, LocalReply};
@@ -230,8 +231,15 @@ impl Error {
             http::HeaderValue::try_from(self.0.reply.details.as_ref())
                 .unwrap_or_else(|_| http::HeaderValue::from_static("local")),
         );
-        for (name, value) in &self.0.headers {
-            response.headers_mut().insert(name, value.clone());
+        // What a rule says of the type of a body stands, but for gRPC (VA-9); the rest of a reply is its own.
+        if let Some(written) = self.0.headers.get(CONTENT_TYPE)
+            && response.headers().get("grpc-status").is_none()
+        {
+            response.headers_mut().insert(CONTENT_TYPE, written.clone());
+        }
+        let own = response.headers().clone();
+        for (name, value) in self.0.headers.iter().filter(|(name, _)| !own.contains_key(*name)) {
+            response.headers_mut().append(name, value.clone());
         }
         response
     }

@@ -219,14 +219,20 @@ impl LocalReply {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
             }
             // RFC 9110 §8.6: a 204 has no length.
-            if self.status != StatusCode::NO_CONTENT {
+            if !has_no_body(self.status) {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+                *response.body_mut() = self.body.clone();
             }
-            *response.body_mut() = self.body.clone();
         }
         *response.headers_mut() = headers;
         response
     }
+}
+
+/// Whether a response of this status ends with its head (RFC 9112 §6.3).
+#[must_use]
+pub const fn has_no_body(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 204 | 304)
 }
 
 /// Text as `grpc-message`, in gRPC's percent encoding: printable ASCII except `%` stays. `None` if it is

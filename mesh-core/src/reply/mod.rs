@@ -10,5 +10,5 @@ mod mapping;
 
 pub use dialect::Dialect;
 pub use flags::{Flag, ResponseFlags};
-pub use local::{LocalReply, grpc_message};
+pub use local::{LocalReply, grpc_message, has_no_body};
 pub use mapping::{grpc_of_http, http_of_grpc};

@@ -10,7 +10,7 @@ use super::{HeaderOps, Redirect};
 use crate::balance::HashPolicy;
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
-use crate::reply::{Dialect, LocalReply};
+use crate::reply::{Dialect, LocalReply, has_no_body};
 use crate::split::{SplitError, WeightedSplit};
 use crate::units::Percent;
 
@@ -70,6 +70,15 @@ impl Forward {
     #[must_use]
     pub fn destinations(&self) -> &[Destination] {
         &self.destinations
+    }
+
+    /// The one destination that is ever drawn, if there is but one (VA-3).
+    pub(super) fn lone(&mut self) -> Option<&mut Destination> {
+        if self.destinations.len() == 1 {
+            return self.destinations.first_mut();
+        }
+        let mut drawn = self.destinations.iter_mut().filter(|destination| destination.weight > 0);
+        drawn.next().filter(|_| drawn.next().is_none())
     }
 
     /// Draws among the destinations.
@@ -139,7 +148,8 @@ impl DirectResponse {
             let body = String::from_utf8_lossy(&self.body).into_owned();
             return LocalReply::configured(self.status).body(body).response(dialect).map(|_| Bytes::new());
         }
-        let mut response = Response::new(self.body.clone());
+        let body = if has_no_body(self.status) { Bytes::new() } else { self.body.clone() };
+        let mut response = Response::new(body);
         *response.status_mut() = self.status;
         if !self.body.is_empty() {
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
@@ -163,6 +173,11 @@ mod tests {
         assert_eq!(said.headers()["content-type"], "text/plain");
         let silent = answer("").response(false);
         assert_eq!((silent.status().as_u16(), silent.headers().get("content-type")), (418, None));
+        let bodiless = DirectResponse { status: StatusCode::NO_CONTENT, body: "no".into() }.response(false);
+        assert_eq!(
+            (bodiless.body().len(), &bodiless.headers()["content-type"]),
+            (0, &"text/plain".parse().unwrap())
+        );
         // RF-4: to gRPC it is a status and a message.
         let told = answer("short and stout").response(true);
         assert_eq!((told.status().as_u16(), told.body().len()), (200, 0));

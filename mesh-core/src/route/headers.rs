@@ -1,7 +1,9 @@
 //! Header operations of rules and destinations (VA-4, VA-6).
 //!
 //! One level is applied as remove, set, add; inside each by header name. Values without `%VAR%` are
-//! made when the rule is compiled; the others ask a [`Vars`] for the facts, and only then.
+//! made when the rule is compiled; the others ask a [`Vars`] for the facts, and only then. All values of
+//! a level see the headers as its removals left them. One that comes out empty is neither set nor added:
+//! what was there stays.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -41,6 +43,8 @@ pub struct HeaderOps {
     set: Box<[(HeaderName, Value)]>,
     add: Box<[(HeaderName, Value)]>,
     authority: Option<Value>,
+    /// Whether a value that is set or added depends on the request.
+    templates: bool,
 }
 
 /// A header value, ready or to be filled.
@@ -83,7 +87,26 @@ impl HeaderOps {
         let mut authority = None;
         let set = values(direction, set, &mut authority)?;
         let add = values(direction, add, &mut authority)?;
-        Ok(Self { remove: remove.into(), set, add, authority })
+        Ok(Self { remove: remove.into(), set, add, authority, templates: false }.surveyed())
+    }
+
+    /// The operations of two levels that count as one: all removals, then what is set here and then what
+    /// `later` sets, then what both add (VA-5). The authority is the one of here, else `later`'s.
+    #[must_use]
+    pub fn merged(&self, later: &Self) -> Self {
+        Self {
+            remove: [&*self.remove, &*later.remove].concat().into(),
+            set: [&*self.set, &*later.set].concat().into(),
+            add: [&*self.add, &*later.add].concat().into(),
+            authority: self.authority.clone().or_else(|| later.authority.clone()),
+            templates: self.templates || later.templates,
+        }
+    }
+
+    fn surveyed(mut self) -> Self {
+        let mut values = self.set.iter().chain(&self.add);
+        self.templates = values.any(|(_, value)| matches!(value, Value::Template(_)));
+        self
     }
 
     /// Whether nothing is done.
@@ -95,13 +118,12 @@ impl HeaderOps {
     /// Whether a value depends on the request.
     #[must_use]
     pub fn has_variables(&self) -> bool {
-        let values = self.set.iter().chain(&self.add).map(|(_, value)| value).chain(&self.authority);
-        values.into_iter().any(|value| matches!(value, Value::Template(_)))
+        self.templates || matches!(self.authority, Some(Value::Template(_)))
     }
 
     /// Applies the operations to request headers; returns the new authority, if they set one.
     ///
-    /// `%REQ(X)%` sees the headers as they are at that moment.
+    /// `%REQ(X)%` sees the headers as the removals left them.
     #[must_use = "the new authority is for the caller to set"]
     pub fn apply_request(&self, headers: &mut HeaderMap, vars: &impl Vars) -> Option<HeaderValue> {
         self.apply(headers, |headers, template| {
@@ -126,25 +148,40 @@ impl HeaderOps {
         for name in &self.remove {
             headers.remove(name);
         }
+        let mut values = if self.templates { self.values(headers, fill) } else { Vec::new() }.into_iter();
         for (name, value) in &self.set {
             match value {
                 Value::Constant(value) => drop(headers.insert(name, value.clone())),
-                Value::Template(template) => match filled(&fill(headers, template)) {
-                    Some(value) => drop(headers.insert(name, value)),
-                    None => drop(headers.remove(name)),
-                },
+                Value::Template(_) => {
+                    if let Some(Some(value)) = values.next() {
+                        headers.insert(name, value);
+                    }
+                }
             }
         }
         for (name, value) in &self.add {
             match value {
                 Value::Constant(value) => drop(headers.append(name, value.clone())),
-                Value::Template(template) => {
-                    if let Some(value) = filled(&fill(headers, template)) {
+                Value::Template(_) => {
+                    if let Some(Some(value)) = values.next() {
                         headers.append(name, value);
                     }
                 }
             }
         }
+    }
+
+    /// The values of all templates, in their order, before any of them changes what another one sees.
+    fn values(
+        &self,
+        headers: &HeaderMap,
+        fill: impl Fn(&HeaderMap, &Template) -> String,
+    ) -> Vec<Option<HeaderValue>> {
+        let templates = self.set.iter().chain(&self.add).filter_map(|(_, value)| match value {
+            Value::Constant(_) => None,
+            Value::Template(template) => Some(filled(&fill(headers, template))),
+        });
+        templates.collect()
     }
 }
 
@@ -280,6 +317,42 @@ mod tests {
         assert_eq!(headers["x-all"], "a/HTTP/1.1");
         assert_eq!(headers["x-p"], "1%");
         assert!(!headers.contains_key("x-none"));
+    }
+
+    #[test]
+    fn va_6_an_empty_value_leaves_what_was_there() {
+        let ops = build(&[], &[("x-set", "%REQ(x-none)%")], &[("x-add", "%REQ(x-none)%")]).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("x-set", HeaderValue::from_static("old"));
+        headers.insert("x-add", HeaderValue::from_static("old"));
+        let _ = ops.apply_request(&mut headers, &());
+        assert_eq!((all(&headers, "x-set"), all(&headers, "x-add")), (vec!["old"], vec!["old"]));
+    }
+
+    #[test]
+    fn va_4_values_see_what_the_removals_left_and_nothing_that_is_set() {
+        let sets = [("a", "new"), ("b", "%REQ(a)%"), ("c", "<%REQ(gone)%>")];
+        let ops = build(&["gone"], &sets, &[("a", "%REQ(a)%")]).unwrap();
+        let mut headers = HeaderMap::new();
+        for name in ["a", "gone"] {
+            headers.insert(name, HeaderValue::from_static("old"));
+        }
+        let _ = ops.apply_request(&mut headers, &());
+        assert_eq!(all(&headers, "a"), ["new", "old"]);
+        assert_eq!((all(&headers, "b"), all(&headers, "c")), (vec!["old"], vec!["<>"]));
+    }
+
+    #[test]
+    fn va_5_two_levels_as_one_remove_then_set_then_add() {
+        let rule = build(&["a"], &[("x", "rule"), ("host", "rule")], &[("y", "rule")]).unwrap();
+        let destination = build(&["b"], &[("x", "destination"), ("y", "destination")], &[("y", "more")]);
+        let ops = rule.merged(&destination.unwrap());
+        let mut headers = HeaderMap::new();
+        headers.insert("b", HeaderValue::from_static("old"));
+        assert_eq!(ops.apply_request(&mut headers, &()).unwrap(), "rule");
+        assert_eq!(all(&headers, "x"), ["destination"]);
+        assert_eq!(all(&headers, "y"), ["destination", "rule", "more"], "what is added is not set away");
+        assert!(!headers.contains_key("b"));
     }
 
     #[test]

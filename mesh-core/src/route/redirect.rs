@@ -95,18 +95,14 @@ impl Redirect {
         };
         let authority = match &self.authority {
             Some(authority) => authority,
-            None if port.is_some() => host_of(view.authority),
             // Another scheme: the old one's default port would be wrong for the new one.
             None if scheme != view.scheme && default_port(view.scheme) == port_of(view.authority) => {
                 host_of(view.authority)
             }
             None => view.authority,
         };
-        let (host, port) = match port {
-            Some(port) => (host_of(authority), Some(port)),
-            None => (host_of(authority), port_of(authority)),
-        };
-        location.push_str(host);
+        // One that came with the request or with the rule's authority stays, default or not.
+        location.push_str(if port.is_some() { host_of(authority) } else { authority });
         if let Some(port) = port.filter(|_| port != default_port(scheme)) {
             location.push(':');
             location.push_str(&port.to_string());
@@ -177,7 +173,8 @@ mod tests {
         assert_eq!(location(&https, "http://a.b/x"), "https://a.b/x");
         assert_eq!(location(&https, "http://a.b:80/x"), "https://a.b/x");
         assert_eq!(location(&https, "http://a.b:8080/x"), "https://a.b:8080/x");
-        assert_eq!(location(&https, "http://a.b:443/x"), "https://a.b/x");
+        assert_eq!(location(&https, "http://a.b:443/x"), "https://a.b:443/x", "it came with the request");
+        assert_eq!(location(&Redirect::default(), "http://a.b:80/x"), "http://a.b:80/x");
         let port = |port| Redirect { port: RedirectPort::Fixed(port), ..https.clone() };
         assert_eq!(location(&port(8443), "http://a.b:8080/x"), "https://a.b:8443/x");
         assert_eq!(location(&port(443), "http://[::1]:8080/x"), "https://[::1]/x");
@@ -190,6 +187,8 @@ mod tests {
         assert_eq!(location(&other, "http://a.b:8080/x"), "http://c.d/x");
         let ported = Redirect { authority: Some("c.d:81".into()), ..Redirect::default() };
         assert_eq!(location(&ported, "http://a.b:8080/x"), "http://c.d:81/x");
+        let default = Redirect { authority: Some("c.d:80".into()), ..Redirect::default() };
+        assert_eq!(location(&default, "http://a.b/x"), "http://c.d:80/x");
         let same = Redirect { port: RedirectPort::FromRequest, ..other };
         assert_eq!(location(&same, "http://a.b:8080/x"), "http://c.d:8080/x");
         assert_eq!(location(&same, "http://a.b/x"), "http://c.d/x");

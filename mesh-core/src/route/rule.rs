@@ -88,11 +88,26 @@ impl Route {
         }
     }
 
+    /// Makes one level of the header operations of the rule and of its only destination, which has them
+    /// all afterwards (VA-5). Compilers end with it: a request then meets one list.
+    #[must_use]
+    pub fn levelled(mut self) -> Self {
+        if let Action::Forward(forward) = &mut self.action
+            && let Some(lone) = forward.lone()
+        {
+            lone.request_headers = self.request_headers.merged(&lone.request_headers);
+            lone.response_headers = self.response_headers.merged(&lone.response_headers);
+            (self.request_headers, self.response_headers) = Default::default();
+        }
+        self
+    }
+
     /// Applies the header operations of rule and destination to a request on its way to destination
     /// number `destination`; returns the new authority, if there is one.
     ///
-    /// With one destination its operations come last and so win; with several the rule's do (VA-5). The
-    /// authority is the rewrite's, else the rule's, else the destination's.
+    /// The destination's come first, so that the rule wins; those of an only destination are one level with
+    /// the rule's ([`levelled`](Self::levelled)), where the destination wins (VA-5). The authority is the
+    /// rewrite's, else the rule's, else the destination's.
     #[must_use = "the new authority is for the caller to set"]
     pub fn apply_request(
         &self,
@@ -100,15 +115,10 @@ impl Route {
         headers: &mut HeaderMap,
         vars: &impl Vars,
     ) -> Option<HeaderValue> {
-        let destinations = self.destinations();
-        let chosen = destinations.get(destination).map(|destination| &destination.request_headers);
-        let mut apply = |ops: Option<&HeaderOps>| ops.and_then(|ops| ops.apply_request(headers, vars));
-        let (of_rule, of_destination) = if destinations.len() > 1 {
-            let of_destination = apply(chosen);
-            (apply(Some(&self.request_headers)), of_destination)
-        } else {
-            (apply(Some(&self.request_headers)), apply(chosen))
-        };
+        let chosen = self.destinations().get(destination);
+        let of_destination =
+            chosen.and_then(|destination| destination.request_headers.apply_request(headers, vars));
+        let of_rule = self.request_headers.apply_request(headers, vars);
         let of_rewrite = self.rewrite.as_ref().and_then(|rewrite| rewrite.authority.as_ref());
         of_rewrite
             .and_then(|authority| HeaderValue::from_str(authority.as_str()).ok())
@@ -119,16 +129,27 @@ impl Route {
     /// Applies the header operations of rule and destination to a response, in the order of
     /// [`Route::apply_request`].
     pub fn apply_response(&self, destination: usize, headers: &mut HeaderMap, vars: &impl Vars) {
-        let destinations = self.destinations();
-        let chosen = destinations.get(destination).map(|destination| &destination.response_headers);
-        let levels = if destinations.len() > 1 {
-            [chosen, Some(&self.response_headers)]
-        } else {
-            [Some(&self.response_headers), chosen]
-        };
-        for ops in levels.into_iter().flatten() {
-            ops.apply_response(headers, vars);
+        if let Some(chosen) = self.destinations().get(destination) {
+            chosen.response_headers.apply_response(headers, vars);
         }
+        self.response_headers.apply_response(headers, vars);
+    }
+
+    /// Whether a response on its way back from destination number `destination` is changed.
+    #[must_use]
+    pub fn changes_response(&self, destination: usize) -> bool {
+        let chosen = self.destinations().get(destination);
+        !self.response_headers.is_empty()
+            || chosen.is_some_and(|destination| !destination.response_headers.is_empty())
+    }
+
+    /// Whether an operation of the rule or of destination number `destination` asks about the request.
+    #[must_use]
+    pub fn has_variables(&self, destination: usize) -> bool {
+        let rule = [&self.request_headers, &self.response_headers];
+        let chosen = self.destinations().get(destination);
+        let chosen = chosen.map(|destination| [&destination.request_headers, &destination.response_headers]);
+        rule.into_iter().chain(chosen.into_iter().flatten()).any(HeaderOps::has_variables)
     }
 }
 
@@ -150,7 +171,7 @@ mod tests {
         let mut route = Route::new("r".into(), Matcher::any(), Action::Forward(forward));
         route.request_headers = ops(&[("x", "rule"), ("host", "rule")], &[("y", "rule")]);
         route.response_headers = ops(&[("x", "rule")], &[]);
-        route
+        route.levelled()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Request, Response};
 use mesh_core::fault::{ActiveFaults, CONTROL_HEADERS, FaultPolicy, HeaderFaults, Injection};
 use mesh_core::headers::control::has_any;
 use mesh_core::reply::Flag;
@@ -70,8 +70,16 @@ where
                 decision.flags.set(Flag::DelayInjected);
             });
         }
-        if let (Some(_), Some(matched)) = (&injection.abort, matched) {
-            matched.note_meant();
+        let mut abort = injection.abort.map(|abort| Error::local(abort.reply()));
+        if let Some(error) = &mut abort {
+            // Nothing below draws for a request that ends here.
+            if let Some(matched) = carrier.matched_mut() {
+                matched.draw(None, &self.rng);
+            }
+            if let Some(matched) = carrier.matched() {
+                matched.note_meant();
+                refuse(error, matched, carrier.request());
+            }
         }
         if asked.is_some() {
             for name in &CONTROL_HEADERS {
@@ -79,7 +87,6 @@ where
             }
         }
         count(&injection);
-        let abort = injection.abort.map(|abort| Error::local(abort.reply()));
         match (injection.delay, abort) {
             (None, None) => {
                 ResponseFuture::calling(self.inner.call(carrier)).holding(injection.throttle, held)
@@ -120,6 +127,14 @@ fn effective<'a>(
             Some(Cow::Owned(permitted.applied_to(policy.unwrap_or(&none), headers)))
         }
         (policy, None) => policy.map(Cow::Borrowed),
+    }
+}
+
+/// An abort carries what rule and destination do to response headers (RF-8).
+fn refuse<B>(error: &mut Error, matched: &Matched, request: &Request<B>) {
+    if matched.changes_response() {
+        let mut facts = matched.facts(request);
+        matched.apply_refused(error, facts.as_deref_mut());
     }
 }
 

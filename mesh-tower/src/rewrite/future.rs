@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use http::Response;
 use http::header::SET_COOKIE;
 
-use super::facts::{Asked, Facts};
-use crate::route::Matched;
+use crate::error::{BoxError, Error};
+use crate::route::{Asked, Facts, Matched};
 
 /// The inner call, then the operations on its response.
 #[pin_project::pin_project]
@@ -36,25 +36,34 @@ impl<F> ResponseFuture<F> {
 impl<F, ResB, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<ResB>, E>>,
+    E: Into<BoxError>,
 {
-    type Output = F::Output;
+    type Output = Result<Response<ResB>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let Some(answers) = this.answers else { return this.inner.poll(cx) };
-        let mut polled = this.inner.poll(cx);
-        if let Poll::Ready(Ok(response)) = &mut polled {
-            let Answers { matched, facts } = &mut **answers;
-            if let Some(facts) = facts {
-                let code = response.status().as_u16();
-                matched.record().note(|decision| facts.responded(code, decision));
+        let Some(answers) = this.answers else { return this.inner.poll(cx).map_err(Into::into) };
+        let mut polled = this.inner.poll(cx).map_err(Into::into);
+        let Answers { matched, facts } = &mut **answers;
+        match &mut polled {
+            Poll::Pending => {}
+            Poll::Ready(Ok(response)) => {
+                if let Some(facts) = facts {
+                    let code = response.status().as_u16();
+                    matched.record().note(|decision| facts.responded(code, decision));
+                }
+                for cookie in matched.set_cookies() {
+                    response.headers_mut().append(SET_COOKIE, cookie.clone());
+                }
+                let (route, destination) = (matched.route(), matched.destination_index());
+                let facts = Asked::from(facts.as_deref());
+                route.apply_response(destination, response.headers_mut(), &facts);
             }
-            for cookie in matched.set_cookies() {
-                response.headers_mut().append(SET_COOKIE, cookie.clone());
+            Poll::Ready(Err(error)) => {
+                if let Some(error) = error.downcast_mut::<Error>() {
+                    matched.apply_refused(error, facts.as_deref_mut());
+                }
             }
-            let (route, destination) = (matched.route(), matched.destination_index());
-            let facts = Asked::from(facts.as_deref());
-            route.apply_response(destination, response.headers_mut(), &facts);
         }
         polled
     }

@@ -10,10 +10,10 @@ use mesh_core::route::{HeaderOps, RequestView};
 use tower_service::Service;
 
 use super::ResponseFuture;
-use super::facts::{Asked, Facts};
 use super::future::Answers;
+use crate::error::BoxError;
 use crate::passage::Carrier;
-use crate::route::Matched;
+use crate::route::{Asked, Facts, Matched};
 
 const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
@@ -27,13 +27,14 @@ pub struct Rewrite<S> {
 impl<S, R: Carrier, ResB> Service<R> for Rewrite<S>
 where
     S: Service<R, Response = Response<ResB>>,
+    S::Error: Into<BoxError>,
 {
     type Response = Response<ResB>;
-    type Error = S::Error;
+    type Error = BoxError;
     type Future = ResponseFuture<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, mut carrier: R) -> Self::Future {
@@ -52,9 +53,12 @@ where
             return ResponseFuture::new(self.inner.call(carrier), None);
         }
         let matched = matched.clone();
-        let facts = Facts::wanted(&matched, carrier.request());
+        let mut facts = matched.facts(carrier.request());
         if asks || matched.route().rewrite.is_some() {
             rewrite(&matched, carrier.request_mut(), facts.as_deref());
+            if answers && let Some(facts) = &mut facts {
+                facts.rewritten(carrier.request());
+            }
             let survey = Survey::of(carrier.request().headers());
             carrier.matched_mut().expect("seen above").set_survey(survey);
         }

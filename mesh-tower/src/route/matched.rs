@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use http::{Extensions, HeaderValue, StatusCode};
+use http::{Extensions, HeaderValue, Request, StatusCode};
 use mesh_core::balance::HashKey;
 use mesh_core::endpoint::ClusterId;
 use mesh_core::fault::FaultPolicy;
@@ -13,8 +13,11 @@ use mesh_core::outcome::GrpcCode;
 use mesh_core::reply::LocalReply;
 use mesh_core::route::{self, RequestView};
 
+use super::{Asked, Facts};
 use crate::call::{ByChannel, CallOptions};
+use crate::clock::SharedRng;
 use crate::cluster::ClusterPool;
+use crate::error::Error;
 use crate::record::{Record, Slot};
 use crate::worker::View;
 
@@ -161,16 +164,49 @@ impl Matched {
         self.destination
     }
 
-    pub(crate) fn set_destination(&mut self, index: usize) {
-        self.destination = index;
-    }
-
     /// The destination drawn by the split; the first until then.
     pub(crate) fn destination(&self) -> Option<&route::Destination> {
         match &self.route.action {
             route::Action::Forward(forward) => forward.destinations().get(self.destination),
             _ => None,
         }
+    }
+
+    /// Draws the destination, by the key if there is one and the route says so (VA-3).
+    pub(crate) fn draw(&mut self, key: Option<u64>, rng: &SharedRng) {
+        // A single destination is the first already, in the record too.
+        if let route::Action::Forward(forward) = &self.route.action
+            && forward.destinations().len() > 1
+        {
+            let index = match (key, forward.sticky) {
+                (Some(key), Some(salt)) => forward.split().pick_by_key(key, salt),
+                _ => rng.draw(|rng| forward.split().pick(rng)),
+            };
+            self.destination = index;
+            self.record.note(|decision| decision.destination = index);
+        }
+    }
+
+    /// What `%VAR%` values of the operations on this request and its answer may ask, if any asks.
+    pub(crate) fn facts<B>(&self, request: &Request<B>) -> Option<Box<Facts>> {
+        self.route.has_variables(self.destination).then(|| {
+            let cluster = self.cluster().map(|pool| pool.cluster().plan().name.clone());
+            Box::new(Facts::of(&self.route.name, cluster, request))
+        })
+    }
+
+    /// Whether rule or destination change the headers of the answer.
+    pub(crate) fn changes_response(&self) -> bool {
+        self.route.changes_response(self.destination)
+    }
+
+    /// Gives a local reply the response headers of rule and destination (RF-8).
+    pub(crate) fn apply_refused(&self, error: &mut Error, mut facts: Option<&mut Facts>) {
+        if let Some(facts) = &mut facts {
+            facts.refused(error.reply().flags);
+        }
+        let facts = Asked::from(facts.map(|facts| &*facts));
+        self.route.apply_response(self.destination, error.headers_mut(), &facts);
     }
 
     /// The answer to a request whose cluster does not exist (VA-2, GA-6).

@@ -16,11 +16,13 @@
 //! # Cancellation
 //! Dropping the future drops the inner call.
 
+mod facts;
 mod layer;
 mod matched;
 mod service;
 mod undeclared;
 
+pub(crate) use facts::{Asked, Facts};
 pub use layer::RouteLayer;
 pub use matched::Matched;
 pub use service::Route;

@@ -13,7 +13,7 @@ use mesh_core::route::{Action, Fallback, Found, RequestView};
 use tower_service::Service;
 
 use super::layer::{Rules, rules};
-use super::{Matched, undeclared};
+use super::{Asked, Facts, Matched, undeclared};
 use crate::context::Context;
 use crate::error::{BoxError, Error};
 use crate::future::ReadyOr;
@@ -97,7 +97,7 @@ impl<S> Route<S> {
                     let reply = LocalReply::configured(status);
                     let mut response = reply.response(dialect()).map(|_| Bytes::new());
                     response.headers_mut().insert(LOCATION, location);
-                    route.response_headers.apply_response(response.headers_mut(), &());
+                    answered(&route, request, &mut response);
                     note_answer(record, &response);
                     Step::Answer(Box::new(response))
                 }
@@ -105,7 +105,7 @@ impl<S> Route<S> {
             },
             Action::DirectResponse(direct) => {
                 let mut response = direct.response(dialect());
-                route.response_headers.apply_response(response.headers_mut(), &());
+                answered(&route, request, &mut response);
                 note_answer(record, &response);
                 Step::Answer(Box::new(response))
             }
@@ -132,6 +132,13 @@ fn split_port(authority: &str, default: u16) -> (&str, u16) {
     let host = mesh_core::route::host_of(authority);
     let port = authority.get(host.len() + 1..).and_then(|port| port.parse().ok());
     (host, port.unwrap_or(default))
+}
+
+/// The operations of the rule on its own answer, which may ask about the request (RF-8).
+fn answered<B>(route: &mesh_core::route::Route, request: &Request<B>, response: &mut Response<Bytes>) {
+    let operations = &route.response_headers;
+    let facts = operations.has_variables().then(|| Facts::of(&route.name, None, request));
+    operations.apply_response(response.headers_mut(), &Asked::from(facts.as_ref()));
 }
 
 /// The rule answers by itself.

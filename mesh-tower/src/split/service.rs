@@ -25,7 +25,7 @@ impl<S> Split<S> {
         let Some(Hashed { hash, first, set_cookies }) = self.key(carrier) else { return };
         let Some(matched) = carrier.matched_mut() else { return };
         matched.set_key(hash, set_cookies);
-        self.draw(matched, first);
+        matched.draw(first, &self.rng);
         matched.pin();
     }
 
@@ -49,20 +49,6 @@ impl<S> Split<S> {
         let draw = || self.rng.draw(|rng: &mut FastRng| rng.next_u64());
         Some(policy.hash(&RequestView::of(request), source, draw))
     }
-
-    fn draw(&self, matched: &mut Matched, key: Option<u64>) {
-        // A single destination is the first already, in the record too.
-        if let Action::Forward(forward) = &matched.route().action
-            && forward.destinations().len() > 1
-        {
-            let index = match (key, forward.sticky) {
-                (Some(key), Some(salt)) => forward.split().pick_by_key(key, salt),
-                _ => self.rng.draw(|rng| forward.split().pick(rng)),
-            };
-            matched.set_destination(index);
-            matched.record().note(|decision| decision.destination = index);
-        }
-    }
 }
 
 impl<S, R: Carrier> Service<R> for Split<S>
@@ -85,7 +71,7 @@ where
         } else if matched.is_some_and(Matched::is_open)
             && let Some(matched) = carrier.matched_mut()
         {
-            self.draw(matched, None);
+            matched.draw(None, &self.rng);
             matched.pin();
         }
         self.inner.call(carrier)

@@ -20,6 +20,15 @@ pub(super) struct Routes {
     pub(super) routes: Vec<Arc<Route>>,
     /// Whether a destination does not exist, or a rule could not be made (Y-12).
     pub(super) lost: bool,
+    /// Whether a rule for here was dropped: its requests are not those of others (VA-8).
+    pub(super) dropped: bool,
+}
+
+impl Routes {
+    /// Whether there is a rule for here, or was to be one (VS-5).
+    pub(super) fn apply(&self) -> bool {
+        self.lost || self.dropped || !self.routes.is_empty()
+    }
 }
 
 /// The place that rules are compiled for.
@@ -41,6 +50,9 @@ impl Compiler<'_> {
             labels: &workload.labels,
             namespace: &workload.namespace,
         };
+        // What stands behind a catch-all never takes part, also where several share a host (VS-3). It is
+        // compiled for what there is to say of it.
+        let mut dead = false;
         for rule in &one.rules {
             let scopes = &rule.scopes;
             let admitted: Vec<usize> =
@@ -48,20 +60,31 @@ impl Compiler<'_> {
             if !scopes.is_empty() && admitted.is_empty() {
                 continue;
             }
-            let Some(base) = self.rule(rule, place, &mut routes.lost) else { continue };
+            let mut lost = false;
+            let base = self.rule(rule, place, &mut lost);
+            routes.lost |= lost && !dead;
+            let Some(base) = base else {
+                routes.dropped = true;
+                continue;
+            };
             if scopes.is_empty() {
-                routes.routes.push(Arc::new(base));
+                if !dead {
+                    routes.routes.push(Arc::new(base));
+                }
+                dead = true;
                 continue;
             }
             for block in admitted {
                 match matched(rule, &rule.written.r#match[block], &base, place) {
+                    Ok(_) if dead => {}
                     Ok(route) => {
+                        dead = route.matcher.is_catch_all();
                         let match_index = rule.blocks[block];
                         routes.routes.push(Arc::new(Route { match_index, ..route }));
                     }
                     Err(diagnostic) => {
                         self.out.push(diagnostic);
-                        routes.lost = true;
+                        routes.lost |= !dead;
                     }
                 }
             }
@@ -155,7 +178,7 @@ impl Compiler<'_> {
             }
         }
         route.mirrors = self.mirrors(of, place);
-        Some(route)
+        Some(route.levelled())
     }
 
     fn forward(&mut self, of: &Rule<'_>, place: Place<'_>, lost: &mut bool) -> Forward {

@@ -119,7 +119,7 @@ impl Compiler<'_> {
                 route.mirrors.push(Mirror { cluster, percent: *percent });
             }
         }
-        route
+        route.levelled()
     }
 
     /// GA-6: the share of what leads nowhere gets 500, as does everything if nothing has a share.

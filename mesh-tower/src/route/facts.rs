@@ -6,22 +6,21 @@ use std::time::SystemTime;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use mesh_core::decision::Decision;
 use mesh_core::endpoint::Endpoint;
-use mesh_core::reply::ResponseFlags;
-use mesh_core::route::{HeaderOps, RequestView, Vars};
+use mesh_core::reply::{Flag, ResponseFlags};
+use mesh_core::route::{RequestView, Vars};
 use mesh_core::telemetry::access_log::Record;
 
 use crate::normalize::Downstream;
-use crate::route::Matched;
 
 /// The facts of a request; kept only where an operation has a variable.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     start: SystemTime,
     method: Method,
-    uri: Uri,
-    authority: String,
     version: Version,
-    headers: HeaderMap,
+    came: Head,
+    /// What was made of it, once it was.
+    sent: Option<Head>,
     downstream: Option<Downstream>,
     route: Arc<str>,
     cluster: Option<Arc<str>>,
@@ -30,53 +29,71 @@ pub(super) struct Facts {
     endpoint: Option<Arc<Endpoint>>,
 }
 
+/// What header operations and rewrites may change.
+#[derive(Debug)]
+struct Head {
+    uri: Uri,
+    authority: String,
+    headers: HeaderMap,
+}
+
+impl Head {
+    fn of<B>(request: &Request<B>) -> Self {
+        let authority = RequestView::of(request).authority.to_owned();
+        Self { uri: request.uri().clone(), authority, headers: request.headers().clone() }
+    }
+}
+
 impl Facts {
-    /// The facts, if any operation of the matched route or destination asks for them.
-    pub(super) fn wanted<B>(matched: &Matched, request: &Request<B>) -> Option<Box<Self>> {
-        let route = matched.route();
-        let destination = matched.destination();
-        let ops = [
-            Some(&route.request_headers),
-            Some(&route.response_headers),
-            destination.map(|to| &to.request_headers),
-            destination.map(|to| &to.response_headers),
-        ];
-        if !ops.into_iter().flatten().any(HeaderOps::has_variables) {
-            return None;
-        }
-        Some(Box::new(Self {
+    /// The facts of a request on the route and cluster of these names.
+    pub(crate) fn of<B>(route: &Arc<str>, cluster: Option<Arc<str>>, request: &Request<B>) -> Self {
+        Self {
             start: SystemTime::now(),
             method: request.method().clone(),
-            uri: request.uri().clone(),
-            authority: RequestView::of(request).authority.to_owned(),
             version: request.version(),
-            headers: request.headers().clone(),
+            came: Head::of(request),
+            sent: None,
             downstream: request.extensions().get::<Downstream>().cloned(),
-            route: route.name.clone(),
-            cluster: matched.cluster().map(|pool| pool.cluster().plan().name.clone()),
+            route: route.clone(),
+            cluster,
             code: 0,
             flags: ResponseFlags::NONE,
             endpoint: None,
-        }))
+        }
+    }
+
+    /// The request is sent like this.
+    pub(crate) fn rewritten<B>(&mut self, request: &Request<B>) {
+        self.sent = Some(Head::of(request));
     }
 
     /// Completes them with what is known when the response is there.
-    pub(super) fn responded(&mut self, code: u16, decision: &Decision) {
+    pub(crate) fn responded(&mut self, code: u16, decision: &Decision) {
         self.code = code;
         self.flags = decision.flags;
         self.endpoint = decision.endpoint().cloned();
+    }
+
+    /// Completes them with what is known of a local reply, which has no code yet (RF-8). A request without an
+    /// endpoint was never rewritten.
+    pub(crate) fn refused(&mut self, flags: ResponseFlags) {
+        self.flags = flags;
+        if flags.has(Flag::NoHealthyUpstream) || flags.has(Flag::NoClusterFound) {
+            self.sent = None;
+        }
     }
 }
 
 impl Vars for Facts {
     fn record(&self) -> Record<'_> {
         let downstream = self.downstream.as_ref();
+        let head = self.sent.as_ref().unwrap_or(&self.came);
         Record {
             start: Some(self.start),
             method: Some(self.method.as_str()),
-            path: self.uri.path_and_query().map(http::uri::PathAndQuery::as_str),
-            scheme: self.uri.scheme_str(),
-            authority: Some(&self.authority),
+            path: head.uri.path_and_query().map(http::uri::PathAndQuery::as_str),
+            scheme: head.uri.scheme_str(),
+            authority: Some(&head.authority),
             protocol: Some(match self.version {
                 Version::HTTP_2 => "HTTP/2",
                 Version::HTTP_10 => "HTTP/1.0",
@@ -84,7 +101,7 @@ impl Vars for Facts {
             }),
             code: self.code,
             flags: self.flags,
-            request_headers: Some(&self.headers),
+            request_headers: Some(&head.headers),
             upstream_host: self.endpoint.as_ref().map(|endpoint| &endpoint.address),
             upstream_cluster: self.cluster.as_deref(),
             downstream_local: downstream.and_then(Downstream::local_address),
@@ -108,7 +125,7 @@ fn hostname() -> Option<&'static str> {
 }
 
 /// Operations with facts, or without where none are asked.
-pub(super) enum Asked<'a> {
+pub(crate) enum Asked<'a> {
     Facts(&'a Facts),
     Nothing,
 }
