@@ -45,11 +45,11 @@ pub(super) enum Missing {
 
 /// Where a cluster's endpoints come from: its port, or where each request wants to go (LB-1).
 pub(super) fn discovery_of(balance: BalancePolicy, port: &Port, labels: Option<&Labels>) -> Discovery {
-    match (balance, labels) {
+    registry::distinct(match (balance, labels) {
         (BalancePolicy::Passthrough, _) => Discovery::Authority,
         (_, Some(labels)) => registry::subset(&port.discovery, labels),
         (_, None) => port.discovery.clone(),
-    }
+    })
 }
 
 impl Clusters {

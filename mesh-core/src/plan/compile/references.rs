@@ -8,6 +8,15 @@ use crate::analysis::{Code, Diagnostic};
 use crate::api::istio::Destination;
 use crate::api::nearest::nearest;
 
+/// Which ports there are instead.
+pub(super) fn ports_hint(host: &str, known: &[String]) -> String {
+    match known {
+        [] => format!("{host} declares no port"),
+        [only] => format!("{host} has port {only}"),
+        several => format!("{host} has ports {}", several.join(", ")),
+    }
+}
+
 impl Compiler<'_> {
     pub(super) fn missing(
         &mut self,
@@ -30,11 +39,7 @@ impl Compiler<'_> {
             Missing::Port(known) => {
                 let message = format!("referenced {what}:port not found: \"{}:{port}\"", written.host);
                 let known: Vec<String> = known.iter().map(u16::to_string).collect();
-                let mut hint = match known.as_slice() {
-                    [] => format!("{host} declares no port"),
-                    [only] => format!("{host} has port {only}"),
-                    several => format!("{host} has ports {}", several.join(", ")),
-                };
+                let mut hint = ports_hint(host, &known);
                 if written.port.is_none() && !known.is_empty() {
                     hint.push_str(": say which by `port.number`, this rule is for calls of another");
                 }

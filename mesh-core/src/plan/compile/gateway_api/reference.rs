@@ -14,6 +14,7 @@ use crate::error::Origin;
 use crate::plan::compile::hints::Hints;
 use crate::plan::compile::index::Index;
 use crate::plan::compile::names;
+use crate::plan::compile::references::ports_hint;
 use crate::plan::compile::registry::Registry;
 
 /// A reference as written, whatever message it stands in.
@@ -129,7 +130,7 @@ impl<'a, 'r> References<'a, 'r> {
         if service.port(port).is_none() {
             let known: Vec<String> = ports.iter().map(|port| port.number.to_string()).collect();
             let problem = missing(format!("referenced host:port not found: \"{host}:{port}\""));
-            return Err(problem.hint(format!("{host} has port {}", known.join(", "))));
+            return Err(problem.hint(ports_hint(&host, &known)));
         }
         let service = kind == "Service";
         let forbidden = (service && namespace != own).then(|| {

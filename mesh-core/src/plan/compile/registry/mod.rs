@@ -56,7 +56,7 @@ pub(super) enum Distribution {
 }
 
 /// One port of a service.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Port {
     pub(super) number: u16,
     pub(super) protocol: Protocol,
@@ -122,6 +122,11 @@ impl Registry {
         self.visible.get(host).map(|index| &self.services[index])
     }
 
+    /// Whether the service of this name, and of no wider one, has the port.
+    pub(super) fn has_port(&self, host: &str, port: u16) -> bool {
+        self.exact(host).is_some_and(|index| self.services[index].port(port).is_some())
+    }
+
     pub(super) fn exact(&self, host: &str) -> Option<usize> {
         self.find(host).filter(|index| *self.services[*index].identity.host == *host)
     }
@@ -130,8 +135,9 @@ impl Registry {
 /// Services under construction, by host.
 type ByHost = HashMap<Arc<str>, Service>;
 
-/// Lets a service that is another one's name have that one's endpoints (SE-1). A name that no service
-/// has stays one of DNS.
+/// Lets a service that is another one's name stand wherever that one does: on all of its ports, declared
+/// here or not, with its endpoints (SE-1). A name that no service has stays one of DNS, as does a port that
+/// only the alias declares.
 fn resolve_aliases(services: &mut ByHost) {
     let aliases: HashMap<Arc<str>, Arc<str>> = services
         .values()
@@ -140,25 +146,16 @@ fn resolve_aliases(services: &mut ByHost) {
     for (host, target) in &aliases {
         // An alias of an alias is what DNS makes of it, whatever became of that one.
         let known = services.get(target).filter(|_| !aliases.contains_key(target));
-        let found: Vec<(u16, Protocol, Discovery)> = known
-            .map(|known| known.ports.iter())
-            .into_iter()
-            .flatten()
-            .map(|port| (port.number, port.protocol, port.discovery.clone()))
-            .collect();
+        let found: Vec<Port> = known.map(|known| known.ports.clone()).unwrap_or_default();
         let Some(service) = services.get_mut(host) else { continue };
-        let mut all = !found.is_empty();
-        for port in &mut service.ports {
-            match found.iter().find(|(number, ..)| *number == port.number) {
-                Some((_, protocol, discovery)) => {
-                    port.protocol = *protocol;
-                    port.discovery = discovery.clone();
-                }
-                None => all = false,
-            }
-        }
-        if !all {
+        if found.is_empty() {
             service.alias = None;
+        }
+        for port in found {
+            match service.ports.iter_mut().find(|own| own.number == port.number) {
+                Some(own) => *own = port,
+                None => service.ports.push(port),
+            }
         }
     }
 }
@@ -197,9 +194,34 @@ fn is_visible(export_to: &[String], default: &[String], owner: &str, client: &st
     names::visibility(export_to, default, owner, client).is_some()
 }
 
-/// Adds an endpoint unless its address is there already.
-fn push_endpoint(endpoints: &mut Vec<Arc<Endpoint>>, seen: &mut HashSet<Address>, endpoint: Endpoint) {
-    if seen.insert(endpoint.address.clone()) {
+/// The addresses that a port's endpoints have so far, each with its labels.
+type Seen = HashSet<(Address, Arc<Labels>)>;
+
+/// Adds an endpoint unless the same is there already. One address may stand with several sets of labels:
+/// each is in subsets of its own.
+fn push_endpoint(endpoints: &mut Vec<Arc<Endpoint>>, seen: &mut Seen, endpoint: Endpoint) {
+    if seen.insert((endpoint.address.clone(), Arc::clone(&endpoint.labels))) {
         endpoints.push(Arc::new(endpoint));
+    }
+}
+
+/// The endpoints of a cluster: of those with one address the first, whose health, ejection and connections
+/// are the address's (LB-17).
+pub(super) fn distinct(discovery: Discovery) -> Discovery {
+    match discovery {
+        Discovery::Static(endpoints) if endpoints.len() < 2 => Discovery::Static(endpoints),
+        Discovery::Static(mut endpoints) => {
+            let mut seen = HashSet::with_capacity(endpoints.len());
+            let once: Vec<bool> = endpoints.iter().map(|endpoint| seen.insert(&endpoint.address)).collect();
+            let mut once = once.into_iter();
+            endpoints.retain(|_| once.next().unwrap_or_default());
+            Discovery::Static(endpoints)
+        }
+        Discovery::Dns(mut targets) => {
+            let mut seen = HashSet::with_capacity(targets.len());
+            targets.retain(|target| seen.insert((target.name.clone(), target.port)));
+            Discovery::Dns(targets)
+        }
+        Discovery::DnsFirst(_) | Discovery::Authority => discovery,
     }
 }

@@ -133,14 +133,15 @@ fn short_name<'h>(host: &'h str, suffix: &str) -> &'h str {
 fn merge(into: &mut Discovery, from: Discovery) -> bool {
     match (into, from) {
         (Discovery::Static(all), Discovery::Static(more)) => {
-            let mut seen = all.iter().map(|endpoint| endpoint.address.clone()).collect();
+            let of = |endpoint: &Arc<Endpoint>| (endpoint.address.clone(), Arc::clone(&endpoint.labels));
+            let mut seen = all.iter().map(of).collect();
             for endpoint in more {
                 push_endpoint(all, &mut seen, Arc::unwrap_or_clone(endpoint));
             }
         }
         (Discovery::Dns(all), Discovery::Dns(more)) => {
             for target in more {
-                if !all.iter().any(|known| (&known.name, known.port) == (&target.name, target.port)) {
+                if !all.contains(&target) {
                     all.push(target);
                 }
             }
