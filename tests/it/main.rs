@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "all of it is tests; their helpers unwrap too")]
 
+mod as_istio;
 mod authority;
 mod blackbox;
 mod circuit;

@@ -43,3 +43,55 @@ pub(super) const SLASH: Kept = Kept {
         Some(instead)
     },
 };
+
+/// Istio leaves out a redirect's `port` that is the scheme's default, and with it what it says.
+pub(super) const EXPLICIT_PORT: Kept = Kept {
+    name: "an explicit port of a redirect counts",
+    page: "Redirects leave out default ports",
+    instead: |case| {
+        let (scheme, authority, path) = location(case)?;
+        let (host, _) = authority.rsplit_once(':')?;
+        let default = default_port(scheme);
+        let is_it = |redirect: &Value| {
+            redirect["port"] == default && redirect["authority"].as_str().is_none_or(|own| own == authority)
+        };
+        redirects(case).any(is_it).then(|| moved(case, &format!("{scheme}://{host}{path}")))
+    },
+};
+
+/// Envoy appends the port to an authority that has one.
+pub(super) const ONE_PORT: Kept = Kept {
+    name: "a redirect has one port",
+    page: "Redirects leave out default ports",
+    instead: |case| {
+        let (scheme, authority, path) = location(case)?;
+        let (host, port) = authority.rsplit_once(':')?;
+        let (host, _) = host.rsplit_once(':')?;
+        let port = if port == default_port(scheme).to_string() { String::new() } else { format!(":{port}") };
+        Some(moved(case, &format!("{scheme}://{host}{port}{path}")))
+    },
+};
+
+/// Scheme, authority and the rest of the `Location` that Istio sent.
+fn location(case: Case<'_>) -> Option<(&str, &str, &str)> {
+    let (scheme, rest) = case.observed["response"]["location"].as_str()?.split_once("://")?;
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    Some((scheme, authority, path))
+}
+
+/// What Istio answered, with another `Location`.
+fn moved(case: Case<'_>, to: &str) -> Value {
+    let mut instead = case.observed.clone();
+    instead["response"]["location"] = to.into();
+    instead
+}
+
+/// All redirects of the configuration.
+fn redirects(case: Case<'_>) -> impl Iterator<Item = &Value> {
+    let rules = case.configuration.documents().iter().filter_map(|one| one["spec"]["http"].as_array());
+    rules.flatten().map(|rule| &rule["redirect"]).filter(|redirect| !redirect.is_null())
+}
+
+fn default_port(scheme: &str) -> u16 {
+    if scheme == "https" { 443 } else { 80 }
+}

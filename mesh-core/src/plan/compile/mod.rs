@@ -193,6 +193,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
         plan.listeners = compiler.gateway_listeners(&virtuals, &api, &serves);
     } else {
         plan.outbound = compiler.outbound(&virtuals, &api, &egress);
+        plan.outbound.extend(compiler.egress_ports(sidecar, &virtuals, &api));
         plan.egress_proxy = compiler.egress_proxy(sidecar);
         plan.listeners = compiler.sidecar_listeners(sidecar, &virtuals, &api);
     }

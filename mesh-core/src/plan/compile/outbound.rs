@@ -10,7 +10,7 @@ use super::protocol::Protocol;
 use super::registry;
 use super::routes::{Place, Routes};
 use super::scope::EgressScope;
-use super::virtual_services::VirtualServices;
+use super::virtual_services::{Claim, VirtualServices};
 use crate::analysis::{Code, Diagnostic, Level};
 use crate::api::Resource;
 use crate::api::istio::VirtualService;
@@ -115,9 +115,11 @@ impl<'a> Compiler<'a> {
             for on in ports {
                 let port = on.number;
                 // Another name of a service has that one's rules, unless it has its own (SE-1).
-                let own = virtuals.of_host(&identity.host);
-                let concrete = alias.as_deref().filter(|_| own.is_none()).unwrap_or(&identity.host);
-                let chosen = own.or_else(|| virtuals.of_host(concrete));
+                let own = self.chosen(virtuals, &identity.host, port, &mut compiled);
+                let alias = alias.as_deref().filter(|_| own.is_none());
+                let alias = alias.filter(|alias| self.registry.has_port(alias, port));
+                let concrete = alias.unwrap_or(&identity.host);
+                let chosen = own.or_else(|| self.chosen(virtuals, alias?, port, &mut compiled));
                 let attached = self.mesh_rules(api, concrete, port);
                 if let (Some(one), Some(rules)) = (chosen, &attached) {
                     self.both(concrete, virtuals.all[one].resource, rules);
@@ -126,7 +128,7 @@ impl<'a> Compiler<'a> {
                 let attached = attached.filter(|rules| rules.own || chosen.is_none());
                 let (routes, origin) = match (attached, chosen) {
                     (Some(rules), _) => {
-                        let routes = Routes { routes: rules.routes, lost: rules.lost };
+                        let routes = Routes { routes: rules.routes, lost: rules.lost, dropped: false };
                         (self.kept_or(&identity.host, port, &routes), rules.origin)
                     }
                     (None, Some(one)) => {
@@ -162,27 +164,50 @@ impl<'a> Compiler<'a> {
             let ports = ports.unwrap_or_default().iter().filter_map(Port::of);
             ports.map(|port| (port.number, port.grpc_web)).collect()
         };
-        for (host, one) in &virtuals.claims {
-            ports_of.entry(*one).or_default().extend(routed(self, host));
+        for Claim { host, claimants } in &virtuals.claims {
+            for one in claimants {
+                ports_of.entry(*one).or_default().extend(routed(self, host));
+            }
         }
-        for (host, one) in &virtuals.claims {
+        for Claim { host, claimants } in &virtuals.claims {
             if self.registry.find_visible(host).is_some_and(|service| *service.identity.host == **host) {
                 continue;
             }
-            let mut ports = ports_of.get(one).cloned().unwrap_or_default();
-            if ports.is_empty() {
-                ports.insert(DEFAULT_PORT, false);
-            }
             let domains = names::domains(host, &self.workload.namespace, &self.mesh.settings.domain_suffix);
-            for (port, grpc_web) in
-                ports.into_iter().filter(|(port, _)| only.is_none_or(|only| only == *port))
-            {
-                let routes = self.compiled(virtuals, *one, port, compiled);
-                let routes = self.kept_or(host, port, &routes);
-                let on = Port { number: port, grpc_web };
-                tables.add(on, host, &domains, routes, origin_of(virtuals.all[*one].resource));
+            // Of each port the first has the domains that has a rule there (VS-3, VS-5).
+            let mut taken = BTreeSet::new();
+            for one in claimants {
+                let mut ports = ports_of.get(one).cloned().unwrap_or_default();
+                if ports.is_empty() {
+                    ports.insert(DEFAULT_PORT, false);
+                }
+                let wanted = |port: u16| only.is_none_or(|only| only == port) && !taken.contains(&port);
+                let ports: Vec<_> = ports.into_iter().filter(|(port, _)| wanted(*port)).collect();
+                for (port, grpc_web) in ports {
+                    let routes = self.compiled(virtuals, *one, port, compiled);
+                    if !routes.apply() {
+                        continue;
+                    }
+                    taken.insert(port);
+                    let routes = self.kept_or(host, port, &routes);
+                    let on = Port { number: port, grpc_web };
+                    tables.add(on, host, &domains, routes, origin_of(virtuals.all[*one].resource));
+                }
             }
         }
+    }
+
+    /// The VirtualService that has a service's host on a port: one without a rule for here doesn't take it
+    /// (VS-5).
+    fn chosen(
+        &mut self,
+        virtuals: &VirtualServices<'a>,
+        host: &str,
+        port: u16,
+        compiled: &mut HashMap<(usize, u16), Routes>,
+    ) -> Option<usize> {
+        let mut candidates = virtuals.candidates(host).iter().copied();
+        candidates.find(|one| self.compiled(virtuals, *one, port, compiled).apply())
     }
 
     fn compiled(

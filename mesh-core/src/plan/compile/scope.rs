@@ -40,6 +40,16 @@ impl EgressScope {
         };
         self.include.as_ref().is_none_or(|include| include.iter().any(fits)) && !self.exclude.iter().any(fits)
     }
+
+    /// Whether the rules of this namespace for `host` are seen: an imported host and theirs hold each other,
+    /// in either direction.
+    pub(super) fn touches(&self, namespace: &str, host: &str) -> bool {
+        let of = |(wanted, _): &&(String, String)| wanted == "*" || wanted == namespace;
+        let touches = |(_, pattern): &(String, String)| names::narrower(host, pattern).is_some();
+        let holds = |(_, pattern): &(String, String)| names::is_within(host, pattern);
+        self.include.as_ref().is_none_or(|include| include.iter().filter(of).any(touches))
+            && !self.exclude.iter().filter(of).any(holds)
+    }
 }
 
 /// The Sidecar of a workload (SC-1).
@@ -78,6 +88,11 @@ mod tests {
         assert!(some.admits("shop", "api.example.com"));
         assert!(!some.admits("other", "api.example.com"));
         assert!(!scope(&["~/*"]).admits("shop", "cart"));
+        let wide = scope(&["*/shared.test", "shop/*.one.test"]);
+        assert!(wide.touches("other", "*.test") && !wide.admits("other", "*.test"));
+        assert!(wide.touches("shop", "*.test") && wide.touches("shop", "a.one.test"));
+        assert!(!wide.touches("other", "*.two.test") && !wide.touches("other", "a.one.test"));
+        assert!(!scope(&["*/shared.test", "~*/*.test"]).touches("other", "*.test"));
         assert!(EgressScope::default().admits("any", "host"));
     }
 }

@@ -219,6 +219,10 @@ impl<'a> Compiler<'a> {
                 continue;
             }
             let routes = self.routes(one, Place { gateway: Some(&name), port });
+            // One without a rule for here leaves its hosts to wider ones (VS-5).
+            if !routes.apply() {
+                continue;
+            }
             for host in served {
                 hosts.add(&host, &routes.routes, routes.lost, one.resource.origin());
             }

@@ -2,6 +2,7 @@
 
 mod inbound;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -48,6 +49,33 @@ pub(super) fn egress_scope(sidecar: &Resource<Sidecar>) -> EgressScope {
 }
 
 impl<'a> Compiler<'a> {
+    /// The tables of the ports that the Sidecar lists: where nothing captures traffic, the listener of all
+    /// ports and library clients find there what the listener of the port would let be seen (SC-2). The
+    /// first that lists a port has it.
+    pub(super) fn egress_ports(
+        &mut self,
+        sidecar: Option<&'a Resource<Sidecar>>,
+        virtuals: &VirtualServices<'a>,
+        api: &GatewayApi<'a>,
+    ) -> BTreeMap<u16, Arc<RouteTable>> {
+        let mut tables = BTreeMap::new();
+        let Some(sidecar) = sidecar else { return tables };
+        for written in &sidecar.spec.egress {
+            let Some(port) = &written.port else { continue };
+            let Ok(number) = u16::try_from(port.number) else { continue };
+            let protocol = Protocol::named(&port.protocol);
+            // Of a proxy the port is its own, not the services'.
+            let is_routed = |protocol: Protocol| protocol.is_http() && protocol != Protocol::HttpProxy;
+            if tables.contains_key(&number) || !protocol.is_some_and(is_routed) {
+                continue;
+            }
+            let scope = EgressScope::of(&written.hosts, &sidecar.meta.namespace);
+            let table = self.outbound_on(Some(number), &virtuals.scoped(&scope), api, &scope).remove(&number);
+            tables.insert(number, table.unwrap_or_else(|| self.empty_table(number)));
+        }
+        tables
+    }
+
     /// The listeners of a sidecar; a library client does without.
     pub(super) fn sidecar_listeners(
         &mut self,

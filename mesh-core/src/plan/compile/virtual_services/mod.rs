@@ -63,12 +63,20 @@ impl Virtual<'_> {
     }
 }
 
-/// The VirtualServices in creation order, and who has which host of the mesh.
+/// A host of the mesh, and the resources that claim it, those first that have it first (VS-3, VS-4).
+#[derive(Clone, Debug)]
+pub(super) struct Claim {
+    pub(super) host: String,
+    pub(super) claimants: Vec<usize>,
+}
+
+/// The VirtualServices in creation order, and who claims which host of the mesh.
 #[derive(Clone, Debug, Default)]
 pub(super) struct VirtualServices<'a> {
     pub(super) all: Rc<Vec<Virtual<'a>>>,
     /// The hosts of sidecars and library clients, in the order in which they were claimed.
-    pub(super) claims: Vec<(String, usize)>,
+    pub(super) claims: Vec<Claim>,
+    /// The claim of each host.
     hosts: HostMap,
     by_gateway: Rc<HashMap<String, Vec<usize>>>,
 }
@@ -148,26 +156,32 @@ impl<'a> VirtualServices<'a> {
         let all = Rc::clone(&self.all);
         let mut order: Vec<usize> = (0..all.len()).filter(|index| all[*index].is_mesh()).collect();
         order.sort_by_key(|index| all[*index].visibility);
-        let mut claimed: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut claimed: BTreeMap<&str, usize> = BTreeMap::new();
         for index in order {
             let one = &all[index];
-            if !one.hosts.iter().any(|host| egress.admits(one.namespace(), host)) {
+            if !one.hosts.iter().any(|host| egress.touches(one.namespace(), host)) {
                 continue;
             }
             for host in &one.hosts {
-                let claimants = claimed.entry(host).or_default();
-                if claimants.is_empty() {
-                    let _: Result<(), usize> = self.hosts.insert(host, index);
-                    self.claims.push((host.clone(), index));
-                }
+                let claim = *claimed.entry(host).or_insert_with(|| {
+                    let claim = self.claims.len();
+                    let _: Result<(), usize> = self.hosts.insert(host, claim);
+                    self.claims.push(Claim { host: host.clone(), claimants: Vec::new() });
+                    claim
+                });
+                let claimants = &mut self.claims[claim].claimants;
                 if !claimants.contains(&index) {
                     claimants.push(index);
                 }
             }
         }
-        for (host, claimants) in claimed.into_iter().filter(|(_, claimants)| claimants.len() > 1) {
+        for claim in claimed.into_values() {
+            let Claim { host, claimants } = &self.claims[claim];
+            if claimants.len() < 2 {
+                continue;
+            }
             let labels: Vec<_> = claimants.iter().map(|index| all[*index].resource.label()).collect();
-            for index in &claimants {
+            for index in claimants {
                 let resource = all[*index].resource;
                 let code = Code::ConflictingMeshGatewayVirtualServiceHosts;
                 let message =
@@ -183,7 +197,16 @@ impl<'a> VirtualServices<'a> {
     /// The one that has this host in the mesh: by its name, else by the longest wildcard
     /// that holds it (H-4).
     pub(super) fn of_host(&self, host: &str) -> Option<usize> {
-        self.hosts.get(host)
+        self.candidates(host).first().copied()
+    }
+
+    /// Those that may have this host, the first that has a rule there: all that name it, else the first of
+    /// the longest wildcard that holds it.
+    pub(super) fn candidates(&self, host: &str) -> &[usize] {
+        let claim = self.hosts.get(host).map(|claim| &self.claims[claim]);
+        let claimants = claim.map(|claim| claim.claimants.as_slice()).unwrap_or_default();
+        let named = claim.is_some_and(|claim| claim.host == host);
+        if named { claimants } else { &claimants[..claimants.len().min(1)] }
     }
 
     /// Those that list this gateway, in creation order.
