@@ -44,5 +44,6 @@ mod split_fault;
 mod stale;
 mod storm;
 mod timeout;
+mod timeout_race;
 mod upstream_tls;
 mod wiring;

@@ -11,6 +11,8 @@
 mod deadline;
 pub mod grpc_timeout;
 mod policy;
+mod told;
 
 pub use deadline::{Deadline, Elapsed};
 pub use policy::{CONTROL_HEADERS, EXPECTED_TIMEOUT, TimeoutHeaders, effective};
+pub use told::ToldDeadline;

@@ -13,7 +13,7 @@ use mesh_core::reply::{Flag, LocalReply};
 use mesh_core::route::{Action, RequestView};
 
 use super::body::{End, ResponseBody};
-use super::send::{Unsent, send};
+use super::send::{Limit, Unsent, send};
 use super::{Cluster, ClusterPool};
 use crate::clock::now;
 use crate::error::{BoxError, Error};
@@ -87,12 +87,14 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
         // Before it has a connection, an attempt that is dropped says nothing about the endpoint.
         awaits_trailers: false,
         start: now(),
+        told: None,
         _permit: permit,
     };
     let protocol = pool.protocol(request.version());
     let switches = matched.survey().hop_by_hop && request.headers().contains_key(UPGRADE);
     let is_grpc = is_grpc(request.headers());
-    match send(&endpoint, protocol, switches, request, &mut end).await {
+    let limit = if is_grpc { Limit::told(&request, matched.deadline().is_some()) } else { None };
+    match send(&endpoint, protocol, switches, request, limit, &mut end).await {
         Ok((response, lease)) => {
             let (mut head, body) = response.into_parts();
             let took = end.took();
@@ -119,7 +121,9 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
             end.awaits_trailers = is_grpc && trailers_only.is_none() && head.status.is_success();
             if !end.awaits_trailers {
                 let (status, grpc) = (head.status, trailers_only);
-                end.outcome(Outcome::Response { status, grpc, in_trailers: false });
+                if let Some(error) = end.judged(Outcome::Response { status, grpc, in_trailers: false }) {
+                    return Err(error.context(place(cluster, &endpoint)).into());
+                }
             } else {
                 end.answered(took);
             }
@@ -132,11 +136,12 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
         Err(Unsent::Failed(error)) => {
             end.awaits_trailers = false;
             if let Some(outcome) = error.outcome() {
-                count(cluster, &outcome);
+                if outcome == Outcome::PerTryTimeout {
+                    cluster.stats().upstream_rq_per_try_timeout.increment(1);
+                }
                 end.outcome(outcome);
             }
-            let (name, target) = (&cluster.plan().name, endpoint.target());
-            let mut context = format!("{name} at {}", target.address);
+            let mut context = place(cluster, &endpoint);
             if let Some(known) = undeclared(cluster, &matched) {
                 context = format!("{context}; {known}");
             }
@@ -204,10 +209,8 @@ fn undeclared(cluster: &Cluster, matched: &Matched) -> Option<String> {
     past.then(|| route::undeclared(matched.view().plan(), &plan.service.host, plan.port))?
 }
 
-fn count(cluster: &Cluster, outcome: &Outcome) {
-    if *outcome == Outcome::PerTryTimeout {
-        cluster.stats().upstream_rq_per_try_timeout.increment(1);
-    }
+fn place(cluster: &Cluster, endpoint: &Endpoint) -> String {
+    format!("{} at {}", cluster.plan().name, endpoint.target().address)
 }
 
 fn pick(pool: &ClusterPool, matched: &Matched) -> Option<(Arc<Endpoint>, Choice, Avoid)> {

@@ -12,6 +12,7 @@ use mesh_core::balance::BalancePolicy;
 use mesh_core::circuit::Permit;
 use mesh_core::outcome::{Class, Fault, GrpcCode, Outcome, Reset};
 use mesh_core::reply::Flag;
+use mesh_core::timeout::ToldDeadline;
 
 use super::Cluster;
 use crate::clock::now;
@@ -48,6 +49,8 @@ pub(super) struct End {
     /// Whether the status stands in trailers yet to come.
     pub(super) awaits_trailers: bool,
     pub(super) start: Instant,
+    /// The deadline that the endpoint was told, if any.
+    pub(super) told: Option<ToldDeadline>,
     pub(super) _permit: Permit,
 }
 
@@ -82,14 +85,39 @@ impl End {
         self.record.note(|decision| decision.end_attempt(outcome));
     }
 
-    fn finished(mut self, trailers: Option<GrpcCode>) {
+    /// Records the outcome of a response, and counts it as a timeout if it is only the end of the time that the
+    /// endpoint was told: then there is an error in place of it, as if our own timer had been first.
+    pub(super) fn judged(&mut self, outcome: Outcome) -> Option<Error> {
+        self.awaits_trailers = false;
+        let judged = self.told.map_or(outcome, |told| told.judge(now(), outcome));
+        self.outcome(judged);
+        let stats = self.cluster.stats();
+        match judged {
+            Outcome::PerTryTimeout => stats.upstream_rq_per_try_timeout.increment(1),
+            Outcome::Timeout => {
+                stats.upstream_rq_timeout.increment(1);
+                self.record.note(|decision| decision.flags.set(Flag::UpstreamRequestTimeout));
+            }
+            _ => return None,
+        }
+        Some(Error::attempt(judged, None))
+    }
+
+    /// All of the response is here; an error is to be passed on in place of its trailers.
+    fn finished(mut self, trailers: Option<GrpcCode>) -> Result<(), Error> {
+        let mut timeout = None;
         if self.awaits_trailers {
-            self.awaits_trailers = false;
-            self.outcome(Outcome::Response { status: self.status, grpc: trailers, in_trailers: true });
+            let outcome = Outcome::Response { status: self.status, grpc: trailers, in_trailers: true };
+            timeout = self.judged(outcome);
+        }
+        if timeout.is_some() {
+            // Also of one try: the response has begun, so that no other follows.
+            self.record.note(|decision| decision.flags.set(Flag::UpstreamRequestTimeout));
         }
         if let Some(lease) = self.lease.take() {
             lease.finish();
         }
+        timeout.map_or(Ok(()), Err)
     }
 
     fn failed(mut self, reset: Reset) {
@@ -121,7 +149,8 @@ impl ResponseBody {
             && http_body::Body::is_end_stream(&body)
             && let Some(end) = body.end.take()
         {
-            end.finished(None);
+            // Without trailers there is no status that could be a timeout's.
+            let _ = end.finished(None);
         }
         body
     }
@@ -151,8 +180,9 @@ impl http_body::Body for ResponseBody {
                 let trailers = frame.trailers_ref().map(grpc::status);
                 if (trailers.is_some() || http_body::Body::is_end_stream(body))
                     && let Some(end) = this.end.take()
+                    && let Err(timeout) = end.finished(trailers.flatten())
                 {
-                    end.finished(trailers.flatten());
+                    return Poll::Ready(Some(Err(timeout.into())));
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -165,7 +195,8 @@ impl http_body::Body for ResponseBody {
             }
             None => {
                 if let Some(end) = this.end.take() {
-                    end.finished(None);
+                    // As above.
+                    let _ = end.finished(None);
                 }
                 Poll::Ready(None)
             }

@@ -9,9 +9,12 @@ use http::{HeaderValue, Request, Response, Uri, Version};
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::LocalReply;
 use mesh_core::retry::is_idempotent;
+use mesh_core::timeout::ToldDeadline;
+use mesh_core::timeout::grpc_timeout::{self, GRPC_TIMEOUT};
 
 use super::body::End;
 use crate::body::Body;
+use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, Protocol, UpstreamBody};
 use crate::upload;
@@ -20,6 +23,29 @@ use crate::upload;
 /// extension of the request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PerTryTimeout(pub(crate) Duration);
+
+/// The time that a request tells its endpoint.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    time: Duration,
+    /// Whether it is that of one try.
+    per_try: bool,
+}
+
+impl Limit {
+    /// Of a gRPC request; `whole` says whether there is a timeout of the request. A deadline that is the caller's
+    /// alone is not ours.
+    pub(super) fn told<B>(request: &Request<B>, whole: bool) -> Option<Self> {
+        let per_try = request.extensions().get::<PerTryTimeout>();
+        if !whole && per_try.is_none() {
+            return None;
+        }
+        let told = request.headers().get(GRPC_TIMEOUT)?;
+        let per_try = per_try.is_some_and(|limit| *told == grpc_timeout::format(limit.0));
+        let time = grpc_timeout::parse(told.as_bytes())?;
+        (per_try || whole).then_some(Self { time, per_try })
+    }
+}
 
 /// How often a request that never left is moved to another connection before that counts as a
 /// failure: each time, a connection that looked alive was found dead.
@@ -38,6 +64,7 @@ pub(super) async fn send(
     mut protocol: Protocol,
     switches: bool,
     mut request: Request<Body>,
+    limit: Option<Limit>,
     end: &mut End,
 ) -> Result<(Response<UpstreamBody>, Lease), Unsent> {
     let per_try = request.extensions_mut().remove::<PerTryTimeout>();
@@ -70,6 +97,7 @@ pub(super) async fn send(
         }
         // From here on until an outcome is known, being dropped means that the caller left.
         end.awaits_trailers = true;
+        end.told = limit.map(|limit| ToldDeadline::new(now(), limit.time, limit.per_try));
         let result = match per_try {
             None => lease.send(request).await,
             Some(PerTryTimeout(limit)) => {

@@ -1,5 +1,6 @@
 //! The built proxy with real clients over real sockets, all on free ports.
 
+mod deadlines;
 mod framing;
 mod gateway;
 mod gateway_api;
