@@ -49,6 +49,7 @@ pub mod grpc_web;
 pub mod hash;
 pub mod headers;
 pub mod health;
+pub mod http2;
 pub mod identity;
 pub mod outcome;
 pub mod outlier;

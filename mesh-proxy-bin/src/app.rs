@@ -317,7 +317,8 @@ fn builder(settings: &Settings, role: Role) -> MeshBuilder {
     let mut builder = Mesh::from_dir(&settings.config)
         .gateway(role == Role::Gateway)
         .strict(settings.strict)
-        .istio_runtime(settings.istio_runtime);
+        .istio_runtime(settings.istio_runtime)
+        .max_fields(settings.max_fields);
     if let Some(identity) = &settings.identity {
         builder = builder.identity(identity.clone());
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use mesh_core::api::duration;
+use mesh_core::headers::FieldLimit;
 use mesh_core::plan::{complete_by_pod_info, workload_of_environment};
 
 use crate::app::Proxy;
@@ -91,6 +92,10 @@ struct Run {
     /// Refuse to start with any error in the configuration.
     #[arg(long)]
     strict: bool,
+    /// How large the head of a request or response may be, and its trailers, in KiB each (8 to 8192), as Envoy's
+    /// max_request_headers_kb and max_response_headers_kb say.
+    #[arg(long, env = "MESH_MAX_HEADERS_KB", value_name = "KIB", default_value = "60", value_parser = headers_kb)]
+    max_headers_kb: FieldLimit,
     /// Do what Istio's running proxies do where this one is stricter.
     #[arg(long)]
     istio_runtime: bool,
@@ -127,6 +132,10 @@ fn admin(text: &str) -> Result<Admin, String> {
 
 fn time(text: &str) -> Result<Duration, String> {
     duration::parse(text).map_err(|error| error.to_string())
+}
+
+fn headers_kb(text: &str) -> Result<FieldLimit, String> {
+    text.parse().ok().and_then(FieldLimit::kib).ok_or_else(|| "no number from 8 to 8192".into())
 }
 
 /// Runs the command line in `args`, the program's name first; returns when it is done.
@@ -200,6 +209,7 @@ impl Run {
         settings.workers = self.workers;
         settings.strict = self.strict;
         settings.istio_runtime = self.istio_runtime;
+        settings.max_fields = self.max_headers_kb;
         settings.termination_drain = self.termination_drain;
         settings.drain = self.drain_time;
         settings.seed = self.seed;
@@ -240,7 +250,8 @@ mod tests {
     fn flags_become_settings() {
         let settings = settings(
             "mesh-proxy run --config x --role gateway --bind 80=127.0.0.1:0 --app 5000=127.0.0.1:1 \
-             --admin off --access-log /dev/stdout --workers 2 --termination-drain 0s --drain-time 1m30s",
+             --admin off --access-log /dev/stdout --workers 2 --termination-drain 0s --drain-time 1m30s \
+             --max-headers-kb 96",
         );
         assert_eq!(settings.access_log.as_deref(), Some("/dev/stdout"));
         assert_eq!(settings.role, Some(Role::Gateway));
@@ -248,6 +259,7 @@ mod tests {
         assert_eq!(settings.apps[0].port, Some(5000));
         assert_eq!((settings.admin, settings.workers.unwrap().get()), (Some(None), 2));
         assert_eq!(settings.termination_drain, Some(Duration::ZERO));
+        assert_eq!(Some(settings.max_fields), FieldLimit::kib(96));
         assert_eq!(settings.drain, Some(Duration::from_secs(90)));
     }
 
@@ -270,7 +282,13 @@ mod tests {
 
     #[test]
     fn wrong_usage_is_told() {
-        for wrong in ["run", "run --config x --admin here", "run --config x --bind 80", "check"] {
+        for wrong in [
+            "run",
+            "run --config x --admin here",
+            "run --config x --bind 80",
+            "run --config x --max-headers-kb 7",
+            "check",
+        ] {
             let args = format!("mesh-proxy {wrong}");
             assert!(Cli::try_parse_from(args.split_whitespace()).is_err(), "{wrong}");
         }

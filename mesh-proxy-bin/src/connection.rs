@@ -1,6 +1,7 @@
 //! One connection: TLS or plain, HTTP/1.1 or HTTP/2, until it ends or is told to.
 
 use std::cell::RefCell;
+use std::error::Error as StdError;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -13,10 +14,13 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use mesh_tower::frames::Watched;
 use mesh_tower::gather::{Outlet, gather};
 use mesh_tower::normalize::Downstream;
+use mesh_tower::telemetry::names::HTTP2_FLOOD;
 use mesh_tower::tls::Acceptor;
 use mesh_tower::{Body, BoxError};
+use metrics::counter;
 use pin_project::pin_project;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -31,11 +35,8 @@ use crate::registry::{Activity, HEAD_LIMIT, Order, Ticket};
 /// How long a TLS handshake may take.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(15);
 
-/// Largest head of a request (GW-12).
-const MAX_HEAD: usize = 60 * 1024;
-
-/// Most that is read ahead of what is understood; a head of the largest size must fit.
-const MAX_BUFFER: usize = MAX_HEAD + 4 * 1024;
+/// What is read ahead of what is understood, beside a head of the largest size (GW-12).
+const READ_AHEAD: usize = 4 * 1024;
 
 /// Streams that one HTTP/2 connection may have open.
 const MAX_STREAMS: u32 = 1024;
@@ -93,13 +94,15 @@ where
         activity: activity.clone(),
         registry: entrance.registry,
         server: entrance.shared.server.clone(),
+        max_fields: entrance.shared.max_fields,
     };
+    let limit = entrance.shared.max_fields;
     let ended = match protocol {
         Protocol::Http1 => {
             let mut http = http1::Builder::new();
             // The registry's sweep sees to slow heads.
             http.header_read_timeout(None).timer(TokioTimer::new());
-            http.max_header_size(MAX_HEAD).max_buf_size(MAX_BUFFER);
+            http.max_header_size(limit.bytes()).max_buf_size(limit.bytes() + READ_AHEAD);
             let connection = http.serve_connection(TokioIo::new(stream), front).with_upgrades();
             let leave = http1::UpgradeableConnection::graceful_shutdown;
             Ordered::new(connection, leave, Order::Leave, activity, None).await
@@ -108,22 +111,33 @@ where
             activity.multiplexed();
             let mut http = http2::Builder::new(TokioExecutor::new());
             http.timer(TokioTimer::new())
-                .max_header_list_size(u32::try_from(MAX_HEAD).expect("60 KiB"))
+                .max_header_list_size(limit.max_list_size())
                 .max_concurrent_streams(MAX_STREAMS)
                 // WebSockets (RFC 8441).
                 .enable_connect_protocol()
                 .max_pending_accept_reset_streams(MAX_RESETS)
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW);
-            let (stream, outlet) = gather(stream);
+            let told = activity.clone();
+            let on_unfinished = Box::new(move |head| told.unfinished(head));
+            let (stream, outlet) = gather(Watched::client(stream, limit, on_unfinished));
             let connection = http.serve_connection(TokioIo::new(stream), front);
             let leave = http2::Connection::graceful_shutdown;
             Ordered::new(connection, leave, Order::Drain, activity, Some(outlet)).await
         }
     };
     if let Err(error) = ended {
+        if is_flood(&*error) {
+            counter!(HTTP2_FLOOD).increment(1);
+        }
         tracing::debug!(listener = %entrance.shared.name, %peer, %error, "a connection broke");
     }
+}
+
+/// Whether `h2` has had enough of the caller.
+fn is_flood(error: &(dyn StdError + 'static)) -> bool {
+    let h2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    h2.is_some_and(|error| error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM))
 }
 
 type Opened = (Stream, Protocol, Downstream);
@@ -193,7 +207,7 @@ struct Ordered<C> {
     leave_at: Order,
     activity: Arc<Activity>,
     /// Where HTTP/2 gathers what it writes.
-    outlet: Option<Outlet<Stream>>,
+    outlet: Option<Outlet<Watched<Stream>>>,
     watched: bool,
     leaving: bool,
 }
@@ -204,7 +218,7 @@ impl<C> Ordered<C> {
         leave: fn(Pin<&mut C>),
         leave_at: Order,
         activity: &Arc<Activity>,
-        outlet: Option<Outlet<Stream>>,
+        outlet: Option<Outlet<Watched<Stream>>>,
     ) -> Self {
         let activity = activity.clone();
         Self { connection, leave, leave_at, activity, outlet, watched: false, leaving: false }

@@ -4,7 +4,6 @@
 //! and the stack is always ready.
 
 use std::cell::RefCell;
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,10 +14,11 @@ use http::header::{CONNECTION, CONTENT_LENGTH, SERVER, UPGRADE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use mesh_core::headers::websocket;
+use mesh_core::headers::{FieldLimit, websocket};
 use mesh_core::reply::LocalReply;
 use mesh_core::telemetry::trace::REQUEST_ID;
 use mesh_tower::normalize::Downstream;
+use mesh_tower::pool::TRAILERS_TOO_LARGE;
 use mesh_tower::{Body, BoxError, Error, grpc};
 use pin_project::pin_project;
 use tower_service::Service;
@@ -37,6 +37,8 @@ pub(crate) struct Front<S> {
     pub(crate) downstream: Downstream,
     pub(crate) activity: Arc<Activity>,
     pub(crate) registry: Arc<Registry>,
+    /// How large a request's trailers may be.
+    pub(crate) max_fields: FieldLimit,
     /// Whether answers of our own say who we are: not to the application, whose own proxy we are (HD-3).
     pub(crate) server: Option<HeaderValue>,
 }
@@ -47,11 +49,11 @@ where
     B: http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static,
 {
     type Response = Response<Reply<B>>;
-    type Error = Infallible;
+    type Error = h2::Error;
     type Future = Answer<S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let mut request = request.map(Body::from);
+        let mut request = request.map(|body| Body::limited(body, self.max_fields));
         let open = self.activity.begin();
         let http1 = request.version() < Version::HTTP_2;
         let connect = request.method() == Method::CONNECT;
@@ -105,7 +107,7 @@ where
     F: Future<Output = Result<Response<B>, BoxError>>,
     B: http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static,
 {
-    type Output = Result<Response<Reply<B>>, Infallible>;
+    type Output = Result<Response<Reply<B>>, h2::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -127,6 +129,10 @@ where
             Err(error) => {
                 let error = Error::from_box(error);
                 closing |= http1 && error.reply().closes();
+                if !http1 && error.reply().details == TRAILERS_TOO_LARGE {
+                    // Its stream is reset: what it sent was no request.
+                    return Poll::Ready(Err(h2::Reason::ENHANCE_YOUR_CALM.into()));
+                }
                 local(&error, facts)
             }
         };

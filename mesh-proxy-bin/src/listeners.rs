@@ -11,6 +11,7 @@ use std::sync::{Arc, RwLock};
 
 use http::HeaderValue;
 use mesh_core::endpoint::Address;
+use mesh_core::headers::FieldLimit;
 use mesh_core::plan::{Direction, Discovery, Listener, ListenerProtocol, ListenerRoutes, Plan, ServerHeader};
 use mesh_tower::admin::ListenerStatus;
 use mesh_tower::tls::Acceptor;
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) direction: Direction,
     /// `server` of what is answered here; `None` leaves it alone.
     pub(crate) server: Option<HeaderValue>,
+    /// How large the head and the trailers of a request may be, each.
+    pub(crate) max_fields: FieldLimit,
     tls: RwLock<Option<Arc<Acceptor>>>,
 }
 
@@ -147,6 +150,7 @@ impl Listeners {
             name: listener.name.clone(),
             direction: listener.direction,
             server: server(listener.direction, &plan.settings.server),
+            max_fields: plan.settings.max_fields,
             tls: RwLock::new(tls),
         });
         for (worker, socket) in workers.iter().zip(sockets.list) {

@@ -12,17 +12,22 @@
 //! A head that stops short counts from the first bytes that came alone. What came in one piece with the request before
 //! it is in hyper's buffer, where nobody can see it: until more of it comes, such a connection is idle.
 //!
+//! Over HTTP/2 bytes say nothing of a head, and other requests may be open: there the frames tell which head, or
+//! trailers, have begun and not ended, and 30 s are allowed for that too.
+//!
 //! A tunnel is one open request for as long as it stands; it may be idle for an hour too (VA-14).
 //!
 //! Orders go the other way: the control thread writes one and wakes the connection's task, which reads it
 //! when it is polled. So a connection at work pays one relaxed load for being told to stop some day.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use mesh_tower::telemetry::names::HEADER_TIMEOUT;
+use metrics::counter;
 use tokio::sync::Notify;
 
 /// How long the head of a request may take.
@@ -59,7 +64,11 @@ pub(crate) struct Activity {
     reads: AtomicU32,
     /// `reads` when the last open request ended.
     reads_before: AtomicU32,
+    /// The head of HTTP/2 that has begun and not ended, by its number; 0 for none.
+    unfinished: AtomicU64,
     waker: Mutex<Option<Waker>>,
+    /// The head that the last sweep saw unfinished, and since when it has been so.
+    seen_unfinished: Mutex<Option<(u64, Instant)>>,
     /// What the last sweep saw, and since when it has been so.
     seen: Mutex<Option<(Still, Instant)>>,
     /// Until when it may go on after its listener was closed.
@@ -84,7 +93,9 @@ impl Activity {
             served: AtomicU32::new(0),
             reads: AtomicU32::new(0),
             reads_before: AtomicU32::new(0),
+            unfinished: AtomicU64::new(0),
             waker: Mutex::default(),
+            seen_unfinished: Mutex::default(),
             seen: Mutex::default(),
             deadline: Mutex::default(),
         }
@@ -96,6 +107,11 @@ impl Activity {
 
     pub(crate) fn multiplexed(&self) {
         self.multiplexed.store(true, Ordering::Relaxed);
+    }
+
+    /// Which head has begun and not ended.
+    pub(crate) fn unfinished(&self, head: u64) {
+        self.unfinished.store(head, Ordering::Relaxed);
     }
 
     pub(crate) fn tunnel(&self) {
@@ -142,6 +158,9 @@ impl Activity {
         if lock(&self.deadline).is_some_and(|deadline| now >= deadline) {
             return self.tell(Order::End);
         }
+        if self.sweep_unfinished(now) {
+            return self.time_out();
+        }
         let mut seen = lock(&self.seen);
         let tunnel = self.tunnel.load(Ordering::Relaxed);
         if !tunnel && self.open.load(Ordering::Relaxed) > 0 {
@@ -156,11 +175,40 @@ impl Activity {
             Some((before, since)) if before == still => {
                 let limit = if half_a_head { HEAD_LIMIT } else { IDLE_LIMIT };
                 if now.saturating_duration_since(since) >= limit {
-                    self.tell(if half_a_head || tunnel { Order::End } else { Order::Leave });
+                    if half_a_head {
+                        self.time_out();
+                    } else {
+                        self.tell(if tunnel { Order::End } else { Order::Leave });
+                    }
                 }
             }
             _ => *seen = Some((still, now)),
         }
+    }
+}
+
+// Below the table above.
+impl Activity {
+    /// Whether one head of HTTP/2 has not ended for too long.
+    fn sweep_unfinished(&self, now: Instant) -> bool {
+        let head = self.unfinished.load(Ordering::Relaxed);
+        let mut seen = lock(&self.seen_unfinished);
+        match *seen {
+            Some((before, since)) if before == head && head != 0 => {
+                now.saturating_duration_since(since) >= HEAD_LIMIT
+            }
+            _ => {
+                *seen = Some((head, now));
+                false
+            }
+        }
+    }
+
+    fn time_out(&self) {
+        if self.order() < Order::End {
+            counter!(HEADER_TIMEOUT).increment(1);
+        }
+        self.tell(Order::End);
     }
 }
 
@@ -320,6 +368,29 @@ mod tests {
             ticket.activity.read();
             registry.sweep(start + Duration::from_secs(second));
         }
+        assert_eq!(ticket.activity.order(), Order::End);
+    }
+
+    /// GW-12
+    #[test]
+    fn a_head_of_http2_that_does_not_end_is_ended_whatever_else_is_open() {
+        let (registry, ticket) = entered();
+        ticket.activity.multiplexed();
+        let _open = ticket.activity.begin();
+        let start = Instant::now();
+        // One after the other: each has the time.
+        for head in 1..5 {
+            ticket.activity.unfinished(head);
+            registry.sweep(start + HEAD_LIMIT * u32::try_from(head).unwrap() / 2);
+        }
+        ticket.activity.unfinished(0);
+        registry.sweep(start + HEAD_LIMIT * 3);
+        registry.sweep(start + HEAD_LIMIT * 5);
+        ticket.activity.unfinished(5);
+        registry.sweep(start + HEAD_LIMIT * 5);
+        ticket.activity.read();
+        assert_eq!(ticket.activity.order(), Order::Serve);
+        registry.sweep(start + HEAD_LIMIT * 6);
         assert_eq!(ticket.activity.order(), Order::End);
     }
 

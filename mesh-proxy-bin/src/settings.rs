@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use mesh_core::headers::FieldLimit;
 use mesh_core::identity::Workload;
 use mesh_core::plan::Plan;
 
@@ -88,6 +89,7 @@ pub struct Settings {
     pub(crate) workers: Option<NonZeroUsize>,
     pub(crate) strict: bool,
     pub(crate) istio_runtime: bool,
+    pub(crate) max_fields: FieldLimit,
     pub(crate) termination_drain: Option<Duration>,
     pub(crate) drain: Option<Duration>,
     pub(crate) seed: Option<u64>,
@@ -114,6 +116,7 @@ impl Settings {
             workers: None,
             strict: false,
             istio_runtime: false,
+            max_fields: FieldLimit::default(),
             termination_drain: None,
             drain: None,
             seed: None,
@@ -185,6 +188,13 @@ impl Settings {
     #[must_use]
     pub fn access_log(mut self, file: impl Into<String>) -> Self {
         self.access_log = Some(file.into());
+        self
+    }
+
+    /// How large the head and the trailers of a message may be, each; 60 KiB unless set.
+    #[must_use]
+    pub fn max_fields(mut self, limit: FieldLimit) -> Self {
+        self.max_fields = limit;
         self
     }
 

@@ -154,6 +154,7 @@ impl Worker {
         let mut normalize = NormalizeLayer::new(direction)
             .rng(worker.rng().clone())
             .http10(plan.settings.http10)
+            .max_fields(plan.settings.max_fields)
             .request_id(plan.settings.request_id)
             .trusted_proxies(plan.settings.trusted_proxies);
         if let Some(name) = &shared.server {

@@ -13,11 +13,14 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
+use mesh_core::headers::FieldLimit;
+use metrics::counter;
 use pin_project::pin_project;
 use sync_wrapper::SyncWrapper;
 
 use crate::error::BoxError;
 use crate::retry::ReplayBody;
+use crate::telemetry::names;
 
 /// A request or response body; see the [module](self).
 ///
@@ -27,7 +30,7 @@ pub struct Body(Kind);
 enum Kind {
     Empty,
     Full(Bytes),
-    Incoming(Incoming),
+    Incoming(Incoming, FieldLimit),
     Replay(ReplayBody),
     Boxed(BoxBody<Bytes, BoxError>),
 }
@@ -62,6 +65,12 @@ impl Body {
         Self(Kind::Boxed(body.map_err(Into::into).boxed()))
     }
 
+    /// What a server received; trailers over the limit are an error (GW-12).
+    #[must_use]
+    pub const fn limited(body: Incoming, limit: FieldLimit) -> Self {
+        Self(Kind::Incoming(body, limit))
+    }
+
     pub(crate) fn replay(body: ReplayBody) -> Self {
         Self(Kind::Replay(body))
     }
@@ -77,10 +86,10 @@ impl Body {
         match &self.0 {
             Kind::Empty => Some(Self(Kind::Empty)),
             Kind::Full(bytes) => Some(Self(Kind::Full(bytes.clone()))),
-            Kind::Incoming(body) if http_body::Body::is_end_stream(body) => Some(Self(Kind::Empty)),
+            Kind::Incoming(body, _) if http_body::Body::is_end_stream(body) => Some(Self(Kind::Empty)),
             Kind::Boxed(body) if http_body::Body::is_end_stream(body) => Some(Self(Kind::Empty)),
             // Another reader of the replay buffer would take the body away from this one.
-            Kind::Replay(_) | Kind::Incoming(_) | Kind::Boxed(_) => None,
+            Kind::Replay(_) | Kind::Incoming(..) | Kind::Boxed(_) => None,
         }
     }
 }
@@ -133,7 +142,7 @@ impl Default for Body {
 
 impl From<Incoming> for Body {
     fn from(body: Incoming) -> Self {
-        Self(Kind::Incoming(body))
+        Self::limited(body, FieldLimit::default())
     }
 }
 
@@ -176,8 +185,17 @@ impl http_body::Body for Body {
                 self.0 = Kind::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Kind::Incoming(body) => {
-                Poll::Ready(ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(Into::into)))
+            Kind::Incoming(body, limit) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                if let Some(Ok(frame)) = &frame
+                    && let Some(trailers) = frame.trailers_ref()
+                    && !limit.admits(trailers)
+                {
+                    counter!(names::HTTP2_HEADER_OVERFLOW).increment(1);
+                    let error = FieldsTooLarge { limit: *limit, reason: Some(TOO_MUCH.into()) };
+                    return Poll::Ready(Some(Err(error.into())));
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
             }
             Kind::Replay(body) => Pin::new(body).poll_frame(cx),
             Kind::Boxed(body) => Pin::new(body).poll_frame(cx),
@@ -188,7 +206,7 @@ impl http_body::Body for Body {
         match &self.0 {
             Kind::Empty => true,
             Kind::Full(_) => false,
-            Kind::Incoming(body) => body.is_end_stream(),
+            Kind::Incoming(body, _) => body.is_end_stream(),
             Kind::Replay(body) => body.is_end_stream(),
             Kind::Boxed(body) => body.is_end_stream(),
         }
@@ -198,7 +216,7 @@ impl http_body::Body for Body {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Incoming(body) => body.size_hint(),
+            Kind::Incoming(body, _) => body.size_hint(),
             Kind::Replay(body) => body.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
         }
@@ -210,11 +228,24 @@ impl fmt::Debug for Body {
         f.write_str(match self.0 {
             Kind::Empty => "Body(Empty)",
             Kind::Full(_) => "Body(Full)",
-            Kind::Incoming(_) => "Body(Incoming)",
+            Kind::Incoming(..) => "Body(Incoming)",
             Kind::Replay(_) => "Body(Replay)",
             Kind::Boxed(_) => "Body(Boxed)",
         })
     }
+}
+
+/// The reason of a stream that a caller's trailers have ended: no other part of the stack gives it.
+pub(crate) const TOO_MUCH: h2::Reason = h2::Reason::ENHANCE_YOUR_CALM;
+
+/// The head or the trailers of a message have too many bytes.
+#[derive(Debug, thiserror::Error)]
+#[error("fields of more than {} bytes", limit.bytes())]
+pub(crate) struct FieldsTooLarge {
+    pub(crate) limit: FieldLimit,
+    /// With what their stream is to be reset, if that is to be passed on.
+    #[source]
+    pub(crate) reason: Option<h2::Error>,
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ pub mod error;
 mod expiry;
 pub mod fault;
 mod foreign;
+pub mod frames;
 pub mod future;
 pub mod gather;
 pub mod grpc;

@@ -22,6 +22,7 @@ mod grpc_web;
 mod hash;
 mod health;
 mod hostile;
+mod http2_fields;
 mod kit;
 mod locality;
 mod locally;

@@ -11,5 +11,6 @@ pub mod counters;
 pub mod dns;
 pub mod gateway;
 pub mod headers;
+pub mod http2;
 pub mod proxy;
 pub mod raw;

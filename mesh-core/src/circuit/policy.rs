@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Origin;
+use crate::headers::FieldLimit;
 use crate::retry::{Concurrency, RetryBudget};
 
 /// TCP keepalive; what is `None` is the system's.
@@ -52,6 +53,8 @@ pub struct CircuitPolicy {
     pub max_connection_duration: Option<Duration>,
     /// HTTP/2 PINGs.
     pub http2_keepalive: Option<Http2Keepalive>,
+    /// How large the head and the trailers of a response may be, each.
+    pub max_fields: FieldLimit,
     /// Whether HTTP/1 requests are sent over HTTP/2 (CB-7).
     pub h2_upgrade: bool,
     /// Whether the caller's protocol is used upstream (CB-7).
@@ -84,6 +87,7 @@ impl Default for CircuitPolicy {
             tcp_keepalive: None,
             max_connection_duration: None,
             http2_keepalive: None,
+            max_fields: FieldLimit::default(),
             h2_upgrade: false,
             use_client_protocol: false,
             origin: Origin::default(),

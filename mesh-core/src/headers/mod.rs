@@ -11,9 +11,12 @@ pub mod control;
 pub mod forwarded;
 pub mod framing;
 pub mod hop;
+mod limit;
 pub mod websocket;
 
-use http::header::{CONNECTION, CONTENT_TYPE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+pub use limit::FieldLimit;
+
+use http::header::{CONNECTION, CONTENT_TYPE, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue, Request};
 
 use crate::reply::LocalReply;
@@ -35,8 +38,12 @@ pub struct Survey {
     pub request_id: bool,
     /// The content type of gRPC (RF-4); of several the first counts.
     pub grpc: bool,
+    /// More than one `Cookie` line.
+    pub split_cookies: bool,
     /// How many `Host` lines there are, empty ones included.
-    pub hosts: usize,
+    pub hosts: u32,
+    /// Bytes of names and values together.
+    pub size: u32,
 }
 
 impl Survey {
@@ -45,7 +52,10 @@ impl Survey {
     pub fn of(headers: &HeaderMap) -> Self {
         let mut survey = Self::default();
         let mut content_type = None;
+        let mut cookies = 0;
+        let mut size = 0;
         for (name, value) in headers {
+            size += name.as_str().len() + value.len();
             if name == HOST {
                 survey.hosts += 1;
             } else if name == CONTENT_TYPE {
@@ -54,6 +64,8 @@ impl Survey {
                 survey.hop_by_hop = true;
             } else if name == TE {
                 survey.te = true;
+            } else if name == COOKIE {
+                cookies += 1;
             } else {
                 let name = name.as_str();
                 match name.as_bytes().first() {
@@ -69,6 +81,8 @@ impl Survey {
                 }
             }
         }
+        survey.split_cookies = cookies > 1;
+        survey.size = u32::try_from(size).unwrap_or(u32::MAX);
         survey.grpc = content_type.is_some_and(|value| is_grpc(value.as_bytes()));
         survey
     }
@@ -81,6 +95,16 @@ pub fn is_grpc(content_type: &[u8]) -> bool {
     content_type
         .strip_prefix(b"application/grpc")
         .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' ')))
+}
+
+/// Makes one line of several `Cookie` lines, as HTTP/2 callers may send them (RFC 9113 section 8.2.3): rules and the
+/// endpoints of HTTP/1.1 know one.
+pub fn join_cookies(headers: &mut HeaderMap) {
+    let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    // What lines may hold, they may hold joined.
+    if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
 }
 
 /// Makes a request name its host once, in one way (H-7).
@@ -139,7 +163,7 @@ mod tests {
     #[test]
     fn hd_7_a_survey_finds_each_kind() {
         let plain = Survey::of(&headers(&[("host", "a"), ("accept", "*/*"), ("x-a", "1")]));
-        assert_eq!(plain, Survey { hosts: 1, ..Survey::default() });
+        assert_eq!(plain, Survey { hosts: 1, size: 5 + 9 + 4, ..Survey::default() });
         for name in ["connection", "keep-alive", "proxy-authorization", "transfer-encoding", "upgrade"] {
             assert!(Survey::of(&headers(&[(name, "x")])).hop_by_hop, "{name}");
         }
@@ -152,6 +176,25 @@ mod tests {
         ]));
         assert!(all.te && all.envoy && all.client_certificate && all.forwarded_proto && all.request_id);
         assert!(!all.hop_by_hop && !all.grpc);
+    }
+
+    #[test]
+    fn cookie_lines_are_joined_where_there_are_several() {
+        let mut one = headers(&[("cookie", "a=1; b=2"), ("accept", "*/*")]);
+        assert!(!Survey::of(&one).split_cookies);
+        join_cookies(&mut one);
+        assert_eq!(one["cookie"], "a=1; b=2");
+        let mut split =
+            headers(&[("cookie", "a=1"), ("x", "y"), ("cookie", "b=2; c=3"), ("cookie", "d=\"4\"")]);
+        assert!(Survey::of(&split).split_cookies);
+        join_cookies(&mut split);
+        assert_eq!(split, headers(&[("cookie", "a=1; b=2; c=3; d=\"4\""), ("x", "y")]));
+    }
+
+    #[test]
+    fn a_survey_stays_small() {
+        // It goes with every request.
+        assert_eq!(size_of::<Survey>(), 16);
     }
 
     #[test]

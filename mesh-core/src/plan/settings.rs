@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use crate::fault::HeaderFaults;
+use crate::headers::FieldLimit;
 use crate::route::normalize::PathNormalization;
 use crate::telemetry::access_log::Format;
 
@@ -81,6 +82,8 @@ pub struct Settings {
     pub termination_drain_duration: Duration,
     /// Istio's running proxies' behaviour where ours is stricter by default.
     pub istio_runtime: bool,
+    /// How large the head and the trailers of a message may be, each (GW-12). Listeners take it when they are opened.
+    pub max_fields: FieldLimit,
     /// Faults that requests may ask for by header (FI-7).
     pub header_faults: Option<HeaderFaults>,
 }
@@ -105,6 +108,7 @@ impl Default for Settings {
             drain_duration: Duration::from_secs(45),
             termination_drain_duration: Duration::from_secs(5),
             istio_runtime: false,
+            max_fields: FieldLimit::default(),
             header_faults: None,
         }
     }

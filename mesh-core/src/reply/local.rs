@@ -69,6 +69,12 @@ impl LocalReply {
         Self::new(StatusCode::NOT_FOUND, Flag::NoRouteFound, "route_not_found")
     }
 
+    /// The caller's head, or trailers, have too many bytes (GW-12).
+    #[must_use]
+    pub fn fields_too_large(details: &'static str) -> Self {
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Flag::DownstreamProtocolError, details)
+    }
+
     /// The route's destination does not exist.
     #[must_use]
     pub fn no_cluster() -> Self {

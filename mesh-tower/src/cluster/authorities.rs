@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use mesh_core::balance::BalancePolicy;
 use mesh_core::endpoint::Endpoint;
+use mesh_core::headers::FieldLimit;
 use mesh_core::plan::{self, ClusterPlan, DnsTarget};
 use tokio::runtime::Handle;
 
@@ -33,6 +34,8 @@ pub(crate) struct Authority {
 pub(crate) struct Authorities {
     names: Names,
     istio_runtime: bool,
+    /// How large the fields of hosts may be of which no policy says it.
+    max_fields: FieldLimit,
     /// Of the mesh: its tasks outlive the worker that calls an authority first.
     runtime: Handle,
     known: Mutex<HashMap<Authority, Known>>,
@@ -86,8 +89,8 @@ impl Authority {
 
 impl Authorities {
     /// Follows names on the current runtime, whoever calls them.
-    pub(crate) fn new(names: Names, istio_runtime: bool) -> Self {
-        Self { names, istio_runtime, runtime: Handle::current(), known: Mutex::default() }
+    pub(crate) fn new(names: Names, istio_runtime: bool, max_fields: FieldLimit) -> Self {
+        Self { names, istio_runtime, max_fields, runtime: Handle::current(), known: Mutex::default() }
     }
 
     /// The cluster of `authority`, whose name is followed from now on.
@@ -119,6 +122,7 @@ impl Authorities {
         let port = authority.port().unwrap_or_else(|| policy.map_or(scheme_port, |policy| policy.port));
         let mut plan =
             policy.map_or_else(|| ClusterPlan::passthrough(host, port), |policy| ClusterPlan::clone(policy));
+        plan.circuit.max_fields = self.max_fields;
         // All addresses of the name alike, whatever was chosen for endpoints that are listed.
         plan.balance = BalancePolicy::RoundRobin;
         // Nobody asks hosts that only requests know.

@@ -9,6 +9,7 @@ use mesh_core::analysis::Diagnostics;
 use mesh_core::balance::BalancePolicy;
 use mesh_core::discover::DnsPolicy;
 use mesh_core::fault::{FaultPolicy, HeaderFaults};
+use mesh_core::headers::FieldLimit;
 use mesh_core::identity::Workload;
 use mesh_core::plan::builder::{MeshSpec, Rule, Service};
 use mesh_core::plan::{CompileOptions, WorkloadSource};
@@ -134,6 +135,21 @@ impl MeshBuilder {
         self
     }
 
+    /// How large the head and the trailers of a message may be, each; 60 KiB unless set (GW-12).
+    ///
+    /// A larger request is answered 431, a larger answer is 502; larger trailers break the body off.
+    ///
+    /// ```
+    /// use mesh_tower::Mesh;
+    /// use mesh_tower::mesh_core::headers::FieldLimit;
+    ///
+    /// let mesh = Mesh::from_dir("mesh/").max_fields(FieldLimit::kib(96).expect("8 to 8192"));
+    /// ```
+    pub fn max_fields(mut self, limit: FieldLimit) -> Self {
+        self.options.max_fields = limit;
+        self
+    }
+
     /// Refuses a configuration with any error, instead of leaving out what is wrong.
     pub fn strict(mut self, strict: bool) -> Self {
         self.options.strict = strict;
@@ -252,7 +268,7 @@ impl MeshBuilder {
         let names = Names::new(self.resolver, seed, self.dns);
         let tools = Tools { connector: self.connector.clone(), rng: self.rng.clone(), names: names.clone() };
         let ready = readiness::at_first(&plan);
-        let istio_runtime = plan.settings.istio_runtime;
+        let (istio_runtime, max_fields) = (plan.settings.istio_runtime, plan.settings.max_fields);
         let mesh = Mesh(Arc::new(Inner {
             live: ArcSwap::from_pointee(Live::link(plan, None, &tools)),
             status: ArcSwap::from_pointee(status),
@@ -264,7 +280,7 @@ impl MeshBuilder {
             rng: self.rng,
             replay: ReplayBudget::default(),
             attempt_faults: Arc::new(self.attempt_faults),
-            authorities: Arc::new(Authorities::new(names.clone(), istio_runtime)),
+            authorities: Arc::new(Authorities::new(names.clone(), istio_runtime, max_fields)),
             names,
             runtime: Handle::current(),
             metrics: self.metrics,

@@ -56,6 +56,7 @@ impl Client {
             telemetry,
             NormalizeLayer::new(Direction::Outbound)
                 .rng(worker.rng().clone())
+                .max_fields(plan.settings.max_fields)
                 .request_id(plan.settings.request_id),
             route,
         );

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
+use mesh_core::headers::FieldLimit;
 use mesh_core::plan::Direction;
 use mesh_core::route::normalize::PathNormalization;
 use mesh_core::units::Percent;
@@ -49,6 +50,13 @@ impl NormalizeLayer {
     #[must_use]
     pub const fn trust_peers(mut self, trust: bool) -> Self {
         self.policy.trust_peers = trust;
+        self
+    }
+
+    /// How large a request's head may be; 60 KiB unless set (GW-12).
+    #[must_use]
+    pub const fn max_fields(mut self, limit: FieldLimit) -> Self {
+        self.policy.max_fields = limit;
         self
     }
 

@@ -11,6 +11,7 @@
 //! | hop-by-hop headers (HD-7) | end | end | end |
 //! | `x-envoy-…` (HD-2, GW-12) | kept: it is our own application | steering ones go, unless trusted | all go |
 //! | `x-forwarded-client-cert` (HD-6) | kept | goes, unless mTLS | goes |
+//! | `cookie` in several lines | one line | one line | one line |
 //! | `x-request-id` (HD-1) | kept or made | kept or made | made anew for callers from outside |
 //! | `x-forwarded-for` (HD-5) | untouched | untouched | the peer is appended |
 //! | `x-forwarded-proto` | set if absent | set if absent | set |
@@ -29,7 +30,7 @@
 //! # Errors
 //! 400 for no or several hosts, one with a user's name, `%00` in the path, a target without one, a lower-case or
 //! over-long method, or an ambiguous `Transfer-Encoding`; 403 for an upgrade other than WebSocket, over HTTP/2 too;
-//! 426 for HTTP/1.0; 501 for a transfer coding other than `chunked`.
+//! 426 for HTTP/1.0; 431 for more than 60 KiB of headers (GW-12); 501 for a transfer coding other than `chunked`.
 //!
 //! # Cancellation
 //! Nothing is held.

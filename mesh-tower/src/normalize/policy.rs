@@ -4,17 +4,19 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use hyper::ext::Protocol;
 use mesh_core::headers::forwarded;
 use mesh_core::headers::hop::Upgrade;
-use mesh_core::headers::{Survey, control, framing, hop, unify_host, websocket};
+use mesh_core::headers::{FieldLimit, Survey, control, framing, hop, join_cookies, unify_host, websocket};
 use mesh_core::identity::PeerIdentity;
 use mesh_core::plan::Direction;
 use mesh_core::reply::{Flag, LocalReply};
 use mesh_core::route::normalize::{self, PathNormalization, Rejected};
 use mesh_core::telemetry::trace::{REQUEST_ID, RequestId, TraceContext, request_id, sample};
 use mesh_core::units::Percent;
+use metrics::counter;
 
 use super::{Downstream, Paths};
 use crate::clock::SharedRng;
 use crate::passage::Carrier;
+use crate::telemetry::names;
 
 /// How many headers this layer and those below it mostly add: scheme, request id, attempt; and a trace's.
 const INSERTED: usize = 3;
@@ -27,6 +29,7 @@ pub(super) struct Policy {
     pub(super) trusted_proxies: usize,
     pub(super) trust_peers: bool,
     pub(super) http10: bool,
+    pub(super) max_fields: FieldLimit,
     pub(super) server: Option<HeaderValue>,
     pub(super) request_id: bool,
     pub(super) trace: Option<Percent>,
@@ -41,6 +44,7 @@ impl Policy {
             trusted_proxies: 0,
             trust_peers: false,
             http10: false,
+            max_fields: FieldLimit::default(),
             server: None,
             request_id: true,
             trace: None,
@@ -94,7 +98,7 @@ impl Policy {
     fn headers<R: Carrier>(&self, carrier: &mut R) -> Result<(), LocalReply> {
         let request = carrier.request_mut();
         // What ends here goes before anything is set: `Connection` may name any header.
-        let survey = strip_hops(request.headers_mut())?;
+        let survey = self.clean(request)?;
         unify_host(request, survey)?;
         let https = request.uri().scheme_str() == Some("https");
         let peer_proved = request.extensions().get::<PeerIdentity>().is_some();
@@ -141,6 +145,35 @@ impl Policy {
             });
         }
         Ok(())
+    }
+
+    /// Takes away what is about one hop only, and makes one of what may be said in pieces; tells what is left.
+    fn clean<B>(&self, request: &mut Request<B>) -> Result<Survey, LocalReply> {
+        let survey = Survey::of(request.headers());
+        let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+        if !self.max_fields.admits_sum(survey.size as usize + target, request.headers().len()) {
+            if request.version() == Version::HTTP_2 {
+                counter!(names::HTTP2_HEADER_OVERFLOW).increment(1);
+            }
+            return Err(LocalReply::fields_too_large("http.headers_too_large"));
+        }
+        let headers = request.headers_mut();
+        if survey.split_cookies {
+            join_cookies(headers);
+        }
+        if survey.te {
+            hop::strip_te(headers);
+        }
+        if survey.hop_by_hop {
+            framing::request(headers)?;
+            let upgrade = hop::upgrade(headers);
+            if upgrade == Upgrade::Other {
+                return Err(LocalReply::upgrade_refused());
+            }
+            hop::strip(headers, upgrade);
+            return Ok(Survey::of(headers));
+        }
+        Ok(survey)
     }
 
     /// Removes what this caller has no say in (HD-2, HD-6, GW-12).
@@ -191,22 +224,4 @@ impl Policy {
         }
         context
     }
-}
-
-/// Takes away what is about one hop only; tells what is left.
-fn strip_hops(headers: &mut HeaderMap) -> Result<Survey, LocalReply> {
-    let survey = Survey::of(headers);
-    if survey.te {
-        hop::strip_te(headers);
-    }
-    if survey.hop_by_hop {
-        framing::request(headers)?;
-        let upgrade = hop::upgrade(headers);
-        if upgrade == Upgrade::Other {
-            return Err(LocalReply::upgrade_refused());
-        }
-        hop::strip(headers, upgrade);
-        return Ok(Survey::of(headers));
-    }
-    Ok(survey)
 }

@@ -15,6 +15,10 @@ use crate::clock::now;
 use crate::cluster::ConnectionPermit;
 use crate::error::BoxError;
 
+/// How much is read ahead of what is understood: hyper's own figure, rounded; and what is besides a head.
+const READ_AHEAD: usize = 400 * 1024;
+const SLACK: usize = 8 * 1024;
+
 /// A failed dial; shared by all who waited for it.
 #[derive(Clone, Debug)]
 pub(crate) struct DialError {
@@ -91,7 +95,11 @@ async fn open(
     match protocol {
         Protocol::Http1 => {
             let (io, written) = Counted::new(stream);
-            let (mut sender, connection) = http1::Builder::new().handshake(TokioIo::new(io)).await?;
+            let limit = endpoint.policy().circuit.max_fields.bytes();
+            let mut http = http1::Builder::new();
+            // The parser looks at what is buffered: a head of the largest size must fit.
+            http.max_header_size(limit).max_buf_size(limit.max(READ_AHEAD) + SLACK);
+            let (mut sender, connection) = http.handshake(TokioIo::new(io)).await?;
             let ended = Ended::of(endpoint, Protocol::Http1);
             let task = tokio::spawn(async move {
                 let _ended = ended;

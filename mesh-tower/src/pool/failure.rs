@@ -7,8 +7,9 @@ use http::Request;
 use mesh_core::outcome::{Outcome, Reset};
 use mesh_core::reply::LocalReply;
 
-use crate::body::Body;
+use crate::body::{Body, TOO_MUCH};
 use crate::error::{BoxError, Error};
+use crate::frames::FLOODED;
 
 /// A request that got no response.
 pub(crate) struct Failure {
@@ -30,9 +31,27 @@ impl Failure {
             // What the caller sent, no endpoint could have read.
             return Error::caller(LocalReply::bad_request("http1.codec_error"), Some(self.source));
         }
+        if self.reset == Reset::LocalReset && reason(&*self.source) == Some(TOO_MUCH) {
+            return Error::caller(LocalReply::fields_too_large(TRAILERS_TOO_LARGE), Some(self.source));
+        }
         let outcome = Outcome::Reset { reset: self.reset, written: self.written };
         Error::attempt(outcome, Some(self.source)).reused(self.reused).drained(self.drained)
     }
+}
+
+/// Details of an answer to a request whose trailers were over the limit.
+pub const TRAILERS_TOO_LARGE: &str = "http2.trailers_too_large";
+
+/// The reason with which a stream was reset, if it was.
+fn reason(error: &(dyn StdError + 'static)) -> Option<h2::Reason> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(h2) = error.downcast_ref::<h2::Error>() {
+            return h2.reason();
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// Whether the request's body broke the rules of its protocol on its way to us: a chunk without a size, for one.
@@ -72,7 +91,8 @@ pub(crate) fn classify(error: &hyper::Error) -> Reset {
 /// Reads an error of the `h2` crate likewise.
 pub(crate) fn classify_h2(error: &h2::Error) -> Reset {
     if error.is_io() {
-        Reset::ConnectionTermination
+        let flooded = error.get_io().is_some_and(|error| error.kind() == FLOODED);
+        if flooded { Reset::Protocol } else { Reset::ConnectionTermination }
     } else if error.reason() == Some(h2::Reason::REFUSED_STREAM)
         || (error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR))
     {

@@ -49,6 +49,7 @@ pub(crate) use checkout::CheckoutError;
 pub use connect::{Connect, Connecting, SocketConnector};
 pub(crate) use dial::DialError;
 pub(crate) use endpoint::{Endpoint, SWEEP_INTERVAL};
+pub use failure::TRAILERS_TOO_LARGE;
 pub(crate) use failure::{Failure, classify, classify_h2};
 pub(crate) use lease::Lease;
 pub use stream::Stream;

@@ -8,7 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use mesh_core::outcome::Reset;
 
-use super::failure::{classify, classify_h2};
+use super::failure::classify;
 use super::http2::Http2Body;
 use crate::error::BoxError;
 
@@ -36,9 +36,7 @@ impl Body for UpstreamBody {
         Poll::Ready(match self.get_mut() {
             Self::Http1(body) => ready!(Pin::new(body).poll_frame(cx))
                 .map(|frame| frame.map_err(|error| Broken { reset: classify(&error), source: error.into() })),
-            Self::Http2(body) => ready!(Pin::new(body).poll_frame(cx)).map(|frame| {
-                frame.map_err(|error| Broken { reset: classify_h2(&error), source: error.into() })
-            }),
+            Self::Http2(body) => ready!(Pin::new(body).poll_frame(cx)),
             Self::None => None,
         })
     }

@@ -31,6 +31,18 @@ pub const SERIES_OVERFLOW: &str = "mesh_telemetry_series_overflow_total";
 /// Access log lines that were not written.
 pub const ACCESS_LOG_DROPPED: &str = "mesh_access_log_dropped_total";
 
+/// HTTP/2 connections closed for PING, SETTINGS or GOAWAY frames without end.
+pub const HTTP2_CONTROL_FLOOD: &str = "envoy_http2_outbound_control_flood";
+/// HTTP/2 connections closed for PRIORITY frames, or frames of unknown types, without end.
+pub const HTTP2_PRIORITY_FLOOD: &str = "envoy_http2_inbound_priority_frames_flood";
+/// HTTP/2 connections closed for `WINDOW_UPDATE` frames without end.
+pub const HTTP2_WINDOW_UPDATE_FLOOD: &str = "envoy_http2_inbound_window_update_frames_flood";
+/// HTTP/2 connections closed by the `h2` crate, which bounds resets, CONTINUATION and small DATA frames.
+pub const HTTP2_FLOOD: &str = "mesh_http2_flood_total";
+/// Heads and trailers over the limit that came over HTTP/2.
+pub const HTTP2_HEADER_OVERFLOW: &str = "envoy_http2_header_overflow";
+/// Connections closed for the head of a request that did not end in time.
+pub const HEADER_TIMEOUT: &str = "envoy_http_downstream_rq_header_timeout";
 /// How the names of Istio's metrics begin; the histograms among them have the buckets [`BUCKETS`].
 pub const ISTIO: &str = "istio_";
 
@@ -61,7 +73,7 @@ pub fn describe() {
 }
 
 /// Our own counters, and Envoy's of clusters and of its fault filter.
-const COUNTERS: [(&str, &str); 25] = [
+const COUNTERS: [(&str, &str); 31] = [
     ("mesh_config_reload_total", "Loads of the configuration, by what became of them"),
     ("mesh_dns_lookups_total", "Questions to name servers, by what became of them"),
     ("mesh_mirror_requests_total", "Copies of requests, by what became of them"),
@@ -87,6 +99,12 @@ const COUNTERS: [(&str, &str); 25] = [
     ("envoy_http_fault_aborts_injected", "Aborts injected"),
     ("envoy_http_fault_response_rl_injected", "Slow responses injected"),
     ("envoy_http_fault_faults_overflow", "Faults that their limit did not let"),
+    (HTTP2_CONTROL_FLOOD, "Connections closed for a flood of PING, SETTINGS or GOAWAY frames"),
+    (HTTP2_PRIORITY_FLOOD, "Connections closed for a flood of PRIORITY or unknown frames"),
+    (HTTP2_WINDOW_UPDATE_FLOOD, "Connections closed for a flood of WINDOW_UPDATE frames"),
+    (HTTP2_FLOOD, "Connections closed for a flood of resets, CONTINUATION or small DATA frames"),
+    (HTTP2_HEADER_OVERFLOW, "Heads and trailers over the limit that came over HTTP/2"),
+    (HEADER_TIMEOUT, "Connections closed for a head that did not end in time"),
 ];
 
 const GAUGES: [(&str, &str); 9] = [

@@ -25,6 +25,9 @@ use super::upstream::{Inner, lock};
 use crate::body::Body;
 use crate::error::BoxError;
 
+/// More than any test sends: what is refused is refused by the mesh.
+const MAX_FIELDS: u32 = 1 << 20;
+
 /// What the requests of one connection share.
 struct Connection {
     upstream: Arc<Inner>,
@@ -59,7 +62,10 @@ pub(super) fn connection(
     };
     tokio::spawn(async move {
         let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder.http2().max_concurrent_streams(connection.upstream.max_streams.load(Ordering::Relaxed));
+        builder
+            .http2()
+            .max_concurrent_streams(connection.upstream.max_streams.load(Ordering::Relaxed))
+            .max_header_list_size(MAX_FIELDS);
         let service = service_fn(|request| respond(connection.clone(), request));
         {
             let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));

@@ -6,6 +6,7 @@ mod gateway;
 mod gateway_api;
 mod grpc;
 mod grpc_web;
+mod http2;
 mod lifecycle;
 mod memory;
 mod readiness;

@@ -78,6 +78,7 @@ use crate::analysis::{Code, Diagnostics, Level};
 use crate::api::Documents;
 use crate::balance::BalancePolicy;
 use crate::fault::HeaderFaults;
+use crate::headers::FieldLimit;
 use crate::identity::Workload;
 
 /// The reserved gateway name of sidecars and library clients (H-5).
@@ -99,6 +100,8 @@ pub struct CompileOptions {
     pub header_faults: Option<HeaderFaults>,
     /// Where the access log goes, instead of what is written: a file, `/dev/stdout`, `/dev/stderr` or `off`.
     pub access_log_file: Option<String>,
+    /// How large the head and the trailers of a message may be, each.
+    pub max_fields: FieldLimit,
     /// How the endpoints of these hosts are picked, instead of what is written.
     pub balance: Vec<(String, BalancePolicy)>,
     /// Whether any error fails start-up ([`load`](crate::plan::load)).
@@ -141,6 +144,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
     if let Some(path) = &options.access_log_file {
         mesh.log_to(path, documents);
     }
+    mesh.settings.max_fields = options.max_fields;
     let workload = workload::resolve(
         documents,
         &options.workload,

@@ -29,6 +29,7 @@ pub(super) fn circuit(blocks: &Blocks<'_>, mesh: &Mesh<'_>, origin: &Origin) -> 
     policy.connect_timeout = mesh.connect_timeout.unwrap_or(policy.connect_timeout);
     policy.tcp_keepalive = mesh.tcp_keepalive.map(keepalive);
     policy.h2_upgrade = mesh.h2_upgrade;
+    policy.max_fields = mesh.settings.max_fields;
     if let Some(pool) = blocks.pool {
         apply_pool(&mut policy, pool);
     }

@@ -34,10 +34,11 @@ impl StreamPermit {
             .send_request(Request::from_parts(head, ()), false)
             .map_err(|error| self.failed(error, false))?;
         let response = response.await.map_err(|error| self.unanswered(error, before))?;
+        let response = self.checked(response)?;
         if !response.status().is_success() {
             // Fails where the peer has ended the stream already.
             let _ = stream.send_data(Bytes::new(), true);
-            return Ok(response.map_body().map(UpstreamBody::Http2));
+            return Ok(response.map_body(self.connection.max_fields).map(UpstreamBody::Http2));
         }
         let (mut head, receive) = response.into_parts();
         head.status = StatusCode::SWITCHING_PROTOCOLS;

@@ -24,14 +24,13 @@ use super::{Http2, State};
 use crate::clock::now;
 use crate::cluster::ConnectionPermit;
 use crate::error::BoxError;
+use crate::frames::Watched;
 use crate::gather::{Gathered, Outlet, gather};
 
 /// How much a response may be ahead of its reader, and all of a connection together: the readers who must stop
 /// before one connection does are many.
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 16 << 20;
-/// Largest response head.
-const MAX_HEAD: u32 = 16 * 1024;
 /// How many streams a peer allows that has not said so: no number of the protocol's, and not that of a peer that
 /// has said that it sets no limit either.
 const UNTOLD: usize = usize::MAX - 1;
@@ -48,13 +47,14 @@ pub(in crate::pool) async fn open(
 ) -> Result<Http2, BoxError> {
     let local = stream.local_addr();
     let (io, written) = Counted::new(stream);
-    let (io, outlet) = gather(io.whole());
+    let max_fields = endpoint.policy().circuit.max_fields;
+    let (io, outlet) = gather(Watched::server(io.whole(), max_fields));
     let mut builder = Builder::new();
     builder
         .enable_push(false)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(MAX_HEAD)
+        .max_header_list_size(max_fields.max_list_size())
         .max_send_buffer_size(SEND_BUFFER)
         .initial_max_send_streams(UNTOLD);
     let (sender, mut connection) = builder.handshake::<_, Bytes>(io).await?;
@@ -86,6 +86,7 @@ pub(in crate::pool) async fn open(
         served: 0.into(),
         draining: false.into(),
         still: Mutex::default(),
+        max_fields,
     })
 }
 
@@ -93,8 +94,8 @@ const UNSETTLED: &str = "the peer closed the connection before its HTTP/2 settin
 
 /// Ends when the connection does; it is closed when nobody holds it and no stream is open.
 struct Driver {
-    connection: Connection<Gathered<Counted>, Bytes>,
-    outlet: Outlet<Counted>,
+    connection: Connection<Gathered<Watched<Counted>>, Bytes>,
+    outlet: Outlet<Watched<Counted>>,
     /// Told once the peer's settings have come.
     settings: Option<oneshot::Sender<()>>,
     keepalive: Option<Keepalive>,

@@ -25,9 +25,10 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use http::header::{CONTENT_LENGTH, TE};
 use http::{HeaderMap, HeaderValue, Request, Response, request};
-use mesh_core::headers::hop;
+use mesh_core::headers::{FieldLimit, hop};
 use mesh_core::outcome::Reset;
 use mesh_core::telemetry::trace::{REQUEST_ID, TRACEPARENT};
+use metrics::counter;
 use tokio::sync::oneshot;
 
 pub(super) use driver::open;
@@ -37,7 +38,8 @@ use super::connection::{Facts, expects_content};
 use super::failure::{Failure, classify_h2};
 use super::lease::Lease;
 use super::stream::Written;
-use crate::body::Body;
+use crate::body::{Body, FieldsTooLarge};
+use crate::telemetry::names;
 use upload::Upload;
 
 /// An HTTP/2 connection, shared by its streams.
@@ -53,6 +55,8 @@ pub(crate) struct Http2 {
     pub(super) draining: AtomicBool,
     /// How many it had served when a sweep found no stream open, and since when that is so.
     still: Mutex<Option<(usize, Instant)>>,
+    /// How large a response's head, and its trailers, may be.
+    max_fields: FieldLimit,
 }
 
 /// What a connection's driver and its users tell each other.
@@ -145,8 +149,27 @@ impl StreamPermit {
             sender.send_request(head, ended).map_err(|error| self.failed(error, false))?;
         let upload = if ended { None } else { begin(Upload::new(body, stream)).await };
         let response = response.await.map_err(|error| self.unanswered(error, before))?;
+        let response = self.checked(response)?;
         self.upload = upload;
-        Ok(response.map_body())
+        Ok(response.map_body(self.connection.max_fields))
+    }
+
+    /// A response whose head may pass. What `h2` itself finds too large is far above, and no response.
+    fn checked(&self, response: Response<h2::RecvStream>) -> Result<Response<h2::RecvStream>, Failure> {
+        let limit = self.connection.max_fields;
+        if limit.admits(response.headers()) {
+            return Ok(response);
+        }
+        counter!(names::HTTP2_HEADER_OVERFLOW).increment(1);
+        // Dropped here, the stream is reset.
+        Err(Failure {
+            reset: Reset::Protocol,
+            written: true,
+            reused: self.reused,
+            drained: false,
+            request: None,
+            source: FieldsTooLarge { limit, reason: None }.into(),
+        })
     }
 
     /// Nothing of it was sent: the request can go elsewhere as it is.
@@ -224,14 +247,14 @@ fn set_length(headers: &mut HeaderMap, length: u64) {
 
 /// A response whose body is an endpoint's.
 trait MapBody {
-    fn map_body(self) -> Response<Http2Body>;
+    fn map_body(self, limit: FieldLimit) -> Response<Http2Body>;
 }
 
 impl MapBody for Response<h2::RecvStream> {
-    fn map_body(self) -> Response<Http2Body> {
+    fn map_body(self, limit: FieldLimit) -> Response<Http2Body> {
         let (head, stream) = self.into_parts();
         let length = head.headers.get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-        Response::from_parts(head, Http2Body::new(stream, length))
+        Response::from_parts(head, Http2Body::new(stream, length, limit))
     }
 }

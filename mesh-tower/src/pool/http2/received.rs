@@ -5,7 +5,16 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::RecvStream;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
+use mesh_core::headers::FieldLimit;
+use mesh_core::outcome::Reset;
+use metrics::counter;
+
+use super::super::failure::classify_h2;
+use super::super::upstream_body::Broken;
+use crate::body::FieldsTooLarge;
+use crate::telemetry::names;
 
 /// What an endpoint sends on a stream.
 ///
@@ -19,24 +28,22 @@ pub(crate) struct Http2Body {
     data_ended: bool,
     /// Asked of the stream once for each frame, as that takes the connection's lock.
     ended: bool,
+    limit: FieldLimit,
 }
 
 impl Http2Body {
-    pub(super) fn new(stream: RecvStream, length: Option<u64>) -> Self {
+    pub(super) fn new(stream: RecvStream, length: Option<u64>, limit: FieldLimit) -> Self {
         let ended = stream.is_end_stream();
         let left = if ended { length.or(Some(0)) } else { length };
-        Self { stream, left, data_ended: false, ended }
+        Self { stream, left, data_ended: false, ended, limit }
     }
 }
 
 impl Body for Http2Body {
     type Data = Bytes;
-    type Error = h2::Error;
+    type Error = Broken;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = self.get_mut();
         if this.ended {
             return Poll::Ready(None);
@@ -52,13 +59,14 @@ impl Body for Http2Body {
                 }
                 // A server that has answered in full may stop the upload with a reset (RFC 9113 section 8.1). That
                 // it has is seen above: what is told here is told in place of an end that never came.
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(broken(error)))),
                 None => this.data_ended = true,
             }
         }
         let trailers = ready!(this.stream.poll_trailers(cx));
         this.ended = true;
-        Poll::Ready(trailers.map(|trailers| trailers.map(Frame::trailers)).transpose())
+        let trailers = trailers.map_err(broken)?;
+        Poll::Ready(trailers.map(|trailers| checked(trailers, this.limit).map(Frame::trailers)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -68,4 +76,17 @@ impl Body for Http2Body {
     fn size_hint(&self) -> SizeHint {
         self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
+}
+
+fn broken(error: h2::Error) -> Broken {
+    Broken { reset: classify_h2(&error), source: error.into() }
+}
+
+/// Fields over the limit end the response: `h2` may have cut them.
+fn checked(fields: HeaderMap, limit: FieldLimit) -> Result<HeaderMap, Broken> {
+    if limit.admits(&fields) {
+        return Ok(fields);
+    }
+    counter!(names::HTTP2_HEADER_OVERFLOW).increment(1);
+    Err(Broken { reset: Reset::Protocol, source: FieldsTooLarge { limit, reason: None }.into() })
 }

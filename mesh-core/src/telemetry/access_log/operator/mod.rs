@@ -1,5 +1,6 @@
 //! The operators: `%NAME%`, `%NAME(argument)%`, `%NAME(argument):limit%` (AL-3, AL-5).
 
+use http::header::COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use self::fact::{Fact, number, push};
@@ -283,9 +284,9 @@ impl Name {
     ) -> bool {
         let Self::Header(name) = self else { return false };
         match (headers, captured) {
-            (Some(headers), _) => join(headers.get_all(name).iter(), out),
+            (Some(headers), _) => join(name, headers.get_all(name).iter(), out),
             (None, Some(captured)) => {
-                join(captured.iter().filter(|(kept, _)| kept == name).map(|(_, value)| value), out)
+                join(name, captured.iter().filter(|(kept, _)| kept == name).map(|(_, value)| value), out)
             }
             (None, None) => false,
         }
@@ -293,11 +294,13 @@ impl Name {
 }
 
 /// Appends the values of one header; an empty value is as absent as none.
-fn join<'a>(values: impl Iterator<Item = &'a HeaderValue>, out: &mut String) -> bool {
+fn join<'a>(name: &HeaderName, values: impl Iterator<Item = &'a HeaderValue>, out: &mut String) -> bool {
     let start = out.len();
+    // Cookies in several lines are one (RFC 9113 section 8.2.3).
+    let separator = if *name == COOKIE { "; " } else { "," };
     for (index, value) in values.enumerate() {
         if index > 0 {
-            out.push(',');
+            out.push_str(separator);
         }
         match str::from_utf8(value.as_bytes()) {
             Ok(text) => out.push_str(text),
