@@ -30,6 +30,8 @@ pub struct Source {
     pub resource: Arc<str>,
     /// Where the document begins.
     pub mark: Mark,
+    /// Paths of what is refused of it; none for a good document.
+    pub refused: Arc<[Arc<str>]>,
 }
 
 impl Source {
@@ -37,6 +39,12 @@ impl Source {
     #[must_use]
     pub fn builder(resource: &str) -> Self {
         Self { file: "<builder>".into(), resource: resource.into(), ..Self::default() }
+    }
+
+    /// Whether what stands at `path` is refused, a part of it, or what it is a part of.
+    #[must_use]
+    pub fn refuses(&self, path: &str) -> bool {
+        self.refused.iter().any(|refused| is_below(path, refused) || is_below(refused, path))
     }
 
     /// The place of a node of this document.
@@ -142,6 +150,12 @@ impl At {
         };
         written.source.origin(path, mark)
     }
+}
+
+/// Whether a path leads to a node or to a part of it.
+pub(crate) fn is_below(path: &str, node: &str) -> bool {
+    path.strip_prefix(node)
+        .is_some_and(|rest| node.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// How a map key stands in a path: `.app`, or `["x.y/z"]` if it is no plain word.

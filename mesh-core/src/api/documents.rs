@@ -1,5 +1,9 @@
 //! All resources of a configuration, by kind.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
 use super::decode::Strictness;
 use super::envoy_gateway::BackendTrafficPolicy;
 use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
@@ -94,6 +98,38 @@ pub struct Documents {
     pub reference_grants: Vec<Resource<ReferenceGrant>>,
     /// Envoy Gateway's `BackendTrafficPolicy` resources.
     pub backend_traffic_policies: Vec<Resource<BackendTrafficPolicy>>,
+    /// What is refused, as far as it could be read. Nothing of it is in force; what it may have protected is
+    /// closed where no earlier version of it is known to be good (Y-12).
+    pub refused: Option<Box<Self>>,
+    /// The files that were read.
+    pub(crate) files: Files,
+}
+
+/// Files by name. Documents that say the same are equal, in whatever files they stand.
+#[derive(Clone, Default)]
+pub(crate) struct Files(pub(crate) BTreeMap<Arc<str>, File>);
+
+impl PartialEq for Files {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Files {
+    /// Names alone: there are secrets in the texts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// A file, as it was read.
+#[derive(Clone)]
+pub(crate) struct File {
+    pub(crate) text: Arc<str>,
+    /// Where its last document begins.
+    pub(crate) last_document: u32,
+    /// Whether its end may be missing: that of its last line is, or its last document is no YAML.
+    pub(crate) is_open: bool,
 }
 
 impl Documents {
@@ -121,13 +157,33 @@ impl Documents {
         let mut files: Vec<(N, T)> = files.into_iter().collect();
         files.sort_by(|(a, _), (b, _)| a.as_ref().cmp(b.as_ref()));
         let (mut documents, mut diagnostics) = (Self::default(), Diagnostics::new());
+        let mut read = BTreeMap::new();
         let mut reader = Reader::new(strictness, &mut documents, &mut diagnostics);
         for (name, text) in &files {
-            reader.file(name.as_ref(), text.as_ref());
+            read.insert(name.as_ref().into(), reader.file(name.as_ref(), text.as_ref()));
         }
+        documents.files = Files(read);
         documents.sort();
         diagnostics.sort();
         (documents, diagnostics)
+    }
+
+    /// Whether something was read from a file, or from a file in a folder.
+    #[must_use]
+    pub fn has_any_of(&self, place: &str) -> bool {
+        let mut any = self.mesh_config.as_ref().is_some_and(|one| is_in(&one.source.file, place));
+        macro_rules! any {
+            ($($list:ident),*) => {
+                $(any |= self.$list.iter().any(|one| is_in(&one.source.file, place));)*
+            };
+        }
+        each_list!(any);
+        any || self.refused.as_deref().is_some_and(|refused| refused.has_any_of(place))
+    }
+
+    /// What is refused, to add to it.
+    pub(crate) fn refused(&mut self) -> &mut Self {
+        self.refused.get_or_insert_default()
     }
 
     /// Puts each list in creation order (N-3). Needed after adding resources in code.
@@ -139,10 +195,33 @@ impl Documents {
         macro_rules! sort {
             ($($list:ident),*) => {
                 // A list that `each_list` lacks does not compile here.
-                let Self { mesh_config: _, $($list),* } = documents;
+                let Self { mesh_config: _, refused, files: _, $($list),* } = documents;
                 $(by_age($list);)*
+                if let Some(refused) = refused {
+                    refused.sort();
+                }
             };
         }
         each_list!(sort);
+    }
+}
+
+/// Whether `file` is this file, or stands in this folder.
+pub(crate) fn is_in(file: &str, place: &str) -> bool {
+    let place = place.trim_end_matches(['/', '\\']);
+    if place.is_empty() {
+        return file.is_empty();
+    }
+    file.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '\\']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_stand_in_folders() {
+        assert!(is_in("mesh/a.yaml", "mesh/") && is_in("mesh/a.yaml", "mesh") && is_in("a.yaml", "a.yaml"));
+        assert!(!is_in("mesh-b/a.yaml", "mesh") && !is_in("a.yaml.b", "a.yaml"));
     }
 }

@@ -14,7 +14,8 @@ use super::istio::{
 use super::kubernetes::{
     ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Pod, PodController, Secret, Service,
 };
-use super::message::{Message, Table};
+use super::message::{Field, Message, Table};
+use super::nearest::{is_slip, nearest};
 use super::reader::{Reader, Written};
 
 /// A kind of resource.
@@ -61,6 +62,45 @@ const OUR_GROUPS: &[&str] = &[
     "install.istio.io",
     GATEWAY_API,
     "gateway.envoyproxy.io",
+];
+
+/// Groups that resemble ours and are others'.
+const OTHER_GROUPS: &[&str] = &["gateway.networking.x-k8s.io", "networking.x-k8s.io", "networking.k8s.io"];
+
+/// Kinds that these groups have beside [`KINDS`]: no misspellings of ours.
+const OTHER_KINDS: &[(&str, &[&str])] = &[
+    (
+        "",
+        &[
+            "Binding",
+            "ComponentStatus",
+            "Event",
+            "LimitRange",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+            "PodTemplate",
+            "ReplicationController",
+            "ResourceQuota",
+            "ServiceAccount",
+            "Status",
+        ],
+    ),
+    (WORKLOADS, &["ControllerRevision", "Scale"]),
+    (NETWORKING, &["ServiceDependency"]),
+    (GATEWAY_API, &["ListenerSet", "XListenerSet", "XBackendTrafficPolicy", "XMesh", "BackendLBPolicy"]),
+    (
+        "gateway.envoyproxy.io",
+        &[
+            "Backend",
+            "ClientTrafficPolicy",
+            "EnvoyExtensionPolicy",
+            "EnvoyGateway",
+            "EnvoyPatchPolicy",
+            "EnvoyProxy",
+            "HTTPRouteFilter",
+            "SecurityPolicy",
+        ],
+    ),
 ];
 
 /// All kinds that we know.
@@ -156,6 +196,16 @@ pub const KINDS: &[Kind] = &[
 /// The mesh config has no kind of its own: it stands in a ConfigMap or in a bare file (MC-1).
 pub const MESH_CONFIG: &Table = MeshConfig::TABLE;
 
+/// The field of the mesh config that a path begins with, or that was probably meant.
+pub(crate) fn mesh_field(path: &str) -> Option<String> {
+    let name = path.split(['.', '[']).next().filter(|name| !name.is_empty())?;
+    if let Some(field) = MESH_CONFIG.fields.iter().find(|field| field.is_named(name)) {
+        return Some(field.json_name());
+    }
+    let known: Vec<String> = MESH_CONFIG.fields.iter().map(Field::json_name).collect();
+    nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
+}
+
 type Read = fn(&mut Reader<'_>, &Written<'_>);
 
 const fn core(name: &'static str, table: &'static Table, read: Read) -> Kind {
@@ -192,6 +242,25 @@ const fn security(name: &'static str) -> Kind {
 /// The kind of that group and name.
 pub(crate) fn find(group: &str, name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.group == group && kind.name == name)
+}
+
+/// The kind that was meant by a group or kind that no one has: a slip of one of ours, in either or in both.
+pub(crate) fn meant(group: &str, name: &str) -> Option<&'static Kind> {
+    let others = OTHER_KINDS.iter().filter(|(owner, _)| *owner == group).flat_map(|(_, kinds)| *kinds);
+    if name.is_empty() || OTHER_GROUPS.contains(&group) || others.into_iter().any(|other| *other == name) {
+        return None;
+    }
+    // A group that isn't written may be any of ours; that of Kubernetes' core has no name to misspell.
+    let of_group = |kind: &Kind| {
+        if group.is_empty() || kind.group.is_empty() {
+            group == kind.group || (group.is_empty() && is_ours(kind.group))
+        } else {
+            is_slip(group, kind.group)
+        }
+    };
+    let fits = |kind: &&Kind| is_slip(name, kind.name) && of_group(kind);
+    // What is right of it is right.
+    KINDS.iter().filter(fits).max_by_key(|kind| (kind.name == name, kind.group == group))
 }
 
 /// Whether the group is one in which we should know every kind.

@@ -12,6 +12,12 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, name)| name)
 }
 
+/// Whether a word is `name` with a slip: more of its letters are right than for a hint to be of use, because
+/// what is taken for a slip is an error.
+pub(crate) fn is_slip(word: &str, name: &str) -> bool {
+    distance(&word.to_lowercase(), &name.to_lowercase()) <= (name.chars().count() / 4).clamp(1, 3)
+}
+
 /// Edits (insert, delete, replace, swap neighbours) from `a` to `b`. A longer word than any name
 /// we know is far from all of them, so the work is bounded.
 fn distance(a: &str, b: &str) -> usize {

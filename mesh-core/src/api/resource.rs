@@ -98,6 +98,11 @@ impl<T> Resource<T> {
         (self.source.group, &self.source.resource)
     }
 
+    /// Whether something of it is refused.
+    pub(crate) fn is_refused(&self) -> bool {
+        !self.source.refused.is_empty()
+    }
+
     /// The place of the document.
     #[must_use]
     pub fn origin(&self) -> Origin {

@@ -1,25 +1,28 @@
 //! From one good configuration to the next (Y-12).
 //!
-//! A mistake in a file must not take down what worked before it was made. Three rules, from the
+//! A mistake in a file must not take down what worked before it was made. Four rules, from the
 //! smallest thing to the whole:
 //!
 //! ```text
 //! a resource is invalid        -> its last good version stays, everything else moves on
+//! a file is emptied or cut     -> what is gone of it stays
 //! a host lost a reference      -> its last good rules and clusters stay, other hosts move on
 //! a finding is `fail_closed`   -> the whole last good plan stays; with none, start-up fails
 //! ```
 //!
-//! On the first load there is nothing to keep, and under `--istio-runtime` nothing is kept: then what
-//! is invalid is left out, and a lost reference answers 503 (VA-2).
+//! On the first load there is nothing to keep: a lost reference answers 503 (VA-2), and an invalid resource
+//! leaves shut what it may have protected. Its hosts answer 503 and name it, until it is mended
+//! ([`Documents::refused`]). Under `--istio-runtime` nothing is kept, and what is invalid is left out.
 
-use std::collections::{BTreeSet, HashSet};
+mod keep;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{CompileOptions, Plan, WorkloadSource, compile};
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
-use crate::api::documents::each_list;
-use crate::api::{Documents, Resource};
-use crate::error::{Identity, Origin};
+use crate::api::Documents;
+use crate::error::Origin;
 
 /// The configuration in force.
 #[derive(Clone, Debug)]
@@ -60,8 +63,11 @@ pub fn load(
 ) -> Result<Loaded, Diagnostics> {
     let mut diagnostics = findings;
     let mut stale_resources = BTreeSet::new();
-    if let Some(last) = last.filter(|_| !options.istio_runtime) {
-        stale_resources = keep_invalid(&mut documents, &diagnostics, &last.documents);
+    if options.istio_runtime {
+        // Where a webhook refuses a document, no proxy ever sees it.
+        documents.refused = None;
+    } else if let Some(last) = last {
+        stale_resources = keep::last_good(&mut documents, &mut diagnostics, &last.documents);
     }
     let generation = last.map_or(1, |last| last.plan.generation + 1);
     let options = CompileOptions { generation, ..options.clone() };
@@ -90,66 +96,6 @@ fn unknown_workload() -> Diagnostic {
     Diagnostic::new(Code::ReferencedResourceNotFound, Origin::default(), message)
         .level(Level::Warning)
         .hint("name it, or its Deployment, or set POD_NAMESPACE and what else Kubernetes tells a pod")
-}
-
-/// Which resources have errors, by name, or by file where an error has made it unreadable.
-struct Invalid<'a> {
-    known: HashSet<Identity<'a>>,
-    files: HashSet<&'a str>,
-}
-
-fn keep_invalid(documents: &mut Documents, findings: &Diagnostics, last: &Documents) -> BTreeSet<String> {
-    let mut invalid = Invalid { known: HashSet::new(), files: HashSet::new() };
-    for finding in findings.iter().filter(|finding| finding.is_error()) {
-        let label = &*finding.origin.resource;
-        // A document that has no name any more is known by its file only.
-        if label.is_empty() || label.ends_with('/') || !label.contains('/') {
-            invalid.files.insert(&finding.origin.file);
-        } else {
-            invalid.known.insert(finding.origin.identity());
-        }
-    }
-    let mut kept = BTreeSet::new();
-    macro_rules! keep {
-        ($($list:ident),*) => {
-            $(keep_list(&mut documents.$list, &last.$list, &invalid, &mut kept);)*
-        };
-    }
-    each_list!(keep);
-    if documents.mesh_config.is_none()
-        && let Some(config) = last.mesh_config.as_ref().filter(|config| invalid.has(config))
-    {
-        kept.insert(config.label().to_owned());
-        documents.mesh_config = Some(config.clone());
-    }
-    if !kept.is_empty() {
-        documents.sort();
-    }
-    kept
-}
-
-impl Invalid<'_> {
-    fn has<T>(&self, resource: &Resource<T>) -> bool {
-        self.known.contains(&resource.identity()) || self.files.contains(&*resource.source.file)
-    }
-}
-
-fn keep_list<T: Clone>(
-    list: &mut Vec<Resource<T>>,
-    last: &[Resource<T>],
-    invalid: &Invalid<'_>,
-    kept: &mut BTreeSet<String>,
-) {
-    if !last.iter().any(|resource| invalid.has(resource)) {
-        return;
-    }
-    let present: HashSet<String> = list.iter().map(|resource| resource.label().to_owned()).collect();
-    for resource in last.iter().filter(|resource| invalid.has(resource)) {
-        if !present.contains(resource.label()) {
-            kept.insert(resource.label().to_owned());
-            list.push(resource.clone());
-        }
-    }
 }
 
 #[cfg(test)]
@@ -193,7 +139,7 @@ spec: {hosts: [a], http: [{name: good, route: [{destination: {host: a}}]}]}
         assert_eq!(second.stale_resources.iter().collect::<Vec<_>>(), ["VirtualService default/a"]);
         assert_eq!(second.plan.generation, 2);
         let alone = loaded(&[("mesh.yaml", &broken)], None).unwrap();
-        assert_eq!(rule(&alone), "default", "on first load it is left out");
+        assert_eq!(rule(&alone), "refused", "on first load its hosts answer so");
     }
 
     #[test]

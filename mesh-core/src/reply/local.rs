@@ -81,6 +81,14 @@ impl LocalReply {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Flag::NoClusterFound, "cluster_not_found")
     }
 
+    /// The document that says what is to happen is refused (Y-12).
+    #[must_use]
+    pub fn refused(document: &str) -> Self {
+        let details = format!("configuration_refused{{{document}}}").into();
+        let body = "the configuration of this host is refused";
+        Self { details, ..Self::no_cluster().body(body) }
+    }
+
     /// The destination has no endpoint to use.
     #[must_use]
     pub fn no_healthy_upstream() -> Self {

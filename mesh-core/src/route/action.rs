@@ -25,6 +25,9 @@ pub enum Action {
     Redirect(Redirect),
     /// The answer is in the configuration (VA-9).
     DirectResponse(DirectResponse),
+    /// What would say it is refused, and never was good: the named document's mistake must not become a call
+    /// that it forbids (Y-12).
+    Refused(Arc<str>),
 }
 
 /// Weighted destinations.

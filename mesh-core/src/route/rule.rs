@@ -84,7 +84,7 @@ impl Route {
     pub fn destinations(&self) -> &[Destination] {
         match &self.action {
             Action::Forward(forward) => forward.destinations(),
-            Action::Passthrough | Action::Redirect(_) | Action::DirectResponse(_) => &[],
+            Action::Passthrough | Action::Redirect(_) | Action::DirectResponse(_) | Action::Refused(_) => &[],
         }
     }
 

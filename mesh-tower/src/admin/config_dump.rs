@@ -81,6 +81,7 @@ fn route(plan: &Plan, route: &Route) -> Value {
         }
         Action::Passthrough => json!("passthrough"),
         Action::Redirect(redirect) => json!({ "redirect": redirect.status.as_u16() }),
+        Action::Refused(document) => json!({ "refused": &**document }),
         Action::DirectResponse(direct) => json!({ "direct_response": direct.status.as_u16() }),
     };
     json!({

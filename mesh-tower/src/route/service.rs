@@ -103,6 +103,7 @@ impl<S> Route<S> {
                 }
                 None => refuse(LocalReply::bad_request("redirect_location_invalid")),
             },
+            Action::Refused(document) => refuse(LocalReply::refused(document)),
             Action::DirectResponse(direct) => {
                 let mut response = direct.response(dialect());
                 answered(&route, request, &mut response);

@@ -28,6 +28,7 @@ mod workload_group;
 mod tests;
 
 pub use check::Check;
+pub(crate) use gateway_api::rule_of_filter;
 pub(crate) use proxy_config::proxy_config;
 
 use super::{Code, Diagnostic, Diagnostics};
@@ -40,6 +41,13 @@ use crate::api::{Metadata, Resource};
 pub trait Validate {
     /// Reports what may not be.
     fn validate(&self, meta: &Metadata, check: &mut Check<'_>);
+
+    /// Whether the rest of a document stays in force where what stands at `path` of it is refused. What is
+    /// refused must then be refused wherever it is used.
+    fn serves_without(&self, path: &str) -> bool {
+        let _ = path;
+        false
+    }
 }
 
 impl<T: Validate> Resource<T> {

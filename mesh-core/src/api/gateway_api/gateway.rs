@@ -10,8 +10,8 @@ message! {
     pub struct GatewayClass {
         /// The controller; `istio.io/gateway-controller` is us.
         supported controller_name: String,
-        /// Settings of the class in another resource.
-        refused parameters_ref: Option<ParametersReference>,
+        /// Settings of what a controller makes, in another resource.
+        inert parameters_ref: Option<ParametersReference> [told NOTHING_MADE],
         /// For people.
         inert description: Option<String> [told Note::silent("for people")],
     }
@@ -103,7 +103,7 @@ message! {
         /// Annotations of what it makes.
         inert annotations: BTreeMap<String, String> [told NOTHING_MADE],
         /// Settings in another resource.
-        refused parameters_ref: Option<ParametersReference>,
+        inert parameters_ref: Option<ParametersReference> [told NOTHING_MADE],
     }
 }
 

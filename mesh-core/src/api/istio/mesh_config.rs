@@ -133,6 +133,47 @@ message! {
     }
 }
 
+/// Copies the fields that do something.
+macro_rules! copied {
+    ($($name:literal $field:ident),* $(,)?) => {
+        impl MeshConfig {
+            /// Takes a field's value from another one.
+            pub(crate) fn take_field(&mut self, name: &str, from: &Self) {
+                match name {
+                    $($name => self.$field.clone_from(&from.$field),)*
+                    // The others have no effect here, or are refused.
+                    _ => {}
+                }
+            }
+        }
+    };
+}
+
+copied! {
+    "proxyListenPort" proxy_listen_port,
+    "connectTimeout" connect_timeout,
+    "tcpKeepalive" tcp_keepalive,
+    "accessLogFile" access_log_file,
+    "accessLogFormat" access_log_format,
+    "accessLogEncoding" access_log_encoding,
+    "defaultConfig" default_config,
+    "outboundTrafficPolicy" outbound_traffic_policy,
+    "trustDomain" trust_domain,
+    "defaultServiceExportTo" default_service_export_to,
+    "defaultVirtualServiceExportTo" default_virtual_service_export_to,
+    "defaultDestinationRuleExportTo" default_destination_rule_export_to,
+    "rootNamespace" root_namespace,
+    "localityLbSetting" locality_lb_setting,
+    "dnsRefreshRate" dns_refresh_rate,
+    "h2UpgradePolicy" h2_upgrade_policy,
+    "extensionProviders" extension_providers,
+    "defaultProviders" default_providers,
+    "pathNormalization" path_normalization,
+    "defaultHttpRetryPolicy" default_http_retry_policy,
+    "defaultInboundHttpRetryPolicy" default_inbound_http_retry_policy,
+    "defaultTrafficPolicy" default_traffic_policy,
+}
+
 enumeration! {
     /// Encoding of access logs.
     pub enum AccessLogEncoding {

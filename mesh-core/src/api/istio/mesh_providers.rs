@@ -3,6 +3,13 @@
 use crate::api::message::{Note, message};
 use crate::api::values::Json;
 
+/// Declared and not implemented: a remark, because nothing comes of a declaration until it is used. Its use is
+/// told where it is written.
+const SPANS: Note = Note::info(super::mesh_config::NO_SPANS);
+const LOGS: Note = Note::info("access logs are written to files alone");
+const ASKS: Note = Note::info("no service is asked whether a request may pass");
+const SECRETS: Note = Note::info("secrets are read from files and from Secret documents");
+
 message! {
     /// A provider of telemetry or authorization; only its name and kind are read so far.
     pub struct ExtensionProvider {
@@ -15,31 +22,31 @@ message! {
         /// Access log to a file.
         supported envoy_file_access_log: Option<EnvoyFileAccessLogProvider> [oneof provider],
         /// External authorization over HTTP.
-        refused envoy_ext_authz_http: Option<Json> [oneof provider],
+        inert envoy_ext_authz_http: Option<Json> [oneof provider] [told ASKS],
         /// External authorization over gRPC.
-        refused envoy_ext_authz_grpc: Option<Json> [oneof provider],
+        inert envoy_ext_authz_grpc: Option<Json> [oneof provider] [told ASKS],
         /// Zipkin.
-        refused zipkin: Option<Json> [oneof provider],
+        inert zipkin: Option<Json> [oneof provider] [told SPANS],
         /// Lightstep.
-        refused lightstep: Option<Json> [oneof provider],
+        inert lightstep: Option<Json> [oneof provider] [told SPANS],
         /// Datadog.
-        refused datadog: Option<Json> [oneof provider],
+        inert datadog: Option<Json> [oneof provider] [told SPANS],
         /// Stackdriver.
-        refused stackdriver: Option<Json> [oneof provider],
+        inert stackdriver: Option<Json> [oneof provider] [told SPANS],
         /// OpenCensus.
-        refused opencensus: Option<Json> [oneof provider],
+        inert opencensus: Option<Json> [oneof provider] [told SPANS],
         /// SkyWalking.
-        refused skywalking: Option<Json> [oneof provider],
+        inert skywalking: Option<Json> [oneof provider] [told SPANS],
         /// OpenTelemetry.
-        refused opentelemetry: Option<Json> [oneof provider],
+        inert opentelemetry: Option<Json> [oneof provider] [told SPANS],
         /// Access log over gRPC.
-        refused envoy_http_als: Option<Json> [oneof provider],
+        inert envoy_http_als: Option<Json> [oneof provider] [told LOGS],
         /// TCP access log over gRPC.
-        refused envoy_tcp_als: Option<Json> [oneof provider],
+        inert envoy_tcp_als: Option<Json> [oneof provider] [told LOGS],
         /// Access log over OpenTelemetry.
-        refused envoy_otel_als: Option<Json> [oneof provider],
+        inert envoy_otel_als: Option<Json> [oneof provider] [told LOGS],
         /// Secrets over SDS.
-        refused sds: Option<Json> [oneof provider],
+        inert sds: Option<Json> [oneof provider] [told SECRETS],
     }
 }
 

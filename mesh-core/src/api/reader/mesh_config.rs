@@ -15,11 +15,22 @@ use crate::api::yaml::Node;
 /// Name and namespace of the ConfigMap that holds the mesh config (MC-1).
 const MESH_CONFIG: (&str, &str) = ("istio-system", "istio");
 
+/// The path of the mesh config in its ConfigMap.
+const EMBEDDED: &str = "data.mesh";
+
 impl Reader<'_> {
     pub(crate) fn config_map(&mut self, doc: &Written<'_>) {
         let before = self.documents.config_maps.len();
         self.kubernetes_root(doc, |out: &mut Documents| &mut out.config_maps);
-        let Some(map) = self.documents.config_maps.get(before) else { return };
+        let Some(map) = self.documents.config_maps.get(before) else {
+            let refused = self.documents.refused.as_ref().and_then(|refused| refused.config_maps.last());
+            let refused = refused.filter(|map| map.source.mark == doc.source.mark);
+            let refused = refused.filter(|map| (&*map.meta.namespace, &*map.meta.name) == MESH_CONFIG);
+            if let Some(source) = refused.map(|map| map.source.clone()) {
+                self.refused_mesh_config(&source);
+            }
+            return;
+        };
         let meta = map.meta.clone();
         if (meta.namespace.as_str(), meta.name.as_str()) != MESH_CONFIG {
             return;
@@ -51,34 +62,49 @@ impl Reader<'_> {
 
     fn embedded_mesh_config(&mut self, doc: &Written<'_>, meta: &Metadata, node: &Node) {
         for document in embedded::documents(node) {
-            embedded::problems(&doc.source, "data.mesh", &document, self.diagnostics);
+            embedded::problems(&doc.source, EMBEDDED, &document, self.diagnostics);
             if document.problems.is_empty() {
-                self.mesh_config(&doc.source, "data.mesh", meta.clone(), &document.node, false);
+                self.mesh_config(&doc.source, EMBEDDED, meta.clone(), &document.node, false);
+            } else {
+                self.refused_mesh_config(&doc.source);
             }
         }
     }
 
     pub(super) fn bare_mesh_config(&mut self, source: &Arc<Source>, node: &Node) {
-        let resource = format!("MeshConfig {}/{}", MESH_CONFIG.0, MESH_CONFIG.1);
-        let source = Arc::new(Source { resource: resource.into(), ..Source::clone(source) });
-        self.mesh_config(&source, "", Metadata::new(MESH_CONFIG.0, MESH_CONFIG.1), node, true);
+        self.mesh_config(&bare(source), "", Metadata::new(MESH_CONFIG.0, MESH_CONFIG.1), node, true);
+    }
+
+    /// A mesh config of which nothing can be read.
+    pub(super) fn refused_mesh_config(&mut self, source: &Source) {
+        let meta = Metadata::new(MESH_CONFIG.0, MESH_CONFIG.1);
+        let source = Source { refused: Arc::new(["".into()]), ..source.clone() };
+        let refused = Resource { meta, spec: MeshConfig::default(), source: source.into() };
+        self.documents.refused().mesh_config = Some(refused);
     }
 
     fn mesh_config(&mut self, source: &Arc<Source>, path: &str, meta: Metadata, node: &Node, bare: bool) {
         let mut found = Diagnostics::new();
         let mut decoder = Decoder::new(source.clone(), path, self.strictness, &mut found);
         let spec = MeshConfig::decode(node, &mut decoder);
-        let Some(resource) = spec.map(|spec| Resource { meta, spec, source: source.clone() }) else {
+        let Some(mut resource) = spec.map(|spec| Resource { meta, spec, source: source.clone() }) else {
             self.diagnostics.append(found);
+            self.refused_mesh_config(source);
             return;
         };
         let mut invalid = resource.validate_with(self.strictness);
         drop_consequences(&mut invalid, &found);
         found.append(invalid);
-        let usable = !found.has_errors();
+        // Each field by itself: one that is refused leaves the others in force (Y-12).
+        let refused: Vec<Arc<str>> = found
+            .iter()
+            .filter(|one| one.is_error())
+            .map(|one| one.origin.path.strip_prefix(path).unwrap_or(&one.origin.path))
+            .map(|path| path.strip_prefix('.').unwrap_or(path).into())
+            .collect();
         self.diagnostics.append(found);
-        if !usable {
-            return;
+        if !refused.is_empty() {
+            resource.source = Arc::new(Source { refused: refused.into(), ..Source::clone(source) });
         }
         if let Some(other) = &self.documents.mesh_config {
             let (winner, loser) =
@@ -91,6 +117,12 @@ impl Reader<'_> {
             self.bare_mesh_config |= bare;
         }
     }
+}
+
+/// The source of a mesh config in a file by itself.
+pub(super) fn bare(source: &Source) -> Arc<Source> {
+    let resource = format!("MeshConfig {}/{}", MESH_CONFIG.0, MESH_CONFIG.1);
+    Arc::new(Source { resource: resource.into(), ..source.clone() })
 }
 
 /// Whether a file of this name, without a kind, is a mesh config.

@@ -10,9 +10,9 @@ mod pods;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::at::{Mark, Source};
+use super::at::{Mark, Source, is_below};
 use super::decode::{Decoder, Form, Strictness};
-use super::documents::Documents;
+use super::documents::{Documents, File};
 use super::kinds::{self, Kind, Support};
 use super::message::{Decode, Message};
 use super::nearest::nearest;
@@ -41,6 +41,10 @@ pub(crate) struct Written<'n> {
     kind: &'static Kind,
     source: Arc<Source>,
     node: &'n Node,
+    /// What is wrong with the document before it is decoded: it is refused, whatever it says.
+    slips: Vec<Diagnostic>,
+    /// Whether all of it could be read: else what is missing is no mistake.
+    is_whole: bool,
 }
 
 /// What a document says it is.
@@ -68,14 +72,18 @@ impl<'o> Reader<'o> {
         Self { strictness, documents, diagnostics, seen: HashMap::new(), bare_mesh_config: false }
     }
 
-    pub(crate) fn file(&mut self, name: &str, text: &str) {
+    pub(crate) fn file(&mut self, name: &str, text: &str) -> File {
         let file: Arc<str> = name.into();
         let mut is_empty = true;
+        let mut read = File { text: text.into(), last_document: 0, is_open: !text.ends_with('\n') };
         for mut document in yaml::parse(text) {
             is_empty = is_empty && document.problems.is_empty() && document.node.is_null();
             // What is another's may be as it likes, as long as it can be told apart.
             let node = &document.node;
             document.problems.retain(|problem| !problem.legible || !is_foreign(node, &problem.path));
+            let lines = document.problems.iter().map(|problem| problem.mark.line);
+            read.last_document = lines.fold(document.node.mark.line, u32::min);
+            read.is_open = !text.ends_with('\n') || !document.problems.is_empty();
             if document.problems.is_empty() {
                 self.node(&file, &document.node);
             } else {
@@ -88,9 +96,10 @@ impl<'o> Reader<'o> {
             let message = "there is no document in this file";
             self.diagnostics.push(Diagnostic::new(Code::NothingToRead, origin, message));
         }
+        read
     }
 
-    /// Reports a document that is no proper YAML.
+    /// Reports a document that is no proper YAML, and reads what stands before the mistake.
     fn broken(&mut self, file: &Arc<str>, document: Document<'_>) {
         let head = Head::of(&document.node);
         // What cannot be read might have said who may call: only the text can tell.
@@ -98,11 +107,29 @@ impl<'o> Reader<'o> {
             "" => document.text.contains("security.istio.io"),
             group => kinds::is_security(group),
         };
-        let source = source(file, &head, &document.node);
-        for problem in document.problems {
+        let kind = kinds::find(head.group, head.kind).or_else(|| kinds::meant(head.group, head.kind));
+        let kind = kind.filter(|kind| kind.support == Support::Supported);
+        let source = match kind {
+            Some(kind) => source_of(file, kind, &document.node),
+            None => source(file, &head, &document.node),
+        };
+        let problems = document.problems.into_iter().map(|problem| {
             let origin = source.origin(problem.path, problem.mark);
             let diagnostic = Diagnostic::new(Code::SchemaValidationError, origin, problem.message);
-            self.diagnostics.push(Diagnostic { hint: problem.hint, fail_closed, ..diagnostic });
+            Diagnostic { hint: problem.hint, fail_closed, ..diagnostic }
+        });
+        let problems: Vec<Diagnostic> = problems.collect();
+        match kind {
+            Some(kind) => {
+                let node = &document.node;
+                self.known(&Written { kind, source, node, slips: problems, is_whole: false });
+            }
+            None => {
+                if mesh_config::is_file(file) && !document.text.contains("apiVersion") {
+                    self.refused_mesh_config(&mesh_config::bare(&source));
+                }
+                self.diagnostics.extend(problems);
+            }
         }
     }
 
@@ -122,16 +149,30 @@ impl<'o> Reader<'o> {
         if head.kind.is_empty() && head.version.is_empty() && mesh_config::is_file(file) {
             self.bare_mesh_config(&source, node);
         } else if let Some(kind) = kinds::find(head.group, head.kind) {
-            if !kind.versions.contains(&head.version) {
+            let slip = (!kind.versions.contains(&head.version)).then(|| {
                 let message = format!("{} has no version {}", display_group(kind.group), head.version);
                 let hint = format!("known versions: {}", kind.versions.join(", "));
-                let diagnostic =
-                    report(Code::SchemaValidationError, mark_of("apiVersion"), "apiVersion", message)
-                        .hint(hint);
-                self.push(kind.group, diagnostic);
-                return;
-            }
-            self.known(&Written { kind, source, node });
+                report(Code::SchemaValidationError, mark_of("apiVersion"), "apiVersion", message).hint(hint)
+            });
+            self.known(&Written { kind, source, node, slips: slip.into_iter().collect(), is_whole: true });
+        } else if let Some(kind) = kinds::meant(head.group, head.kind) {
+            // Nearly one of ours, and no one else's: an invalid one (Y-1).
+            let source = source_of(file, kind, node);
+            let slip = if head.kind == kind.name {
+                let right = format!("{}/{}", kind.group, kind.versions.last().copied().unwrap_or_default());
+                let message = match head.version {
+                    "" => "`apiVersion` is missing".to_owned(),
+                    _ => format!("{} is not of this apiVersion", kind.name),
+                };
+                let origin = source.origin("apiVersion", mark_of("apiVersion"));
+                Diagnostic::new(Code::SchemaValidationError, origin, message).hint(format!("write {right}"))
+            } else {
+                let message = format!("{} has no kind {}", display_group(head.group), head.kind);
+                let origin = source.origin("kind", mark_of("kind"));
+                Diagnostic::new(Code::SchemaValidationError, origin, message)
+                    .hint(format!("did you mean `{}`?", kind.name))
+            };
+            self.known(&Written { kind, source, node, slips: vec![slip], is_whole: true });
         } else if kinds::is_ours(head.group) {
             let known = kinds::KINDS.iter().filter(|kind| kind.group == head.group).map(|kind| kind.name);
             let hint = match head.kind {
@@ -156,21 +197,6 @@ impl<'o> Reader<'o> {
             };
             let diagnostic = report(code, mark_of("kind"), "kind", message);
             self.push(head.group, Diagnostic { hint, ..diagnostic });
-        } else if let Some(kind) =
-            kinds::KINDS.iter().find(|kind| kind.name == head.kind && kinds::is_ours(kind.group))
-        {
-            // A kind that only we have, under a group that nobody has: a slip, not another's document.
-            let right = format!("{}/{}", kind.group, kind.versions.last().copied().unwrap_or_default());
-            if head.group.is_empty() || nearest(head.group, [kind.group]).is_some() {
-                let message = match head.version {
-                    "" => "`apiVersion` is missing".to_owned(),
-                    _ => format!("{} is not of this apiVersion", kind.name),
-                };
-                let diagnostic =
-                    report(Code::SchemaValidationError, mark_of("apiVersion"), "apiVersion", message)
-                        .hint(format!("write {right}"));
-                self.push(kind.group, diagnostic);
-            }
         } else if head.kind.is_empty() && !node.is_null() {
             // Everything of somebody else's says what it is.
             const KEYS: [&str; 2] = ["apiVersion", "kind"];
@@ -207,6 +233,9 @@ impl<'o> Reader<'o> {
                 let origin = doc.source.origin("", doc.source.mark);
                 let message = format!("the kind {} is not implemented", doc.kind.name);
                 let diagnostic = Diagnostic::new(Code::NotImplemented, origin, message);
+                for slip in &doc.slips {
+                    self.push(doc.kind.group, slip.clone());
+                }
                 let lenient = self.strictness == Strictness::Lenient && support == Support::Refused;
                 let level = if lenient { Level::Warning } else { Level::Error };
                 self.diagnostics.push(Diagnostic {
@@ -317,8 +346,8 @@ impl<'o> Reader<'o> {
         T::decode(node, &mut Decoder::new(doc.source.clone(), path, self.strictness, found).form(form))
     }
 
-    /// Validates what was decoded and keeps it if nothing is wrong.
-    fn finish<T: Validate>(
+    /// Validates what was decoded and keeps it if nothing is wrong; else as what is refused.
+    fn finish<T: Validate + Default>(
         &mut self,
         doc: &Written<'_>,
         meta: Option<Metadata>,
@@ -326,33 +355,50 @@ impl<'o> Reader<'o> {
         mut found: Diagnostics,
         list: fn(&mut Documents) -> &mut Vec<Resource<T>>,
     ) {
-        let mut resource = None;
-        if let (Some(meta), Some(spec)) = (meta, spec) {
-            let made = Resource { meta, spec, source: doc.source.clone() };
-            let mut invalid = metadata(&made, doc.kind);
+        let is_read = spec.is_some();
+        let made =
+            meta.map(|meta| Resource { meta, spec: spec.unwrap_or_default(), source: doc.source.clone() });
+        if let Some(made) = made.as_ref().filter(|_| is_read) {
+            let mut invalid = metadata(made, doc.kind);
             invalid.append(made.validate_with(self.strictness));
             drop_consequences(&mut invalid, &found);
             found.append(invalid);
             found.retain(|finding| finding.is_error() || !made.meta.suppresses(finding.code));
-            resource = Some(made);
         }
+        if !doc.is_whole {
+            found = Diagnostics::new();
+        }
+        let is_twice = doc.slips.is_empty() && self.is_twice(doc, &mut found);
+        found.extend(doc.slips.iter().cloned());
+        let mut refused: Vec<Arc<str>> =
+            found.iter().filter(|one| one.is_error()).map(|one| one.origin.path.clone()).collect();
+        if !doc.is_whole {
+            refused = vec!["".into()];
+        }
+        self.diagnostics.append(found);
+        let Some(made) = made else { return };
+        if refused.is_empty() {
+            list(self.documents).push(made);
+        } else if !is_twice {
+            let stays = is_read && refused.iter().all(|path| made.spec.serves_without(path));
+            let source = Arc::new(Source { refused: refused.into(), ..Source::clone(&made.source) });
+            let documents = if stays { &mut *self.documents } else { self.documents.refused() };
+            list(documents).push(Resource { source, ..made });
+        }
+    }
+
+    /// Whether a resource of this name was there before, which is reported.
+    fn is_twice(&mut self, doc: &Written<'_>, found: &mut Diagnostics) -> bool {
         let key: Arc<str> = format!("{}/{}", doc.kind.group, doc.source.resource).into();
         let origin = doc.source.origin("", doc.source.mark);
-        match self.seen.get(&key) {
-            Some(first) => {
-                let message = format!("{} is written a second time", doc.source.resource);
-                let hint = format!("the first is at {}:{}:{}", first.file, first.line, first.column);
-                found.push(Diagnostic::new(Code::SchemaValidationError, origin, message).hint(hint));
-            }
-            None => {
-                self.seen.insert(key, origin);
-            }
-        }
-        let usable = !found.has_errors();
-        self.diagnostics.append(found);
-        if let (true, Some(resource)) = (usable, resource) {
-            list(self.documents).push(resource);
-        }
+        let Some(first) = self.seen.get(&key) else {
+            self.seen.insert(key, origin);
+            return false;
+        };
+        let message = format!("{} is written a second time", doc.source.resource);
+        let hint = format!("the first is at {}:{}:{}", first.file, first.line, first.column);
+        found.push(Diagnostic::new(Code::SchemaValidationError, origin, message).hint(hint));
+        true
     }
 }
 
@@ -380,10 +426,6 @@ fn is_list(head: &Head<'_>, node: &Node) -> bool {
 /// A finding is left out if something at its path or below was an error already, and one about two fields if
 /// something was in their object. Advice is for what could be read.
 fn drop_consequences(invalid: &mut Diagnostics, found: &Diagnostics) {
-    let below = |path: &str, parent: &str| {
-        path.strip_prefix(parent)
-            .is_some_and(|rest| parent.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
-    };
     let unread: Vec<&str> =
         found.iter().filter(|error| error.is_error()).map(|error| &*error.origin.path).collect();
     if unread.is_empty() {
@@ -392,7 +434,7 @@ fn drop_consequences(invalid: &mut Diagnostics, found: &Diagnostics) {
     invalid.retain(|finding| {
         let path = &*finding.origin.path;
         let beside = |unread| finding.of_two_fields && object_of(unread) == object_of(path);
-        finding.is_error() && !unread.iter().any(|unread| below(unread, path) || beside(unread))
+        finding.is_error() && !unread.iter().any(|unread| is_below(unread, path) || beside(unread))
     });
 }
 
@@ -407,6 +449,11 @@ fn object_of(path: &str) -> &str {
     end.map_or("", |end| &field[..end])
 }
 
+/// The source of a document that was meant to be of this kind.
+fn source_of(file: &Arc<str>, kind: &'static Kind, node: &Node) -> Arc<Source> {
+    source(file, &Head { group: kind.group, version: "", kind: kind.name }, node)
+}
+
 fn source(file: &Arc<str>, head: &Head<'_>, node: &Node) -> Arc<Source> {
     let text = |key| node.get("metadata").and_then(|meta| meta.get(key)).and_then(Node::text);
     let namespace = text("namespace").filter(|namespace| !namespace.is_empty()).unwrap_or("default");
@@ -416,7 +463,13 @@ fn source(file: &Arc<str>, head: &Head<'_>, node: &Node) -> Arc<Source> {
         (kind, None) => kind.to_owned(),
     };
     let group = Group::of(head.group);
-    Arc::new(Source { file: file.clone(), group, resource: resource.into(), mark: node.mark })
+    Arc::new(Source {
+        file: file.clone(),
+        group,
+        resource: resource.into(),
+        mark: node.mark,
+        ..Source::default()
+    })
 }
 
 fn display_group(group: &str) -> &str {

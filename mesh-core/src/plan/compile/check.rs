@@ -21,7 +21,8 @@ use crate::plan::Discovery;
 
 impl Compiler<'_> {
     pub(super) fn check(&mut self, virtuals: &VirtualServices<'_>) {
-        for one in virtuals.all.iter() {
+        // Of one that is refused all is told.
+        for one in virtuals.all.iter().filter(|one| one.refused.is_none()) {
             self.gateways_exist(one);
             self.claims_are_verified(one);
             self.subsets_reach_gateways(virtuals, one);
@@ -50,6 +51,9 @@ impl Compiler<'_> {
                 self.out.push(finding.hint(format!("write {name}")));
             }
             let Some(gateway) = self.index.gateways.get(&(namespace, short)).copied() else {
+                if self.is_gateway(name) {
+                    continue;
+                }
                 let message = format!("referenced gateway not found: {:?}", short);
                 let finding = Diagnostic::new(Code::ReferencedResourceNotFound, origin, message);
                 let hint = self.gateway_hint(namespace, short);
@@ -155,6 +159,7 @@ fn never_ejects(
         resource: rule,
         subsets: Vec::new(),
         policy: spec.traffic_policy.as_ref().map(|policy| (rule, policy)),
+        refused: None,
     };
     let default = compiler.mesh.traffic_policy.and_then(|policy| policy.outlier_detection.as_ref());
     let is_default = |block: &OutlierDetection| default.is_some_and(|default| std::ptr::eq(default, block));

@@ -13,7 +13,7 @@ use crate::balance::{BalancePolicy, HashSource};
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
 use crate::identity::{Labels, Workload};
-use crate::plan::{ClusterNode, ClusterPlan, Discovery, UpstreamProtocol};
+use crate::plan::{ClusterNode, ClusterPlan, Discovery, Plan, UpstreamProtocol};
 
 /// Envoy's threshold where no outlier detection says another (LB-14).
 const DEFAULT_PANIC: u32 = 50;
@@ -24,6 +24,8 @@ pub(super) struct Clusters {
     workload: Arc<Workload>,
     /// What the program says, by host.
     picks: HashMap<String, BalancePolicy>,
+    /// The hosts that the last good plan calls in plaintext.
+    called_before: HashSet<Arc<str>>,
     findings: Diagnostics,
     /// Where something was found: a rule stands for many clusters.
     found_at: HashSet<Origin>,
@@ -41,6 +43,8 @@ pub(super) enum Missing {
     Port(Vec<u16>),
     /// No rule for the host has the subset; these there are, and the rule's name.
     Subset(Vec<String>, Option<Origin>),
+    /// The document of this name describes it, or how it is called, and is refused (Y-12).
+    Refused(Arc<str>),
 }
 
 /// Where a cluster's endpoints come from: its port, or where each request wants to go (LB-1).
@@ -54,10 +58,17 @@ pub(super) fn discovery_of(balance: BalancePolicy, port: &Port, labels: Option<&
 
 impl Clusters {
     /// No clusters yet; they will be seen from `workload`.
-    pub(super) fn new(workload: Arc<Workload>, picks: HashMap<String, BalancePolicy>) -> Self {
+    pub(super) fn new(
+        workload: Arc<Workload>,
+        picks: HashMap<String, BalancePolicy>,
+        last_good: Option<&Plan>,
+    ) -> Self {
+        let before = last_good.map(|plan| plan.clusters.as_slice()).unwrap_or_default();
+        let called_before = before.iter().filter(|node| node.policy.tls.is_none());
         Self {
             workload,
             picks,
+            called_before: called_before.map(|node| node.policy.service.host.clone()).collect(),
             findings: Diagnostics::new(),
             found_at: HashSet::new(),
             nodes: Vec::new(),
@@ -104,9 +115,20 @@ impl Clusters {
         }
     }
 
+    /// The document without which a service must not be called, if there is one (Y-12).
+    fn shut(&self, service: &Service, rule: Option<&Rule<'_>>) -> Option<Arc<str>> {
+        // One that was called before without the rule goes on: on a reload, what worked works.
+        let by_rule = rule.and_then(|rule| rule.refused.clone());
+        let by_rule = by_rule.filter(|_| !self.called_before.contains(&service.identity.host));
+        service.refused.clone().or(by_rule)
+    }
+
     /// Makes the clusters of all ports and subsets of a service.
     pub(super) fn add_service<'a>(&mut self, service: &Service, rules: &Rules<'a>, mesh: &Mesh<'a>) {
         let rule = rules.find(&service.identity.host, &service.identity.namespace);
+        if self.shut(service, rule).is_some() {
+            return;
+        }
         for port in &service.ports {
             self.ensure(service, port.number, None, rule, mesh);
             for (_, subset) in rule.iter().flat_map(|rule| &rule.subsets) {
@@ -126,10 +148,13 @@ impl Clusters {
         subset: &str,
     ) -> Result<ClusterId, Missing> {
         let service = registry.find_visible(host).ok_or(Missing::Host)?;
+        let rule = rules.find(&service.identity.host, &service.identity.namespace);
+        if let Some(document) = self.shut(service, rule) {
+            return Err(Missing::Refused(document));
+        }
         if service.port(port).is_none() {
             return Err(Missing::Port(service.ports.iter().map(|port| port.number).collect()));
         }
-        let rule = rules.find(&service.identity.host, &service.identity.namespace);
         let chosen = if subset.is_empty() {
             None
         } else {

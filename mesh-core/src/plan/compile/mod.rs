@@ -23,6 +23,7 @@
 //! | `health` | which of them are asked how they are |
 //! | `outbound`, `gateway`, `sidecar` | which tables and listeners there are |
 //! | `retain` | what is kept of the last good plan (Y-12) |
+//! | `refusal` | what is shut because a document is refused that never was good (Y-12) |
 
 mod actions;
 mod check;
@@ -44,6 +45,7 @@ mod protocol;
 mod proxy_config;
 mod readiness;
 mod references;
+mod refusal;
 mod registry;
 mod retain;
 mod routes;
@@ -73,9 +75,10 @@ use self::rules::Rules;
 use self::scope::EgressScope;
 use self::settings::Mesh;
 use self::virtual_services::VirtualServices;
-use super::Plan;
+use super::{OutboundMode, Plan};
 use crate::analysis::{Code, Diagnostics, Level};
-use crate::api::Documents;
+use crate::api::istio::Sidecar;
+use crate::api::{Documents, Resource};
 use crate::balance::BalancePolicy;
 use crate::fault::HeaderFaults;
 use crate::headers::FieldLimit;
@@ -165,6 +168,14 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
     } else {
         scope::sidecar(documents, &workload, &mesh.settings.root_namespace)
     };
+    // What one would let out or in is unknown: nothing is (Y-12).
+    let (sidecar, shut) = match sidecar {
+        Some(refused) if refused.is_refused() => (None, Some(refused)),
+        sidecar => (sidecar, None),
+    };
+    if shut.is_some() {
+        mesh.settings.outbound_mode = OutboundMode::RegistryOnly;
+    }
     if let Some(mode) = sidecar.and_then(sidecar::outbound_mode) {
         mesh.settings.outbound_mode = mode;
     }
@@ -184,7 +195,9 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
         workload: Arc::clone(&workload),
         registry,
         rules,
-        clusters: Clusters::new(Arc::clone(&workload), picks),
+        clusters: Clusters::new(Arc::clone(&workload), picks, last_good),
+        shut,
+        refused_destination: None,
         out,
         stale: BTreeSet::new(),
         hints: Hints::default(),
@@ -228,6 +241,10 @@ struct Compiler<'a> {
     clusters: Clusters,
     out: Diagnostics,
     stale: BTreeSet<String>,
+    /// The Sidecar of our workload, if it is refused.
+    shut: Option<&'a Resource<Sidecar>>,
+    /// Why the latest destination that was asked for must not be called.
+    refused_destination: Option<Arc<str>>,
     hints: Hints,
     default_name: Arc<str>,
 }

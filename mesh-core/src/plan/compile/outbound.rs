@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Compiler;
+use super::clusters::Missing;
 use super::gateway_api::{GatewayApi, MeshRules};
 use super::names;
 use super::protocol::Protocol;
+use super::refusal;
 use super::registry;
 use super::routes::{Place, Routes};
 use super::scope::EgressScope;
@@ -127,6 +129,7 @@ impl<'a> Compiler<'a> {
                 // GA-11: our own namespace's HTTPRoutes, VirtualServices, the service's HTTPRoutes.
                 let attached = attached.filter(|rules| rules.own || chosen.is_none());
                 let (routes, origin) = match (attached, chosen) {
+                    _ if self.shut.is_some() => (self.refused_scope(), origin.clone()),
                     (Some(rules), _) => {
                         let routes = Routes { routes: rules.routes, lost: rules.lost, dropped: false };
                         (self.kept_or(&identity.host, port, &routes), rules.origin)
@@ -189,7 +192,10 @@ impl<'a> Compiler<'a> {
                         continue;
                     }
                     taken.insert(port);
-                    let routes = self.kept_or(host, port, &routes);
+                    let routes = match self.shut {
+                        Some(_) => self.refused_scope(),
+                        None => self.kept_or(host, port, &routes),
+                    };
                     let on = Port { number: port, grpc_web };
                     tables.add(on, host, &domains, routes, origin_of(virtuals.all[*one].resource));
                 }
@@ -246,10 +252,19 @@ impl<'a> Compiler<'a> {
         routes.routes.clone()
     }
 
+    /// What answers to calls that a refused Sidecar might hide.
+    fn refused_scope(&self) -> Vec<Arc<Route>> {
+        self.shut.iter().map(|sidecar| refusal::route(&sidecar.source.resource, sidecar.origin())).collect()
+    }
+
     /// The route of a service without rules (VS-7).
     fn default_route(&mut self, host: &str, port: u16) -> Arc<Route> {
         let cluster = self.clusters.destination(&self.registry, &self.rules, &self.mesh, host, port, "");
-        let cluster = cluster.unwrap_or(ClusterId::UNKNOWN);
+        let cluster = match cluster {
+            Ok(cluster) => cluster,
+            Err(Missing::Refused(document)) => return refusal::route(&document, Origin::default()),
+            Err(_) => ClusterId::UNKNOWN,
+        };
         let forward = self.keyed(Forward::to(cluster), host);
         let mut route = Route::new(Arc::clone(&self.default_name), Matcher::any(), Action::Forward(forward));
         route.retry = Arc::clone(&self.mesh.retry);

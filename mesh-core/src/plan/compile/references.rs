@@ -32,6 +32,9 @@ impl Compiler<'_> {
             Diagnostic::new(Code::ReferencedResourceNotFound, origin, message)
         };
         match missing {
+            Missing::Refused(document) => {
+                finding("host", format!("{:?} is called as {document} says, which is refused", written.host))
+            }
             Missing::Host => {
                 let message = format!("referenced {what} not found: {:?}", written.host);
                 finding("host", message).hint(self.host_hint(host))

@@ -16,7 +16,7 @@ impl Compiler<'_> {
         }
         let last = self.last_good?;
         let host = last_host(table, virtual_host)?;
-        if host.routes.iter().any(|route| leads_nowhere(route)) {
+        if host.routes.is_empty() || host.routes.iter().any(|route| leads_nowhere(route)) {
             return None;
         }
         let routes = host.routes.iter().map(|route| Arc::new(self.carried(route, last))).collect();
@@ -75,6 +75,7 @@ fn leads_nowhere(route: &Route) -> bool {
         Action::Forward(forward) => {
             forward.destinations().iter().any(|destination| destination.cluster == ClusterId::UNKNOWN)
         }
+        Action::Refused(_) => true,
         Action::Passthrough | Action::Redirect(_) | Action::DirectResponse(_) => false,
     }
 }

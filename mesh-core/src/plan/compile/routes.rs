@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::Compiler;
 use super::actions;
+use super::clusters::Missing;
 use super::policies;
+use super::refusal;
 use super::virtual_services::{Rule, Virtual};
 use crate::analysis::{Code, Diagnostic};
 use crate::api::istio::{Destination as WrittenDestination, HttpMatchRequest};
@@ -42,6 +44,10 @@ pub(super) struct Place<'a> {
 impl Compiler<'_> {
     /// The routes of a VirtualService at `place`.
     pub(super) fn routes(&mut self, one: &Virtual<'_>, place: Place<'_>) -> Routes {
+        if let Some(refused) = &one.refused {
+            let route = refusal::route(refused, one.resource.origin());
+            return Routes { routes: vec![route], lost: true };
+        }
         let mut routes = Routes { lost: one.lost, ..Routes::default() };
         let workload = Arc::clone(&self.workload);
         let vantage = Vantage {
@@ -95,6 +101,12 @@ impl Compiler<'_> {
     /// The route of a rule, whatever it matches.
     fn rule(&mut self, of: &Rule<'_>, place: Place<'_>, lost: &mut bool) -> Option<Route> {
         let (resource, rule) = (of.resource, &*of.written);
+        if let Some(refused) = &of.refused {
+            *lost = true;
+            let origin = resource.locate(resource.spec.at.item("http", of.index));
+            let route = Arc::unwrap_or_clone(refusal::route(refused, origin));
+            return Some(Route { rule_index: of.index, ..route });
+        }
         let refuse = |at: Origin, reason: String| {
             Diagnostic::new(Code::SchemaValidationError, resource.locate(at), reason)
         };
@@ -120,8 +132,13 @@ impl Compiler<'_> {
                 }
             }
         } else {
+            self.refused_destination = None;
             let forward = self.forward(of, place, lost);
-            Action::Forward(self.keyed(forward, resource.label()))
+            let nowhere = |one: &Destination| one.cluster == ClusterId::UNKNOWN;
+            match self.refused_destination.take() {
+                Some(document) if forward.destinations().iter().all(nowhere) => Action::Refused(document),
+                _ => Action::Forward(self.keyed(forward, resource.label())),
+            }
         };
         let name = if rule.name.is_empty() { Arc::default() } else { rule.name.as_str().into() };
         let mut route = Route::new(name, Matcher::any(), action);
@@ -273,6 +290,10 @@ impl Compiler<'_> {
         let found =
             self.clusters.destination(&self.registry, &self.rules, &self.mesh, &host, port, &written.subset);
         found.unwrap_or_else(|missing| {
+            if let Missing::Refused(document) = missing {
+                self.refused_destination = Some(document);
+                return ClusterId::UNKNOWN;
+            }
             let finding = self.missing(of, written, &host, port, what, &missing);
             self.out.push(finding);
             ClusterId::UNKNOWN

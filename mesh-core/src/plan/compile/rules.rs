@@ -1,8 +1,10 @@
 //! Which DestinationRule holds for a service, and what it says for a port and subset (DR-2 to DR-6).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::names::{self, Visibility};
+use super::refusal;
 use super::registry::has_labels;
 use super::settings::Mesh;
 use crate::api::istio::{
@@ -20,6 +22,8 @@ pub(super) struct Rule<'a> {
     pub(super) resource: &'a Resource<DestinationRule>,
     pub(super) subsets: Vec<(&'a Resource<DestinationRule>, &'a Subset)>,
     pub(super) policy: Option<(&'a Resource<DestinationRule>, &'a TrafficPolicy)>,
+    /// One of them that is refused, and may say that calls are encrypted (Y-12).
+    pub(super) refused: Option<Arc<str>>,
 }
 
 /// The blocks in force for one port and subset.
@@ -175,7 +179,9 @@ impl<'a> Rules<'a> {
         let client = workload.namespace.as_str();
         let root = mesh.settings.root_namespace.as_str();
         let mut rules = Self { root: root.to_owned(), ..Self::default() };
-        for resource in &documents.destination_rules {
+        let refused = refusal::refused(documents, |documents| &documents.destination_rules);
+        let refused = refused.iter().filter(|rule| refusal::protects(rule));
+        for resource in documents.destination_rules.iter().chain(refused) {
             let namespace = resource.meta.namespace.as_str();
             let host = names::resolve(&resource.spec.host, namespace, &mesh.settings.domain_suffix);
             let default = mesh.destination_rule_export;
@@ -219,13 +225,16 @@ impl<'a> Hosts<'a> {
         };
         let index = same.iter().find(is_same).copied().unwrap_or_else(|| {
             let index = self.rules.len();
-            self.rules.push(Rule { resource, subsets: Vec::new(), policy: None });
+            self.rules.push(Rule { resource, subsets: Vec::new(), policy: None, refused: None });
             // One that selects us beats those for everybody (DR-4).
             let older = same.partition_point(|index| self.rules[*index].selects());
             same.insert(if spec.workload_selector.is_some() { older } else { same.len() }, index);
             index
         });
         let rule = &mut self.rules[index];
+        if resource.is_refused() {
+            rule.refused = Some(Arc::clone(&resource.source.resource));
+        }
         for subset in &spec.subsets {
             if !rule.subsets.iter().any(|(_, known)| known.name == subset.name) {
                 rule.subsets.push((resource, subset));

@@ -58,11 +58,14 @@ pub(super) fn sidecar<'a>(
     workload: &Workload,
     root: &str,
 ) -> Option<&'a Resource<Sidecar>> {
+    let refused = documents.refused.as_ref().map(|refused| refused.sidecars.as_slice()).unwrap_or_default();
     let of = |namespace: &str, selected: bool| {
-        documents.sidecars.iter().find(|sidecar| {
+        documents.sidecars.iter().chain(refused).find(|sidecar| {
             let selector = sidecar.spec.workload_selector.as_ref().map(|selector| &selector.labels);
             sidecar.meta.namespace == namespace
                 && match selector.filter(|labels| !labels.is_empty()) {
+                    // Whom it selects cannot be read: it may be us.
+                    None if sidecar.source.refuses("spec.workloadSelector") => true,
                     Some(labels) => selected && super::registry::has_labels(&workload.labels, labels),
                     None => !selected,
                 }

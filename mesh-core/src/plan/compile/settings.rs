@@ -1,6 +1,6 @@
 //! The mesh config, as far as it concerns the plan (MC-2). Its `defaultConfig` is [`super::proxy_config`]'s.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::policies;
@@ -10,6 +10,7 @@ use crate::api::istio::{
     LocalityLoadBalancerSetting, MeshConfig, MeshH2UpgradePolicy, MeshOutboundMode, NormalizationType,
     TcpKeepalive,
 };
+use crate::api::kinds::mesh_field;
 use crate::api::{Documents, Resource};
 use crate::plan::{AccessLogTarget, OutboundMode, Settings};
 use crate::retry::RetryPolicy;
@@ -39,6 +40,9 @@ pub(super) struct Mesh<'a> {
 
 const LISTEN_PORT: u16 = 15001;
 
+/// An `exportTo` of the own namespace alone (N-4).
+static OWN_NAMESPACE: LazyLock<[String; 1]> = LazyLock::new(|| [".".to_owned()]);
+
 impl<'a> Mesh<'a> {
     pub(super) fn compile(documents: &'a Documents, istio_runtime: bool, out: &mut Diagnostics) -> Self {
         let mut settings = Settings { istio_runtime, ..Settings::default() };
@@ -57,8 +61,14 @@ impl<'a> Mesh<'a> {
             inbound_retry: Arc::new(RetryPolicy::inbound()),
             settings: settings.clone(),
         };
+        let unreadable = documents.refused.as_ref().is_some_and(|refused| refused.mesh_config.is_some());
+        if unreadable && documents.mesh_config.is_none() {
+            // It may have said so.
+            mesh.settings.outbound_mode = OutboundMode::RegistryOnly;
+        }
         let Some(written) = &documents.mesh_config else { return mesh };
         let config = &written.spec;
+        let own = OWN_NAMESPACE.as_slice();
         let mut refused = Diagnostics::new();
         let mut refuse = |origin, reason: String| {
             out.push(Diagnostic::new(Code::SchemaValidationError, written.locate(origin), reason));
@@ -72,6 +82,9 @@ impl<'a> Mesh<'a> {
                     OutboundMode::AllowAny
                 }
             };
+        }
+        if refuses(written, "outboundTrafficPolicy") {
+            settings.outbound_mode = OutboundMode::RegistryOnly;
         }
         if let Some(paths) = &config.path_normalization {
             settings.path_normalization = match paths.normalization {
@@ -108,9 +121,13 @@ impl<'a> Mesh<'a> {
         mesh.h2_upgrade = config.h2_upgrade_policy == MeshH2UpgradePolicy::Upgrade;
         mesh.traffic_policy = config.default_traffic_policy.as_ref();
         mesh.locality = config.locality_lb_setting.as_ref();
-        mesh.service_export = &config.default_service_export_to;
-        mesh.virtual_service_export = &config.default_virtual_service_export_to;
-        mesh.destination_rule_export = &config.default_destination_rule_export_to;
+        let export =
+            |field, list: &'a Vec<String>| if refuses(written, field) { own } else { list.as_slice() };
+        mesh.service_export = export("defaultServiceExportTo", &config.default_service_export_to);
+        mesh.virtual_service_export =
+            export("defaultVirtualServiceExportTo", &config.default_virtual_service_export_to);
+        mesh.destination_rule_export =
+            export("defaultDestinationRuleExportTo", &config.default_destination_rule_export_to);
         mesh.settings = settings;
         out.append(refused);
         mesh
@@ -130,6 +147,12 @@ impl Mesh<'_> {
         let format = written.or_else(own).unwrap_or_else(|| Arc::new(Format::default_text()));
         self.settings.access_log = Some((format, target(path)));
     }
+}
+
+/// Whether a field is refused, or one that was probably meant to be it: what it narrows is then as narrow as it
+/// can be.
+fn refuses(written: &Resource<MeshConfig>, field: &str) -> bool {
+    written.source.refused.iter().any(|path| mesh_field(path).as_deref() == Some(field))
 }
 
 fn set(value: &mut String, written: &str) {

@@ -10,7 +10,7 @@ use crate::error::Origin;
 use crate::identity::{Labels, Locality, Workload};
 
 use super::nodes::{NETWORK, Nodes};
-use super::readiness;
+use super::{readiness, refusal};
 
 /// How a workload knows itself.
 #[derive(Clone, Debug, Default)]
@@ -44,12 +44,15 @@ pub(super) fn find<'a>(documents: &'a Documents, name: &str) -> Option<&'a Resou
         namespace.is_none_or(|namespace| resource.meta.namespace == namespace)
             && kind.is_none_or(|kind| resource.spec.kind.eq_ignore_ascii_case(kind))
     };
-    let named = documents.workloads.iter().filter(fits).find(|resource| resource.meta.name == name);
+    // One that is refused is still what it is called, with the labels that could be read.
+    let refused = refusal::refused(documents, |documents| &documents.workloads);
+    let all = || documents.workloads.iter().chain(refused).filter(fits);
+    let named = all().find(|resource| resource.meta.name == name);
     // `api-server-v1` and `-v2` are both the app `api-server`: a bare name may mean the app.
     let app = |resource: &&Resource<kubernetes::Workload>| {
         kind.is_none() && resource.spec.template.metadata.labels.get("app").is_some_and(|app| app == name)
     };
-    named.or_else(|| documents.workloads.iter().filter(fits).find(app))
+    named.or_else(|| all().find(app))
 }
 
 /// The documented group of this name, `namespace/WorkloadGroup/name` or shorter.
@@ -112,7 +115,8 @@ pub(super) fn resolve(
 /// two values for one label the older Gateway's holds.
 fn selected(documents: &Documents) -> Labels {
     let mut labels = Labels::new();
-    for (key, value) in documents.gateways.iter().flat_map(|gateway| &gateway.spec.selector) {
+    let refused = refusal::refused(documents, |documents| &documents.gateways);
+    for (key, value) in documents.gateways.iter().chain(refused).flat_map(|gateway| &gateway.spec.selector) {
         labels.entry(key.clone()).or_insert_with(|| value.clone());
     }
     labels

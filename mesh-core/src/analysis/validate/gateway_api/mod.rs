@@ -37,6 +37,10 @@ impl Validate for HttpRoute {
             rules::http(rule, check);
         }
     }
+
+    fn serves_without(&self, path: &str) -> bool {
+        rule_of_filter(path).is_some()
+    }
 }
 
 impl Validate for GrpcRoute {
@@ -49,6 +53,21 @@ impl Validate for GrpcRoute {
             rules::grpc(rule, check);
         }
     }
+
+    fn serves_without(&self, path: &str) -> bool {
+        rule_of_filter(path).is_some()
+    }
+}
+
+/// The rule whose filter, or whose destination's filter, stands at a path: one that is refused costs its rule
+/// alone, whose requests get an error (GA-7).
+pub(crate) fn rule_of_filter(path: &str) -> Option<usize> {
+    let (index, rest) = path.strip_prefix("spec.rules[")?.split_once(']')?;
+    let of_backend = |rest: &str| {
+        let (_, rest) = rest.strip_prefix(".backendRefs[")?.split_once(']')?;
+        Some(rest.starts_with(".filters"))
+    };
+    (rest.starts_with(".filters") || of_backend(rest) == Some(true)).then(|| index.parse().ok())?
 }
 
 impl Validate for ReferenceGrant {

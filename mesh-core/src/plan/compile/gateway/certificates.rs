@@ -11,7 +11,7 @@ use crate::plan::{CipherSuite, ListenerProtocol, Material, ServerTls, TlsTerms, 
 
 impl<'a> Compiler<'a> {
     /// The certificate of a server (GW-6, GW-7); a host that has one already keeps it (GW-9).
-    pub(super) fn certificate(
+    pub(in crate::plan::compile) fn certificate(
         &mut self,
         gateway: &'a Resource<Gateway>,
         server: &Server,

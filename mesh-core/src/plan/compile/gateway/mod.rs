@@ -19,7 +19,7 @@ use super::virtual_services::VirtualServices;
 use crate::analysis::{Code, Diagnostic};
 use crate::api::Resource;
 use crate::api::istio::{Gateway, Server};
-use crate::error::Origin;
+use crate::error::{Identity, Origin};
 use crate::plan::{Direction, Listener, ListenerProtocol, ListenerRoutes, ServerTls};
 use crate::route::{Action, Fallback, Matcher, Redirect, Route, RouteTable, VirtualHost};
 
@@ -43,6 +43,8 @@ pub(super) struct Draft {
     grpc_web: bool,
     pub(super) certificates: Vec<ServerTls>,
     pub(super) hosts: Hosts,
+    /// The hosts of its servers, with wildcards.
+    pub(super) serves: Vec<String>,
     origin: Origin,
 }
 
@@ -74,6 +76,8 @@ impl<'a> Compiler<'a> {
         let mut drafts: Vec<Draft> =
             shared.iter().map(|shared| self.gateway_draft(shared, virtuals)).collect();
         self.k8s_gateway_listeners(api, serves, &mut drafts);
+        self.refused_gateways(&mut drafts);
+        self.keep_unbound(virtuals, api, &mut drafts);
         drafts.into_iter().map(|draft| self.gateway_listener(draft)).collect()
     }
 
@@ -131,6 +135,8 @@ impl<'a> Compiler<'a> {
         let mut served = HashMap::new();
         for (gateway, server) in &shared.servers {
             self.conflicts(shared.port, gateway, server, &mut served);
+            let hosts = server.hosts.iter();
+            draft.serves.extend(hosts.map(|entry| server_host(entry, &gateway.meta.namespace).1));
             if shared.https {
                 self.certificate(gateway, server, &mut draft.certificates);
             }
@@ -145,7 +151,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn gateway_listener(&mut self, draft: Draft) -> Listener {
-        let Draft { port, bind, https, grpc_web, certificates, hosts, origin } = draft;
+        let Draft { port, bind, https, grpc_web, certificates, hosts, serves: _, origin } = draft;
         let name: Arc<str> = match bind {
             Some(bind) => format!("gateway|{port}|{bind}").into(),
             None => format!("gateway|{port}").into(),
@@ -243,6 +249,9 @@ impl<'a> Compiler<'a> {
             let Some(host) = by_name.remove(&name) else { continue };
             let full = format!("{name}:{port}");
             let kept = last.as_deref().filter(|_| host.lost).and_then(|table| self.keep(table, &full));
+            if kept.is_none() && host.contributors == 0 {
+                continue;
+            }
             let routes = kept.unwrap_or_else(|| {
                 let mut routes = host.routes;
                 if host.contributors > 1 {
@@ -265,12 +274,57 @@ impl<'a> Compiler<'a> {
 
 impl Draft {
     pub(super) fn new(port: u16, bind: Option<IpAddr>, https: bool, origin: Origin) -> Self {
-        let (certificates, hosts) = (Vec::new(), Hosts::default());
-        Self { port, bind, https, grpc_web: false, certificates, hosts, origin }
+        let (certificates, hosts, serves) = (Vec::new(), Hosts::default(), Vec::new());
+        Self { port, bind, https, grpc_web: false, certificates, hosts, serves, origin }
+    }
+
+    /// The position of the draft for a port and address, made if there is none; `None` if another protocol has
+    /// the port.
+    pub(super) fn at(
+        drafts: &mut Vec<Self>,
+        port: u16,
+        bind: Option<IpAddr>,
+        https: bool,
+        origin: &Origin,
+    ) -> Option<usize> {
+        match drafts.iter().position(|draft| draft.port == port && draft.bind == bind) {
+            Some(position) => (drafts[position].https == https).then_some(position),
+            None => {
+                drafts.push(Self::new(port, bind, https, origin.clone()));
+                Some(drafts.len() - 1)
+            }
+        }
     }
 }
 
 impl Hosts {
+    /// Adds a host with one route, unless it is there.
+    pub(super) fn add_missing(&mut self, name: &str, route: &Arc<Route>, origin: Origin) {
+        if !self.by_name.contains_key(name) {
+            self.add(name, std::slice::from_ref(route), false, origin);
+        }
+    }
+
+    /// Whether a host has a rule of this resource.
+    pub(super) fn has_of(&self, name: &str, owner: Identity<'_>) -> bool {
+        self.by_name.get(name).is_some_and(|host| {
+            let origins = host.routes.iter().map(|route| &route.origin).chain([&host.origin]);
+            origins.into_iter().any(|origin| origin.identity() == owner)
+        })
+    }
+
+    /// Lets a host keep its last good rules; one that only these rules are for is there if they are.
+    pub(super) fn lose(&mut self, name: &str, origin: Origin) {
+        match self.by_name.get_mut(name) {
+            Some(host) => host.lost = true,
+            None => {
+                self.order.push(name.to_owned());
+                let host = Host { routes: Vec::new(), contributors: 0, lost: true, origin };
+                self.by_name.insert(name.to_owned(), host);
+            }
+        }
+    }
+
     pub(super) fn add(&mut self, name: &str, routes: &[Arc<Route>], lost: bool, origin: Origin) {
         match self.by_name.get_mut(name) {
             Some(host) => {
@@ -299,9 +353,7 @@ fn redirected(gateway: &Resource<Gateway>, server: &Server, hosts: &mut Hosts) {
     let route = Arc::new(route);
     for entry in &server.hosts {
         let (_, host) = server_host(entry, &gateway.meta.namespace);
-        if !hosts.by_name.contains_key(&host) {
-            hosts.add(&host, &[Arc::clone(&route)], false, gateway.locate(server.at.origin()));
-        }
+        hosts.add_missing(&host, &route, gateway.locate(server.at.origin()));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which routes are attached to which listeners and hosts (GA-1, GA-2, GA-12).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::reference::References;
 use super::{
@@ -11,14 +11,16 @@ use crate::analysis::Code;
 use crate::api::gateway_api::{FromNamespaces, Gateway, GatewayListener, ListenerTlsConfig, ParentReference};
 use crate::api::{Documents, Resource};
 use crate::plan::Material;
-use crate::plan::compile::{gateway, names};
+use crate::plan::compile::{gateway, names, refusal};
 
 /// The label that Kubernetes gives every Namespace.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// The Gateways of classes that are ours.
 pub(super) fn gateways<'a>(documents: &'a Documents, references: &References<'a, '_>) -> Vec<Edge<'a>> {
-    let ours = documents.k8s_gateways.iter().filter(|gateway| is_ours(documents, gateway));
+    let refused = refusal::refused(documents, |documents| &documents.k8s_gateways);
+    let all = documents.k8s_gateways.iter().chain(refused);
+    let ours = all.filter(|gateway| is_ours(documents, gateway));
     let edges = ours.map(|resource| {
         let mut listeners: Vec<EdgeListener<'a>> = Vec::new();
         for written in &resource.spec.listeners {
@@ -35,7 +37,10 @@ pub(super) fn gateways<'a>(documents: &'a Documents, references: &References<'a,
 /// a folder has no cluster that would hold it.
 fn is_ours(documents: &Documents, gateway: &Resource<Gateway>) -> bool {
     let class = gateway.spec.gateway_class_name.as_str();
-    let document = documents.gateway_classes.iter().find(|known| known.meta.name == class);
+    // One that is refused still says whose it is.
+    let refused = refusal::refused(documents, |documents| &documents.gateway_classes);
+    let mut classes = documents.gateway_classes.iter().chain(refused);
+    let document = classes.find(|known| known.meta.name == class);
     class == CLASS || document.is_none_or(|class| class.spec.controller_name == CONTROLLER)
 }
 
@@ -140,6 +145,8 @@ fn conflict(
 struct Known<'a> {
     /// Labels of the documented Namespaces.
     namespaces: HashMap<&'a str, &'a BTreeMap<String, String>>,
+    /// Namespaces whose labels are unknown, because their documents are refused: no selector takes them.
+    shut: HashSet<&'a str>,
     /// Positions of the Gateways, by namespace and name.
     gateways: HashMap<(&'a str, &'a str), usize>,
 }
@@ -152,7 +159,12 @@ impl<'a> GatewayApi<'a> {
             .iter()
             .map(|namespace| (namespace.meta.name.as_str(), &namespace.meta.labels))
             .collect();
-        let mut known = Known { namespaces: labels, gateways: HashMap::with_capacity(self.gateways.len()) };
+        let refused = refusal::refused(documents, |documents| &documents.namespaces);
+        let mut known = Known {
+            namespaces: labels,
+            shut: refused.iter().map(|namespace| namespace.meta.name.as_str()).collect(),
+            gateways: HashMap::with_capacity(self.gateways.len()),
+        };
         for (edge, gateway) in self.gateways.iter().enumerate() {
             let meta = &gateway.resource.meta;
             known.gateways.entry((&meta.namespace, &meta.name)).or_insert(edge);
@@ -233,9 +245,7 @@ impl<'a> GatewayApi<'a> {
         let gateway = &self.gateways[edge];
         for (position, listener) in gateway.listeners.iter().enumerate().filter(|(_, one)| named(one)) {
             any = true;
-            if !listener.is_usable()
-                || !allows(&gateway.resource.meta.namespace, listener, route, &known.namespaces)
-            {
+            if !listener.is_usable() || !allows(&gateway.resource.meta.namespace, listener, route, known) {
                 continue;
             }
             allowed = true;
@@ -314,12 +324,7 @@ impl<'a> GatewayApi<'a> {
 }
 
 /// Whether a listener takes routes of this kind and namespace.
-fn allows(
-    own: &str,
-    listener: &EdgeListener<'_>,
-    route: &RouteDocument<'_>,
-    labels: &HashMap<&str, &BTreeMap<String, String>>,
-) -> bool {
+fn allows(own: &str, listener: &EdgeListener<'_>, route: &RouteDocument<'_>, known: &Known<'_>) -> bool {
     if !listener.kinds.contains(&route.kind) {
         return false;
     }
@@ -330,8 +335,9 @@ fn allows(
         FromNamespaces::Same => namespace == own,
         FromNamespaces::All => true,
         FromNamespaces::None => false,
+        FromNamespaces::Selector if known.shut.contains(namespace) => false,
         FromNamespaces::Selector => {
-            let mut labels = labels.get(namespace).copied().cloned().unwrap_or_default();
+            let mut labels = known.namespaces.get(namespace).copied().cloned().unwrap_or_default();
             labels.entry(NAMESPACE_NAME.to_owned()).or_insert_with(|| namespace.to_owned());
             let selector = written.and_then(|namespaces| namespaces.selector.as_ref());
             selector.is_some_and(|selector| selector.selects(&labels))

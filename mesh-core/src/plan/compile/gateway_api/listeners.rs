@@ -7,7 +7,7 @@ use super::routes::{self, Compiled, Ranked, Site};
 use super::{Edge, EdgeListener, GatewayApi, Serves};
 use crate::analysis::{Code, Diagnostic, Level};
 use crate::plan::compile::gateway::Draft;
-use crate::plan::compile::{Compiler, names};
+use crate::plan::compile::{Compiler, names, refusal};
 use crate::plan::{Material, ServerTls, TlsTerms};
 use crate::route::Route;
 
@@ -32,6 +32,8 @@ impl Compiler<'_> {
     ) {
         let workload = Arc::clone(&self.workload);
         let edges = serves.choose(&api.gateways, self.documents, &workload);
+        let (refused, edges): (Vec<_>, Vec<_>) =
+            edges.into_iter().partition(|edge| edge.resource.is_refused());
         let usable: Vec<One<'_, '_>> = edges
             .iter()
             .flat_map(|edge| edge.listeners.iter().map(|listener| (*edge, listener)))
@@ -40,7 +42,7 @@ impl Compiler<'_> {
         for (position, one) in usable.iter().enumerate() {
             let (edge, listener) = *one;
             let origin = edge.resource.locate(listener.written.at.origin());
-            let Some(draft) = Draft::on(drafts, listener.port, listener.https, &origin) else {
+            let Some(draft) = Draft::at(drafts, listener.port, None, listener.https, &origin) else {
                 let message = format!(
                     "port {} is served with another protocol: this listener is skipped",
                     listener.port
@@ -52,6 +54,7 @@ impl Compiler<'_> {
             if listener.https {
                 self.listener_certificate(*one, &mut drafts[draft].certificates);
             }
+            drafts[draft].serves.push(listener.host.clone());
             let others: Vec<&str> = usable
                 .iter()
                 .enumerate()
@@ -65,6 +68,24 @@ impl Compiler<'_> {
                 let routes: Vec<Arc<Route>> = group.routes.into_iter().map(|one| one.route).collect();
                 drafts[draft].hosts.add(&host, &routes, group.lost && !group.forbidden, origin.clone());
             }
+        }
+        for edge in refused {
+            self.refused_edge(edge, drafts);
+        }
+    }
+
+    /// Lets the hosts of a refused Gateway answer, where no other one serves them (Y-12).
+    fn refused_edge(&mut self, edge: &Edge<'_>, drafts: &mut Vec<Draft>) {
+        for listener in edge.listeners.iter().filter(|listener| listener.is_usable()) {
+            let origin = edge.resource.locate(listener.written.at.origin());
+            let Some(draft) = Draft::at(drafts, listener.port, None, listener.https, &origin) else {
+                continue;
+            };
+            if listener.https {
+                self.listener_certificate((edge, listener), &mut drafts[draft].certificates);
+            }
+            let route = refusal::route(&edge.resource.source.resource, origin.clone());
+            drafts[draft].hosts.add_missing(&listener.host, &route, origin);
         }
     }
 
@@ -136,18 +157,4 @@ fn wider(host: &str) -> impl Iterator<Item = String> + '_ {
     let text = host.strip_prefix("*.").unwrap_or(host);
     let dots = text.match_indices('.').map(|(at, _)| format!("*{}", &text[at..]));
     dots.chain((host != "*").then(|| "*".to_owned()))
-}
-
-impl Draft {
-    /// The position of the draft for a port without an address of its own, made if there is none;
-    /// `None` if another protocol has the port.
-    fn on(drafts: &mut Vec<Self>, port: u16, https: bool, origin: &crate::error::Origin) -> Option<usize> {
-        match drafts.iter().position(|draft| draft.port == port && draft.bind.is_none()) {
-            Some(position) => (drafts[position].https == https).then_some(position),
-            None => {
-                drafts.push(Self::new(port, None, https, origin.clone()));
-                Some(drafts.len() - 1)
-            }
-        }
-    }
 }

@@ -23,6 +23,7 @@ mod serve;
 mod status;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 pub(super) use self::mesh::MeshRules;
 pub(super) use self::serve::Serves;
@@ -36,7 +37,7 @@ use super::settings::Mesh;
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::api::gateway_api::{Gateway, GatewayListener, ParentReference};
 use crate::api::{Documents, Metadata, Resource, Source};
-use crate::error::Origin;
+use crate::error::{Identity, Origin};
 use crate::plan::Material;
 
 /// The group of the Gateway API.
@@ -145,6 +146,8 @@ struct RouteDocument<'a> {
     rules: Vec<Rule>,
     /// Rules that cannot be served at all.
     dropped: Vec<Problem>,
+    /// Its name, if it is refused and its hosts answer so.
+    refused: Option<Arc<str>>,
 }
 
 impl RouteDocument<'_> {
@@ -219,11 +222,13 @@ impl<'a> GatewayApi<'a> {
 
     /// Says what is wrong.
     fn report(&self, out: &mut Diagnostics) {
-        for listener in self.gateways.iter().flat_map(|edge| &edge.listeners) {
+        // Of one that is refused this has been told.
+        let served = self.gateways.iter().filter(|edge| !edge.resource.is_refused());
+        for listener in served.flat_map(|edge| &edge.listeners) {
             let problems = [&listener.refused, &listener.conflict, &listener.unresolved];
             out.extend(problems.into_iter().flatten().map(Problem::finding));
         }
-        for route in &self.routes {
+        for route in self.routes.iter().filter(|route| route.refused.is_none()) {
             if route.parents.is_empty() {
                 let message = "is attached to nothing: it has no `parentRefs`";
                 out.push(Diagnostic::new(Code::RouteNotAccepted, route.origin.clone(), message));
@@ -242,6 +247,17 @@ impl<'a> GatewayApi<'a> {
             }
         }
         out.extend(self.both_kinds());
+    }
+
+    /// The routes that name a Gateway, or a listener of one, that is not there.
+    pub(super) fn unbound(&self) -> impl Iterator<Item = Identity<'_>> {
+        let is_lost = |parent: &Parent<'_>| {
+            let kind = parent.written.kind.as_deref().unwrap_or("Gateway");
+            kind == "Gateway"
+                && parent.accepted.as_ref().is_err_and(|problem| problem.reason == "NoMatchingParent")
+        };
+        let lost = self.routes.iter().filter(move |route| route.parents.iter().any(is_lost));
+        lost.map(|route| route.origin.identity())
     }
 
     /// A host of a listener that has routes of both kinds: who comes first is ours to say.

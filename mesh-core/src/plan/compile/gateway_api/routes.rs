@@ -10,6 +10,7 @@ use crate::analysis::{Code, Diagnostic};
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
 use crate::plan::compile::Compiler;
+use crate::plan::compile::clusters::Missing;
 use crate::plan::compile::gateway_api::reference::Destined;
 use crate::route::{Action, Destination, Forward, Matcher, Mirror, Redirect, Rewrite, Route, Specificity};
 
@@ -66,7 +67,11 @@ impl Compiler<'_> {
     ) -> Compiled {
         let mut compiled = Compiled { lost: !document.dropped.is_empty(), ..Compiled::default() };
         for rule in &document.rules {
-            let base = self.base(rule, site, &mut compiled);
+            let mut base = self.base(rule, site, &mut compiled);
+            if let Some(refused) = &document.refused {
+                base.action = Action::Refused(Arc::clone(refused));
+                compiled.lost = true;
+            }
             for (match_index, one) in rule.matches.iter().enumerate() {
                 let mut route = base.clone();
                 route.matcher = one.matcher.clone();
@@ -74,7 +79,7 @@ impl Compiler<'_> {
                 // Validated: both are what they should be. If ever they are not, the request fails rather
                 // than go where it was not meant to, as with a filter that nobody knows (GA-7).
                 if let Some(redirect) = &rule.redirect
-                    && rule.unknown_filter.is_none()
+                    && !rule.lacks_filter()
                 {
                     let redirect = Redirect::of_filter(redirect, one.prefix, site.port);
                     route.action = redirect.map_or_else(|_| Action::Forward(nowhere()), Action::Redirect);
@@ -97,8 +102,8 @@ impl Compiler<'_> {
 
     /// The route of a rule, whatever it matches.
     fn base(&mut self, rule: &Rule, site: Site, compiled: &mut Compiled) -> Route {
-        let mut forward =
-            if rule.unknown_filter.is_some() { nowhere() } else { self.forward_to(rule, site, compiled) };
+        compiled.lost |= rule.lacks_filter();
+        let mut forward = if rule.lacks_filter() { nowhere() } else { self.forward_to(rule, site, compiled) };
         forward.unknown_cluster = StatusCode::INTERNAL_SERVER_ERROR;
         let forward = self.keyed(forward, &rule.origin.resource);
         let mut route = Route::new(Arc::clone(&rule.name), Matcher::any(), Action::Forward(forward));
@@ -155,11 +160,14 @@ impl Compiler<'_> {
         }
         let (host, port) = (&destined.host, destined.port);
         let found = self.clusters.destination(&self.registry, &self.rules, &self.mesh, host, port, "");
-        found.unwrap_or_else(|_| {
+        found.unwrap_or_else(|missing| {
+            compiled.lost = true;
+            if matches!(missing, Missing::Refused(_)) {
+                return ClusterId::UNKNOWN;
+            }
             // It is there, or the reference had not been resolved: it is not for this namespace.
             let message = format!("{host} is not exported to namespace {}", self.workload.namespace);
             self.out.push(Diagnostic::new(Code::ReferencedResourceNotFound, origin.clone(), message));
-            compiled.lost = true;
             ClusterId::UNKNOWN
         })
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::reference::{Destined, Reference, References};
 use super::{Problem, RouteDocument, RouteKind};
 use crate::analysis::Code;
+use crate::analysis::validate::rule_of_filter;
 use crate::api::gateway_api::{
     GrpcRouteRule, HttpBackendRef, HttpRequestMirror, HttpRequestRedirect, HttpRouteFilter,
     HttpRouteFilterType, HttpRouteRetry, HttpRouteRule, HttpRouteTimeouts, HttpUrlRewrite, ParentReference,
@@ -13,6 +14,7 @@ use crate::api::gateway_api::{
 use crate::api::{At, Documents, Resource};
 use crate::cors::CorsPolicy;
 use crate::error::Origin;
+use crate::plan::compile::refusal;
 use crate::retry::{Backoff, RetryOn, RetryPolicy};
 use crate::route::{Direction, HeaderOps, MatchError, RouteMatch};
 use crate::units::Percent;
@@ -33,6 +35,8 @@ pub(super) struct Rule {
     pub(super) cors: Option<Arc<CorsPolicy>>,
     /// A filter that nobody knows: every request gets 500 (GA-7).
     pub(super) unknown_filter: Option<Problem>,
+    /// A filter that was refused when it was read, and is reported: every request gets 500.
+    pub(super) refused_filter: Option<Problem>,
     pub(super) timeout: Option<Duration>,
     pub(super) retry: Option<Arc<RetryPolicy>>,
 }
@@ -48,6 +52,11 @@ pub(super) struct Backend {
 }
 
 impl Rule {
+    /// Whether a filter of it is not applied, so that requests must not pass.
+    pub(super) const fn lacks_filter(&self) -> bool {
+        self.unknown_filter.is_some() || self.refused_filter.is_some()
+    }
+
     /// What is wrong with its references; grants matter at a Gateway alone.
     pub(super) fn problems(&self, at_gateway: bool) -> impl Iterator<Item = &Problem> {
         let targets = self.backends.iter().map(|backend| &backend.target);
@@ -70,7 +79,8 @@ pub(super) fn routes<'a>(
         let mut route =
             document(RouteKind::Http, resource, &resource.spec.hostnames, &resource.spec.parent_refs);
         for (index, rule) in rules {
-            let made = http_rule(resource, index, rule, references);
+            let made =
+                http_rule(resource, index, rule, references).map(|rule| without_filter(resource, rule));
             made.map_or_else(|problem| route.dropped.push(problem), |rule| route.rules.push(rule));
         }
         if resource.spec.rules.is_empty() {
@@ -83,7 +93,8 @@ pub(super) fn routes<'a>(
         let mut route =
             document(RouteKind::Grpc, resource, &resource.spec.hostnames, &resource.spec.parent_refs);
         for (index, rule) in rules {
-            let made = grpc_rule(resource, index, rule, references);
+            let made =
+                grpc_rule(resource, index, rule, references).map(|rule| without_filter(resource, rule));
             made.map_or_else(|problem| route.dropped.push(problem), |rule| route.rules.push(rule));
         }
         if resource.spec.rules.is_empty() {
@@ -91,7 +102,18 @@ pub(super) fn routes<'a>(
         }
         route
     });
-    let mut routes: Vec<RouteDocument<'a>> = http.chain(grpc).collect();
+    let refused_http = refusal::refused(documents, |documents| &documents.http_routes).iter();
+    let refused_http = refused_http.filter_map(|resource| {
+        let spec = &resource.spec;
+        refused(RouteKind::Http, resource, &spec.hostnames, &spec.parent_refs, &spec.at)
+    });
+    let refused_grpc = refusal::refused(documents, |documents| &documents.grpc_routes).iter();
+    let refused_grpc = refused_grpc.filter_map(|resource| {
+        let spec = &resource.spec;
+        refused(RouteKind::Grpc, resource, &spec.hostnames, &spec.parent_refs, &spec.at)
+    });
+    let mut routes: Vec<RouteDocument<'a>> =
+        http.chain(grpc).chain(refused_http).chain(refused_grpc).collect();
     routes.sort_by_cached_key(|route| {
         let meta = route.meta;
         (meta.creation_timestamp, format!("{}/{}", meta.namespace, meta.name))
@@ -115,7 +137,37 @@ fn document<'a, T>(
         parents: Vec::new(),
         rules: Vec::new(),
         dropped: Vec::new(),
+        refused: None,
     }
+}
+
+/// A route that is refused: all that is for its hosts, and for no narrower rule, answers so (Y-12). `None` if
+/// its hosts cannot be read.
+fn refused<'a, T>(
+    kind: RouteKind,
+    resource: &'a Resource<T>,
+    hostnames: &'a [String],
+    parent_refs: &'a [ParentReference],
+    at: &At,
+) -> Option<RouteDocument<'a>> {
+    if hostnames.is_empty() && resource.source.refuses("spec.hostnames") {
+        return None;
+    }
+    let mut route = document(kind, resource, hostnames, parent_refs);
+    route.refused = Some(Arc::clone(&resource.source.resource));
+    route.rules.push(bare(kind, resource, at));
+    Some(route)
+}
+
+/// The rule, with what is refused of its filters.
+fn without_filter<T>(resource: &Resource<T>, rule: Rule) -> Rule {
+    let refused = resource.source.refused.iter().find(|path| rule_of_filter(path) == Some(rule.index));
+    let refused_filter = refused.map(|path| {
+        let origin = Origin { path: path.clone(), ..rule.origin.clone() };
+        let message = format!("{path} is refused: requests get 500");
+        Problem::new("UnsupportedValue", Code::SchemaValidationError, origin, message)
+    });
+    Rule { refused_filter, ..rule }
 }
 
 /// A rule that takes every path and leads nowhere, until it is filled.
@@ -133,6 +185,7 @@ fn bare<T>(kind: RouteKind, resource: &Resource<T>, at: &At) -> Rule {
         rewrite: None,
         cors: None,
         unknown_filter: None,
+        refused_filter: None,
         timeout: None,
         retry: None,
     }

@@ -77,8 +77,8 @@ pub fn gateway_status(documents: &Documents) -> Vec<ResourceStatus> {
         conditions: vec![well("Accepted", "Accepted")],
         parts: Vec::new(),
     });
-    let gateways = api.gateways.iter().map(gateway);
-    let routes = api.routes.iter().map(|one| route(&api, one));
+    let gateways = api.gateways.iter().filter(|edge| !edge.resource.is_refused()).map(gateway);
+    let routes = api.routes.iter().filter(|one| one.refused.is_none()).map(|one| route(&api, one));
     classes.chain(gateways).chain(routes).collect()
 }
 
@@ -141,14 +141,17 @@ fn route(api: &GatewayApi<'_>, route: &RouteDocument<'_>) -> ResourceStatus {
                 format!("{kind} {namespace}/{}", parent.written.name)
             }
         };
-        let nothing_left = route.rules.is_empty();
+        let refused = route.rules.iter().filter_map(|rule| rule.refused_filter.as_ref());
+        let mut unserved = route.dropped.iter().chain(refused);
+        let nothing_left = route.rules.iter().all(|rule| rule.refused_filter.is_some());
+        let unserved = unserved.next();
         let mut accepted = either("Accepted", "Accepted", parent.accepted.as_ref().err());
-        if let Some(problem) = route.dropped.first().filter(|_| accepted.holds && nothing_left) {
+        if let Some(problem) = unserved.filter(|_| accepted.holds && nothing_left) {
             accepted = failed("Accepted", problem);
         }
         let unresolved = route.rules.iter().flat_map(|rule| rule.problems(at_gateway)).next();
         let mut conditions = vec![accepted, either("ResolvedRefs", "ResolvedRefs", unresolved)];
-        if let Some(problem) = route.dropped.first().filter(|_| !nothing_left) {
+        if let Some(problem) = unserved.filter(|_| !nothing_left) {
             conditions.push(Condition { holds: true, ..failed("PartiallyInvalid", problem) });
         }
         PartStatus { name: format!("parent {name}{section}"), attached_routes: None, conditions }

@@ -108,6 +108,7 @@ fn service(
         unready: spec.publish_not_ready_addresses,
         visible: is_visible(&export, mesh.service_export, &meta.namespace, &sources.workload.namespace),
         distribution: distribution(resource),
+        refused: None,
         origin: resource.origin(),
     }
 }

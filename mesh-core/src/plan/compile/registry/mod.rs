@@ -43,6 +43,8 @@ pub(super) struct Service {
     pub(super) visible: bool,
     /// What it says of near endpoints (LB-16).
     pub(super) distribution: Option<Distribution>,
+    /// The document that describes it, if it is refused (Y-12).
+    pub(super) refused: Option<Arc<str>>,
     pub(super) origin: Origin,
 }
 
@@ -90,6 +92,9 @@ impl Registry {
         let mut services = kubernetes::services(documents, &pods, mesh, workload, out);
         service_entry::add(&mut services, documents, &pods, mesh, client, out);
         resolve_aliases(&mut services);
+        if let Some(refused) = &documents.refused {
+            add_refused(&mut services, refused, &pods, mesh, workload);
+        }
         let mut services: Vec<Service> = services.into_values().collect();
         services.sort_by(|a, b| a.identity.host.cmp(&b.identity.host));
         let mut registry = Self::default();
@@ -129,6 +134,38 @@ impl Registry {
 
     pub(super) fn exact(&self, host: &str) -> Option<usize> {
         self.find(host).filter(|index| *self.services[*index].identity.host == *host)
+    }
+}
+
+/// Adds the hosts that only refused documents describe: a call of one must not go where a stranger's would.
+fn add_refused(
+    services: &mut ByHost,
+    documents: &Documents,
+    pods: &Pods<'_>,
+    mesh: &Mesh<'_>,
+    workload: &Workload,
+) {
+    // What they say is not in force, and what is wrong with it is told.
+    let mut told = Diagnostics::new();
+    let mut refused = kubernetes::services(documents, pods, mesh, workload, &mut told);
+    service_entry::add(&mut refused, documents, pods, mesh, &workload.namespace, &mut told);
+    for (host, mut service) in refused {
+        if services.contains_key(&host) {
+            continue;
+        }
+        for port in &mut service.ports {
+            port.discovery = Discovery::Static(Vec::new());
+            if !port.protocol.is_routed() {
+                port.protocol = Protocol::Http;
+            }
+        }
+        if service.ports.is_empty() {
+            let discovery = Discovery::Static(Vec::new());
+            service.ports.push(Port { number: 80, protocol: Protocol::Http, discovery });
+        }
+        service.alias = None;
+        service.refused = Some(service.origin.resource.clone());
+        services.insert(host, service);
     }
 }
 

@@ -119,6 +119,7 @@ fn service(
         unready: false,
         visible,
         distribution: None,
+        refused: None,
         origin: oldest.origin(),
     }
 }

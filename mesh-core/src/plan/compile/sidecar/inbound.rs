@@ -225,7 +225,14 @@ impl<'a> Compiler<'a> {
         cluster: ClusterId,
         origin: &Origin,
     ) -> RouteTable {
-        let action = Action::Forward(Forward::to(cluster));
+        // What it lets in is unknown too.
+        let shut = self
+            .shut
+            .filter(|sidecar| !sidecar.spec.ingress.is_empty() || sidecar.source.refuses("spec.ingress"));
+        let action = match shut {
+            Some(sidecar) => Action::Refused(Arc::clone(&sidecar.source.resource)),
+            None => Action::Forward(Forward::to(cluster)),
+        };
         let mut route = Route::new(Arc::clone(&self.default_name), Matcher::any(), action);
         // RT-15: a gRPC client tries again by itself.
         route.retry = match protocol {

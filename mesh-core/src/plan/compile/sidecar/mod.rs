@@ -186,9 +186,10 @@ impl<'a> Compiler<'a> {
         let host = names::resolve(&written.host, &sidecar.meta.namespace, suffix);
         let found =
             self.clusters.destination(&self.registry, &self.rules, &self.mesh, &host, port, &written.subset);
-        if let Err(missing) = &found {
+        let missing = found.as_ref().err().filter(|missing| !matches!(missing, Missing::Refused(_)));
+        if let Some(missing) = missing {
             let field = match missing {
-                Missing::Host => "host",
+                Missing::Host | Missing::Refused(_) => "host",
                 Missing::Port(_) => "port",
                 Missing::Subset(..) => "subset",
             };

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Rule, merge, scope};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
@@ -15,6 +16,7 @@ use crate::plan::compile::settings::Mesh;
 #[derive(Debug)]
 pub(super) struct Delegates<'a> {
     all: &'a [Resource<VirtualService>],
+    refused: &'a [Resource<VirtualService>],
     /// In order, because hints are chosen from it.
     by_name: BTreeMap<(&'a str, &'a str), &'a Resource<VirtualService>>,
     export: &'a [String],
@@ -22,16 +24,30 @@ pub(super) struct Delegates<'a> {
 }
 
 impl<'a> Delegates<'a> {
-    pub(super) fn new(all: &'a [Resource<VirtualService>], mesh: &Mesh<'a>) -> Self {
+    pub(super) fn new(
+        all: &'a [Resource<VirtualService>],
+        refused: &'a [Resource<VirtualService>],
+        mesh: &Mesh<'a>,
+    ) -> Self {
         let delegates = all.iter().filter(|resource| resource.spec.hosts.is_empty());
         Self {
             all,
+            refused,
             by_name: delegates
                 .map(|resource| ((&*resource.meta.namespace, &*resource.meta.name), resource))
                 .collect(),
             export: mesh.virtual_service_export,
             suffix: mesh.settings.domain_suffix.clone(),
         }
+    }
+
+    /// The name of the delegate, if it is refused: the requests that it was given must not pass it by (Y-12).
+    pub(super) fn refused(&self, root: &Resource<VirtualService>, to: &Delegate) -> Option<Arc<str>> {
+        let namespace = if to.namespace.is_empty() { &root.meta.namespace } else { &to.namespace };
+        let is_it = |one: &&Resource<VirtualService>| {
+            one.spec.hosts.is_empty() && one.meta.name == to.name && one.meta.namespace == *namespace
+        };
+        self.refused.iter().find(is_it).map(|one| Arc::clone(&one.source.resource))
     }
 
     /// The rules that stand in the place of `rule`: its delegate's, as far as they fit into it. `None` if
@@ -77,6 +93,7 @@ impl<'a> Delegates<'a> {
                 scopes: merged.r#match.iter().map(scope).collect(),
                 written: Cow::Owned(merged),
                 blocks,
+                refused: None,
             });
         }
         Some(rules)

@@ -6,14 +6,16 @@ mod merge;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use self::delegates::Delegates;
 use super::names::{self, Visibility};
+use super::refusal;
 use super::scope::EgressScope;
 use super::settings::Mesh;
 use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::istio::{HttpMatchRequest, HttpRoute, VirtualService};
-use crate::api::{Documents, Resource};
+use crate::api::{Documents, Resource, creation_order};
 use crate::route::{HostMap, Scope};
 
 /// A VirtualService that our workload's namespace sees, with its names in full.
@@ -27,6 +29,8 @@ pub(super) struct Virtual<'a> {
     pub(super) rules: Vec<Rule<'a>>,
     /// Whether a delegate does not exist (Y-12).
     pub(super) lost: bool,
+    /// Its name, if it is refused and its hosts answer so (Y-12).
+    pub(super) refused: Option<Arc<str>>,
     visibility: Visibility,
 }
 
@@ -43,6 +47,8 @@ pub(super) struct Rule<'a> {
     pub(super) scopes: Vec<Scope>,
     /// As which block each was written.
     pub(super) blocks: Vec<usize>,
+    /// The delegate of this name has it, and is refused (Y-12).
+    pub(super) refused: Option<Arc<str>>,
 }
 
 impl Rule<'_> {
@@ -92,8 +98,13 @@ impl<'a> VirtualServices<'a> {
         let mut all: Vec<Virtual<'a>> = Vec::new();
         let mut by_gateway: HashMap<String, Vec<usize>> = HashMap::new();
         let suffix = &mesh.settings.domain_suffix;
-        let delegates = Delegates::new(&documents.virtual_services, mesh);
-        for resource in documents.virtual_services.iter().filter(|one| !one.spec.hosts.is_empty()) {
+        let refused = refusal::refused(documents, |documents| &documents.virtual_services);
+        let delegates = Delegates::new(&documents.virtual_services, refused, mesh);
+        let mut written: Vec<_> = documents.virtual_services.iter().chain(refused).collect();
+        if !refused.is_empty() {
+            written.sort_by(|a, b| creation_order(&a.meta, &b.meta));
+        }
+        for resource in written.into_iter().filter(|one| !one.spec.hosts.is_empty()) {
             let (meta, spec) = (&resource.meta, &resource.spec);
             let default = mesh.virtual_service_export;
             let Some(visibility) = names::visibility(&spec.export_to, default, &meta.namespace, client)
@@ -105,9 +116,11 @@ impl<'a> VirtualServices<'a> {
             if gateways.is_empty() {
                 gateways.push(super::MESH.to_owned());
             }
+            let refused = resource.is_refused().then(|| Arc::clone(&resource.source.resource));
             let (mut rules, mut lost) = (Vec::with_capacity(spec.http.len()), false);
-            for (index, rule) in spec.http.iter().enumerate() {
-                if let Some(to) = &rule.delegate {
+            for (index, rule) in spec.http.iter().enumerate().filter(|_| refused.is_none()) {
+                let refused = rule.delegate.as_ref().and_then(|to| delegates.refused(resource, to));
+                if let Some(to) = rule.delegate.as_ref().filter(|_| refused.is_none()) {
                     match delegates.rules(resource, rule, to, out) {
                         Some(taken) => rules.extend(taken),
                         None => lost = true,
@@ -121,6 +134,7 @@ impl<'a> VirtualServices<'a> {
                     written: Cow::Borrowed(rule),
                     scopes: rule.r#match.iter().map(scope).collect(),
                     blocks: (0..rule.r#match.len()).collect(),
+                    refused,
                 });
             }
             let index = all.len();
@@ -135,6 +149,7 @@ impl<'a> VirtualServices<'a> {
                 hosts: spec.hosts.iter().map(|host| names::resolve(host, &meta.namespace, suffix)).collect(),
                 rules,
                 lost,
+                refused,
                 gateways,
                 visibility,
             });

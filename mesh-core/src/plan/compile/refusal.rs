@@ -1,0 +1,164 @@
+//! What is shut because a document is refused that never was good (Y-12).
+//!
+//! Left out, such a document would let through what it forbids: calls to a wider route, in plaintext, to hosts
+//! that a Sidecar hides. So its hosts answer 503 and name it, until it is mended. On a reload its last good
+//! version stands in the place of it, and where there is none, what worked without it goes on.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Compiler;
+use super::gateway::{Draft, server_host};
+use super::gateway_api::GatewayApi;
+use super::names;
+use super::registry::has_labels;
+use super::virtual_services::VirtualServices;
+use crate::api::istio::{ClientTlsSettings, DestinationRule, Server, TrafficPolicy};
+use crate::api::nearest::is_slip;
+use crate::api::{Documents, Resource};
+use crate::error::{Identity, Origin};
+use crate::plan::{Direction, ListenerRoutes};
+use crate::route::{Action, Matcher, Route};
+
+/// The documents that are refused.
+pub(super) fn refused<T>(documents: &Documents, list: fn(&Documents) -> &Vec<Resource<T>>) -> &[Resource<T>] {
+    documents.refused.as_deref().map(list).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A route that answers for a refused document.
+pub(super) fn route(document: &Arc<str>, origin: Origin) -> Arc<Route> {
+    let action = Action::Refused(Arc::clone(document));
+    Arc::new(Route { origin, ..Route::new("refused".into(), Matcher::any(), action) })
+}
+
+/// Whether a refused rule may have said that calls are encrypted: by what could be read of it, or where it
+/// could not be.
+pub(super) fn protects(rule: &Resource<DestinationRule>) -> bool {
+    let policies = rule.spec.traffic_policy.iter();
+    let policies =
+        policies.chain(rule.spec.subsets.iter().filter_map(|subset| subset.traffic_policy.as_ref()));
+    let mut tls = policies.flat_map(|policy: &TrafficPolicy| {
+        let ports = policy.port_level_settings.iter().map(|port| &port.tls);
+        std::iter::once(&policy.tls).chain(ports)
+    });
+    tls.any(Option::<ClientTlsSettings>::is_some) || rule.source.refused.iter().any(|path| may_hide_tls(path))
+}
+
+/// Whether what stands at this path of a DestinationRule is TLS, was meant to be, or has a place for it.
+fn may_hide_tls(path: &str) -> bool {
+    let without_index = |part: &str| part.split('[').next().unwrap_or_default().to_owned();
+    let parts: Vec<String> = path.split('.').map(without_index).collect();
+    let holds = ["", "spec", "trafficPolicy", "portLevelSettings", "subsets"];
+    parts.iter().any(|part| is_slip(part, "tls")) || parts.last().is_some_and(|last| holds.contains(&&**last))
+}
+
+impl<'a> Compiler<'a> {
+    /// Lets the hosts of refused Gateways answer, where no other Gateway serves them.
+    pub(super) fn refused_gateways(&mut self, drafts: &mut Vec<Draft>) {
+        for gateway in refused(self.documents, |documents| &documents.gateways) {
+            if !has_labels(&self.workload.labels, &gateway.spec.selector) {
+                continue;
+            }
+            for server in &gateway.spec.servers {
+                let Some((port, https)) = port_of(server) else { continue };
+                let bind = server.bind.parse().ok();
+                let origin = gateway.locate(server.at.origin());
+                let route = route(&gateway.source.resource, origin.clone());
+                let Some(draft) = Draft::at(drafts, port, bind, https, &origin) else { continue };
+                if https {
+                    // What it finds has been told of the document as a whole.
+                    let told = std::mem::take(&mut self.out);
+                    self.certificate(gateway, server, &mut drafts[draft].certificates);
+                    self.out = told;
+                }
+                for entry in &server.hosts {
+                    let (_, host) = server_host(entry, &gateway.meta.namespace);
+                    drafts[draft].hosts.add_missing(&host, &route, origin.clone());
+                }
+            }
+        }
+    }
+
+    /// At a gateway a rule that names a Gateway which is not there keeps what it served: the hosts that the
+    /// last good plan has it at, as far as a server still stands for them.
+    pub(super) fn keep_unbound(
+        &self,
+        virtuals: &VirtualServices<'a>,
+        api: &GatewayApi<'a>,
+        drafts: &mut [Draft],
+    ) {
+        let Some(last) = self.last_good.filter(|_| !self.options.istio_runtime) else { return };
+        let mut lost: HashSet<Identity<'_>> = api.unbound().collect();
+        for one in virtuals.all.iter().filter(|one| one.refused.is_none()) {
+            if one.gateways.iter().any(|gateway| gateway != super::MESH && !self.is_gateway(gateway)) {
+                lost.insert(one.resource.identity());
+                lost.extend(one.rules.iter().map(|rule| rule.resource.identity()));
+            }
+        }
+        if lost.is_empty() {
+            return;
+        }
+        for listener in last.listeners.iter().filter(|one| one.direction == Direction::Gateway) {
+            let ListenerRoutes::Table(table) = &listener.routes else { continue };
+            let at = |draft: &&mut Draft| draft.port == listener.port && draft.bind == listener.bind;
+            let Some(draft) = drafts.iter_mut().find(at) else { continue };
+            for host in table.hosts() {
+                let name = host.name.rsplit_once(':').map_or(&*host.name, |(name, _)| name);
+                let serves = |pattern: &String| names::narrower(name, pattern) == Some(name);
+                let origins = host.routes.iter().map(|route| &route.origin).chain([&host.origin]);
+                let mut owners = origins.map(Origin::identity).filter(|owner| lost.contains(owner));
+                // One that is still bound there by another of its names moves on.
+                let is_gone = owners.any(|owner| !draft.hosts.has_of(name, owner));
+                if is_gone && draft.serves.iter().any(serves) {
+                    draft.hosts.lose(name, host.origin.clone());
+                }
+            }
+        }
+    }
+
+    /// Whether there is a Gateway of this `namespace/name`, be it one that is refused.
+    pub(super) fn is_gateway(&self, name: &str) -> bool {
+        let (namespace, name) = name.split_once('/').unwrap_or(("", name));
+        self.index.gateways.contains_key(&(namespace, name))
+            || refused(self.documents, |documents| &documents.gateways)
+                .iter()
+                .any(|gateway| gateway.meta.namespace == namespace && gateway.meta.name == name)
+    }
+}
+
+fn port_of(server: &Server) -> Option<(u16, bool)> {
+    let port = server.port.as_ref()?;
+    let https = match port.protocol.to_ascii_uppercase().as_str() {
+        "HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB" => false,
+        "HTTPS" => true,
+        _ => return None,
+    };
+    Some((u16::try_from(port.number).ok()?, https))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn y_12_tls_may_stand_where_nothing_could_be_read() {
+        for path in [
+            "",
+            "spec",
+            "spec.trafficPolicy",
+            "spec.trafficPolicy.tls.mode",
+            "spec.trafficPolicy.tsl",
+            "spec.trafficPolicy.portLevelSettings[0]",
+            "spec.trafficPolicy.portLevelSettings[0].tls",
+            "spec.subsets[1]",
+            "spec.subsets[1].trafficPolicy",
+        ] {
+            assert!(may_hide_tls(path), "{path}");
+        }
+        for path in
+            ["kind", "metadata.name", "spec.host", "spec.nope", "spec.trafficPolicy.loadBalancer.simple"]
+        {
+            assert!(!may_hide_tls(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Files that are emptied, cut short or gone.
+
+use mesh_core::plan::Loaded;
+
+use super::{SERVICE, call, errors, loaded, options};
+
+fn rule(name: &str) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: {name}
+spec:
+  hosts: [{name}.org]
+  http:
+  - name: first
+    match: [{{uri: {{prefix: /first}}}}]
+    route: [{{destination: {{host: a}}}}]
+  - name: second
+    route: [{{destination: {{host: a}}}}]
+---
+"
+    )
+}
+
+fn read(files: &[(&str, &str)], last: Option<&Loaded>) -> Loaded {
+    loaded(files, &options(false), last)
+}
+
+fn hosts(loaded: &Loaded) -> Vec<String> {
+    ["a.org", "b.org", "c.org"].map(|host| call(loaded, host)).into()
+}
+
+fn routes(loaded: &Loaded, host: &str) -> usize {
+    loaded.plan.outbound[&80].host(host).map_or(0, |host| host.routes.len())
+}
+
+#[test]
+fn y_12_an_emptied_file_keeps_what_it_said() {
+    let text = [rule("a"), rule("b")].concat();
+    let first = read(&[("rules.yaml", &text), ("service.yaml", SERVICE)], None);
+    assert_eq!(hosts(&first), ["first", "first", "Passthrough"]);
+    for empty in ["", "\n\n", "---\n", "# nothing\n"] {
+        let second = read(&[("rules.yaml", empty), ("service.yaml", SERVICE)], Some(&first));
+        assert_eq!(hosts(&second), hosts(&first), "{empty:?}");
+        assert_eq!(second.stale_resources.len(), 2);
+        let told = errors(&second.diagnostics);
+        assert!(told.len() == 1 && told[0].contains("rules.yaml") && told[0].contains("delete"), "{told:?}");
+        let third = read(&[("rules.yaml", empty), ("service.yaml", SERVICE)], Some(&second));
+        assert_eq!(hosts(&third), hosts(&first), "for as long as it lasts");
+    }
+    // At a start it is a warning.
+    let start = read(&[("rules.yaml", ""), ("service.yaml", SERVICE)], None);
+    assert!(errors(&start.diagnostics).is_empty() && !start.diagnostics.is_empty());
+}
+
+#[test]
+fn y_12_a_file_or_document_that_is_deleted_takes_its_rules_with_it() {
+    let text = [rule("a"), rule("b")].concat();
+    let first = read(&[("c.yaml", &rule("c")), ("rules.yaml", &text), ("service.yaml", SERVICE)], None);
+    assert_eq!(hosts(&first), ["first", "first", "first"]);
+    let second = read(&[("rules.yaml", &text), ("service.yaml", SERVICE)], Some(&first));
+    assert_eq!(hosts(&second), ["first", "first", "Passthrough"]);
+    for (left, expected) in [
+        (rule("a"), ["first", "Passthrough", "Passthrough"]),
+        (rule("b"), ["Passthrough", "first", "Passthrough"]),
+        (rule("a").trim_end_matches("---\n").to_owned(), ["first", "Passthrough", "Passthrough"]),
+    ] {
+        let third = read(&[("rules.yaml", &left), ("service.yaml", SERVICE)], Some(&second));
+        assert_eq!(hosts(&third), expected, "{left}");
+        assert!(third.stale_resources.is_empty(), "{left}");
+    }
+}
+
+#[test]
+fn y_12_a_file_that_is_cut_keeps_the_document_it_ends_in_and_those_behind() {
+    let text = [rule("a"), rule("b"), rule("c")].concat();
+    let first = read(&[("rules.yaml", &text), ("service.yaml", SERVICE)], None);
+    // After each byte, but for those where a document ends: then the ones behind it were deleted.
+    let ends = [rule("a").len(), rule("a").len() + rule("b").len()];
+    for end in 1..ends[1] {
+        if ends.iter().any(|border| [5, 4, 1, 0].contains(&border.wrapping_sub(end))) {
+            continue;
+        }
+        let second = read(&[("rules.yaml", &text[..end]), ("service.yaml", SERVICE)], Some(&first));
+        assert_eq!(hosts(&second), hosts(&first), "{:?}", &text[..end]);
+        for host in ["a.org", "b.org", "c.org"] {
+            assert_eq!(routes(&second, host), 2, "{host} {:?}", &text[..end]);
+        }
+        assert!(!errors(&second.diagnostics).is_empty(), "{:?}", &text[..end]);
+    }
+}
+
+/// Its last lines deleted, as an editor does it: a rule of the last document less.
+#[test]
+fn y_12_a_rule_that_is_deleted_at_the_end_of_a_file_is_gone() {
+    let text = rule("a").trim_end_matches("---\n").to_owned();
+    let first = read(&[("rules.yaml", &text), ("service.yaml", SERVICE)], None);
+    let less = &text[..text.find("  - name: second").unwrap()];
+    let second = read(&[("rules.yaml", less), ("service.yaml", SERVICE)], Some(&first));
+    assert_eq!(routes(&second, "a.org"), 1);
+    assert!(errors(&second.diagnostics).is_empty());
+}
+
+/// Edited and cut: its text is no beginning of the old one.
+#[test]
+fn y_12_a_file_that_ends_in_a_refused_document_keeps_those_behind() {
+    let text = [rule("a"), rule("b")].concat();
+    let first = read(&[("rules.yaml", &text), ("service.yaml", SERVICE)], None);
+    let edited = rule("a").replace("/first", "/other");
+    for cut in [edited.find("{destination").unwrap(), edited.find("route:").unwrap() + 6] {
+        let second = read(&[("rules.yaml", &edited[..cut]), ("service.yaml", SERVICE)], Some(&first));
+        assert_eq!(hosts(&second), hosts(&first), "{}", &edited[..cut]);
+    }
+}
+
+#[test]
+fn y_12_a_file_that_is_no_yaml_keeps_what_it_said() {
+    let text = [rule("a"), rule("b")].concat();
+    let first = read(&[("rules.yaml", &text), ("service.yaml", SERVICE)], None);
+    let second = read(&[("rules.yaml", "a: ["), ("service.yaml", SERVICE)], Some(&first));
+    assert_eq!(hosts(&second), hosts(&first));
+}

@@ -1,0 +1,108 @@
+//! Kinds and groups that nearly are ones of ours, and those that are others' (Y-1).
+
+use super::{SERVICE, call, client, errors, gateway, request};
+
+const RULE: &str = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: v}
+spec: {hosts: [a], http: [{name: good, route: [{destination: {host: a}}]}]}
+";
+
+#[test]
+fn y_1_a_kind_or_group_that_nearly_is_ours_keeps_the_last_good_version() {
+    let good = SERVICE.to_owned() + RULE;
+    let first = client(&good, None);
+    for (right, slip) in [
+        ("VirtualService", "VirtualServise"),
+        ("VirtualService", "virtualservice"),
+        ("VirtualService", "VirtualServices"),
+        ("networking.istio.io", "networking.isto.io"),
+        ("networking.istio.io", "networkin.istio.io"),
+        ("networking.istio.io/v1\nkind: VirtualService", "networking.isto.io/v1\nkind: VirtualServise"),
+        ("networking.istio.io/v1", "networking.istio.io/v2"),
+        ("kind: VirtualService", "knd: VirtualService"),
+    ] {
+        let second = client(&good.replace(right, slip), Some(&first));
+        assert_eq!(call(&second, "a"), "good", "{slip}");
+        assert!(!errors(&second.diagnostics).is_empty(), "{slip}");
+        assert!(second.stale_resources.contains("VirtualService default/v"), "{slip}");
+    }
+}
+
+#[test]
+fn y_1_a_gateway_whose_kind_is_misspelt_keeps_its_port() {
+    let good = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec: {selector: {app: web}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: v}
+spec: {hosts: [a.org], gateways: [edge], http: [{name: good, route: [{destination: {host: a}}]}]}
+---
+"
+    .to_owned()
+        + SERVICE;
+    let first = gateway(&good, None);
+    assert_eq!(request(&first, "a.org"), "good");
+    for slip in ["Gatway", "Gateways", "gateway"] {
+        let second = gateway(&good.replace("kind: Gateway", &format!("kind: {slip}")), Some(&first));
+        assert_eq!(request(&second, "a.org"), "good", "{slip}");
+    }
+}
+
+/// Kinds that the groups really have, and Kubernetes' own.
+#[test]
+fn y_1_a_kind_that_is_anothers_is_never_a_near_miss() {
+    for (version, kind) in [
+        ("gateway.networking.k8s.io/v1", "ListenerSet"),
+        ("gateway.networking.x-k8s.io/v1alpha1", "XListenerSet"),
+        ("gateway.networking.x-k8s.io/v1alpha1", "XBackendTrafficPolicy"),
+        ("gateway.networking.x-k8s.io/v1alpha1", "XMesh"),
+        ("gateway.networking.k8s.io/v1alpha2", "BackendLBPolicy"),
+        ("gateway.envoyproxy.io/v1alpha1", "ClientTrafficPolicy"),
+        ("gateway.envoyproxy.io/v1alpha1", "HTTPRouteFilter"),
+        ("networking.k8s.io/v1", "Ingress"),
+        ("networking.k8s.io/v1", "NetworkPolicy"),
+        ("networking.gke.io/v1", "GCPGatewayPolicy"),
+        ("v1", "ServiceAccount"),
+        ("v1", "PodTemplate"),
+        ("v1", "ReplicationController"),
+        ("v1", "Event"),
+        ("apps/v1", "ControllerRevision"),
+        ("policy/v1", "PodDisruptionBudget"),
+        ("rbac.authorization.k8s.io/v1", "Role"),
+        ("serving.knative.dev/v1", "Service"),
+        ("cert-manager.io/v1", "Certificate"),
+        ("argoproj.io/v1alpha1", "Rollout"),
+        ("monitoring.coreos.com/v1", "PodMonitor"),
+        ("app.k8s.io/v1beta1", "Application"),
+        ("install.istio.io/v1alpha1", "IstioOperator"),
+    ] {
+        let text = format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x}}\nspec: {{}}\n");
+        assert_eq!(errors(&client(&text, None).diagnostics), Vec::<String>::new(), "{kind}");
+    }
+    for (version, kind) in [
+        ("networking.istio.io/v1alpha3", "EnvoyFilter"),
+        ("extensions.istio.io/v1alpha1", "WasmPlugin"),
+        ("gateway.networking.k8s.io/v1alpha2", "TCPRoute"),
+        ("gateway.networking.k8s.io/v1alpha2", "TLSRoute"),
+        ("gateway.networking.k8s.io/v1alpha2", "UDPRoute"),
+        ("gateway.networking.k8s.io/v1alpha3", "BackendTLSPolicy"),
+    ] {
+        let text = format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x}}\nspec: {{}}\n");
+        let found = errors(&client(&text, None).diagnostics);
+        assert!(found.len() == 1 && found[0].contains("is not implemented"), "{found:?}");
+    }
+}
+
+#[test]
+fn y_1_a_kind_that_no_one_has_is_skipped_and_warned_of() {
+    let text = "apiVersion: networking.istio.io/v1\nkind: Banana\nmetadata: {name: x}\n";
+    let first = client(text, None);
+    assert_eq!(errors(&first.diagnostics), Vec::<String>::new());
+    assert!(first.diagnostics.iter().any(|finding| finding.message.contains("skipped")));
+}

@@ -1,0 +1,106 @@
+//! What stays in force when a document is refused, or is gone: a test for each row of `docs/reload.md`.
+
+mod fields;
+mod files;
+mod gateways;
+mod kinds;
+mod mesh_config;
+mod references;
+
+use mesh_core::analysis::Diagnostics;
+use mesh_core::api::Documents;
+use mesh_core::endpoint::ClusterId;
+use mesh_core::plan::{CompileOptions, ListenerRoutes, Loaded, WorkloadSource, load};
+use mesh_core::route::{Action, Route, RouteTable, VirtualHost};
+
+/// A service `a` and one endpoint of it.
+const SERVICE: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: a}
+spec: {ports: [{name: http, port: 80}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: a-1, labels: {kubernetes.io/service-name: a}}
+addressType: IPv4
+ports: [{name: http, port: 80}]
+endpoints: [{addresses: [10.0.0.1]}]
+---
+";
+
+/// A workload `web`, with what it is selected by.
+const WEB: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec: {selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}}}
+---
+";
+
+fn options(gateway: bool) -> CompileOptions {
+    CompileOptions { workload: WorkloadSource::Named("web".into()), gateway, ..CompileOptions::default() }
+}
+
+fn loaded(files: &[(&str, &str)], options: &CompileOptions, last: Option<&Loaded>) -> Loaded {
+    let (documents, findings) = Documents::parse(files.iter().copied());
+    load(documents, findings, options, last).expect("it goes into force")
+}
+
+/// As a sidecar or library client loads one file.
+fn client(text: &str, last: Option<&Loaded>) -> Loaded {
+    loaded(&[("mesh.yaml", text)], &options(false), last)
+}
+
+/// As a gateway loads one file.
+fn gateway(text: &str, last: Option<&Loaded>) -> Loaded {
+    loaded(&[("mesh.yaml", text)], &options(true), last)
+}
+
+/// What the first route of a host does: the name of the route where it forwards, else how it answers.
+fn answer(table: &RouteTable, host: &str) -> String {
+    table.host(host).map_or_else(|| format!("{:?}", table.fallback()), first)
+}
+
+fn first(host: &VirtualHost) -> String {
+    host.routes.first().map_or_else(|| "no route".into(), |route| action(route))
+}
+
+fn action(route: &Route) -> String {
+    match &route.action {
+        Action::Forward(forward) => {
+            let lost = forward.destinations().iter().any(|one| one.cluster == ClusterId::UNKNOWN);
+            if lost { forward.unknown_cluster.as_u16().to_string() } else { route.name.to_string() }
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// What a call of a client to port 80 meets.
+fn call(loaded: &Loaded, host: &str) -> String {
+    loaded.plan.outbound.get(&80).map_or_else(
+        || format!("no table, {:?}", loaded.plan.settings.outbound_mode),
+        |table| answer(table, host),
+    )
+}
+
+fn table<'l>(loaded: &'l Loaded, listener: &str) -> Option<&'l RouteTable> {
+    match &loaded.plan.listener(listener)?.routes {
+        ListenerRoutes::Table(table) => Some(table),
+        ListenerRoutes::ByAuthority | ListenerRoutes::ByAuthorityOf(_) => None,
+    }
+}
+
+/// What a request to a gateway's port 80 meets.
+fn request(loaded: &Loaded, host: &str) -> String {
+    table(loaded, "gateway|80").map_or_else(|| "closed".into(), |table| answer(table, host))
+}
+
+/// What an answer looks like that names the document.
+fn refused(label: &str) -> String {
+    format!("Refused({label:?})")
+}
+
+fn errors(findings: &Diagnostics) -> Vec<String> {
+    findings.iter().filter(|finding| finding.is_error()).map(|finding| format!("{finding:#}")).collect()
+}

@@ -1,0 +1,110 @@
+//! A reference that leads nowhere.
+
+use super::{SERVICE, call, client, errors, gateway, request};
+
+const EDGE: &str = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec: {selector: {app: web}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: v}
+spec: {hosts: [a.org], gateways: [edge, mesh], http: [{name: good, route: [{destination: {host: a}}]}]}
+---
+";
+
+#[test]
+fn y_12_a_host_that_is_gone_keeps_the_last_good_rules() {
+    let text = SERVICE.to_owned() + EDGE;
+    let lost = text.replace("{host: a}", "{host: b}").replace("name: good", "name: bad");
+    let second = gateway(&lost, Some(&gateway(&text, None)));
+    assert_eq!(request(&second, "a.org"), "good");
+    assert!(!second.stale_hosts.is_empty());
+    assert_eq!(request(&gateway(&lost, None), "a.org"), "503");
+}
+
+#[test]
+fn y_12_a_gateway_that_is_not_there_keeps_the_last_good_rules_at_a_gateway() {
+    let text = SERVICE.to_owned() + EDGE;
+    let lost =
+        text.replace("gateways: [edge, mesh]", "gateways: [egde, mesh]").replace("name: good", "name: new");
+    let first = gateway(&text, None);
+    let second = gateway(&lost, Some(&first));
+    assert_eq!(request(&second, "a.org"), "good");
+    assert_eq!(second.stale_hosts.iter().collect::<Vec<_>>(), ["a.org:80"]);
+    assert!(!errors(&second.diagnostics).is_empty());
+    let third = gateway(&lost, Some(&second));
+    assert_eq!(request(&third, "a.org"), "good", "for as long as it lasts");
+    // Inside the mesh the rule moves on.
+    assert_eq!(call(&client(&lost, Some(&client(&text, None))), "a.org"), "new");
+    // At a start there is nothing to keep.
+    assert_eq!(request(&gateway(&lost, None), "a.org"), "NotFound");
+    // What is taken away on purpose is gone.
+    let mesh_only = text.replace("gateways: [edge, mesh]", "gateways: [mesh]");
+    assert_eq!(request(&gateway(&mesh_only, Some(&first)), "a.org"), "NotFound");
+    let deleted = SERVICE.to_owned() + &EDGE[EDGE.find("---").unwrap()..];
+    assert_eq!(request(&gateway(&deleted, Some(&first)), "a.org"), "closed");
+}
+
+/// One that is served all the same is not held up by a name that never led anywhere.
+#[test]
+fn y_12_a_rule_with_one_gateway_of_two_moves_on() {
+    let text = SERVICE.to_owned() + &EDGE.replace("[edge, mesh]", "[edge, elsewhere]");
+    let first = gateway(&text, None);
+    assert_eq!(request(&first, "a.org"), "good");
+    let second = gateway(&text.replace("name: good", "name: new"), Some(&first));
+    assert_eq!(request(&second, "a.org"), "new");
+}
+
+#[test]
+fn y_12_a_gateway_that_was_renamed_keeps_the_rules_of_those_who_call_it_by_its_old_name() {
+    let text = SERVICE.to_owned() + EDGE;
+    let renamed = text.replace("metadata: {name: edge}", "metadata: {name: edge2}");
+    assert_eq!(request(&gateway(&renamed, Some(&gateway(&text, None))), "a.org"), "good");
+}
+
+#[test]
+fn y_12_a_parent_that_is_not_there_keeps_the_last_good_rules_at_a_gateway() {
+    let text = format!(
+        "{SERVICE}
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: edge}}
+spec: {{gatewayClassName: istio, listeners: [{{name: http, port: 80, protocol: HTTP}}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: r}}
+spec: {{parentRefs: [{{name: edge}}], hostnames: [a.org], rules: [{{name: good, backendRefs: [{{name: a, port: 80}}]}}]}}
+"
+    );
+    let first = gateway(&text, None);
+    for lost in ["{name: egde}", "{name: edge, sectionName: htp}", "{name: edge, port: 81}"] {
+        let second = gateway(
+            &text.replace("parentRefs: [{name: edge}]", &format!("parentRefs: [{lost}]")),
+            Some(&first),
+        );
+        assert_eq!(request(&second, "a.org"), "good", "{lost}");
+    }
+    let none = text.replace("parentRefs: [{name: edge}], ", "");
+    assert_eq!(request(&gateway(&none, Some(&first)), "a.org"), "no route");
+}
+
+#[test]
+fn y_12_a_credential_that_is_gone_keeps_the_last_good_one() {
+    use mesh_core::plan::{ListenerProtocol, Loaded, Material};
+    let text = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: edge}\n\
+                spec: {selector: {app: web}, servers: [{port: {number: 443, name: https, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: c}}]}\n";
+    let secret =
+        "---\napiVersion: v1\nkind: Secret\nmetadata: {name: c}\ndata: {tls.crt: Yg==, tls.key: Yg==}\n";
+    let missing = |loaded: &Loaded| match &loaded.plan.listener("gateway|443").unwrap().protocol {
+        ListenerProtocol::Https(certificates) => {
+            certificates.iter().all(|one| one.material == Material::Missing)
+        }
+        ListenerProtocol::Http => panic!("it speaks TLS"),
+    };
+    assert!(missing(&gateway(text, None)));
+    assert!(!missing(&gateway(text, Some(&gateway(&format!("{text}{secret}"), None)))));
+}
