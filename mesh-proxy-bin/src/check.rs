@@ -73,7 +73,7 @@ impl Threshold {
 
 /// Checks and prints.
 pub(crate) fn run(check: &Check) -> anyhow::Result<ExitCode> {
-    let Folder { texts: files, findings: unread } = read(&check.paths)?;
+    let Folder { texts: files, findings: unread, .. } = read(&check.paths)?;
     let (mut findings, documents) = find(&files, check.workload.as_deref());
     findings.append(unread);
     findings.sort();
@@ -105,7 +105,7 @@ fn read(paths: &[PathBuf]) -> anyhow::Result<Folder> {
             let text = std::io::read_to_string(std::io::stdin()).context("reading standard input")?;
             found.texts.push(("<stdin>".to_owned(), text));
         } else if path.is_dir() {
-            let Folder { texts, findings } = read_folder(path).map_err(anyhow::Error::msg)?;
+            let Folder { texts, findings, .. } = read_folder(path).map_err(anyhow::Error::msg)?;
             found.texts.extend(texts);
             found.findings.append(findings);
         } else {

@@ -114,6 +114,11 @@ impl Configuration {
                 let files = read.texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
                 let (documents, mut findings) = Documents::parse_with(files, strictness);
                 findings.append(read.findings.clone());
+                // A folder that never had anything may be empty.
+                let last = self.loaded.as_ref().map(|loaded| &loaded.documents);
+                let emptied =
+                    read.empty.iter().filter(|place| last.is_some_and(|last| last.has_any_of(place)));
+                findings.extend(emptied.map(|place| nothing_in(place)));
                 self.read = Some(read);
                 (documents, findings)
             }
@@ -168,6 +173,8 @@ pub struct Folder {
     pub texts: Vec<(String, String)>,
     /// Files that cannot be read; that there is none.
     pub findings: Diagnostics,
+    /// Its sub-folders that are there, and in which no file is.
+    pub empty: Vec<String>,
 }
 
 /// The configuration files of a folder and its sub-folders (Y-1).
@@ -187,12 +194,18 @@ pub fn read_folder(folder: &Path) -> Result<Folder, String> {
     collect(folder, &mut Vec::new(), &mut found)
         .map_err(|(path, error)| format!("{}: {error}", path.display()))?;
     found.texts.sort();
+    found.empty.sort();
     if found.texts.is_empty() && found.findings.is_empty() {
-        let origin = Origin { file: folder.display().to_string().into(), ..Origin::default() };
-        let message = "there is no .yaml, .yml or .json file in this folder";
-        found.findings.push(Diagnostic::new(Code::NothingToRead, origin, message));
+        found.findings.push(nothing_in(&folder.display().to_string()));
     }
     Ok(found)
+}
+
+#[cfg(feature = "file")]
+fn nothing_in(folder: &str) -> Diagnostic {
+    let origin = Origin { file: folder.into(), ..Origin::default() };
+    let message = "there is no .yaml, .yml or .json file in this folder";
+    Diagnostic::new(Code::NothingToRead, origin, message)
 }
 
 #[cfg(feature = "file")]
@@ -218,7 +231,11 @@ fn collect(
             continue;
         }
         if path.is_dir() {
+            let before = (found.texts.len(), found.findings.len());
             collect(&path, above, found)?;
+            if before == (found.texts.len(), found.findings.len()) {
+                found.empty.push(path.display().to_string());
+            }
         } else if path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "json") {
             match std::fs::read(&path) {
                 Ok(bytes) => match String::from_utf8(bytes) {
@@ -327,6 +344,56 @@ mod tests {
         assert_eq!(found.findings.as_slice()[0].code, Code::NothingToRead);
         assert!(!found.findings.has_errors());
         assert!(read_folder(&folder.path().join("gone")).unwrap_err().contains("gone"));
+    }
+
+    /// What a folder that loads these files, then changes, has of the hosts `a` and `b`.
+    fn after(change: impl Fn(&Path)) -> (Vec<bool>, Status) {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        std::fs::create_dir(&inner).unwrap();
+        std::fs::write(folder.path().join("a.yaml"), SERVICE.replace("NAME", "a")).unwrap();
+        std::fs::write(inner.join("b.yaml"), SERVICE.replace("NAME", "b")).unwrap();
+        let options =
+            CompileOptions { workload: WorkloadSource::Named("web".into()), ..CompileOptions::default() };
+        let mut configuration = Configuration::new(Source::Folder(folder.path().into()), options);
+        assert_eq!(hosts(configuration.load()).0, [true, true]);
+        change(folder.path());
+        let (seen, status) = hosts(configuration.load());
+        if folder.path().read_dir().unwrap().next().is_some() {
+            // And for as long as it lasts.
+            let other = "apiVersion: v1\nkind: Namespace\nmetadata: {name: x}\n";
+            std::fs::write(folder.path().join("other.yaml"), other).unwrap();
+            assert_eq!(hosts(configuration.load()).0, seen);
+        }
+        (seen, status)
+    }
+
+    #[test]
+    fn y_12_a_folder_whose_last_file_is_gone_keeps_what_they_said() {
+        let remove = |path: PathBuf| std::fs::remove_file(path).unwrap();
+        let (seen, status) = after(|folder| remove(folder.join("inner/b.yaml")));
+        assert_eq!(seen, [true, true]);
+        assert_eq!(status.stale_resources, ["Service default/b"]);
+        let told = status.diagnostics.iter().find(|finding| finding.is_error()).unwrap();
+        assert!(told.origin.file.ends_with("inner") && told.message.contains("stays in force"), "{told:#}");
+    }
+
+    #[test]
+    fn y_12_an_emptied_folder_keeps_what_its_files_said() {
+        let (seen, status) = after(|folder| {
+            std::fs::remove_file(folder.join("a.yaml")).unwrap();
+            std::fs::remove_dir_all(folder.join("inner")).unwrap();
+        });
+        assert_eq!(seen, [true, true]);
+        assert_eq!(status.stale_resources, ["Service default/a", "Service default/b"]);
+    }
+
+    #[test]
+    fn y_12_a_file_among_others_and_a_folder_that_are_deleted_take_their_rules_with_them() {
+        let (seen, status) = after(|folder| std::fs::remove_file(folder.join("a.yaml")).unwrap());
+        assert_eq!((seen, status.stale_resources.len()), (vec![false, true], 0));
+        let (seen, status) = after(|folder| std::fs::remove_dir_all(folder.join("inner")).unwrap());
+        assert_eq!((seen, status.stale_resources.len()), (vec![true, false], 0));
     }
 
     #[cfg(unix)]

@@ -4,14 +4,19 @@
 //! say "look again"; what is read is compared, so that a touched file changes nothing. A file that is being
 //! written is not read half: the folder is read when nothing has happened for a moment and, where the system
 //! tells of that, every file that was written to is closed.
+//!
+//! A watch is of a folder, not of its name. What the name stands for may be replaced (removed and copied
+//! anew, renamed over, a link on the way swapped), so the places where its names stand are watched too, and
+//! after each change everything is watched anew before it is read.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode, ModifyKind};
-use notify::{Event, EventKind, RecursiveMode, Watcher};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
 use super::{Inner, Mesh};
@@ -25,16 +30,26 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A change that was missed, on a file system without events, is seen after this time.
 const POLL: Duration = Duration::from_secs(30);
 
+/// Most links that a path may lead through, as the system has it.
+const LINKS: usize = 40;
+
 /// What the watcher has told.
 #[derive(Debug, Default)]
 struct Changes {
     news: Notify,
     /// Files that were written to and are not closed yet.
     open: Mutex<HashSet<PathBuf>>,
+    /// The folder, and the links that lead to it: what happens beside them is not our affair.
+    names: Mutex<Vec<PathBuf>>,
+    /// Whether something happened to one of those, so that the folder may be another one.
+    replaced: AtomicBool,
 }
 
 impl Changes {
     fn note(&self, event: Event) {
+        if !event.paths.is_empty() && !self.concerns(&event) {
+            return;
+        }
         let mut open = self.open();
         match event.kind {
             EventKind::Modify(ModifyKind::Data(_)) => open.extend(event.paths),
@@ -49,6 +64,16 @@ impl Changes {
         }
         drop(open);
         self.news.notify_one();
+    }
+
+    /// Whether it is about the folder or something in it.
+    fn concerns(&self, event: &Event) -> bool {
+        let names = lock(&self.names);
+        let named = event.paths.iter().any(|path| names.contains(path));
+        if named && !matches!(event.kind, EventKind::Access(_)) {
+            self.replaced.store(true, Ordering::Relaxed);
+        }
+        named || names.first().is_none_or(|folder| event.paths.iter().any(|path| path.starts_with(folder)))
     }
 
     /// Ready when the change that has begun is over.
@@ -73,38 +98,117 @@ impl Changes {
     }
 
     fn open(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
-        // A set of names is whole whatever happened to who wrote it.
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.open)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Sets of names are whole whatever happened to the thread that wrote them.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is watched.
+struct Watched {
+    watcher: RecommendedWatcher,
+    folder: PathBuf,
+    /// The folders that its names stand in.
+    around: Vec<PathBuf>,
+    changes: Arc<Changes>,
+}
+
+impl Watched {
+    /// Watches what the folder's name stands for now, and the places of its names.
+    fn arm(&mut self) -> notify::Result<()> {
+        let names = names_of(&self.folder);
+        let mut around: Vec<PathBuf> = names.iter().filter_map(|name| existing_parent(name)).collect();
+        around.sort();
+        around.dedup();
+        around.retain(|place| !place.starts_with(&self.folder));
+        *lock(&self.changes.names) = names;
+        for place in std::mem::replace(&mut self.around, around).iter().chain([&self.folder]) {
+            // One that is gone is not watched any more.
+            let _: notify::Result<()> = self.watcher.unwatch(place);
+        }
+        for place in &self.around {
+            if let Err(error) = self.watcher.watch(place, RecursiveMode::NonRecursive) {
+                tracing::warn!(%error, "{} cannot be watched: a folder that is replaced is seen late", place.display());
+            }
+        }
+        self.watcher.watch(&self.folder, RecursiveMode::Recursive)
+    }
+}
+
+/// The folder's own name, and those of the links on the way to it.
+fn names_of(folder: &Path) -> Vec<PathBuf> {
+    let mut names = vec![folder.to_owned()];
+    let mut next = folder.to_owned();
+    for _ in 0..LINKS {
+        let link = next.ancestors().filter(|name| name.is_symlink()).last().map(Path::to_owned);
+        let Some((link, to)) = link.and_then(|link| Some((link.clone(), link.read_link().ok()?))) else {
+            break;
+        };
+        let rest = next.strip_prefix(&link).unwrap_or(Path::new("")).to_owned();
+        let base = link.parent().unwrap_or(Path::new("/"));
+        next = base.join(to).join(rest);
+        names.push(link);
+    }
+    names.push(next);
+    names
+}
+
+/// The folder that a name stands in; the nearest above that is there.
+fn existing_parent(name: &Path) -> Option<PathBuf> {
+    name.ancestors().skip(1).find(|folder| folder.is_dir()).map(Path::to_owned)
 }
 
 pub(super) fn start(inner: &Arc<Inner>, folder: &Path) -> notify::Result<()> {
     let changes = Arc::new(Changes::default());
     let told = changes.clone();
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| match event {
+    let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| match event {
         Ok(event) => told.note(event),
         Err(_) => told.news.notify_one(),
     })?;
-    watcher.watch(folder, RecursiveMode::Recursive)?;
+    let folder = std::path::absolute(folder).map_err(notify::Error::io)?;
+    let mut watched = Watched { watcher, folder, around: Vec::new(), changes: changes.clone() };
+    watched.arm()?;
+    let watched = Arc::new(Mutex::new(watched));
     let owner = Arc::downgrade(inner);
     let closed = inner.closed.clone();
     tokio::spawn(async move {
-        let _watcher = watcher;
         loop {
             tokio::select! {
                 () = changes.news.notified() => changes.settled().await,
                 () = tokio::time::sleep(POLL) => {}
                 () = closed.cancelled() => return,
             }
+            if changes.replaced.swap(false, Ordering::Relaxed) {
+                // The new one may still be filled: that is seen from now on.
+                let watched = watched.clone();
+                let armed = tokio::task::spawn_blocking(move || arm(&watched)).await;
+                armed.unwrap_or_else(|error| tracing::error!(%error, "the folder cannot be watched anew"));
+                changes.settled().await;
+            }
             let Some(inner) = owner.upgrade() else { return };
             // Parsing and compiling a large folder takes a while; requests must not wait for it.
             let mesh = Mesh(inner);
-            if let Err(error) = tokio::task::spawn_blocking(move || mesh.reload()).await {
+            let watched = watched.clone();
+            let reload = move || {
+                arm(&watched);
+                mesh.reload()
+            };
+            if let Err(error) = tokio::task::spawn_blocking(reload).await {
                 tracing::error!(%error, "a reload failed; the last good configuration stays in force");
             }
         }
     });
     Ok(())
+}
+
+/// A folder that is not there is waited for at the places of its names.
+fn arm(watched: &Mutex<Watched>) {
+    if let Err(error) = lock(watched).arm() {
+        tracing::debug!(%error, "the folder cannot be watched now");
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +249,30 @@ mod tests {
         );
         assert_eq!(takes(&[(0, WRITTEN), (300, EventKind::Remove(RemoveKind::Any))]).await, 400);
         assert_eq!(takes(&[(0, WRITTEN)]).await, 2_000, "no system tells for ever that it is open");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn op_5_the_names_of_a_folder_are_the_links_that_lead_to_it() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        std::fs::create_dir_all(at("releases/1/mesh")).unwrap();
+        std::os::unix::fs::symlink("1", at("releases/current")).unwrap();
+        std::os::unix::fs::symlink(at("releases/current/mesh"), at("mesh")).unwrap();
+        let names = names_of(&at("mesh"));
+        assert_eq!(names, [at("mesh"), at("mesh"), at("releases/current"), at("releases/1/mesh")]);
+        assert_eq!(names_of(&at("releases/1")), [at("releases/1"), at("releases/1")]);
+        assert_eq!(existing_parent(&at("gone/too/mesh")), Some(place.path().to_owned()));
+    }
+
+    #[test]
+    fn op_5_what_happens_beside_the_folder_is_no_news() {
+        let changes = Changes::default();
+        *lock(&changes.names) = vec!["/etc/mesh".into(), "/etc/current".into()];
+        let event = |path: &str| Event::new(EventKind::Create(CreateKind::Any)).add_path(path.into());
+        assert!(!changes.concerns(&event("/etc/other")));
+        assert!(changes.concerns(&event("/etc/mesh/a.yaml")) && !changes.replaced.load(Ordering::Relaxed));
+        assert!(changes.concerns(&event("/etc/current")) && changes.replaced.load(Ordering::Relaxed));
     }
 
     #[tokio::test(start_paused = true)]
