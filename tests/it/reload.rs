@@ -6,9 +6,10 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use mesh_tests::body::{channel, next_text};
-use mesh_tests::config::{entry, service, virtual_service};
+use mesh_tests::config::{destination_rule, entry, service, virtual_service};
 use mesh_tower::Body;
-use mesh_tower::test::{MeshTest, pass};
+use mesh_tower::mesh_core::api::Documents;
+use mesh_tower::test::{MeshTest, TestMesh, pass};
 
 fn to(address: &str) -> String {
     service("api", "http2", 80, &[address])
@@ -139,4 +140,59 @@ async fn a_thread_without_a_runtime_may_make_a_client() {
     let client = std::thread::scope(|scope| scope.spawn(|| test.mesh().client()).join().unwrap());
     let get = Request::get("http://api/").body(Body::empty()).unwrap();
     assert_eq!(client.request(get).await.unwrap().status(), 200);
+}
+
+/// What is refused of these documents is kept apart, as when a folder is read.
+fn read(yaml: &str) -> Documents {
+    Documents::parse([("mesh.yaml", yaml)]).0
+}
+
+async fn told(test: &TestMesh, url: &str) -> (u16, String) {
+    let answer = test.get(url).await;
+    (answer.status().as_u16(), answer.header("x-mesh-reason").to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn y_12_a_refused_rule_at_start_answers_503_and_names_the_document() {
+    let rule = virtual_service("api", "  - timeuot: 1s\n    route: [{destination: {host: api}}]");
+    let text = service("api", "http", 80, &["10.0.0.1"]) + &rule;
+    let test = MeshTest::from_documents(read(&text)).start().await;
+    let api = test.upstream("10.0.0.1:80");
+    let refused = (503, "configuration_refused{VirtualService default/api}".to_owned());
+    assert_eq!(told(&test, "http://api/").await, refused);
+    assert_eq!(api.arrival_count(), 0);
+    assert!(test.mesh().apply(read(&text.replace("timeuot", "timeout"))));
+    assert_eq!(told(&test, "http://api/").await, (200, String::new()));
+    // What worked once goes on working.
+    assert!(test.mesh().apply(read(&text)));
+    assert_eq!(told(&test, "http://api/").await, (200, String::new()));
+    assert_eq!(test.mesh().status().stale_resources, ["VirtualService default/api"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn y_12_a_refused_rule_with_tls_at_start_sends_nothing() {
+    let rule = destination_rule(
+        "api",
+        "  trafficPolicy: {tls: {mode: MUTUAL, clientCertificate: /c, privateKey: /k}}",
+    );
+    let text = service("api", "http", 80, &["10.0.0.1"]) + &rule;
+    let test = MeshTest::from_documents(read(&text)).start().await;
+    let api = test.upstream("10.0.0.1:80");
+    let refused = (503, "configuration_refused{DestinationRule default/api}".to_owned());
+    assert_eq!(told(&test, "http://api/").await, refused);
+    assert_eq!(api.connections(), 0, "nothing is sent in plaintext");
+}
+
+#[tokio::test(start_paused = true)]
+async fn y_12_a_refused_sidecar_at_start_lets_nothing_out() {
+    let sidecar = "apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: all, namespace: default}
+spec: {egress: [{host: [./other]}]}
+";
+    let text = service("api", "http", 80, &["10.0.0.1"]) + sidecar;
+    let test = MeshTest::from_documents(read(&text)).start().await;
+    let refused = (503, "configuration_refused{Sidecar default/all}".to_owned());
+    assert_eq!(told(&test, "http://api/").await, refused);
+    assert_eq!(told(&test, "http://elsewhere.org/").await.0, 502, "as under REGISTRY_ONLY");
 }

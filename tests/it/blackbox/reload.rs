@@ -1,6 +1,7 @@
 //! The folder of a proxy that is edited without end, under load (OP-5).
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,10 +9,13 @@ use std::time::Duration;
 use mesh_proxy::{Proxy, Settings, Shutdown};
 use mesh_tests::backend::Backend;
 use mesh_tests::config::{destination_rule, entry};
-use tokio::task::JoinSet;
+use mesh_tests::proxy::{DEADLINE, Proxy as Child};
+use mesh_tower::mesh::Mesh;
+use tempfile::TempDir;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-use super::{HOST, client, front};
+use super::{GATEWAY, HOST, PROXY, client, edge, front};
 
 const RELOADS: usize = 500;
 
@@ -85,4 +89,242 @@ async fn op_5_five_hundred_edits_under_load_fail_nothing() {
     assert!(mesh.status().stale_hosts.is_empty());
     shutdown.drain();
     serving.await.unwrap().unwrap();
+}
+
+/// A gateway whose folder is the test's own, and stands in a place of its own.
+struct Edited {
+    place: TempDir,
+    mesh: Mesh,
+    url: String,
+    backends: [Backend; 2],
+    shutdown: Shutdown,
+    serving: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Edited {
+    /// Starts on `mesh` of the place, when `fill` has made it so that the first backend answers.
+    async fn start(fill: impl FnOnce(&Path, &str)) -> Self {
+        let backends = [Backend::text("one").await, Backend::text("two").await];
+        let place = tempfile::tempdir().unwrap();
+        fill(place.path(), &edge(backends[0].address(), "HTTP", ""));
+        let settings = Settings::new(place.path().join("mesh")).bind("80=127.0.0.1:0".parse().unwrap());
+        let shutdown = Shutdown::default();
+        let settings = settings.workers(1.try_into().unwrap()).termination_drain(Duration::ZERO).admin(None);
+        let proxy = Proxy::start(settings, &shutdown).await.unwrap();
+        let mesh = proxy.mesh().clone();
+        let (_, address) = proxy.addresses().into_iter().find(|(name, _)| name == "gateway|80").unwrap();
+        let serving = tokio::spawn(proxy.serve(shutdown.clone()));
+        let edited = Self { place, mesh, url: format!("http://{address}/"), backends, shutdown, serving };
+        assert_eq!(edited.get().await, (200, "one".into()));
+        edited
+    }
+
+    fn yaml(&self, backend: usize) -> String {
+        edge(self.backends[backend].address(), "HTTP", "")
+    }
+
+    async fn get(&self) -> (u16, String) {
+        let answer = client().get(&self.url).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// Changes the files and waits until a new plan is in force, sooner than a poll would see it.
+    async fn change(&self, change: impl FnOnce()) {
+        let mut generations = self.mesh.generations();
+        generations.mark_unchanged();
+        change();
+        let seen = timeout(Duration::from_secs(20), generations.changed()).await;
+        seen.expect("the change is seen by an event").unwrap();
+    }
+
+    /// Changes the files and waits until this backend answers.
+    async fn until(&self, text: &str, change: impl FnOnce()) {
+        let mut generations = self.mesh.generations();
+        generations.mark_unchanged();
+        change();
+        let followed = async {
+            while self.get().await != (200, text.into()) {
+                generations.changed().await.unwrap();
+            }
+        };
+        timeout(Duration::from_secs(20), followed).await.expect("the change is seen by an event");
+    }
+
+    async fn end(self) {
+        self.shutdown.drain();
+        self.serving.await.unwrap().unwrap();
+    }
+}
+
+/// As an editor does it: written aside, then renamed.
+fn write(file: PathBuf, text: &str) {
+    let aside = file.with_extension("next");
+    std::fs::write(&aside, text).unwrap();
+    std::fs::rename(aside, file).unwrap();
+}
+
+fn plain(place: &Path, text: &str) {
+    std::fs::create_dir(place.join("mesh")).unwrap();
+    std::fs::write(place.join("mesh/mesh.yaml"), text).unwrap();
+}
+
+#[tokio::test]
+async fn op_5_a_folder_that_is_removed_and_copied_anew_is_followed() {
+    let edited = Edited::start(plain).await;
+    let place = edited.place.path().to_owned();
+    for (backend, text) in [(1, "two"), (0, "one")] {
+        let yaml = edited.yaml(backend);
+        edited
+            .until(text, || {
+                std::fs::remove_dir_all(place.join("mesh")).unwrap();
+                plain(&place, &yaml);
+            })
+            .await;
+    }
+    let yaml = edited.yaml(1);
+    edited.until("two", || write(place.join("mesh/mesh.yaml"), &yaml)).await;
+    edited.end().await;
+}
+
+#[tokio::test]
+async fn op_5_a_folder_that_is_renamed_over_is_followed() {
+    let edited = Edited::start(plain).await;
+    let place = edited.place.path().to_owned();
+    let (yaml, back) = (edited.yaml(1), edited.yaml(0));
+    edited
+        .until("two", || {
+            std::fs::create_dir(place.join("new")).unwrap();
+            std::fs::write(place.join("new/mesh.yaml"), &yaml).unwrap();
+            std::fs::rename(place.join("mesh"), place.join("old")).unwrap();
+            std::fs::rename(place.join("new"), place.join("mesh")).unwrap();
+        })
+        .await;
+    edited.until("one", || write(place.join("mesh/mesh.yaml"), &back)).await;
+    edited.end().await;
+}
+
+#[cfg(unix)]
+fn swap(link: PathBuf, to: &str) {
+    let aside = link.with_extension("next");
+    std::os::unix::fs::symlink(to, &aside).unwrap();
+    std::fs::rename(aside, link).unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn op_5_a_link_that_is_swapped_is_followed() {
+    let release = |place: &Path, name: &str, text: &str| {
+        std::fs::create_dir_all(place.join("releases").join(name)).unwrap();
+        std::fs::write(place.join("releases").join(name).join("mesh.yaml"), text).unwrap();
+    };
+    let edited = Edited::start(|place, text| {
+        release(place, "1", text);
+        swap(place.join("releases/current"), "1");
+        swap(place.join("mesh"), "releases/current");
+    })
+    .await;
+    let place = edited.place.path().to_owned();
+    let (yaml, back) = (edited.yaml(1), edited.yaml(0));
+    release(&place, "2", &yaml);
+    edited.until("two", || swap(place.join("releases/current"), "2")).await;
+    edited.until("one", || write(place.join("releases/2/mesh.yaml"), &back)).await;
+    edited.until("two", || write(place.join("releases/2/mesh.yaml"), &yaml)).await;
+    edited.until("one", || swap(place.join("mesh"), "releases/1")).await;
+    edited.until("two", || write(place.join("releases/1/mesh.yaml"), &yaml)).await;
+    edited.end().await;
+}
+
+/// As Kubernetes mounts a ConfigMap.
+#[cfg(unix)]
+#[tokio::test]
+async fn op_5_a_mounted_config_map_that_is_swapped_is_followed() {
+    let version = |mesh: &Path, name: &str, text: &str| {
+        std::fs::create_dir_all(mesh.join(name)).unwrap();
+        std::fs::write(mesh.join(name).join("mesh.yaml"), text).unwrap();
+        swap(mesh.join("..data"), name);
+    };
+    let edited = Edited::start(|place, text| {
+        version(&place.join("mesh"), "..1", text);
+        swap(place.join("mesh/mesh.yaml"), "..data/mesh.yaml");
+    })
+    .await;
+    let mesh = edited.place.path().join("mesh");
+    for (number, backend, text) in [("..2", 1, "two"), ("..3", 0, "one"), ("..4", 1, "two")] {
+        let yaml = edited.yaml(backend);
+        edited.until(text, || version(&mesh, number, &yaml)).await;
+    }
+    edited.end().await;
+}
+
+/// A folder in it that is replaced, or is a link, is followed as well.
+#[cfg(unix)]
+#[tokio::test]
+async fn op_5_a_folder_in_the_folder_that_is_replaced_is_followed() {
+    let edited = Edited::start(|place, text| {
+        std::fs::create_dir(place.join("mesh")).unwrap();
+        std::fs::create_dir(place.join("aside")).unwrap();
+        std::fs::write(place.join("aside/mesh.yaml"), text).unwrap();
+        swap(place.join("mesh/inner"), "../aside");
+    })
+    .await;
+    let place = edited.place.path().to_owned();
+    let (yaml, back) = (edited.yaml(1), edited.yaml(0));
+    edited.until("two", || write(place.join("aside/mesh.yaml"), &yaml)).await;
+    std::fs::create_dir(place.join("other")).unwrap();
+    std::fs::write(place.join("other/mesh.yaml"), &back).unwrap();
+    edited.until("one", || swap(place.join("mesh/inner"), "../other")).await;
+    edited.until("two", || write(place.join("other/mesh.yaml"), &yaml)).await;
+    edited.end().await;
+}
+
+/// From a working state, none of these takes the host down.
+#[tokio::test]
+async fn y_12_no_slip_and_no_lost_file_takes_a_host_down() {
+    let edited = Edited::start(plain).await;
+    let file = edited.place.path().join("mesh/mesh.yaml");
+    let good = edited.yaml(0);
+    let slips = [
+        good.replace("kind: VirtualService", "kind: VirtualServise"),
+        good.replace("kind: Gateway", "kind: Gatway"),
+        good.replace("networking.istio.io", "networking.isto.io"),
+        good.replace("gateways: [edge]", "gateways: [egde]"),
+        good.replace("route: [", "rout: ["),
+        good[..good.len() - 20].to_owned(),
+        good[..good.find("kind: VirtualService").unwrap() + 30].to_owned(),
+        good[..good.find("kind: Gateway").unwrap() + 30].to_owned(),
+        "a: [".to_owned(),
+        String::new(),
+    ];
+    for slip in slips {
+        edited.change(|| write(file.clone(), &slip)).await;
+        assert_eq!(edited.get().await, (200, "one".into()), "{slip}");
+        let status = edited.mesh.status();
+        assert!(!status.stale_resources.is_empty() || !status.stale_hosts.is_empty(), "{slip}");
+        assert!(status.diagnostics.has_errors(), "{slip}");
+        edited.change(|| write(file.clone(), &good)).await;
+        assert_eq!(edited.get().await, (200, "one".into()));
+        assert!(edited.mesh.status().stale_resources.is_empty());
+    }
+    edited.change(|| std::fs::remove_file(&file).unwrap()).await;
+    assert_eq!(edited.get().await, (200, "one".into()), "an emptied folder");
+    edited.end().await;
+}
+
+#[tokio::test]
+async fn y_12_at_a_start_a_refused_rule_answers_503_and_is_named() {
+    let backend = Backend::text("one").await;
+    let yaml = edge(backend.address(), "HTTP", "    timeuot: 1s");
+    let proxy = Child::start(PROXY, &yaml, GATEWAY).await;
+    let url = format!("http://{}/", proxy.address("gateway|80"));
+    let answer = client().get(&url).send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["x-mesh-reason"], "configuration_refused{VirtualService default/edge}");
+    proxy.logged("timeuot").await;
+    proxy.write(&edge(backend.address(), "HTTP", ""));
+    let mended = async {
+        while client().get(&url).send().await.unwrap().status() != 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(DEADLINE, mended).await.expect("it is read");
 }
