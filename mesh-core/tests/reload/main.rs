@@ -104,3 +104,39 @@ fn refused(label: &str) -> String {
 fn errors(findings: &Diagnostics) -> Vec<String> {
     findings.iter().filter(|finding| finding.is_error()).map(|finding| format!("{finding:#}")).collect()
 }
+
+/// No row is a promise alone.
+#[test]
+fn every_test_that_the_table_names_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let table = std::fs::read_to_string(root.join("docs/reload.md")).expect("the page is there");
+    let mut tests = String::new();
+    for place in [
+        "mesh-core/tests/reload",
+        "mesh-core/src/plan",
+        "mesh-tower/src/mesh",
+        "tests/it",
+        "tests/it/blackbox",
+    ] {
+        for entry in std::fs::read_dir(root.join(place)).expect("the folder is there") {
+            let path = entry.expect("readable").path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                tests.push_str(&std::fs::read_to_string(path).expect("text"));
+            }
+        }
+    }
+    let rows = table.lines().filter(|line| {
+        line.starts_with("| ") && !line.starts_with("| what") && !line.starts_with("| kind |")
+    });
+    let mut named = 0;
+    for row in rows {
+        let last = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let names: Vec<&str> = last.split('`').filter(|name| name.contains('_')).collect();
+        assert!(!names.is_empty(), "a row without a test: {row}");
+        for name in names {
+            assert!(tests.contains(&format!("fn {name}(")), "{name} is not there");
+            named += 1;
+        }
+    }
+    assert!(named > 40, "the tables are read");
+}
