@@ -79,6 +79,12 @@ impl Route {
         }
     }
 
+    /// Whether it only says that a document is refused.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        matches!(self.action, Action::Refused(_))
+    }
+
     /// The destinations; none for a route that does not forward.
     #[must_use]
     pub fn destinations(&self) -> &[Destination] {

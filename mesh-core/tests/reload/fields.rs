@@ -165,6 +165,9 @@ fn y_12_a_rule_that_never_was_good_leaves_what_works() {
     let first = client(SERVICE, None);
     let second = client(&(SERVICE.to_owned() + &RULE.replace("name: good", "nmae: good")), Some(&first));
     assert_eq!(call(&second, "a"), "default");
+    let outside = RULE.replace("hosts: [a]", "hosts: [x.org]").replace("name: good", "nmae: good");
+    let second = client(&(SERVICE.to_owned() + &outside), Some(&first));
+    assert_eq!(call(&second, "x.org"), "Passthrough");
     let tls = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: d}\n\
                spec: {host: a, trafficPolicy: {tls: {mode: NONE}}}\n";
     let second = client(&(SERVICE.to_owned() + tls), Some(&first));

@@ -27,6 +27,23 @@ fn y_12_a_refused_virtual_service_at_a_gateway_does_not_fall_to_a_wider_one() {
     assert_eq!(request(&second, "a.org"), "good");
 }
 
+/// On a reload, what a wider host served goes on.
+#[test]
+fn y_12_a_rule_for_a_new_host_that_never_was_good_leaves_the_wider_one() {
+    let narrow = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v}\n\
+                  spec: {hosts: [a.org], gateways: [edge], http: [{nmae: good, route: [{destination: {host: a}}]}]}\n";
+    let before = gateway(&format!("{SERVICE}{EDGE}"), None);
+    let second = gateway(&format!("{SERVICE}{EDGE}{narrow}"), Some(&before));
+    assert_eq!(request(&second, "a.org"), "wide");
+    let third = gateway(&format!("{SERVICE}{EDGE}{narrow}"), Some(&second));
+    assert_eq!(request(&third, "a.org"), "wide");
+    let route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\n\
+                 spec: {parentRefs: [{name: edge}], hostnames: [a.org], rules: [{timeouts: {request: 3}}]}\n";
+    let api = SERVICE.to_owned() + &API.replace("CLASS", "istio");
+    let second = gateway(&(api.clone() + route), Some(&gateway(&api, None)));
+    assert_eq!(request(&second, "a.org"), "wide");
+}
+
 #[test]
 fn y_12_a_refused_gateway_at_start_answers_503_for_its_hosts() {
     let safe = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: safe}\n\

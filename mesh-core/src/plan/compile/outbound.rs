@@ -10,6 +10,7 @@ use super::names;
 use super::protocol::Protocol;
 use super::refusal;
 use super::registry;
+use super::retain::last_host;
 use super::routes::{Place, Routes};
 use super::scope::EgressScope;
 use super::virtual_services::{Claim, VirtualServices};
@@ -18,7 +19,7 @@ use crate::api::Resource;
 use crate::api::istio::VirtualService;
 use crate::endpoint::{Address, ClusterId};
 use crate::error::Origin;
-use crate::plan::{Discovery, OutboundMode};
+use crate::plan::{Discovery, OutboundMode, Plan};
 use crate::route::{Action, Fallback, Forward, Matcher, Route, RouteTable, VirtualHost};
 
 /// The port where hosts without a service are looked for.
@@ -187,6 +188,14 @@ impl<'a> Compiler<'a> {
                 let wanted = |port: u16| only.is_none_or(|only| only == port) && !taken.contains(&port);
                 let ports: Vec<_> = ports.into_iter().filter(|(port, _)| wanted(*port)).collect();
                 for (port, grpc_web) in ports {
+                    // What is refused and never was good leaves calls to such a host as they were.
+                    let is_known = |plan: &Plan| {
+                        let table = plan.outbound.get(&port);
+                        table.is_some_and(|table| last_host(table, &format!("{host}:{port}")).is_some())
+                    };
+                    if virtuals.all[*one].refused.is_some() && !self.last_good.is_none_or(is_known) {
+                        continue;
+                    }
                     let routes = self.compiled(virtuals, *one, port, compiled);
                     if !routes.apply() {
                         continue;

@@ -63,7 +63,7 @@ impl Compiler<'_> {
 }
 
 /// The virtual host of this name. Its own name is a domain of it, so the index finds it.
-fn last_host<'t>(table: &'t RouteTable, name: &str) -> Option<&'t VirtualHost> {
+pub(super) fn last_host<'t>(table: &'t RouteTable, name: &str) -> Option<&'t VirtualHost> {
     let domain = name.rsplit_once(':').map_or(name, |(domain, _)| domain);
     let is_it = |host: &&VirtualHost| *host.name == *name;
     let indexed = table.host(name).filter(is_it).or_else(|| table.host(domain).filter(is_it));

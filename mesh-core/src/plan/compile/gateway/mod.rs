@@ -14,6 +14,7 @@ use super::Compiler;
 use super::gateway_api::{GatewayApi, Serves};
 use super::names;
 use super::registry::has_labels;
+use super::retain::last_host;
 use super::routes::Place;
 use super::virtual_services::VirtualServices;
 use crate::analysis::{Code, Diagnostic};
@@ -249,7 +250,10 @@ impl<'a> Compiler<'a> {
             let Some(host) = by_name.remove(&name) else { continue };
             let full = format!("{name}:{port}");
             let kept = last.as_deref().filter(|_| host.lost).and_then(|table| self.keep(table, &full));
-            if kept.is_none() && host.contributors == 0 {
+            // On a reload, requests that went to a wider host go on to: what is refused never was good.
+            let is_news = last.as_deref().is_some_and(|table| last_host(table, &full).is_none());
+            let shuts = |route: &Arc<Route>| route.matcher.is_catch_all() && route.is_refused();
+            if kept.is_none() && (host.contributors == 0 || (is_news && host.routes.iter().any(shuts))) {
                 continue;
             }
             let routes = kept.unwrap_or_else(|| {
