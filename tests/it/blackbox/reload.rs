@@ -205,7 +205,7 @@ async fn op_5_a_folder_that_is_renamed_over_is_followed() {
 
 #[cfg(unix)]
 fn swap(link: PathBuf, to: &str) {
-    let aside = link.with_extension("next");
+    let aside = link.with_file_name("..swapped");
     std::os::unix::fs::symlink(to, &aside).unwrap();
     std::fs::rename(aside, link).unwrap();
 }
