@@ -17,17 +17,20 @@ message! {
     }
 }
 
+/// For the parts of a reference that is not followed.
+const NOT_READ: Note = Note::silent("what it names is not read");
+
 message! {
     /// A resource with settings.
     pub struct ParametersReference {
         /// Its group.
-        supported group: String,
+        inert group: String [told NOT_READ],
         /// Its kind.
-        supported kind: String,
+        inert kind: String [told NOT_READ],
         /// Its name.
-        supported name: String,
+        inert name: String [told NOT_READ],
         /// Its namespace.
-        supported namespace: Option<String>,
+        inert namespace: Option<String> [told NOT_READ],
     }
 }
 
