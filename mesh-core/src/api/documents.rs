@@ -101,13 +101,14 @@ pub struct Documents {
     /// What is refused, as far as it could be read. Nothing of it is in force; what it may have protected is
     /// closed where no earlier version of it is known to be good (Y-12).
     pub refused: Option<Box<Self>>,
-    /// The files that were read.
-    pub(crate) files: Files,
+    /// The files that were read; none if code made the documents.
+    pub files: Files,
 }
 
-/// Files by name. Documents that say the same are equal, in whatever files they stand.
+/// The texts that documents were read from, by which a reload sees that one was cut short. Documents that say the
+/// same are equal, in whatever files they stand.
 #[derive(Clone, Default)]
-pub(crate) struct Files(pub(crate) BTreeMap<Arc<str>, File>);
+pub struct Files(pub(crate) BTreeMap<Arc<str>, File>);
 
 impl PartialEq for Files {
     fn eq(&self, _: &Self) -> bool {

@@ -37,7 +37,7 @@ pub mod yaml;
 
 pub use at::{At, Mark, Source};
 pub use decode::Strictness;
-pub use documents::Documents;
+pub use documents::{Documents, Files};
 pub use kinds::{KINDS, Kind, MESH_CONFIG, Support};
 pub use resource::{Metadata, Resource, creation_order};
 pub use support::{SupportRow, support};
