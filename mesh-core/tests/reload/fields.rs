@@ -82,14 +82,18 @@ const KINDS: &[(&str, &str, &str)] = &[
 ];
 
 fn document(label: &str, rest: &str) -> String {
-    let (kind, name) = label.split_once(" default/").unwrap();
-    let (version, body) = rest.split_once('\n').unwrap();
+    let (kind, name) = label.split_once(" default/").expect("the table says it");
+    let (version, body) = rest.split_once('\n').expect("the table says it");
     format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: {name}}}\n{body}\n---\n")
 }
 
 fn broken(good: &str, with: &str) -> String {
-    let key = with.split_inclusive(": {").next().unwrap();
-    let from = if key.ends_with('{') { key.to_owned() } else { with.split(' ').next().unwrap().to_owned() };
+    let key = with.split_inclusive(": {").next().expect("the table says it");
+    let from = if key.ends_with('{') {
+        key.to_owned()
+    } else {
+        with.split(' ').next().expect("the table says it").to_owned()
+    };
     assert!(good.contains(&from), "{good}");
     good.replacen(&from, with, 1)
 }
