@@ -348,21 +348,22 @@ mod tests {
 
     /// What a folder that loads these files, then changes, has of the hosts `a` and `b`.
     fn after(change: impl Fn(&Path)) -> (Vec<bool>, Status) {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("the folder is ours");
         let inner = folder.path().join("inner");
-        std::fs::create_dir(&inner).unwrap();
-        std::fs::write(folder.path().join("a.yaml"), SERVICE.replace("NAME", "a")).unwrap();
-        std::fs::write(inner.join("b.yaml"), SERVICE.replace("NAME", "b")).unwrap();
+        std::fs::create_dir(&inner).expect("the folder is ours");
+        std::fs::write(folder.path().join("a.yaml"), SERVICE.replace("NAME", "a"))
+            .expect("the folder is ours");
+        std::fs::write(inner.join("b.yaml"), SERVICE.replace("NAME", "b")).expect("the folder is ours");
         let options =
             CompileOptions { workload: WorkloadSource::Named("web".into()), ..CompileOptions::default() };
         let mut configuration = Configuration::new(Source::Folder(folder.path().into()), options);
         assert_eq!(hosts(configuration.load()).0, [true, true]);
         change(folder.path());
         let (seen, status) = hosts(configuration.load());
-        if folder.path().read_dir().unwrap().next().is_some() {
+        if folder.path().read_dir().expect("the folder is ours").next().is_some() {
             // And for as long as it lasts.
             let other = "apiVersion: v1\nkind: Namespace\nmetadata: {name: x}\n";
-            std::fs::write(folder.path().join("other.yaml"), other).unwrap();
+            std::fs::write(folder.path().join("other.yaml"), other).expect("the folder is ours");
             assert_eq!(hosts(configuration.load()).0, seen);
         }
         (seen, status)
