@@ -36,7 +36,7 @@ use crate::worker::AttemptFaults;
 pub struct MeshBuilder {
     source: Source,
     /// What is added in code, if anything is.
-    spec: Option<MeshSpec>,
+    spec: Option<Box<MeshSpec>>,
     options: CompileOptions,
     watch: bool,
     connector: Arc<dyn Connect>,
@@ -82,12 +82,13 @@ impl MeshBuilder {
     /// Only a mesh made in code can be added to; [`start`](Self::start) refuses to mix in a folder, whose
     /// next version would have to be mixed in again.
     pub fn spec(mut self, change: impl FnOnce(MeshSpec) -> MeshSpec) -> Self {
-        let spec = self.spec.take().unwrap_or_else(|| match &mut self.source {
+        let made = self.spec.take().map(|spec| *spec);
+        let spec = made.unwrap_or_else(|| match &mut self.source {
             Source::Documents(documents) => MeshSpec::from(std::mem::take(&mut **documents)),
             #[cfg(feature = "file")]
             Source::Folder(_) => MeshSpec::new(),
         });
-        self.spec = Some(change(spec));
+        self.spec = Some(Box::new(change(spec)));
         self
     }
 
@@ -303,7 +304,7 @@ impl MeshBuilder {
 }
 
 /// The one source, with what was added in code.
-fn source(source: Source, spec: Option<MeshSpec>) -> Result<Source, StartError> {
+fn source(source: Source, spec: Option<Box<MeshSpec>>) -> Result<Source, StartError> {
     let Some(spec) = spec else { return Ok(source) };
     match source {
         #[cfg(feature = "file")]
