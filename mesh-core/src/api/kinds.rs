@@ -4,6 +4,7 @@
 //! not implement is an error by name; where it says who may call, the error also forbids the
 //! configuration as a whole, because without the document more would be allowed than was written.
 
+use super::decode::Form;
 use super::documents::Documents;
 use super::envoy_gateway::BackendTrafficPolicy;
 use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
@@ -199,7 +200,7 @@ pub const MESH_CONFIG: &Table = MeshConfig::TABLE;
 /// The field of the mesh config that a path begins with, or that was probably meant.
 pub(crate) fn mesh_field(path: &str) -> Option<String> {
     let name = path.split(['.', '[']).next().filter(|name| !name.is_empty())?;
-    if let Some(field) = MESH_CONFIG.fields.iter().find(|field| field.is_named(name)) {
+    if let Some(field) = MESH_CONFIG.fields.iter().find(|field| field.is_named(name, Form::Proto)) {
         return Some(field.json_name());
     }
     let known: Vec<String> = MESH_CONFIG.fields.iter().map(Field::json_name).collect();
