@@ -46,7 +46,7 @@ impl Compiler<'_> {
     pub(super) fn routes(&mut self, one: &Virtual<'_>, place: Place<'_>) -> Routes {
         if let Some(refused) = &one.refused {
             let route = refusal::route(refused, one.resource.origin());
-            return Routes { routes: vec![route], lost: true };
+            return Routes { routes: vec![route], lost: true, ..Routes::default() };
         }
         let mut routes = Routes { lost: one.lost, ..Routes::default() };
         let workload = Arc::clone(&self.workload);
