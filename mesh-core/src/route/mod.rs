@@ -19,6 +19,7 @@ mod key;
 mod matcher;
 pub mod normalize;
 mod pattern;
+mod re2;
 mod record;
 mod redirect;
 mod rewrite;

@@ -4,8 +4,6 @@ use std::fmt;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-/// Longest regular expression that is accepted, in characters (VM-2).
-const MAX_PATTERN: usize = 1024;
 /// Most memory that one compiled expression may take.
 const MAX_COMPILED: usize = 1 << 20;
 
@@ -20,6 +18,9 @@ pub struct Pattern {
 }
 
 impl Pattern {
+    /// Longest regular expression that is accepted, in bytes (VM-2).
+    pub const MAX: usize = 1024;
+
     /// Compiles an expression.
     ///
     /// # Errors
@@ -28,8 +29,8 @@ impl Pattern {
         if text.is_empty() {
             return Err(PatternError::new("a regex may not be empty"));
         }
-        if text.chars().count() > MAX_PATTERN {
-            return Err(PatternError::new(format!("a regex may have at most {MAX_PATTERN} characters")));
+        if text.len() > Self::MAX {
+            return Err(PatternError::new(format!("a regex may have at most {} bytes", Self::MAX)));
         }
         // On its own first: `a)|(b` is no expression, but would become one inside the group.
         compile(text)?;
@@ -52,7 +53,8 @@ impl Pattern {
 
 /// Compiles an expression that may match anywhere, with RE2's ASCII classes where possible.
 pub(super) fn compile(text: &str) -> Result<Regex, PatternError> {
-    let build = |unicode| RegexBuilder::new(text).unicode(unicode).size_limit(MAX_COMPILED).build();
+    let text = super::re2::translate(text)?;
+    let build = |unicode| RegexBuilder::new(&text).unicode(unicode).size_limit(MAX_COMPILED).build();
     build(false).or_else(|_| build(true)).map_err(|error| PatternError::new(error.to_string()))
 }
 
