@@ -114,7 +114,7 @@ mod tests {
         #[test]
         fn vm_2_what_was_translated_is_translated_to_itself(text in r"[a{}0-9,*+?()|\[\]\\^:pxé]{0,20}") {
             if let Ok(once) = translate(&text) {
-                prop_assert_eq!(translate(&once).unwrap(), once.clone());
+                prop_assert_eq!(translate(&once).unwrap(), once);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{names, schema};
+use super::{hosts, schema};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::decode::Strictness;
 use crate::api::istio::Percent;
@@ -92,6 +92,13 @@ impl<'a> Check<'a> {
         self.duration(at, field, value.filter(|value| !value.is_zero()));
     }
 
+    /// A duration of at least 1 ms, and of any precision.
+    pub(super) fn duration_from_1ms(&mut self, at: &At, field: &str, value: Option<Duration>) {
+        if value.is_some_and(|value| value < Duration::from_millis(1)) {
+            self.error(at.field(field), "a duration must be at least 1ms");
+        }
+    }
+
     /// A port number.
     pub(super) fn port(&mut self, at: &At, field: &str, port: u32) {
         if !(1..=65_535).contains(&port) {
@@ -126,6 +133,8 @@ impl<'a> Check<'a> {
             if key.is_empty() || key.contains('*') || value.contains('*') {
                 let message = "a selector takes whole labels: neither an empty name nor `*` is allowed";
                 self.error(at.entry(field, key), message);
+            } else if value.chars().count() > 63 {
+                self.error(at.entry(field, key), "the value of a label has at most 63 characters");
             }
         }
         if empty {
@@ -137,6 +146,47 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Labels of workloads (H-2).
+    pub(super) fn labels<'l>(
+        &mut self,
+        at: &At,
+        field: &str,
+        labels: impl IntoIterator<Item = (&'l String, &'l String)>,
+    ) {
+        for (key, value) in labels {
+            if !hosts::is_label_key(key) {
+                let hint = "at most 63 letters, digits, `-`, `_` and `.`, perhaps after a DNS name and a `/`";
+                let message = format!("`{key}` is not the key of a label");
+                self.error_hint(at.entry(field, key), message, hint);
+            } else if !hosts::is_label_value(value) {
+                let hint = "letters, digits, `-`, `_` and `.`, of which the first and the last are no signs";
+                let message = format!("{value:?} is not the value of a label");
+                self.error_hint(at.entry(field, key), message, hint);
+            }
+        }
+    }
+
+    /// The name of a port.
+    pub(super) fn port_name(&mut self, at: &At, field: &str, name: &str) {
+        if !hosts::is_label(name) {
+            self.error(at.field(field), format!("the port name `{name}` is not a DNS-1123 label"));
+        }
+    }
+
+    /// A text of at most so many characters.
+    pub(super) fn length(&mut self, origin: Origin, text: &str, most: usize) {
+        if text.len() > most && text.chars().count() > most {
+            self.error(origin, format!("at most {most} characters are allowed"));
+        }
+    }
+
+    /// A list or map of at most so many entries.
+    pub(super) fn count(&mut self, at: &At, field: &str, count: usize, most: usize) {
+        if count > most {
+            self.error(at.field(field), format!("at most {most} are allowed, not {count}"));
+        }
+    }
+
     /// Who sees a resource (N-4). `none` says whether `~` is allowed.
     pub(super) fn export_to(&mut self, at: &At, meta: &Metadata, list: &[String], none: bool) {
         let mut seen: HashMap<&str, usize> = HashMap::new();
@@ -145,7 +195,7 @@ impl<'a> Check<'a> {
             let alone = entry == "*" || (entry == "~" && none);
             if alone && list.len() > 1 {
                 self.error(place(), format!("`{entry}` excludes other entries"));
-            } else if !alone && entry != "." && !names::is_label(entry) {
+            } else if !alone && entry != "." && !hosts::is_label(entry) {
                 let also = if none { "`.`, `*` or `~`" } else { "`.` or `*`" };
                 self.error(place(), format!("`{entry}` is neither a namespace nor {also}"));
             }

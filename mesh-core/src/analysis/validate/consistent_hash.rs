@@ -3,22 +3,27 @@
 use std::collections::BTreeSet;
 
 use super::Check;
+use crate::analysis::{Code, Diagnostic};
 use crate::api::istio::{ConsistentHashLb, HttpCookie, MagLev};
 use crate::balance::{HashHeader, Maglev, Ring};
 
 /// LB-5 to LB-8. That there is one key at most is the decoder's business.
 pub(super) fn consistent_hash(hash: &ConsistentHashLb, check: &mut Check<'_>) {
+    // Istio takes each of these: requests have no key then, and go anywhere.
     match (&hash.http_header_name, &hash.http_cookie, &hash.http_query_parameter_name) {
         (Some(name), ..) if HashHeader::new(name).is_none() => {
-            check.error(hash.at.field("httpHeaderName"), format!("`{name}` is not a header name"));
+            let message = format!("`{name}` is not a header name: no request has this key");
+            check.note(Code::SchemaWarning, hash.at.field("httpHeaderName"), message);
         }
         (_, Some(cookie), _) => self::cookie(cookie, check),
         (.., Some(name)) if name.is_empty() => {
-            check.error(hash.at.field("httpQueryParameterName"), "a parameter needs a name");
+            let message = "a parameter needs a name: no request has this key";
+            check.note(Code::SchemaWarning, hash.at.field("httpQueryParameterName"), message);
         }
         (None, None, None) if hash.use_source_ip.is_none() => {
             let hint = "write one of `httpHeaderName`, `httpCookie`, `useSourceIp`, `httpQueryParameterName`";
-            check.error_hint(hash.at.origin(), "a hash key is needed", hint);
+            let message = "there is no hash key: requests go anywhere";
+            check.report(Diagnostic::new(Code::SchemaWarning, hash.at.origin(), message).hint(hint));
         }
         _ => {}
     }
@@ -41,8 +46,8 @@ pub(super) fn consistent_hash(hash: &ConsistentHashLb, check: &mut Check<'_>) {
 
 fn ring_size(size: Option<u64>, at: &crate::api::At, check: &mut Check<'_>) {
     if let Some(size) = size.filter(|size| *size > Ring::MAX_POINTS) {
-        let message = format!("must be at most {}, not {size}", Ring::MAX_POINTS);
-        check.error(at.field("minimumRingSize"), message);
+        let message = format!("{size} is more than a ring can have: it has {}", Ring::MAX_POINTS);
+        check.note(Code::SchemaWarning, at.field("minimumRingSize"), message);
     }
 }
 
@@ -69,10 +74,10 @@ fn cookie(cookie: &HttpCookie, check: &mut Check<'_>) {
         [("name", &cookie.name, is_name(&cookie.name)), ("path", &cookie.path, is_value(&cookie.path))]
     {
         if !sound {
-            check.error(cookie.at.field(field), format!("{text:?} has characters that no cookie has"));
+            let message = format!("{text:?} has characters that no cookie has");
+            check.note(Code::SchemaWarning, cookie.at.field(field), message);
         }
     }
-    check.duration_or_zero(&cookie.at, "ttl", cookie.ttl);
     let mut names = BTreeSet::new();
     for attribute in &cookie.attributes {
         if attribute.name.is_empty() {
@@ -82,7 +87,7 @@ fn cookie(cookie: &HttpCookie, check: &mut Check<'_>) {
             check.error(attribute.at.field("name"), message);
         } else if !is_name(&attribute.name) || !is_value(&attribute.value) {
             let message = format!("`{}` has characters that no cookie has", attribute.name);
-            check.error(attribute.at.origin(), message);
+            check.note(Code::SchemaWarning, attribute.at.origin(), message);
         }
     }
 }

@@ -3,33 +3,36 @@
 use super::traffic_policy::{
     client_tls, connection_pool, load_balancer, never_ejects, outlier_detection, retry_budget,
 };
-use super::{Check, Validate, names};
+use super::{Check, Validate, hosts};
+use crate::analysis::Code;
 use crate::api::Metadata;
 use crate::api::istio::{
     ClientTlsSettings, ConnectionPoolSettings, DestinationRule, LoadBalancerSettings, OutlierDetection,
-    TrafficPolicy,
+    PortTrafficPolicy, TrafficPolicy,
 };
 
 impl Validate for DestinationRule {
     fn validate(&self, meta: &Metadata, check: &mut Check<'_>) {
         let at = &self.at;
-        names::host(check, at.field("host"), &self.host);
+        hosts::host(check, at.field("host"), &self.host);
         check.export_to(at, meta, &self.export_to, false);
         if let Some(policy) = &self.traffic_policy {
             traffic_policy(policy, check);
         }
         for (index, subset) in self.subsets.iter().enumerate() {
-            if !names::is_label(&subset.name) {
+            if !hosts::is_label(&subset.name) {
                 check.error(subset.at.field("name"), format!("`{}` is not a DNS-1123 label", subset.name));
             } else if self.subsets[..index].iter().any(|other| other.name == subset.name) {
                 check
                     .error(subset.at.field("name"), format!("the subset `{}` is written twice", subset.name));
             }
+            check.labels(&subset.at, "labels", &subset.labels);
             if let Some(policy) = &subset.traffic_policy {
                 traffic_policy(policy, check);
             }
         }
         if let Some(selector) = &self.workload_selector {
+            check.count(&selector.at, "matchLabels", selector.match_labels.len(), 4_096);
             check.selector(&selector.at, "matchLabels", selector.match_labels.iter());
             // DR-4: who is selected is of this namespace.
             let beyond = |entry: &String| entry != "." && *entry != meta.namespace;
@@ -71,15 +74,21 @@ fn traffic_policy(policy: &TrafficPolicy, check: &mut Check<'_>) {
     if let Some(budget) = &policy.retry_budget {
         retry_budget(budget, check);
     }
+    check.count(at, "portLevelSettings", policy.port_level_settings.len(), 4_096);
     for (index, port) in policy.port_level_settings.iter().enumerate() {
         match &port.port {
             Some(number) => {
-                check.port(&number.at, "number", number.number);
-                let same = |other: &crate::api::istio::PortTrafficPolicy| {
+                let same = |other: &PortTrafficPolicy| {
                     other.port.as_ref().is_some_and(|other| other.number == number.number)
                 };
+                // Istio takes both; the first is in force.
                 if policy.port_level_settings[..index].iter().any(same) {
-                    check.error(number.at.origin(), format!("the port {} is written twice", number.number));
+                    let message =
+                        format!("the port {} is written twice: the first is in force", number.number);
+                    check.note(Code::SchemaWarning, number.at.origin(), message);
+                } else if !(1..=65_535).contains(&number.number) {
+                    let message = format!("no service has a port {}: this has no effect", number.number);
+                    check.note(Code::SchemaWarning, number.at.field("number"), message);
                 }
             }
             None => check.error(port.at.origin(), "`port` is needed"),

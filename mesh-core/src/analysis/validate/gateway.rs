@@ -1,6 +1,8 @@
 //! `Gateway` (GW).
 
-use super::{Check, Validate, names};
+use super::sidecar::full_host;
+use super::workload_entry::unix_path;
+use super::{Check, Validate, hosts, names};
 use crate::analysis::Code;
 use crate::api::Metadata;
 use crate::api::istio::{Gateway, Server, ServerPort, ServerTlsMode, ServerTlsSettings, TlsProtocol};
@@ -48,14 +50,13 @@ fn server(server: &Server, check: &mut Check<'_>) {
 /// GW-2.
 fn host(server: &Server, index: usize, text: &str, check: &mut Check<'_>) {
     let place = || server.at.item("hosts", index);
-    let (namespace, name) = text.split_once('/').map_or(("*", text), |(namespace, name)| (namespace, name));
-    if namespace != "*" && namespace != "." && !names::is_label(namespace) {
+    let (namespace, name) = text.split_once('/').unwrap_or(("*", text));
+    if namespace != "*" && namespace != "." && !hosts::is_label(namespace) {
         check.error(place(), format!("`{namespace}` is neither a namespace nor `.` or `*`"));
     }
-    if names::is_ip(name) {
-        check.error(place(), format!("`{name}` is an address; a gateway serves names"));
-    } else {
-        names::host(check, place(), name);
+    // An IPv4 address is legal: it is what a client without a name asks for.
+    if !names::is_ip(name) || !name.contains('.') {
+        full_host(place(), name, check);
     }
 }
 
@@ -63,6 +64,7 @@ fn host(server: &Server, index: usize, text: &str, check: &mut Check<'_>) {
 fn port(port: &ServerPort, server: &Server, check: &mut Check<'_>) {
     let at = &port.at;
     if server.bind.starts_with("unix://") {
+        unix_path(server.at.field("bind"), &server.bind, check);
         if port.number != 0 {
             check.error(at.field("number"), "a unix socket has port 0");
         }
@@ -79,10 +81,7 @@ fn port(port: &ServerPort, server: &Server, check: &mut Check<'_>) {
         check.error(at.origin(), "a gateway's port needs a `name`");
     }
     let protocol = port.protocol.as_str();
-    let known = names::is_protocol(protocol)
-        && !protocol.eq_ignore_ascii_case("udp")
-        && !protocol.eq_ignore_ascii_case("http_proxy");
-    if !known {
+    if !names::is_protocol(protocol) {
         let hint = "one of HTTP, HTTPS, HTTP2, GRPC, GRPC-WEB, TLS, TCP, MONGO, REDIS, MYSQL";
         let message = if protocol.is_empty() {
             "`protocol` is needed".to_owned()
@@ -90,7 +89,9 @@ fn port(port: &ServerPort, server: &Server, check: &mut Check<'_>) {
             format!("`{protocol}` is not a protocol of a gateway")
         };
         check.error_hint(at.field("protocol"), message, hint);
-    } else if !names::is_http(protocol) && !protocol.eq_ignore_ascii_case("https") {
+    } else if (!names::is_http(protocol) && !protocol.eq_ignore_ascii_case("https"))
+        || protocol.eq_ignore_ascii_case("http_proxy")
+    {
         let message = format!("a server of protocol {protocol} is not implemented");
         check.not_implemented(at.field("protocol"), message, "HTTP, HTTP2, GRPC and HTTPS are");
     }
@@ -100,11 +101,12 @@ fn port(port: &ServerPort, server: &Server, check: &mut Check<'_>) {
 fn tls(tls: &ServerTlsSettings, port: &ServerPort, server: &Server, check: &mut Check<'_>) {
     let at = &tls.at;
     let terminates = names::is_tls(&port.protocol);
-    let bare = ServerTlsSettings { https_redirect: true, ..ServerTlsSettings::default() };
     if !terminates {
+        let mode = at.is_written("mode") || tls.mode != ServerTlsMode::Passthrough;
+        let files = [&tls.server_certificate, &tls.private_key, &tls.ca_certificates];
         if !names::is_http(&port.protocol) {
             check.error(server.at.field("tls"), format!("a server of protocol {} has no TLS", port.protocol));
-        } else if at.is_written("mode") || *tls != bare {
+        } else if mode || files.iter().any(|file| !file.is_empty()) {
             check.error_hint(
                 server.at.field("tls"),
                 format!("a server of protocol {} has no TLS", port.protocol),
@@ -131,7 +133,7 @@ fn tls(tls: &ServerTlsSettings, port: &ServerPort, server: &Server, check: &mut 
                 );
             }
             (1, true) => check.error(at.origin(), "`serverCertificate` and `privateKey` belong together"),
-            (1 | 2, false) => check.error(at.field("credentialName"), "excludes certificate files"),
+            (2, false) => check.error(at.field("credentialName"), "excludes certificate files"),
             _ => {}
         }
     }

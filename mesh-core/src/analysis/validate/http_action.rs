@@ -9,7 +9,7 @@ use crate::api::istio::{
 };
 use crate::fault::grpc_code;
 use crate::retry::RetryOn;
-use crate::route::{Direction, HeaderOps, PathRewrite, Redirect};
+use crate::route::{Direction, HeaderOps, PathRewrite, Pattern, Redirect};
 
 /// Largest fixed body, and the size from which one is told (VA-9).
 const MAX_BODY: usize = crate::route::DirectResponse::MAX_BODY;
@@ -56,6 +56,24 @@ pub(super) fn check(rule: &HttpRoute, check: &mut Check<'_>) {
     }
     if let Some(headers) = &rule.headers {
         self::headers(headers, check);
+        authority_once(rule, headers, check);
+    }
+}
+
+/// The authority is set in one place: by `rewrite`, or by one of the names that it has among headers.
+fn authority_once(rule: &HttpRoute, headers: &Headers, check: &mut Check<'_>) {
+    let rewrite = rule.rewrite.as_ref().and_then(|rewrite| rewrite.authority.as_ref());
+    let mut set = rewrite.is_some_and(|authority| !authority.is_empty());
+    let Some(operations) = &headers.request else { return };
+    for (field, map) in [("set", &operations.set), ("add", &operations.add)] {
+        let is_authority =
+            |name: &str| name.eq_ignore_ascii_case(":authority") || name.eq_ignore_ascii_case("host");
+        for (name, value) in map.iter().filter(|(name, _)| is_authority(name)) {
+            if set {
+                check.error(operations.at.entry(field, name), "the authority is set a second time");
+            }
+            set = set || !value.is_empty();
+        }
     }
 }
 
@@ -106,34 +124,38 @@ fn headers(headers: &Headers, check: &mut Check<'_>) {
 /// VA-8.
 fn redirect(redirect: &HttpRedirect, rule: &HttpRoute, check: &mut Check<'_>) {
     let at = &redirect.at;
-    let somewhere = redirect.uri.is_some()
-        || redirect.prefix_rewrite.is_some()
-        || redirect.authority.is_some()
-        || redirect.scheme.is_some()
+    let set = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+    let somewhere = set(&redirect.uri)
+        || set(&redirect.prefix_rewrite)
+        || set(&redirect.authority)
+        || set(&redirect.scheme)
         || redirect.port.is_some()
         || redirect.derive_port.is_some();
     if !somewhere {
         check.error(at.origin(), "a redirect must change something: `uri`, `authority`, `scheme` or `port`");
     }
-    if redirect.uri.is_some() && redirect.prefix_rewrite.is_some() {
+    if set(&redirect.uri) && set(&redirect.prefix_rewrite) {
         check.error(at.field("prefixRewrite"), "excludes `uri`");
     }
-    let all_prefixes = !rule.r#match.is_empty()
-        && rule.r#match.iter().all(|block| block.uri.as_ref().is_some_and(|uri| uri.prefix.is_some()));
-    if redirect.prefix_rewrite.is_some() && !all_prefixes {
-        check.error(at.field("prefixRewrite"), "every match of the rule must have a `uri.prefix`");
+    // A match that asks nothing of the path has the prefix `/`.
+    let all_prefixes =
+        rule.r#match.iter().filter_map(|block| block.uri.as_ref()).all(|uri| uri.prefix.is_some());
+    if set(&redirect.prefix_rewrite) && !all_prefixes {
+        check.error(at.field("prefixRewrite"), "every `uri` of the rule's matches must be a `prefix`");
     }
-    if let Some(scheme) = redirect.scheme.as_deref().filter(|scheme| !matches!(*scheme, "http" | "https")) {
+    if let Some(scheme) =
+        redirect.scheme.as_deref().filter(|scheme| !matches!(*scheme, "" | "http" | "https"))
+    {
         check.error(at.field("scheme"), format!("must be http or https, not {scheme:?}"));
     }
-    if let Some(port) = redirect.port {
+    if let Some(port) = redirect.port.filter(|port| *port != 0) {
         check.port(at, "port", port);
     }
     if let Some(code) = redirect.redirect_code.filter(|code| *code != 0) {
         let status = u16::try_from(code).ok().and_then(|code| http::StatusCode::from_u16(code).ok());
         match status {
             Some(status) if Redirect::is_supported(status) => {}
-            Some(status) if status.is_redirection() => check.note(
+            _ if (300..400).contains(&code) => check.note(
                 Code::SchemaWarning,
                 at.field("redirectCode"),
                 format!("{code} is not a code to redirect with; the rule is left out"),
@@ -178,6 +200,10 @@ fn rewrite(rewrite: &HttpRewrite, check: &mut Check<'_>) {
     if let Some(regex) = &rewrite.uri_regex_rewrite {
         if regex.r#match.is_empty() {
             check.error(regex.at.field("match"), "a regex is needed");
+        } else if regex.rewrite.is_empty() {
+            check.error(regex.at.field("rewrite"), "a text to put in its place is needed");
+        } else if regex.r#match.len() > Pattern::MAX {
+            check.error(regex.at.field("match"), format!("a regex has at most {} characters", Pattern::MAX));
         } else if let Err(error) = PathRewrite::regex(&regex.r#match, &regex.rewrite) {
             let text = error.to_string();
             let field =
@@ -234,12 +260,13 @@ fn fault(fault: &HttpFaultInjection, check: &mut Check<'_>) {
 }
 
 fn delay(delay: &Delay, check: &mut Check<'_>) {
-    if delay.fixed_delay.is_none() {
-        check.error(delay.at.origin(), "`fixedDelay` is needed");
+    if delay.fixed_delay.is_none() && !delay.at.is_written("exponentialDelay") {
+        check.note(Code::SchemaWarning, delay.at.origin(), "without `fixedDelay` nothing is delayed");
     }
     check.duration(&delay.at, "fixedDelay", delay.fixed_delay);
     if delay.percent.is_some_and(|percent| !(0..=100).contains(&percent)) {
-        check.error(delay.at.field("percent"), "must be between 0 and 100");
+        let message = "is not between 0 and 100: every request is delayed";
+        check.note(Code::SchemaWarning, delay.at.field("percent"), message);
     }
     if let Some(percentage) = &delay.percentage {
         check.percent(percentage);
@@ -287,12 +314,12 @@ fn cors(cors: &CorsPolicy, check: &mut Check<'_>) {
     }
     for (field, list) in [("allowHeaders", &cors.allow_headers), ("exposeHeaders", &cors.expose_headers)] {
         for (index, name) in list.iter().enumerate() {
-            if name != "*" && http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+            if name != "*" && !super::is_header_list(name) {
                 check.error(at.item(field, index), format!("{name:?} is not a header name"));
             }
         }
     }
-    if cors.max_age.is_some_and(|age| age.subsec_nanos() != 0) {
-        check.error(at.field("maxAge"), "must be whole seconds");
+    if cors.max_age.is_some_and(|age| age.is_zero() || age.subsec_nanos() != 0) {
+        check.error(at.field("maxAge"), "must be whole seconds, and one at least");
     }
 }

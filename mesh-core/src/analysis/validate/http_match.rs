@@ -1,7 +1,8 @@
 //! Conditions of an HTTP rule (VM).
 
 use super::virtual_service::gateways;
-use super::{Check, names};
+use super::{Check, hosts};
+use crate::analysis::Code;
 use crate::api::istio::{HttpMatchRequest, StringMatch};
 use crate::error::Origin;
 use crate::route::{Matcher, Pattern};
@@ -23,15 +24,17 @@ pub(super) fn block(block: &HttpMatchRequest, bound_to_gateway: bool, check: &mu
     }
     for (name, condition) in &block.query_params {
         if name.is_empty() {
-            check.error(at.entry("queryParams", name), "a query parameter needs a name");
+            let message = "a query parameter needs a name: no request has this one";
+            check.note(Code::SchemaWarning, at.entry("queryParams", name), message);
         }
         text(condition, false, check);
     }
     if let Some(port) = block.port.filter(|port| *port != 0) {
         check.port(at, "port", port);
     }
+    check.labels(at, "sourceLabels", &block.source_labels);
     gateways(at, &block.gateways, check);
-    if !block.source_namespace.is_empty() && !names::is_label(&block.source_namespace) {
+    if !block.source_namespace.is_empty() && !hosts::is_label(&block.source_namespace) {
         check.error(at.field("sourceNamespace"), format!("`{}` is not a namespace", block.source_namespace));
     }
 }

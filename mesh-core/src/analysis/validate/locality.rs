@@ -29,13 +29,9 @@ pub(super) fn setting(setting: &LocalityLoadBalancerSetting, check: &mut Check<'
         }
     }
     for (index, label) in setting.failover_priority.iter().enumerate() {
-        let key = label.split_once('=').map_or(label.as_str(), |(key, _)| key);
-        let origin = at.item("failoverPriority", index);
-        if key.is_empty() {
-            check.error(origin, "a label needs a name");
-        } else if !setting.failover.is_empty() && is_topology(key) {
-            let message = format!("`{key}` excludes `failover`, which goes by the same");
-            check.error(origin, message);
+        if !setting.failover.is_empty() && is_topology(label) {
+            let message = format!("`{label}` excludes `failover`, which goes by the same");
+            check.error(at.item("failoverPriority", index), message);
         }
     }
 }
@@ -79,7 +75,8 @@ fn distribute(entry: &Distribute, sources: &mut Vec<LocalityPattern>, check: &mu
 fn failover(entry: &Failover, check: &mut Check<'_>) {
     for (field, region) in [("from", &entry.from), ("to", &entry.to)] {
         if region.is_empty() {
-            check.error(entry.at.field(field), "a region is needed");
+            let message = format!("without `{field}` this has no effect");
+            check.note(Code::SchemaWarning, entry.at.origin(), message);
         } else if region.contains(['/', '*']) {
             check.error(entry.at.field(field), format!("`{region}` is not a region: neither `/` nor `*`"));
         }

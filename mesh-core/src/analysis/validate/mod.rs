@@ -7,10 +7,12 @@
 
 mod backend_traffic_policy;
 mod check;
+mod connection_rules;
 mod consistent_hash;
 mod destination_rule;
 mod gateway;
 mod gateway_api;
+mod hosts;
 mod http_action;
 mod http_match;
 mod kubernetes;
@@ -22,6 +24,7 @@ mod service_entry;
 mod sidecar;
 mod traffic_policy;
 mod virtual_service;
+mod workload_entry;
 mod workload_group;
 
 #[cfg(test)]
@@ -108,6 +111,11 @@ pub(crate) fn metadata<T>(resource: &Resource<T>, kind: &Kind) -> Diagnostics {
         }
     }
     diagnostics
+}
+
+/// Whether a text is header names with commas in between, which Istio takes where it asks for one.
+fn is_header_list(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte == b',' || http::HeaderName::from_bytes(&[byte]).is_ok())
 }
 
 /// A finding that a schema rule was broken.

@@ -74,33 +74,6 @@ pub(super) fn no_key(origin: Origin, key: &str, check: &mut Check<'_>) {
     check.error_hint(origin, format!("`{key}` is not the key of a label or an annotation"), hint);
 }
 
-/// A host without wildcard, in any case (H-2). Underscores are left to the DNS of the user.
-pub(super) fn is_host(text: &str) -> bool {
-    let text = text.strip_suffix('.').unwrap_or(text);
-    text.len() <= 255
-        && text.split('.').all(|label| {
-            (1..=63).contains(&label.len())
-                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        })
-}
-
-/// A host whose first label may be or begin with `*` (H-2).
-pub(super) fn is_wildcard_host(text: &str) -> bool {
-    if text == "*" {
-        return true;
-    }
-    match text.strip_prefix('*') {
-        Some(rest) => match rest.strip_prefix('.') {
-            Some(domain) => is_host(domain),
-            // `*-x.foo.com`: what follows the star may begin with a hyphen.
-            None => is_host(rest.trim_start_matches('-')) && rest != "-",
-        },
-        None => is_host(text),
-    }
-}
-
 pub(super) fn is_ip(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok()
 }
@@ -108,34 +81,6 @@ pub(super) fn is_ip(text: &str) -> bool {
 /// An IP address or a block of them.
 pub(super) fn is_cidr(text: &str) -> bool {
     text.contains('/') && text.parse::<ipnet::IpNet>().is_ok()
-}
-
-/// A host of the mesh: name, wildcard or address (VS-2).
-pub(super) fn host(check: &mut Check<'_>, origin: Origin, text: &str) {
-    if text.is_empty() {
-        check.error(origin, "a host is needed");
-    } else if !is_wildcard_host(text) && !is_ip(text) {
-        let hint = if text.contains("://") {
-            "write the name alone, without scheme"
-        } else if text.contains(':') {
-            "write the name alone; a port has a field of its own"
-        } else if text.contains('*') {
-            "a wildcard stands at the beginning: `*.example.com`"
-        } else {
-            "a host is made of letters, digits, hyphens and dots"
-        };
-        check.error_hint(origin, format!("`{text}` is not a host"), hint);
-    }
-}
-
-/// Whether one host covers the other: equal, or the suffix of a wildcard (H-3).
-pub(super) fn overlap(a: &str, b: &str) -> bool {
-    let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
-    let covers = |wide: &str, narrow: &str| {
-        wide.strip_prefix('*')
-            .is_some_and(|suffix| narrow.strip_prefix('*').unwrap_or(narrow).ends_with(suffix))
-    };
-    a == b || covers(&a, &b) || covers(&b, &a)
 }
 
 /// Methods that a page may be told of (VA-11, GA-7).
@@ -181,40 +126,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn h_2_hosts() {
-        for good in
-            ["reviews", "reviews.prod", "*", "*.foo.com", "*-x.foo.com", "*x.foo.com", "a.b.c.", "Foo.com"]
-        {
-            assert!(is_wildcard_host(good), "{good}");
+    fn n_1_a_part_of_a_name_may_be_long_and_a_label_may_not() {
+        let long = "a".repeat(64);
+        assert!(is_subdomain(&format!("{long}.b")) && !is_label(&long));
+        assert!(!is_subdomain(&[long.as_str(); 4].join(".")), "259 in all");
+        for bad in ["", "A", "a_b", "a..b", "-a", "a.", "a/b"] {
+            assert!(!is_subdomain(bad), "{bad}");
         }
-        for bad in
-            ["", ".", "a..b", "-a.com", "a-.com", "a*.com", "foo.*.com", "*.", "*-", "a b", "a/b", "a:80"]
-        {
-            assert!(!is_wildcard_host(bad), "{bad}");
-        }
-        assert!(!is_wildcard_host(&format!("{}.com", "a".repeat(64))));
-    }
-
-    #[test]
-    fn h_3_overlap() {
-        for (a, b, expected) in [
-            ("a.foo.com", "*.foo.com", true),
-            ("foo.com", "*.foo.com", false),
-            ("*.a.foo.com", "*.foo.com", true),
-            ("*", "a", true),
-            ("a", "A", true),
-            ("*.bar.com", "*.foo.com", false),
-        ] {
-            assert_eq!(overlap(a, b), expected, "{a} {b}");
-            assert_eq!(overlap(b, a), expected, "{b} {a}");
-        }
+        assert!(is_qualified("a.b/C_d") && !is_qualified("A.b/c") && !is_qualified(&long));
     }
 
     proptest! {
         #[test]
-        fn any_text_is_judged_without_panic(text in any::<String>(), other in any::<String>()) {
-            let _ = (is_label(&text), is_name(&text), is_wildcard_host(&text));
-            let _ = overlap(&text, &other);
+        fn any_text_is_judged_without_panic(text in any::<String>()) {
+            let _ = (is_label(&text), is_name(&text), is_qualified(&text));
         }
     }
 }

@@ -1,6 +1,7 @@
-//! `ServiceEntry` and `WorkloadEntry` (SE-4 to SE-8).
+//! `ServiceEntry` (SE-4 to SE-7).
 
-use super::{Check, Validate, names};
+use super::workload_entry::is_socket;
+use super::{Check, Validate, hosts, names, workload_entry};
 use crate::analysis::Code;
 use crate::api::Metadata;
 use crate::api::istio::{Resolution, ServiceEntry, ServiceEntryPort, WorkloadEntry};
@@ -9,20 +10,21 @@ impl Validate for ServiceEntry {
     fn validate(&self, meta: &Metadata, check: &mut Check<'_>) {
         hosts(self, check);
         addresses(self, check);
+        check.count(&self.at, "ports", self.ports.len(), 256);
         for (index, port) in self.ports.iter().enumerate() {
             self::port(port, &self.ports[..index], check);
         }
-        if self.ports.is_empty() {
-            check.error(self.at.origin(), "`ports` is needed");
-        }
         resolution(self, check);
+        check.count(&self.at, "endpoints", self.endpoints.len(), 4_096);
         for endpoint in &self.endpoints {
             self::endpoint(endpoint, self, check);
         }
-        if self.workload_selector.is_some() && !self.endpoints.is_empty() {
+        let endpoints = !self.endpoints.is_empty() || self.at.is_written("endpoints");
+        if self.workload_selector.is_some() && endpoints {
             check.error(self.at.field("workloadSelector"), "excludes `endpoints`");
         }
         if let Some(selector) = &self.workload_selector {
+            check.count(&selector.at, "labels", selector.labels.len(), 256);
             check.selector(&selector.at, "labels", selector.labels.iter());
         }
         check.export_to(&self.at, meta, &self.export_to, true);
@@ -34,13 +36,14 @@ fn hosts(entry: &ServiceEntry, check: &mut Check<'_>) {
     if entry.hosts.is_empty() {
         check.error(at.origin(), "`hosts` is needed");
     }
+    check.count(at, "hosts", entry.hosts.len(), 256);
     for (index, host) in entry.hosts.iter().enumerate() {
         let place = || at.item("hosts", index);
         if host == "*" {
             check.error(place(), "`*` alone cannot be a host of a ServiceEntry");
-        } else if !names::is_wildcard_host(host) {
-            names::host(check, place(), host);
-        } else if host.starts_with('*') && !host.starts_with("*.") {
+        } else if !hosts::is_wildcard_name(host) {
+            hosts::host(check, place(), host);
+        } else if hosts::is_partial_wildcard(host) && entry.resolution != Resolution::DynamicDns {
             check.note(
                 Code::SchemaWarning,
                 place(),
@@ -51,9 +54,11 @@ fn hosts(entry: &ServiceEntry, check: &mut Check<'_>) {
 }
 
 fn addresses(entry: &ServiceEntry, check: &mut Check<'_>) {
+    check.count(&entry.at, "addresses", entry.addresses.len(), 256);
     let blocks_allowed = matches!(entry.resolution, Resolution::None | Resolution::Static);
     for (index, address) in entry.addresses.iter().enumerate() {
         let place = || entry.at.item("addresses", index);
+        check.length(place(), address, 64);
         if names::is_cidr(address) {
             if !blocks_allowed {
                 check.error(place(), "a block of addresses needs resolution NONE or STATIC");
@@ -80,12 +85,10 @@ fn addresses(entry: &ServiceEntry, check: &mut Check<'_>) {
 fn port(port: &ServiceEntryPort, before: &[ServiceEntryPort], check: &mut Check<'_>) {
     let at = &port.at;
     check.port(at, "number", port.number);
-    if let Some(target) = port.target_port.filter(|target| *target != 0) {
+    if let Some(target) = port.target_port {
         check.port(at, "targetPort", target);
     }
-    if !names::is_label(&port.name) {
-        check.error(at.field("name"), format!("the port name `{}` is not a DNS-1123 label", port.name));
-    }
+    check.port_name(at, "name", &port.name);
     if !port.protocol.is_empty() && !names::is_protocol(&port.protocol) {
         check.error_hint(
             at.field("protocol"),
@@ -108,13 +111,16 @@ fn resolution(entry: &ServiceEntry, check: &mut Check<'_>) {
         dynamic(entry, check);
     }
     match entry.resolution {
-        Resolution::None if !entry.endpoints.is_empty() => {
+        Resolution::None if !entry.endpoints.is_empty() || at.is_written("endpoints") => {
             let hint = "set `resolution: STATIC` or `DNS`";
             check.error_beside(at.field("endpoints"), "resolution NONE cannot have endpoints", hint);
         }
         Resolution::Dns | Resolution::DnsRoundRobin if entry.endpoints.is_empty() => {
-            if let Some(index) = entry.hosts.iter().position(|host| host.starts_with('*')) {
-                check.error(at.item("hosts", index), "a wildcard cannot be looked up; write `endpoints`");
+            let unknown = |host: &String| hosts::is_wildcard_name(host) && !hosts::is_name(host);
+            if let Some(index) = entry.hosts.iter().position(unknown) {
+                let what = if entry.hosts[index].starts_with('*') { "a wildcard" } else { "a number" };
+                let message = format!("{what} cannot be looked up; write `endpoints`");
+                check.error(at.item("hosts", index), message);
             }
         }
         Resolution::DnsRoundRobin if entry.endpoints.len() > 1 => {
@@ -163,84 +169,49 @@ fn dynamic(entry: &ServiceEntry, check: &mut Check<'_>) {
     }
 }
 
+/// An endpoint of one of these two: names are for DNS, sockets and mere networks for STATIC.
 fn endpoint(endpoint: &WorkloadEntry, entry: &ServiceEntry, check: &mut Check<'_>) {
     let at = &endpoint.at;
     let address = endpoint.address.as_str();
-    if address.starts_with("unix://") {
-        if matches!(entry.resolution, Resolution::Dns | Resolution::DnsRoundRobin) {
+    workload_entry::sizes(endpoint, check);
+    if address.is_empty() && endpoint.network.is_empty() {
+        check.error(at.origin(), "`address` is needed, or `network`");
+    }
+    match entry.resolution {
+        Resolution::Static if is_socket(endpoint) => {
+            if entry.ports.len() != 1 {
+                check.error(at.field("address"), "a unix endpoint needs a service of exactly one port");
+            }
+        }
+        Resolution::Static if !address.is_empty() && !names::is_ip(address) => {
+            let hint = "set `resolution: DNS` for names";
+            let message = format!("`{address}` is not an IP address, as resolution STATIC needs");
+            check.error_hint(at.field("address"), message, hint);
+        }
+        Resolution::Dns | Resolution::DnsRoundRobin if is_socket(endpoint) => {
             let hint = "set `resolution: STATIC`";
             check.error_hint(at.field("address"), "a unix endpoint is not found by DNS", hint);
         }
-        unix(endpoint, check);
-        if entry.ports.len() != 1 {
-            check.error(at.field("address"), "a unix endpoint needs a service of exactly one port");
+        Resolution::Dns | Resolution::DnsRoundRobin
+            if !address.is_empty() && !names::is_ip(address) && !hosts::is_name(address) =>
+        {
+            workload_entry::neither(endpoint, check);
         }
-    } else {
-        match entry.resolution {
-            Resolution::Static if !names::is_ip(address) => {
-                let hint = "set `resolution: DNS` for names";
-                check.error_hint(
-                    at.field("address"),
-                    format!("`{address}` is not an IP address, as resolution STATIC needs"),
-                    hint,
-                );
-            }
-            Resolution::Dns | Resolution::DnsRoundRobin
-                if !names::is_ip(address) && !names::is_host(address) =>
-            {
-                check.error(
-                    at.field("address"),
-                    format!("`{address}` is neither a DNS name nor an IP address"),
-                );
-            }
-            Resolution::None
-            | Resolution::Static
-            | Resolution::Dns
-            | Resolution::DnsRoundRobin
-            | Resolution::DynamicDns => {}
+        Resolution::Dns | Resolution::DnsRoundRobin if address.is_empty() && !endpoint.network.is_empty() => {
+            check.error_hint(
+                at.origin(),
+                "an endpoint without `address` is not found by DNS",
+                "set `resolution: STATIC`",
+            );
         }
+        Resolution::Static | Resolution::Dns | Resolution::DnsRoundRobin => {}
+        // Neither may have endpoints, which was said.
+        Resolution::None | Resolution::DynamicDns => return,
     }
-    for (name, number) in &endpoint.ports {
+    check.labels(at, "labels", &endpoint.labels);
+    for name in endpoint.ports.keys() {
         if !entry.ports.iter().any(|port| port.name == *name) {
             check.error(at.entry("ports", name), format!("the service has no port named `{name}`"));
-        }
-        if !(1..=65_535).contains(number) {
-            check.error(at.entry("ports", name), format!("a port is a number from 1 to 65535, not {number}"));
-        }
-    }
-}
-
-fn unix(endpoint: &WorkloadEntry, check: &mut Check<'_>) {
-    let path = endpoint.address.strip_prefix("unix://").unwrap_or_default();
-    let at = &endpoint.at;
-    if !path.starts_with('/') && !path.starts_with('@') {
-        check.error(at.field("address"), "a unix address is `unix://` and an absolute path");
-    }
-    if !endpoint.ports.is_empty() {
-        check.error(at.field("ports"), "a unix endpoint has no ports");
-    }
-}
-
-impl Validate for WorkloadEntry {
-    fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
-        let at = &self.at;
-        let address = self.address.as_str();
-        if address.is_empty() {
-            if self.network.is_empty() {
-                check.error(at.origin(), "`address` is needed, or `network`");
-            }
-        } else if address.starts_with("unix://") {
-            unix(self, check);
-        } else if !names::is_ip(address) && !names::is_host(address) {
-            check.error(at.field("address"), format!("`{address}` is neither a DNS name nor an IP address"));
-        }
-        for (name, number) in &self.ports {
-            if !(1..=65_535).contains(number) {
-                check.error(
-                    at.entry("ports", name),
-                    format!("a port is a number from 1 to 65535, not {number}"),
-                );
-            }
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::traffic_policy::connection_pool;
-use super::{Check, Validate, names};
+use super::traffic_policy::{self, connection_pool};
+use super::workload_entry::unix_path;
+use super::{Check, Validate, hosts, names};
 use crate::api::Metadata;
 use crate::api::istio::{
     CaptureMode, Destination, IstioEgressListener, IstioIngressListener, OutboundMode, Sidecar, SidecarPort,
@@ -20,6 +21,7 @@ impl Validate for Sidecar {
             check.error(at.origin(), "a Sidecar must say something: `egress`, `ingress` or a policy");
         }
         if let Some(selector) = &self.workload_selector {
+            check.count(&selector.at, "labels", selector.labels.len(), 256);
             check.selector(&selector.at, "labels", selector.labels.iter());
         }
         if let Some(pool) = &self.inbound_connection_pool {
@@ -32,11 +34,9 @@ impl Validate for Sidecar {
         }
         for (index, listener) in self.ingress.iter().enumerate() {
             ingress(listener, check);
-            let same = |other: &IstioIngressListener| {
-                let mode = CaptureMode::Default;
-                socket(other.port.as_ref(), &other.bind, mode)
-                    == socket(listener.port.as_ref(), &listener.bind, mode)
-            };
+            let mode = CaptureMode::Default;
+            let own = socket(listener.port.as_ref(), &listener.bind, mode);
+            let same = |other: &IstioIngressListener| socket(other.port.as_ref(), &other.bind, mode) == own;
             if listener.port.is_some() && self.ingress[..index].iter().any(same) {
                 check.error(listener.at.field("port"), "another ingress listener has this port");
             }
@@ -46,9 +46,9 @@ impl Validate for Sidecar {
             if listener.port.is_none() && index + 1 < self.egress.len() {
                 check.error(listener.at.origin(), "only the last egress listener may have no `port`");
             }
+            let own = socket(listener.port.as_ref(), &listener.bind, listener.capture_mode);
             let same = |other: &IstioEgressListener| {
-                socket(other.port.as_ref(), &other.bind, other.capture_mode)
-                    == socket(listener.port.as_ref(), &listener.bind, listener.capture_mode)
+                socket(other.port.as_ref(), &other.bind, other.capture_mode) == own
             };
             if listener.port.is_some() && self.egress[..index].iter().any(same) {
                 check.error(listener.at.field("port"), "another egress listener has this port");
@@ -77,23 +77,31 @@ fn egress_proxy(mode: OutboundMode, proxy: &Destination, check: &mut Check<'_>) 
         let hint = "write `mode: ALLOW_ANY`; without a mode it is REGISTRY_ONLY";
         check.error_hint(at.origin(), "`egressProxy` has no effect where unknown hosts are refused", hint);
     }
-    names::host(check, at.field("host"), &proxy.host);
-    if proxy.port.as_ref().is_none_or(|port| port.number == 0) {
+    if !hosts::is_name(&proxy.host) {
+        check.error(at.field("host"), format!("`{}` is not the name of a host", proxy.host));
+    }
+    if proxy.port.is_none() {
         check.error(at.origin(), "`egressProxy` needs a `port`");
     }
+    traffic_policy::subset_and_port(proxy, check);
 }
 
 /// SC-5.
 fn ingress(listener: &IstioIngressListener, check: &mut Check<'_>) {
     let at = &listener.at;
     match &listener.port {
-        Some(port) => self::port(port, check),
+        Some(port) => {
+            self::port(port, check);
+            check.port(&port.at, "number", port.number);
+        }
         None => check.error(at.origin(), "an ingress listener needs a `port`"),
     }
-    bind(at.field("bind"), &listener.bind, check);
+    address(listener.at.field("bind"), &listener.bind, check);
     let endpoint = listener.default_endpoint.as_str();
-    if !endpoint.is_empty() && !is_local_endpoint(endpoint) {
-        let hint = "127.0.0.1:PORT, [::1]:PORT, 0.0.0.0:PORT, [::]:PORT or unix:///path";
+    if endpoint.starts_with("unix://") {
+        unix_path(at.field("defaultEndpoint"), endpoint, check);
+    } else if !endpoint.is_empty() && !is_local_endpoint(endpoint) {
+        let hint = "127.0.0.1:PORT, [::1]:PORT, 0.0.0.0:PORT, [::]:PORT, :PORT or unix:///path";
         check.error_hint(
             at.field("defaultEndpoint"),
             format!("`{endpoint}` is not the application's address"),
@@ -106,22 +114,35 @@ fn ingress(listener: &IstioIngressListener, check: &mut Check<'_>) {
 }
 
 fn is_local_endpoint(text: &str) -> bool {
-    if let Some(path) = text.strip_prefix("unix://") {
-        return path.starts_with('/') || path.starts_with('@');
-    }
-    text.parse::<std::net::SocketAddr>().is_ok_and(|address| {
-        let ip = address.ip();
-        (ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST) && address.port() != 0
-    })
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let local = match bare {
+        Some(host) => host.parse().is_ok_and(|ip: Ipv6Addr| ip.is_unspecified() || ip == Ipv6Addr::LOCALHOST),
+        None => ["", "127.0.0.1", "0.0.0.0"].contains(&host),
+    };
+    local && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
 /// SC-2.
 fn egress(listener: &IstioEgressListener, check: &mut Check<'_>) {
     let at = &listener.at;
+    // Without a port there is no listener to bind.
     if let Some(port) = &listener.port {
         self::port(port, check);
+        let bind = listener.bind.as_str();
+        if port.number != 0 {
+            check.port(&port.at, "number", port.number);
+            address(at.field("bind"), bind, check);
+        } else if bind.starts_with("unix://") {
+            unix_path(at.field("bind"), bind, check);
+            if listener.capture_mode == CaptureMode::Iptables {
+                check.error(at.field("captureMode"), "nothing captures the traffic of a unix socket");
+            }
+        } else {
+            let hint = "write a `number`, or `bind: unix:///path`";
+            check.error_hint(port.at.origin(), "port 0 is for unix sockets only", hint);
+        }
     }
-    bind(at.field("bind"), &listener.bind, check);
     if listener.hosts.is_empty() {
         check.error(at.origin(), "an egress listener needs `hosts`");
     }
@@ -132,23 +153,34 @@ fn egress(listener: &IstioEgressListener, check: &mut Check<'_>) {
             check.error_hint(place(), format!("`{text}` has no namespace"), hint);
             continue;
         };
-        if namespace == "~" {
-            if name != "*" || listener.hosts.len() > 1 {
-                check.error(place(), "`~/*` imports nothing, and stands alone");
-            }
-            continue;
+        let bare = namespace.strip_prefix('~').unwrap_or(namespace);
+        // `~/…` imports nothing.
+        let excluded = namespace == "~";
+        if namespace.is_empty() || (!excluded && bare != "*" && bare != "." && !hosts::is_label(bare)) {
+            check.error(place(), format!("`{bare}` is neither a namespace nor `.` or `*`"));
         }
-        let namespace = namespace.strip_prefix('~').unwrap_or(namespace);
-        if namespace != "*" && namespace != "." && !names::is_label(namespace) {
-            check.error(place(), format!("`{namespace}` is neither a namespace nor `.` or `*`"));
-        }
-        names::host(check, place(), name);
+        full_host(place(), name, check);
+    }
+}
+
+/// A host of which more than the first label is written.
+pub(super) fn full_host(origin: crate::error::Origin, name: &str, check: &mut Check<'_>) {
+    if !hosts::is_wildcard_name(name) {
+        hosts::host(check, origin, name);
+    } else if name != "*" && !name.contains('.') {
+        let hint = format!("write it in full: `{name}.NAMESPACE.svc.cluster.local`");
+        check.error_hint(origin, format!("`{name}` is a short name"), hint);
+    } else if hosts::is_partial_wildcard(name) {
+        let hint = "write `*` or `*.` and a name";
+        check.error_hint(origin, format!("the wildcard of `{name}` is only a part of a label"), hint);
     }
 }
 
 fn port(port: &SidecarPort, check: &mut Check<'_>) {
     let at = &port.at;
-    check.port(at, "number", port.number);
+    if !port.name.is_empty() {
+        check.port_name(at, "name", &port.name);
+    }
     if !port.protocol.is_empty() && !names::is_protocol(&port.protocol) {
         check.error(at.field("protocol"), format!("`{}` is not a protocol", port.protocol));
     }
@@ -157,8 +189,8 @@ fn port(port: &SidecarPort, check: &mut Check<'_>) {
     }
 }
 
-fn bind(origin: crate::error::Origin, bind: &str, check: &mut Check<'_>) {
-    if !bind.is_empty() && !names::is_ip(bind) && !bind.starts_with("unix://") {
+fn address(origin: crate::error::Origin, bind: &str, check: &mut Check<'_>) {
+    if !bind.is_empty() && !names::is_ip(bind) {
         check.error(origin, format!("`{bind}` is not an address"));
     }
 }

@@ -59,17 +59,13 @@ fn vs_6_a_rule_has_exactly_one_action() {
         assert!(rule(one).is_empty(), "{one}");
     }
     assert_eq!(rule("name: nothing").len(), 1);
-    for two in [
-        [ROUTE, redirect],
-        [ROUTE, direct],
-        [ROUTE, delegate],
-        [redirect, direct],
-        [redirect, delegate],
-        [direct, delegate],
-    ] {
+    for two in
+        [[ROUTE, redirect], [ROUTE, direct], [ROUTE, delegate], [redirect, direct], [redirect, delegate]]
+    {
         let told = rule(&two.join(", "));
         assert!(told.len() == 1 && told[0].contains("excludes"), "{two:?} {told:?}");
     }
+    assert!(rule(&[direct, delegate].join(", ")).is_empty(), "the delegate's rules stand in its place");
     for answer in [redirect, direct] {
         for beside in ["fault: {abort: {httpStatus: 500}}", "rewrite: {uri: /y}"] {
             let told = rule(&format!("{answer}, {beside}"));
@@ -157,10 +153,22 @@ fn y_6_durations_with_a_rule_of_their_own() {
     };
     assert!(pool("idleTimeout: 0s").is_empty());
     assert_eq!(pool("connectTimeout: 0s").len(), 1);
-    assert_eq!(pool("idleTimeout: 500us").len(), 1);
+    assert!(pool("idleTimeout: 500us").is_empty(), "less than a millisecond is off");
+    assert_eq!(pool("idleTimeout: 1500us").len(), 1);
     let cors = |age: &str| rule(&format!("corsPolicy: {{maxAge: {age}}}, {ROUTE}"));
     assert!(cors("2s").is_empty());
     assert_eq!(cors("1500ms").len(), 1);
+    assert_eq!(cors("0s").len(), 1);
+    let balancer = |of: &str| {
+        errors("DestinationRule", &format!("{{host: a, trafficPolicy: {{loadBalancer: {{{of}}}}}}}"))
+    };
+    assert!(balancer("warmupDurationSecs: 1.0005s").is_empty(), "a fraction of a millisecond is one here");
+    assert_eq!(balancer("warmupDurationSecs: 500us").len(), 1);
+    assert_eq!(balancer("warmup: {duration: 1.0005s}").len(), 1);
+    let budget = |of: &str| {
+        errors("DestinationRule", &format!("{{host: a, trafficPolicy: {{retryBudget: {{{of}}}}}}}"))
+    };
+    assert!(budget("budgetInterval: 500us").is_empty());
     assert_eq!(rule(&format!("timeout: 1500ms, {ROUTE}")).len(), 0);
 }
 
@@ -168,13 +176,24 @@ fn y_6_durations_with_a_rule_of_their_own() {
 fn va_8_redirects() {
     let redirect = |fields: &str| rule(&format!("redirect: {{{fields}}}"));
     let prefix = |fields: &str| rule(&format!("match: [{{uri: {{prefix: /a}}}}], redirect: {{{fields}}}"));
-    for good in ["uri: /x", "authority: b", "scheme: https", "port: 8443", "uri: /x, redirectCode: 308"] {
+    for good in [
+        "uri: /x",
+        "authority: b",
+        "scheme: https",
+        "port: 8443",
+        "port: 0",
+        "uri: /x, redirectCode: 308",
+        "prefixRewrite: /b",
+        "prefixRewrite: /b, uri: ''",
+    ] {
         assert!(redirect(good).is_empty(), "{good}");
     }
     assert!(prefix("prefixRewrite: /b").is_empty());
-    for bad in ["", "redirectCode: 302", "scheme: ftp", "prefixRewrite: /b", "uri: /x, redirectCode: 200"] {
+    for bad in ["", "uri: ''", "redirectCode: 302", "scheme: ftp", "uri: /x, redirectCode: 200"] {
         assert_eq!(redirect(bad).len(), 1, "{bad}");
     }
+    assert_eq!(rule("match: [{uri: {exact: /a}}], redirect: {prefixRewrite: /b}").len(), 1);
+    assert!(rule("match: [{port: 80}], redirect: {prefixRewrite: /b}").is_empty());
     assert_eq!(prefix("prefixRewrite: /b, uri: /x").len(), 1);
     assert!(!redirect("port: 80, derivePort: FROM_REQUEST_PORT").is_empty());
 }
@@ -195,10 +214,10 @@ fn va_9_fixed_answers() {
 fn gw_1_gw_2_servers() {
     let gateway = |server: &str| errors("Gateway", &format!("{{servers: [{{{server}}}]}}"));
     let port = "port: {number: 80, name: http, protocol: HTTP}";
-    for hosts in ["['*']", "[a.com]", "['*.a.com']", "[ns/a.com]", "[./a.com]", "['*/a.com']"] {
+    for hosts in ["['*']", "[a.com]", "['*.a.com']", "[ns/a.com]", "[./a.com]", "['*/a.com']", "[10.0.0.1]"] {
         assert!(gateway(&format!("{port}, hosts: {hosts}")).is_empty(), "{hosts}");
     }
-    for hosts in ["[]", "[10.0.0.1]", "[A_B/a.com]", "['a.*.com']"] {
+    for hosts in ["[]", "[A_B/a.com]", "['a.*.com']", "['*a.com']", "[a]", "['::1']", "[ns/]", "[/a.com]"] {
         assert_eq!(gateway(&format!("{port}, hosts: {hosts}")).len(), 1, "{hosts}");
     }
     assert_eq!(errors("Gateway", "{selector: {a: b}}").len(), 1, "no server");
@@ -211,8 +230,16 @@ fn gw_1_gw_2_servers() {
     ] {
         assert_eq!(gateway(&format!("port: {bad}, hosts: ['*']")).len(), 1, "{bad}");
     }
-    let unix = "port: {number: 80, name: http, protocol: HTTP}, bind: 'unix:///run/a', hosts: ['*']";
-    assert_eq!(gateway(unix).len(), 1);
+    let unix = |port: u16, path: &str| {
+        gateway(&format!(
+            "port: {{number: {port}, name: http, protocol: HTTP}}, bind: 'unix://{path}', hosts: ['*']"
+        ))
+        .len()
+    };
+    assert_eq!(unix(80, "/run/a"), 1);
+    assert_eq!(unix(0, "run/a"), 1);
+    assert_eq!(unix(0, "/run/"), 1);
+    assert_eq!(unix(0, "/run/a"), 0);
 }
 
 #[test]
@@ -239,11 +266,13 @@ fn gw_3_tls_where_it_is_needed_and_nowhere_else() {
     for protocol in ["HTTP", "HTTP2", "GRPC"] {
         assert!(server(protocol, ", tls: {httpsRedirect: true}").is_empty(), "{protocol}");
         assert_eq!(server(protocol, ", tls: {mode: SIMPLE, credentialName: c}").len(), 1, "{protocol}");
-        for more in ["mode: SIMPLE", "serverCertificate: /c", "minProtocolVersion: TLSV1_2"] {
+        for more in ["mode: SIMPLE", "serverCertificate: /c"] {
             let tls = format!(", tls: {{httpsRedirect: true, {more}}}");
-            assert_eq!(server(protocol, &tls).len(), 1, "{protocol} {more}: not bare");
+            assert_eq!(server(protocol, &tls).len(), 1, "{protocol} {more}");
         }
-        assert_eq!(server(protocol, ", tls: {}").len(), 1, "{protocol}");
+        for nothing in ["", "minProtocolVersion: TLSV1_2", "credentialName: c"] {
+            assert!(server(protocol, &format!(", tls: {{{nothing}}}")).is_empty(), "{protocol} {nothing}");
+        }
     }
     assert!(
         server("HTTPS", ", tls: {httpsRedirect: true, mode: SIMPLE, credentialName: c}").is_empty(),
@@ -264,6 +293,193 @@ fn sc_2_egress_listeners_do_not_share_a_socket() {
     assert_eq!(egress(", bind: 'fd00::7'", ", bind: 'FD00:0::7'"), taken);
     assert_eq!(egress(", captureMode: NONE", ", bind: 127.0.0.1"), taken);
     assert!(egress(", captureMode: NONE", ", bind: 127.0.0.2").is_empty());
+    let socket = |first: &str, second: &str| {
+        let listener = |path: &str| {
+            format!("{{port: {{number: 0, protocol: HTTP}}, bind: 'unix://{path}', hosts: ['*/*']}}")
+        };
+        errors("Sidecar", &format!("{{egress: [{}, {}]}}", listener(first), listener(second)))
+    };
+    assert!(socket("/run/a", "@a").is_empty());
+    assert_eq!(socket("/run/a", "/run/a"), taken);
+}
+
+/// SC-2, SC-5: hosts, ports and addresses of listeners, at their edges.
+#[test]
+fn sc_2_sc_5_listeners() {
+    let egress = |fields: &str| errors("Sidecar", &format!("{{egress: [{{{fields}}}]}}")).len();
+    for good in ["*/*", "./*", "~/*", "~/a.test", "~ns/*.a.test", "NS/a.test.", "*/*.com"] {
+        assert_eq!(egress(&format!("hosts: ['./*', '{good}']")), 0, "{good}");
+    }
+    for bad in ["*/a", "a.test", "/a.test", "ns/", "*/*a.test", "*/10.0.0.1", "a_b/a.test", "*/a_b.test"] {
+        assert_eq!(egress(&format!("hosts: ['{bad}']")), 1, "{bad}");
+    }
+    let port = |port: &str| egress(&format!("hosts: ['*/*'], port: {{protocol: HTTP, {port}"));
+    assert_eq!(port("number: 0}, bind: 'unix:///run/a'"), 0);
+    assert_eq!(port("number: 80}, bind: 127.0.0.1"), 0);
+    for bad in [
+        "number: 0}",
+        "number: 0}, bind: 127.0.0.1",
+        "number: 0}, bind: 'unix://run/a'",
+        "number: 80}, bind: 'unix:///run/a'",
+        "number: 80, name: 'a:b'}",
+        "number: 65536}",
+    ] {
+        assert_eq!(port(bad), 1, "{bad}");
+    }
+    assert_eq!(egress("hosts: ['*/*'], bind: '@a'"), 0, "without a port nothing is bound");
+    let ingress = |endpoint: &str| {
+        let listener = format!("port: {{number: 80, protocol: HTTP}}, defaultEndpoint: '{endpoint}'");
+        errors("Sidecar", &format!("{{ingress: [{{{listener}}}]}}")).len()
+    };
+    for good in ["127.0.0.1:80", ":80", "[::1]:80", "[::]:80", "0.0.0.0:80", "unix:///a", "unix://@a"] {
+        assert_eq!(ingress(good), 0, "{good}");
+    }
+    for bad in ["localhost:80", "127.0.0.2:80", "127.0.0.1:0", "127.0.0.1", "unix:///a/", "::1:80"] {
+        assert_eq!(ingress(bad), 1, "{bad}");
+    }
+}
+
+/// SE-4 to SE-8: what Istio takes and refuses of services and of their endpoints.
+#[test]
+fn se_5_services_and_endpoints() {
+    let entry = |fields: &str| errors("ServiceEntry", &format!("{{{fields}}}")).len();
+    const PORT: &str = "ports: [{number: 80, name: http, protocol: HTTP}]";
+    assert_eq!(entry("hosts: [a.test]"), 0, "ports may be left out");
+    for (host, wrong) in
+        [("'*.'", 0), ("503", 1), ("'503'", 0), ("a_b.test", 1), ("10.0.0.1", 1), ("'::1'", 1)]
+    {
+        assert_eq!(entry(&format!("hosts: [{host}], {PORT}")), wrong, "{host}");
+    }
+    assert_eq!(entry("hosts: [a.test], ports: [{number: 80, name: HTTP, targetPort: 0}]"), 1);
+    assert_eq!(entry("hosts: [a.test], ports: [{number: 80, name: HTTP, targetPort: 81}]"), 0);
+    assert_eq!(entry("hosts: [a.test], endpoints: []"), 1, "resolution is NONE");
+    assert_eq!(
+        entry("hosts: [a.test], resolution: STATIC, endpoints: [], workloadSelector: {labels: {a: b}}"),
+        1
+    );
+    let endpoint = |resolution: &str, fields: &str| {
+        entry(&format!("hosts: [a.test], {PORT}, resolution: {resolution}, endpoints: [{{{fields}}}]"))
+    };
+    assert_eq!(endpoint("STATIC", "network: n"), 0, "one that is reached through its network's gateway");
+    assert_eq!(endpoint("DNS", "network: n"), 1);
+    assert_eq!(endpoint("STATIC", "network: ''"), 1);
+    for (labels, wrong) in [
+        ("{app: a}", 0),
+        ("{a.b/c: ''}", 0),
+        ("{'': a}", 1),
+        ("{a: 'b c'}", 1),
+        ("{a: b/c}", 1),
+        ("{':method': a}", 1),
+    ] {
+        assert_eq!(endpoint("STATIC", &format!("address: 10.0.0.1, labels: {labels}")), wrong, "{labels}");
+    }
+    let workload = |fields: &str| errors("WorkloadEntry", &format!("{{{fields}}}")).len();
+    for (fields, wrong) in [
+        ("address: 10.0.0.1", 0),
+        ("address: a.test", 0),
+        ("address: '503'", 1),
+        ("address: a_b.test", 1),
+        ("address: 'unix:///a'", 0),
+        ("address: 'unix:///a', ports: {}", 1),
+        ("address: 'unix:///a/'", 1),
+        ("network: n", 0),
+        ("address: a, ports: {HTTP: 80}", 0),
+        ("address: a, ports: {'a.b': 80}", 1),
+        ("address: a, ports: {a: 0}", 1),
+        ("address: a, ports: {aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: 80}", 1),
+        ("address: a, labels: {'*': a}", 1),
+    ] {
+        assert_eq!(workload(fields), wrong, "{fields}");
+    }
+}
+
+/// HC-3: a template says what it likes of address and labels; what each workload gets is checked.
+#[test]
+fn hc_3_workload_groups() {
+    let group = |fields: &str| errors("WorkloadGroup", &format!("{{{fields}}}")).len();
+    let probe = |fields: &str| group(&format!("template: {{}}, probe: {{{fields}}}"));
+    assert_eq!(group("template: {address: a_b, labels: {'': 'a b'}}"), 0);
+    assert_eq!(group("template: {ports: {'a b': 80}}"), 1);
+    assert_eq!(group("template: {}, metadata: {labels: {a: 'b c'}}"), 1);
+    assert_eq!(probe("httpGet: {port: 80, path: A}"), 0);
+    for bad in [
+        "httpGet: {port: 80, scheme: http}",
+        "httpGet: {port: 80, httpHeaders: [{name: a_b}]}",
+        "httpGet: {port: 80, httpHeaders: [{value: a}]}",
+        "exec: {command: [a, '']}",
+        "periodSeconds: 5",
+    ] {
+        assert_eq!(probe(bad), 1, "{bad}");
+    }
+}
+
+/// N-1: what stands in the names of resources.
+#[test]
+fn n_1_a_part_of_a_name_may_be_long() {
+    let found = |head: &str, meta: &str| {
+        let (_, found) = Documents::parse([("a.yaml", format!("{head}\nmetadata: {{{meta}}}\n"))]);
+        found.iter().filter(|finding| finding.is_error()).count()
+    };
+    let long = "a".repeat(64);
+    const SECRET: &str = "apiVersion: v1\nkind: Secret";
+    const SERVICE: &str = "apiVersion: v1\nkind: Service\nspec: {ports: [{port: 80}]}";
+    assert_eq!(found(SECRET, &format!("name: {long}.b")), 0);
+    assert_eq!(found(SECRET, &format!("name: {}", "a".repeat(254))), 1);
+    assert_eq!(found(SERVICE, &format!("name: {long}")), 1);
+    assert_eq!(found(SERVICE, "name: a.b"), 1);
+    assert_eq!(found(SECRET, "name: a, labels: {a.b/c: d, e: ''}, annotations: {A.b/c: 'd e'}"), 0);
+    assert_eq!(found(SECRET, "name: a, labels: {'a b': c}"), 1);
+    assert_eq!(found(SECRET, "name: a, labels: {a: 'b c'}"), 1);
+    assert_eq!(found(SECRET, "name: a, annotations: {'a b': c}"), 1);
+}
+
+/// VA-4: the authority is set in one place.
+#[test]
+fn va_4_the_authority_is_set_once() {
+    let sets = |rewrite: &str, request: &str| {
+        rule(&format!("{ROUTE}, {rewrite}headers: {{request: {{{request}}}}}")).len()
+    };
+    assert_eq!(sets("", "set: {':authority': b}"), 0);
+    assert_eq!(sets("", "add: {Host: b}"), 0);
+    assert_eq!(sets("rewrite: {uri: /b}, ", "set: {host: b}"), 0);
+    assert_eq!(sets("rewrite: {authority: c}, ", "set: {host: b}"), 1);
+    assert_eq!(sets("", "set: {host: b}, add: {':authority': c}"), 1);
+}
+
+/// Rules for connections aren't served, and what is wrong with them is told all the same.
+#[test]
+fn rules_for_connections_are_judged_as_istio_judges_them() {
+    let wrong = |rules: &str| {
+        let told = service(&format!("{{hosts: [a.test], {rules}}}"));
+        told.iter().filter(|error| !error.contains("not implemented")).count()
+    };
+    const TO: &str = "route: [{destination: {host: a.test}}]";
+    assert_eq!(wrong(&format!("tcp: [{{match: [{{port: 80}}], {TO}}}]")), 0);
+    assert_eq!(wrong(&format!("tls: [{{match: [{{sniHosts: [a.test]}}], {TO}}}]")), 0);
+    for bad in [
+        "tcp: [{match: [{port: 80}]}]".to_owned(),
+        format!("tcp: [{{match: [{{port: 65536}}], {TO}}}]"),
+        format!("tcp: [{{match: [{{destinationSubnets: [10.0.0.1/33]}}], {TO}}}]"),
+        format!("tls: [{{{TO}}}]"),
+        format!("tls: [{{match: [{{sniHosts: []}}], {TO}}}]"),
+        format!("tls: [{{match: [{{sniHosts: [b.test]}}], {TO}}}]"),
+        format!("tls: [{{match: [{{sniHosts: ['a.test:80']}}], {TO}}}]"),
+        format!("tls: [{{match: [{{sniHosts: [a.test], sourceLabels: {{'a b': c}}}}], {TO}}}]"),
+    ] {
+        assert_eq!(wrong(&bad), 1, "{bad}");
+    }
+}
+
+/// H-5
+#[test]
+fn h_5_gateways_are_named_by_name_or_with_their_namespace() {
+    let gateways = |list: &str| service(&format!("{{hosts: [a.test], gateways: [{list}], {TO}}}")).len();
+    for good in ["mesh", "ns/gw", "A.Test", "gw.ns.svc.cluster.local", "gw, us/a/b"] {
+        assert_eq!(gateways(good), 0, "{good}");
+    }
+    for bad in ["'1'", "./gw", "ns/a.b", "'a b'", "a_b", "us/a/b, gw", "''"] {
+        assert_eq!(gateways(bad), 1, "{bad}");
+    }
 }
 
 /// Y-9: what a validator knows and we do not implement is judged as a field is.

@@ -1,6 +1,6 @@
 //! The blocks of a traffic policy (CB, OD, TL, LB), and destinations.
 
-use super::{Check, consistent_hash, locality, names};
+use super::{Check, consistent_hash, hosts, locality};
 use crate::analysis::Code;
 use crate::api::At;
 use crate::api::istio::{
@@ -13,9 +13,13 @@ pub(super) fn destination(to: &Destination, check: &mut Check<'_>) {
     if to.host == "*" {
         check.error(to.at.field("host"), "a destination must be one host");
     } else {
-        names::host(check, to.at.field("host"), &to.host);
+        hosts::host(check, to.at.field("host"), &to.host);
     }
-    if !to.subset.is_empty() && !names::is_label(&to.subset) {
+    subset_and_port(to, check);
+}
+
+pub(super) fn subset_and_port(to: &Destination, check: &mut Check<'_>) {
+    if !to.subset.is_empty() && !hosts::is_label(&to.subset) {
         check.error(to.at.field("subset"), format!("`{}` is not a DNS-1123 label", to.subset));
     }
     if let Some(port) = &to.port {
@@ -41,7 +45,8 @@ fn tcp(tcp: &TcpSettings, check: &mut Check<'_>) {
     check.not_negative(at, "maxConnections", tcp.max_connections);
     check.duration(at, "connectTimeout", tcp.connect_timeout);
     check.duration(at, "maxConnectionDuration", tcp.max_connection_duration);
-    check.duration_or_zero(at, "idleTimeout", tcp.idle_timeout);
+    // Less than a millisecond is off.
+    check.duration(at, "idleTimeout", tcp.idle_timeout.filter(|timeout| timeout.as_millis() > 0));
     if let Some(keepalive) = &tcp.tcp_keepalive {
         check.duration(&keepalive.at, "time", keepalive.time);
         check.duration(&keepalive.at, "interval", keepalive.interval);
@@ -80,7 +85,9 @@ pub(super) fn outlier_detection(outlier: &OutlierDetection, check: &mut Check<'_
     check.duration(at, "baseEjectionTime", outlier.base_ejection_time);
     percent(at, "maxEjectionPercent", outlier.max_ejection_percent.map(f64::from), check);
     percent(at, "minHealthPercent", outlier.min_health_percent.map(f64::from), check);
-    if outlier.consecutive_local_origin_failures.is_some() && !outlier.split_external_local_origin_errors {
+    if outlier.consecutive_local_origin_failures.is_some_and(|count| count > 0)
+        && !outlier.split_external_local_origin_errors
+    {
         let hint = "set `splitExternalLocalOriginErrors: true`";
         check.error_hint(
             at.field("consecutiveLocalOriginFailures"),
@@ -99,7 +106,6 @@ pub(super) fn outlier_detection(outlier: &OutlierDetection, check: &mut Check<'_
 /// CB-8.
 pub(super) fn retry_budget(budget: &RetryBudget, check: &mut Check<'_>) {
     percent(&budget.at, "percent", budget.percent, check);
-    check.duration_or_zero(&budget.at, "budgetInterval", budget.budget_interval);
 }
 
 pub(super) fn percent(at: &At, field: &str, value: Option<f64>, check: &mut Check<'_>) {
@@ -111,12 +117,14 @@ pub(super) fn percent(at: &At, field: &str, value: Option<f64>, check: &mut Chec
 /// TL-2.
 pub(super) fn client_tls(tls: &ClientTlsSettings, check: &mut Check<'_>) {
     let at = &tls.at;
+    let by_name = !tls.credential_name.is_empty();
     let verifies = !tls.ca_certificates.is_empty() || !tls.subject_alt_names.is_empty();
-    if tls.insecure_skip_verify == Some(true) && verifies {
+    let originates = matches!(tls.mode, ClientTlsMode::Simple | ClientTlsMode::Mutual);
+    if originates && tls.insecure_skip_verify == Some(true) && verifies {
         let message = "excludes `caCertificates` and `subjectAltNames`: nothing would be verified by them";
         check.error(at.field("insecureSkipVerify"), message);
     }
-    if !tls.credential_name.is_empty() {
+    if originates && by_name {
         for (field, path) in [
             ("clientCertificate", &tls.client_certificate),
             ("privateKey", &tls.private_key),
@@ -129,7 +137,7 @@ pub(super) fn client_tls(tls: &ClientTlsSettings, check: &mut Check<'_>) {
     }
     let certificate = !tls.client_certificate.is_empty() && !tls.private_key.is_empty();
     match tls.mode {
-        ClientTlsMode::Mutual if !certificate && tls.credential_name.is_empty() => {
+        ClientTlsMode::Mutual if !certificate && !by_name => {
             check
                 .error(at.origin(), "MUTUAL needs `clientCertificate` and `privateKey`, or `credentialName`");
         }
@@ -160,7 +168,7 @@ pub(super) fn load_balancer(balancer: &LoadBalancerSettings, check: &mut Check<'
             check.error(setting.at.origin(), "excludes `zoneAwareLbSetting`");
         }
     }
-    check.duration(&balancer.at, "warmupDurationSecs", balancer.warmup_duration_secs);
+    check.duration_from_1ms(&balancer.at, "warmupDurationSecs", balancer.warmup_duration_secs);
     if balancer.warmup.is_some() && balancer.warmup_duration_secs.is_some() {
         let origin = balancer.at.field("warmupDurationSecs");
         check.note(Code::SchemaWarning, origin, "`warmup` stands in its place");

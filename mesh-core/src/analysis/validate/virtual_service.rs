@@ -2,8 +2,8 @@
 
 use super::http_action;
 use super::http_match;
-use super::{Check, Validate, names};
-use crate::analysis::rules;
+use super::{Check, Validate, connection_rules, hosts, names};
+use crate::analysis::{Code, rules};
 use crate::api::istio::{Delegate, HttpRoute, VirtualService};
 use crate::api::{At, Metadata};
 
@@ -25,6 +25,7 @@ impl Validate for VirtualService {
                 delegate(to, self.hosts.is_empty(), check);
             }
         }
+        connection_rules::check(self, check);
         rules::check(self, check);
     }
 }
@@ -47,46 +48,44 @@ fn hosts(service: &VirtualService, check: &mut Check<'_>) {
     }
     let mesh = service.gateways.is_empty() || service.gateways.iter().any(|gateway| gateway == "mesh");
     for (index, host) in service.hosts.iter().enumerate() {
-        names::host(check, at.item("hosts", index), host);
+        if !names::is_ip(host) {
+            hosts::host(check, at.item("hosts", index), host);
+        }
         if host == "*" && mesh {
             let hint = "name the hosts, or list only real gateways under `gateways`";
             check.error_hint(at.item("hosts", index), "`*` would catch all traffic of the mesh", hint);
         }
-        if let Some(other) = service.hosts[..index].iter().find(|other| names::overlap(other, host)) {
+        if let Some(other) = service.hosts[..index].iter().find(|other| hosts::overlap(other, host)) {
             check.error(at.item("hosts", index), format!("`{host}` overlaps `{other}`"));
         }
     }
 }
 
-/// H-5: `name`, `namespace/name`, `./name` or `mesh`.
+/// H-5: `name`, `namespace/name` or `mesh`.
+///
+/// Istio looks at no entry behind the first without a namespace: such a one is a reference like any other,
+/// which leads nowhere.
 pub(super) fn gateways(at: &At, gateways: &[String], check: &mut Check<'_>) {
     for (index, gateway) in gateways.iter().enumerate() {
-        let legal = match gateway.split_once('/') {
-            Some((namespace, name)) => {
-                (namespace == "." || names::is_label(namespace)) && names::is_name(name)
-            }
-            None => names::is_name(gateway),
+        let (legal, last) = match gateway.split_once('/') {
+            Some((namespace, name)) => (hosts::is_label(namespace) && hosts::is_label(name), false),
+            None => (hosts::is_name(gateway), true),
         };
         if !legal {
             let hint = "write `name`, `namespace/name` or `mesh`";
             check.error_hint(at.item("gateways", index), format!("`{gateway}` is not a gateway"), hint);
         }
+        if last {
+            return;
+        }
     }
 }
 
-/// VA-13: by a full name or one of the same namespace, and not again.
+/// VA-13: that it is not there, whatever its name, is found where the rules are compiled.
 fn delegate(to: &Delegate, nested: bool, check: &mut Check<'_>) {
     if nested {
         let message = "a delegate (a VirtualService without `hosts`) cannot delegate";
         check.error(to.at.origin(), message);
-    }
-    if to.name.is_empty() {
-        check.error(to.at.origin(), "a delegate needs a `name`");
-    } else if !names::is_name(&to.name) {
-        check.error(to.at.field("name"), format!("`{}` is not a DNS-1123 name", to.name));
-    }
-    if !to.namespace.is_empty() && !names::is_label(&to.namespace) {
-        check.error(to.at.field("namespace"), format!("`{}` is not a namespace", to.namespace));
     }
 }
 
@@ -111,11 +110,17 @@ fn one_action(rule: &HttpRoute, check: &mut Check<'_>) {
     .filter_map(|(name, set)| set.then_some(name))
     .collect();
     match actions.as_slice() {
+        // Its delegate's rules stand in its place.
+        ["directResponse", "delegate"] => {
+            let message = "has no effect beside `delegate`";
+            check.note(Code::SchemaWarning, at.field("directResponse"), message);
+            return;
+        }
         [] => check.error(at.origin(), "one of `route`, `redirect` and `directResponse` is needed"),
         [_] => {}
         [first, second, ..] => check.error(at.field(second), format!("excludes `{first}`")),
     }
-    if rule.redirect.is_some() || rule.direct_response.is_some() {
+    if rule.delegate.is_none() && (rule.redirect.is_some() || rule.direct_response.is_some()) {
         let answer = if rule.redirect.is_some() { "redirect" } else { "directResponse" };
         for (field, set) in [("fault", rule.fault.is_some()), ("rewrite", rule.rewrite.is_some())] {
             if set {
@@ -126,7 +131,7 @@ fn one_action(rule: &HttpRoute, check: &mut Check<'_>) {
             }
         }
     }
-    if rule.mirror.is_some() && !rule.mirrors.is_empty() {
+    if rule.delegate.is_none() && rule.mirror.is_some() && !rule.mirrors.is_empty() {
         check.error(at.field("mirrors"), "excludes `mirror`");
     }
 }

@@ -2,24 +2,24 @@
 
 use std::net::IpAddr;
 
-use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 
-use super::{Check, Validate};
+use super::{Check, Validate, workload_entry};
 use crate::analysis::Code;
 use crate::api::istio::{HttpHealthCheckConfig, ReadinessProbe, WorkloadGroup};
 use crate::api::{At, Metadata};
 
 impl Validate for WorkloadGroup {
     fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
-        if self.template.is_none() {
-            check.error(self.at.origin(), "`template` is needed");
+        match &self.template {
+            // Address and labels are each workload's own: Istio does not look at them here.
+            Some(template) => workload_entry::sizes(template, check),
+            None => check.error(self.at.origin(), "`template` is needed"),
         }
-        let labels = self.metadata.iter().map(|metadata| (&metadata.labels, &metadata.at));
-        for (labels, at) in labels.chain(self.template.iter().map(|entry| (&entry.labels, &entry.at))) {
-            if labels.contains_key("") {
-                check.error(at.field("labels"), "a label has a name");
-            }
+        if let Some(metadata) = &self.metadata {
+            check.count(&metadata.at, "labels", metadata.labels.len(), 256);
+            check.count(&metadata.at, "annotations", metadata.annotations.len(), 256);
+            check.labels(&metadata.at, "labels", &metadata.labels);
         }
         if let Some(probe) = &self.probe {
             self::probe(probe, check);
@@ -44,8 +44,11 @@ fn probe(probe: &ReadinessProbe, check: &mut Check<'_>) {
         check.port(&tcp.at, "port", tcp.port);
         host(&tcp.at, &tcp.host, check);
     } else if let Some(exec) = &probe.exec {
-        if exec.command.first().is_none_or(String::is_empty) {
+        if exec.command.is_empty() {
             check.error_hint(exec.at.origin(), "`command` names no program", "such as [/bin/ready, --quiet]");
+        }
+        for (index, _) in exec.command.iter().enumerate().filter(|(_, word)| word.is_empty()) {
+            check.error(exec.at.item("command", index), "an argument must not be empty");
         }
     } else if let Some(grpc) = &probe.grpc {
         check.port(&grpc.at, "port", grpc.port);
@@ -58,20 +61,18 @@ fn http(http: &HttpHealthCheckConfig, check: &mut Check<'_>) {
     let at = &http.at;
     check.port(at, "port", http.port);
     host(at, &http.host, check);
-    let is_path = http.path.starts_with('/') && PathAndQuery::try_from(http.path.as_str()).is_ok();
-    if !http.path.is_empty() && !is_path {
-        check.error(at.field("path"), format!("`{}` is not a path", http.path));
-    }
-    let known = ["", "HTTP", "HTTPS"].iter().any(|known| http.scheme.eq_ignore_ascii_case(known));
-    if !known {
+    if !["", "HTTP", "HTTPS"].contains(&http.scheme.as_str()) {
         check.error_hint(at.field("scheme"), format!("`{}` is not a scheme", http.scheme), "HTTP or HTTPS");
     }
     for header in &http.http_headers {
-        if HeaderName::try_from(header.name.as_str()).is_err() {
-            check.error(header.at.field("name"), format!("`{}` is not the name of a header", header.name));
+        let name = header.name.as_bytes();
+        if name.is_empty() || !name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-') {
+            let message = format!("`{}` is not the name of a header that a probe may have", header.name);
+            check.error_hint(header.at.field("name"), message, "letters, digits and hyphens");
         }
         if HeaderValue::try_from(header.value.as_str()).is_err() {
-            check.error(header.at.field("value"), "not the value of a header");
+            let message = "this is not the value of a header: the probe is sent without it";
+            check.note(Code::SchemaWarning, header.at.field("value"), message);
         }
     }
 }

@@ -16,6 +16,7 @@ use super::message::{Decode, EnumValue, Field, Shape, Status, Table};
 use super::nearest::nearest;
 use super::yaml::{Entry, Node, Plain, Value, classify};
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
+use crate::error::Group;
 
 /// What is done about fields that nobody knows or that we do not implement (Y-9).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -235,8 +236,10 @@ impl<'d> Decoder<'d> {
             {
                 false
             }
+            // Of Istio's kinds it is read, so that what is wrong with it is told too; the document is lost anyway.
             Status::Refused => self.below(&path_key(name), |d| {
-                d.not_implemented(entry.key_mark, format!("`{name}` is not implemented"))
+                let read = d.strictness == Strictness::Strict && d.source.group == Group::Istio;
+                d.not_implemented(entry.key_mark, format!("`{name}` is not implemented")) || read
             }),
         }
     }

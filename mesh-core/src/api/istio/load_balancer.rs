@@ -12,6 +12,8 @@ message! {
         supported simple: Option<SimpleLb> [oneof lb_policy],
         /// By a hash of the request.
         supported consistent_hash: Option<ConsistentHashLb> [oneof lb_policy],
+        /// By what endpoints report of their load.
+        refused backend_utilization: Option<BackendUtilization> [oneof lb_policy],
         /// By distance; replaces the mesh's whole setting.
         supported locality_lb_setting: Option<LocalityLoadBalancerSetting>,
         /// By zone, automatically.
@@ -20,6 +22,22 @@ message! {
         supported warmup_duration_secs: Option<Duration>,
         /// Raise the share of new endpoints slowly.
         supported warmup: Option<WarmupConfiguration>,
+    }
+}
+
+message! {
+    /// Shares by what endpoints report of their load.
+    pub struct BackendUtilization {
+        /// How much errors weigh.
+        supported error_utilization_penalty_percent: u32,
+        /// Which reports count.
+        supported metric_names_for_computing_utilization: Vec<String>,
+        /// When a share without a report is forgotten.
+        supported weight_expiration_period: Option<Duration>,
+        /// How long an endpoint reports before its share counts.
+        supported weight_stabilization_period: Option<Duration>,
+        /// Time between changes of the shares.
+        supported weight_update_period: Option<Duration>,
     }
 }
 

@@ -31,17 +31,19 @@ pub(super) fn redirect(
                 format!("redirect code {code} is none of 301, 302, 303, 307, 308: the rule is dropped")
             })?;
     }
-    redirect.scheme = written.scheme.as_deref().map(Into::into);
+    redirect.scheme = written.scheme.as_deref().filter(|scheme| !scheme.is_empty()).map(Into::into);
     redirect.authority =
         written.authority.as_deref().filter(|authority| !authority.is_empty()).map(Into::into);
-    redirect.port = match (written.port.and_then(|port| u16::try_from(port).ok()), written.derive_port) {
+    let fixed = written.port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0);
+    redirect.port = match (fixed, written.derive_port) {
         (Some(port), _) => RedirectPort::Fixed(port),
         (None, Some(RedirectPortSelection::FromRequestPort)) => RedirectPort::Fixed(port),
         (None, Some(RedirectPortSelection::FromProtocolDefault) | None) => RedirectPort::Unset,
     };
-    redirect.path = match (written.uri.as_deref().filter(|uri| !uri.is_empty()), &written.prefix_rewrite) {
+    let set = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    redirect.path = match (set(&written.uri), set(&written.prefix_rewrite)) {
         (Some(path), _) => RedirectPath::Full(path.into()),
-        (None, Some(to)) => RedirectPath::Prefix { matched: prefix_of(uri), to: to.as_str().into() },
+        (None, Some(to)) => RedirectPath::Prefix { matched: prefix_of(uri), to: to.into() },
         (None, None) => RedirectPath::Unchanged,
     };
     Ok(redirect)

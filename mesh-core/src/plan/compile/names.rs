@@ -5,7 +5,8 @@ use std::net::Ipv6Addr;
 /// A host as a resource of `namespace` writes it, in full and lower case (H-1, H-2).
 pub(super) fn resolve(host: &str, namespace: &str, suffix: &str) -> String {
     let host = host.to_ascii_lowercase();
-    let host = host.strip_suffix('.').unwrap_or(&host);
+    // `*.` fits no name, and must not become `*`.
+    let host = host.strip_suffix('.').filter(|host| *host != "*").unwrap_or(&host);
     if host.is_empty() || host.starts_with('*') || host.contains(['.', ':']) {
         host.to_owned()
     } else {

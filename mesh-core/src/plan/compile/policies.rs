@@ -228,6 +228,8 @@ pub(super) fn fault(written: &HttpFaultInjection, origin: Origin) -> Result<Opti
 
 /// A share of requests; none written is 0, as in Istio (FI-1).
 fn share(percentage: Option<&WrittenPercent>, deprecated: Option<i32>) -> Result<Percent, Refused> {
-    let value = percentage.map(|percent| percent.value).or(deprecated.map(f64::from)).unwrap_or_default();
+    // The old field goes to Envoy as it is, where whatever is no percentage is all.
+    let all = |percent: i32| if (0..=100).contains(&percent) { f64::from(percent) } else { 100.0 };
+    let value = percentage.map(|percent| percent.value).or(deprecated.map(all)).unwrap_or_default();
     Percent::new(value).map_err(|error| error.to_string())
 }

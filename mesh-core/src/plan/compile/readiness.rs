@@ -90,7 +90,7 @@ fn http(http: &HttpHealthCheckConfig, address: SocketAddr) -> Question {
     };
     let mut headers = Vec::new();
     for header in &http.http_headers {
-        // What can't be a header was refused.
+        // What can't be a header was told.
         let pair = (HeaderName::try_from(&header.name), HeaderValue::try_from(&header.value));
         let (Ok(name), Ok(value)) = pair else { continue };
         if name == HOST {
@@ -99,13 +99,31 @@ fn http(http: &HttpHealthCheckConfig, address: SocketAddr) -> Question {
             headers.push((name, value));
         }
     }
-    Question::Http {
-        address,
-        host,
-        path: if http.path.is_empty() { "/".into() } else { http.path.as_str().into() },
-        tls: http.scheme.eq_ignore_ascii_case("HTTPS"),
-        headers,
-    }
+    Question::Http { address, host, path: path(&http.path).into(), tls: http.scheme == "HTTPS", headers }
+}
+
+/// Path and query of what is written as a path: any text is one, and a whole URL is asked for where the probe
+/// goes.
+fn path(written: &str) -> String {
+    /// What no path and no query may have as it is.
+    const ESCAPED: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
+        .add(b' ')
+        .add(b'"')
+        .add(b'<')
+        .add(b'>')
+        .add(b'\\')
+        .add(b'^')
+        .add(b'`')
+        .add(b'{')
+        .add(b'|')
+        .add(b'}');
+    let written = written.split('#').next().unwrap_or_default();
+    let path = match written.split_once("://") {
+        Some((_, behind)) => behind.find('/').map_or("", |from| &behind[from..]),
+        None => written,
+    };
+    let escaped = percent_encoding::utf8_percent_encode(path, ESCAPED).to_string();
+    if escaped.starts_with('/') { escaped } else { format!("/{escaped}") }
 }
 
 fn seconds(written: i32, default: u64) -> Duration {
@@ -114,4 +132,25 @@ fn seconds(written: i32, default: u64) -> Duration {
 
 fn positive(written: i32, default: u32) -> u32 {
     u32::try_from(written).ok().filter(|written| *written > 0).unwrap_or(default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path;
+
+    #[test]
+    fn hc_3_any_text_is_the_path_of_a_probe() {
+        for (written, asked) in [
+            ("", "/"),
+            ("/health?full=1", "/health?full=1"),
+            ("A", "/A"),
+            ("?a", "/?a"),
+            ("unix:///a/", "/a/"),
+            ("http://a.test", "/"),
+            ("/a b\n#c", "/a%20b%0A"),
+            ("/ä", "/%C3%A4"),
+        ] {
+            assert_eq!(path(written), asked, "{written}");
+        }
+    }
 }

@@ -189,6 +189,7 @@ fn sc_2_sc_4_sc_5_sc_6_sidecars() {
         &[
             "{egress: [{hosts: ['./*', 'b/*.example.com', '~c/*']}]}",
             "{egress: [{hosts: ['~/*']}]}",
+            "{egress: [{hosts: ['~/*', './*']}]}",
             "{outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: out, port: {number: 80}}}}",
             &ingress("defaultEndpoint: '127.0.0.1:1'"),
             &ingress("defaultEndpoint: '[::1]:1'"),
@@ -202,7 +203,6 @@ fn sc_2_sc_4_sc_5_sc_6_sidecars() {
         &[
             ("{}", "spec", "must say something"),
             ("{egress: [{hosts: ['a.example.com']}]}", "spec.egress[0].hosts[0]", "no namespace"),
-            ("{egress: [{hosts: ['~/*', './*']}]}", "spec.egress[0].hosts[0]", "stands alone"),
             ("{egress: [{hosts: ['./*']}, {hosts: ['b/*']}]}", "spec.egress[0]", "only the last"),
             (
                 "{egress: [{hosts: ['./*']}, {port: {number: 80, protocol: HTTP, name: a}, hosts: ['b/*']}]}",

@@ -95,6 +95,11 @@ impl<'a> Compiler<'a> {
                 let bind = server.bind.parse().ok();
                 let refuse =
                     |code, at: Origin, message: String| Diagnostic::new(code, gateway.locate(at), message);
+                if server.bind.starts_with("unix://") {
+                    let message = "a gateway's listener on a unix socket is not implemented".to_owned();
+                    self.out.push(refuse(Code::NotImplemented, server.at.field("bind"), message));
+                    continue;
+                }
                 let https = match port.protocol.to_ascii_uppercase().as_str() {
                     "HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB" => false,
                     "HTTPS" => true,

@@ -92,7 +92,10 @@ impl<'a> Compiler<'a> {
         if let Some(path) = text.strip_prefix("unix://") {
             return Some(Address::Unix(path.into()));
         }
-        let address = text
+        let own = text.strip_prefix(':').map(|port| format!("{}:{port}", Ipv4Addr::LOCALHOST));
+        let address = own
+            .as_deref()
+            .unwrap_or(text)
             .parse::<SocketAddr>()
             .ok()
             .filter(|address| address.ip().is_loopback() || address.ip().is_unspecified());

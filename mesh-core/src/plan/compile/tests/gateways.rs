@@ -90,6 +90,23 @@ fn gw_2_gw_4_gw_7_servers_become_listeners() {
     assert!(found(table(plan, 8080), "b.example.com", "/").is_none(), "only for namespace other");
 }
 
+/// GW-2: an address is a host like another one, and a unix socket is told instead of standing at a port.
+#[test]
+fn gw_2_a_gateway_serves_an_address_and_no_unix_socket() {
+    let rules = "  - {name: all, route: [{destination: {host: web}}]}";
+    let all = service("all", "[\"*\"]", rules);
+    let address = EDGE.replace(r#"["./a.example.com", "other/b.example.com"]"#, "[10.0.0.1]");
+    let plan = gateway(&format!("{address}{all}"), "edge").plan;
+    assert!(found(table(&plan, 8080), "10.0.0.1:8080", "/").is_some());
+    assert!(found(table(&plan, 8080), "10.0.0.2:8080", "/").is_none());
+    let bound = "number: 0, name: plain, protocol: HTTP}\n    bind: unix:///run/a";
+    let unix = EDGE.replace("number: 8080, name: plain, protocol: HTTP}", bound);
+    let compiled = gateway(&format!("{unix}{all}"), "edge");
+    let ports: Vec<u16> = compiled.plan.listeners.iter().map(|listener| listener.port).collect();
+    assert_eq!(ports, [80, 443]);
+    assert!(codes(&compiled.diagnostics).contains(&Code::NotImplemented));
+}
+
 /// MO-1: at a gateway.
 #[test]
 fn vs_3_rules_of_several_resources_follow_each_other_catch_alls_last() {

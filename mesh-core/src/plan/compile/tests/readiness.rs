@@ -42,7 +42,7 @@ fn hc_3_each_kind_of_question_and_its_defaults() {
     assert_eq!(http.question, expected);
 
     let told = of("{initialDelaySeconds: 5, timeoutSeconds: 2, periodSeconds: 3, successThreshold: 2,
-      failureThreshold: 4, httpGet: {port: 8443, host: 10.0.0.9, scheme: https, path: '/ready?deep=1',
+      failureThreshold: 4, httpGet: {port: 8443, host: 10.0.0.9, scheme: HTTPS, path: '/ready?deep=1',
       httpHeaders: [{name: Host, value: cart.test}, {name: X-Who, value: mesh}]}}");
     assert_eq!((told.initial_delay, told.timeout, told.period), (5, 2, 3).map_seconds());
     assert_eq!((told.success_threshold, told.failure_threshold), (2, 4));
