@@ -255,7 +255,49 @@ impl<C: Future<Output = hyper::Result<()>>> Future for Ordered<C> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::listeners::Shared;
+    use crate::registry::Registry;
+
+    /// However steadily its lines come: the first head of a connection, and one behind an answer.
+    #[tokio::test]
+    async fn a_head_that_never_ends_is_cut_after_its_time() {
+        for before in ["", "GET / HTTP/1.1\r\nhost: a\r\n\r\n"] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (stream, peer) = listener.accept().await.unwrap();
+            let (shared, registry) = (Arc::new(Shared::plain("gateway|80")), Arc::<Registry>::default());
+            let stack = tower::service_fn(async |_| Ok::<_, BoxError>(Response::new(Body::empty())));
+            let ticket = registry.enter(&shared.name);
+            let activity = ticket.activity.clone();
+            let entrance = Entrance { shared, registry: registry.clone(), stack };
+            let serving = tokio::spawn(serve(stream, peer, entrance, ticket));
+            caller.write_all(before.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            while !before.is_empty() && !answer.ends_with(b"\r\n\r\n") {
+                caller.read_buf(&mut answer).await.unwrap();
+            }
+            let start = Instant::now();
+            for (second, line) in std::iter::once("GET / HTTP/1.1\r\n").chain(["x: y\r\n"; 30]).enumerate() {
+                assert!(!serving.is_finished(), "after {second} s, {before:?}");
+                let reads = activity.reads();
+                caller.write_all(line.as_bytes()).await.unwrap();
+                let read = async {
+                    while activity.reads() == reads {
+                        tokio::task::yield_now().await;
+                    }
+                };
+                timeout(Duration::from_secs(60), read).await.expect("it reads on");
+                registry.sweep(start + Duration::from_secs(second as u64));
+            }
+            timeout(Duration::from_secs(60), serving).await.expect("it is cut").unwrap();
+        }
+    }
 
     #[test]
     fn the_first_bytes_tell_the_protocol() {

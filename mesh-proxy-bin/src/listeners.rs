@@ -41,6 +41,12 @@ impl Shared {
         self.tls.read().expect("no panic while TLS is renewed").clone()
     }
 
+    /// A listener in plaintext.
+    #[cfg(test)]
+    pub(crate) fn plain(name: &str) -> Self {
+        Self { name: name.into(), direction: Direction::Gateway, server: None, tls: RwLock::default() }
+    }
+
     fn renew(&self, tls: Option<Arc<Acceptor>>) {
         *self.tls.write().expect("no panic while TLS is renewed") = tls;
     }

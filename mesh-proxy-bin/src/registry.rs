@@ -105,6 +105,12 @@ impl Activity {
         self.reads.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// How often bytes came.
+    #[cfg(test)]
+    pub(crate) fn reads(&self) -> u32 {
+        self.reads.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn multiplexed(&self) {
         self.multiplexed.store(true, Ordering::Relaxed);
     }

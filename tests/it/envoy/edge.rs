@@ -163,3 +163,19 @@ async fn hd_8_the_backend_answers_expectations() {
         assert!(seen.answer.body.ends_with("\r\n\r\none"), "{:?}", seen.answer.body);
     }
 }
+
+#[tokio::test]
+async fn rfc_9112_6_1_a_chunked_body_passes_whatever_the_method() {
+    let Some(pair) = pair().await else { return };
+    for method in ["GET", "HEAD", "DELETE", "POST"] {
+        let head = format!("{method} / HTTP/1.1\r\nhost: rewrite.test\r\nconnection: close\r\n");
+        let request = format!("{head}transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+        let both = pair.send_raw(&request).await;
+        for seen in [&both.ours, &both.envoy] {
+            let arrival = seen.arrivals.last().unwrap();
+            assert!(arrival.line.starts_with(method), "{}", arrival.line);
+            assert_eq!(arrival.body, "abc", "{method}");
+            assert_eq!(arrival.headers["transfer-encoding"], "chunked", "{method}");
+        }
+    }
+}
