@@ -44,7 +44,13 @@ impl Shared {
     /// A listener in plaintext.
     #[cfg(test)]
     pub(crate) fn plain(name: &str) -> Self {
-        Self { name: name.into(), direction: Direction::Gateway, server: None, tls: RwLock::default() }
+        Self {
+            name: name.into(),
+            direction: Direction::Gateway,
+            server: None,
+            max_fields: FieldLimit::default(),
+            tls: RwLock::default(),
+        }
     }
 
     fn renew(&self, tls: Option<Arc<Acceptor>>) {
