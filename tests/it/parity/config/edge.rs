@@ -84,7 +84,6 @@ fn allowed(draw: &mut Draw) -> String {
         expression("key: team, operator: NotIn, values: [api]"),
         expression("key: team, operator: Exists"),
         expression("key: other, operator: DoesNotExist"),
-        "namespaces: {from: None}".to_owned(),
     ]);
     if allowed.is_empty() { allowed } else { format!(", allowedRoutes: {{{allowed}}}") }
 }
