@@ -132,6 +132,18 @@ async fn rt_2_trailers_at_the_end_of_the_timeout_are_the_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rt_3_trailers_that_come_when_the_time_of_a_try_is_over_are_passed_on() {
+    for status in [1, 4] {
+        for after in [286, 299, 301, 2_000] {
+            let test = world(PER_TRY, Duration::from_millis(after), status, Place::Trailers).await;
+            let answer = call(&test).await;
+            assert!(answer.broken.is_none(), "{status} after {after} ms");
+            assert_eq!((answer.grpc_status(), answer.flags().as_str()), (Some(status), "-"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn rt_4_an_answer_at_the_end_of_the_callers_own_deadline_is_the_timeout() {
     let test = world("name: rule", Duration::from_millis(492), 1, Place::Head).await;
     let request = Request::post("http://api/s/m")

@@ -35,6 +35,12 @@ impl ToldDeadline {
         Self { sent, limit, per_try }
     }
 
+    /// The deadline once response headers are here: none, if it is of one try (RT-3).
+    #[must_use]
+    pub fn of_body(self) -> Option<Self> {
+        (!self.per_try).then_some(self)
+    }
+
     /// How an attempt ended that ended so: by this timeout, or as it says.
     #[must_use]
     pub fn judge(&self, now: Instant, outcome: Outcome) -> Outcome {
@@ -97,6 +103,13 @@ mod tests {
         let now = ManualClock::default().now();
         let told = ToldDeadline::new(now, ms(5), false);
         assert_eq!(told.judge(now, answer(1)), Outcome::Timeout);
+    }
+
+    #[test]
+    fn rt_3_the_deadline_of_one_try_ends_with_the_response_headers() {
+        let now = ManualClock::default().now();
+        assert!(ToldDeadline::new(now, ms(5), true).of_body().is_none());
+        assert!(ToldDeadline::new(now, ms(5), false).of_body().is_some());
     }
 
     #[test]

@@ -108,11 +108,9 @@ impl End {
         let mut timeout = None;
         if self.awaits_trailers {
             let outcome = Outcome::Response { status: self.status, grpc: trailers, in_trailers: true };
+            // The timeout of one try was over when the headers came.
+            self.told = self.told.and_then(ToldDeadline::of_body);
             timeout = self.judged(outcome);
-        }
-        if timeout.is_some() {
-            // Also of one try: the response has begun, so that no other follows.
-            self.record.note(|decision| decision.flags.set(Flag::UpstreamRequestTimeout));
         }
         if let Some(lease) = self.lease.take() {
             lease.finish();

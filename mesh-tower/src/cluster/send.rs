@@ -33,8 +33,8 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    /// Of a gRPC request; `whole` says whether there is a timeout of the request. A deadline that is the caller's
-    /// alone is not ours.
+    /// Of a gRPC request; `whole` says whether there is a timeout of the request, be it the caller's own deadline
+    /// (RT-4). Without any timeout here, what the caller told passes through and is not judged.
     pub(super) fn told<B>(request: &Request<B>, whole: bool) -> Option<Self> {
         let per_try = request.extensions().get::<PerTryTimeout>();
         if !whole && per_try.is_none() {
