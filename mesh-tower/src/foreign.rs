@@ -70,10 +70,11 @@ fn outcome(error: &(dyn StdError + 'static), connecting: bool) -> Option<Outcome
     let elapsed = error.is::<tower::timeout::error::Elapsed>() || error.is::<tokio::time::error::Elapsed>();
     if let Some(io) = error.downcast_ref::<io::Error>() {
         return match io.kind() {
-            ErrorKind::ConnectionRefused
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::AddrNotAvailable => Some(unsent(Reset::ConnectFailure)),
+            ErrorKind::ConnectionRefused | ErrorKind::AddrNotAvailable => Some(unsent(Reset::ConnectFailure)),
+            // Reading from a connection that was made may end so too.
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable if connecting => {
+                Some(unsent(Reset::ConnectFailure))
+            }
             ErrorKind::TimedOut if connecting => Some(unsent(Reset::ConnectTimeout)),
             _ => None,
         };
@@ -155,13 +156,15 @@ mod tests {
     fn rt_9_what_a_foreign_error_says_is_read_from_its_causes() {
         let refused = "UF Some(Reset { reset: ConnectFailure, written: false })";
         assert_eq!(flags(io::Error::from(ErrorKind::ConnectionRefused)), refused);
-        assert_eq!(flags(io::Error::other(io::Error::from(ErrorKind::NetworkUnreachable))), refused);
+        assert_eq!(flags(io::Error::other(io::Error::from(ErrorKind::ConnectionRefused))), refused);
         let refused = "UR Some(Reset { reset: RemoteRefused, written: true })";
         assert_eq!(flags(h2::Error::from(h2::Reason::REFUSED_STREAM)), refused);
         assert_eq!(flags(io::Error::other(h2::Error::from(h2::Reason::REFUSED_STREAM))), refused);
         assert_eq!(flags(tower::timeout::error::Elapsed::new()), "UT Some(PerTryTimeout)");
         let broken = "UC Some(Reset { reset: ConnectionTermination, written: true })";
-        assert_eq!(flags(io::Error::from(ErrorKind::ConnectionReset)), broken);
+        for kind in [ErrorKind::ConnectionReset, ErrorKind::HostUnreachable, ErrorKind::NetworkUnreachable] {
+            assert_eq!(flags(io::Error::from(kind)), broken);
+        }
         assert_eq!(flags("who knows"), broken);
     }
 
