@@ -46,6 +46,21 @@ pub fn request(headers: &HeaderMap) -> Result<(), LocalReply> {
     Err(reply)
 }
 
+/// Makes one line of several `Content-Length` lines of a request that say the same, as RFC 9110 (8.6) allows: endpoints
+/// of HTTP/1.1 refuse more.
+///
+/// # Errors
+/// 400 if they differ.
+pub fn unify_length(headers: &mut HeaderMap) -> Result<(), LocalReply> {
+    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = lines.next().cloned() else { return Ok(()) };
+    if lines.any(|line| *line != first) {
+        return Err(LocalReply::bad_request("http1.codec_error"));
+    }
+    headers.insert(CONTENT_LENGTH, first);
+    Ok(())
+}
+
 /// Refuses an answer that could be read to two ends, and takes the length from a 204. `sized` says that its reader
 /// has taken its length from `Content-Length` alone, so that there is no transfer coding to look for.
 ///
@@ -114,6 +129,16 @@ mod tests {
 
     const TE: &str = "transfer-encoding";
     const CL: &str = "content-length";
+
+    #[test]
+    fn rfc_9110_8_6_equal_lengths_become_one_and_others_are_refused() {
+        let mut equal = headers(&[(CL, "5"), ("x", "y"), (CL, "5")]);
+        assert!(crate::headers::Survey::of(&equal).split_lengths);
+        unify_length(&mut equal).unwrap();
+        assert_eq!(equal, headers(&[(CL, "5"), ("x", "y")]));
+        assert!(!crate::headers::Survey::of(&equal).split_lengths);
+        assert_eq!(unify_length(&mut headers(&[(CL, "5"), (CL, "6")])).unwrap_err().status, 400);
+    }
 
     #[test]
     fn rfc_9112_6_1_a_request_has_one_transfer_coding_and_that_is_chunked() {

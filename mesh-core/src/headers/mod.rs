@@ -16,7 +16,7 @@ pub mod websocket;
 
 pub use limit::FieldLimit;
 
-use http::header::{CONNECTION, CONTENT_TYPE, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue, Request};
 
 use crate::reply::LocalReply;
@@ -40,8 +40,10 @@ pub struct Survey {
     pub grpc: bool,
     /// More than one `Cookie` line.
     pub split_cookies: bool,
+    /// More than one `Content-Length` line.
+    pub split_lengths: bool,
     /// How many `Host` lines there are, empty ones included.
-    pub hosts: u32,
+    pub hosts: u16,
     /// Bytes of names and values together.
     pub size: u32,
 }
@@ -53,11 +55,12 @@ impl Survey {
         let mut survey = Self::default();
         let mut content_type = None;
         let mut cookies = 0;
+        let mut lengths = 0;
         let mut size = 0;
         for (name, value) in headers {
             size += name.as_str().len() + value.len();
             if name == HOST {
-                survey.hosts += 1;
+                survey.hosts = survey.hosts.saturating_add(1);
             } else if name == CONTENT_TYPE {
                 content_type = content_type.or(Some(value));
             } else if name == CONNECTION || name == TRANSFER_ENCODING || name == UPGRADE {
@@ -66,6 +69,8 @@ impl Survey {
                 survey.te = true;
             } else if name == COOKIE {
                 cookies += 1;
+            } else if name == CONTENT_LENGTH {
+                lengths += 1;
             } else {
                 let name = name.as_str();
                 match name.as_bytes().first() {
@@ -82,6 +87,7 @@ impl Survey {
             }
         }
         survey.split_cookies = cookies > 1;
+        survey.split_lengths = lengths > 1;
         survey.size = u32::try_from(size).unwrap_or(u32::MAX);
         survey.grpc = content_type.is_some_and(|value| is_grpc(value.as_bytes()));
         survey
@@ -102,7 +108,9 @@ pub fn is_grpc(content_type: &[u8]) -> bool {
 pub fn join_cookies(headers: &mut HeaderMap) {
     let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
     // What lines may hold, they may hold joined.
-    if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
+    if let Ok(mut joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
+        // One that was never to be indexed (RFC 7541 section 7.1.3) makes all of it so.
+        joined.set_sensitive(headers.get_all(COOKIE).iter().any(HeaderValue::is_sensitive));
         headers.insert(COOKIE, joined);
     }
 }
@@ -189,6 +197,17 @@ mod tests {
         assert!(Survey::of(&split).split_cookies);
         join_cookies(&mut split);
         assert_eq!(split, headers(&[("cookie", "a=1; b=2; c=3; d=\"4\""), ("x", "y")]));
+        assert!(!split["cookie"].is_sensitive());
+    }
+
+    #[test]
+    fn a_cookie_line_that_is_never_indexed_stays_so_joined() {
+        let mut split = headers(&[("cookie", "a=1")]);
+        let mut secret = HeaderValue::from_static("b=2");
+        secret.set_sensitive(true);
+        split.append(COOKIE, secret);
+        join_cookies(&mut split);
+        assert!(split["cookie"].is_sensitive());
     }
 
     #[test]

@@ -161,6 +161,9 @@ impl Policy {
         if survey.split_cookies {
             join_cookies(headers);
         }
+        if survey.split_lengths {
+            framing::unify_length(headers)?;
+        }
         if survey.te {
             hop::strip_te(headers);
         }
