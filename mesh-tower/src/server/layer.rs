@@ -24,6 +24,7 @@ impl ServerLayer {
             .access_log(mesh.access_log().clone());
         let normalize = NormalizeLayer::new(Direction::Inbound)
             .rng(mesh.own_rng())
+            .max_fields(plan.settings.max_fields)
             .http10(plan.settings.http10)
             .request_id(plan.settings.request_id)
             .follow(mesh.live().paths());

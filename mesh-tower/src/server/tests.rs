@@ -2,6 +2,7 @@ use std::future::Ready;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use mesh_core::headers::FieldLimit;
 use tower::{Service, ServiceExt};
 use tower_layer::Layer;
 
@@ -49,4 +50,18 @@ async fn ou_1_the_ids_that_a_server_makes_are_of_the_meshs_seed() {
     };
     assert_eq!(id(7).await, id(7).await);
     assert_ne!(id(7).await, id(8).await);
+}
+
+#[tokio::test]
+async fn gw_12_the_limit_of_a_mesh_is_that_of_its_servers() {
+    let status = async |kib: u32| {
+        let mesh = Mesh::builder().max_fields(FieldLimit::kib(kib).unwrap()).start().await.unwrap();
+        let answers =
+            tower::service_fn(|_: Request<Body>| async { Ok::<_, BoxError>(Response::new(Body::empty())) });
+        let request = Request::get("http://stock/").header("x-a", "v".repeat(70 << 10));
+        let response =
+            mesh.layer().layer(answers).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        response.status().as_u16()
+    };
+    assert_eq!((status(60).await, status(96).await), (431, 200));
 }
