@@ -237,6 +237,9 @@ impl Error {
         {
             response.headers_mut().insert(CONTENT_TYPE, written.clone());
         }
+        if self.0.headers.is_empty() {
+            return response;
+        }
         let own = response.headers().clone();
         for (name, value) in self.0.headers.iter().filter(|(name, _)| !own.contains_key(*name)) {
             response.headers_mut().append(name, value.clone());

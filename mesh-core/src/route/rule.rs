@@ -157,6 +157,13 @@ impl Route {
         let chosen = chosen.map(|destination| [&destination.request_headers, &destination.response_headers]);
         rule.into_iter().chain(chosen.into_iter().flatten()).any(HeaderOps::has_variables)
     }
+
+    /// Whether one of the operations on responses from destination number `destination` does so.
+    #[must_use]
+    pub fn response_has_variables(&self, destination: usize) -> bool {
+        let chosen = self.destinations().get(destination).map(|destination| &destination.response_headers);
+        self.response_headers.has_variables() || chosen.is_some_and(HeaderOps::has_variables)
+    }
 }
 
 #[cfg(test)]

@@ -48,6 +48,15 @@ async fn od_8_an_ejected_endpoint_comes_back_at_a_tick() {
     assert!(outlier.host().is_ejected(), "and may be ejected again");
 }
 
+#[test]
+fn od_8_an_ejection_where_no_runtime_is_does_not_panic() {
+    let fails = |_: Request<Body>| async { Response::builder().status(503).body(Body::empty()) };
+    let outlier = watched(service_fn(fails));
+    let call = outlier.clone().oneshot(Request::new(Body::empty()));
+    futures_util::FutureExt::now_or_never(call).expect("it is ready at once").unwrap();
+    assert!(outlier.host().is_ejected());
+}
+
 #[tokio::test]
 async fn od_3_a_grpc_status_in_trailers_counts() {
     let unavailable = |_: Request<Body>| async {

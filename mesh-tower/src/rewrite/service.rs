@@ -56,7 +56,10 @@ where
         let mut facts = matched.facts(carrier.request());
         if asks || matched.route().rewrite.is_some() {
             rewrite(&matched, carrier.request_mut(), facts.as_deref());
-            if answers && let Some(facts) = &mut facts {
+            if answers
+                && matched.route().response_has_variables(matched.destination_index())
+                && let Some(facts) = &mut facts
+            {
                 facts.rewritten(carrier.request());
             }
             let survey = Survey::of(carrier.request().headers());
