@@ -6,7 +6,7 @@
 //! multiple of the limit, and what it delivers is counted here:
 //!
 //! ```text
-//! 0 ───────── limit ──────────── 2 × limit ─────────────────────── 8 × limit ────────▶ size of the fields
+//! 0 ───────── limit ──────────── 3 × limit ─────────────────────── 8 × limit ────────▶ size of the fields
 //!   passed on       │ stream reset                                    │ h2 cuts
 //!                   └ by `admits`     └ from here on the wire: FrameGuard closes the connection
 //! ```
@@ -14,7 +14,7 @@
 //! Why a cut is always seen: `h2` cuts before the field that reaches 8 × limit. Either what came before is more
 //! than `admits` allows, which is never more than 2 × limit as `h2` counts. Or that one field is larger than
 //! 6 × limit: it stands in no compression table of 4 KiB, and the shortest code for a byte has five bits, so its
-//! block has more than 2 × limit bytes on the wire, and the connection is closed before it is decoded.
+//! block has more than 3 × limit bytes on the wire, and the connection is closed before it is decoded.
 
 use http::HeaderMap;
 
@@ -57,10 +57,11 @@ impl FieldLimit {
         self.0 * READ_AHEAD
     }
 
-    /// Most bytes of one header block on the wire, compressed.
+    /// Most bytes of one header block on the wire, compressed. Far above the limit: beyond it all streams of the
+    /// connection end, where `admits` ends one.
     #[must_use]
     pub const fn max_block(self) -> u32 {
-        self.0 * 2
+        self.0 * 3
     }
 
     /// Whether these fields may pass.

@@ -18,8 +18,8 @@ pub(super) struct Allowance {
 const FULL: u64 = 1_000;
 /// A tenth of a second for each.
 const TURN: Duration = Duration::from_millis(100);
-/// The smallest DATA frame that somebody would measure by.
-const BYTES: u64 = 16;
+/// Less than the smallest DATA frame that somebody would measure by: an empty message of gRPC is 14 bytes.
+const BYTES: u64 = 10;
 
 impl Allowance {
     pub(super) const fn new() -> Self {
@@ -64,10 +64,17 @@ mod tests {
         clock.advance(Duration::from_millis(50));
         assert_eq!(spend(&mut allowance, &clock, 0, 0), 1);
         assert_eq!(spend(&mut allowance, &clock, 7, 0), 7);
-        assert_eq!(spend(&mut allowance, &clock, 7, 24), 1);
-        assert_eq!(spend(&mut allowance, &clock, 7, 32), 1);
+        assert_eq!(spend(&mut allowance, &clock, 7, 15), 1);
+        assert_eq!(spend(&mut allowance, &clock, 7, 20), 1);
         assert_eq!(spend(&mut allowance, &clock, 1_000_000, 1 << 40), 1_000);
         clock.advance(Duration::from_secs(1 << 32));
         assert_eq!(spend(&mut allowance, &clock, 1_000_000, 1 << 40), 1_000);
+    }
+
+    #[test]
+    fn a_ping_for_each_empty_message_of_grpc_is_allowed_for_ever() {
+        let now = ManualClock::default().now();
+        let mut allowance = Allowance::new();
+        assert!((1..=1_000_000).all(|messages| allowance.take(now, 1, messages * 14)));
     }
 }

@@ -31,6 +31,9 @@ use crate::gather::{Gathered, Outlet, gather};
 /// before one connection does are many.
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 16 << 20;
+/// How much `h2` may count as overhead of DATA frames below 256 bytes that wait unread, before it closes the connection
+/// with all its streams. A stream of 5-byte messages that nobody reads comes to 13 MiB before its window is full.
+const DATA_FRAME_BUDGET: usize = 64 << 20;
 /// How many streams a peer allows that has not said so: no number of the protocol's, and not that of a peer that
 /// has said that it sets no limit either.
 const UNTOLD: usize = usize::MAX - 1;
@@ -54,6 +57,7 @@ pub(in crate::pool) async fn open(
         .enable_push(false)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .data_frame_budget(DATA_FRAME_BUDGET)
         .max_header_list_size(max_fields.max_list_size())
         .max_send_buffer_size(SEND_BUFFER)
         .initial_max_send_streams(UNTOLD);

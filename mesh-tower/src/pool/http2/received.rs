@@ -79,7 +79,11 @@ impl Body for Http2Body {
 }
 
 fn broken(error: h2::Error) -> Broken {
-    Broken { reset: classify_h2(&error), source: error.into() }
+    let reset = classify_h2(&error);
+    // Why this connection ended is not why the caller's stream does: hyper would pass a reason on that it finds.
+    let source =
+        if error.is_go_away() || error.is_library() { error.to_string().into() } else { error.into() };
+    Broken { reset, source }
 }
 
 /// Fields over the limit end the response: `h2` may have cut them.
