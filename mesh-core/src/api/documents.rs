@@ -131,6 +131,8 @@ pub(crate) struct File {
     pub(crate) last_document: u32,
     /// Whether its end may be missing: that of its last line is, or its last document is no YAML.
     pub(crate) is_open: bool,
+    /// Whether any of its documents says what it is.
+    pub(crate) says_something: bool,
 }
 
 impl Documents {

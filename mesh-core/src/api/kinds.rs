@@ -246,14 +246,24 @@ pub(crate) fn find(group: &str, name: &str) -> Option<&'static Kind> {
 }
 
 /// The kind that was meant by a group or kind that no one has: a slip of one of ours, in either or in both.
-pub(crate) fn meant(group: &str, name: &str) -> Option<&'static Kind> {
+///
+/// Two groups have a `Gateway`: where the group is not written, the fields of its `spec` tell whose it is.
+pub(crate) fn meant<'n>(
+    group: &str,
+    name: &str,
+    fields: impl IntoIterator<Item = &'n str>,
+) -> Option<&'static Kind> {
     let others = OTHER_KINDS.iter().filter(|(owner, _)| *owner == group).flat_map(|(_, kinds)| *kinds);
-    if name.is_empty() || OTHER_GROUPS.contains(&group) || others.into_iter().any(|other| *other == name) {
+    if name.is_empty() || others.into_iter().any(|other| *other == name) {
         return None;
     }
     // A group that isn't written may be any of ours; that of Kubernetes' core has no name to misspell.
     let of_group = |kind: &Kind| {
-        if group.is_empty() || kind.group.is_empty() {
+        if kind.name == name && is_ours(kind.group) && has_none_of_ours(group) {
+            true
+        } else if OTHER_GROUPS.contains(&group) {
+            false
+        } else if group.is_empty() || kind.group.is_empty() {
             group == kind.group || (group.is_empty() && is_ours(kind.group))
         } else {
             is_slip(group, kind.group)
@@ -261,12 +271,25 @@ pub(crate) fn meant(group: &str, name: &str) -> Option<&'static Kind> {
     };
     let fits = |kind: &&Kind| is_slip(name, kind.name) && of_group(kind);
     // What is right of it is right.
-    KINDS.iter().filter(fits).max_by_key(|kind| (kind.name == name, kind.group == group))
+    let fields: Vec<&str> = fields.into_iter().collect();
+    let known = |kind: &Kind| {
+        let named = |table: &Table, name| table.fields.iter().any(|field| field.is_named(name, Form::Proto));
+        kind.table.map_or(0, |table| fields.iter().filter(|name| named(table, name)).count())
+    };
+    let is_near = |kind: &Kind| is_proto(kind.group) == is_proto(group);
+    let right = |kind: &&Kind| (kind.name == name, kind.group == group, known(kind), is_near(kind));
+    KINDS.iter().filter(fits).max_by_key(right)
+}
+
+/// Whether the group is one of Istio's or Kubernetes' own: what has the exact name of a kind of ours there, and
+/// is none of the group's, is of a wrong group. Of a stranger's group it may be the stranger's.
+fn has_none_of_ours(group: &str) -> bool {
+    !is_security(group) && (is_proto(group) || group.ends_with(".k8s.io"))
 }
 
 /// Whether the group is one in which we should know every kind.
 pub(crate) fn is_ours(group: &str) -> bool {
-    OUR_GROUPS.contains(&group) || group.ends_with(".istio.io")
+    OUR_GROUPS.contains(&group) || is_proto(group)
 }
 
 /// Whether kinds of the group are written in proto-JSON (Y-3): Istio's alone are.

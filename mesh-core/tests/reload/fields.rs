@@ -362,3 +362,39 @@ fn y_12_under_istio_runtime_a_refused_document_is_not_there() {
     let text = SERVICE.to_owned() + &RULE.replace("hosts: [a]", "hosts: [a], exportTo: 7");
     assert_eq!(call(&loaded(&[("mesh.yaml", &text)], &lenient, None), "a"), "default");
 }
+
+#[test]
+fn y_12_a_refused_destination_rule_that_says_no_tls_at_start_is_left_out() {
+    let rule = |tls: &str| {
+        format!(
+            "{SERVICE}
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: x}}
+spec: {{host: a, trafficPolicy: {{tls: {{{tls}}}, loadBalancer: {{nope: 1}}}}}}
+"
+        )
+    };
+    assert_eq!(call(&client(&rule("mode: DISABLE"), None), "a"), "default");
+    for tls in ["mode: SIMPLE", "mode: DISABEL", "mod: SIMPLE", "mode: DISABLE, nope: 1"] {
+        assert_eq!(call(&client(&rule(tls), None), "a"), refused("DestinationRule default/x"), "{tls}");
+    }
+}
+
+#[test]
+fn y_12_a_refused_service_at_start_answers_503_by_its_other_names() {
+    let text = "
+apiVersion: v1
+kind: Service
+metadata: {name: a}
+spec: {type: [], ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: b}
+spec: {type: ExternalName, externalName: a.default.svc.cluster.local, ports: [{name: http, port: 80}]}
+";
+    let start = client(text, None);
+    assert_eq!(call(&start, "a"), refused("Service default/a"));
+    assert_eq!(call(&start, "b"), refused("Service default/a"));
+}

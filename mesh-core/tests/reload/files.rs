@@ -121,3 +121,45 @@ fn y_12_a_file_that_is_no_yaml_keeps_what_it_said() {
     let second = read(&[("rules.yaml", "a: ["), ("service.yaml", SERVICE)], Some(&first));
     assert_eq!(hosts(&second), hosts(&first));
 }
+
+/// What tools and servers write where nothing is: it is no blank, and says nothing.
+#[test]
+fn y_12_a_file_with_text_and_no_document_keeps_what_it_said() {
+    let text = [rule("a"), rule("b")].concat();
+    let first = read(&[("rules.yaml", &text), ("service.yaml", SERVICE)], None);
+    for nothing in ["apiVersion: v1\nitems: []\nkind: List\n", "{}\n", "[]\n", "hello\n", "404: Not Found\n"]
+    {
+        let second = read(&[("rules.yaml", nothing), ("service.yaml", SERVICE)], Some(&first));
+        assert_eq!(hosts(&second), hosts(&first), "{nothing:?}");
+        assert!(errors(&second.diagnostics)[0].contains("rules.yaml"), "{nothing:?}");
+        let third = read(&[("rules.yaml", nothing), ("service.yaml", SERVICE)], Some(&second));
+        assert_eq!(hosts(&third), hosts(&first), "for as long as it lasts");
+        let start = read(&[("rules.yaml", nothing), ("service.yaml", SERVICE)], None);
+        assert_eq!(errors(&start.diagnostics), Vec::<String>::new(), "{nothing:?}");
+    }
+    // Somebody else's document in its place is an edit.
+    let other = "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c}\n";
+    let second = read(&[("rules.yaml", other), ("service.yaml", SERVICE)], Some(&first));
+    assert_eq!(hosts(&second), ["Passthrough"; 3]);
+}
+
+#[test]
+fn y_12_a_document_without_a_name_of_its_own_pins_nothing() {
+    let job = "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: migrate-}\nspec: {}\n---\n";
+    let text = [job, job, &rule("a"), &rule("b")].concat();
+    let first = read(&[("rules.yaml", &text), ("service.yaml", SERVICE)], None);
+    assert_eq!(errors(&first.diagnostics), Vec::<String>::new());
+    let less = [job, &rule("b")].concat();
+    let second = read(&[("rules.yaml", &less), ("service.yaml", SERVICE)], Some(&first));
+    assert_eq!(hosts(&second), ["Passthrough", "first", "Passthrough"]);
+}
+
+#[test]
+fn y_12_a_file_that_ends_in_a_kind_that_is_not_implemented_was_not_cut() {
+    let filter = "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: f}\nspec: {}";
+    let text = [&rule("a"), &rule("b"), filter].concat();
+    let first = read(&[("rules.yaml", &text), ("service.yaml", SERVICE)], None);
+    let less = [&rule("b"), filter].concat();
+    let second = read(&[("rules.yaml", &less), ("service.yaml", SERVICE)], Some(&first));
+    assert_eq!(hosts(&second), ["Passthrough", "first", "Passthrough"]);
+}

@@ -106,3 +106,74 @@ fn y_1_a_kind_that_no_one_has_is_skipped_and_warned_of() {
     assert_eq!(errors(&first.diagnostics), Vec::<String>::new());
     assert!(first.diagnostics.iter().any(|finding| finding.message.contains("skipped")));
 }
+
+/// Two groups have a Gateway. Without its group it is neither's for sure, and its port stays open.
+#[test]
+fn y_1_a_gateway_without_its_group_keeps_its_port() {
+    let good = format!(
+        "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: edge}}
+spec: {{selector: {{app: web}}, servers: [{{port: {{number: 80, name: http, protocol: HTTP}}, hosts: ['*']}}]}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: v}}
+spec: {{hosts: [a.org], gateways: [edge], http: [{{name: good, route: [{{destination: {{host: a}}}}]}}]}}
+---
+{SERVICE}
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: api}}
+spec: {{gatewayClassName: istio, listeners: [{{name: http, port: 81, protocol: HTTP}}]}}
+"
+    );
+    let first = gateway(&good, None);
+    for (kind, right) in [("edge", "networking.istio.io/v1"), ("api", "gateway.networking.k8s.io/v1")] {
+        let whole = format!("apiVersion: {right}\nkind: Gateway\nmetadata: {{name: {kind}}}");
+        let group = right.trim_end_matches("/v1");
+        for slip in [
+            "",
+            "apiVersion:\n",
+            &format!("apiversion: {right}\n"),
+            &format!("apiVersion: {group}\n"),
+            "apiVersion: v1\n",
+            "apiVersion: istio.io/v1\n",
+        ] {
+            let text = good.replace(&whole, &format!("{slip}kind: Gateway\nmetadata: {{name: {kind}}}"));
+            assert_ne!(text, good);
+            let second = gateway(&text, Some(&first));
+            assert_eq!(request(&second, "a.org"), "good", "{slip:?}");
+            assert!(second.plan.listener("gateway|81").is_some(), "{kind} {slip:?}");
+            assert!(!errors(&second.diagnostics).is_empty(), "{slip:?}");
+        }
+        if kind == "edge" {
+            let text = good.replace(&whole, "kind: Gateway\nmetadata: {name: edge}");
+            let start = gateway(&text, None);
+            assert_eq!(request(&start, "a.org"), super::refused("Gateway default/edge"), "by its fields");
+            // Of the `spec` nothing is left to tell it by.
+            let text = text.replace("servers:", "sevrers:").replace("selector:", "seelctor:");
+            assert_eq!(request(&gateway(&text, Some(&first)), "a.org"), "good");
+        }
+    }
+}
+
+/// A kind of ours by its exact name, in a group of Istio's or Kubernetes' that has no such kind.
+#[test]
+fn y_1_a_kind_of_ours_in_a_wrong_group_keeps_the_last_good_version() {
+    let good = SERVICE.to_owned() + RULE;
+    let first = client(&good, None);
+    for group in ["istio.io", "networking.k8s.io", "gateway.networking.k8s.io", "config.istio.io"] {
+        let text = good.replace("networking.istio.io", group);
+        let second = client(&text, Some(&first));
+        assert_eq!(call(&second, "a"), "good", "{group}");
+        assert!(errors(&second.diagnostics)[0].contains("networking.istio.io/v1"), "{group}");
+    }
+    for (version, kind) in
+        [("gateway.solo.io/v1", "VirtualService"), ("appmesh.k8s.aws/v1beta2", "VirtualService")]
+    {
+        let text = format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x}}\nspec: {{}}\n");
+        assert_eq!(errors(&client(&text, None).diagnostics), Vec::<String>::new(), "{kind}");
+    }
+}

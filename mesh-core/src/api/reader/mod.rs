@@ -58,7 +58,9 @@ impl<'n> Head<'n> {
     fn of(node: &'n Node) -> Self {
         let text = |key| node.get(key).and_then(Node::text).unwrap_or_default();
         let api_version = text("apiVersion");
-        let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+        // A version has no dots: what has, without a version behind it, is a group.
+        let alone = if api_version.contains('.') { (api_version, "") } else { ("", api_version) };
+        let (group, version) = api_version.rsplit_once('/').unwrap_or(alone);
         Self { group, version, kind: text("kind") }
     }
 }
@@ -75,7 +77,12 @@ impl<'o> Reader<'o> {
     pub(crate) fn file(&mut self, name: &str, text: &str) -> File {
         let file: Arc<str> = name.into();
         let mut is_empty = true;
-        let mut read = File { text: text.into(), last_document: 0, is_open: !text.ends_with('\n') };
+        let mut read = File {
+            text: text.into(),
+            last_document: 0,
+            is_open: !text.ends_with('\n'),
+            says_something: false,
+        };
         for mut document in yaml::parse(text) {
             is_empty = is_empty && document.problems.is_empty() && document.node.is_null();
             // What is another's may be as it likes, as long as it can be told apart.
@@ -84,6 +91,7 @@ impl<'o> Reader<'o> {
             let lines = document.problems.iter().map(|problem| problem.mark.line);
             read.last_document = lines.fold(document.node.mark.line, u32::min);
             read.is_open = !text.ends_with('\n') || !document.problems.is_empty();
+            read.says_something |= says_what_it_is(&document.node);
             if document.problems.is_empty() {
                 self.node(&file, &document.node);
             } else {
@@ -107,7 +115,8 @@ impl<'o> Reader<'o> {
             "" => document.text.contains("security.istio.io"),
             group => kinds::is_security(group),
         };
-        let kind = kinds::find(head.group, head.kind).or_else(|| kinds::meant(head.group, head.kind));
+        let kind = kinds::find(head.group, head.kind)
+            .or_else(|| kinds::meant(head.group, head.kind, fields_of(&document.node)));
         let kind = kind.filter(|kind| kind.support == Support::Supported);
         let source = match kind {
             Some(kind) => source_of(file, kind, &document.node),
@@ -155,7 +164,7 @@ impl<'o> Reader<'o> {
                 report(Code::SchemaValidationError, mark_of("apiVersion"), "apiVersion", message).hint(hint)
             });
             self.known(&Written { kind, source, node, slips: slip.into_iter().collect(), is_whole: true });
-        } else if let Some(kind) = kinds::meant(head.group, head.kind) {
+        } else if let Some(kind) = kinds::meant(head.group, head.kind, fields_of(node)) {
             // Nearly one of ours, and no one else's: an invalid one (Y-1).
             let source = source_of(file, kind, node);
             let slip = if head.kind == kind.name {
@@ -326,6 +335,11 @@ impl<'o> Reader<'o> {
             None => Metadata::default(),
         };
         if meta.name.is_empty() {
+            // Kubernetes will name it: no one can refer to it, and no proxy can be it.
+            let generated = node.and_then(|node| node.get("generateName")).and_then(Node::text);
+            if generated.is_some_and(|name| !name.is_empty()) && !kinds::is_ours(doc.kind.group) {
+                return None;
+            }
             let mark = node.map_or(doc.source.mark, |node| node.mark);
             let origin = doc.source.origin("metadata.name", mark);
             found.push(Diagnostic::new(Code::SchemaValidationError, origin, "a name is needed"));
@@ -368,7 +382,8 @@ impl<'o> Reader<'o> {
         if !doc.is_whole {
             found = Diagnostics::new();
         }
-        let is_twice = doc.slips.is_empty() && self.is_twice(doc, &mut found);
+        let is_named = doc.source.resource.contains('/');
+        let is_twice = is_named && doc.slips.is_empty() && self.is_twice(doc, &mut found);
         found.extend(doc.slips.iter().cloned());
         let mut refused: Vec<Arc<str>> =
             found.iter().filter(|one| one.is_error()).map(|one| one.origin.path.clone()).collect();
@@ -415,6 +430,22 @@ fn is_foreign(node: &Node, path: &str) -> bool {
     }
     let said = !head.kind.is_empty() && !head.version.is_empty();
     said && kinds::find(head.group, head.kind).is_none() && !kinds::is_ours(head.group)
+}
+
+/// Whether there is more to a document than an empty list or a text: it says what it is, or has items.
+fn says_what_it_is(node: &Node) -> bool {
+    let head = Head::of(node);
+    if is_list(&head, node) {
+        let items = node.get("items").map(|items| &items.value);
+        return matches!(items, Some(Value::Sequence(items)) if items.iter().any(says_what_it_is));
+    }
+    !head.kind.is_empty()
+}
+
+/// The fields that a document's `spec` has.
+fn fields_of(node: &Node) -> impl Iterator<Item = &str> {
+    let entries = node.get("spec").and_then(Node::entries).unwrap_or_default();
+    entries.iter().map(|entry| entry.key.as_str())
 }
 
 fn is_list(head: &Head<'_>, node: &Node) -> bool {

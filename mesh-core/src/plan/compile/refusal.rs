@@ -13,7 +13,7 @@ use super::gateway_api::GatewayApi;
 use super::names;
 use super::registry::has_labels;
 use super::virtual_services::VirtualServices;
-use crate::api::istio::{ClientTlsSettings, DestinationRule, Server, TrafficPolicy};
+use crate::api::istio::{ClientTlsMode, ClientTlsSettings, DestinationRule, Server, TrafficPolicy};
 use crate::api::nearest::is_slip;
 use crate::api::{Documents, Resource};
 use crate::error::{Identity, Origin};
@@ -37,11 +37,14 @@ pub(super) fn protects(rule: &Resource<DestinationRule>) -> bool {
     let policies = rule.spec.traffic_policy.iter();
     let policies =
         policies.chain(rule.spec.subsets.iter().filter_map(|subset| subset.traffic_policy.as_ref()));
+    let encrypts =
+        |tls: &Option<ClientTlsSettings>| tls.as_ref().is_some_and(|tls| tls.mode != ClientTlsMode::Disable);
     let mut tls = policies.flat_map(|policy: &TrafficPolicy| {
         let ports = policy.port_level_settings.iter().map(|port| &port.tls);
         std::iter::once(&policy.tls).chain(ports)
     });
-    tls.any(Option::<ClientTlsSettings>::is_some) || rule.source.refused.iter().any(|path| may_hide_tls(path))
+    // Where its mode, or anything else of it, could not be read, that is among what is refused.
+    tls.any(encrypts) || rule.source.refused.iter().any(|path| may_hide_tls(path))
 }
 
 /// Whether what stands at this path of a DestinationRule is TLS, was meant to be, or has a place for it.

@@ -10,7 +10,7 @@ use crate::api::documents::{File, each_list, is_in};
 use crate::api::istio::MeshConfig;
 use crate::api::kinds::mesh_field;
 use crate::api::{Documents, Resource, Source};
-use crate::error::{Identity, Origin};
+use crate::error::{Group, Identity, Origin};
 
 /// Puts back what stays of `last`. Returns what that is, as `Kind namespace/name`.
 pub(super) fn last_good(
@@ -52,7 +52,7 @@ const NEWS_COUNT: [&str; 5] =
 
 /// Resources with errors, by name; and files of which something cannot be known any more.
 struct Invalid {
-    known: HashSet<(crate::error::Group, std::sync::Arc<str>)>,
+    known: HashSet<(Group, std::sync::Arc<str>)>,
     /// Files, and folders for all that stands in them.
     files: HashSet<std::sync::Arc<str>>,
 }
@@ -66,13 +66,20 @@ impl Invalid {
             // What a document without a name was is known by its file only; and a file that ends in a refused
             // document, and looks like it, may have been cut there.
             let nameless = label.is_empty() || label.ends_with('/') || !label.contains('/');
-            let ends_in_it = |file: &File| file.is_open && origin.line >= file.last_document;
+            // What is proper and not implemented was not cut.
+            let may_be_cut = finding.code != Code::NotImplemented;
+            let ends_in_it = |file: &File| may_be_cut && file.is_open && origin.line >= file.last_document;
             let last = documents.files.0.get(&origin.file).is_some_and(ends_in_it);
             if nameless || last {
                 invalid.files.insert(origin.file.clone());
             }
             if !nameless {
                 invalid.known.insert((origin.group, origin.resource.clone()));
+                if &*origin.path == "apiVersion" {
+                    // Whose kind it is was guessed.
+                    let groups = [Group::Other, Group::Istio, Group::GatewayApi];
+                    invalid.known.extend(groups.map(|group| (group, origin.resource.clone())));
+                }
             }
         }
         invalid
@@ -189,10 +196,19 @@ fn emptied(documents: &mut Documents, findings: &mut Diagnostics, last: &Documen
         });
     });
     for (name, file) in &last.files.0 {
-        if let Some(now) = documents.files.0.get_mut(name)
-            && now.text.trim().is_empty()
-        {
-            *now = file.clone();
+        let Some(now) = documents.files.0.get(name) else { continue };
+        let is_blank = now.text.trim().is_empty();
+        let is_emptied = !now.says_something && last.has_any_of(name) && !documents.has_any_of(name);
+        let is_told = || findings.iter().any(|one| one.is_error() && one.origin.file == *name);
+        if is_emptied && !is_told() {
+            let origin = Origin { file: name.clone(), ..Origin::default() };
+            let message =
+                "nothing that is read is left in this file: what was said here before stays in force";
+            let finding = Diagnostic::new(Code::SchemaValidationError, origin, message);
+            findings.push(finding.hint("delete the file to take its rules away"));
+        }
+        if is_blank || is_emptied {
+            documents.files.0.insert(name.clone(), file.clone());
         }
     }
 }

@@ -91,10 +91,10 @@ impl Registry {
         let pods = Pods::of(documents, &mesh.settings.trust_domain);
         let mut services = kubernetes::services(documents, &pods, mesh, workload, out);
         service_entry::add(&mut services, documents, &pods, mesh, client, out);
-        resolve_aliases(&mut services);
         if let Some(refused) = &documents.refused {
             add_refused(&mut services, refused, &pods, mesh, workload);
         }
+        resolve_aliases(&mut services);
         let mut services: Vec<Service> = services.into_values().collect();
         services.sort_by(|a, b| a.identity.host.cmp(&b.identity.host));
         let mut registry = Self::default();
@@ -184,10 +184,13 @@ fn resolve_aliases(services: &mut ByHost) {
         // An alias of an alias is what DNS makes of it, whatever became of that one.
         let known = services.get(target).filter(|_| !aliases.contains_key(target));
         let found: Vec<Port> = known.map(|known| known.ports.clone()).unwrap_or_default();
+        let refused = known.and_then(|known| known.refused.clone());
         let Some(service) = services.get_mut(host) else { continue };
         if found.is_empty() {
             service.alias = None;
         }
+        // By another name a refused service is no more open than by its own.
+        service.refused = refused;
         for port in found {
             match service.ports.iter_mut().find(|own| own.number == port.number) {
                 Some(own) => *own = port,
