@@ -98,7 +98,10 @@ impl<'a> Lines<'a> {
         let rest = &content[offset..];
         let word = rest.find([':', ' ', ',', '}', ']', '#']).unwrap_or(rest.len()).max(1).min(rest.len());
         let start = at - from + offset;
-        Some(Window { text: text[from..to].trim_end(), first_line: first + 1, span: start..start + word })
+        // The place may stand in blanks at the end, which are shown as far as it goes.
+        let shown = &text[from..to];
+        let end = shown.trim_end().len().max(start + word);
+        Some(Window { text: &shown[..end], first_line: first + 1, span: start..start + word })
     }
 }
 
@@ -110,6 +113,20 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "kind: VirtualService\nspec:\n  http:\n  - retrys: 3\n    route: []\n";
+
+    /// Where a sequence is not closed, its end is what is wrong.
+    #[test]
+    fn a_place_in_blanks_at_the_end_is_shown() {
+        for text in ["a: [1,\n   \n", "a: [1,\n   ", "a: [1,\n\n\n", "a: [1,\r\n  \r\n"] {
+            for (line, column) in (1..5).flat_map(|line| (0..6).map(move |column| (line, column))) {
+                let origin = Origin { file: "a.yaml".into(), line, column, ..Origin::default() };
+                let finding = Diagnostic::new(Code::SchemaValidationError, origin, "not closed");
+                let findings: Diagnostics = [finding].into_iter().collect();
+                let shown = render(&findings, &[("a.yaml".into(), text.into())]);
+                assert!(shown.contains("not closed"), "{text:?} {line}:{column}");
+            }
+        }
+    }
 
     #[test]
     fn the_place_is_shown_with_its_line_and_hint() {
