@@ -108,3 +108,73 @@ fn y_12_a_credential_that_is_gone_keeps_the_last_good_one() {
     assert!(missing(&gateway(text, None)));
     assert!(!missing(&gateway(text, Some(&gateway(&format!("{text}{secret}"), None)))));
 }
+
+/// One of its names leads nowhere, and always did: that is no reason to keep what was taken out of it.
+#[test]
+fn y_12_a_host_that_is_taken_out_of_a_rule_with_a_lost_gateway_is_gone() {
+    let both = EDGE.replace(
+        "hosts: [a.org], gateways: [edge, mesh]",
+        "hosts: [a.org, b.org], gateways: [edge, other/missing]",
+    );
+    let first = gateway(&(SERVICE.to_owned() + &both), None);
+    assert_eq!([request(&first, "a.org"), request(&first, "b.org")], ["good", "good"]);
+    let less = both.replace("[a.org, b.org]", "[a.org]").replace("name: good", "name: new");
+    let second = gateway(&(SERVICE.to_owned() + &less), Some(&first));
+    assert_eq!([request(&second, "a.org"), request(&second, "b.org")], ["new", "NotFound"]);
+    // Another may have it from now on.
+    let other = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: w}\n\
+                 spec: {hosts: [b.org], gateways: [edge], http: [{name: other, route: [{destination: {host: a}}]}]}\n";
+    let second = gateway(&(SERVICE.to_owned() + &less + other), Some(&first));
+    assert_eq!(request(&second, "b.org"), "other");
+    let api = format!(
+        "{SERVICE}
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: edge}}
+spec: {{gatewayClassName: istio, listeners: [{{name: http, port: 80, protocol: HTTP}}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: r}}
+spec: {{parentRefs: [{{name: edge}}, {{name: missing}}], hostnames: [a.org, b.org], rules: [{{name: good, backendRefs: [{{name: a, port: 80}}]}}]}}
+"
+    );
+    let first = gateway(&api, None);
+    assert_eq!([request(&first, "a.org"), request(&first, "b.org")], ["good", "good"]);
+    let second = gateway(&api.replace("[a.org, b.org]", "[a.org]"), Some(&first));
+    assert_eq!([request(&second, "a.org"), request(&second, "b.org")], ["good", "no route"]);
+}
+
+/// A rule that never was good does not hold up the good one of its host.
+#[test]
+fn y_12_a_new_refused_rule_does_not_freeze_the_others_of_its_host() {
+    let bad = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: z}\n\
+               spec: {hosts: [a.org], gateways: [edge, mesh], http: [{nmae: bad, route: [{destination: {host: a}}]}]}\n---\n";
+    let text = SERVICE.to_owned() + EDGE;
+    let edited = text.replace("name: good", "name: new");
+    let first = gateway(&text, None);
+    let second = gateway(&(text.clone() + bad), Some(&first));
+    assert_eq!(request(&second, "a.org"), "good");
+    let third = gateway(&(edited.clone() + bad), Some(&second));
+    assert_eq!(request(&third, "a.org"), "new");
+    assert!(!errors(&third.diagnostics).is_empty());
+    let second = client(&(text.clone() + bad), Some(&client(&text, None)));
+    assert_eq!(call(&client(&(edited + bad), Some(&second)), "a.org"), "new");
+    // What was shut at the start stays shut, whatever it is called.
+    let start = client(&(SERVICE.to_owned() + bad), None);
+    assert_eq!(call(&start, "a.org"), super::refused("VirtualService default/z"));
+    let renamed = bad.replace("name: z", "name: y");
+    let second = client(&(SERVICE.to_owned() + &renamed), Some(&start));
+    assert_eq!(call(&second, "a.org"), super::refused("VirtualService default/y"));
+}
+
+/// It is good itself: what it leads to is refused, and calls of it answer so.
+#[test]
+fn y_12_a_new_rule_that_leads_to_a_refused_service_answers_503_at_a_gateway() {
+    let broken = SERVICE.replace("spec: {ports", "spec: {type: [], ports") + EDGE;
+    let edge_only =
+        broken.split("---").filter(|one| !one.contains("VirtualService")).collect::<Vec<_>>().join("---");
+    let first = gateway(&edge_only, None);
+    let second = gateway(&broken, Some(&first));
+    assert_eq!(request(&second, "a.org"), super::refused("Service default/a"));
+}

@@ -4,7 +4,7 @@
 //! that a Sidecar hides. So its hosts answer 503 and name it, until it is mended. On a reload its last good
 //! version stands in the place of it, and where there is none, what worked without it goes on.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Compiler;
@@ -83,7 +83,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// At a gateway a rule that names a Gateway which is not there keeps what it served: the hosts that the
-    /// last good plan has it at, as far as a server still stands for them.
+    /// last good plan has it at, as far as it still names them and a server still stands for them.
     pub(super) fn keep_unbound(
         &self,
         virtuals: &VirtualServices<'a>,
@@ -91,11 +91,16 @@ impl<'a> Compiler<'a> {
         drafts: &mut [Draft],
     ) {
         let Some(last) = self.last_good.filter(|_| !self.options.istio_runtime) else { return };
-        let mut lost: HashSet<Identity<'_>> = api.unbound().collect();
+        let mut lost: HashMap<Identity<'_>, Vec<&[String]>> = HashMap::new();
+        for (owner, hosts) in api.unbound() {
+            lost.entry(owner).or_default().push(hosts);
+        }
         for one in virtuals.all.iter().filter(|one| one.refused.is_none()) {
             if one.gateways.iter().any(|gateway| gateway != super::MESH && !self.is_gateway(gateway)) {
-                lost.insert(one.resource.identity());
-                lost.extend(one.rules.iter().map(|rule| rule.resource.identity()));
+                let delegates = one.rules.iter().map(|rule| rule.resource.identity());
+                for owner in delegates.chain([one.resource.identity()]) {
+                    lost.entry(owner).or_default().push(&one.hosts);
+                }
             }
         }
         if lost.is_empty() {
@@ -109,7 +114,9 @@ impl<'a> Compiler<'a> {
                 let name = host.name.rsplit_once(':').map_or(&*host.name, |(name, _)| name);
                 let serves = |pattern: &String| names::narrower(name, pattern) == Some(name);
                 let origins = host.routes.iter().map(|route| &route.origin).chain([&host.origin]);
-                let mut owners = origins.map(Origin::identity).filter(|owner| lost.contains(owner));
+                let names = |hosts: &&[String]| hosts.is_empty() || hosts.iter().any(serves);
+                let is_lost = |owner: &Identity<'_>| lost.get(owner).is_some_and(|of| of.iter().any(names));
+                let mut owners = origins.map(Origin::identity).filter(is_lost);
                 // One that is still bound there by another of its names moves on.
                 let is_gone = owners.any(|owner| !draft.hosts.has_of(name, owner));
                 if is_gone && draft.serves.iter().any(serves) {

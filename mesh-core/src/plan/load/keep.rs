@@ -36,6 +36,7 @@ pub(super) fn last_good(
         };
     }
     each_list!(keep);
+    drop_news(&mut refused, refused_before);
     keep_mesh_config(documents, &mut refused, last, refused_before, &invalid, &mut kept);
     documents.refused = Some(refused);
     if !kept.is_empty() {
@@ -125,6 +126,22 @@ fn keep_refused<T: Clone>(
         if !list.iter().any(|new| new.identity() == one.identity()) {
             list.push(one.clone());
         }
+    }
+}
+
+/// Drops the refused rules that are new: the hosts that they name are served without them, and by the others'
+/// newest rules. What was shut before stays so, if the refused rule that shut it has another name now.
+fn drop_news(refused: &mut Documents, before: &Documents) {
+    let known: HashSet<Identity<'_>> = before.virtual_services.iter().map(Resource::identity).collect();
+    let shut: HashSet<&String> = before.virtual_services.iter().flat_map(|one| &one.spec.hosts).collect();
+    refused.virtual_services.retain(|one| {
+        // One without hosts is a delegate: it is asked for by name.
+        let hosts = &one.spec.hosts;
+        hosts.is_empty() || known.contains(&one.identity()) || hosts.iter().any(|host| shut.contains(host))
+    });
+    if before.http_routes.is_empty() && before.grpc_routes.is_empty() {
+        refused.http_routes.clear();
+        refused.grpc_routes.clear();
     }
 }
 

@@ -257,7 +257,9 @@ impl<'a> Compiler<'a> {
             let kept = last.as_deref().filter(|_| host.lost).and_then(|table| self.keep(table, &full));
             // On a reload, requests that went to a wider host go on to: what is refused never was good.
             let is_news = last.as_deref().is_some_and(|table| last_host(table, &full).is_none());
-            let shuts = |route: &Arc<Route>| route.matcher.is_catch_all() && route.is_refused();
+            // A good rule that leads to what is refused is no such news.
+            let is_its_own = |route: &Route| matches!(&route.action, Action::Refused(document) if *document == route.origin.resource);
+            let shuts = |route: &Arc<Route>| route.matcher.is_catch_all() && is_its_own(route);
             if kept.is_none() && (host.contributors == 0 || (is_news && host.routes.iter().any(shuts))) {
                 continue;
             }

@@ -249,15 +249,15 @@ impl<'a> GatewayApi<'a> {
         out.extend(self.both_kinds());
     }
 
-    /// The routes that name a Gateway, or a listener of one, that is not there.
-    pub(super) fn unbound(&self) -> impl Iterator<Item = Identity<'_>> {
+    /// The routes that name a Gateway, or a listener of one, that is not there, each with its hostnames.
+    pub(super) fn unbound(&self) -> impl Iterator<Item = (Identity<'_>, &[String])> {
         let is_lost = |parent: &Parent<'_>| {
             let kind = parent.written.kind.as_deref().unwrap_or("Gateway");
             kind == "Gateway"
                 && parent.accepted.as_ref().is_err_and(|problem| problem.reason == "NoMatchingParent")
         };
         let lost = self.routes.iter().filter(move |route| route.parents.iter().any(is_lost));
-        lost.map(|route| route.origin.identity())
+        lost.map(|route| (route.origin.identity(), route.hostnames))
     }
 
     /// A host of a listener that has routes of both kinds: who comes first is ours to say.
