@@ -42,6 +42,7 @@ const ELSEWHERE: [(&str, &str); 44] = [
     ("listeners[].tls", "certificates: tests/it/blackbox/tls.rs"),
     ("Gateway addresses", "where a gateway listens, not what it decides"),
     ("allowedListeners", "accepted, and of no effect"),
+    ("allowedRoutes.namespaces.from=None", "refused, as by a cluster: mesh-core's tests of the Gateway API"),
     ("extensionRef", "leads nowhere: mesh-core's tests of the Gateway API"),
     ("=ExtensionRef", "the same"),
     ("healthCheck.active", "checks come by the clock: tests/it/health.rs"),
