@@ -12,7 +12,7 @@ use super::draw::Draw;
 use super::{CHUNKS, CONFIGURATIONS};
 
 /// What is not generated here, and why: part of a row's kind and path.
-const ELSEWHERE: [(&str, &str); 44] = [
+const ELSEWHERE: [(&str, &str); 45] = [
     ("=UNSPECIFIED", "the same as nothing"),
     ("Policy.tls", "certificates: tests/it/upstream_tls.rs"),
     ("portLevelSettings[].tls", "the same"),
