@@ -3,14 +3,16 @@
 //! Each document goes its own way: told apart by `apiVersion` and `kind`, decoded, validated, kept or
 //! dropped. Nothing that happens to one touches another (Y-12).
 
+mod consequences;
 mod embedded;
+mod head;
 mod mesh_config;
 mod pods;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::at::{Mark, Source, is_below};
+use super::at::{Mark, Source};
 use super::decode::{Decoder, Form, Strictness};
 use super::documents::{Documents, File};
 use super::kinds::{self, Kind, Support};
@@ -22,7 +24,9 @@ use crate::analysis::validate::{Validate, metadata};
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::{Group, Origin};
 
+use consequences::drop_consequences;
 pub(crate) use embedded::{PROXY_CONFIG, annotation};
+use head::{Head, fields_of, is_foreign, is_list, says_what_it_is};
 
 /// Reads files into documents.
 #[derive(Debug)]
@@ -45,24 +49,6 @@ pub(crate) struct Written<'n> {
     slips: Vec<Diagnostic>,
     /// Whether all of it could be read: else what is missing is no mistake.
     is_whole: bool,
-}
-
-/// What a document says it is.
-struct Head<'n> {
-    group: &'n str,
-    version: &'n str,
-    kind: &'n str,
-}
-
-impl<'n> Head<'n> {
-    fn of(node: &'n Node) -> Self {
-        let text = |key| node.get(key).and_then(Node::text).unwrap_or_default();
-        let api_version = text("apiVersion");
-        // A version has no dots: what has, without a version behind it, is a group.
-        let alone = if api_version.contains('.') { (api_version, "") } else { ("", api_version) };
-        let (group, version) = api_version.rsplit_once('/').unwrap_or(alone);
-        Self { group, version, kind: text("kind") }
-    }
 }
 
 impl<'o> Reader<'o> {
@@ -415,69 +401,6 @@ impl<'o> Reader<'o> {
         found.push(Diagnostic::new(Code::SchemaValidationError, origin, message).hint(hint));
         true
     }
-}
-
-/// Whether a path leads into a document, or an item of a list, that says that it is of another's kind.
-fn is_foreign(node: &Node, path: &str) -> bool {
-    let head = Head::of(node);
-    if is_list(&head, node) {
-        let index = path.strip_prefix("items[").and_then(|rest| rest.split_once(']')?.0.parse().ok());
-        let item = match node.get("items").map(|items| &items.value) {
-            Some(Value::Sequence(items)) => index.and_then(|index: usize| items.get(index)),
-            _ => None,
-        };
-        return item.is_some_and(|item| is_foreign(item, ""));
-    }
-    let said = !head.kind.is_empty() && !head.version.is_empty();
-    said && kinds::find(head.group, head.kind).is_none() && !kinds::is_ours(head.group)
-}
-
-/// Whether there is more to a document than an empty list or a text: it says what it is, or has items.
-fn says_what_it_is(node: &Node) -> bool {
-    let head = Head::of(node);
-    if is_list(&head, node) {
-        let items = node.get("items").map(|items| &items.value);
-        return matches!(items, Some(Value::Sequence(items)) if items.iter().any(says_what_it_is));
-    }
-    !head.kind.is_empty()
-}
-
-/// The fields that a document's `spec` has.
-fn fields_of(node: &Node) -> impl Iterator<Item = &str> {
-    let entries = node.get("spec").and_then(Node::entries).unwrap_or_default();
-    entries.iter().map(|entry| entry.key.as_str())
-}
-
-fn is_list(head: &Head<'_>, node: &Node) -> bool {
-    head.kind == "List" || (head.kind.ends_with("List") && node.get("items").is_some())
-}
-
-/// What could not be read is at its default, and what follows from that is no second mistake.
-///
-/// A finding is left out if something at its path or below was an error already, and one about two fields if
-/// something was in their object. Advice is for what could be read.
-fn drop_consequences(invalid: &mut Diagnostics, found: &Diagnostics) {
-    let unread: Vec<&str> =
-        found.iter().filter(|error| error.is_error()).map(|error| &*error.origin.path).collect();
-    if unread.is_empty() {
-        return;
-    }
-    invalid.retain(|finding| {
-        let path = &*finding.origin.path;
-        let beside = |unread| finding.of_two_fields && object_of(unread) == object_of(path);
-        finding.is_error() && !unread.iter().any(|unread| is_below(unread, path) || beside(unread))
-    });
-}
-
-/// The path of the object that a field or an item of it stands in.
-fn object_of(path: &str) -> &str {
-    let mut field = path;
-    // A key that is no plain word stands in brackets too, and in quotes.
-    while field.ends_with(']') && !field.ends_with("\"]") {
-        field = field.rfind('[').map_or("", |end| &field[..end]);
-    }
-    let end = if field.ends_with(']') { field.rfind("[\"") } else { field.rfind('.') };
-    end.map_or("", |end| &field[..end])
 }
 
 /// The source of a document that was meant to be of this kind.
