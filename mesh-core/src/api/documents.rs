@@ -1,6 +1,6 @@
 //! All resources of a configuration, by kind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -184,6 +184,21 @@ impl Documents {
         any || self.refused.as_deref().is_some_and(|refused| refused.has_any_of(place))
     }
 
+    /// All places that something was read from, as [`Documents::has_any_of`] tells of one.
+    pub(crate) fn places(&self) -> HashSet<String> {
+        let mut files: HashSet<&str> = HashSet::new();
+        for documents in std::iter::once(self).chain(self.refused.as_deref()) {
+            files.extend(documents.mesh_config.iter().map(|one| &*one.source.file));
+            macro_rules! add {
+                ($($list:ident),*) => {
+                    $(files.extend(documents.$list.iter().map(|one| &*one.source.file));)*
+                };
+            }
+            each_list!(add);
+        }
+        files.into_iter().flat_map(places).map(str::to_owned).collect()
+    }
+
     /// What is refused, to add to it.
     pub(crate) fn refused(&mut self) -> &mut Self {
         self.refused.get_or_insert_default()
@@ -209,9 +224,20 @@ impl Documents {
     }
 }
 
+/// What a place is compared by: a folder may be written with a separator at its end.
+pub(crate) fn without_end(place: &str) -> &str {
+    place.trim_end_matches(['/', '\\'])
+}
+
+/// The file and the folders that it stands in: all places that it [is in](is_in).
+pub(crate) fn places(file: &str) -> impl Iterator<Item = &str> {
+    let folders = file.match_indices(['/', '\\']).map(|(at, _)| &file[..at]);
+    std::iter::once(file).chain(folders.filter(|folder| !folder.is_empty()))
+}
+
 /// Whether `file` is this file, or stands in this folder.
-pub(crate) fn is_in(file: &str, place: &str) -> bool {
-    let place = place.trim_end_matches(['/', '\\']);
+fn is_in(file: &str, place: &str) -> bool {
+    let place = without_end(place);
     if place.is_empty() {
         return file.is_empty();
     }

@@ -29,7 +29,7 @@ pub mod kubernetes;
 pub mod message;
 pub(crate) mod nearest;
 pub(crate) mod reader;
-mod resource;
+pub(crate) mod resource;
 mod support;
 mod timestamp;
 pub mod values;

@@ -26,6 +26,12 @@ message! {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How often this thread asked who a resource is, by which tests see how work grows.
+    pub(crate) static IDENTITIES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// Annotation that hides findings of a resource (N-7).
 const SUPPRESS: &str = "galley.istio.io/analyze-suppress";
 
@@ -95,6 +101,8 @@ impl<T> Resource<T> {
     }
 
     pub(crate) fn identity(&self) -> Identity<'_> {
+        #[cfg(test)]
+        IDENTITIES.set(IDENTITIES.get() + 1);
         (self.source.group, &self.source.resource)
     }
 

@@ -3,14 +3,17 @@
 //! Deleting is how rules are taken away, so what is gone is gone, unless it looks like an accident: a document
 //! that is refused, a file or folder with nothing left in it, a file that ends in the middle of a document.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
-use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
-use crate::api::documents::{File, each_list, is_in};
+use super::shortened::{cut, emptied};
+use crate::analysis::{Code, Diagnostics};
+use crate::api::documents::{File, each_list, places, without_end};
 use crate::api::istio::MeshConfig;
 use crate::api::kinds::mesh_field;
 use crate::api::{Documents, Resource, Source};
-use crate::error::{Group, Identity, Origin};
+use crate::error::{Group, Identity};
 
 /// Puts back what stays of `last`. Returns what that is, as `Kind namespace/name`.
 pub(super) fn last_good(
@@ -53,9 +56,9 @@ const NEWS_COUNT: [&str; 5] =
 
 /// Resources with errors, by name; and files of which something cannot be known any more.
 struct Invalid {
-    known: HashSet<(Group, std::sync::Arc<str>)>,
+    known: HashSet<(Group, Arc<str>)>,
     /// Files, and folders for all that stands in them.
-    files: HashSet<std::sync::Arc<str>>,
+    files: HashSet<String>,
 }
 
 impl Invalid {
@@ -72,7 +75,7 @@ impl Invalid {
             let ends_in_it = |file: &File| may_be_cut && file.is_open && origin.line >= file.last_document;
             let last = documents.files.0.get(&origin.file).is_some_and(ends_in_it);
             if nameless || last {
-                invalid.files.insert(origin.file.clone());
+                invalid.files.insert(without_end(&origin.file).to_owned());
             }
             if !nameless {
                 invalid.known.insert((origin.group, origin.resource.clone()));
@@ -88,7 +91,8 @@ impl Invalid {
 
     fn has<T>(&self, resource: &Resource<T>) -> bool {
         let Source { group, resource: label, file, .. } = &*resource.source;
-        self.known.contains(&(*group, label.clone())) || self.files.iter().any(|known| is_in(file, known))
+        self.known.contains(&(*group, label.clone()))
+            || (!self.files.is_empty() && places(file).any(|place| self.files.contains(place)))
     }
 }
 
@@ -98,14 +102,20 @@ fn keep_list<T: Clone>(
     invalid: &Invalid,
     kept: &mut BTreeSet<String>,
 ) {
+    let named = |one: &Resource<T>| (one.source.group, Arc::clone(&one.source.resource));
+    // Of several of one name the first counts.
+    let present = list.iter().enumerate().rev().map(|(place, new)| (named(new), place));
+    let mut present: HashMap<_, usize> = present.collect();
     for resource in last.iter().filter(|resource| invalid.has(resource)) {
-        let present = list.iter().position(|new| new.identity() == resource.identity());
-        match present {
-            Some(place) if list[place].is_refused() && !resource.is_refused() => {
-                list[place] = resource.clone();
+        match present.entry(named(resource)) {
+            Entry::Occupied(place) if list[*place.get()].is_refused() && !resource.is_refused() => {
+                list[*place.get()] = resource.clone();
             }
-            Some(_) => continue,
-            None => list.push(resource.clone()),
+            Entry::Occupied(_) => continue,
+            Entry::Vacant(place) => {
+                place.insert(list.len());
+                list.push(resource.clone());
+            }
         }
         kept.insert(resource.label().to_owned());
     }
@@ -122,11 +132,10 @@ fn keep_refused<T: Clone>(
     let good: HashSet<Identity<'_>> = good.iter().map(Resource::identity).collect();
     let known: HashSet<Identity<'_>> = before.iter().map(Resource::identity).collect();
     list.retain(|one| !good.contains(&one.identity()) && (news_count || known.contains(&one.identity())));
-    for one in before.iter().filter(|one| invalid.has(one) && !good.contains(&one.identity())) {
-        if !list.iter().any(|new| new.identity() == one.identity()) {
-            list.push(one.clone());
-        }
-    }
+    let mut present: HashSet<Identity<'_>> = list.iter().map(Resource::identity).collect();
+    let stay = before.iter().filter(|one| invalid.has(one) && !good.contains(&one.identity()));
+    let stay: Vec<_> = stay.filter(|one| present.insert(one.identity())).cloned().collect();
+    list.extend(stay);
 }
 
 /// Drops the refused rules that are new: the hosts that they name are served without them, and by the others'
@@ -197,116 +206,37 @@ fn restore(config: &mut Resource<MeshConfig>, before: &Resource<MeshConfig>) {
     config.source = Source { refused: still.into(), ..Source::clone(&config.source) }.into();
 }
 
-/// A file or folder that had resources and now has none: it is told of as an error, so that they stay.
-fn emptied(documents: &mut Documents, findings: &mut Diagnostics, last: &Documents) {
-    findings.each(|finding| {
-        if finding.code != Code::NothingToRead || !last.has_any_of(&finding.origin.file) {
-            return;
-        }
-        let is_file = documents.files.0.contains_key(&finding.origin.file);
-        finding.level = Level::Error;
-        finding.message.push_str(": what was said here before stays in force");
-        finding.hint = Some(if is_file {
-            "delete the file to take its rules away".into()
-        } else {
-            "delete a file among others, or a folder in this one, to take rules away".into()
-        });
-    });
-    for (name, file) in &last.files.0 {
-        let Some(now) = documents.files.0.get(name) else { continue };
-        let is_blank = now.text.trim().is_empty();
-        let is_emptied = !now.says_something && last.has_any_of(name) && !documents.has_any_of(name);
-        let is_told = || findings.iter().any(|one| one.is_error() && one.origin.file == *name);
-        if is_emptied && !is_told() {
-            let origin = Origin { file: name.clone(), ..Origin::default() };
-            let message =
-                "nothing that is read is left in this file: what was said here before stays in force";
-            let finding = Diagnostic::new(Code::SchemaValidationError, origin, message);
-            findings.push(finding.hint("delete the file to take its rules away"));
-        }
-        if is_blank || is_emptied {
-            documents.files.0.insert(name.clone(), file.clone());
-        }
-    }
-}
-
-/// A file that ends in the middle of a document: that document is as good as refused, and the file may have
-/// lost others behind it.
-fn cut(documents: &mut Documents, findings: &mut Diagnostics, last: &Documents) {
-    let cut: Vec<_> = documents
-        .files
-        .0
-        .iter()
-        .filter_map(|(name, file)| {
-            let before = last.files.0.get(name)?;
-            ends_within(&file.text, &before.text).then(|| (name.clone(), file.last_document, before.clone()))
-        })
-        .collect();
-    for (name, line, before) in cut {
-        let is_it = |source: &Source| source.file == name && source.mark.line >= line;
-        macro_rules! drop_last {
-            ($($list:ident),*) => {
-                $(
-                    documents.$list.retain(|one| !is_it(&one.source));
-                    documents.refused().$list.retain(|one| !is_it(&one.source));
-                )*
-            };
-        }
-        each_list!(drop_last);
-        if documents.mesh_config.as_ref().is_some_and(|config| is_it(&config.source)) {
-            documents.mesh_config = None;
-        }
-        let origin = Origin { file: name.clone(), line, column: u32::from(line > 0), ..Origin::default() };
-        let message =
-            "the file ends in the middle of a document: it stays as it was, and so do those behind it";
-        findings.push(
-            Diagnostic::new(Code::SchemaValidationError, origin, message)
-                .hint("write the file as a whole; a document is taken away with its `---`"),
-        );
-        documents.files.0.insert(name, before);
-    }
-}
-
-/// Whether a text is what another one begins with, ending where no one who edits it would stop: in a line, or in
-/// a document that others stood behind.
-fn ends_within(text: &str, before: &str) -> bool {
-    let Some(rest) = before.strip_prefix(text) else { return false };
-    if rest.trim().is_empty() || text.trim().is_empty() {
-        return false;
-    }
-    let is_start = |line: &&str| line.trim_end() == "---" || line.starts_with("--- ");
-    let said = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
-    let whole_line = text.ends_with('\n') || rest.starts_with(['\n', '\r']);
-    if !whole_line {
-        // Of a file whose last line has no end, that line may have been shortened.
-        return rest.contains('\n') || before.ends_with('\n');
-    }
-    if rest.lines().find(said).is_some_and(|line| is_start(&line))
-        || text.lines().rev().find(said).is_some_and(|line| is_start(&line))
-    {
-        return false;
-    }
-    // Others stood behind it.
-    let mut behind = rest.lines().skip_while(|line| !is_start(line));
-    behind.any(|line| said(&line) && !is_start(&line))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::Diagnostic;
+    use crate::api::Metadata;
+    use crate::api::istio::VirtualService;
+    use crate::api::resource::IDENTITIES;
+    use crate::error::Origin;
 
+    /// What is looked at, as often as it is: a large file that is emptied must not hold up the reload.
     #[test]
-    fn y_12_a_text_ends_within_a_document_or_where_someone_deleted() {
-        let before = "a: 1\nb: 2\n---\nc: 3\nd: 4\n---\n# end\n";
-        for cut in ["a: 1\nb", "a: 1\n", "a: 1", "a: 1\nb: 2\n--", "a: 1\nb: 2\n---\nc: 3\nd:", "a"] {
-            assert!(ends_within(cut, before), "{cut:?}");
-        }
-        for edited in
-            ["", "\n", "a: 1\nb: 2\n", "a: 1\nb: 2\n---\n", "a: 1\nb: 2", "a: 1\nb: 2\n---\nc: 3\n", "x"]
-        {
-            assert!(!ends_within(edited, before), "{edited:?}");
-        }
-        assert!(!ends_within(before, before));
-        assert!(!ends_within("a: 1", "a: 12"), "the end of the last line of a file that ends in it");
+    fn y_12_the_work_of_keeping_grows_with_the_documents_only() {
+        const COUNT: usize = 20_000;
+        let file: Arc<str> = "rules.yaml".into();
+        let rule = |number: usize| {
+            let mut rule =
+                Resource::new(Metadata::new("default", format!("r{number}")), VirtualService::default());
+            rule.source = Source { file: file.clone(), ..Source::clone(&rule.source) }.into();
+            rule
+        };
+        let rules: Vec<_> = (0..COUNT).map(rule).collect();
+        let refused = Documents { virtual_services: rules.clone(), ..Documents::default() };
+        let last =
+            Documents { virtual_services: rules, refused: Some(refused.into()), ..Documents::default() };
+        let mut findings = Diagnostics::new();
+        let origin = Origin { file, ..Origin::default() };
+        findings.push(Diagnostic::new(Code::SchemaValidationError, origin, "it is no YAML"));
+        let before = IDENTITIES.get();
+        let mut documents = Documents::default();
+        assert_eq!(last_good(&mut documents, &mut findings, &last).len(), COUNT);
+        let looked = IDENTITIES.get() - before;
+        assert!(looked < 20 * COUNT, "{looked} for {COUNT} documents");
     }
 }
