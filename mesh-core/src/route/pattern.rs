@@ -4,8 +4,12 @@ use std::fmt;
 
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::re2::translate;
+
 /// Most memory that one compiled expression may take.
 const MAX_COMPILED: usize = 1 << 20;
+/// How deep groups may stand in each other, as in RE2.
+const MAX_NESTED: u32 = 1_000;
 
 /// A regular expression that must match the whole text, as Envoy matches (VM-2).
 ///
@@ -33,8 +37,9 @@ impl Pattern {
             return Err(PatternError::new(format!("a regex may have at most {} bytes", Self::MAX)));
         }
         // On its own first: `a)|(b` is no expression, but would become one inside the group.
-        compile(text)?;
-        let regex = compile(&format!(r"\A(?:{text})\z"))?;
+        let translated = translate(text)?;
+        build(&translated)?;
+        let regex = build(&format!(r"\A(?:{translated})\z"))?;
         Ok(Self { text: text.into(), regex })
     }
 
@@ -53,9 +58,16 @@ impl Pattern {
 
 /// Compiles an expression that may match anywhere, with RE2's ASCII classes where possible.
 pub(super) fn compile(text: &str) -> Result<Regex, PatternError> {
-    let text = super::re2::translate(text)?;
-    let build = |unicode| RegexBuilder::new(&text).unicode(unicode).size_limit(MAX_COMPILED).build();
-    build(false).or_else(|_| build(true)).map_err(|error| PatternError::new(error.to_string()))
+    build(&translate(text)?)
+}
+
+fn build(translated: &str) -> Result<Regex, PatternError> {
+    let build = |unicode| {
+        RegexBuilder::new(translated).unicode(unicode).size_limit(MAX_COMPILED).nest_limit(MAX_NESTED).build()
+    };
+    // What is not ASCII is a character and has two cases, as `\x{e9}` is.
+    let built = if translated.is_ascii() { build(false).or_else(|_| build(true)) } else { build(true) };
+    built.map_err(|error| PatternError::new(error.to_string()))
 }
 
 impl fmt::Debug for Pattern {
