@@ -1,4 +1,4 @@
-//! Whether the time of a request was up when it was dropped, for those who judge endpoints by it (OD-2).
+//! Whether the time of a request was up when it was dropped, or answered, for those who judge endpoints by it (OD-2).
 //!
 //! A timeout ends a call by dropping it, and so does a caller that leaves. Only the first says something of the
 //! endpoint; whoever drops a call because its time is up says so first. In the stack the decision record says it.
@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Extensions;
 use mesh_core::outcome::Outcome;
-use mesh_core::reply::Flag;
 
 use crate::record::Record;
+use crate::told::Told;
 
 /// The time of one try, an extension of its request; clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -29,19 +29,24 @@ impl Expiry {
 pub(crate) struct Clocks {
     whole: Option<Record>,
     of_try: Option<Expiry>,
+    told: Option<Told>,
 }
 
 impl Clocks {
     /// Those of the request with these extensions.
     pub(crate) fn of(extensions: &Extensions) -> Self {
-        Self { whole: Record::of(extensions).cloned(), of_try: extensions.get().cloned() }
+        let whole = Record::of(extensions).cloned();
+        Self { whole, of_try: extensions.get().cloned(), told: extensions.get().cloned() }
+    }
+
+    /// How a call ended that was answered so just now.
+    pub(crate) fn judge(&self, outcome: Outcome) -> Outcome {
+        self.told.as_ref().map_or(outcome, |told| told.judge(outcome))
     }
 
     /// How a call ends that is dropped now.
     pub(crate) fn ending(&self) -> Outcome {
-        let timed_out =
-            |record: &Record| record.note(|decision| decision.flags.has(Flag::UpstreamRequestTimeout));
-        if self.whole.as_ref().is_some_and(timed_out) {
+        if self.whole.as_ref().is_some_and(Record::is_time_up) {
             Outcome::Timeout
         } else if self.of_try.as_ref().is_some_and(|expiry| expiry.0.load(Ordering::Relaxed)) {
             Outcome::PerTryTimeout

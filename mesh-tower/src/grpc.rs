@@ -1,8 +1,8 @@
 //! What makes a request gRPC, and how its outcome is told.
 
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use mesh_core::outcome::GrpcCode;
+use http::{HeaderMap, StatusCode};
+use mesh_core::outcome::{GrpcCode, Outcome};
 
 /// Whether the message is gRPC: `application/grpc` or `application/grpc+…` (RF-4); grpc-web is not.
 #[must_use]
@@ -13,6 +13,13 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
 /// `grpc-status` of headers (trailers-only) or trailers.
 pub(crate) fn status(headers: &HeaderMap) -> Option<GrpcCode> {
     headers.get("grpc-status")?.to_str().ok()?.parse().ok()
+}
+
+/// How a call ended, by the head of its response; `None` if that stands in trailers yet to come.
+pub(crate) fn outcome_of_head(grpc: bool, head: StatusCode, headers: &HeaderMap) -> Option<Outcome> {
+    let trailers_only = if grpc { status(headers) } else { None };
+    let awaits_trailers = grpc && trailers_only.is_none() && head.is_success();
+    (!awaits_trailers).then_some(Outcome::Response { status: head, grpc: trailers_only, in_trailers: false })
 }
 
 #[cfg(test)]

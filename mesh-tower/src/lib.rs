@@ -72,6 +72,7 @@ pub mod telemetry;
 pub mod test;
 pub mod timeout;
 pub mod tls;
+mod told;
 pub mod upgrade;
 mod upload;
 pub mod worker;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use http::Extensions;
 use mesh_core::decision::Decision;
 use mesh_core::headers::Survey;
+use mesh_core::reply::Flag;
 
 use crate::route::Matched;
 
@@ -22,6 +23,16 @@ impl Record {
     /// Notes something.
     pub(crate) fn note<T>(&self, note: impl FnOnce(&mut Decision) -> T) -> T {
         note(&mut self.0.lock().expect("no panic while a record is noted"))
+    }
+
+    /// Notes that the time of the request is up: an attempt that is dropped from now on has timed out, and was not
+    /// given up by the caller (OD-2).
+    pub(crate) fn time_is_up(&self) {
+        self.note(|decision| decision.flags.set(Flag::UpstreamRequestTimeout));
+    }
+
+    pub(crate) fn is_time_up(&self) -> bool {
+        self.note(|decision| decision.flags.has(Flag::UpstreamRequestTimeout))
     }
 
     /// What has been decided so far.

@@ -60,7 +60,8 @@ pub fn outbound(
 + Sync
 + 'static
 + use<> {
-    over(tower::service_fn(cluster::attempt), worker, telemetry, normalize, route)
+    let timeout = TimeoutLayer::per_route().judged_within();
+    over(tower::service_fn(cluster::attempt), timeout, worker, telemetry, normalize, route)
 }
 
 /// The same stack over a service of one's own in the place of the clusters: what is decided is done,
@@ -93,12 +94,13 @@ where
     S::Future: Send,
     B: http_body::Body<Data = bytes::Bytes, Error = BoxError> + From<bytes::Bytes> + Send + 'static,
 {
-    over(Limited(endpoint), worker, telemetry, normalize, route)
+    over(Limited(endpoint), TimeoutLayer::per_route(), worker, telemetry, normalize, route)
 }
 
 /// The layers, around what is asked for each attempt.
 fn over<S, B>(
     endpoint: S,
+    timeout: TimeoutLayer,
     worker: &Arc<Worker>,
     telemetry: TelemetryLayer,
     normalize: NormalizeLayer,
@@ -148,7 +150,7 @@ where
         // Copies what is really sent, once, and not the retries of it.
         .layer(MirrorLayer::new(endpoint.clone(), rng))
         // Around all attempts and the waits between them.
-        .layer(TimeoutLayer::per_route())
+        .layer(timeout)
         .layer(RetryLayer::per_route().replay(worker.replay().clone()))
         // Limits, pick, pool, wire: for each attempt anew.
         .service(endpoint)

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use http::Request;
+use http::{HeaderMap, HeaderValue, Request};
+use http_body_util::{BodyExt, Full};
 use mesh_core::plan::Direction;
 use mesh_core::plan::builder::{Protocol, Rule, Service};
 use mesh_tests::counters::Counters;
@@ -11,7 +12,7 @@ use mesh_tower::passage::Passage;
 use mesh_tower::route::RouteLayer;
 use mesh_tower::stack::outbound_over;
 use mesh_tower::telemetry::{Metrics, TelemetryLayer};
-use mesh_tower::test::Network;
+use mesh_tower::test::{Network, grpc_frame};
 use mesh_tower::{Body, BoxError, Error, Mesh};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -36,6 +37,61 @@ async fn rt_3_a_try_over_a_transport_of_ones_own_is_bounded() {
     let call = stack.oneshot(Request::get("http://stock/").body(Body::empty()).unwrap());
     let answer = tokio::time::timeout(Duration::from_secs(10), call).await.expect("each try is bounded");
     assert_eq!(Error::from_box(answer.err().unwrap()).to_string(), "504 UT upstream_per_try_timeout");
+}
+
+/// RT-2, RT-3: so does the line at which an endpoint's answer is the end of the time that it was told.
+#[tokio::test(start_paused = true)]
+async fn rt_2_an_answer_at_the_deadline_of_a_transport_of_ones_own_is_the_timeout() {
+    let ms = Duration::from_millis;
+    for (per_try, after, in_trailers, ended) in [
+        (None, 951, false, "504 UT response_timeout"),
+        (None, 951, true, "504 UT response_timeout"),
+        (None, 940, false, "1"),
+        (None, 940, true, "1"),
+        (Some(ms(300)), 286, false, "504 URX,UT upstream_per_try_timeout"),
+        (Some(ms(300)), 284, false, "1"),
+        (Some(ms(300)), 299, true, "1"),
+    ] {
+        let endpoint = Service::new("stock").port(80, Protocol::Grpc);
+        let stock = endpoint.endpoint("10.0.0.1:80".parse().unwrap(), [("a", "b")]);
+        let rule = Rule::to("stock").retries(1, "gateway-error").with(|rule| {
+            rule.timeout = Some(ms(1_000));
+            rule.retries.as_mut().unwrap().per_try_timeout = per_try;
+        });
+        let mesh = Mesh::builder().service(stock).rule(rule).start().await.unwrap();
+        let (worker, plan) = (mesh.worker(), mesh.plan());
+        let gives_up = service_fn(move |_: Passage| async move {
+            let status = HeaderMap::from_iter([("grpc-status".parse().unwrap(), HeaderValue::from(1))]);
+            let mut response = http::Response::new(Body::empty());
+            if in_trailers {
+                let trailers = async move {
+                    tokio::time::sleep(ms(after)).await;
+                    Some(Ok(status))
+                };
+                *response.body_mut() = Body::new(Full::new(grpc_frame(b"one")).with_trailers(trailers));
+            } else {
+                tokio::time::sleep(ms(after)).await;
+                *response.headers_mut() = status;
+            }
+            Ok::<_, BoxError>(response)
+        });
+        let stack = outbound_over(
+            gives_up,
+            &worker,
+            TelemetryLayer::new(Direction::Outbound, plan.workload.clone()),
+            NormalizeLayer::new(Direction::Outbound),
+            RouteLayer::outbound(worker.clone()),
+        );
+        let call = Request::post("http://stock/s/m").header("content-type", "application/grpc");
+        let answer = async {
+            let (head, body) = stack.oneshot(call.body(grpc_frame(b"hello").into())?).await?.into_parts();
+            let body = body.collect().await?;
+            let status = body.trailers().unwrap_or(&head.headers)["grpc-status"].clone();
+            Ok::<_, BoxError>(status.to_str()?.to_owned())
+        };
+        let answer = answer.await.unwrap_or_else(|error| Error::from_box(error).to_string());
+        assert_eq!(answer, ended, "after {after} ms, {per_try:?}, in trailers: {in_trailers}");
+    }
 }
 
 /// ME-8: there is one cap, and not one for each client and layer.

@@ -35,17 +35,14 @@ impl ToldDeadline {
         Self { sent, limit, per_try }
     }
 
-    /// The deadline once response headers are here: none, if it is of one try (RT-3).
-    #[must_use]
-    pub fn of_body(self) -> Option<Self> {
-        (!self.per_try).then_some(self)
-    }
-
-    /// How an attempt ended that ended so: by this timeout, or as it says.
+    /// How an attempt ended that ended so: by this timeout, or as it says. The time of one try is over when
+    /// response headers are here, so that it says nothing of trailers (RT-3).
     #[must_use]
     pub fn judge(&self, now: Instant, outcome: Outcome) -> Outcome {
         match outcome {
-            Outcome::Response { grpc: Some(CANCELLED | DEADLINE_EXCEEDED), .. } if self.is_spent(now) => {
+            Outcome::Response { grpc: Some(CANCELLED | DEADLINE_EXCEEDED), in_trailers, .. }
+                if !(in_trailers && self.per_try) && self.is_spent(now) =>
+            {
                 if self.per_try {
                     Outcome::PerTryTimeout
                 } else {
@@ -108,8 +105,9 @@ mod tests {
     #[test]
     fn rt_3_the_deadline_of_one_try_ends_with_the_response_headers() {
         let now = ManualClock::default().now();
-        assert!(ToldDeadline::new(now, ms(5), true).of_body().is_none());
-        assert!(ToldDeadline::new(now, ms(5), false).of_body().is_some());
+        let trailers = Outcome::Response { status: StatusCode::OK, grpc: Some(4), in_trailers: true };
+        assert_eq!(ToldDeadline::new(now, ms(5), true).judge(now, trailers), trailers);
+        assert_eq!(ToldDeadline::new(now, ms(5), false).judge(now, trailers), Outcome::Timeout);
     }
 
     #[test]

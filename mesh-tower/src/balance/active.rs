@@ -63,12 +63,12 @@ impl Active {
     }
 
     /// Notes that the answer is here, or that there will be none; `failed` judges it, where that counts.
-    pub(super) fn ended(&mut self, failed: impl FnOnce() -> bool) {
+    pub(super) fn ended(&mut self, failed: impl FnOnce(&Clocks) -> bool) {
         if let Some(timed) = self.timed.take() {
-            let Timed { decay, start, .. } = *timed;
+            let Timed { decay, start, clocks } = *timed;
             let now = now();
             let took = now.saturating_duration_since(start);
-            if failed() {
+            if failed(&clocks) {
                 self.work.latency.failed(took, decay, now);
             } else {
                 self.work.latency.answered(took, decay, now);
@@ -80,7 +80,7 @@ impl Active {
 impl Drop for Active {
     fn drop(&mut self) {
         if self.timed.as_ref().is_some_and(|timed| timed.clocks.ending() != Outcome::Cancelled) {
-            self.ended(|| true);
+            self.ended(|_| true);
         }
         self.work.active.fetch_sub(1, Ordering::Relaxed);
     }

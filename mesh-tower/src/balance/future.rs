@@ -11,6 +11,7 @@ use tower_service::Service;
 
 use super::{Active, ResponseBody};
 use crate::error::{BoxError, Error};
+use crate::expiry::Clocks;
 use crate::grpc;
 
 /// Awaits the chosen service's readiness, then its response.
@@ -63,7 +64,7 @@ where
                     let result = ready!(future.poll(cx)).map_err(Into::into);
                     let mut active = this.active.take();
                     if let Some(active) = &mut active {
-                        active.ended(|| result.as_ref().map_or(true, is_failure));
+                        active.ended(|clocks| result.as_ref().map_or(true, |response| is_failure(clocks, response)));
                     }
                     return Poll::Ready(
                         result.map(|response| response.map(|body| ResponseBody::new(body, active))),
@@ -80,11 +81,11 @@ where
 }
 
 /// Whether the response says that the service failed, in HTTP or, in its headers, in gRPC.
-fn is_failure<B>(response: &Response<B>) -> bool {
+fn is_failure<B>(clocks: &Clocks, response: &Response<B>) -> bool {
     let headers = response.headers();
     let grpc = if grpc::is_grpc(headers) { grpc::status(headers) } else { None };
     let outcome = Outcome::Response { status: response.status(), grpc, in_trailers: false };
-    outcome.class() == Class::Failure(Fault::Upstream)
+    clocks.judge(outcome).class() == Class::Failure(Fault::Upstream)
 }
 
 impl<S: Service<R>, R> fmt::Debug for ResponseFuture<S, R> {

@@ -13,7 +13,7 @@ use mesh_core::reply::{Flag, LocalReply};
 use mesh_core::route::{Action, RequestView};
 
 use super::body::{End, ResponseBody};
-use super::send::{Limit, Unsent, send};
+use super::send::{PerTryTimeout, Unsent, send};
 use super::{Cluster, ClusterPool};
 use crate::clock::now;
 use crate::error::{BoxError, Error};
@@ -22,6 +22,7 @@ use crate::health::IMMEDIATE_FAIL;
 use crate::passage::Passage;
 use crate::pool::Endpoint;
 use crate::route::{self, Matched};
+use crate::told::Limit;
 
 /// How long the endpoint took until response headers, in milliseconds (HD-3).
 const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
@@ -93,7 +94,9 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
     let protocol = pool.protocol(request.version());
     let switches = matched.survey().hop_by_hop && request.headers().contains_key(UPGRADE);
     let is_grpc = is_grpc(request.headers());
-    let limit = if is_grpc { Limit::told(&request, matched.deadline().is_some()) } else { None };
+    let per_try = || request.extensions().get().map(|PerTryTimeout(limit)| *limit);
+    let whole = matched.deadline().is_some();
+    let limit = if is_grpc { Limit::told(request.headers(), per_try(), whole) } else { None };
     match send(&endpoint, protocol, switches, request, limit, &mut end).await {
         Ok((response, lease)) => {
             let (mut head, body) = response.into_parts();
@@ -117,15 +120,13 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
             }
             end.status = head.status;
             end.lease = Some(lease);
-            let trailers_only = if is_grpc { grpc::status(&head.headers) } else { None };
-            end.awaits_trailers = is_grpc && trailers_only.is_none() && head.status.is_success();
-            if !end.awaits_trailers {
-                let (status, grpc) = (head.status, trailers_only);
-                if let Some(error) = end.judged(Outcome::Response { status, grpc, in_trailers: false }) {
-                    return Err(error.context(place(cluster, &endpoint)).into());
+            match grpc::outcome_of_head(is_grpc, head.status, &head.headers) {
+                Some(outcome) => {
+                    if let Some(error) = end.judged(outcome) {
+                        return Err(error.context(place(cluster, &endpoint)).into());
+                    }
                 }
-            } else {
-                end.answered(took);
+                None => end.answered(took),
             }
             Ok(Response::from_parts(head, ResponseBody::new(body, end)))
         }

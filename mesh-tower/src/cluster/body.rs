@@ -11,7 +11,6 @@ use http_body::{Frame, SizeHint};
 use mesh_core::balance::BalancePolicy;
 use mesh_core::circuit::Permit;
 use mesh_core::outcome::{Class, Fault, GrpcCode, Outcome, Reset};
-use mesh_core::reply::Flag;
 use mesh_core::timeout::ToldDeadline;
 
 use super::Cluster;
@@ -96,7 +95,7 @@ impl End {
             Outcome::PerTryTimeout => stats.upstream_rq_per_try_timeout.increment(1),
             Outcome::Timeout => {
                 stats.upstream_rq_timeout.increment(1);
-                self.record.note(|decision| decision.flags.set(Flag::UpstreamRequestTimeout));
+                self.record.time_is_up();
             }
             _ => return None,
         }
@@ -108,8 +107,6 @@ impl End {
         let mut timeout = None;
         if self.awaits_trailers {
             let outcome = Outcome::Response { status: self.status, grpc: trailers, in_trailers: true };
-            // The timeout of one try was over when the headers came.
-            self.told = self.told.and_then(ToldDeadline::of_body);
             timeout = self.judged(outcome);
         }
         if let Some(lease) = self.lease.take() {
@@ -129,7 +126,7 @@ impl Drop for End {
         if self.awaits_trailers {
             self.awaits_trailers = false;
             // Whoever drops an attempt because its time is up says so in the record first.
-            let timed_out = self.record.note(|decision| decision.flags.has(Flag::UpstreamRequestTimeout));
+            let timed_out = self.record.is_time_up();
             if timed_out {
                 self.cluster.stats().upstream_rq_timeout.increment(1);
             }

@@ -9,43 +9,18 @@ use http::{HeaderValue, Request, Response, Uri, Version};
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::LocalReply;
 use mesh_core::retry::is_idempotent;
-use mesh_core::timeout::ToldDeadline;
-use mesh_core::timeout::grpc_timeout::{self, GRPC_TIMEOUT};
 
 use super::body::End;
 use crate::body::Body;
-use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, Protocol, UpstreamBody};
+use crate::told::Limit;
 use crate::upload;
 
 /// How long an attempt may take from the moment it is sent until response headers (RT-3); an
 /// extension of the request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PerTryTimeout(pub(crate) Duration);
-
-/// The time that a request tells its endpoint.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limit {
-    time: Duration,
-    /// Whether it is that of one try.
-    per_try: bool,
-}
-
-impl Limit {
-    /// Of a gRPC request; `whole` says whether there is a timeout of the request, be it the caller's own deadline
-    /// (RT-4). Without any timeout here, what the caller told passes through and is not judged.
-    pub(super) fn told<B>(request: &Request<B>, whole: bool) -> Option<Self> {
-        let per_try = request.extensions().get::<PerTryTimeout>();
-        if !whole && per_try.is_none() {
-            return None;
-        }
-        let told = request.headers().get(GRPC_TIMEOUT)?;
-        let per_try = per_try.is_some_and(|limit| *told == grpc_timeout::format(limit.0));
-        let time = grpc_timeout::parse(told.as_bytes())?;
-        (per_try || whole).then_some(Self { time, per_try })
-    }
-}
 
 /// How often a request that never left is moved to another connection before that counts as a
 /// failure: each time, a connection that looked alive was found dead.
@@ -97,7 +72,7 @@ pub(super) async fn send(
         }
         // From here on until an outcome is known, being dropped means that the caller left.
         end.awaits_trailers = true;
-        end.told = limit.map(|limit| ToldDeadline::new(now(), limit.time, limit.per_try));
+        end.told = limit.map(Limit::sent);
         let result = match per_try {
             None => lease.send(request).await,
             Some(PerTryTimeout(limit)) => {

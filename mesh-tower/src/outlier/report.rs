@@ -82,11 +82,9 @@ impl Report {
     /// The head is here; the outcome too, unless it stands in trailers.
     pub(super) fn head<B>(&mut self, response: &Response<B>) {
         let status = response.status();
-        let grpc = if self.grpc { grpc::status(response.headers()) } else { None };
-        if self.grpc && grpc.is_none() && status.is_success() {
-            self.awaited = Some(status);
-        } else {
-            self.ended(Some(Outcome::Response { status, grpc, in_trailers: false }));
+        match grpc::outcome_of_head(self.grpc, status, response.headers()) {
+            Some(outcome) => self.ended(Some(self.clocks.judge(outcome))),
+            None => self.awaited = Some(status),
         }
     }
 
@@ -94,7 +92,8 @@ impl Report {
     pub(super) fn trailers(&mut self, trailers: Option<&HeaderMap>) {
         if let Some(status) = self.awaited {
             let grpc = trailers.and_then(grpc::status);
-            self.ended(Some(Outcome::Response { status, grpc, in_trailers: true }));
+            let outcome = Outcome::Response { status, grpc, in_trailers: true };
+            self.ended(Some(self.clocks.judge(outcome)));
         }
     }
 

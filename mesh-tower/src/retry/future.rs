@@ -70,18 +70,18 @@ where
                     };
                     let judged = match &polled {
                         Poll::Ready(Ok(response)) => match again.after_response(response) {
-                            Next::Pass => {
+                            Ok(Next::Pass) => {
                                 again.commit();
                                 return polled.map_err(Into::into);
                             }
-                            next @ Next::Retry(..) => Some(next),
+                            judged => Some(judged),
                         },
                         Poll::Ready(Err(_)) | Poll::Pending => None,
                     };
                     let next = match (judged, polled) {
-                        (Some(next), Poll::Ready(Ok(response))) => {
+                        (Some(judged), Poll::Ready(Ok(response))) => {
                             drain(response.into_body());
-                            Ok(next)
+                            judged
                         }
                         (None, Poll::Ready(Err(error))) => again.after_error(Error::from_box(error.into())),
                         (None, Poll::Pending) => {

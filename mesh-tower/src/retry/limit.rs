@@ -15,7 +15,9 @@ use crate::body::Body;
 use crate::cluster::PerTryTimeout;
 use crate::error::{BoxError, Error};
 use crate::expiry::Expiry;
+use crate::grpc;
 use crate::passage::Carrier;
+use crate::told::Told;
 use crate::upload::{self, Uploaded};
 
 /// Runs from the end of the upload until response headers.
@@ -66,10 +68,13 @@ where
     }
 
     fn call(&mut self, mut carrier: R) -> Self::Future {
+        let grpc = carrier.matched().is_some_and(|matched| matched.survey().grpc);
         let request = carrier.request_mut();
-        let limit = request.extensions_mut().remove::<PerTryTimeout>();
-        let limit = limit.map(|PerTryTimeout(limit)| Box::new(Limit::begin(request, limit)));
-        LimitedFuture { inner: self.0.call(carrier), limit }
+        let limit = request.extensions_mut().remove().map(|PerTryTimeout(limit)| limit);
+        let told = if grpc { Told::attempt(request, limit) } else { None };
+        let limit = limit.map(|limit| Limit::begin(request, limit));
+        let bounds = (limit.is_some() || told.is_some()).then(|| Box::new((limit, told)));
+        LimitedFuture { inner: self.0.call(carrier), bounds }
     }
 }
 
@@ -79,7 +84,7 @@ pub(crate) struct LimitedFuture<F> {
     #[pin]
     inner: F,
     /// Boxed: most calls have none.
-    limit: Option<Box<Limit>>,
+    bounds: Option<Box<(Option<Limit>, Option<Told>)>>,
 }
 
 impl<F, ResB> Future for LimitedFuture<F>
@@ -90,12 +95,19 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        if let Poll::Ready(result) = this.inner.poll(cx) {
-            return Poll::Ready(result);
-        }
-        match this.limit {
-            Some(limit) => limit.poll(cx).map(|error| Err(error.into())),
-            None => Poll::Pending,
+        let polled = this.inner.poll(cx);
+        let Some((limit, told)) = this.bounds.as_deref_mut() else { return polled };
+        match polled {
+            Poll::Ready(Ok(response)) => {
+                let outcome = grpc::outcome_of_head(true, response.status(), response.headers());
+                let expired = told.as_ref().zip(outcome).and_then(|(told, outcome)| told.timed_out(outcome));
+                Poll::Ready(expired.map_or(Ok(response), |error| Err(error.into())))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => match limit {
+                Some(limit) => limit.poll(cx).map(|error| Err(error.into())),
+                None => Poll::Pending,
+            },
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::grpc;
 use crate::passage::Carrier;
 use crate::route::Matched;
 use crate::timeout::Until;
+use crate::told::Told;
 
 const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
 const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
@@ -60,6 +61,8 @@ pub(super) struct Again {
     budget: Option<Arc<Budget>>,
     /// Of the try under way, likewise.
     limit: Option<Limit>,
+    /// What its endpoint was told, likewise.
+    told: Option<Told>,
     /// `None`: the worker's.
     rng: Option<SharedRng>,
     attempts: u32,
@@ -94,6 +97,7 @@ impl Again {
             traits,
             budget,
             limit: None,
+            told: None,
             rng,
             attempts: 1,
             raced: false,
@@ -136,6 +140,7 @@ impl Again {
             return mark(request, self.attempts, per_try_timeout);
         }
         mark_attempt(request, self.attempts, per_try_timeout);
+        self.told = if self.traits.grpc { Told::attempt(request, per_try_timeout) } else { None };
         self.limit = per_try_timeout.map(|limit| Limit::begin(request, limit));
     }
 
@@ -150,11 +155,17 @@ impl Again {
         R::carrying(request, self.kept.slot())
     }
 
-    pub(super) fn after_response<B>(&mut self, response: &Response<B>) -> Next {
+    /// What follows a response: another attempt, the response itself, or an error in place of it.
+    pub(super) fn after_response<B>(&mut self, response: &Response<B>) -> Result<Next, Error> {
         let headers = response.headers();
         let grpc = if self.traits.grpc { grpc::status(headers) } else { None };
         let outcome = Outcome::Response { status: response.status(), grpc, in_trailers: false };
-        match self.policy().decide(&self.traits, self.attempts, &outcome, Some(headers)) {
+        if grpc.is_some()
+            && let Some(error) = self.told.as_ref().and_then(|told| told.timed_out(outcome))
+        {
+            return self.after_error(error);
+        }
+        Ok(match self.policy().decide(&self.traits, self.attempts, &outcome, Some(headers)) {
             Verdict::Retry => match self.pushback(headers) {
                 Some(Pushback::Never) => {
                     self.gave_up(GiveUp::PushedBack);
@@ -177,7 +188,7 @@ impl Again {
                 }
                 Next::Pass
             }
-        }
+        })
     }
 
     /// What follows an error: another attempt, or the error as it is passed on.

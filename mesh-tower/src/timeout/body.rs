@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::timer::Timer;
+use super::bound::Bound;
 use crate::error::BoxError;
 
 /// What is left of a response may be here already, read or not, if it is no more than this: a caller that comes
@@ -19,18 +19,18 @@ const BUFFERED: u64 = 64 * 1024;
 pub struct ResponseBody<B> {
     #[pin]
     inner: B,
-    timer: Option<Timer>,
+    bound: Bound,
 }
 
 impl<B> ResponseBody<B> {
-    pub(super) const fn new(inner: B, timer: Option<Timer>) -> Self {
-        Self { inner, timer }
+    pub(super) const fn new(inner: B, bound: Bound) -> Self {
+        Self { inner, bound }
     }
 }
 
 impl<B: From<Bytes>> From<Bytes> for ResponseBody<B> {
     fn from(bytes: Bytes) -> Self {
-        Self::new(bytes.into(), None)
+        Self::new(bytes.into(), Bound::Free)
     }
 }
 
@@ -51,16 +51,28 @@ where
         let all_here = |inner: &B| {
             inner.is_end_stream() || inner.size_hint().upper().is_some_and(|left| left <= BUFFERED)
         };
-        if let Some(timer) = this.timer.take_if(|timer| !all_here(&this.inner) && timer.is_over()) {
-            return Poll::Ready(Some(Err(timer.expire().into())));
+        if let Some(timer) = this.bound.timer()
+            && !all_here(&this.inner)
+            && timer.is_over()
+        {
+            let error = timer.expire();
+            *this.bound = Bound::Free;
+            return Poll::Ready(Some(Err(error.into())));
         }
         if let Poll::Ready(frame) = this.inner.poll_frame(cx) {
+            if let Bound::Told(_) = this.bound
+                && let Some(Ok(frame)) = &frame
+                && let Some(error) = frame.trailers_ref().and_then(|trailers| this.bound.trailers(trailers))
+            {
+                *this.bound = Bound::Free;
+                return Poll::Ready(Some(Err(error.into())));
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        if let Some(timer) = this.timer
+        if let Some(timer) = this.bound.timer()
             && let Poll::Ready(error) = timer.poll(cx)
         {
-            *this.timer = None;
+            *this.bound = Bound::Free;
             return Poll::Ready(Some(Err(error.into())));
         }
         Poll::Pending

@@ -1,12 +1,14 @@
 //! The future of [`Timeout`](super::Timeout).
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::Response;
 
 use super::ResponseBody;
+use super::bound::Bound;
 use super::timer::Timer;
 use crate::error::{BoxError, Error};
 
@@ -16,7 +18,7 @@ use crate::error::{BoxError, Error};
 pub struct ResponseFuture<F> {
     #[pin]
     inner: Option<F>,
-    timer: Option<Timer>,
+    bound: Bound,
     /// Ends with the response's headers (RT-18). Boxed: almost no call has one.
     until_headers: Option<Box<Timer>>,
     /// Whether a timeout is answered 204 (RT-5).
@@ -25,9 +27,9 @@ pub struct ResponseFuture<F> {
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, timer: Option<Timer>, until_headers: Option<Timer>) -> Self {
+    pub(super) fn new(inner: F, bound: Bound, until_headers: Option<Timer>) -> Self {
         let until_headers = until_headers.map(Box::new);
-        Self { inner: Some(inner), timer, until_headers, alternative: false, expired: None }
+        Self { inner: Some(inner), bound, until_headers, alternative: false, expired: None }
     }
 
     pub(super) fn alternative(self, alternative: bool) -> Self {
@@ -36,7 +38,7 @@ impl<F> ResponseFuture<F> {
 
     /// The time was up before the call.
     pub(super) const fn expired(error: Error) -> Self {
-        Self { inner: None, timer: None, until_headers: None, alternative: false, expired: Some(error) }
+        Self { inner: None, bound: Bound::Free, until_headers: None, alternative: false, expired: Some(error) }
     }
 }
 
@@ -55,8 +57,10 @@ where
         let inner = this.inner.as_mut().as_pin_mut().expect("a future is not polled after it is ready");
         match inner.poll(cx) {
             Poll::Ready(Ok(response)) => {
-                let timer = this.timer.take();
-                return Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, timer))));
+                return Poll::Ready(match mem::replace(this.bound, Bound::Free).of_body(&response) {
+                    Ok(bound) => Ok(response.map(|body| ResponseBody::new(body, bound))),
+                    Err(error) => Err(if *this.alternative { error.alternative() } else { error }.into()),
+                });
             }
             Poll::Ready(Err(error)) => {
                 let error = error.into();
@@ -69,7 +73,7 @@ where
             }
             Poll::Pending => {}
         }
-        for timer in this.timer.iter_mut().chain(this.until_headers.as_deref_mut()) {
+        for timer in this.bound.timer().into_iter().chain(this.until_headers.as_deref_mut()) {
             if let Poll::Ready(error) = timer.poll(cx) {
                 this.inner.set(None);
                 let error = if *this.alternative { error.alternative() } else { error };

@@ -10,6 +10,7 @@ use super::Timeout;
 #[derive(Clone, Copy, Debug)]
 pub struct TimeoutLayer {
     fixed: Option<Duration>,
+    judges: bool,
 }
 
 impl TimeoutLayer {
@@ -17,13 +18,18 @@ impl TimeoutLayer {
     /// limit change nothing, and end here: who sent them is not known.
     #[must_use]
     pub const fn new(limit: Duration) -> Self {
-        Self { fixed: Some(limit) }
+        Self { fixed: Some(limit), judges: true }
     }
 
     /// The matched route's `timeout`, or the caller's `grpc-timeout` if that is shorter.
     #[must_use]
     pub const fn per_route() -> Self {
-        Self { fixed: None }
+        Self { fixed: None, judges: true }
+    }
+
+    /// Leaves it to the cluster within to judge answers by the deadline that their endpoint was told.
+    pub(crate) const fn judged_within(self) -> Self {
+        Self { judges: false, ..self }
     }
 }
 
@@ -31,6 +37,6 @@ impl<S> Layer<S> for TimeoutLayer {
     type Service = Timeout<S>;
 
     fn layer(&self, inner: S) -> Timeout<S> {
-        Timeout { inner, fixed: self.fixed }
+        Timeout { inner, fixed: self.fixed, judges: self.judges }
     }
 }

@@ -7,6 +7,9 @@
 //! exists only where a timeout does, and nobody but the caller wakes it once there is a response: a caller that
 //! stops reading finds out when it reads on.
 //!
+//! A gRPC endpoint that keeps the deadline it was told gives up at the same moment. Its `CANCELLED` or `DEADLINE_EXCEEDED`
+//! is our timeout then, in the head and in trailers; in the stack the cluster judges that.
+//!
 //! # Readiness
 //! The inner service's.
 //!
@@ -20,6 +23,7 @@
 //! On expiry the inner call is dropped, which resets its stream.
 
 mod body;
+mod bound;
 mod future;
 mod layer;
 mod service;

@@ -9,10 +9,11 @@ use mesh_core::headers::Survey;
 use mesh_core::headers::control::has_any;
 use mesh_core::outcome::Outcome;
 use mesh_core::timeout::{
-    CONTROL_HEADERS, Deadline, EXPECTED_TIMEOUT, TimeoutHeaders, effective, grpc_timeout,
+    CONTROL_HEADERS, Deadline, EXPECTED_TIMEOUT, TimeoutHeaders, ToldDeadline, effective, grpc_timeout,
 };
 use tower_service::Service;
 
+use super::bound::Bound;
 use super::timer::{Bounds, Timer, after};
 use super::{ResponseBody, ResponseFuture};
 use crate::body::Body;
@@ -23,6 +24,7 @@ use crate::error::{BoxError, Error};
 use crate::passage::Carrier;
 use crate::record::{Record, Slot};
 use crate::route::Matched;
+use crate::told::Told;
 use crate::upload;
 
 /// When a request of a layer used alone has to be answered: for the retries within, which tell each try's next hop
@@ -54,6 +56,8 @@ fn expected(limit: Duration) -> HeaderValue {
 pub struct Timeout<S> {
     pub(super) inner: S,
     pub(super) fixed: Option<Duration>,
+    /// Whether no cluster within does (RT-2).
+    pub(super) judges: bool,
 }
 
 impl<S, R, ResB> Service<R> for Timeout<S>
@@ -102,7 +106,7 @@ where
         }
         let whole = [own, inherited].into_iter().flatten().min();
         if whole.is_none() && to_headers.is_none() {
-            return ResponseFuture::new(self.inner.call(carrier), None, None).alternative(alternative);
+            return ResponseFuture::new(self.inner.call(carrier), Bound::Free, None).alternative(alternative);
         }
         let now = now();
         let alone = carrier.matched().is_none();
@@ -117,7 +121,7 @@ where
         });
         let Some(limit) = whole else {
             let future = self.inner.call(carrier);
-            return ResponseFuture::new(future, None, until_headers).alternative(alternative);
+            return ResponseFuture::new(future, Bound::Free, until_headers).alternative(alternative);
         };
         let request = carrier.request_mut();
         let headers = request.headers_mut();
@@ -130,8 +134,12 @@ where
             Some(matched) => matched.set_deadline(after(now, limit)),
             None => drop(carrier.request_mut().extensions_mut().insert(Until(after(now, limit)))),
         }
+        let told = (grpc && self.judges).then(|| {
+            let deadline = ToldDeadline::new(now, limit, false);
+            Told::begin(carrier.request_mut().extensions_mut(), deadline, record.clone())
+        });
         let future = self.inner.call(carrier);
         let timer = Timer::new(now, Bounds { limit: own, deadline }, uploaded, record);
-        ResponseFuture::new(future, timer, until_headers).alternative(alternative)
+        ResponseFuture::new(future, Bound::new(timer, told), until_headers).alternative(alternative)
     }
 }

@@ -6,7 +6,6 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use mesh_core::outcome::Outcome;
-use mesh_core::reply::Flag;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::{Sleep, sleep_until};
@@ -106,11 +105,10 @@ impl Timer {
         }
     }
 
-    /// The record says that the time is up from now on: an attempt that is dropped now has timed out, and was
-    /// not given up by the caller (OD-2).
+    /// The record says from now on that the time is up.
     pub(super) fn expire(&self) -> Error {
         if let Some(record) = &self.record {
-            record.note(|decision| decision.flags.set(Flag::UpstreamRequestTimeout));
+            record.time_is_up();
         }
         Error::attempt(Outcome::Timeout, None)
     }
