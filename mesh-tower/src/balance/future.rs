@@ -64,7 +64,9 @@ where
                     let result = ready!(future.poll(cx)).map_err(Into::into);
                     let mut active = this.active.take();
                     if let Some(active) = &mut active {
-                        active.ended(|clocks| result.as_ref().map_or(true, |response| is_failure(clocks, response)));
+                        active.ended(|clocks| {
+                            result.as_ref().map_or(true, |response| is_failure(clocks, response))
+                        });
                     }
                     return Poll::Ready(
                         result.map(|response| response.map(|body| ResponseBody::new(body, active))),

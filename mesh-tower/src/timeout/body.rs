@@ -1,9 +1,10 @@
 //! A response body that the deadline follows.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 
 use super::bound::Bound;
@@ -16,25 +17,34 @@ const BUFFERED: u64 = 64 * 1024;
 /// The inner body, while there is time.
 #[pin_project::pin_project]
 #[derive(Debug)]
-pub struct ResponseBody<B> {
+pub struct ResponseBody<B, D = Bytes> {
     #[pin]
     inner: B,
-    bound: Bound,
+    rest: Rest<D>,
 }
 
-impl<B> ResponseBody<B> {
+/// What is left of the body.
+#[derive(Debug)]
+enum Rest<D> {
+    // Inner => Here
+    Inner(Bound),
+    /// The time is up, but all of the rest was here.
+    Here(Box<VecDeque<Frame<D>>>),
+}
+
+impl<B, D> ResponseBody<B, D> {
     pub(super) const fn new(inner: B, bound: Bound) -> Self {
-        Self { inner, bound }
+        Self { inner, rest: Rest::Inner(bound) }
     }
 }
 
-impl<B: From<Bytes>> From<Bytes> for ResponseBody<B> {
+impl<B: From<Bytes>, D> From<Bytes> for ResponseBody<B, D> {
     fn from(bytes: Bytes) -> Self {
         Self::new(bytes.into(), Bound::Free)
     }
 }
 
-impl<B> Body for ResponseBody<B>
+impl<B> Body for ResponseBody<B, B::Data>
 where
     B: Body,
     B::Error: Into<BoxError>,
@@ -46,43 +56,106 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
-        let this = self.project();
+        let mut this = self.project();
+        let bound = match this.rest {
+            Rest::Inner(bound) => bound,
+            Rest::Here(frames) => return Poll::Ready(frames.pop_front().map(Ok)),
+        };
         // A caller that reads slowly always finds something to read, and so never comes to wait.
-        let all_here = |inner: &B| {
+        let fits = |inner: &B| {
             inner.is_end_stream() || inner.size_hint().upper().is_some_and(|left| left <= BUFFERED)
         };
-        if let Some(timer) = this.bound.timer()
-            && !all_here(&this.inner)
+        if let Some(timer) = bound.timer()
+            && !fits(&this.inner)
             && timer.is_over()
         {
-            let error = timer.expire();
-            *this.bound = Bound::Free;
-            return Poll::Ready(Some(Err(error.into())));
+            return Poll::Ready(match take_rest(this.inner.as_mut(), bound, cx) {
+                Ok(mut frames) => {
+                    let first = frames.pop_front();
+                    *this.rest = Rest::Here(Box::new(frames));
+                    first.map(Ok)
+                }
+                Err(error) => {
+                    *bound = Bound::Free;
+                    Some(Err(error))
+                }
+            });
         }
         if let Poll::Ready(frame) = this.inner.poll_frame(cx) {
-            if let Bound::Told(_) = this.bound
+            if let Bound::Told(_) = bound
                 && let Some(Ok(frame)) = &frame
-                && let Some(error) = frame.trailers_ref().and_then(|trailers| this.bound.trailers(trailers))
+                && let Some(error) = frame.trailers_ref().and_then(|trailers| bound.trailers(trailers))
             {
-                *this.bound = Bound::Free;
+                *bound = Bound::Free;
                 return Poll::Ready(Some(Err(error.into())));
             }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        if let Some(timer) = this.bound.timer()
+        if let Some(timer) = bound.timer()
             && let Poll::Ready(error) = timer.poll(cx)
         {
-            *this.bound = Bound::Free;
+            *bound = Bound::Free;
             return Poll::Ready(Some(Err(error.into())));
         }
         Poll::Pending
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        match &self.rest {
+            Rest::Inner(_) => self.inner.is_end_stream(),
+            Rest::Here(frames) => frames.is_empty(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        match &self.rest {
+            Rest::Inner(_) => self.inner.size_hint(),
+            Rest::Here(frames) => {
+                let data = frames.iter().filter_map(Frame::data_ref);
+                SizeHint::with_exact(data.map(|data| data.remaining() as u64).sum())
+            }
+        }
+    }
+}
+
+/// All that is left of a body whose time is up, if all of it is here. How much a connection holds of it is not known
+/// before it is taken, so that the frames are kept.
+fn take_rest<B>(
+    mut inner: Pin<&mut B>,
+    bound: &mut Bound,
+    cx: &mut Context<'_>,
+) -> Result<VecDeque<Frame<B::Data>>, BoxError>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    let (mut frames, mut size) = (VecDeque::new(), 0);
+    while size <= BUFFERED {
+        let frame = match inner.as_mut().poll_frame(cx) {
+            Poll::Ready(Some(frame)) => frame.map_err(Into::into)?,
+            Poll::Ready(None) => return Ok(frames),
+            Poll::Pending => break,
+        };
+        if let Some(error) = frame.trailers_ref().and_then(|trailers| bound.trailers(trailers)) {
+            return Err(error.into());
+        }
+        // An empty one takes room too.
+        size += frame.data_ref().map_or(1, |data| data.remaining().max(1) as u64);
+        let last = frame.is_trailers() || inner.is_end_stream();
+        frames.push_back(frame);
+        if last && size <= BUFFERED {
+            return Ok(frames);
+        }
+    }
+    Err(bound.timer().map_or_else(|| "the time is up".into(), |timer| timer.expire().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_seldom_happens_makes_it_no_larger() {
+        assert_eq!(size_of::<Rest<Bytes>>(), size_of::<Bound>());
     }
 }

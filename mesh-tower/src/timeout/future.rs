@@ -38,7 +38,13 @@ impl<F> ResponseFuture<F> {
 
     /// The time was up before the call.
     pub(super) const fn expired(error: Error) -> Self {
-        Self { inner: None, bound: Bound::Free, until_headers: None, alternative: false, expired: Some(error) }
+        Self {
+            inner: None,
+            bound: Bound::Free,
+            until_headers: None,
+            alternative: false,
+            expired: Some(error),
+        }
     }
 }
 
@@ -46,8 +52,9 @@ impl<F, ResB, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<ResB>, E>>,
     E: Into<BoxError>,
+    ResB: http_body::Body,
 {
-    type Output = Result<Response<ResponseBody<ResB>>, BoxError>;
+    type Output = Result<Response<ResponseBody<ResB, ResB::Data>>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();

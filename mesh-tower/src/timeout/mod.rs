@@ -5,7 +5,7 @@
 //! (`x-envoy-expected-rq-timeout-ms`, `grpc-timeout`), so that nobody works for a caller that has
 //! gone. A deadline that a handler's request brought along is an instant, which no upload puts off. A timer
 //! exists only where a timeout does, and nobody but the caller wakes it once there is a response: a caller that
-//! stops reading finds out when it reads on.
+//! stops reading finds out when it reads on. What has arrived to its end by then, up to 64 KiB, is passed on.
 //!
 //! A gRPC endpoint that keeps the deadline it was told gives up at the same moment. Its `CANCELLED` or `DEADLINE_EXCEEDED`
 //! is our timeout then, in the head and in trailers; in the stack the cluster judges that.

@@ -65,8 +65,9 @@ where
     R: Carrier<Body = Body>,
     S: Service<R, Response = Response<ResB>>,
     S::Error: Into<BoxError>,
+    ResB: http_body::Body,
 {
-    type Response = Response<ResponseBody<ResB>>;
+    type Response = Response<ResponseBody<ResB, ResB::Data>>;
     type Error = BoxError;
     type Future = ResponseFuture<S::Future>;
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use http::{Request, Response};
-use http_body::Frame;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, StreamBody};
 use tokio::sync::mpsc;
 use tokio_test::{assert_pending, assert_ready};
@@ -110,7 +110,7 @@ async fn a_deadline_that_has_passed_makes_no_call() {
 
 #[tokio::test(start_paused = true)]
 async fn rt_1_who_reads_slowly_is_cut_and_who_comes_late_for_what_is_here_is_not() {
-    for (announced, cut) in [(None, true), (Some(4), false)] {
+    for (announced, ends, cut) in [(None, false, true), (None, true, false), (Some(4), false, false)] {
         let (mut service, mut handle) = timeout(Duration::from_secs(1)).await;
         let mut call = tokio_test::task::spawn(service.call(Request::new(Body::empty())));
         assert_pending!(call.poll());
@@ -119,7 +119,7 @@ async fn rt_1_who_reads_slowly_is_cut_and_who_comes_late_for_what_is_here_is_not
         for piece in ["ab", "cd"] {
             sender.send(Ok(Frame::data(piece.into()))).unwrap();
         }
-        drop(sender);
+        let more = (!ends).then_some(sender);
         send.send_response(Response::new(match announced {
             None => body,
             Some(length) => Body::new(http_body_util::Limited::new(body, length)),
@@ -128,10 +128,15 @@ async fn rt_1_who_reads_slowly_is_cut_and_who_comes_late_for_what_is_here_is_not
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "ab");
         tokio::time::advance(Duration::from_secs(2)).await;
         let next = body.frame().await.unwrap();
-        assert_eq!(next.is_err(), cut, "announced {announced:?}");
-        if let Err(error) = next {
-            assert!(Error::from_box(error).is_timeout());
+        assert_eq!(next.is_err(), cut, "announced {announced:?}, here to its end: {ends}");
+        match next {
+            Err(error) => assert!(Error::from_box(error).is_timeout()),
+            Ok(frame) => assert_eq!(frame.into_data().unwrap(), "cd"),
         }
+        if ends {
+            assert!(body.frame().await.is_none());
+        }
+        drop(more);
     }
 }
 
@@ -193,4 +198,53 @@ async fn rt_5_a_header_changes_no_limit_of_a_layer_used_alone() {
     assert!(!request.headers().contains_key("x-envoy-upstream-rq-timeout-ms"));
     tokio::time::advance(Duration::from_millis(1001)).await;
     assert!(Error::from_box(assert_ready!(call.poll()).unwrap_err()).is_timeout());
+}
+
+/// What has arrived in time is passed on with its trailers, however late the caller comes for it.
+#[tokio::test(start_paused = true)]
+async fn rt_2_trailers_that_are_here_are_no_timeout_unless_they_say_so() {
+    for (status, frames, passed) in [("0", 1, true), ("14", 1, true), ("4", 1, false), ("0", 70, false)] {
+        let (mut service, mut handle) = timeout(Duration::from_secs(1)).await;
+        let request = Request::post("/s/m").header("content-type", "application/grpc");
+        let mut call = tokio_test::task::spawn(service.call(request.body(Body::empty()).unwrap()));
+        assert_pending!(call.poll());
+        let (sender, body) = piped();
+        for _ in 0..frames {
+            sender.send(Ok(Frame::data(vec![7; 1024].into()))).unwrap();
+        }
+        let trailers = HeaderMap::from_iter([("grpc-status".parse().unwrap(), status.parse().unwrap())]);
+        sender.send(Ok(Frame::trailers(trailers))).unwrap();
+        handle.next_request().await.unwrap().1.send_response(Response::new(body));
+        let mut body = assert_ready!(call.poll()).unwrap().into_body();
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let first = body.frame().await.unwrap();
+        assert_eq!(first.is_ok(), passed, "{status} after {frames} KiB");
+        match first {
+            Ok(frame) => {
+                assert_eq!((frame.into_data().unwrap().len(), body.is_end_stream()), (1024, false));
+                let trailers = body.frame().await.unwrap().unwrap().into_trailers().unwrap();
+                assert_eq!(trailers["grpc-status"], status);
+                assert!(body.is_end_stream() && body.frame().await.is_none());
+            }
+            Err(error) => assert!(Error::from_box(error).is_timeout()),
+        }
+    }
+}
+
+/// The end comes at the same instant as the end of the time.
+#[tokio::test(start_paused = true)]
+async fn rt_2_a_response_that_ends_with_the_time_has_ended() {
+    for limit in [999, 1_000] {
+        let (mut service, mut handle) = timeout(Duration::from_millis(limit)).await;
+        let mut call = tokio_test::task::spawn(service.call(Request::new(Body::empty())));
+        assert_pending!(call.poll());
+        let trailers = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some(Ok(HeaderMap::from_iter([("grpc-status".parse().unwrap(), 0.into())])))
+        };
+        let body = Body::new(http_body_util::Full::new("one".into()).with_trailers(trailers));
+        handle.next_request().await.unwrap().1.send_response(Response::new(body));
+        let collected = assert_ready!(call.poll()).unwrap().into_body().collect().await;
+        assert_eq!(collected.is_ok(), limit == 1_000, "within {limit} ms");
+    }
 }

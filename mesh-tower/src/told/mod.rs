@@ -55,11 +55,7 @@ struct Shared {
 
 impl Told {
     /// Begins with the deadline of the whole request; the record will say whether the time is up.
-    pub(crate) fn begin(
-        extensions: &mut Extensions,
-        deadline: ToldDeadline,
-        record: Option<Record>,
-    ) -> Self {
+    pub(crate) fn begin(extensions: &mut Extensions, deadline: ToldDeadline, record: Option<Record>) -> Self {
         let told = Self(Arc::new(Shared { deadline: Mutex::new(deadline), record }));
         extensions.insert(told.clone());
         told

@@ -241,11 +241,8 @@ async fn rt_3_trailers_that_come_when_the_time_of_a_try_is_over_are_passed_on() 
 async fn od_2_an_endpoint_that_answers_so_is_judged_by_its_timeout() {
     for (after, ejected) in [(940, false), (995, true)] {
         for place in [Head, Trailers] {
-            let policy = OutlierPolicy {
-                consecutive_5xx: 1,
-                max_ejection_percent: 100,
-                ..OutlierPolicy::default()
-            };
+            let policy =
+                OutlierPolicy { consecutive_5xx: 1, max_ejection_percent: 100, ..OutlierPolicy::default() };
             // CANCELLED is no failure of an endpoint; a timeout is.
             let endpoint = Endpoint::new(after, 1, place).service();
             let outlier = Outlier::new(endpoint, Arc::new(Detector::new(policy)), 1);
