@@ -15,6 +15,7 @@
 //! ([`Documents::refused`]). Under `--istio-runtime` nothing is kept, and what is invalid is left out.
 
 mod keep;
+mod news;
 mod shortened;
 
 use std::collections::BTreeSet;

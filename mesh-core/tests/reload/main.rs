@@ -5,6 +5,7 @@ mod files;
 mod gateways;
 mod kinds;
 mod mesh_config;
+mod news;
 mod references;
 
 use mesh_core::analysis::Diagnostics;

@@ -13,7 +13,7 @@ use crate::balance::{BalancePolicy, HashSource};
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
 use crate::identity::{Labels, Workload};
-use crate::plan::{ClusterNode, ClusterPlan, Discovery, Plan, UpstreamProtocol};
+use crate::plan::{ClusterNode, ClusterPlan, Discovery, UpstreamProtocol};
 
 /// Envoy's threshold where no outlier detection says another (LB-14).
 const DEFAULT_PANIC: u32 = 50;
@@ -24,8 +24,6 @@ pub(super) struct Clusters {
     workload: Arc<Workload>,
     /// What the program says, by host.
     picks: HashMap<String, BalancePolicy>,
-    /// The hosts that the last good plan calls in plaintext.
-    called_before: HashSet<Arc<str>>,
     findings: Diagnostics,
     /// Where something was found: a rule stands for many clusters.
     found_at: HashSet<Origin>,
@@ -58,17 +56,10 @@ pub(super) fn discovery_of(balance: BalancePolicy, port: &Port, labels: Option<&
 
 impl Clusters {
     /// No clusters yet; they will be seen from `workload`.
-    pub(super) fn new(
-        workload: Arc<Workload>,
-        picks: HashMap<String, BalancePolicy>,
-        last_good: Option<&Plan>,
-    ) -> Self {
-        let before = last_good.map(|plan| plan.clusters.as_slice()).unwrap_or_default();
-        let called_before = before.iter().filter(|node| node.policy.tls.is_none());
+    pub(super) fn new(workload: Arc<Workload>, picks: HashMap<String, BalancePolicy>) -> Self {
         Self {
             workload,
             picks,
-            called_before: called_before.map(|node| node.policy.service.host.clone()).collect(),
             findings: Diagnostics::new(),
             found_at: HashSet::new(),
             nodes: Vec::new(),
@@ -116,17 +107,14 @@ impl Clusters {
     }
 
     /// The document without which a service must not be called, if there is one (Y-12).
-    fn shut(&self, service: &Service, rule: Option<&Rule<'_>>) -> Option<Arc<str>> {
-        // One that was called before without the rule goes on: on a reload, what worked works.
-        let by_rule = rule.and_then(|rule| rule.refused.clone());
-        let by_rule = by_rule.filter(|_| !self.called_before.contains(&service.identity.host));
-        service.refused.clone().or(by_rule)
+    fn shut(service: &Service, rule: Option<&Rule<'_>>) -> Option<Arc<str>> {
+        service.refused.clone().or_else(|| rule?.refused.clone())
     }
 
     /// Makes the clusters of all ports and subsets of a service.
     pub(super) fn add_service<'a>(&mut self, service: &Service, rules: &Rules<'a>, mesh: &Mesh<'a>) {
         let rule = rules.find(&service.identity.host, &service.identity.namespace);
-        if self.shut(service, rule).is_some() {
+        if Self::shut(service, rule).is_some() {
             return;
         }
         for port in &service.ports {
@@ -149,7 +137,7 @@ impl Clusters {
     ) -> Result<ClusterId, Missing> {
         let service = registry.find_visible(host).ok_or(Missing::Host)?;
         let rule = rules.find(&service.identity.host, &service.identity.namespace);
-        if let Some(document) = self.shut(service, rule) {
+        if let Some(document) = Self::shut(service, rule) {
             return Err(Missing::Refused(document));
         }
         if service.port(port).is_none() {

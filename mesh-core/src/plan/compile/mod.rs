@@ -182,7 +182,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
     let egress = sidecar.map(sidecar::egress_scope).unwrap_or_default();
     let index = Index::of(documents);
     let registry = Registry::build(documents, &mesh, &workload, &mut out);
-    let rules = Rules::build(documents, &mesh, &workload);
+    let rules = Rules::build(documents, &mesh, &workload, last_good);
     let virtuals = VirtualServices::build(documents, &mesh, client, &egress, &mut out);
     let api = GatewayApi::build(documents, &index, &registry, &mesh, &mut out);
     let picks = picks(options, client, &mesh);
@@ -195,7 +195,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
         workload: Arc::clone(&workload),
         registry,
         rules,
-        clusters: Clusters::new(Arc::clone(&workload), picks, last_good),
+        clusters: Clusters::new(Arc::clone(&workload), picks),
         shut,
         refused_destination: None,
         out,

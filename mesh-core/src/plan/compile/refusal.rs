@@ -13,7 +13,7 @@ use super::gateway_api::GatewayApi;
 use super::names;
 use super::registry::has_labels;
 use super::virtual_services::VirtualServices;
-use crate::api::istio::{ClientTlsMode, ClientTlsSettings, DestinationRule, Server, TrafficPolicy};
+use crate::api::istio::{ClientTlsMode, DestinationRule, Server, TrafficPolicy};
 use crate::api::nearest::is_slip;
 use crate::api::{Documents, Resource};
 use crate::error::{Identity, Origin};
@@ -35,16 +35,17 @@ pub(super) fn route(document: &Arc<str>, origin: Origin) -> Arc<Route> {
 /// could not be.
 pub(super) fn protects(rule: &Resource<DestinationRule>) -> bool {
     let policies = rule.spec.traffic_policy.iter();
-    let policies =
+    let mut policies =
         policies.chain(rule.spec.subsets.iter().filter_map(|subset| subset.traffic_policy.as_ref()));
-    let encrypts =
-        |tls: &Option<ClientTlsSettings>| tls.as_ref().is_some_and(|tls| tls.mode != ClientTlsMode::Disable);
-    let mut tls = policies.flat_map(|policy: &TrafficPolicy| {
-        let ports = policy.port_level_settings.iter().map(|port| &port.tls);
-        std::iter::once(&policy.tls).chain(ports)
-    });
     // Where its mode, or anything else of it, could not be read, that is among what is refused.
-    tls.any(encrypts) || rule.source.refused.iter().any(|path| may_hide_tls(path))
+    policies.any(encrypts) || rule.source.refused.iter().any(|path| may_hide_tls(path))
+}
+
+/// Whether a policy says that calls are encrypted, to one port at least.
+pub(super) fn encrypts(policy: &TrafficPolicy) -> bool {
+    let ports = policy.port_level_settings.iter().map(|port| &port.tls);
+    let mut all = std::iter::once(&policy.tls).chain(ports);
+    all.any(|tls| tls.as_ref().is_some_and(|tls| tls.mode != ClientTlsMode::Disable))
 }
 
 /// Whether what stands at this path of a DestinationRule is TLS, was meant to be, or has a place for it.

@@ -14,10 +14,11 @@ use crate::api::istio::{
 use crate::api::{Documents, Resource};
 use crate::error::Origin;
 use crate::identity::Workload;
+use crate::plan::Plan;
 use crate::route::HostMap;
 
 /// Rules of one host, namespace and audience, merged (DR-3).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rule<'a> {
     pub(super) resource: &'a Resource<DestinationRule>,
     pub(super) subsets: Vec<(&'a Resource<DestinationRule>, &'a Subset)>,
@@ -139,6 +140,24 @@ impl<'a> Rule<'a> {
         of_port.or(policy.connection_pool.as_ref())
     }
 
+    /// Adds what another rule of the host says, where none has said it so far.
+    fn take(&mut self, resource: &'a Resource<DestinationRule>) {
+        for subset in &resource.spec.subsets {
+            if !self.subsets.iter().any(|(_, known)| known.name == subset.name) {
+                self.subsets.push((resource, subset));
+            }
+        }
+        self.policy = self.policy.or_else(|| Some((resource, resource.spec.traffic_policy.as_ref()?)));
+    }
+
+    /// Whether it says that calls are encrypted, or some of them.
+    fn encrypts(&self) -> bool {
+        let policies = self.policy.map(|(_, policy)| policy).into_iter();
+        policies
+            .chain(self.subsets.iter().filter_map(|(_, subset)| subset.traffic_policy.as_ref()))
+            .any(refusal::encrypts)
+    }
+
     fn selects(&self) -> bool {
         self.resource.spec.workload_selector.is_some()
     }
@@ -157,7 +176,7 @@ pub(super) fn with_mesh_defaults<'a>(blocks: &mut Blocks<'a>, mesh: &Mesh<'a>) {
 }
 
 /// Rules of one namespace by host, most specific first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Hosts<'a> {
     map: HostMap,
     rules: Vec<Rule<'a>>,
@@ -167,6 +186,15 @@ struct Hosts<'a> {
 /// The rules that our workload's namespace sees.
 #[derive(Debug, Default)]
 pub(super) struct Rules<'a> {
+    all: Seen<'a>,
+    /// Those that are not refused, if some are.
+    good: Option<Seen<'a>>,
+    /// The hosts that the last good plan calls, and whether any of it in plaintext.
+    called_before: HashMap<Arc<str>, bool>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Seen<'a> {
     /// Of our own namespace.
     own: Hosts<'a>,
     /// Of every namespace, as far as they are exported to us.
@@ -175,39 +203,77 @@ pub(super) struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
-    pub(super) fn build(documents: &'a Documents, mesh: &Mesh<'a>, workload: &Workload) -> Self {
-        let client = workload.namespace.as_str();
-        let root = mesh.settings.root_namespace.as_str();
-        let mut rules = Self { root: root.to_owned(), ..Self::default() };
-        let refused = refusal::refused(documents, |documents| &documents.destination_rules);
-        let refused = refused.iter().filter(|rule| refusal::protects(rule));
-        for resource in documents.destination_rules.iter().chain(refused) {
-            let namespace = resource.meta.namespace.as_str();
-            let host = names::resolve(&resource.spec.host, namespace, &mesh.settings.domain_suffix);
-            let default = mesh.destination_rule_export;
-            let Some(seen) = names::visibility(&resource.spec.export_to, default, namespace, client) else {
-                continue;
-            };
-            // With a selector it is for its own namespace's workloads only (DR-4).
-            if let Some(selector) = &resource.spec.workload_selector
-                && (namespace != client || !has_labels(&workload.labels, &selector.match_labels))
-            {
-                continue;
-            }
-            // The root namespace's own clients find its public rules last, like everybody (DR-2).
-            let selected = resource.spec.workload_selector.is_some();
-            if namespace == client && (client != root || seen == Visibility::Private || selected) {
-                rules.own.add(&host, resource);
-            }
-            if seen != Visibility::Private || namespace == client {
-                rules.exported.entry(namespace).or_default().add(&host, resource);
-            }
+    pub(super) fn build(
+        documents: &'a Documents,
+        mesh: &Mesh<'a>,
+        workload: &Workload,
+        last_good: Option<&Plan>,
+    ) -> Self {
+        let mut all = Seen { root: mesh.settings.root_namespace.clone(), ..Seen::default() };
+        for resource in &documents.destination_rules {
+            all.add(resource, mesh, workload);
         }
-        rules
+        let refused = refusal::refused(documents, |documents| &documents.destination_rules);
+        let mut refused = refused.iter().filter(|rule| refusal::protects(rule)).peekable();
+        if refused.peek().is_none() {
+            return Self { all, ..Self::default() };
+        }
+        let good = Some(all.clone());
+        for resource in refused {
+            all.add(resource, mesh, workload);
+        }
+        let mut called_before: HashMap<Arc<str>, bool> = HashMap::new();
+        for node in last_good.map(|plan| plan.clusters.as_slice()).unwrap_or_default() {
+            let host = Arc::clone(&node.policy.service.host);
+            *called_before.entry(host).or_default() |= node.policy.tls.is_none();
+        }
+        Self { all, good, called_before }
     }
 
     /// The rule for a host whose service is of `namespace`.
     pub(super) fn find(&self, host: &str, namespace: &str) -> Option<&Rule<'a>> {
+        let rule = self.all.find(host, namespace);
+        if rule.is_none_or(|rule| rule.refused.is_none()) {
+            return rule;
+        }
+        let good = self.good.as_ref().and_then(|good| good.find(host, namespace));
+        // One that was called before without what is refused goes on: on a reload, what worked works. What was
+        // encrypted then must be so now, by a rule that is good.
+        let goes_on = match self.called_before.get(host) {
+            Some(true) => true,
+            Some(false) => good.is_some_and(Rule::encrypts),
+            None => false,
+        };
+        if goes_on { good } else { rule }
+    }
+}
+
+impl<'a> Seen<'a> {
+    fn add(&mut self, resource: &'a Resource<DestinationRule>, mesh: &Mesh<'a>, workload: &Workload) {
+        let client = workload.namespace.as_str();
+        let namespace = resource.meta.namespace.as_str();
+        let host = names::resolve(&resource.spec.host, namespace, &mesh.settings.domain_suffix);
+        let default = mesh.destination_rule_export;
+        let Some(seen) = names::visibility(&resource.spec.export_to, default, namespace, client) else {
+            return;
+        };
+        // With a selector it is for its own namespace's workloads only (DR-4).
+        if let Some(selector) = &resource.spec.workload_selector
+            && (namespace != client || !has_labels(&workload.labels, &selector.match_labels))
+        {
+            return;
+        }
+        // The root namespace's own clients find its public rules last, like everybody (DR-2).
+        let selected = resource.spec.workload_selector.is_some();
+        if namespace == client && (client != self.root || seen == Visibility::Private || selected) {
+            self.own.add(&host, resource);
+        }
+        if seen != Visibility::Private || namespace == client {
+            self.exported.entry(namespace).or_default().add(&host, resource);
+        }
+    }
+
+    fn find(&self, host: &str, namespace: &str) -> Option<&Rule<'a>> {
         self.own
             .find(host)
             .or_else(|| self.exported.get(namespace)?.find(host))
@@ -234,13 +300,9 @@ impl<'a> Hosts<'a> {
         let rule = &mut self.rules[index];
         if resource.is_refused() {
             rule.refused = Some(Arc::clone(&resource.source.resource));
+        } else {
+            rule.take(resource);
         }
-        for subset in &spec.subsets {
-            if !rule.subsets.iter().any(|(_, known)| known.name == subset.name) {
-                rule.subsets.push((resource, subset));
-            }
-        }
-        rule.policy = rule.policy.or_else(|| Some((resource, spec.traffic_policy.as_ref()?)));
         // Kept apart from an older rule of the host: that one is found first (DR-3).
         let first = same[0];
         let _: Result<(), usize> = self.map.insert(host, first);

@@ -7,6 +7,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::news;
 use super::shortened::{cut, emptied};
 use crate::analysis::{Code, Diagnostics};
 use crate::api::documents::{File, each_list, places, without_end};
@@ -39,7 +40,7 @@ pub(super) fn last_good(
         };
     }
     each_list!(keep);
-    drop_news(&mut refused, refused_before);
+    news::drop(&mut refused, refused_before, documents);
     keep_mesh_config(documents, &mut refused, last, refused_before, &invalid, &mut kept);
     documents.refused = Some(refused);
     if !kept.is_empty() {
@@ -136,22 +137,6 @@ fn keep_refused<T: Clone>(
     let stay = before.iter().filter(|one| invalid.has(one) && !good.contains(&one.identity()));
     let stay: Vec<_> = stay.filter(|one| present.insert(one.identity())).cloned().collect();
     list.extend(stay);
-}
-
-/// Drops the refused rules that are new: the hosts that they name are served without them, and by the others'
-/// newest rules. What was shut before stays so, if the refused rule that shut it has another name now.
-fn drop_news(refused: &mut Documents, before: &Documents) {
-    let known: HashSet<Identity<'_>> = before.virtual_services.iter().map(Resource::identity).collect();
-    let shut: HashSet<&String> = before.virtual_services.iter().flat_map(|one| &one.spec.hosts).collect();
-    refused.virtual_services.retain(|one| {
-        // One without hosts is a delegate: it is asked for by name.
-        let hosts = &one.spec.hosts;
-        hosts.is_empty() || known.contains(&one.identity()) || hosts.iter().any(|host| shut.contains(host))
-    });
-    if before.http_routes.is_empty() && before.grpc_routes.is_empty() {
-        refused.http_routes.clear();
-        refused.grpc_routes.clear();
-    }
 }
 
 fn keep_mesh_config(
