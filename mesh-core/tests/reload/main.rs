@@ -7,6 +7,7 @@ mod kinds;
 mod mesh_config;
 mod news;
 mod references;
+mod shared;
 
 use mesh_core::analysis::Diagnostics;
 use mesh_core::api::Documents;

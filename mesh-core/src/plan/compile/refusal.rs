@@ -15,7 +15,7 @@ use super::registry::has_labels;
 use super::virtual_services::VirtualServices;
 use crate::api::istio::{ClientTlsMode, DestinationRule, Server, TrafficPolicy};
 use crate::api::nearest::is_slip;
-use crate::api::{Documents, Resource};
+use crate::api::{Documents, Resource, Source};
 use crate::error::{Identity, Origin};
 use crate::plan::{Direction, ListenerRoutes};
 use crate::route::{Action, Matcher, Route};
@@ -54,6 +54,27 @@ fn may_hide_tls(path: &str) -> bool {
     let parts: Vec<String> = path.split('.').map(without_index).collect();
     let holds = ["", "spec", "trafficPolicy", "portLevelSettings", "subsets"];
     parts.iter().any(|part| is_slip(part, "tls")) || parts.last().is_some_and(|last| holds.contains(&&**last))
+}
+
+/// Of the rules of a refused document, each with its path: whether what it matches could be read. `None` if it
+/// is unknown which rules there are. `list` is where they stand (`spec.http`), `field` what their conditions are in.
+pub(super) fn readable(source: &Source, list: &str, field: &str, rules: &[Arc<str>]) -> Option<Vec<bool>> {
+    let is_list = |path: &str| {
+        path.is_empty()
+            || path == list
+            || list.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
+            // An item that is no rule at all is not among them.
+            || path.strip_prefix(list).is_some_and(|rest| rest.starts_with('[') && rest.ends_with(']'))
+    };
+    if rules.is_empty() || source.refused.iter().any(|path| !rules.contains(path) && is_list(path)) {
+        return None;
+    }
+    let hides = |rule: &str, path: &str| {
+        let inside = path.strip_prefix(rule).and_then(|rest| rest.strip_prefix('.'));
+        let name = inside.and_then(|inside| inside.split(['.', '[']).next());
+        name.is_some_and(|name| is_slip(name, field))
+    };
+    Some(rules.iter().map(|rule| !source.refused.iter().any(|path| hides(rule, path))).collect())
 }
 
 impl<'a> Compiler<'a> {

@@ -44,11 +44,6 @@ pub(super) struct Place<'a> {
 impl Compiler<'_> {
     /// The routes of a VirtualService at `place`.
     pub(super) fn routes(&mut self, one: &Virtual<'_>, place: Place<'_>) -> Routes {
-        if let Some(refused) = &one.refused {
-            let route = refusal::route(refused, one.resource.origin());
-            return Routes { routes: vec![route], lost: true, ..Routes::default() };
-        }
-        let mut routes = Routes { lost: one.lost, ..Routes::default() };
         let workload = Arc::clone(&self.workload);
         let vantage = Vantage {
             gateway: place.gateway,
@@ -56,6 +51,11 @@ impl Compiler<'_> {
             labels: &workload.labels,
             namespace: &workload.namespace,
         };
+        if let Some(refused) = &one.refused {
+            let routes = refused_routes(one, refused, &vantage);
+            return Routes { lost: !routes.is_empty(), routes, ..Routes::default() };
+        }
+        let mut routes = Routes { lost: one.lost, ..Routes::default() };
         // What stands behind a catch-all never takes part, also where several share a host (VS-3). It is
         // compiled for what there is to say of it.
         let mut dead = false;
@@ -299,6 +299,36 @@ impl Compiler<'_> {
             ClusterId::UNKNOWN
         })
     }
+}
+
+/// What answers for a VirtualService that is refused (Y-12). At a gateway, where others may share its hosts, that
+/// is what its rules match, as far as it can be read; a rule of which it cannot, or that has no match, is for all.
+fn refused_routes(one: &Virtual<'_>, document: &Arc<str>, vantage: &Vantage<'_>) -> Vec<Arc<Route>> {
+    if vantage.gateway.is_none() || one.shut.is_empty() {
+        return vec![refusal::route(document, one.resource.origin())];
+    }
+    let mut routes = Vec::new();
+    for rule in &one.shut {
+        let origin = one.resource.locate(one.resource.spec.at.item("http", rule.index));
+        let whole = Route { rule_index: rule.index, ..Route::clone(&refusal::route(document, origin)) };
+        if rule.scopes.is_empty() {
+            routes.push(Arc::new(whole));
+            return routes;
+        }
+        for block in 0..rule.scopes.len() {
+            if !rule.scopes[block].admits(vantage, &one.gateways) {
+                continue;
+            }
+            let matcher = Matcher::compile(&rule.written.r#match[block]).unwrap_or_else(|_| Matcher::any());
+            // What stands behind a catch-all never takes part (VS-3).
+            let is_last = matcher.is_catch_all();
+            routes.push(Arc::new(Route { matcher, match_index: rule.blocks[block], ..whole.clone() }));
+            if is_last {
+                return routes;
+            }
+        }
+    }
+    routes
 }
 
 /// IST0112: a destination that names none of its service's ports (VA-1).

@@ -252,15 +252,18 @@ impl<'a> Compiler<'a> {
         let Hosts { order, mut by_name } = hosts;
         let mut virtual_hosts = Vec::with_capacity(order.len());
         for name in order {
-            let Some(host) = by_name.remove(&name) else { continue };
+            let Some(mut host) = by_name.remove(&name) else { continue };
             let full = format!("{name}:{port}");
             let kept = last.as_deref().filter(|_| host.lost).and_then(|table| self.keep(table, &full));
-            // On a reload, requests that went to a wider host go on to: what is refused never was good.
-            let is_news = last.as_deref().is_some_and(|table| last_host(table, &full).is_none());
-            // A good rule that leads to what is refused is no such news.
-            let is_its_own = |route: &Route| matches!(&route.action, Action::Refused(document) if *document == route.origin.resource);
-            let shuts = |route: &Arc<Route>| route.matcher.is_catch_all() && is_its_own(route);
-            if kept.is_none() && (host.contributors == 0 || (is_news && host.routes.iter().any(shuts))) {
+            // On a reload, requests that went to a wider host go on to: what is refused never was good. A good
+            // rule that leads to what is refused is no such news.
+            let is_its_own = |route: &Arc<Route>| matches!(&route.action, Action::Refused(document) if *document == route.origin.resource);
+            let had_any = !host.routes.is_empty();
+            if last.as_deref().is_some_and(|table| last_host(table, &full).is_none()) {
+                host.routes.retain(|route| !is_its_own(route));
+            }
+            let is_news = had_any && host.routes.is_empty();
+            if kept.is_none() && (host.contributors == 0 || is_news) {
                 continue;
             }
             let routes = kept.unwrap_or_else(|| {

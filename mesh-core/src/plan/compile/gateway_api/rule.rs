@@ -105,12 +105,16 @@ pub(super) fn routes<'a>(
     let refused_http = refusal::refused(documents, |documents| &documents.http_routes).iter();
     let refused_http = refused_http.filter_map(|resource| {
         let spec = &resource.spec;
-        refused(RouteKind::Http, resource, &spec.hostnames, &spec.parent_refs, &spec.at)
+        let matches = |rule: &HttpRouteRule| rule.matches.iter().map(RouteMatch::of_http).collect();
+        let rules = spec.rules.iter().map(|rule| (rule.at.clone(), matches(rule))).collect();
+        refused(RouteKind::Http, resource, &spec.hostnames, &spec.parent_refs, &spec.at, rules)
     });
     let refused_grpc = refusal::refused(documents, |documents| &documents.grpc_routes).iter();
     let refused_grpc = refused_grpc.filter_map(|resource| {
         let spec = &resource.spec;
-        refused(RouteKind::Grpc, resource, &spec.hostnames, &spec.parent_refs, &spec.at)
+        let matches = |rule: &GrpcRouteRule| rule.matches.iter().map(RouteMatch::of_grpc).collect();
+        let rules = spec.rules.iter().map(|rule| (rule.at.clone(), matches(rule))).collect();
+        refused(RouteKind::Grpc, resource, &spec.hostnames, &spec.parent_refs, &spec.at, rules)
     });
     let mut routes: Vec<RouteDocument<'a>> =
         http.chain(grpc).chain(refused_http).chain(refused_grpc).collect();
@@ -141,21 +145,36 @@ fn document<'a, T>(
     }
 }
 
-/// A route that is refused: all that is for its hosts, and for no narrower rule, answers so (Y-12). `None` if
-/// its hosts cannot be read.
+/// What the rules of a refused route match, where they stand.
+type Written = Vec<(At, Result<Vec<RouteMatch>, MatchError>)>;
+
+/// A route that is refused: all that its rules match answers so, and where it cannot be read what they match, all
+/// that is for its hosts and no narrower rule (Y-12). `None` if its hosts cannot be read.
 fn refused<'a, T>(
     kind: RouteKind,
     resource: &'a Resource<T>,
     hostnames: &'a [String],
     parent_refs: &'a [ParentReference],
     at: &At,
+    rules: Written,
 ) -> Option<RouteDocument<'a>> {
     if hostnames.is_empty() && resource.source.refuses("spec.hostnames") {
         return None;
     }
     let mut route = document(kind, resource, hostnames, parent_refs);
     route.refused = Some(Arc::clone(&resource.source.resource));
-    route.rules.push(bare(kind, resource, at));
+    let paths: Vec<Arc<str>> = rules.iter().map(|(at, _)| at.origin().path).collect();
+    let Some(readable) = refusal::readable(&resource.source, "spec.rules", "matches", &paths) else {
+        route.rules.push(bare(kind, resource, at));
+        return Some(route);
+    };
+    for (index, ((at, matches), readable)) in rules.into_iter().zip(readable).enumerate() {
+        let mut rule = Rule { index, ..bare(kind, resource, &at) };
+        if let Some(matches) = matches.ok().filter(|matches| readable && !matches.is_empty()) {
+            rule.matches = matches;
+        }
+        route.rules.push(rule);
+    }
     Some(route)
 }
 

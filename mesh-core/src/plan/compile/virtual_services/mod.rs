@@ -31,6 +31,9 @@ pub(super) struct Virtual<'a> {
     pub(super) lost: bool,
     /// Its name, if it is refused and its hosts answer so (Y-12).
     pub(super) refused: Option<Arc<str>>,
+    /// Of one that is refused, the rules that can be read, if all of them are known; those whose matches cannot
+    /// be read have none.
+    pub(super) shut: Vec<Rule<'a>>,
     visibility: Visibility,
 }
 
@@ -149,6 +152,7 @@ impl<'a> VirtualServices<'a> {
                 hosts: spec.hosts.iter().map(|host| names::resolve(host, &meta.namespace, suffix)).collect(),
                 rules,
                 lost,
+                shut: refused.as_ref().map(|document| shut(resource, document, suffix)).unwrap_or_default(),
                 refused,
                 gateways,
                 visibility,
@@ -228,6 +232,26 @@ impl<'a> VirtualServices<'a> {
     pub(super) fn of_gateway(&self, gateway: &str) -> &[usize] {
         self.by_gateway.get(gateway).map(Vec::as_slice).unwrap_or_default()
     }
+}
+
+/// The rules of a VirtualService that is refused, as far as it is known what they match.
+fn shut<'a>(resource: &'a Resource<VirtualService>, document: &Arc<str>, suffix: &str) -> Vec<Rule<'a>> {
+    let paths: Vec<Arc<str>> = resource.spec.http.iter().map(|rule| rule.at.origin().path).collect();
+    let readable = refusal::readable(&resource.source, "spec.http", "match", &paths).unwrap_or_default();
+    let rules = resource.spec.http.iter().enumerate().zip(readable);
+    rules
+        .map(|((index, rule), readable)| {
+            let blocks = if readable { rule.r#match.as_slice() } else { &[] };
+            Rule {
+                resource,
+                index,
+                written: Cow::Borrowed(rule),
+                scopes: blocks.iter().map(|block| scope(block, resource, suffix)).collect(),
+                blocks: (0..blocks.len()).collect(),
+                refused: Some(Arc::clone(document)),
+            }
+        })
+        .collect()
 }
 
 /// The static part of a match block of this resource.
