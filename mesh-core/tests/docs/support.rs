@@ -1,12 +1,12 @@
-//! The documentation says what is so: its support page is made from the decoder's tables, its links lead
-//! somewhere, its codes exist.
+//! The page of what is implemented.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 use mesh_core::analysis::{Code, Level};
 use mesh_core::api::message::{Note, Status};
 use mesh_core::api::{Documents, KINDS, Support, SupportRow, support};
+
+use super::root;
 
 const HEAD: &str = "\
 # What of the API is implemented
@@ -155,64 +155,4 @@ fn y_9_every_row_is_refused_or_not_as_the_page_says() {
     }
     assert!(counts.0 > 50 && counts.1 > 1000, "{counts:?}");
     assert!(wrong.is_empty(), "{wrong:#?}");
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// The pages of the documentation, with their texts.
-fn pages() -> Vec<(PathBuf, String)> {
-    let folders = ["", "docs", "docs/adr", "examples"].map(|folder| root().join(folder));
-    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).expect("the folder is there"));
-    let paths = files.map(|file| file.expect("readable").path());
-    let pages = paths.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    pages.map(|path| (path.clone(), std::fs::read_to_string(path).expect("text"))).collect()
-}
-
-#[test]
-fn links_lead_somewhere() {
-    let mut broken = Vec::new();
-    for (path, text) in pages() {
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
-            let outside = link.contains("://") || link.is_empty();
-            if !outside && !path.parent().unwrap().join(link).exists() {
-                broken.push(format!("{}: {link}", path.display()));
-            }
-        }
-    }
-    assert!(broken.is_empty(), "{broken:#?}");
-}
-
-/// AN-2: a code that nothing produces is a promise that is not kept.
-#[test]
-fn an_2_every_code_is_produced() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
-    let (mut folders, mut text) = (Vec::new(), String::new());
-    folders.extend(["mesh-core", "mesh-tower", "mesh-proxy-bin"].map(|one| root.join(one).join("src")));
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("a folder of sources") {
-            let path = entry.expect("an entry").path();
-            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            if path.is_dir() && name != "tests" {
-                folders.push(path);
-            } else if name.ends_with(".rs") && !["tests.rs", "code.rs"].contains(&&*name) {
-                text.push_str(&std::fs::read_to_string(path).expect("text"));
-            }
-        }
-    }
-    let unused: Vec<_> =
-        Code::ALL.iter().filter(|code| !text.contains(&format!("Code::{}", code.name()))).collect();
-    assert!(unused.is_empty(), "{unused:?}");
-}
-
-#[test]
-fn codes_that_are_explained_exist() {
-    for (path, text) in pages() {
-        for code in text.split("`MESH").skip(1).filter_map(|rest| rest.split('`').next()) {
-            let code = format!("MESH{code}");
-            let known = Code::ALL.iter().any(|known| known.as_str() == code);
-            assert!(known || code.contains('_'), "{}: {code}", path.display());
-        }
-    }
 }
