@@ -136,3 +136,66 @@ async fn od_2_what_is_made_here_is_nobodys_fault() {
     }
     assert!(one.arrival_count() > 50 && two.arrival_count() > 50);
 }
+
+/// One address with two sets of labels stands in the subsets of each. In a subset that has both it is one endpoint: one
+/// count, one ejection, one pool. Each subset is a destination of its own, which judges for itself, as a cluster of
+/// Envoy's does.
+#[tokio::test(start_paused = true)]
+async fn dr_5_one_address_is_one_endpoint_of_each_destination_whatever_its_labels() {
+    let endpoint = |address: &str, version: &str| {
+        format!("{{address: {address}, labels: {{app: api, version: {version}}}}}")
+    };
+    let endpoints =
+        [endpoint("10.0.0.1", "v1"), endpoint("10.0.0.1", "v2"), endpoint("10.0.0.2", "v2")].join(", ");
+    let document = |kind: &str, spec: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1
+kind: {kind}
+metadata: {{name: api, namespace: default}}
+spec: {spec}
+---
+"
+        )
+    };
+    let subset = |name: &str, labels: &str| format!("{{name: {name}, labels: {{{labels}}}}}");
+    let subsets = [subset("v1", "version: v1"), subset("v2", "version: v2"), subset("both", "app: api")];
+    let route = |path: &str| {
+        let destination = format!("{{destination: {{host: api.test, subset: {path}}}}}");
+        format!("{{match: [{{uri: {{prefix: /{path}}}}}], route: [{destination}]}}")
+    };
+    let yaml = document(
+        "ServiceEntry",
+        &format!(
+            "{{hosts: [api.test], ports: [{{number: 80, name: http, protocol: HTTP}}], resolution: STATIC,
+  endpoints: [{endpoints}]}}"
+        ),
+    ) + &document(
+        "DestinationRule",
+        &format!(
+            "{{host: api.test, subsets: [{}], trafficPolicy: {{loadBalancer: {{simple: ROUND_ROBIN}},
+  outlierDetection: {{{}}}}}}}",
+            subsets.join(", "),
+            THREE.replace("50", "100"),
+        ),
+    ) + &document(
+        "VirtualService",
+        &format!("{{hosts: [api.test], http: [{}]}}", ["v1", "v2", "both"].map(route).join(", ")),
+    );
+    let test = MeshTest::new(&yaml).start().await;
+    let (bad, _good) = (test.upstream("10.0.0.1:80"), test.upstream("10.0.0.2:80"));
+    bad.respond(500, "");
+    let count = async |path: &str| {
+        bad.forget_arrivals();
+        for _ in 0..40 {
+            let _ = test.get(&format!("http://api.test/{path}")).await;
+        }
+        bad.arrival_count()
+    };
+    assert_eq!(count("both").await, 3, "its labels are two, its errors are counted together");
+    assert_eq!(bad.connections(), 1, "one pool");
+    for other in ["v1", "v2"] {
+        assert_eq!(count(other).await, 3, "{other} has found nothing out about it yet");
+        assert_eq!(count("both").await, 0);
+    }
+    assert_eq!(bad.connections(), 3, "and one of each subset");
+}
