@@ -3,3 +3,4 @@
 mod cookies;
 mod fields;
 mod floods;
+mod unread;
