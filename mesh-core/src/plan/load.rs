@@ -21,7 +21,8 @@ mod shortened;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{CompileOptions, Plan, WorkloadSource, compile};
+use super::compile::compile_after;
+use super::{CompileOptions, Plan, WorkloadSource};
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::api::Documents;
 use crate::error::Origin;
@@ -73,7 +74,8 @@ pub fn load(
     }
     let generation = last.map_or(1, |last| last.plan.generation + 1);
     let options = CompileOptions { generation, ..options.clone() };
-    let compiled = compile(&documents, &options, last.map(|last| &*last.plan));
+    let said = last.map(|last| &*last.documents);
+    let compiled = compile_after(&documents, &options, last.map(|last| &*last.plan), said);
     diagnostics.append(compiled.diagnostics);
     if last.is_none() && !options.gateway && matches!(options.workload, WorkloadSource::Unknown) {
         diagnostics.push(unknown_workload());

@@ -145,6 +145,60 @@ spec: {{parentRefs: [{{name: edge}}, {{name: missing}}], hostnames: [a.org, b.or
     assert_eq!([request(&second, "a.org"), request(&second, "b.org")], ["good", "no route"]);
 }
 
+/// A name that leads nowhere, and did so before, holds up nothing: who takes the other one out means it.
+#[test]
+fn y_12_a_gateway_that_is_taken_out_beside_one_that_never_was_there_takes_the_rules_with_it() {
+    let text = SERVICE.to_owned() + &EDGE.replace("[edge, mesh]", "[edge, missing]");
+    let first = gateway(&text, None);
+    assert_eq!(request(&first, "a.org"), "good");
+    let taken = text.replace("[edge, missing]", "[missing]");
+    let second = gateway(&taken, Some(&first));
+    assert_eq!(request(&second, "a.org"), "NotFound");
+    assert!(second.stale_hosts.is_empty());
+    assert_eq!(request(&gateway(&taken, Some(&second)), "a.org"), "NotFound");
+    assert_eq!(request(&gateway(&text, Some(&second)), "a.org"), "good");
+    // In place of it stands another name that leads nowhere: it is misspelt.
+    for slip in ["[egde, missing]", "[missing, egde]", "[egde]"] {
+        let slip = text.replace("[edge, missing]", slip);
+        let second = gateway(&slip, Some(&first));
+        assert_eq!(request(&second, "a.org"), "good", "{slip}");
+        assert_eq!(request(&gateway(&slip, Some(&second)), "a.org"), "good", "for as long as it lasts");
+    }
+    // The Gateway itself has another name now.
+    let renamed = text.replace("metadata: {name: edge}", "metadata: {name: edge2}");
+    assert_eq!(request(&gateway(&renamed, Some(&first)), "a.org"), "good");
+}
+
+#[test]
+fn y_12_a_parent_that_is_taken_out_beside_one_that_never_was_there_takes_the_rules_with_it() {
+    let text = |parents: &str| {
+        format!(
+            "{SERVICE}
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: edge}}
+spec: {{gatewayClassName: istio, listeners: [{{name: http, port: 80, protocol: HTTP}}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: r}}
+spec: {{parentRefs: [{parents}], hostnames: [a.org], rules: [{{name: good, backendRefs: [{{name: a, port: 80}}]}}]}}
+"
+        )
+    };
+    for (there, missing) in [
+        ("{name: edge}", "{name: missing}"),
+        ("{name: edge, sectionName: http}", "{name: edge, sectionName: htps}"),
+    ] {
+        let first = gateway(&text(&format!("{there}, {missing}")), None);
+        assert_eq!(request(&first, "a.org"), "good");
+        let second = gateway(&text(missing), Some(&first));
+        assert_eq!(request(&second, "a.org"), "no route", "{missing}");
+        let slip = gateway(&text(&format!("{{name: egde}}, {missing}")), Some(&first));
+        assert_eq!(request(&slip, "a.org"), "good", "{missing}");
+    }
+}
+
 /// A rule that never was good does not hold up the good one of its host.
 #[test]
 fn y_12_a_new_refused_rule_does_not_freeze_the_others_of_its_host() {

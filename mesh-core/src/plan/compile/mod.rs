@@ -23,6 +23,7 @@
 //! | `health` | which of them are asked how they are |
 //! | `outbound`, `gateway`, `sidecar` | which tables and listeners there are |
 //! | `retain` | what is kept of the last good plan (Y-12) |
+//! | `unbound` | what stays at a gateway whose reference is lost (Y-12) |
 //! | `refusal` | what is shut because a document is refused that never was good (Y-12) |
 
 mod actions;
@@ -55,6 +56,7 @@ mod settings;
 mod sidecar;
 #[cfg(test)]
 mod tests;
+mod unbound;
 mod unserved;
 mod virtual_services;
 mod workload;
@@ -142,6 +144,16 @@ pub struct Compiled {
 /// ```
 #[must_use]
 pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Option<&Plan>) -> Compiled {
+    compile_after(documents, options, last_good, None)
+}
+
+/// [`compile`], with the documents that the last good plan was made of.
+pub(super) fn compile_after(
+    documents: &Documents,
+    options: &CompileOptions,
+    last_good: Option<&Plan>,
+    said: Option<&Documents>,
+) -> Compiled {
     let mut out = Diagnostics::new();
     let mut mesh = Mesh::compile(documents, options.istio_runtime, &mut out);
     if let Some(path) = &options.access_log_file {
@@ -191,6 +203,7 @@ pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Optio
         index,
         options,
         last_good,
+        said,
         mesh,
         workload: Arc::clone(&workload),
         registry,
@@ -234,6 +247,8 @@ struct Compiler<'a> {
     index: Index<'a>,
     options: &'a CompileOptions,
     last_good: Option<&'a Plan>,
+    /// The documents of the last good plan.
+    said: Option<&'a Documents>,
     mesh: Mesh<'a>,
     workload: Arc<Workload>,
     registry: Registry,

@@ -4,20 +4,15 @@
 //! that a Sidecar hides. So its hosts answer 503 and name it, until it is mended. On a reload its last good
 //! version stands in the place of it, and where there is none, what worked without it goes on.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Compiler;
 use super::gateway::{Draft, server_host};
-use super::gateway_api::GatewayApi;
-use super::names;
 use super::registry::has_labels;
-use super::virtual_services::VirtualServices;
 use crate::api::istio::{ClientTlsMode, DestinationRule, Server, TrafficPolicy};
 use crate::api::nearest::is_slip;
 use crate::api::{Documents, Resource, Source};
-use crate::error::{Identity, Origin};
-use crate::plan::{Direction, ListenerRoutes};
+use crate::error::Origin;
 use crate::route::{Action, Matcher, Route};
 
 /// The documents that are refused.
@@ -102,59 +97,6 @@ impl<'a> Compiler<'a> {
                 }
             }
         }
-    }
-
-    /// At a gateway a rule that names a Gateway which is not there keeps what it served: the hosts that the
-    /// last good plan has it at, as far as it still names them and a server still stands for them.
-    pub(super) fn keep_unbound(
-        &self,
-        virtuals: &VirtualServices<'a>,
-        api: &GatewayApi<'a>,
-        drafts: &mut [Draft],
-    ) {
-        let Some(last) = self.last_good.filter(|_| !self.options.istio_runtime) else { return };
-        let mut lost: HashMap<Identity<'_>, Vec<&[String]>> = HashMap::new();
-        for (owner, hosts) in api.unbound() {
-            lost.entry(owner).or_default().push(hosts);
-        }
-        for one in virtuals.all.iter().filter(|one| one.refused.is_none()) {
-            if one.gateways.iter().any(|gateway| gateway != super::MESH && !self.is_gateway(gateway)) {
-                let delegates = one.rules.iter().map(|rule| rule.resource.identity());
-                for owner in delegates.chain([one.resource.identity()]) {
-                    lost.entry(owner).or_default().push(&one.hosts);
-                }
-            }
-        }
-        if lost.is_empty() {
-            return;
-        }
-        for listener in last.listeners.iter().filter(|one| one.direction == Direction::Gateway) {
-            let ListenerRoutes::Table(table) = &listener.routes else { continue };
-            let at = |draft: &&mut Draft| draft.port == listener.port && draft.bind == listener.bind;
-            let Some(draft) = drafts.iter_mut().find(at) else { continue };
-            for host in table.hosts() {
-                let name = host.name.rsplit_once(':').map_or(&*host.name, |(name, _)| name);
-                let serves = |pattern: &String| names::narrower(name, pattern) == Some(name);
-                let origins = host.routes.iter().map(|route| &route.origin).chain([&host.origin]);
-                let names = |hosts: &&[String]| hosts.is_empty() || hosts.iter().any(serves);
-                let is_lost = |owner: &Identity<'_>| lost.get(owner).is_some_and(|of| of.iter().any(names));
-                let mut owners = origins.map(Origin::identity).filter(is_lost);
-                // One that is still bound there by another of its names moves on.
-                let is_gone = owners.any(|owner| !draft.hosts.has_of(name, owner));
-                if is_gone && draft.serves.iter().any(serves) {
-                    draft.hosts.lose(name, host.origin.clone());
-                }
-            }
-        }
-    }
-
-    /// Whether there is a Gateway of this `namespace/name`, be it one that is refused.
-    pub(super) fn is_gateway(&self, name: &str) -> bool {
-        let (namespace, name) = name.split_once('/').unwrap_or(("", name));
-        self.index.gateways.contains_key(&(namespace, name))
-            || refused(self.documents, |documents| &documents.gateways)
-                .iter()
-                .any(|gateway| gateway.meta.namespace == namespace && gateway.meta.name == name)
     }
 }
 

@@ -191,6 +191,18 @@ struct Binding {
     owner: String,
 }
 
+/// A route that names a Gateway, or a listener of one, that is not there.
+#[derive(Debug)]
+pub(super) struct Unbound<'r> {
+    pub(super) owner: Identity<'r>,
+    pub(super) namespace: &'r str,
+    pub(super) hosts: &'r [String],
+    /// All that it names.
+    pub(super) parents: &'r [ParentReference],
+    /// Those that are not there.
+    pub(super) gone: Vec<&'r ParentReference>,
+}
+
 /// All resources of the Gateway API, put together.
 #[derive(Debug, Default)]
 pub(super) struct GatewayApi<'a> {
@@ -249,15 +261,23 @@ impl<'a> GatewayApi<'a> {
         out.extend(self.both_kinds());
     }
 
-    /// The routes that name a Gateway, or a listener of one, that is not there, each with its hostnames.
-    pub(super) fn unbound(&self) -> impl Iterator<Item = (Identity<'_>, &[String])> {
-        let is_lost = |parent: &Parent<'_>| {
+    /// The routes that name a Gateway, or a listener of one, that is not there.
+    pub(super) fn unbound(&self) -> impl Iterator<Item = Unbound<'_>> {
+        let is_gone = |parent: &&Parent<'_>| {
             let kind = parent.written.kind.as_deref().unwrap_or("Gateway");
             kind == "Gateway"
                 && parent.accepted.as_ref().is_err_and(|problem| problem.reason == "NoMatchingParent")
         };
-        let lost = self.routes.iter().filter(move |route| route.parents.iter().any(is_lost));
-        lost.map(|route| (route.origin.identity(), route.hostnames))
+        self.routes.iter().filter_map(move |route| {
+            let gone: Vec<_> = route.parents.iter().filter(is_gone).map(|parent| parent.written).collect();
+            (!gone.is_empty()).then(|| Unbound {
+                owner: route.origin.identity(),
+                namespace: &route.meta.namespace,
+                hosts: route.hostnames,
+                parents: route.parent_refs,
+                gone,
+            })
+        })
     }
 
     /// A host of a listener that has routes of both kinds: who comes first is ours to say.
