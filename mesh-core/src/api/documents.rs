@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::decode::Strictness;
@@ -133,6 +134,17 @@ pub(crate) struct File {
     pub(crate) is_open: bool,
     /// Whether any of its documents says what it is.
     pub(crate) says_something: bool,
+    /// Marks of the texts that it had before, oldest first.
+    pub(crate) earlier: Vec<u64>,
+}
+
+impl File {
+    /// What texts are compared by that are not kept.
+    pub(crate) fn mark(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.text.hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 impl Documents {

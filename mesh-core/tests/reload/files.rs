@@ -91,6 +91,36 @@ fn y_12_a_file_that_is_cut_keeps_the_document_it_ends_in_and_those_behind() {
     }
 }
 
+/// The beginning of the newer text, and no cut: the file was that before, as a whole.
+#[test]
+fn y_12_a_file_that_gets_an_earlier_text_back_is_not_cut() {
+    let long = [rule("a"), rule("b")].concat();
+    let short = &long[..long.find("  - name: second").unwrap()];
+    let with =
+        |text: &str, last: Option<&Loaded>| read(&[("rules.yaml", text), ("service.yaml", SERVICE)], last);
+    let first = with(short, None);
+    let second = with(&long, Some(&first));
+    assert_eq!((hosts(&second), routes(&second, "a.org")), (hosts(&with(&long, None)), 2));
+    let other = with(&(long.clone() + &rule("c")), Some(&second));
+    for newer in [&second, &other] {
+        let back = with(short, Some(newer));
+        assert_eq!(errors(&back.diagnostics), Vec::<String>::new());
+        assert_eq!((hosts(&back), routes(&back, "a.org")), (hosts(&first), 1));
+    }
+    // One that it never was stays a cut, however often it is one.
+    let mut last = with(&long, None);
+    for _ in 0..2 {
+        let cut = with(short, Some(&last));
+        assert_eq!((hosts(&cut), routes(&cut, "a.org")), (hosts(&second), 2));
+        assert!(!errors(&cut.diagnostics).is_empty());
+        last = with(&long, Some(&cut));
+    }
+    // Nor is one that ends in a line: so a text looks while it is written.
+    let part = &long[..long.rfind("route:").unwrap()];
+    let started = with(&long, Some(&with(part, None)));
+    assert_eq!(hosts(&with(part, Some(&started))), hosts(&started));
+}
+
 /// Its last lines deleted, as an editor does it: a rule of the last document less.
 #[test]
 fn y_12_a_rule_that_is_deleted_at_the_end_of_a_file_is_gone() {

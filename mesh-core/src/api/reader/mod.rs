@@ -67,6 +67,7 @@ impl<'o> Reader<'o> {
             text: text.into(),
             last_document: 0,
             is_open: !text.ends_with('\n'),
+            earlier: Vec::new(),
             says_something: false,
         };
         for mut document in yaml::parse(text) {

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::news;
-use super::shortened::{cut, emptied};
+use super::shortened::{cut, emptied, remember};
 use crate::analysis::{Code, Diagnostics};
 use crate::api::documents::{File, each_list, places, without_end};
 use crate::api::istio::MeshConfig;
@@ -24,6 +24,7 @@ pub(super) fn last_good(
 ) -> BTreeSet<String> {
     emptied(documents, findings, last);
     cut(documents, findings, last);
+    remember(documents, last);
     let mut invalid = Invalid::of(findings, documents);
     let mut kept = BTreeSet::new();
     let nothing = Documents::default();

@@ -53,7 +53,8 @@ pub(super) fn cut(documents: &mut Documents, findings: &mut Diagnostics, last: &
         .iter()
         .filter_map(|(name, file)| {
             let before = last.files.0.get(name)?;
-            ends_within(&file.text, &before.text).then(|| (name.clone(), file.last_document, before.clone()))
+            let is_cut = ends_within(&file.text, &before.text) && !before.earlier.contains(&file.mark());
+            is_cut.then(|| (name.clone(), file.last_document, before.clone()))
         })
         .collect();
     for (name, line, before) in cut {
@@ -78,6 +79,31 @@ pub(super) fn cut(documents: &mut Documents, findings: &mut Diagnostics, last: &
                 .hint("write the file as a whole; a document is taken away with its `---`"),
         );
         documents.files.0.insert(name, before);
+    }
+}
+
+/// Most texts of a file that are remembered.
+const REMEMBERED: usize = 64;
+
+/// Remembers which texts a file had: one that it gets back, as from a version control, is no cut. Only of one that
+/// ended with a line and of which nothing was refused it is known that it was written as a whole.
+pub(super) fn remember(documents: &mut Documents, last: &Documents) {
+    let refused = last.refused.as_deref().map(Documents::places).unwrap_or_default();
+    for (name, now) in &mut documents.files.0 {
+        // What was put back remembers by itself.
+        let Some(before) = last.files.0.get(name).filter(|before| !Arc::ptr_eq(&before.text, &now.text))
+        else {
+            continue;
+        };
+        now.earlier.clone_from(&before.earlier);
+        let is_whole = before.text.ends_with('\n') && !refused.contains(without_end(name));
+        if is_whole && before.text != now.text {
+            let mark = before.mark();
+            now.earlier.retain(|known| *known != mark);
+            now.earlier.push(mark);
+            let more = now.earlier.len().saturating_sub(REMEMBERED);
+            now.earlier.drain(..more);
+        }
     }
 }
 
