@@ -18,6 +18,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use tower::ServiceBuilder;
 use tower_service::Service;
@@ -40,26 +41,63 @@ use crate::telemetry::TelemetryLayer;
 use crate::timeout::TimeoutLayer;
 use crate::worker::Worker;
 
-/// From a caller to an endpoint.
+/// What can stand in the place of the clusters.
+pub trait Transport:
+    Service<Passage, Response = Response<Self::Body>, Error = BoxError, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+    /// The body of its responses, and of those that are made on the way.
+    type Body: http_body::Body<Data = Bytes, Error = BoxError> + From<Bytes> + Send + Sync + 'static;
+}
+
+impl<S, B> Transport for S
+where
+    S: Service<Passage, Response = Response<B>, Error = BoxError, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    B: http_body::Body<Data = Bytes, Error = BoxError> + From<Bytes> + Send + Sync + 'static,
+{
+    type Body = B;
+}
+
+/// What a caller hands its requests to.
 ///
-/// The future is not boxed: the proxy hands it to hyper as it is, the library boxes it once at its
-/// edge.
+/// The future is not boxed: the proxy hands it to hyper as it is, the library boxes it once at its edge.
+pub trait Stack:
+    Service<Request<Body>, Response = Response<Self::Body>, Error = BoxError, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+    /// The body of its responses.
+    type Body: http_body::Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static;
+}
+
+impl<S, B> Stack for S
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    B: http_body::Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static,
+{
+    type Body = B;
+}
+
+/// From a caller to an endpoint.
 pub fn outbound(
     worker: &Arc<Worker>,
     telemetry: TelemetryLayer,
     normalize: NormalizeLayer,
     route: RouteLayer,
-) -> impl Service<
-    Request<Body>,
-    Response = Response<impl http_body::Body<Data = bytes::Bytes, Error = BoxError> + Send + 'static + use<>>,
-    Error = BoxError,
-    Future = impl Future + Send + use<>,
->
-+ Clone
-+ Send
-+ Sync
-+ 'static
-+ use<> {
+) -> impl Stack + use<> {
     let timeout = TimeoutLayer::per_route().judged_within();
     over(tower::service_fn(cluster::attempt), timeout, worker, telemetry, normalize, route)
 }
@@ -68,61 +106,27 @@ pub fn outbound(
 /// but nothing is picked, limited or sent.
 ///
 /// For measuring the stack alone, and for programs that have a transport already. The limit of a try is kept around
-/// the service, from the end of the upload until response headers. The service finds the decided destination in the passage's [`Matched`](crate::route::Matched); it also gets the copies
-/// for mirrors.
-pub fn outbound_over<S, B>(
+/// the service, from the end of the upload until response headers. The service finds the decided destination in the
+/// passage's [`Matched`](crate::route::Matched); it also gets the copies for mirrors.
+pub fn outbound_over<S: Transport>(
     endpoint: S,
     worker: &Arc<Worker>,
     telemetry: TelemetryLayer,
     normalize: NormalizeLayer,
     route: RouteLayer,
-) -> impl Service<
-    Request<Body>,
-    Response = Response<
-        impl http_body::Body<Data = bytes::Bytes, Error = BoxError> + Send + 'static + use<S, B>,
-    >,
-    Error = BoxError,
-    Future = impl Future + Send + use<S, B>,
->
-+ Clone
-+ Send
-+ Sync
-+ 'static
-+ use<S, B>
-where
-    S: Service<Passage, Response = Response<B>, Error = BoxError> + Clone + Send + Sync + 'static,
-    S::Future: Send,
-    B: http_body::Body<Data = bytes::Bytes, Error = BoxError> + From<bytes::Bytes> + Send + 'static,
-{
+) -> impl Stack + use<S> {
     over(Limited(endpoint), TimeoutLayer::per_route(), worker, telemetry, normalize, route)
 }
 
 /// The layers, around what is asked for each attempt.
-fn over<S, B>(
+fn over<S: Transport>(
     endpoint: S,
     timeout: TimeoutLayer,
     worker: &Arc<Worker>,
     telemetry: TelemetryLayer,
     normalize: NormalizeLayer,
     route: RouteLayer,
-) -> impl Service<
-    Request<Body>,
-    Response = Response<
-        impl http_body::Body<Data = bytes::Bytes, Error = BoxError> + Send + 'static + use<S, B>,
-    >,
-    Error = BoxError,
-    Future = impl Future + Send + use<S, B>,
->
-+ Clone
-+ Send
-+ Sync
-+ 'static
-+ use<S, B>
-where
-    S: Service<Passage, Response = Response<B>, Error = BoxError> + Clone + Send + Sync + 'static,
-    S::Future: Send,
-    B: http_body::Body<Data = bytes::Bytes, Error = BoxError> + From<bytes::Bytes> + Send + 'static,
-{
+) -> impl Stack + use<S> {
     let rng = worker.rng().clone();
     ServiceBuilder::new()
         // From here on a pointer is handed on, not a request.
