@@ -12,7 +12,7 @@ use mesh_tests::proxy::Proxy;
 use tokio::net::TcpListener;
 use tonic::body::Body;
 use tonic::client::Grpc;
-use tonic::codegen::{BoxFuture, Service, http};
+use tonic::codegen::{self, BoxFuture, http};
 use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
@@ -33,15 +33,19 @@ pub(super) fn note(text: impl Into<String>) -> Note {
 
 type Notes = Pin<Box<dyn Stream<Item = Result<Note, Status>> + Send>>;
 
-/// The service, as generated code would have it.
+/// A service as generated code would have it, which answers with this.
 #[derive(Clone)]
-struct Echo;
+struct Service<F>(F);
 
-impl NamedService for Echo {
+impl<F> NamedService for Service<F> {
     const NAME: &'static str = "test.Echo";
 }
 
-impl Service<http::Request<Body>> for Echo {
+impl<F, A> codegen::Service<http::Request<Body>> for Service<F>
+where
+    F: Fn(http::Request<Body>) -> A,
+    A: Future<Output = http::Response<Body>> + Send + 'static,
+{
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<Self::Response, Infallible>;
@@ -51,15 +55,18 @@ impl Service<http::Request<Body>> for Echo {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        Box::pin(async move {
-            let mut grpc = tonic::server::Grpc::new(ProstCodec::<Note, Note>::default());
-            Ok(match request.uri().path() {
-                "/test.Echo/One" => grpc.unary(tower::service_fn(one), request).await,
-                "/test.Echo/Down" => grpc.server_streaming(tower::service_fn(down), request).await,
-                "/test.Echo/Up" => grpc.client_streaming(tower::service_fn(up), request).await,
-                _ => grpc.streaming(tower::service_fn(both), request).await,
-            })
-        })
+        let answer = (self.0)(request);
+        Box::pin(async move { Ok(answer.await) })
+    }
+}
+
+async fn echo(request: http::Request<Body>) -> http::Response<Body> {
+    let mut grpc = tonic::server::Grpc::new(codec());
+    match request.uri().path() {
+        "/test.Echo/One" => grpc.unary(tower::service_fn(one), request).await,
+        "/test.Echo/Down" => grpc.server_streaming(tower::service_fn(down), request).await,
+        "/test.Echo/Up" => grpc.client_streaming(tower::service_fn(up), request).await,
+        _ => grpc.streaming(tower::service_fn(both), request).await,
     }
 }
 
@@ -87,18 +94,28 @@ async fn both(request: Request<Streaming<Note>>) -> Result<Response<Notes>, Stat
 }
 
 pub(super) async fn server() -> SocketAddr {
+    serve(echo).await
+}
+
+/// A server of tonic's that answers with this.
+pub(super) async fn serve<F, A>(answer: F) -> SocketAddr
+where
+    F: Fn(http::Request<Body>) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = http::Response<Body>> + Send + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let serving = Server::builder().add_service(Echo).serve_with_incoming(TcpIncoming::from(listener));
+    let serving =
+        Server::builder().add_service(Service(answer)).serve_with_incoming(TcpIncoming::from(listener));
     tokio::spawn(serving);
     address
 }
 
-fn path(method: &str) -> http::uri::PathAndQuery {
+pub(super) fn path(method: &str) -> http::uri::PathAndQuery {
     format!("/test.Echo/{method}").parse().unwrap()
 }
 
-fn codec() -> ProstCodec<Note, Note> {
+pub(super) fn codec() -> ProstCodec<Note, Note> {
     ProstCodec::default()
 }
 
