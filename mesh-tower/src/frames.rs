@@ -9,15 +9,13 @@
 
 use std::fmt;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
 use mesh_core::headers::FieldLimit;
 use mesh_core::http2::{Flood, FrameGuard};
 use metrics::counter;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock::now;
+use crate::tap::{Tap, Tapped};
 use crate::telemetry::names;
 
 /// The kind of error with which a flood ends a connection: `h2` keeps it, and no other error of a stream has it.
@@ -28,8 +26,10 @@ pub(crate) const FLOODED: io::ErrorKind = io::ErrorKind::QuotaExceeded;
 pub type OnUnfinished = Box<dyn Fn(u64) + Send + Sync>;
 
 /// A stream that fails once its peer has sent too much of what costs it nothing.
-pub struct Watched<S> {
-    stream: S,
+pub type Watched<S> = Tapped<S, Guard>;
+
+/// Counts a connection's frames.
+pub struct Guard {
     guard: FrameGuard,
     sent: u64,
     /// What was told last.
@@ -43,16 +43,18 @@ impl<S> Watched<S> {
         let guard = FrameGuard::of_client(limit.max_block());
         let unfinished = guard.unfinished();
         on_unfinished(unfinished);
-        Self { stream, guard, sent: 0, unfinished, on_unfinished: Some(on_unfinished) }
+        Self { stream, tap: Guard { guard, sent: 0, unfinished, on_unfinished: Some(on_unfinished) } }
     }
 
     /// The peer is a server.
     pub(crate) fn server(stream: S, limit: FieldLimit) -> Self {
         let guard = FrameGuard::of_server(limit.max_block());
-        Self { stream, guard, sent: 0, unfinished: 0, on_unfinished: None }
+        Self { stream, tap: Guard { guard, sent: 0, unfinished: 0, on_unfinished: None } }
     }
+}
 
-    fn look(&mut self, bytes: &[u8]) -> io::Result<()> {
+impl Tap for Guard {
+    fn has_read(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.guard.read(bytes, self.sent, now).map_err(|flood| {
             count(flood);
             io::Error::new(FLOODED, flood)
@@ -67,11 +69,8 @@ impl<S> Watched<S> {
         Ok(())
     }
 
-    fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(bytes)) = written {
-            self.sent += bytes as u64;
-        }
-        written
+    fn has_written(&mut self, bytes: usize) {
+        self.sent += bytes as u64;
     }
 }
 
@@ -86,54 +85,9 @@ fn count(flood: Flood) {
     .increment(1);
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let looked = self.look(&buf.filled()[before..]);
-        if looked.is_err() {
-            // Of a read that fails, nothing counts as read.
-            buf.set_filled(before);
-        }
-        Poll::Ready(looked)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.wrote(written)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.wrote(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
-impl<S> fmt::Debug for Watched<S> {
+impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watched").field("guard", &self.guard).finish_non_exhaustive()
+        f.debug_struct("Guard").field("guard", &self.guard).finish_non_exhaustive()
     }
 }
 

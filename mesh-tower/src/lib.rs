@@ -67,6 +67,7 @@ pub mod route;
 pub mod server;
 pub mod split;
 pub mod stack;
+pub mod tap;
 pub mod telemetry;
 #[cfg(feature = "test")]
 pub mod test;

@@ -8,10 +8,12 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+
+use crate::tap::{Tap, Tapped};
 
 /// What a [`Connect`](super::Connect) yields.
 pub struct Stream(Kind);
@@ -130,8 +132,11 @@ impl Written {
 }
 
 /// A stream that counts.
-pub(crate) struct Counted {
-    stream: Stream,
+pub(crate) type Counted = Tapped<Stream, Count>;
+
+/// What was written to a connection, and whether more may be.
+#[derive(Debug, Default)]
+pub(crate) struct Count {
     written: Written,
     /// Whether the end of reading ends writing too.
     whole: bool,
@@ -141,68 +146,35 @@ pub(crate) struct Counted {
 impl Counted {
     /// The stream and its count.
     pub(crate) fn new(stream: Stream) -> (Self, Written) {
-        let written = Written::default();
-        (Self { stream, written: written.clone(), whole: false, ended: false }, written)
+        let tap = Count::default();
+        let written = tap.written.clone();
+        (Self { stream, tap }, written)
     }
 
     /// Nothing is written once reading has ended: what was not written when somebody learned of the end never
     /// will be.
     pub(crate) fn whole(mut self) -> Self {
-        self.whole = true;
+        self.tap.whole = true;
         self
     }
-
-    fn write(
-        &mut self,
-        write: impl FnOnce(Pin<&mut Stream>) -> Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        if self.ended && self.whole {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
-        let poll = write(Pin::new(&mut self.stream));
-        if let Poll::Ready(Ok(bytes)) = poll {
-            self.written.0.fetch_add(bytes as u64, Ordering::Relaxed);
-        }
-        poll
-    }
 }
 
-impl AsyncRead for Counted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.remaining();
-        let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
-        self.ended |= result.is_err() || (before > 0 && buf.remaining() == before);
-        Poll::Ready(result)
-    }
-}
-
-impl AsyncWrite for Counted {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.write(|stream| stream.poll_write(cx, buf))
+impl Tap for Count {
+    fn has_read(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.ended |= bytes.is_empty();
+        Ok(())
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn has_failed(&mut self) {
+        self.ended = true;
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn before_write(&mut self) -> io::Result<()> {
+        if self.ended && self.whole { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.write(|stream| stream.poll_write_vectored(cx, bufs))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+    fn has_written(&mut self, bytes: usize) {
+        self.written.0.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 

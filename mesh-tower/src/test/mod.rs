@@ -61,6 +61,7 @@ pub use dns::Dns;
 pub use log::{Arrival, Event, Received, What};
 pub use mesh::{Answer, MeshTest, TestMesh};
 pub use network::Network;
+pub use pipe::{Close, Pipe};
 pub use script::Fault;
 pub use time::pass;
 pub use upstream::{Upstream, grpc_frame};

@@ -4,66 +4,60 @@
 //! conclusions from that.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::DuplexStream;
+
+use crate::tap::{Tap, Tapped};
 
 /// How much it holds: like a socket's buffer, so that back-pressure is felt.
 const SIZE: usize = 64 * 1024;
 
 /// The caller's end.
-#[derive(Debug)]
-pub(super) struct Pipe {
-    stream: DuplexStream,
-    reset: Arc<AtomicBool>,
+pub type Pipe = Tapped<DuplexStream, Close>;
+
+/// How the server's end closes; clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Close(Arc<AtomicBool>);
+
+impl Close {
+    /// Said before the server drops its end: whether that is a reset.
+    pub fn set_reset(&self, reset: bool) {
+        self.0.store(reset, Ordering::Relaxed);
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.0.load(Ordering::Relaxed) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    }
 }
 
 impl Pipe {
     /// A connection: the caller's end and the server's.
-    pub(super) fn new() -> (Self, DuplexStream) {
+    #[must_use]
+    pub fn new() -> (Self, DuplexStream) {
         let (stream, server) = tokio::io::duplex(SIZE);
-        (Self { stream, reset: Arc::default() }, server)
+        (Self { stream, tap: Close::default() }, server)
     }
 
-    /// Set before the server drops its end, it makes a reset of the close.
-    pub(super) fn reset(&self) -> Arc<AtomicBool> {
-        self.reset.clone()
-    }
-
-    fn check(&self) -> io::Result<()> {
-        if self.reset.load(Ordering::Relaxed) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    /// How the server's end closes.
+    #[must_use]
+    pub fn close(&self) -> Close {
+        self.tap.clone()
     }
 }
 
-impl AsyncRead for Pipe {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+impl Tap for Close {
+    fn before(&mut self) -> io::Result<()> {
         // Whoever waits is woken by the close that follows.
-        self.check()?;
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        Poll::Ready(self.check())
-    }
-}
-
-impl AsyncWrite for Pipe {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write(cx, data)
+        self.check()
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn has_read(&mut self, _: &[u8]) -> io::Result<()> {
+        self.check()
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
+    fn has_written(&mut self, _: usize) {}
 }
 
 #[cfg(test)]
@@ -79,7 +73,7 @@ mod tests {
         assert_eq!(pipe.read(&mut [0; 4]).await.unwrap(), 0);
 
         let (mut pipe, server) = Pipe::new();
-        pipe.reset().store(true, Ordering::Relaxed);
+        pipe.close().set_reset(true);
         drop(server);
         for error in [pipe.read(&mut [0; 4]).await.unwrap_err(), pipe.write(b"x").await.unwrap_err()] {
             assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);

@@ -2,7 +2,7 @@
 //! resets and stream limits are the real ones.
 
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::Fault;
 use super::goaway;
 use super::log::{Arrival, Received, What, attempt};
+use super::pipe::Close;
 use super::upstream::{Inner, lock};
 use crate::body::Body;
 use crate::error::BoxError;
@@ -34,22 +35,17 @@ struct Connection {
     number: u64,
     kill: CancellationToken,
     /// Whether the caller's end is to fail.
-    reset: Arc<AtomicBool>,
+    end: Close,
 }
 
 /// Serves a connection on a task of its own.
-pub(super) fn connection(
-    upstream: &Arc<Inner>,
-    stream: DuplexStream,
-    reset: Arc<AtomicBool>,
-    goaway: Option<u32>,
-) {
+pub(super) fn connection(upstream: &Arc<Inner>, stream: DuplexStream, end: Close, goaway: Option<u32>) {
     let number = upstream.connections.fetch_add(1, Ordering::Relaxed) + 1;
     upstream.open.send_modify(|open| *open += 1);
     upstream.log.note(upstream.address, What::Connected);
     let (close, drain) = (lock(&upstream.close).clone(), lock(&upstream.drain).clone());
     let kill = close.child_token();
-    let connection = Arc::new(Connection { upstream: upstream.clone(), number, kill, reset });
+    let connection = Arc::new(Connection { upstream: upstream.clone(), number, kill, end });
     let stream = match goaway {
         None => stream,
         Some(after) => {
@@ -145,7 +141,7 @@ async fn scripted(connection: &Connection, request: Request<Incoming>) -> Result
         Fault::CloseAfterRequestBody | Fault::ResetAfterRequestBody => {
             // As above.
             let _ = request.into_body().collect().await;
-            connection.reset.store(fault == Fault::ResetAfterRequestBody, Ordering::Relaxed);
+            connection.end.set_reset(fault == Fault::ResetAfterRequestBody);
             connection.kill.cancel();
             std::future::pending().await
         }

@@ -262,7 +262,7 @@ impl Upstream {
     /// Accepts a connection: the other end of what is returned.
     pub(super) fn accept(&self, goaway: Option<u32>) -> Pipe {
         let (ours, theirs) = Pipe::new();
-        serve::connection(&self.0, theirs, ours.reset(), goaway);
+        serve::connection(&self.0, theirs, ours.close(), goaway);
         ours
     }
 }

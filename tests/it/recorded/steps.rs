@@ -7,17 +7,14 @@
 use std::collections::HashMap;
 use std::future::ready;
 use std::io::{self, ErrorKind};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, ready as poll_ready};
 use std::time::Duration;
 
 use mesh_core::circuit::Keepalive;
 use mesh_core::endpoint::Address;
 use mesh_tower::pool::{Connect, Connecting, Stream};
-use mesh_tower::test::pass;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use mesh_tower::test::{Close, Pipe, pass};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 /// The header that tells one case from another, of those that are played at once.
 pub(super) const CASE: &str = "x-case";
@@ -41,7 +38,7 @@ impl Steps {
         taken.last().unwrap().clone()
     }
 
-    async fn serve(self, mut stream: DuplexStream, reset: Arc<AtomicBool>) {
+    async fn serve(self, mut stream: DuplexStream, close: Close) {
         let Ok(request) = read(&mut stream).await else { return };
         let field = |name: &str| {
             let mut lines = request.lines().filter_map(|line| line.split_once(':'));
@@ -50,7 +47,7 @@ impl Steps {
         let step = self.next(field(CASE), field("x-script"));
         let body = if request.starts_with("HEAD ") { "" } else { "step " };
         let (status, fields) = match &*step {
-            "reset" => return reset.store(true, Ordering::Relaxed),
+            "reset" => return close.set_reset(true),
             "close" => return,
             "half" => {
                 let half = if body.is_empty() { "" } else { "abc" };
@@ -77,10 +74,9 @@ impl Steps {
 
 impl Connect for Steps {
     fn connect(&self, _: &Address, _: Option<&Keepalive>) -> Connecting {
-        let (stream, server) = tokio::io::duplex(64 * 1024);
-        let reset = Arc::<AtomicBool>::default();
-        tokio::spawn(self.clone().serve(server, reset.clone()));
-        Box::pin(ready(Ok(Stream::new(Resettable { stream, reset }))))
+        let (pipe, server) = Pipe::new();
+        tokio::spawn(self.clone().serve(server, pipe.close()));
+        Box::pin(ready(Ok(Stream::new(pipe))))
     }
 }
 
@@ -107,42 +103,4 @@ async fn read(stream: &mut DuplexStream) -> io::Result<String> {
         }
     }
     Ok(head)
-}
-
-/// The caller's end, whose reads and writes fail once the server has reset it.
-struct Resettable {
-    stream: DuplexStream,
-    reset: Arc<AtomicBool>,
-}
-
-impl Resettable {
-    fn check(&self) -> io::Result<()> {
-        if self.reset.load(Ordering::Relaxed) { Err(ErrorKind::ConnectionReset.into()) } else { Ok(()) }
-    }
-}
-
-impl AsyncRead for Resettable {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        poll_ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        Poll::Ready(self.check())
-    }
-}
-
-impl AsyncWrite for Resettable {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write(cx, data)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }

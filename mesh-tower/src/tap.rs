@@ -1,0 +1,105 @@
+//! A byte stream that somebody looks at as it is read and written.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Who looks at a stream's bytes; an error is the stream's from then on, if it is given again.
+pub trait Tap: Unpin {
+    /// Before each read and write.
+    fn before(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// These bytes were read: none at the end.
+    fn has_read(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// A read failed.
+    fn has_failed(&mut self) {}
+
+    /// Before each write.
+    fn before_write(&mut self) -> io::Result<()> {
+        self.before()
+    }
+
+    /// So many bytes were written.
+    fn has_written(&mut self, bytes: usize);
+}
+
+/// A stream, and who looks at it.
+pub struct Tapped<S, T> {
+    pub(crate) stream: S,
+    pub(crate) tap: T,
+}
+
+impl<S, T: Tap> Tapped<S, T> {
+    fn write(&mut self, write: impl FnOnce(&mut S) -> Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.tap.before_write()?;
+        let written = write(&mut self.stream);
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.tap.has_written(bytes);
+        }
+        written
+    }
+}
+
+impl<S: AsyncRead + Unpin, T: Tap> AsyncRead for Tapped<S, T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.tap.before()?;
+        let before = buf.filled().len();
+        if let Err(error) = ready!(Pin::new(&mut this.stream).poll_read(cx, buf)) {
+            this.tap.has_failed();
+            return Poll::Ready(Err(error));
+        }
+        if before == buf.capacity() {
+            // There was no room, which is no end.
+            return Poll::Ready(Ok(()));
+        }
+        let looked = this.tap.has_read(&buf.filled()[before..]);
+        if looked.is_err() {
+            // Of a read that fails, nothing counts as read.
+            buf.set_filled(before);
+        }
+        Poll::Ready(looked)
+    }
+}
+
+impl<S: AsyncWrite + Unpin, T: Tap> AsyncWrite for Tapped<S, T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(|stream| Pin::new(stream).poll_write(cx, buf))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.write(|stream| Pin::new(stream).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+impl<S, T: fmt::Debug> fmt::Debug for Tapped<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tapped").field("tap", &self.tap).finish_non_exhaustive()
+    }
+}
