@@ -7,20 +7,29 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Who looks at a stream's bytes; an error is the stream's from then on, if it is given again.
+/// Who looks at a stream's bytes.
 pub trait Tap: Unpin {
     /// Before each read and write.
+    ///
+    /// # Errors
+    /// The read's or the write's, in its place.
     fn before(&mut self) -> io::Result<()> {
         Ok(())
     }
 
     /// These bytes were read: none at the end.
+    ///
+    /// # Errors
+    /// The read's, of which nothing counts as read.
     fn has_read(&mut self, bytes: &[u8]) -> io::Result<()>;
 
     /// A read failed.
     fn has_failed(&mut self) {}
 
     /// Before each write.
+    ///
+    /// # Errors
+    /// The write's, in its place.
     fn before_write(&mut self) -> io::Result<()> {
         self.before()
     }

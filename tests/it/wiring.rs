@@ -12,7 +12,7 @@ use mesh_tower::passage::Passage;
 use mesh_tower::route::RouteLayer;
 use mesh_tower::stack::outbound_over;
 use mesh_tower::telemetry::{Metrics, TelemetryLayer};
-use mesh_tower::test::{Network, grpc_frame};
+use mesh_tower::test::{Network, grpc_frame, pass};
 use mesh_tower::{Body, BoxError, Error, Mesh};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -65,12 +65,12 @@ async fn rt_2_an_answer_at_the_deadline_of_a_transport_of_ones_own_is_the_timeou
             let mut response = http::Response::new(Body::empty());
             if in_trailers {
                 let trailers = async move {
-                    tokio::time::sleep(ms(after)).await;
+                    pass(ms(after)).await;
                     Some(Ok(status))
                 };
                 *response.body_mut() = Body::new(Full::new(grpc_frame(b"one")).with_trailers(trailers));
             } else {
-                tokio::time::sleep(ms(after)).await;
+                pass(ms(after)).await;
                 *response.headers_mut() = status;
             }
             Ok::<_, BoxError>(response)

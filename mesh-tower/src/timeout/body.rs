@@ -29,6 +29,10 @@ enum Rest<D> {
     // Inner => Here
     Inner(Bound),
     /// The time is up, but all of the rest was here.
+    #[expect(
+        clippy::box_collection,
+        reason = "it goes through every layer, and is no larger for what is rare"
+    )]
     Here(Box<VecDeque<Frame<D>>>),
 }
 
