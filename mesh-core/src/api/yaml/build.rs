@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
+use super::bounds::{Bound, MAX_DEPTH, MAX_EXPANSION, MAX_RESCANNED, Told};
 use super::document::{Document, Problem};
 use super::explain::explain;
 use super::indent::Indented;
@@ -16,13 +17,6 @@ use super::merge;
 use super::node::{Entry, Node, Scalar, Style, Value, measure};
 use super::split::{Piece, split};
 use crate::api::at::{Mark, path_key};
-
-/// Deepest nesting.
-pub(super) const MAX_DEPTH: usize = 256;
-/// Most bytes that aliases of one document may add.
-const MAX_EXPANSION: usize = 10 * 1024 * 1024;
-/// Most bytes that may be scanned anew because of lines that begin further left than the scanner likes.
-const MAX_RESCANNED: usize = 64 * 1024 * 1024;
 
 /// Reads all documents of a stream, empty ones left out.
 #[must_use]
@@ -42,7 +36,8 @@ pub fn parse_at(text: &str, lines: u32, columns: u32) -> Vec<Document<'_>> {
         loop {
             let mut builder = Builder::new(piece, lines, columns);
             let Err(error) = builder.scan(&indented, &mut documents) else { break };
-            if !indented.mend(&error, builder.open_column(), &mut budget) {
+            budget = budget.saturating_sub(builder.expanded);
+            if !indented.mend(&error, &builder.places(), &mut budget) {
                 builder.give_up(&error, &indented, &mut documents);
                 break;
             }
@@ -59,8 +54,12 @@ struct Builder<'t> {
     frames: Vec<Frame>,
     root: Option<Node>,
     anchors: HashMap<usize, Anchor>,
+    /// What aliases added to this document, and to all of the text.
     expansion: usize,
+    expanded: usize,
     problems: Vec<Problem>,
+    /// The bounds that are told of.
+    told: Told,
     /// Objects and lists that are open and left out, since they are too deep.
     beyond: usize,
 }
@@ -99,7 +98,9 @@ impl<'t> Builder<'t> {
             root: None,
             anchors: HashMap::new(),
             expansion: 0,
+            expanded: 0,
             problems: Vec::new(),
+            told: Told::default(),
             beyond: 0,
         }
     }
@@ -121,7 +122,8 @@ impl<'t> Builder<'t> {
         let legible = error.info().contains("recursion limit");
         if self.beyond == 0 || !legible {
             let path = self.path();
-            self.problems.push(Problem { mark, path, message: found.message, hint: found.hint, legible });
+            let (message, hint) = (found.message, found.hint);
+            self.problems.push(Problem { mark, path, message, hint, legible, alone: false });
         }
         while let Some(frame) = self.frames.pop() {
             let node = frame.finish();
@@ -130,11 +132,14 @@ impl<'t> Builder<'t> {
         self.end_document(documents);
     }
 
-    /// A column further right than every object and list that is open began.
-    fn open_column(&self) -> usize {
+    /// Where the objects and lists that are open begin, outermost first: lines from 1, columns from 0.
+    fn places(&self) -> Vec<(usize, usize)> {
         let before = self.columns_before.saturating_add(1);
-        let column = |frame: &Frame| frame.mark.column.saturating_sub(before) as usize;
-        self.frames.iter().map(column).max().unwrap_or(0) + 1
+        let place = |frame: &Frame| {
+            let line = frame.mark.line.saturating_sub(self.lines_before) as usize;
+            (line, frame.mark.column.saturating_sub(before) as usize)
+        };
+        self.frames.iter().map(place).collect()
     }
 
     fn mark(&self, marker: saphyr_parser::Marker, text: &Indented<'_>) -> Mark {
@@ -182,8 +187,8 @@ impl<'t> Builder<'t> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(id) => {
-                let node = self.alias(id).unwrap_or_else(|message| {
-                    self.once(mark, message);
+                let node = self.alias(id).unwrap_or_else(|bound| {
+                    self.once(mark, bound);
                     null(mark)
                 });
                 self.place(node);
@@ -199,7 +204,7 @@ impl<'t> Builder<'t> {
             return;
         }
         self.beyond = 1;
-        self.once(mark, too_deep());
+        self.once(mark, Bound::Depth);
         self.place(null(mark));
     }
 
@@ -223,17 +228,16 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn alias(&mut self, id: usize) -> Result<Node, String> {
-        let Some(anchor) = self.anchors.get(&id) else {
-            return Err("an alias must not stand inside of its own anchor".into());
-        };
+    fn alias(&mut self, id: usize) -> Result<Node, Bound> {
+        let anchor = self.anchors.get(&id).ok_or(Bound::OwnAnchor)?;
         self.expansion = self.expansion.saturating_add(anchor.size);
         if self.expansion > MAX_EXPANSION {
-            return Err(format!("aliases expand to more than {} MiB", MAX_EXPANSION / 1024 / 1024));
+            return Err(Bound::Expansion);
         }
         if self.frames.len() + anchor.depth > MAX_DEPTH {
-            return Err(too_deep());
+            return Err(Bound::Depth);
         }
+        self.expanded = self.expanded.saturating_add(anchor.size);
         Ok(anchor.node.clone())
     }
 
@@ -272,13 +276,15 @@ impl<'t> Builder<'t> {
     /// Reports what is no error of the syntax.
     fn problem(&mut self, mark: Mark, message: String) {
         let path = self.path();
-        self.problems.push(Problem { mark, path, message, hint: None, legible: true });
+        self.problems.push(Problem { mark, path, message, hint: None, legible: true, alone: true });
     }
 
-    /// Reports a bound, unless it was.
-    fn once(&mut self, mark: Mark, message: String) {
-        if self.problems.iter().all(|problem| problem.message != message) {
-            self.problem(mark, message);
+    /// Reports a bound, unless it was: other places may be empty because of it too.
+    fn once(&mut self, mark: Mark, bound: Bound) {
+        if self.told.is_new(bound) {
+            let path = self.path();
+            let message = bound.to_string();
+            self.problems.push(Problem { mark, path, message, hint: None, legible: true, alone: false });
         }
     }
 
@@ -288,12 +294,15 @@ impl<'t> Builder<'t> {
             && key.is_none()
         {
             let mark = node.mark;
+            let mut twice = None;
             let (new, problem) = match node.value {
                 Value::Scalar(Scalar { text, style }) if text == "<<" && style == Style::Plain => {
                     (Key::Merge, None)
                 }
                 Value::Scalar(Scalar { text, .. }) if keys.contains(&text) => {
-                    (Key::Bad, Some(format!("`{text}` is written twice in one object")))
+                    let message = format!("`{text}` is written twice in one object");
+                    twice = Some(text);
+                    (Key::Bad, Some(message))
                 }
                 Value::Scalar(Scalar { text, .. }) => {
                     keys.insert(text.clone());
@@ -303,7 +312,9 @@ impl<'t> Builder<'t> {
             };
             *key = Some((new, mark));
             if let Some(message) = problem {
-                self.problem(mark, message);
+                let path = self.path() + &twice.map(|key| path_key(&key)).unwrap_or_default();
+                let path = path.strip_prefix('.').map(str::to_owned).unwrap_or(path);
+                self.problems.push(Problem { mark, path, message, hint: None, legible: true, alone: true });
             }
             return;
         }
@@ -324,7 +335,7 @@ impl<'t> Builder<'t> {
 
     fn end_document(&mut self, documents: &mut Vec<Document<'t>>) {
         self.anchors.clear();
-        (self.expansion, self.beyond) = (0, 0);
+        (self.expansion, self.beyond, self.told) = (0, 0, Told::default());
         let problems = std::mem::take(&mut self.problems);
         let start = Mark { line: self.lines_before.saturating_add(1), column: 1 };
         let node = self.root.take().unwrap_or_else(|| null(start));
@@ -345,10 +356,6 @@ impl<'t> Builder<'t> {
         }
         path.strip_prefix('.').map(str::to_owned).unwrap_or(path)
     }
-}
-
-fn too_deep() -> String {
-    format!("nested deeper than {MAX_DEPTH} levels")
 }
 
 /// What stands where nothing is written, or nothing that we read.

@@ -29,6 +29,8 @@ pub struct Problem {
     pub hint: Option<String>,
     /// Whether it is YAML all the same, and only means nothing to us: a key written twice, a tag, a depth.
     pub legible: bool,
+    /// Whether nothing else of the document is lost than what stands at the path.
+    pub alone: bool,
 }
 
 impl Document<'_> {

@@ -3,7 +3,7 @@
 //! A scanner stops where it can't go on, which isn't always where the mistake is, and names the rule that is
 //! broken, which isn't always the slip. What stands in the text tells more.
 
-use super::build::MAX_DEPTH;
+use super::bounds::MAX_DEPTH;
 
 /// What is wrong, where, and what would be right.
 #[derive(Debug)]

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use saphyr_parser::{Marker, ScanError};
+use saphyr_parser::{Event, Marker, Parser, ScanError};
 
 /// A text, some of whose lines were indented.
 #[derive(Debug)]
@@ -32,9 +32,10 @@ impl<'t> Indented<'t> {
         marker.col().saturating_sub(self.spaces.get(&marker.line()).copied().unwrap_or(0))
     }
 
-    /// Indents the lines that the scanner stumbled over, if it was about that. `column` is further right
-    /// than any object or list begins that is open there; `budget` is how many bytes may be scanned anew.
-    pub(super) fn mend(&mut self, error: &ScanError, column: usize, budget: &mut usize) -> bool {
+    /// Indents the lines that the scanner stumbled over, if it was about that, and the other lines of the `[…]` or
+    /// `{…}` that they stand in. `open` says where the objects and lists begin that are open there; `budget` is how
+    /// many bytes may be read anew.
+    pub(super) fn mend(&mut self, error: &ScanError, open: &[(usize, usize)], budget: &mut usize) -> bool {
         let at = *error.marker();
         let lines = match error.info() {
             "invalid indentation in quoted scalar" => self.quoted(at),
@@ -47,17 +48,22 @@ impl<'t> Indented<'t> {
         if self.written.replace("\r\n", "\n").contains('\r') {
             return false;
         }
-        let column = column.max(at.col());
+        let around = *lines.start()..=self.end_of_flow(open, budget).unwrap_or(0);
+        // Further right than any object or list begins that is open.
+        let column = open.iter().map(|(_, column)| column + 1).max().unwrap_or(1);
         let mut changed = false;
         let mut length = self.text.len();
         for (index, line) in self.written.split_inclusive('\n').enumerate() {
             let number = index + 1;
-            if !lines.contains(&number) || is_end(line) {
-                continue;
-            }
+            let column = match (lines.contains(&number), around.contains(&number)) {
+                (true, _) => column.max(at.col()),
+                (false, true) => column,
+                (false, false) => continue,
+            };
             let own = line.bytes().take_while(|byte| *byte == b' ').count();
             let spaces = column.saturating_sub(own);
-            if spaces > 0 && !line.trim().is_empty() && !self.spaces.contains_key(&number) {
+            let may = spaces > 0 && !is_end(line) && !line.trim().is_empty();
+            if may && !self.spaces.contains_key(&number) {
                 length = length.saturating_add(spaces);
                 self.spaces.insert(number, spaces);
                 changed = true;
@@ -73,6 +79,37 @@ impl<'t> Indented<'t> {
         }
         self.text = Cow::Owned(text);
         true
+    }
+
+    /// The last line of the outermost `[…]` or `{…}` among what is open. By itself it may begin anywhere, so the
+    /// scanner finds its end.
+    fn end_of_flow(&self, open: &[(usize, usize)], budget: &mut usize) -> Option<usize> {
+        let lines: Vec<&str> = self.written.split_inclusive('\n').collect();
+        let mut offsets = Vec::with_capacity(lines.len());
+        lines.iter().fold(0, |offset, line| {
+            offsets.push(offset);
+            offset + line.len()
+        });
+        let begins = |&(line, column): &(usize, usize)| {
+            let index = line.checked_sub(1)?;
+            let (byte, first) = lines.get(index)?.char_indices().nth(column)?;
+            matches!(first, '[' | '{').then(|| (line, offsets[index] + byte))
+        };
+        let (first, offset) = open.iter().find_map(begins)?;
+        let mut depth = 0_usize;
+        for event in Parser::new_from_str(&self.written[offset..]) {
+            let (event, span) = event.ok()?;
+            match event {
+                Event::SequenceStart(..) | Event::MappingStart(..) => depth += 1,
+                Event::SequenceEnd | Event::MappingEnd => depth -= 1,
+                _ => continue,
+            }
+            if depth == 0 {
+                *budget = budget.saturating_sub(span.end.index());
+                return Some(first + span.end.line() - 1);
+            }
+        }
+        None
     }
 
     /// The lines on which a quoted scalar goes on.

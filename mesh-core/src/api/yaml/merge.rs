@@ -23,6 +23,7 @@ pub(super) fn expand(entries: &mut Vec<Entry>, sources: Vec<Node>, path: &str, p
                 message: "`<<` takes an object or a list of objects".into(),
                 hint: None,
                 legible: true,
+                alone: true,
             }),
         }
     }

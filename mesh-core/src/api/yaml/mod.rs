@@ -8,6 +8,7 @@
 //! A file is cut at its `---` lines first (no YAML scalar can contain one in the first column) and
 //! each piece is scanned by itself. JSON is read by the same way: it is YAML.
 
+mod bounds;
 mod build;
 mod document;
 mod explain;

@@ -60,7 +60,7 @@ fn y_12_a_broken_document_leaves_its_neighbours_alone() {
 #[test]
 fn y_10_duplicate_keys_are_reported_with_path() {
     let found = problem("a:\n- b: 1\n  c: 2\n  b: 3\n");
-    assert_eq!((found.mark, found.path.as_str()), (mark(4, 3), "a[0]"));
+    assert_eq!((found.mark, found.path.as_str()), (mark(4, 3), "a[0].b"));
 }
 
 #[test]
@@ -130,6 +130,27 @@ fn y_10_quotes_go_on_wherever_the_next_line_begins() {
 
     let many: String = (0..200).map(|n| format!("  k{n}: 'x\ny'\n")).collect();
     assert_eq!(one(&format!("a:\n{many}")).get("a").unwrap().entries().unwrap().len(), 200);
+}
+
+/// Each such line may cost a scan of the text: not of the aliases in it, and not each line of one list.
+#[test]
+fn y_10_lines_that_begin_too_far_left_are_read_in_bounded_time() {
+    let lines = "x,\n".repeat(20_000);
+    let node = one(&format!("a:\n  b: [\n{lines}]\n  c: 1\n"));
+    let a = node.get("a").unwrap();
+    let Value::Sequence(items) = &a.get("b").unwrap().value else { panic!() };
+    assert_eq!((items.len(), items[19_999].mark), (20_000, mark(20_002, 1)));
+    assert_eq!(a.get("c").unwrap().mark, mark(20_004, 6));
+
+    let mut bomb = String::from("a0: &a0 [xxxxxxxx, xxxxxxxx]\n");
+    for level in 1..14 {
+        let below = level - 1;
+        bomb.push_str(&format!("a{level}: &a{level} [*a{below}, *a{below}]\n"));
+    }
+    let lists: String = (0..300).map(|number| format!("  k{number}: [\nx]\n")).collect();
+    assert_eq!(parse(&bomb)[0].problems, []);
+    assert_eq!(parse(&format!("b:\n{lists}"))[0].problems, []);
+    assert!(!parse(&format!("{bomb}b:\n{lists}"))[0].problems.is_empty(), "the bound is reached");
 }
 
 #[test]
