@@ -49,14 +49,20 @@ fn takes(shape: &Shape, text: &str, plain: &Plain) -> bool {
     }
 }
 
-/// A field that stands beside the one it belongs to: indented too little.
-pub(super) fn written_below(key: &str, entries: &[Entry], table: &Table) -> Option<String> {
-    let owner = |entry: &Entry| table.fields.iter().find(|field| field.is_named(&entry.key, Form::Proto));
-    // One without a value is surely where it belongs.
+/// The fields of an object that are written and may have fields themselves, those without a value first: it is
+/// surely theirs that stands elsewhere.
+pub(super) fn owners(entries: &[Entry], table: &'static Table) -> Vec<&'static Field> {
+    let owner = |entry: &Entry| {
+        let named = table.fields.iter().find(|field| field.is_named(&entry.key, Form::Proto))?;
+        fields_of(named).is_some().then_some(named)
+    };
     let empty = entries.iter().filter(|entry| entry.value.is_null());
-    let all = empty.chain(entries.iter().filter(|entry| !entry.value.is_null()));
-    let owner = all.filter_map(owner).find(|field| has(field, key))?;
-    Some(indent(key, owner))
+    empty.chain(entries.iter().filter(|entry| !entry.value.is_null())).filter_map(owner).collect()
+}
+
+/// A field that stands beside the one it belongs to: indented too little.
+pub(super) fn written_below(key: &str, owners: &[&'static Field]) -> Option<String> {
+    owners.iter().find(|field| has(field, key)).map(|owner| indent(key, owner))
 }
 
 /// A field of one that is not written.
@@ -79,9 +85,14 @@ pub(super) fn further_out(key: &str, path: &str, around: &[(usize, &'static Tabl
 }
 
 fn has(field: &Field, key: &str) -> bool {
-    let table = match &field.shape {
-        Shape::Message(table) | Shape::List(Shape::Message(table)) => table,
-        Shape::Scalar(_) | Shape::Enum(_) | Shape::List(_) | Shape::Map(_) => return false,
-    };
-    table.fields.iter().any(|field| field.is_named(key, Form::Proto))
+    let named = |table: &Table| table.fields.iter().any(|field| field.is_named(key, Form::Proto));
+    fields_of(field).is_some_and(named)
+}
+
+/// The fields of what a field holds, if it holds objects.
+fn fields_of(field: &Field) -> Option<&'static Table> {
+    match &field.shape {
+        Shape::Message(table) | Shape::List(Shape::Message(table)) => Some(table),
+        Shape::Scalar(_) | Shape::Enum(_) | Shape::List(_) | Shape::Map(_) => None,
+    }
 }

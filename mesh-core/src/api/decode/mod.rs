@@ -142,11 +142,13 @@ impl<'d> Decoder<'d> {
         let mut spelled: Vec<Option<&str>> = vec![None; table.fields.len()];
         let mut oneofs: BTreeMap<&str, String> = BTreeMap::new();
         let mut written = Vec::with_capacity(entries.len());
+        let mut owners = None;
         for entry in entries {
             let Some(index) = table.fields.iter().position(|field| field.is_named(&entry.key, self.form))
             else {
                 if !table.open {
-                    self.unknown_field(entry, entries, table);
+                    let owners = owners.get_or_insert_with(|| guess::owners(entries, table));
+                    self.unknown_field(entry, owners, table);
                 }
                 continue;
             };
@@ -183,7 +185,7 @@ impl<'d> Decoder<'d> {
         Some((at, Fields { table, nodes, next: 0 }))
     }
 
-    fn unknown_field(&mut self, entry: &Entry, entries: &[Entry], table: &Table) {
+    fn unknown_field(&mut self, entry: &Entry, owners: &[&'static Field], table: &Table) {
         let names: Vec<String> = table
             .fields
             .iter()
@@ -193,7 +195,7 @@ impl<'d> Decoder<'d> {
             })
             .collect();
         let near = || nearest(&entry.key, names.iter().map(String::as_str));
-        let hint = guess::written_below(&entry.key, entries, table)
+        let hint = guess::written_below(&entry.key, owners)
             .or_else(|| near().map(|name| format!("did you mean `{name}`?")))
             .or_else(|| guess::further_out(&entry.key, &self.path, &self.around))
             .or_else(|| guess::below(&entry.key, table))
@@ -236,7 +238,8 @@ impl<'d> Decoder<'d> {
             {
                 false
             }
-            // Of Istio's kinds it is read, so that what is wrong with it is told too; the document is lost anyway.
+            // Of Istio's kinds it is read, so that what is wrong with it is told too: what it says is refused, and
+            // nothing that is compiled asks for it.
             Status::Refused => self.below(&path_key(name), |d| {
                 let read = d.strictness == Strictness::Strict && d.source.group == Group::Istio;
                 d.not_implemented(entry.key_mark, format!("`{name}` is not implemented")) || read
