@@ -2,13 +2,14 @@
 //!
 //! The API server has checked them where there is one; in a folder of files nobody has.
 
+use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Check, Validate, names};
 use crate::analysis::{Code, Diagnostic};
 use crate::api::Metadata;
 use crate::api::kubernetes::{
-    ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, ServicePort, Workload,
+    ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload,
 };
 use crate::api::values::IntOrString;
 
@@ -20,10 +21,11 @@ impl Validate for Service {
         if self.ports.is_empty() && !bare {
             check.error(self.at.field("ports"), "at least one port is needed");
         }
-        for (index, port) in self.ports.iter().enumerate() {
+        let (mut names, mut numbers) = (HashSet::new(), HashMap::new());
+        for port in &self.ports {
             let at = &port.at;
             check.port(at, "port", port.port);
-            let before = &self.ports[..index];
+            let is_new = names.insert(&port.name);
             if port.name.is_empty() && self.ports.len() > 1 {
                 check.error(at.origin(), "each port of a service with several needs a `name`");
             } else if !port.name.is_empty() && !names::is_label(&port.name) {
@@ -31,15 +33,12 @@ impl Validate for Service {
                     at.field("name"),
                     format!("the port name `{}` is not a DNS-1123 label", port.name),
                 );
-            } else if before.iter().any(|other| other.name == port.name) {
+            } else if !is_new {
                 check.error(at.field("name"), format!("the port name `{}` is written twice", port.name));
             }
-            let transport = |port: &ServicePort| match port.protocol.as_str() {
-                "" => "TCP".to_owned(),
-                protocol => protocol.to_owned(),
-            };
-            let same = |other: &&ServicePort| other.port == port.port && transport(other) == transport(port);
-            if let Some(other) = before.iter().find(same) {
+            let transport = if port.protocol.is_empty() { "TCP" } else { &port.protocol };
+            let other = *numbers.entry((port.port, transport)).or_insert(port);
+            if !std::ptr::eq(other, port) {
                 let message = format!("port {} is the port `{}` already", port.port, other.name);
                 check.error(at.field("port"), message);
             }
@@ -134,14 +133,16 @@ impl Validate for EndpointSlice {
                 }
             }
         }
-        for (index, port) in self.ports.iter().enumerate() {
+        let mut names = HashSet::new();
+        for port in &self.ports {
             if let Some(number) = port.port {
                 check.port(&port.at, "port", number);
             }
+            let is_new = names.insert(&port.name);
             if !port.name.is_empty() && !names::is_label(&port.name) {
                 let message = format!("the port name `{}` is not a DNS-1123 label", port.name);
                 check.error(port.at.field("name"), message);
-            } else if self.ports[..index].iter().any(|other| other.name == port.name) {
+            } else if !is_new {
                 check.error(port.at.origin(), format!("the port name `{}` is written twice", port.name));
             }
         }

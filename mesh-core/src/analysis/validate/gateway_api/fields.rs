@@ -1,5 +1,7 @@
 //! Values that many messages of the Gateway API have alike, within the bounds of its schema.
 
+use std::collections::HashSet;
+
 use crate::analysis::validate::{Check, names};
 use crate::api::At;
 use crate::api::gateway_api::ValueCondition;
@@ -118,7 +120,7 @@ pub(super) enum Of {
 pub(super) fn pair<'n>(
     (at, name, value): (&At, &'n str, &str),
     of: Of,
-    seen: &mut Vec<&'n str>,
+    seen: &mut HashSet<&'n str>,
     check: &mut Check<'_>,
 ) {
     let (what, most) = match of {
@@ -127,10 +129,10 @@ pub(super) fn pair<'n>(
     };
     if !is_token(name) {
         check.error(at.field("name"), format!("{name:?} is not {what}"));
-    } else if seen.contains(&name) {
+    } else if seen.contains(name) {
         check.error(at.field("name"), format!("`{name}` is written twice"));
     }
-    seen.push(name);
+    seen.insert(name);
     if value.is_empty() {
         check.error(at.field("value"), "a value is needed");
     } else if matches!(of, Of::Header) && !is_header_value(value) {
@@ -144,7 +146,7 @@ pub(super) fn pair<'n>(
 /// Conditions on headers or query parameters.
 pub(super) fn conditions(at: &At, field: &str, list: &[ValueCondition], of: Of, check: &mut Check<'_>) {
     at_most(at, field, list.len(), 16, check);
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
     for one in list {
         pair((&one.at, &one.name, &one.value), of, &mut seen, check);
     }
@@ -167,8 +169,9 @@ pub(super) fn at_most(at: &At, field: &str, count: usize, most: usize, check: &m
 
 /// Entries of a list of which each may stand there once.
 pub(super) fn once(at: &At, field: &str, list: &[String], check: &mut Check<'_>) {
+    let mut seen = HashSet::with_capacity(list.len());
     for (index, text) in list.iter().enumerate() {
-        if list[..index].contains(text) {
+        if !seen.insert(text) {
             check.error(at.item(field, index), format!("`{text}` is written twice"));
         }
     }

@@ -1,5 +1,7 @@
 //! Filters of rules and of destinations (GA-7 to GA-9).
 
+use std::collections::{HashMap, HashSet};
+
 use super::backend;
 use super::fields::{self, Of, at_most, length, once, pair, precise_hostname};
 use crate::analysis::validate::{Check, names};
@@ -52,7 +54,8 @@ pub(super) fn redirect(list: &[HttpRouteFilter]) -> Option<&At> {
 }
 
 fn each(list: &[HttpRouteFilter], check: &mut Check<'_>) {
-    for (index, filter) in list.iter().enumerate() {
+    let mut kinds = HashSet::new();
+    for filter in list {
         let at = &filter.at;
         let Some(kind) = filter.r#type else {
             if !at.is_written("type") {
@@ -66,7 +69,7 @@ fn each(list: &[HttpRouteFilter], check: &mut Check<'_>) {
                 | HttpRouteFilterType::ExtensionRef
                 | HttpRouteFilterType::ExternalAuth
         );
-        if !many && list[..index].iter().any(|other| other.r#type == Some(kind)) {
+        if !kinds.insert(kind) && !many {
             check.error(at.origin(), format!("a second filter of type {}", kind.as_str()));
         }
         let fields = [
@@ -123,7 +126,7 @@ fn headers(modifier: &HeaderModifier, direction: Direction, check: &mut Check<'_
     let at = &modifier.at;
     for (field, list) in [("set", &modifier.set), ("add", &modifier.add)] {
         at_most(at, field, list.len(), MOST, check);
-        let mut seen = Vec::new();
+        let mut seen = HashSet::new();
         for one in list {
             pair((&one.at, &one.name, &one.value), Of::Header, &mut seen, check);
             if direction == Direction::Response && one.name.eq_ignore_ascii_case("host") {
@@ -138,9 +141,9 @@ fn headers(modifier: &HeaderModifier, direction: Direction, check: &mut Check<'_
         .flat_map(|(field, list)| list.iter().map(move |entry| (field, &entry.name, entry.at.field("name"))));
     let removed =
         modifier.remove.iter().enumerate().map(|(index, name)| ("remove", name, at.item("remove", index)));
-    let mut seen: Vec<(&str, &String)> = Vec::new();
+    let mut seen: HashMap<String, (&str, &String)> = HashMap::new();
     for (field, name, origin) in entries.chain(removed) {
-        let known = seen.iter().find(|(_, known)| known.eq_ignore_ascii_case(name));
+        let known = seen.get(&name.to_ascii_lowercase());
         if field == "remove" && (!fields::is_token(name) || name.eq_ignore_ascii_case("host")) {
             odd(origin, format!("{name:?} is no header that can be removed: nothing is done"), check);
         } else if known.is_some_and(|known| *known != (field, name)) {
@@ -148,7 +151,7 @@ fn headers(modifier: &HeaderModifier, direction: Direction, check: &mut Check<'_
             let hint = "one of set, add and remove, once; several values are joined by commas";
             check.report(Diagnostic::new(Code::SchemaWarning, origin, message).hint(hint));
         }
-        seen.push((field, name));
+        seen.entry(name.to_ascii_lowercase()).or_insert((field, name));
     }
 }
 

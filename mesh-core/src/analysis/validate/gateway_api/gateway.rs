@@ -1,5 +1,7 @@
 //! `GatewayClass` and `Gateway` (GA-12).
 
+use std::collections::{HashMap, HashSet};
+
 use super::fields::{self, LONGEST, at_most, group, kind, length, namespace, needed_kind, section};
 use super::{Check, Validate, hostname, names};
 use crate::analysis::{Code, Diagnostic};
@@ -47,25 +49,23 @@ impl Validate for Gateway {
             check.error(self.at.field("listeners"), "at least one listener is needed");
         }
         at_most(&self.at, "listeners", self.listeners.len(), 64, check);
-        for (index, listener) in self.listeners.iter().enumerate() {
-            let before = &self.listeners[..index];
+        let (mut names, mut places) = (HashSet::new(), HashMap::new());
+        for listener in &self.listeners {
             self::listener(listener, check);
-            let same = |other: &&GatewayListener| {
-                other.port == listener.port
-                    && other.protocol == listener.protocol
-                    && other.hostname == listener.hostname
-            };
-            if before.iter().any(|other| other.name == listener.name) {
+            let place = (listener.port, &listener.protocol, &listener.hostname);
+            let other = *places.entry(place).or_insert(listener);
+            if !names.insert(&listener.name) {
                 let message = format!("the listener `{}` is written twice", listener.name);
                 check.error(listener.at.field("name"), message);
-            } else if let Some(other) = before.iter().find(same) {
+            } else if !std::ptr::eq(other, listener) {
                 let message = format!("has port, protocol and hostname of the listener `{}`", other.name);
                 check.error(listener.at.origin(), message);
             }
         }
         at_most(&self.at, "addresses", self.addresses.len(), 16, check);
-        for (index, address) in self.addresses.iter().enumerate() {
-            self::address(address, &self.addresses[..index], check);
+        let mut seen = HashSet::new();
+        for address in &self.addresses {
+            self::address(address, &mut seen, check);
         }
         if let Some(infrastructure) = &self.infrastructure {
             self::infrastructure(infrastructure, check);
@@ -192,18 +192,22 @@ fn conditions(selector: &LabelSelector, check: &mut Check<'_>) {
     }
 }
 
-fn address(address: &GatewayAddress, before: &[GatewayAddress], check: &mut Check<'_>) {
+fn address<'a>(
+    address: &'a GatewayAddress,
+    seen: &mut HashSet<(&'a str, Option<&'a str>)>,
+    check: &mut Check<'_>,
+) {
     let at = &address.at;
-    let kind_of = |address: &GatewayAddress| address.r#type.clone().unwrap_or_else(|| "IPAddress".to_owned());
-    let kind = kind_of(address);
+    let kind = address.r#type.as_deref().unwrap_or("IPAddress");
     let value = address.value.as_deref();
-    if !is_address_type(&kind) {
+    let is_new = seen.insert((kind, value));
+    if !is_address_type(kind) {
         let hint = "IPAddress, Hostname, NamedAddress, or a domain and a path";
         check.error_hint(at.field("type"), format!("`{kind}` is not a type of addresses"), hint);
         return;
     }
     if let Some(text) = value {
-        match kind.as_str() {
+        match kind {
             "IPAddress" if !names::is_ip(text) => {
                 check.error(at.field("value"), format!("`{text}` is not an IP address"));
             }
@@ -211,8 +215,7 @@ fn address(address: &GatewayAddress, before: &[GatewayAddress], check: &mut Chec
             _ => length(at.field("value"), text, LONGEST, check),
         }
     }
-    let twice = |other: &GatewayAddress| kind_of(other) == kind && other.value == address.value;
-    if value.is_some() && matches!(kind.as_str(), "IPAddress" | "Hostname") && before.iter().any(twice) {
+    if value.is_some() && matches!(kind, "IPAddress" | "Hostname") && !is_new {
         check.error(at.field("value"), format!("`{}` is written twice", value.unwrap_or_default()));
     }
     if kind != "Hostname" {

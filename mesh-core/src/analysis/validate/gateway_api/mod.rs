@@ -10,6 +10,8 @@ mod filters;
 mod gateway;
 mod rules;
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+
 use self::fields::{at_most, group, hostname, kind, namespace, needed_group, needed_kind, section};
 use super::{Check, Validate, names};
 use crate::api::gateway_api::{GrpcRoute, HttpRoute, ParentReference, ReferenceGrant};
@@ -106,20 +108,18 @@ fn rules(at: &At, rules: usize, matches: usize, check: &mut Check<'_>) {
 }
 
 fn rule_names<'n>(list: impl Iterator<Item = (&'n At, Option<&'n str>)>, check: &mut Check<'_>) {
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen = HashSet::new();
     for (at, name) in list {
         section(at, "name", name, check);
-        if let Some(name) = name {
-            if seen.contains(&name) {
-                check.error(at.field("name"), format!("another rule has the name `{name}`"));
-            }
-            seen.push(name);
+        if let Some(name) = name.filter(|name| !seen.insert(*name)) {
+            check.error(at.field("name"), format!("another rule has the name `{name}`"));
         }
     }
 }
 
 fn route(at: &At, parents: &[ParentReference], hostnames: &[String], check: &mut Check<'_>) {
     at_most(at, "parentRefs", parents.len(), 32, check);
+    let mut objects = HashMap::new();
     for (index, parent) in parents.iter().enumerate() {
         group(&parent.at, parent.group.as_deref(), check);
         kind(&parent.at, parent.kind.as_deref(), check);
@@ -129,7 +129,7 @@ fn route(at: &At, parents: &[ParentReference], hostnames: &[String], check: &mut
         if let Some(port) = parent.port {
             check.port(&parent.at, "port", port);
         }
-        apart(parent, &parents[..index], check);
+        apart(index, parents, objects.entry(object(parent)).or_default(), check);
     }
     at_most(at, "hostnames", hostnames.len(), 16, check);
     for (index, host) in hostnames.iter().enumerate() {
@@ -137,22 +137,33 @@ fn route(at: &At, parents: &[ParentReference], hostnames: &[String], check: &mut
     }
 }
 
+/// Group, kind, namespace and name of the parent that a reference is to.
+fn object(one: &ParentReference) -> [&str; 4] {
+    let group = one.group.as_deref().unwrap_or("gateway.networking.k8s.io");
+    [group, one.kind.as_deref().unwrap_or("Gateway"), one.namespace.as_deref().unwrap_or_default(), &one.name]
+}
+
+/// The references to one parent, each by the first of its like.
+#[derive(Default)]
+struct Parts<'p> {
+    /// By section and port.
+    by_part: HashMap<(&'p str, u32), usize>,
+    /// By which of both are written.
+    by_fields: BTreeMap<(bool, bool), usize>,
+}
+
 /// Several references to one parent name each another part of it, all in the same way.
-fn apart(parent: &ParentReference, before: &[ParentReference], check: &mut Check<'_>) {
-    let object = |one: &ParentReference| {
-        let group = one.group.clone().unwrap_or_else(|| "gateway.networking.k8s.io".to_owned());
-        let kind = one.kind.clone().unwrap_or_else(|| "Gateway".to_owned());
-        (group, kind, one.namespace.clone().unwrap_or_default(), one.name.clone())
-    };
-    let part =
-        |one: &ParentReference| (one.section_name.clone().unwrap_or_default(), one.port.unwrap_or_default());
-    let named = |one: &ParentReference| (!part(one).0.is_empty(), part(one).1 != 0);
-    let Some(other) = before.iter().find(|other| {
-        object(other) == object(parent) && (named(other) != named(parent) || part(other) == part(parent))
-    }) else {
-        return;
-    };
-    let message = if part(other) == part(parent) {
+fn apart<'p>(index: usize, parents: &'p [ParentReference], known: &mut Parts<'p>, check: &mut Check<'_>) {
+    let parent = &parents[index];
+    let part = (parent.section_name.as_deref().unwrap_or_default(), parent.port.unwrap_or_default());
+    let fields = (!part.0.is_empty(), part.1 != 0);
+    let same = known.by_part.get(&part).copied();
+    let otherwise = known.by_fields.iter().filter(|(other, _)| **other != fields).map(|(_, index)| *index);
+    let first = otherwise.chain(same).min();
+    known.by_part.entry(part).or_insert(index);
+    known.by_fields.entry(fields).or_insert(index);
+    let Some(first) = first else { return };
+    let message = if same == Some(first) {
         format!("`{}` is named twice", parent.name)
     } else {
         format!("`{}` is named with another choice of `sectionName` and `port` before", parent.name)

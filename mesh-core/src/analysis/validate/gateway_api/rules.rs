@@ -1,5 +1,7 @@
 //! Rules of routes: matches, destinations, limits (GA-3, GA-5, GA-6, GA-10).
 
+use std::collections::HashSet;
+
 use super::fields::{Of, at_most, conditions, length};
 use super::{backend, filters};
 use crate::analysis::validate::Check;
@@ -163,10 +165,11 @@ fn timeouts(timeouts: &HttpRouteTimeouts, check: &mut Check<'_>) {
 
 /// GA-10, RT-19.
 fn retry(retry: &HttpRouteRetry, matches: &[HttpRouteMatch], check: &mut Check<'_>) {
+    let mut seen = HashSet::new();
     for (index, code) in retry.codes.iter().enumerate() {
         if !(400..600).contains(code) {
             check.error(retry.at.item("codes", index), format!("{code} is no status from 400 to 599"));
-        } else if retry.codes[..index].contains(code) {
+        } else if !seen.insert(code) {
             check.error(retry.at.item("codes", index), format!("{code} is written twice"));
         }
     }
