@@ -173,22 +173,21 @@ fn add_refused(
 type ByHost = HashMap<Arc<str>, Service>;
 
 /// Lets a service that is another one's name stand wherever that one does: on all of its ports, declared
-/// here or not, with its endpoints (SE-1). A name that no service has stays one of DNS, as does a port that
-/// only the alias declares.
+/// here or not, with its endpoints (SE-1). A name of a name is one of the service at the end. A name that no service
+/// has stays one of DNS, as does a port that only the alias declares.
 fn resolve_aliases(services: &mut ByHost) {
     let aliases: HashMap<Arc<str>, Arc<str>> = services
         .values()
         .filter_map(|service| Some((service.identity.host.clone(), service.alias.clone()?)))
         .collect();
-    for (host, target) in &aliases {
-        // An alias of an alias is what DNS makes of it, whatever became of that one.
-        let known = services.get(target).filter(|_| !aliases.contains_key(target));
+    let ends = ends(&aliases);
+    for host in aliases.keys() {
+        let target = ends.get(host).copied().flatten();
+        let known = target.and_then(|target| services.get(target));
         let found: Vec<Port> = known.map(|known| known.ports.clone()).unwrap_or_default();
         let refused = known.and_then(|known| known.refused.clone());
         let Some(service) = services.get_mut(host) else { continue };
-        if found.is_empty() {
-            service.alias = None;
-        }
+        service.alias = target.filter(|_| !found.is_empty()).cloned();
         // By another name a refused service is no more open than by its own.
         service.refused = refused;
         for port in found {
@@ -198,6 +197,30 @@ fn resolve_aliases(services: &mut ByHost) {
             }
         }
     }
+}
+
+/// The host that each alias leads to in the end; none if it comes to a circle of names.
+fn ends(aliases: &HashMap<Arc<str>, Arc<str>>) -> HashMap<&Arc<str>, Option<&Arc<str>>> {
+    let mut ends: HashMap<&Arc<str>, Option<&Arc<str>>> = HashMap::with_capacity(aliases.len());
+    for (alias, target) in aliases {
+        let (mut walked, mut at) = (vec![alias], target);
+        // One that is on its way has no end yet: to meet it again is to be in a circle.
+        let end = loop {
+            if let Some(end) = ends.get(walked[walked.len() - 1]) {
+                break *end;
+            }
+            ends.insert(walked[walked.len() - 1], None);
+            match aliases.get_key_value(at) {
+                Some((alias, next)) => {
+                    walked.push(alias);
+                    at = next;
+                }
+                None => break Some(at),
+            }
+        };
+        ends.extend(walked.into_iter().map(|alias| (alias, end)));
+    }
+    ends
 }
 
 /// The part of a discovery whose endpoints have these labels (DR-5).

@@ -42,21 +42,37 @@ fn h_6_an_address_in_two_spellings_is_one_domain() {
     assert!(outbound(&plan, 80, "[fd00::7]:80", "/").is_some(), "as clients write it");
 }
 
-/// SE-1: what one alias becomes is no other one's affair, in whatever order they are looked at.
+/// SE-1: an alias stands wherever the service at the end of the names does, in whatever order they are looked at.
 #[test]
-fn se_1_an_alias_of_an_alias_is_resolved_by_dns() {
+fn se_1_an_alias_of_an_alias_stands_where_the_service_does() {
     let alias = |name: &str, of: &str| {
-        service(name, &format!("type: ExternalName, externalName: {of}.default.svc.cluster.local, "))
+        object(
+            "Service",
+            name,
+            &format!("{{type: ExternalName, externalName: {of}.default.svc.cluster.local}}"),
+        )
     };
-    let text = alias("a", "b") + &alias("b", "c") + &alias("d", "nobody") + &alias("e", "d");
-    for text in [text.clone(), text + &service("c", "")] {
-        for _ in 0..32 {
-            let plan = sidecar(&text, "web").plan;
-            let of = |host: &str| addresses(&plan, &format!("outbound|80||{host}.default.svc.cluster.local"));
-            assert_eq!(of("a"), ["b.default.svc.cluster.local:80"]);
-            assert_eq!(of("e"), ["d.default.svc.cluster.local:80"]);
+    let aliases = alias("c", "b") + &alias("b", "a") + &alias("e", "d") + &alias("d", "nobody");
+    let slice = "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n\
+                 metadata: {name: a-1, labels: {kubernetes.io/service-name: a}}\naddressType: IPv4\n\
+                 ports: [{name: http, port: 8080}]\nendpoints: [{addresses: [10.0.0.1]}]\n";
+    let loop_of_names = alias("x", "y") + &alias("y", "z") + &alias("z", "y");
+    let text = aliases + &service("a", "") + slice + &loop_of_names;
+    for _ in 0..32 {
+        let plan = sidecar(&text, "web").plan;
+        let of = |host: &str| addresses(&plan, &format!("outbound|80||{host}.default.svc.cluster.local"));
+        assert_eq!(of("c"), ["10.0.0.1:8080"]);
+        assert_eq!(of("b"), ["10.0.0.1:8080"]);
+        assert!(outbound(&plan, 80, "c", "/").is_some());
+        for none in ["d", "e", "x", "y", "z"] {
+            assert!(outbound(&plan, 80, none, "/").is_none(), "{none}: no service says a port of it");
         }
     }
+    let ports = service("e", "type: ExternalName, externalName: d.default.svc.cluster.local, ")
+        + &alias("d", "nobody");
+    let plan = sidecar(&ports, "web").plan;
+    let of = addresses(&plan, "outbound|80||e.default.svc.cluster.local");
+    assert_eq!(of, ["d.default.svc.cluster.local:80"], "a name of DNS");
 }
 
 /// N-5: names that a server may present are added by entries that we see.
