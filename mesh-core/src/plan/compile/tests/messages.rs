@@ -1,6 +1,6 @@
 //! What is said of mistakes, to the letter: the message, its place and what would be right.
 
-use super::yaml::object;
+use super::yaml::{object, service};
 use super::*;
 
 /// Findings of reading and compiling.
@@ -77,6 +77,25 @@ fn a_host_with_rules_and_no_address_is_told_once() {
     assert!(told(&entry)[0].ends_with(expected), "{:?}", told(&entry));
     let by_dns = entry.replace("STATIC", "DNS");
     assert_eq!(told(&by_dns), Vec::<String>::new(), "a name server may know it");
+}
+
+/// VS-5: which of them it is depends on the caller.
+#[test]
+fn vs_3_a_host_of_two_is_the_first_ones_that_has_a_rule_for_the_caller() {
+    let of = |name: &str, only: &str| {
+        object(
+            "VirtualService",
+            name,
+            &format!("{{hosts: [a], http: [{{{only}directResponse: {{status: 200}}}}]}}"),
+        )
+    };
+    let text = of("v1", "match: [{sourceLabels: {app: other}}], ") + &of("v2", "") + &service("a");
+    let found: Vec<String> = told(&text).into_iter().filter(|one| one.contains("IST0109")).collect();
+    assert_eq!(found.len(), 2);
+    let expected = "host a.default.svc.cluster.local is claimed by VirtualService default/v1, VirtualService \
+                    default/v2; only the first that has a rule for the caller is used\n    hint: put the rules \
+                    into one VirtualService";
+    assert!(found[0].ends_with(expected), "{found:?}");
 }
 
 #[test]

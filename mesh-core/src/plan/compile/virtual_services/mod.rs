@@ -203,8 +203,10 @@ impl<'a> VirtualServices<'a> {
             for index in claimants {
                 let resource = all[*index].resource;
                 let code = Code::ConflictingMeshGatewayVirtualServiceHosts;
-                let message =
-                    format!("host {host} is claimed by {}; only {} is used", labels.join(", "), labels[0]);
+                let message = format!(
+                    "host {host} is claimed by {}; only the first that has a rule for the caller is used",
+                    labels.join(", ")
+                );
                 let origin = resource.locate(resource.spec.at.field("hosts"));
                 out.push(
                     Diagnostic::new(code, origin, message).hint("put the rules into one VirtualService"),
