@@ -158,7 +158,7 @@ async fn y_12_a_refused_rule_at_start_answers_503_and_names_the_document() {
     let text = service("api", "http", 80, &["10.0.0.1"]) + &rule;
     let test = MeshTest::from_documents(read(&text)).start().await;
     let api = test.upstream("10.0.0.1:80");
-    let refused = (503, "configuration_refused{VirtualService default/api}".to_owned());
+    let refused = (503, "configuration_refused{VirtualService_default/api}".to_owned());
     assert_eq!(told(&test, "http://api/").await, refused);
     assert_eq!(api.arrival_count(), 0);
     assert!(test.mesh().apply(read(&text.replace("timeuot", "timeout"))));
@@ -178,7 +178,7 @@ async fn y_12_a_refused_rule_with_tls_at_start_sends_nothing() {
     let text = service("api", "http", 80, &["10.0.0.1"]) + &rule;
     let test = MeshTest::from_documents(read(&text)).start().await;
     let api = test.upstream("10.0.0.1:80");
-    let refused = (503, "configuration_refused{DestinationRule default/api}".to_owned());
+    let refused = (503, "configuration_refused{DestinationRule_default/api}".to_owned());
     assert_eq!(told(&test, "http://api/").await, refused);
     assert_eq!(api.connections(), 0, "nothing is sent in plaintext");
 }
@@ -192,7 +192,7 @@ spec: {egress: [{host: [./other]}]}
 ";
     let text = service("api", "http", 80, &["10.0.0.1"]) + sidecar;
     let test = MeshTest::from_documents(read(&text)).start().await;
-    let refused = (503, "configuration_refused{Sidecar default/all}".to_owned());
+    let refused = (503, "configuration_refused{Sidecar_default/all}".to_owned());
     assert_eq!(told(&test, "http://api/").await, refused);
     assert_eq!(told(&test, "http://elsewhere.org/").await.0, 502, "as under REGISTRY_ONLY");
 }

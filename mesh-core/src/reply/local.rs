@@ -84,7 +84,8 @@ impl LocalReply {
     /// The document that says what is to happen is refused (Y-12).
     #[must_use]
     pub fn refused(document: &str) -> Self {
-        let details = format!("configuration_refused{{{document}}}").into();
+        // Lines of an access log are split at blanks.
+        let details = format!("configuration_refused{{{}}}", document.replace(' ', "_")).into();
         let body = "the configuration of this host is refused";
         Self { details, ..Self::no_cluster().body(body) }
     }
@@ -327,6 +328,12 @@ mod tests {
         assert_eq!(response.headers()["grpc-status"], "14");
         assert_eq!(response.headers()["grpc-message"], "no healthy upstream");
         assert_eq!(LocalReply::timeout().response(true).headers()["grpc-status"], "4");
+    }
+
+    #[test]
+    fn y_12_the_details_of_a_refusal_have_no_blank() {
+        let reply = LocalReply::refused("VirtualService default/reviews");
+        assert_eq!(reply.details, "configuration_refused{VirtualService_default/reviews}");
     }
 
     #[test]

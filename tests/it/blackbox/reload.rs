@@ -318,7 +318,7 @@ async fn y_12_at_a_start_a_refused_rule_answers_503_and_is_named() {
     let url = format!("http://{}/", proxy.address("gateway|80"));
     let answer = client().get(&url).send().await.unwrap();
     assert_eq!(answer.status(), 503);
-    assert_eq!(answer.headers()["x-mesh-reason"], "configuration_refused{VirtualService default/edge}");
+    assert_eq!(answer.headers()["x-mesh-reason"], "configuration_refused{VirtualService_default/edge}");
     proxy.logged("timeuot").await;
     proxy.write(&edge(backend.address(), "HTTP", ""));
     let mended = async {
