@@ -199,12 +199,22 @@ pub const MESH_CONFIG: &Table = MeshConfig::TABLE;
 
 /// The field of the mesh config that a path begins with, or that was probably meant.
 pub(crate) fn mesh_field(path: &str) -> Option<String> {
-    let name = path.split(['.', '[']).next().filter(|name| !name.is_empty())?;
-    if let Some(field) = MESH_CONFIG.fields.iter().find(|field| field.is_named(name, Form::Proto)) {
-        return Some(field.json_name());
+    if let Some(field) = written_mesh_field(path) {
+        return Some(field);
     }
+    let name = first_name(path)?;
     let known: Vec<String> = MESH_CONFIG.fields.iter().map(Field::json_name).collect();
     nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
+}
+
+/// The field of the mesh config that a path begins with.
+pub(crate) fn written_mesh_field(path: &str) -> Option<String> {
+    let name = first_name(path)?;
+    MESH_CONFIG.fields.iter().find(|field| field.is_named(name, Form::Proto)).map(Field::json_name)
+}
+
+fn first_name(path: &str) -> Option<&str> {
+    path.split(['.', '[']).next().filter(|name| !name.is_empty())
 }
 
 type Read = fn(&mut Reader<'_>, &Written<'_>);

@@ -1,3 +1,5 @@
+mod large;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -60,6 +62,14 @@ fn y_11_each_field_item_and_entry_has_its_origin() {
         "not written: the rule's"
     );
     assert!(rule.at.is_written("retries") && !rule.at.is_written("timeout"));
+}
+
+#[test]
+fn y_11_a_spec_that_is_not_written_has_the_place_of_its_document() {
+    let (_, found) = parse("a: 1\n---\napiVersion: v1\nkind: Service\nmetadata: {name: x}\n");
+    let told: Vec<String> = found.iter().filter(|one| one.is_error()).map(ToString::to_string).collect();
+    let expected = "Error [IST0106] (Service default/x a.yaml:3) spec.ports: at least one port is needed";
+    assert_eq!(told, [expected]);
 }
 
 #[test]

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use super::compile::compile_after;
 use super::{CompileOptions, Plan, WorkloadSource};
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
-use crate::api::Documents;
+use crate::api::{Documents, Source};
 use crate::error::Origin;
 
 /// The configuration in force.
@@ -67,8 +67,11 @@ pub fn load(
     let mut diagnostics = findings;
     let mut stale_resources = BTreeSet::new();
     if options.istio_runtime {
-        // Where a webhook refuses a document, no proxy ever sees it.
+        // Where a webhook refuses a document, no proxy ever sees it; nor a field of the mesh config.
         documents.refused = None;
+        if let Some(config) = documents.mesh_config.as_mut().filter(|config| config.is_refused()) {
+            config.source = Source { refused: Arc::default(), ..Source::clone(&config.source) }.into();
+        }
     } else if let Some(last) = last {
         stale_resources = keep::last_good(&mut documents, &mut diagnostics, &last.documents);
     }

@@ -177,3 +177,16 @@ fn y_1_a_kind_of_ours_in_a_wrong_group_keeps_the_last_good_version() {
         assert_eq!(errors(&client(&text, None).diagnostics), Vec::<String>::new(), "{kind}");
     }
 }
+
+#[test]
+fn y_1_a_kind_of_the_core_without_a_version_is_told_so() {
+    for (version, message) in [
+        ("", "apiVersion: `apiVersion` is missing"),
+        ("apiVersion:\n", "apiVersion: `apiVersion` is missing"),
+        ("apiVersion: v2\n", "apiVersion: the core API has no version v2"),
+    ] {
+        let text = SERVICE.replacen("apiVersion: v1\n", version, 1);
+        let told = errors(&client(&text, None).diagnostics);
+        assert!(told.len() == 1 && told[0].contains(message), "{told:?}");
+    }
+}

@@ -8,6 +8,7 @@ mod mesh_config;
 mod news;
 mod references;
 mod shared;
+mod slips;
 
 use mesh_core::analysis::Diagnostics;
 use mesh_core::api::Documents;

@@ -113,3 +113,92 @@ fn y_12_an_unreadable_mesh_config_keeps_the_last_good_one() {
         assert_eq!(start.plan.settings.outbound_mode, OutboundMode::RegistryOnly, "{bad}");
     }
 }
+
+/// A value that can be read and is none that may be.
+#[test]
+fn y_12_a_refused_value_of_the_mesh_config_has_its_default_at_start() {
+    let service = super::SERVICE;
+    for bad in [
+        "connectTimeout: 0s",
+        "defaultHttpRetryPolicy: {attempts: 7, perTryTimeout: 0s}",
+        "defaultHttpRetryPolicy: {attempts: x}",
+        "rootNamespace: a_b",
+        "proxyListenPort: 70000",
+        "defaultTrafficPolicy: {connectionPool: {tcp: {connectTimeout: 0s}}}",
+        "connectTimeout: 0s\nconnectTimout: 3s",
+    ] {
+        for text in [
+            format!("{bad}\naccessLogFile: /dev/stdout\n"),
+            embedded(&format!("{bad}\naccessLogFile: /dev/stdout")),
+        ] {
+            let files = [("mesh.yaml", text.as_str()), ("service.yaml", service)];
+            let plain = loaded(&files[1..], &options(false), None);
+            let start = loaded(&files, &options(false), None);
+            assert!(!errors(&start.diagnostics).is_empty(), "{bad}");
+            let again = loaded(&files, &options(false), Some(&start));
+            for one in [&start, &again] {
+                let policy = |loaded: &mesh_core::plan::Loaded| {
+                    let cluster =
+                        loaded.plan.cluster_named("outbound|80||a.default.svc.cluster.local").unwrap();
+                    let route = &loaded.plan.outbound[&80].host("a").unwrap().routes[0].action;
+                    (cluster.policy.circuit.connect_timeout, format!("{route:?}"))
+                };
+                assert_eq!(policy(one), policy(&plain), "{bad}");
+                assert_eq!(one.plan.settings.root_namespace, plain.plan.settings.root_namespace, "{bad}");
+                assert!(one.plan.settings.access_log.is_some(), "{bad}");
+            }
+        }
+    }
+    let beside = client("trustDomains: []\ntrustDomain: good.org\n", None);
+    assert_eq!(beside.plan.settings.trust_domain, "good.org", "what is written well is in force");
+}
+
+/// A key written twice is one that is refused; the others hold.
+#[test]
+fn y_12_a_key_of_the_mesh_config_that_is_written_twice_leaves_the_rest_in_force() {
+    let config = "accessLogFile: /dev/stdout\ntrustDomain: a.org\nrootNamespace: base\ntrustDomain: b.org\n";
+    let label = embedded(config.trim_end_matches("trustDomain: b.org\n"))
+        .replace("{name: istio", "{labels: {'a b': c}, name: istio");
+    let twice = embedded(config.trim_end_matches("trustDomain: b.org\n"))
+        .replace("{name: istio", "{name: istio, name: istio");
+    let usual = client("", None).plan.settings.trust_domain.clone();
+    for (text, trust) in [
+        (config.to_owned(), usual.as_str()),
+        (embedded(config), usual.as_str()),
+        (label, "a.org"),
+        (twice, "a.org"),
+    ] {
+        let start = client(&text, None);
+        assert_eq!(errors(&start.diagnostics).len(), 1, "{}", start.diagnostics);
+        let settings = &start.plan.settings;
+        assert_eq!(settings.outbound_mode, OutboundMode::AllowAny, "{text}");
+        assert!(settings.access_log.is_some(), "{text}");
+        assert_eq!((&*settings.root_namespace, &*settings.trust_domain), ("base", trust), "{text}");
+    }
+    // What cannot be read of it may have said anything.
+    for text in ["<<: 7\ntrustDomain: a.org\n", "a: &a [*a]\ntrustDomain: a.org\n"] {
+        assert_eq!(client(text, None).plan.settings.outbound_mode, OutboundMode::RegistryOnly, "{text}");
+    }
+    let twice = "outboundTrafficPolicy: {mode: ALLOW_ANY}\noutboundTrafficPolicy: {mode: REGISTRY_ONLY}\n";
+    assert_eq!(client(twice, None).plan.settings.outbound_mode, OutboundMode::RegistryOnly);
+    let data = embedded("accessLogFile: /dev/stdout").replace("\ndata:", "\ndata: {}\ndata:");
+    assert_eq!(client(&data, None).plan.settings.outbound_mode, OutboundMode::RegistryOnly, "it is not read");
+}
+
+#[test]
+fn y_12_an_unreadable_mesh_config_at_start_exports_to_the_own_namespace() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\nspec: {ports: [{name: http, port: 80}]}\n";
+    let files = [("mesh.yaml", "a: ["), ("service.yaml", service)];
+    let first = loaded(&files, &options(false), None);
+    assert!(first.plan.outbound.get(&80).is_none_or(|table| table.host("a.b").is_none()));
+}
+
+/// What Istio's proxies are given has no such field.
+#[test]
+fn y_12_under_istio_runtime_a_refused_field_of_the_mesh_config_has_its_default() {
+    let lenient = mesh_core::plan::CompileOptions { istio_runtime: true, ..options(false) };
+    let text = "outboundTrafficPolicy: {mode: NOPE}\ntrustDomain: a.org\n";
+    let first = loaded(&[("mesh.yaml", text)], &lenient, None);
+    assert_eq!(first.plan.settings.outbound_mode, OutboundMode::AllowAny);
+    assert_eq!(first.plan.settings.trust_domain, "a.org");
+}

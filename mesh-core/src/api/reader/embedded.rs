@@ -9,7 +9,7 @@ use crate::api::at::Source;
 use crate::api::decode::{Decoder, Strictness};
 use crate::api::istio::ProxyConfig;
 use crate::api::message::Decode as _;
-use crate::api::yaml::{self, Document, Node, Style, Value};
+use crate::api::yaml::{self, Document, Node, Problem, Style, Value};
 
 /// The annotation that holds settings of a pod's proxy.
 pub(crate) const PROXY_CONFIG: &str = "proxy.istio.io/config";
@@ -49,7 +49,7 @@ fn decode(
     let mut found = Diagnostics::new();
     let mut decoded = None;
     for document in documents(node) {
-        problems(source, path, &document, &mut found);
+        problems(source, path, &document.problems, &mut found);
         if document.problems.is_empty() && !document.node.is_null() {
             let mut decoder = Decoder::new(source.clone(), path, strictness, &mut found);
             decoded = ProxyConfig::decode(&document.node, &mut decoder);
@@ -72,10 +72,11 @@ pub(super) fn documents(node: &Node) -> impl Iterator<Item = Document<'_>> {
     yaml::parse_at(node.text().unwrap_or_default(), lines, columns).into_iter()
 }
 
-/// Reports that an embedded text is no proper YAML.
-pub(super) fn problems(source: &Source, path: &str, document: &Document<'_>, out: &mut Diagnostics) {
-    for problem in &document.problems {
-        let origin = source.origin(format!("{path}:{}", problem.path), problem.mark);
+/// Reports that a text, which may stand in another document, is no proper YAML.
+pub(super) fn problems(source: &Source, path: &str, problems: &[Problem], out: &mut Diagnostics) {
+    for problem in problems {
+        let path = if path.is_empty() { problem.path.clone() } else { format!("{path}:{}", problem.path) };
+        let origin = source.origin(path, problem.mark);
         let diagnostic = Diagnostic::new(Code::SchemaValidationError, origin, problem.message.clone());
         out.push(Diagnostic { hint: problem.hint.clone(), ..diagnostic });
     }

@@ -21,27 +21,52 @@ impl<'n> Head<'n> {
     }
 }
 
-/// Whether a path leads into a document, or an item of a list, that says that it is of another's kind.
-pub(super) fn is_foreign(node: &Node, path: &str) -> bool {
-    let head = Head::of(node);
-    if is_list(&head, node) {
-        let index = path.strip_prefix("items[").and_then(|rest| rest.split_once(']')?.0.parse().ok());
-        let item = match node.get("items").map(|items| &items.value) {
-            Some(Value::Sequence(items)) => index.and_then(|index: usize| items.get(index)),
-            _ => None,
-        };
-        return item.is_some_and(|item| is_foreign(item, ""));
+/// Whether a document, or each item of a list, says that it is of another's kind.
+pub(super) enum Foreign {
+    All(bool),
+    Items(Vec<Self>),
+}
+
+impl Foreign {
+    pub(super) fn of(node: &Node) -> Self {
+        let head = Head::of(node);
+        if is_list(&head, node) {
+            return Self::Items(items_of(node).iter().map(Self::of).collect());
+        }
+        let said = !head.kind.is_empty() && !head.version.is_empty();
+        Self::All(said && kinds::find(head.group, head.kind).is_none() && !kinds::is_ours(head.group))
     }
-    let said = !head.kind.is_empty() && !head.version.is_empty();
-    said && kinds::find(head.group, head.kind).is_none() && !kinds::is_ours(head.group)
+
+    /// Whether a path leads into what is another's.
+    pub(super) fn has(&self, path: &str) -> bool {
+        match self {
+            Self::All(is_foreign) => *is_foreign,
+            Self::Items(items) => {
+                in_item(path).and_then(|(index, rest)| Some(items.get(index)?.has(rest))).unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// The item of a list that a path leads to, and the path from there.
+pub(super) fn in_item(path: &str) -> Option<(usize, &str)> {
+    let (index, rest) = path.strip_prefix("items[")?.split_once(']')?;
+    Some((index.parse().ok()?, rest.strip_prefix('.').unwrap_or(rest)))
+}
+
+/// The documents that a list holds.
+pub(super) fn items_of(node: &Node) -> &[Node] {
+    match node.get("items").map(|items| &items.value) {
+        Some(Value::Sequence(items)) => items,
+        Some(Value::Mapping(_) | Value::Scalar(_)) | None => &[],
+    }
 }
 
 /// Whether there is more to a document than an empty list or a text: it says what it is, or has items.
 pub(super) fn says_what_it_is(node: &Node) -> bool {
     let head = Head::of(node);
     if is_list(&head, node) {
-        let items = node.get("items").map(|items| &items.value);
-        return matches!(items, Some(Value::Sequence(items)) if items.iter().any(says_what_it_is));
+        return items_of(node).iter().any(says_what_it_is);
     }
     !head.kind.is_empty()
 }

@@ -8,9 +8,10 @@ use crate::api::at::{Source, path_key};
 use crate::api::decode::Decoder;
 use crate::api::documents::Documents;
 use crate::api::istio::MeshConfig;
+use crate::api::kinds::written_mesh_field;
 use crate::api::message::Decode;
 use crate::api::resource::{Metadata, Resource};
-use crate::api::yaml::Node;
+use crate::api::yaml::{Node, Problem};
 
 /// Name and namespace of the ConfigMap that holds the mesh config (MC-1).
 const MESH_CONFIG: (&str, &str) = ("istio-system", "istio");
@@ -18,21 +19,32 @@ const MESH_CONFIG: (&str, &str) = ("istio-system", "istio");
 /// The path of the mesh config in its ConfigMap.
 const EMBEDDED: &str = "data.mesh";
 
+/// A mesh config, as it is written.
+struct Config<'n> {
+    /// Where it stands in its document.
+    path: &'static str,
+    node: &'n Node,
+    /// What is wrong with it as YAML, each of which costs what it is about.
+    slips: &'n [Problem],
+}
+
 impl Reader<'_> {
     pub(crate) fn config_map(&mut self, doc: &Written<'_>) {
         let before = self.documents.config_maps.len();
         self.kubernetes_root(doc, |out: &mut Documents| &mut out.config_maps);
-        let Some(map) = self.documents.config_maps.get(before) else {
-            let refused = self.documents.refused.as_ref().and_then(|refused| refused.config_maps.last());
-            let refused = refused.filter(|map| map.source.mark == doc.source.mark);
-            let refused = refused.filter(|map| (&*map.meta.namespace, &*map.meta.name) == MESH_CONFIG);
-            if let Some(source) = refused.map(|map| map.source.clone()) {
-                self.refused_mesh_config(&source);
-            }
-            return;
+        let refused = || {
+            let last = self.documents.refused.as_ref()?.config_maps.last();
+            last.filter(|map| map.source.file == doc.source.file && map.source.mark == doc.source.mark)
         };
-        let meta = map.meta.clone();
+        let Some(map) = self.documents.config_maps.get(before).or_else(refused) else { return };
+        let (meta, source) = (map.meta.clone(), map.source.clone());
         if (meta.namespace.as_str(), meta.name.as_str()) != MESH_CONFIG {
+            return;
+        }
+        // One of which only something else is refused, such as a label, says what the mesh config is all the same.
+        let is_guess = source.refused.iter().any(|path| matches!(&**path, "kind" | "apiVersion"));
+        if is_guess || source.refuses(EMBEDDED) {
+            self.refused_mesh_config(&source);
             return;
         }
         let data = doc.node.get("data");
@@ -47,7 +59,7 @@ impl Reader<'_> {
     /// Istio's list of networks and their gateways, beside the mesh config: nothing is done for it.
     fn networks(&mut self, source: &Source, node: &Node) {
         for document in embedded::documents(node) {
-            embedded::problems(source, "data.meshNetworks", &document, self.diagnostics);
+            embedded::problems(source, "data.meshNetworks", &document.problems, self.diagnostics);
             let networks = document.node.get("networks").and_then(Node::entries).unwrap_or_default();
             for network in networks {
                 let path = format!("data.meshNetworks.networks{}", path_key(&network.key));
@@ -62,17 +74,19 @@ impl Reader<'_> {
 
     fn embedded_mesh_config(&mut self, doc: &Written<'_>, meta: &Metadata, node: &Node) {
         for document in embedded::documents(node) {
-            embedded::problems(&doc.source, EMBEDDED, &document, self.diagnostics);
-            if document.problems.is_empty() {
-                self.mesh_config(&doc.source, EMBEDDED, meta.clone(), &document.node, false);
+            if document.problems.iter().all(|problem| problem.alone) {
+                let config = Config { path: EMBEDDED, node: &document.node, slips: &document.problems };
+                self.mesh_config(&doc.source, meta.clone(), &config, false);
             } else {
+                embedded::problems(&doc.source, EMBEDDED, &document.problems, self.diagnostics);
                 self.refused_mesh_config(&doc.source);
             }
         }
     }
 
-    pub(super) fn bare_mesh_config(&mut self, source: &Arc<Source>, node: &Node) {
-        self.mesh_config(&bare(source), "", Metadata::new(MESH_CONFIG.0, MESH_CONFIG.1), node, true);
+    pub(super) fn bare_mesh_config(&mut self, source: &Arc<Source>, node: &Node, slips: &[Problem]) {
+        let meta = Metadata::new(MESH_CONFIG.0, MESH_CONFIG.1);
+        self.mesh_config(&bare(source), meta, &Config { path: "", node, slips }, true);
     }
 
     /// A mesh config of which nothing can be read.
@@ -83,10 +97,11 @@ impl Reader<'_> {
         self.documents.refused().mesh_config = Some(refused);
     }
 
-    fn mesh_config(&mut self, source: &Arc<Source>, path: &str, meta: Metadata, node: &Node, bare: bool) {
+    fn mesh_config(&mut self, source: &Arc<Source>, meta: Metadata, config: &Config<'_>, is_bare: bool) {
         let mut found = Diagnostics::new();
-        let mut decoder = Decoder::new(source.clone(), path, self.strictness, &mut found);
-        let spec = MeshConfig::decode(node, &mut decoder);
+        embedded::problems(source, config.path, config.slips, &mut found);
+        let mut decoder = Decoder::new(source.clone(), config.path, self.strictness, &mut found);
+        let spec = MeshConfig::decode(config.node, &mut decoder);
         let Some(mut resource) = spec.map(|spec| Resource { meta, spec, source: source.clone() }) else {
             self.diagnostics.append(found);
             self.refused_mesh_config(source);
@@ -99,22 +114,32 @@ impl Reader<'_> {
         let refused: Vec<Arc<str>> = found
             .iter()
             .filter(|one| one.is_error())
-            .map(|one| one.origin.path.strip_prefix(path).unwrap_or(&one.origin.path))
-            .map(|path| path.strip_prefix('.').unwrap_or(path).into())
+            .map(|one| one.origin.path.strip_prefix(config.path).unwrap_or(&one.origin.path))
+            .map(|path| path.trim_start_matches(['.', ':']).into())
             .collect();
         self.diagnostics.append(found);
+        if refused.iter().any(|path| path.is_empty()) {
+            self.refused_mesh_config(source);
+            return;
+        }
+        let unsaid = MeshConfig::default();
+        // Of the providers each stands by itself, and nothing comes of one until it is used.
+        let of_one = |path: &&Arc<str>| !path.starts_with("extensionProviders[");
+        for field in refused.iter().filter(of_one).filter_map(|path| written_mesh_field(path)) {
+            resource.spec.take_field(&field, &unsaid);
+        }
         if !refused.is_empty() {
             resource.source = Arc::new(Source { refused: refused.into(), ..Source::clone(source) });
         }
         if let Some(other) = &self.documents.mesh_config {
             let (winner, loser) =
-                if bare && !self.bare_mesh_config { (&resource, other) } else { (other, &resource) };
+                if is_bare && !self.bare_mesh_config { (&resource, other) } else { (other, &resource) };
             let message = format!("ignored: the mesh config of {} is in force", winner.origin());
             self.diagnostics.push(Diagnostic::new(Code::SchemaWarning, loser.origin(), message));
         }
-        if self.documents.mesh_config.is_none() || (bare && !self.bare_mesh_config) {
+        if self.documents.mesh_config.is_none() || (is_bare && !self.bare_mesh_config) {
             self.documents.mesh_config = Some(resource);
-            self.bare_mesh_config |= bare;
+            self.bare_mesh_config |= is_bare;
         }
     }
 }

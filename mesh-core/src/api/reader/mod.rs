@@ -3,6 +3,7 @@
 //! Each document goes its own way: told apart by `apiVersion` and `kind`, decoded, validated, kept or
 //! dropped. Nothing that happens to one touches another (Y-12).
 
+mod broken;
 mod consequences;
 mod embedded;
 mod head;
@@ -19,14 +20,14 @@ use super::kinds::{self, Kind, Support};
 use super::message::{Decode, Message};
 use super::nearest::nearest;
 use super::resource::{Metadata, Resource};
-use super::yaml::{self, Document, Node, Value};
+use super::yaml::{self, Node, Value};
 use crate::analysis::validate::{Validate, metadata};
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::{Group, Origin};
 
 use consequences::drop_consequences;
 pub(crate) use embedded::{PROXY_CONFIG, annotation};
-use head::{Head, fields_of, is_foreign, is_list, says_what_it_is};
+use head::{Foreign, Head, fields_of, is_list, items_of, says_what_it_is};
 
 /// Reads files into documents.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub(crate) struct Written<'n> {
     node: &'n Node,
     /// What is wrong with the document before it is decoded: it is refused, whatever it says.
     slips: Vec<Diagnostic>,
-    /// Whether all of it could be read: else what is missing is no mistake.
+    /// Whether all of it could be read, but for what the slips are about: else what is missing is no mistake.
     is_whole: bool,
 }
 
@@ -73,8 +74,10 @@ impl<'o> Reader<'o> {
         for mut document in yaml::parse(text) {
             is_empty = is_empty && document.problems.is_empty() && document.node.is_null();
             // What is another's may be as it likes, as long as it can be told apart.
-            let node = &document.node;
-            document.problems.retain(|problem| !problem.legible || !is_foreign(node, &problem.path));
+            if document.problems.iter().any(|problem| problem.legible) {
+                let foreign = Foreign::of(&document.node);
+                document.problems.retain(|problem| !problem.legible || !foreign.has(&problem.path));
+            }
             let lines = document.problems.iter().map(|problem| problem.mark.line);
             read.last_document = lines.fold(document.node.mark.line, u32::min);
             read.is_open = !text.ends_with('\n') || !document.problems.is_empty();
@@ -82,7 +85,7 @@ impl<'o> Reader<'o> {
             if document.problems.is_empty() {
                 self.node(&file, &document.node);
             } else {
-                self.broken(&file, document);
+                self.broken(&file, &document.node, document.problems, document.text, false);
             }
         }
         if is_empty {
@@ -94,47 +97,10 @@ impl<'o> Reader<'o> {
         read
     }
 
-    /// Reports a document that is no proper YAML, and reads what stands before the mistake.
-    fn broken(&mut self, file: &Arc<str>, document: Document<'_>) {
-        let head = Head::of(&document.node);
-        // What cannot be read might have said who may call: only the text can tell.
-        let fail_closed = match head.group {
-            "" => document.text.contains("security.istio.io"),
-            group => kinds::is_security(group),
-        };
-        let kind = kinds::find(head.group, head.kind)
-            .or_else(|| kinds::meant(head.group, head.kind, fields_of(&document.node)));
-        let kind = kind.filter(|kind| kind.support == Support::Supported);
-        let source = match kind {
-            Some(kind) => source_of(file, kind, &document.node),
-            None => source(file, &head, &document.node),
-        };
-        let problems = document.problems.into_iter().map(|problem| {
-            let origin = source.origin(problem.path, problem.mark);
-            let diagnostic = Diagnostic::new(Code::SchemaValidationError, origin, problem.message);
-            Diagnostic { hint: problem.hint, fail_closed, ..diagnostic }
-        });
-        let problems: Vec<Diagnostic> = problems.collect();
-        match kind {
-            Some(kind) => {
-                let node = &document.node;
-                self.known(&Written { kind, source, node, slips: problems, is_whole: false });
-            }
-            None => {
-                if mesh_config::is_file(file) && !document.text.contains("apiVersion") {
-                    self.refused_mesh_config(&mesh_config::bare(&source));
-                }
-                self.diagnostics.extend(problems);
-            }
-        }
-    }
-
     fn node(&mut self, file: &Arc<str>, node: &Node) {
         let head = Head::of(node);
         if is_list(&head, node) {
-            if let Some(Node { value: Value::Sequence(items), .. }) = node.get("items") {
-                items.iter().for_each(|item| self.node(file, item));
-            }
+            items_of(node).iter().for_each(|item| self.node(file, item));
             return;
         }
         let source = source(file, &head, node);
@@ -143,10 +109,14 @@ impl<'o> Reader<'o> {
         };
         let mark_of = |key| node.get(key).map_or(node.mark, |node| node.mark);
         if head.kind.is_empty() && head.version.is_empty() && mesh_config::is_file(file) {
-            self.bare_mesh_config(&source, node);
+            self.bare_mesh_config(&source, node, &[]);
         } else if let Some(kind) = kinds::find(head.group, head.kind) {
             let slip = (!kind.versions.contains(&head.version)).then(|| {
-                let message = format!("{} has no version {}", display_group(kind.group), head.version);
+                let message = match (head.group, head.version) {
+                    ("", "") => "`apiVersion` is missing".to_owned(),
+                    (group, "") => format!("{group} is written without a version"),
+                    (group, version) => format!("{} has no version {version}", display_group(group)),
+                };
                 let hint = format!("known versions: {}", kind.versions.join(", "));
                 report(Code::SchemaValidationError, mark_of("apiVersion"), "apiVersion", message).hint(hint)
             });
@@ -273,7 +243,11 @@ impl<'o> Reader<'o> {
         let meta = Self::metadata(doc, self.strictness, &mut found);
         let spec = match doc.node.get("spec").filter(|spec| !spec.is_null()) {
             Some(spec) => self.decode::<T>(doc, "spec", spec, &mut found),
-            None => Some(T::default()),
+            None => {
+                // It says nothing, and has a place all the same.
+                let nothing = Node { mark: doc.source.mark, value: Value::Mapping(Vec::new()) };
+                self.decode::<T>(doc, "spec", &nothing, &mut found)
+            }
         };
         self.finish(doc, meta, spec, found, list);
     }
@@ -362,7 +336,9 @@ impl<'o> Reader<'o> {
         if let Some(made) = made.as_ref().filter(|_| is_read) {
             let mut invalid = metadata(made, doc.kind);
             invalid.append(made.validate_with(self.strictness));
-            drop_consequences(&mut invalid, &found);
+            // What is wrong with a kind or version says nothing of the fields.
+            let of_fields = |slip: &&Diagnostic| !matches!(&*slip.origin.path, "kind" | "apiVersion");
+            drop_consequences(&mut invalid, found.iter().chain(doc.slips.iter().filter(of_fields)));
             found.append(invalid);
             found.retain(|finding| finding.is_error() || !made.meta.suppresses(finding.code));
         }

@@ -3,9 +3,12 @@
 
 use super::Compiler;
 use super::clusters::Missing;
+use super::names;
+use super::refusal::refused;
 use super::virtual_services::Rule;
 use crate::analysis::{Code, Diagnostic};
-use crate::api::istio::Destination;
+use crate::api::Resource;
+use crate::api::istio::{Destination, DestinationRule};
 use crate::api::nearest::nearest;
 
 /// Which ports there are instead.
@@ -54,6 +57,10 @@ impl Compiler<'_> {
                     "referenced {kind} in destinationrule not found: \"{}+{}\"",
                     written.host, written.subset
                 );
+                if let Some(document) = self.refused_subset(host, &written.subset) {
+                    let message = format!("{:?}: {document} defines it, and is refused", written.subset);
+                    return finding("subset", message);
+                }
                 let finding = finding("subset", message);
                 let Some(rule) = rule else {
                     return finding.hint(format!("no DestinationRule for {host} is visible here"));
@@ -74,6 +81,17 @@ impl Compiler<'_> {
                 finding.hint(hint)
             }
         }
+    }
+
+    /// The document that defines a subset, and is refused.
+    fn refused_subset(&self, host: &str, subset: &str) -> Option<&str> {
+        let rules = refused(self.documents, |documents| &documents.destination_rules);
+        let suffix = &self.mesh.settings.domain_suffix;
+        let defines = |rule: &&Resource<DestinationRule>| {
+            names::resolve(&rule.spec.host, &rule.meta.namespace, suffix) == host
+                && rule.spec.subsets.iter().any(|known| known.name == subset)
+        };
+        rules.iter().find(defines).map(Resource::label)
     }
 
     /// What may help to find a host. Comparing with every host costs, so only the first few ask.

@@ -65,6 +65,9 @@ impl<'a> Mesh<'a> {
         if unreadable && documents.mesh_config.is_none() {
             // It may have said so.
             mesh.settings.outbound_mode = OutboundMode::RegistryOnly;
+            let own = OWN_NAMESPACE.as_slice();
+            (mesh.service_export, mesh.virtual_service_export, mesh.destination_rule_export) =
+                (own, own, own);
         }
         let Some(written) = &documents.mesh_config else { return mesh };
         let config = &written.spec;

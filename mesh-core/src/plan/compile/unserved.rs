@@ -69,7 +69,9 @@ impl Compiler<'_> {
             Discovery::Static(endpoints) => endpoints.is_empty(),
             Discovery::Dns(_) | Discovery::DnsFirst(_) | Discovery::Authority => false,
         };
+        // What is refused is told of, and so are its calls.
         service.visible
+            && service.refused.is_none()
             && !service.ports.is_empty()
             && service.ports.iter().all(|port| empty(&port.discovery))
             && !local.contains(&*service.origin.resource)
