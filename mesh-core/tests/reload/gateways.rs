@@ -202,3 +202,21 @@ fn gw_7_a_refused_secret_at_start_leaves_its_listener_without_a_certificate() {
     assert!(kind(&gateway(&bad, None)));
     assert!(!kind(&gateway(&bad, Some(&good))));
 }
+
+/// A refused rule that gains a host on a reload does not keep a good one from it.
+#[test]
+fn y_12_a_good_rule_for_a_new_host_is_served_beside_a_refused_one() {
+    let rule = |name: &str, hosts: &str, key: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}}}\n\
+             spec: {{hosts: [{hosts}], gateways: [edge], http: [{{{key}: {name}, route: [{{destination: {{host: a}}}}]}}]}}\n---\n"
+        )
+    };
+    let first = gateway(&format!("{SERVICE}{EDGE}{}", rule("bad", "a.org", "nmae")), None);
+    for good in ["aaa", "zzz"] {
+        let news = rule("bad", "a.org, b.org", "nmae") + &rule(good, "b.org", "name");
+        let second = gateway(&format!("{SERVICE}{EDGE}{news}"), Some(&first));
+        assert_eq!(request(&second, "a.org"), refused("VirtualService default/bad"));
+        assert_eq!(request(&second, "b.org"), good);
+    }
+}
