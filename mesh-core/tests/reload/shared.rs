@@ -39,8 +39,8 @@ fn route(name: &str, rules: &str) -> String {
 
 /// What a GET of this path meets at port 80.
 fn get(loaded: &Loaded, path: &str) -> String {
-    let request = Request::builder().uri(format!("http://a.org{path}")).body(()).unwrap();
-    match table(loaded, "gateway|80").unwrap().find(&RequestView::of(&request)) {
+    let request = Request::builder().uri(format!("http://a.org{path}")).body(()).expect("it is a request");
+    match table(loaded, "gateway|80").expect("it listens").find(&RequestView::of(&request)) {
         Found::Route(_, route) => action(route),
         Found::NoRule(_) => "404".into(),
         Found::NoHost(fallback) => format!("{fallback:?}"),

@@ -45,8 +45,10 @@ pub(super) fn check(rule: &HttpRoute, check: &mut Check<'_>) {
         }
     }
     let shares = rule.mirrors.iter().map(|mirror| &mirror.percentage).chain([&rule.mirror_percentage]);
-    for share in shares.flatten() {
-        check.percent(share);
+    for share in shares.flatten().filter(|share| !(0.0..=100.0).contains(&share.value)) {
+        // One that is too small to ever be met is none (VA-10).
+        let message = format!("must be between 0 and 100, not {}", share.value);
+        check.error(share.at.field("value"), message);
     }
     if rule.mirror_percent.is_some_and(|percent| percent > 100) {
         check.error(at.field("mirrorPercent"), "must be between 0 and 100");

@@ -1,6 +1,6 @@
 //! `Sidecar` (SC).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::traffic_policy::{self, connection_pool};
 use super::workload_entry::unix_path;
@@ -115,9 +115,10 @@ fn ingress(listener: &IstioIngressListener, check: &mut Check<'_>) {
 
 fn is_local_endpoint(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
+    // As it is written, and not what it means: in brackets, an address of either kind.
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let local = match bare {
-        Some(host) => host.parse().is_ok_and(|ip: Ipv6Addr| ip.is_unspecified() || ip == Ipv6Addr::LOCALHOST),
+        Some(host) => ["", "127.0.0.1", "0.0.0.0", "::1", "::"].contains(&host),
         None => ["", "127.0.0.1", "0.0.0.0"].contains(&host),
     };
     local && port.parse::<u16>().is_ok_and(|port| port != 0)

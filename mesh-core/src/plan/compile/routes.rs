@@ -247,7 +247,11 @@ impl Compiler<'_> {
         });
         for (destination, percent) in first.into_iter().chain(more) {
             let cluster = self.destination(of, destination, place.port, "mirror host");
-            let percent = percent.map_or(Ok(Percent::HUNDRED), Percent::new);
+            let percent = percent.map_or(Ok(Percent::HUNDRED), |share| match share {
+                // Too small to ever be met.
+                0.0..0.0001 => Ok(Percent::ZERO),
+                share => Percent::new(share),
+            });
             match percent {
                 // A mirror that leads nowhere is reported, and costs the request nothing.
                 Ok(percent) if cluster != ClusterId::UNKNOWN && !percent.is_zero() => {

@@ -92,13 +92,13 @@ impl<'a> Compiler<'a> {
         if let Some(path) = text.strip_prefix("unix://") {
             return Some(Address::Unix(path.into()));
         }
-        let own = text.strip_prefix(':').map(|port| format!("{}:{port}", Ipv4Addr::LOCALHOST));
-        let address = own
-            .as_deref()
-            .unwrap_or(text)
-            .parse::<SocketAddr>()
-            .ok()
-            .filter(|address| address.ip().is_loopback() || address.ip().is_unspecified());
+        let address = text.rsplit_once(':').and_then(|(host, port)| {
+            // An address of either kind may stand in brackets.
+            let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+            let ip = if bare.is_empty() { Ipv4Addr::LOCALHOST.into() } else { bare.parse().ok()? };
+            Some(SocketAddr::new(ip, port.parse().ok()?))
+        });
+        let address = address.filter(|address| address.ip().is_loopback() || address.ip().is_unspecified());
         let Some(mut address) = address else {
             let message = format!("defaultEndpoint {text:?} is neither local nor unix://");
             let origin = sidecar.locate(written.at.field("defaultEndpoint"));
