@@ -1,5 +1,7 @@
 //! `Gateway` (GW).
 
+use std::collections::HashSet;
+
 use super::sidecar::full_host;
 use super::workload_entry::unix_path;
 use super::{Check, Validate, hosts, names};
@@ -12,14 +14,12 @@ impl Validate for Gateway {
         if self.servers.is_empty() {
             check.error(self.at.origin(), "at least one server is needed");
         }
-        for (index, server) in self.servers.iter().enumerate() {
+        let mut names = HashSet::new();
+        for server in &self.servers {
             self::server(server, check);
-            let name = |server: &Server| server.port.as_ref().map(|port| port.name.clone());
-            let twice = name(server).filter(|own| {
-                !own.is_empty() && self.servers[..index].iter().any(|other| name(other).as_ref() == Some(own))
-            });
-            if let (Some(twice), Some(port)) = (twice, &server.port) {
-                check.error(port.at.field("name"), format!("the port name `{twice}` is written twice"));
+            let port = server.port.as_ref().filter(|port| !port.name.is_empty());
+            if let Some(port) = port.filter(|port| !names.insert(&port.name)) {
+                check.error(port.at.field("name"), format!("the port name `{}` is written twice", port.name));
             }
         }
     }

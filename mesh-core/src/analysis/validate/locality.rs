@@ -1,5 +1,7 @@
 //! `localityLbSetting` (LB-10 to LB-12), of a DestinationRule and of the mesh.
 
+use std::collections::HashSet;
+
 use super::Check;
 use crate::analysis::Code;
 use crate::api::istio::{Distribute, Failover, LocalityLoadBalancerSetting};
@@ -21,9 +23,10 @@ pub(super) fn setting(setting: &LocalityLoadBalancerSetting, check: &mut Check<'
     for entry in &setting.distribute {
         distribute(entry, &mut sources, check);
     }
-    for (index, entry) in setting.failover.iter().enumerate() {
+    let mut regions = HashSet::new();
+    for entry in &setting.failover {
         failover(entry, check);
-        if setting.failover[..index].iter().any(|other| other.from == entry.from) {
+        if !regions.insert(&entry.from) {
             let message = format!("the region {} fails over elsewhere already", entry.from);
             check.note(Code::SchemaWarning, entry.at.field("from"), message);
         }

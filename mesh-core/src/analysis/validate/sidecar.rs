@@ -1,5 +1,6 @@
 //! `Sidecar` (SC).
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::traffic_policy::{self, connection_pool};
@@ -32,25 +33,22 @@ impl Validate for Sidecar {
         {
             egress_proxy(policy.mode, proxy, check);
         }
-        for (index, listener) in self.ingress.iter().enumerate() {
+        let mut sockets = HashSet::new();
+        for listener in &self.ingress {
             ingress(listener, check);
-            let mode = CaptureMode::Default;
-            let own = socket(listener.port.as_ref(), &listener.bind, mode);
-            let same = |other: &IstioIngressListener| socket(other.port.as_ref(), &other.bind, mode) == own;
-            if listener.port.is_some() && self.ingress[..index].iter().any(same) {
+            let own = socket(listener.port.as_ref(), &listener.bind, CaptureMode::Default);
+            if !sockets.insert(own) && listener.port.is_some() {
                 check.error(listener.at.field("port"), "another ingress listener has this port");
             }
         }
+        let mut sockets = HashSet::new();
         for (index, listener) in self.egress.iter().enumerate() {
             egress(listener, check);
             if listener.port.is_none() && index + 1 < self.egress.len() {
                 check.error(listener.at.origin(), "only the last egress listener may have no `port`");
             }
             let own = socket(listener.port.as_ref(), &listener.bind, listener.capture_mode);
-            let same = |other: &IstioEgressListener| {
-                socket(other.port.as_ref(), &other.bind, other.capture_mode) == own
-            };
-            if listener.port.is_some() && self.egress[..index].iter().any(same) {
+            if !sockets.insert(own) && listener.port.is_some() {
                 check.error(listener.at.field("port"), "another egress listener has this port");
             }
         }

@@ -89,3 +89,23 @@ fn se_1_ports_are_judged_in_linear_time() {
     assert_eq!(count(&document("discovery.k8s.io/v1", "EndpointSlice", &slice), "twice"), 0);
     assert_eq!(count(&document("v1", "Service", &format!("spec: {{ports: {}}}", list(port))), "already"), 0);
 }
+
+#[test]
+fn sc_8_listeners_and_servers_are_judged_in_linear_time() {
+    let istio =
+        |kind: &str, spec: &str| document("networking.istio.io/v1", kind, &format!("spec: {{{spec}}}"));
+    let port = |n: usize| format!("{{number: {}, name: p{n}, protocol: HTTP}}", n + 1);
+    let ingress = list(|n| format!("{{port: {}, defaultEndpoint: '127.0.0.1:80'}}", port(n)));
+    let egress = list(|n| format!("{{port: {}, hosts: ['./*']}}", port(n)));
+    let sidecar = istio(
+        "Sidecar",
+        &format!("workloadSelector: {{labels: {{a: b}}}}, ingress: {ingress}, egress: {egress}"),
+    );
+    assert_eq!(count(&sidecar, "has this port"), 0);
+    let servers = list(|n| format!("{{port: {}, hosts: [a]}}", port(n)));
+    assert_eq!(count(&istio("Gateway", &format!("servers: {servers}")), "twice"), 0);
+    let failover = list(|n| format!("{{from: r{n}, to: s}}"));
+    let balancer = format!("loadBalancer: {{localityLbSetting: {{failover: {failover}}}}}");
+    let rule = istio("DestinationRule", &format!("host: a, trafficPolicy: {{{balancer}}}"));
+    assert_eq!(count(&rule, "elsewhere already"), 0);
+}
