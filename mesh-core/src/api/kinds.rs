@@ -4,6 +4,8 @@
 //! not implement is an error by name; where it says who may call, the error also forbids the
 //! configuration as a whole, because without the document more would be allowed than was written.
 
+use std::sync::LazyLock;
+
 use super::decode::Form;
 use super::documents::Documents;
 use super::envoy_gateway::BackendTrafficPolicy;
@@ -203,8 +205,9 @@ pub(crate) fn mesh_field(path: &str) -> Option<String> {
         return Some(field);
     }
     let name = first_name(path)?;
-    let known: Vec<String> = MESH_CONFIG.fields.iter().map(Field::json_name).collect();
-    nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
+    static NAMES: LazyLock<Vec<String>> =
+        LazyLock::new(|| MESH_CONFIG.fields.iter().map(Field::json_name).collect());
+    nearest(name, NAMES.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// The field of the mesh config that a path begins with.

@@ -202,3 +202,24 @@ fn y_12_under_istio_runtime_a_refused_field_of_the_mesh_config_has_its_default()
     assert_eq!(first.plan.settings.outbound_mode, OutboundMode::AllowAny);
     assert_eq!(first.plan.settings.trust_domain, "a.org");
 }
+
+/// What is written well beside a misspelt name moves on.
+#[test]
+fn y_12_a_name_near_a_field_that_is_written_freezes_nothing() {
+    let first = client("trustDomain: a.org\n", None);
+    let second = client("trustDomains: []\ntrustDomain: b.org\n", Some(&first));
+    assert_eq!(second.plan.settings.trust_domain, "b.org");
+    let third = client("trustDomains: []\n", Some(&second));
+    assert_eq!(third.plan.settings.trust_domain, "b.org");
+}
+
+/// With a step for each pair of them, minutes.
+#[test]
+fn y_12_many_refused_fields_are_kept_in_linear_time() {
+    let mut text: String = (0..1000).map(|number| format!("nope{number}: 1s\n")).collect();
+    text.extend((0..1000).map(|number| format!("connectTime{number}: 1s\n")));
+    let first = client(&text, None);
+    assert_eq!(errors(&first.diagnostics).len(), 2000);
+    let second = client(&text, Some(&first));
+    assert_eq!(errors(&second.diagnostics).len(), 2000);
+}

@@ -1,5 +1,6 @@
 //! The mesh config, as far as it concerns the plan (MC-2). Its `defaultConfig` is [`super::proxy_config`]'s.
 
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -72,6 +73,9 @@ impl<'a> Mesh<'a> {
         let Some(written) = &documents.mesh_config else { return mesh };
         let config = &written.spec;
         let own = OWN_NAMESPACE.as_slice();
+        // Those that were probably meant too: what a refused field narrows is as narrow as it can be.
+        let closed: HashSet<String> =
+            written.source.refused.iter().filter_map(|path| mesh_field(path)).collect();
         let mut refused = Diagnostics::new();
         let mut refuse = |origin, reason: String| {
             out.push(Diagnostic::new(Code::SchemaValidationError, written.locate(origin), reason));
@@ -86,7 +90,7 @@ impl<'a> Mesh<'a> {
                 }
             };
         }
-        if refuses(written, "outboundTrafficPolicy") {
+        if closed.contains("outboundTrafficPolicy") {
             settings.outbound_mode = OutboundMode::RegistryOnly;
         }
         if let Some(paths) = &config.path_normalization {
@@ -125,7 +129,7 @@ impl<'a> Mesh<'a> {
         mesh.traffic_policy = config.default_traffic_policy.as_ref();
         mesh.locality = config.locality_lb_setting.as_ref();
         let export =
-            |field, list: &'a Vec<String>| if refuses(written, field) { own } else { list.as_slice() };
+            |field, list: &'a Vec<String>| if closed.contains(field) { own } else { list.as_slice() };
         mesh.service_export = export("defaultServiceExportTo", &config.default_service_export_to);
         mesh.virtual_service_export =
             export("defaultVirtualServiceExportTo", &config.default_virtual_service_export_to);
@@ -150,12 +154,6 @@ impl Mesh<'_> {
         let format = written.or_else(own).unwrap_or_else(|| Arc::new(Format::default_text()));
         self.settings.access_log = Some((format, target(path)));
     }
-}
-
-/// Whether a field is refused, or one that was probably meant to be it: what it narrows is then as narrow as it
-/// can be.
-fn refuses(written: &Resource<MeshConfig>, field: &str) -> bool {
-    written.source.refused.iter().any(|path| mesh_field(path).as_deref() == Some(field))
 }
 
 fn set(value: &mut String, written: &str) {

@@ -12,7 +12,7 @@ use super::shortened::{cut, emptied, remember};
 use crate::analysis::{Code, Diagnostics};
 use crate::api::documents::{File, each_list, places, without_end};
 use crate::api::istio::MeshConfig;
-use crate::api::kinds::mesh_field;
+use crate::api::kinds::{mesh_field, written_mesh_field};
 use crate::api::{Documents, Resource, Source};
 use crate::error::{Group, Identity};
 
@@ -180,13 +180,20 @@ fn keep_mesh_config(
 
 /// Gives the refused fields of the mesh config their values of `before`, where those were good.
 fn restore(config: &mut Resource<MeshConfig>, before: &Resource<MeshConfig>) {
-    let refuses = |path: &str| {
-        let field = mesh_field(path);
-        field.is_some() && before.source.refused.iter().any(|known| mesh_field(known) == field)
-    };
-    let (still, good): (Vec<_>, Vec<_>) =
-        config.source.refused.iter().cloned().partition(|path| refuses(path));
-    for field in good.iter().filter_map(|path| mesh_field(path)) {
+    let refused: HashSet<String> = before.source.refused.iter().filter_map(|path| mesh_field(path)).collect();
+    let mut still = Vec::new();
+    let mut good = HashSet::new();
+    for path in config.source.refused.iter() {
+        match mesh_field(path) {
+            Some(field) if refused.contains(&field) => still.push(Arc::clone(path)),
+            // Beside a name that is near it, a field that is written well moves on.
+            Some(field) if written_mesh_field(path).is_some() || !config.spec.at.is_written(&field) => {
+                good.insert(field);
+            }
+            Some(_) | None => {}
+        }
+    }
+    for field in good {
         config.spec.take_field(&field, &before.spec);
     }
     config.source = Source { refused: still.into(), ..Source::clone(&config.source) }.into();
