@@ -39,13 +39,21 @@ impl Passage {
 
     /// The request, and what the route layer found.
     #[must_use]
-    pub fn into_parts(self) -> (Request<Body>, Option<Arc<Matched>>) {
-        let Inside { request, slot } = *self.0;
-        let matched = match slot {
+    pub fn into_parts(mut self) -> (Request<Body>, Option<Arc<Matched>>) {
+        let matched = self.take_matched();
+        (self.into_request(), matched)
+    }
+
+    /// Takes what the route layer found; the request stays where it is until it is sent.
+    pub(crate) fn take_matched(&mut self) -> Option<Arc<Matched>> {
+        match std::mem::take(&mut self.0.slot) {
             Slot::Routed(matched) => Some(matched),
             Slot::Recorded(..) | Slot::Empty => None,
-        };
-        (request, matched)
+        }
+    }
+
+    pub(crate) fn into_request(self) -> Request<Body> {
+        self.0.request
     }
 }
 

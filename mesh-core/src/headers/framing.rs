@@ -100,13 +100,15 @@ pub fn response(
 
 /// The one `Content-Length`, if there is any.
 fn length(headers: &HeaderMap) -> Result<Option<u64>, Misframed> {
-    let mut fields = headers.get_all(CONTENT_LENGTH).iter();
-    let Some(field) = fields.next() else { return Ok(None) };
+    let Some(field) = headers.get(CONTENT_LENGTH) else { return Ok(None) };
+    // In most heads no name occurs twice: then there is no second one to look for.
+    let repeats = headers.len() > headers.keys_len();
+    let several = repeats && headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some();
     let digit = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
     let append = |length: u64, byte| length.checked_mul(10)?.checked_add(digit(byte)?);
     let length = field.as_bytes().iter().try_fold(0, append);
     match length {
-        Some(length) if !field.is_empty() && fields.next().is_none() => Ok(Some(length)),
+        Some(length) if !field.is_empty() && !several => Ok(Some(length)),
         _ => Err(Misframed::Length),
     }
 }

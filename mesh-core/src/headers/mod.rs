@@ -138,7 +138,7 @@ pub fn unify_host<B>(request: &mut Request<B>, survey: Survey) -> Result<(), Loc
     if authority.as_str().is_empty() {
         return Err(LocalReply::bad_request("missing_host_header"));
     }
-    if authority.as_str().contains('@') {
+    if authority.as_str().as_bytes().contains(&b'@') {
         return Err(LocalReply::bad_request("invalid_authority"));
     }
     let agrees = survey.hosts == 0 || (survey.hosts == 1 && host() == authority.as_str().as_bytes());

@@ -109,17 +109,40 @@ pub fn method(method: &str) -> Result<(), Rejected> {
     if method.bytes().any(|byte| byte.is_ascii_lowercase()) { Err(Rejected::LowerCaseMethod) } else { Ok(()) }
 }
 
+/// What a byte of a path may be to the rules of a level.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Plain,
+    Slash,
+    Dot,
+    /// `%` or `\`.
+    Coded,
+}
+
+/// The class of every byte: one look for each, in place of a comparison with each that matters.
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Plain; 256];
+    classes[b'/' as usize] = Class::Slash;
+    classes[b'.' as usize] = Class::Dot;
+    classes[b'%' as usize] = Class::Coded;
+    classes[b'\\' as usize] = Class::Coded;
+    classes
+};
+
 /// Whether no rule of this level can apply.
 fn is_clean(level: PathNormalization, path: &str) -> bool {
     let merge = level >= PathNormalization::MergeSlashes;
-    let mut after_slash = false;
+    let mut before = Class::Plain;
     for byte in path.bytes() {
-        match byte {
-            b'%' | b'\\' => return false,
-            b'.' if after_slash => return false,
-            b'/' if after_slash && merge => return false,
-            _ => after_slash = byte == b'/',
+        let class = CLASSES[usize::from(byte)];
+        match class {
+            Class::Plain => {}
+            Class::Coded => return false,
+            Class::Dot if before == Class::Slash => return false,
+            Class::Slash if before == Class::Slash && merge => return false,
+            Class::Dot | Class::Slash => {}
         }
+        before = class;
     }
     true
 }

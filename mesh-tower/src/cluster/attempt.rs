@@ -17,12 +17,16 @@ use super::send::{PerTryTimeout, Unsent, send};
 use super::{Cluster, ClusterPool};
 use crate::clock::now;
 use crate::error::{BoxError, Error};
-use crate::grpc::{self, is_grpc};
+use crate::grpc;
 use crate::health::IMMEDIATE_FAIL;
-use crate::passage::Passage;
+use crate::passage::{Carry as _, Passage};
 use crate::pool::Endpoint;
+use crate::record::Record;
 use crate::route::{self, Matched};
 use crate::told::Limit;
+
+/// Where an attempt goes, and what the balancer says of that.
+type Picked = (Arc<Endpoint>, Choice, Avoid);
 
 /// How long the endpoint took until response headers, in milliseconds (HD-3).
 const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
@@ -35,12 +39,12 @@ pub(crate) fn attempt(passage: Passage) -> BoxFuture<'static, Result<Response<Re
     Box::pin(run(passage))
 }
 
-async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
-    let (request, Some(matched)) = passage.into_parts() else {
+async fn run(mut passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
+    let Some(matched) = passage.take_matched() else {
         debug_assert!(false, "the route layer stands outside the cluster");
         return Err(Error::local(LocalReply::no_route()).into());
     };
-    let Some(pool) = matched.pool(&RequestView::of(&request)) else {
+    let Some(pool) = matched.pool(&RequestView::of(passage.request())) else {
         return Err(Error::local(matched.no_cluster()).into());
     };
     let cluster = pool.cluster();
@@ -49,37 +53,26 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
     let Some(permit) = cluster.try_request() else {
         return Err(Error::local(LocalReply::overflow()).into());
     };
-    let chosen =
-        if cluster.plan().headless { pool.chosen(RequestView::of(&request).authority) } else { None };
-    let mut picked = match chosen {
-        Some(chosen) => chosen.map(|endpoint| (endpoint, Choice::default(), Avoid::default())),
-        None => pick(pool, &matched),
-    };
-    if picked.is_none()
-        && let Some(following) = cluster.following().filter(|following| following.is_awaited())
-    {
-        following.answered().await;
-        picked = pick(pool, &matched);
-    }
-    let Some((endpoint, choice, avoid)) = picked else {
+    // Seldom one of the awaits here is met: boxed, so that not each attempt keeps room for them.
+    let Some(picked) = (match chosen_or_picked(pool, &matched, &passage) {
+        None => match cluster.following().filter(|following| following.is_awaited()) {
+            Some(following) => {
+                Box::pin(following.answered()).await;
+                pick(pool, &matched)
+            }
+            None => None,
+        },
+        picked => picked,
+    }) else {
         return Err(nobody(cluster, &matched).into());
     };
     if let Some(policy) = matched.attempt_fault()
-        && let Some(response) = injected(policy, &matched, is_grpc(request.headers())).await
+        && let Some(response) = Box::pin(injected(policy, &matched, matched.survey().grpc)).await
     {
         return Ok(response);
     }
-    cluster.stats().upstream_rq_total.increment(1);
-    endpoint.host().begin();
-    if choice.panic {
-        cluster.stats().lb_healthy_panic.increment(1);
-    }
-    record.note(|decision| {
-        decision.begin_attempt(Some(endpoint.target()));
-        decision.chose(choice);
-        decision.avoid = avoid;
-    });
-    let mut end = End {
+    let endpoint = begin(cluster, picked, record);
+    let mut end = Box::new(End {
         cluster: cluster.clone(),
         endpoint: endpoint.clone(),
         lease: None,
@@ -88,16 +81,18 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
         // Before it has a connection, an attempt that is dropped says nothing about the endpoint.
         awaits_trailers: false,
         start: now(),
+        limit: None,
         told: None,
         _permit: permit,
-    };
+    });
+    let request = passage.request();
     let protocol = pool.protocol(request.version());
     let switches = matched.survey().hop_by_hop && request.headers().contains_key(UPGRADE);
-    let is_grpc = is_grpc(request.headers());
+    let is_grpc = matched.survey().grpc;
     let per_try = || request.extensions().get().map(|PerTryTimeout(limit)| *limit);
     let whole = matched.deadline().is_some();
-    let limit = if is_grpc { Limit::told(request.headers(), per_try(), whole) } else { None };
-    match send(&endpoint, protocol, switches, request, limit, &mut end).await {
+    end.limit = if is_grpc { Limit::told(request.headers(), per_try(), whole) } else { None };
+    match send(&endpoint, protocol, switches, passage, &mut end).await {
         Ok((response, lease)) => {
             let (mut head, body) = response.into_parts();
             let took = end.took();
@@ -149,6 +144,31 @@ async fn run(passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
             Err(error.context(context).into())
         }
     }
+}
+
+/// The endpoint that the request names, of a headless service, or that the balancer picks.
+fn chosen_or_picked(pool: &ClusterPool, matched: &Matched, passage: &Passage) -> Option<Picked> {
+    if pool.cluster().plan().headless
+        && let Some(chosen) = pool.chosen(RequestView::of(passage.request()).authority)
+    {
+        return chosen.map(|endpoint| (endpoint, Choice::default(), Avoid::default()));
+    }
+    pick(pool, matched)
+}
+
+/// The attempt begins: it is counted, and the record says where it goes and why.
+fn begin(cluster: &Cluster, (endpoint, choice, avoid): Picked, record: &Record) -> Arc<Endpoint> {
+    cluster.stats().upstream_rq_total.increment(1);
+    endpoint.host().begin();
+    if choice.panic {
+        cluster.stats().lb_healthy_panic.increment(1);
+    }
+    record.note(|decision| {
+        decision.begin_attempt(Some(endpoint.target()));
+        decision.chose(choice);
+        decision.avoid = avoid;
+    });
+    endpoint
 }
 
 /// Injects a fault into this attempt (FI-10): a delay, which the timeouts see, and then perhaps an answer
@@ -214,7 +234,7 @@ fn place(cluster: &Cluster, endpoint: &Endpoint) -> String {
     format!("{} at {}", cluster.plan().name, endpoint.target().address)
 }
 
-fn pick(pool: &ClusterPool, matched: &Matched) -> Option<(Arc<Endpoint>, Choice, Avoid)> {
+fn pick(pool: &ClusterPool, matched: &Matched) -> Option<Picked> {
     let retry = &matched.route().retry;
     let (tried, avoid): (Vec<_>, _) = matched.record().note(|decision| {
         let endpoints = decision.attempts.iter().filter_map(|attempt| attempt.endpoint.as_ref());

@@ -19,6 +19,7 @@ use crate::error::{BoxError, Error};
 use crate::grpc;
 use crate::pool::{Broken, Endpoint, Lease, UpstreamBody};
 use crate::record::Record;
+use crate::told::Limit;
 
 /// A body from an endpoint, or one made here.
 ///
@@ -28,7 +29,8 @@ use crate::record::Record;
 #[derive(Debug)]
 pub struct ResponseBody {
     kind: Kind,
-    end: Option<End>,
+    /// Boxed: the response moves through every layer, and this would move with it.
+    end: Option<Box<End>>,
 }
 
 #[derive(Debug)]
@@ -48,7 +50,9 @@ pub(super) struct End {
     /// Whether the status stands in trailers yet to come.
     pub(super) awaits_trailers: bool,
     pub(super) start: Instant,
-    /// The deadline that the endpoint was told, if any.
+    /// The time that the endpoint is to be told, if any.
+    pub(super) limit: Option<Limit>,
+    /// The deadline that it was told.
     pub(super) told: Option<ToldDeadline>,
     pub(super) _permit: Permit,
 }
@@ -137,7 +141,7 @@ impl Drop for End {
 }
 
 impl ResponseBody {
-    pub(super) fn new(body: UpstreamBody, end: End) -> Self {
+    pub(super) fn new(body: UpstreamBody, end: Box<End>) -> Self {
         let mut body = Self { kind: Kind::Upstream(body), end: Some(end) };
         let upgraded = body.end.as_ref().is_some_and(|end| end.status == StatusCode::SWITCHING_PROTOCOLS);
         if !upgraded

@@ -14,6 +14,7 @@ use super::body::End;
 use crate::body::Body;
 use crate::error::{BoxError, Error};
 use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, Protocol, UpstreamBody};
+use crate::passage::{Carry as _, Passage};
 use crate::told::Limit;
 use crate::upload;
 
@@ -38,67 +39,93 @@ pub(super) async fn send(
     endpoint: &Arc<Endpoint>,
     mut protocol: Protocol,
     switches: bool,
-    mut request: Request<Body>,
-    limit: Option<Limit>,
+    mut passage: Passage,
     end: &mut End,
 ) -> Result<(Response<UpstreamBody>, Lease), Unsent> {
+    let request = passage.request_mut();
     let per_try = request.extensions_mut().remove::<PerTryTimeout>();
     let repeatable = is_idempotent(request.method(), request.headers());
-    let (mut moves, mut addressed) = (0, false);
+    let (mut moves, mut addressed) = (0, None);
     loop {
-        let leased = endpoint.checkout(protocol, repeatable).await;
-        let may_switch = match &leased {
-            Ok(lease) => lease.may_switch(),
-            Err(CheckoutError::Dial(_)) => protocol == Protocol::Http1,
-            Err(CheckoutError::Overflow) => true,
-        };
-        if switches && !may_switch {
-            // Not on a stream of this peer's; perhaps on a connection of one's own.
-            (protocol, addressed) = (Protocol::Http1, false);
-            continue;
-        }
-        let mut lease = leased.map_err(|error| match error {
-            CheckoutError::Overflow => Unsent::Overflow,
-            CheckoutError::Dial(DialError { reset, source }) => {
-                let outcome = Outcome::Reset { reset, written: false };
-                Unsent::Failed(Error::attempt(outcome, Some(Box::new(Shared(source)))))
-            }
-        })?;
-        if !addressed {
-            address(&mut request, protocol, endpoint.is_secure()).map_err(|source| {
+        let mut lease = checkout(endpoint, &mut protocol, switches, repeatable).await?;
+        if addressed != Some(protocol) {
+            address(passage.request_mut(), protocol, endpoint.is_secure()).map_err(|source| {
                 Unsent::Failed(Error::caller(LocalReply::bad_request("invalid_authority"), Some(source)))
             })?;
-            addressed = true;
+            addressed = Some(protocol);
         }
         // From here on until an outcome is known, being dropped means that the caller left.
         end.awaits_trailers = true;
-        end.told = limit.map(Limit::sent);
+        end.told = end.limit.map(Limit::sent);
         let result = match per_try {
-            None => lease.send(request).await,
-            Some(PerTryTimeout(limit)) => {
-                let uploaded = upload::watch(request.body_mut());
-                let sending = lease.send(request);
-                let expired = async {
-                    if let Some(uploaded) = uploaded {
-                        let _ = uploaded.await;
-                    }
-                    tokio::time::sleep(limit).await;
-                };
-                tokio::select! {
-                    biased;
-                    result = sending => result,
-                    () = expired => return Err(Unsent::Failed(Error::attempt(Outcome::PerTryTimeout, None))),
-                }
-            }
+            None => lease.send(passage).await,
+            // Boxed: most attempts have no limit, and would keep room for it.
+            Some(PerTryTimeout(limit)) => match Box::pin(send_within(limit, &mut lease, passage)).await {
+                Some(result) => result,
+                None => return Err(Unsent::Failed(Error::attempt(Outcome::PerTryTimeout, None))),
+            },
         };
         match result {
             Ok(response) => return Ok((response, lease)),
             Err(Failure { request: Some(unsent), .. }) if moves < MOVES => {
                 moves += 1;
-                request = *unsent;
+                passage = unsent;
             }
             Err(failure) => return Err(Unsent::Failed(failure.error())),
         }
+    }
+}
+
+/// What the request is sent on.
+async fn checkout(
+    endpoint: &Arc<Endpoint>,
+    protocol: &mut Protocol,
+    switches: bool,
+    repeatable: bool,
+) -> Result<Lease, Unsent> {
+    let mut leased = endpoint.checkout(*protocol, repeatable).await;
+    if switches && !may_switch(&leased, *protocol) {
+        // Not on a stream of this peer's; perhaps on a connection of one's own.
+        *protocol = Protocol::Http1;
+        drop(leased);
+        leased = endpoint.checkout(*protocol, repeatable).await;
+    }
+    leased.map_err(|error| match error {
+        CheckoutError::Overflow => Unsent::Overflow,
+        CheckoutError::Dial(DialError { reset, source }) => {
+            let outcome = Outcome::Reset { reset, written: false };
+            Unsent::Failed(Error::attempt(outcome, Some(Box::new(Shared(source)))))
+        }
+    })
+}
+
+/// Whether a request may change the protocol on what was lent for it.
+fn may_switch(leased: &Result<Lease, CheckoutError>, protocol: Protocol) -> bool {
+    match leased {
+        Ok(lease) => lease.may_switch(),
+        Err(CheckoutError::Dial(_)) => protocol == Protocol::Http1,
+        Err(CheckoutError::Overflow) => true,
+    }
+}
+
+/// Sends the request, while there is time: from the end of its upload until response headers.
+async fn send_within(
+    limit: Duration,
+    lease: &mut Lease,
+    mut passage: Passage,
+) -> Option<Result<Response<UpstreamBody>, Failure>> {
+    let uploaded = upload::watch(passage.request_mut().body_mut());
+    let expired = async {
+        if let Some(uploaded) = uploaded {
+            // An error means that the body was dropped: no more of it will be sent.
+            let _ = uploaded.await;
+        }
+        tokio::time::sleep(limit).await;
+    };
+    tokio::select! {
+        biased;
+        result = lease.send(passage) => Some(result),
+        () = expired => None,
     }
 }
 

@@ -20,6 +20,8 @@ use super::stream::Written;
 use crate::body::Body;
 use crate::clock::now;
 use crate::cluster::ConnectionPermit;
+use crate::passage::{Carry as _, Passage};
+use crate::record::Slot;
 
 /// An exclusive HTTP/1.1 connection.
 #[derive(Debug)]
@@ -90,13 +92,13 @@ impl Http1 {
         self.task.abort();
     }
 
-    pub(super) async fn send(&mut self, mut request: Request<Body>) -> Result<Response<Incoming>, Failure> {
+    pub(super) async fn send(&mut self, mut passage: Passage) -> Result<Response<Incoming>, Failure> {
         let before = self.written.bytes();
-        frame(&mut request);
+        frame(passage.request_mut());
         let reused = self.served > 0;
         self.served += 1;
         let sender = self.sender.as_mut().expect("a connection that has ended is not lent again");
-        let mut sending = pin!(sender.try_send_request(request));
+        let mut sending = pin!(sender.try_send_request(passage.into_request()));
         let sent = tokio::select! {
             biased;
             sent = &mut sending => sent,
@@ -108,7 +110,7 @@ impl Http1 {
             }
         };
         let mut response = sent.map_err(|mut error| {
-            let request = error.take_message().map(Box::new);
+            let request = error.take_message().map(|request| Passage::carrying(request, Slot::Empty));
             let written = request.is_none() && self.written.bytes() != before;
             let error = error.into_error();
             let reset = classify(&error);

@@ -3,13 +3,13 @@
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
 
-use http::Request;
 use mesh_core::outcome::{Outcome, Reset};
 use mesh_core::reply::LocalReply;
 
-use crate::body::{Body, TOO_MUCH};
+use crate::body::TOO_MUCH;
 use crate::error::{BoxError, Error};
 use crate::frames::FLOODED;
+use crate::passage::Passage;
 
 /// A request that got no response.
 pub(crate) struct Failure {
@@ -21,7 +21,7 @@ pub(crate) struct Failure {
     /// The connection was on its way out (GOAWAY): another one will serve.
     pub(crate) drained: bool,
     /// The request, if hyper never took it: it can be sent elsewhere as it is.
-    pub(crate) request: Option<Box<Request<Body>>>,
+    pub(crate) request: Option<Passage>,
     pub(crate) source: BoxError,
 }
 

@@ -39,6 +39,7 @@ use super::failure::{Failure, classify_h2};
 use super::lease::Lease;
 use super::stream::Written;
 use crate::body::{Body, FieldsTooLarge};
+use crate::passage::Passage;
 use crate::telemetry::names;
 use upload::Upload;
 
@@ -135,12 +136,12 @@ impl StreamPermit {
         self.connection.served.fetch_sub(1, Ordering::Relaxed);
     }
 
-    pub(super) async fn send(&mut self, request: Request<Body>) -> Result<Response<Http2Body>, Failure> {
+    pub(super) async fn send(&mut self, passage: Passage) -> Result<Response<Http2Body>, Failure> {
         let mut sender = self.connection.sender.clone();
         if let Err(error) = poll_fn(|cx| sender.poll_ready(cx)).await {
-            return Err(self.unsent(error, request));
+            return Err(self.unsent(error, passage));
         }
-        let (mut head, body) = request.into_parts();
+        let (mut head, body) = passage.into_request().into_parts();
         prepare(&mut head, &body);
         let ended = http_body::Body::is_end_stream(&body);
         let before = self.connection.written.bytes();
@@ -173,14 +174,14 @@ impl StreamPermit {
     }
 
     /// Nothing of it was sent: the request can go elsewhere as it is.
-    fn unsent(&self, error: h2::Error, request: Request<Body>) -> Failure {
+    fn unsent(&self, error: h2::Error, passage: Passage) -> Failure {
         self.connection.draining.store(true, Ordering::Relaxed);
         Failure {
             reset: classify_h2(&error),
             written: false,
             reused: self.reused,
             drained: false,
-            request: Some(Box::new(request)),
+            request: Some(passage),
             source: error.into(),
         }
     }
