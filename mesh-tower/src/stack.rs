@@ -33,7 +33,7 @@ use crate::grpc_web::GrpcWebLayer;
 use crate::mirror::MirrorLayer;
 use crate::normalize::NormalizeLayer;
 use crate::passage::{Passage, PassageLayer};
-use crate::retry::{Limited, RetryLayer};
+use crate::retry::RetryLayer;
 use crate::rewrite::RewriteLayer;
 use crate::route::RouteLayer;
 use crate::split::SplitLayer;
@@ -98,8 +98,8 @@ pub fn outbound(
     normalize: NormalizeLayer,
     route: RouteLayer,
 ) -> impl Stack + use<> {
-    let timeout = TimeoutLayer::per_route().judged_within();
-    over(tower::service_fn(cluster::attempt), timeout, worker, telemetry, normalize, route)
+    let (timeout, retry) = (TimeoutLayer::per_route().judged_within(), RetryLayer::per_route().judged_within());
+    over(tower::service_fn(cluster::attempt), timeout, retry, worker, telemetry, normalize, route)
 }
 
 /// The same stack over a service of one's own in the place of the clusters: what is decided is done,
@@ -115,13 +115,14 @@ pub fn outbound_over<S: Transport>(
     normalize: NormalizeLayer,
     route: RouteLayer,
 ) -> impl Stack + use<S> {
-    over(Limited(endpoint), TimeoutLayer::per_route(), worker, telemetry, normalize, route)
+    over(endpoint, TimeoutLayer::per_route(), RetryLayer::per_route(), worker, telemetry, normalize, route)
 }
 
 /// The layers, around what is asked for each attempt.
 fn over<S: Transport>(
     endpoint: S,
     timeout: TimeoutLayer,
+    retry: RetryLayer,
     worker: &Arc<Worker>,
     telemetry: TelemetryLayer,
     normalize: NormalizeLayer,
@@ -155,7 +156,7 @@ fn over<S: Transport>(
         .layer(MirrorLayer::new(endpoint.clone(), rng))
         // Around all attempts and the waits between them.
         .layer(timeout)
-        .layer(RetryLayer::per_route().replay(worker.replay().clone()))
+        .layer(retry.replay(worker.replay().clone()))
         // Limits, pick, pool, wire: for each attempt anew.
         .service(endpoint)
 }

@@ -138,7 +138,8 @@ pub fn unify_host<B>(request: &mut Request<B>, survey: Survey) -> Result<(), Loc
     if authority.as_str().is_empty() {
         return Err(LocalReply::bad_request("missing_host_header"));
     }
-    if authority.as_str().as_bytes().contains(&b'@') {
+    // Without an early end, which no honest request reaches: so sixteen bytes are compared at once.
+    if authority.as_str().bytes().fold(false, |found, byte| found | (byte == b'@')) {
         return Err(LocalReply::bad_request("invalid_authority"));
     }
     let agrees = survey.hosts == 0 || (survey.hosts == 1 && host() == authority.as_str().as_bytes());

@@ -15,6 +15,8 @@ pub struct RetryLayer {
     /// `None`: the worker's, if there is a route.
     rng: Option<SharedRng>,
     replay: ReplayBudget,
+    /// Whether the clusters within keep the limit of a try, and know an answer that is its end.
+    judged_within: bool,
 }
 
 /// A policy with a budget of its own.
@@ -31,13 +33,19 @@ impl RetryLayer {
     pub fn new(policy: RetryPolicy) -> Self {
         let budget = Arc::new(Budget::new(BudgetPolicy::default(), now()));
         let fixed = Some(Fixed { policy: Arc::new(policy), budget });
-        Self { fixed, rng: None, replay: ReplayBudget::default() }
+        Self { fixed, rng: None, replay: ReplayBudget::default(), judged_within: false }
     }
 
     /// Retries by the matched route's policy, within the budget of its cluster.
     #[must_use]
     pub fn per_route() -> Self {
-        Self { fixed: None, rng: None, replay: ReplayBudget::default() }
+        Self { fixed: None, rng: None, replay: ReplayBudget::default(), judged_within: false }
+    }
+
+    /// Leaves the limit of a try to the clusters within, which know when there is a connection.
+    pub(crate) fn judged_within(mut self) -> Self {
+        self.judged_within = true;
+        self
     }
 
     /// Draws back-offs from this source; without it, from the worker's of a routed request.
@@ -59,6 +67,12 @@ impl<S> Layer<S> for RetryLayer {
     type Service = Retry<S>;
 
     fn layer(&self, inner: S) -> Retry<S> {
-        Retry { inner, fixed: self.fixed.clone(), rng: self.rng.clone(), replay: self.replay.clone() }
+        Retry {
+            inner,
+            fixed: self.fixed.clone(),
+            rng: self.rng.clone(),
+            replay: self.replay.clone(),
+            judged_within: self.judged_within,
+        }
     }
 }

@@ -59,7 +59,9 @@ pub(super) struct Again {
     traits: Traits,
     /// Of a layer that is used alone.
     budget: Option<Arc<Budget>>,
-    /// Of the try under way, likewise.
+    /// Whether a cluster keeps the limit of each try.
+    judged_within: bool,
+    /// Of the try under way, where none does.
     limit: Option<Limit>,
     /// What its endpoint was told, likewise.
     told: Option<Told>,
@@ -89,6 +91,7 @@ impl Again {
         traits: Traits,
         budget: Option<Arc<Budget>>,
         rng: Option<SharedRng>,
+        judged_within: bool,
     ) -> Self {
         Self {
             kept: Kept::of(carrier),
@@ -96,6 +99,7 @@ impl Again {
             policy,
             traits,
             budget,
+            judged_within,
             limit: None,
             told: None,
             rng,
@@ -136,7 +140,7 @@ impl Again {
     /// Puts the marks on a try's request that the first has too, and begins to bound it where no cluster does.
     pub(super) fn begin(&mut self, request: &mut Request<Body>) {
         let per_try_timeout = self.policy().per_try_timeout;
-        if self.budget.is_none() {
+        if self.judged_within {
             return mark(request, self.attempts, per_try_timeout);
         }
         mark_attempt(request, self.attempts, per_try_timeout);

@@ -52,7 +52,6 @@ mod tried;
 
 pub use future::ResponseFuture;
 pub use layer::RetryLayer;
-pub(crate) use limit::Limited;
 pub use replay::{REQUEST_CAP, ReplayBody, ReplayBudget};
 pub use service::Retry;
 pub(crate) use tried::Tried;

@@ -25,6 +25,7 @@ pub struct Retry<S> {
     pub(super) fixed: Option<Fixed>,
     pub(super) rng: Option<SharedRng>,
     pub(super) replay: ReplayBudget,
+    pub(super) judged_within: bool,
 }
 
 impl<S, R, ResB> Service<R> for Retry<S>
@@ -75,7 +76,8 @@ where
         if steered {
             strip_control(request.headers_mut());
         }
-        if !may_repeat && self.fixed.is_none() {
+        let bounds = !self.judged_within && (per_try_timeout.is_some() || traits.grpc);
+        if !may_repeat && !bounds && self.fixed.is_none() {
             mark(request, 1, per_try_timeout);
             return ResponseFuture::once(self.inner.call(carrier));
         }
@@ -96,14 +98,16 @@ where
         let spare = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, spare);
         let budget = self.fixed.as_ref().map(|fixed| fixed.budget.clone());
+        let rng = self.rng.clone();
         let mut kept = Box::write(
             Box::new_uninit(),
-            (ready, Again::new(&carrier, source, given, traits, budget, self.rng.clone())),
+            (ready, Again::new(&carrier, source, given, traits, budget, rng, self.judged_within)),
         );
         // Not before the copy is made: each attempt has marks of its own.
-        match self.fixed {
-            None => mark(carrier.request_mut(), 1, per_try_timeout),
-            Some(_) => kept.1.begin(carrier.request_mut()),
+        if bounds {
+            kept.1.begin(carrier.request_mut());
+        } else {
+            mark(carrier.request_mut(), 1, per_try_timeout);
         }
         let future = kept.0.call(carrier);
         ResponseFuture::new(future, kept)
