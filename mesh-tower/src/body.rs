@@ -30,7 +30,10 @@ pub struct Body(Kind);
 enum Kind {
     Empty,
     Full(Bytes),
-    Incoming(Incoming, FieldLimit),
+    /// Of trailers up to the limit that is the default.
+    Incoming(Incoming),
+    /// Of others; boxed, so that the limit makes no body larger.
+    Limited(Box<(Incoming, FieldLimit)>),
     Replay(ReplayBody),
     Boxed(BoxBody<Bytes, BoxError>),
 }
@@ -67,8 +70,11 @@ impl Body {
 
     /// What a server received; trailers over the limit are an error (GW-12).
     #[must_use]
-    pub const fn limited(body: Incoming, limit: FieldLimit) -> Self {
-        Self(Kind::Incoming(body, limit))
+    pub fn limited(body: Incoming, limit: FieldLimit) -> Self {
+        if limit == FieldLimit::default() {
+            return Self(Kind::Incoming(body));
+        }
+        Self(Kind::Limited(Box::new((body, limit))))
     }
 
     pub(crate) fn replay(body: ReplayBody) -> Self {
@@ -86,10 +92,11 @@ impl Body {
         match &self.0 {
             Kind::Empty => Some(Self(Kind::Empty)),
             Kind::Full(bytes) => Some(Self(Kind::Full(bytes.clone()))),
-            Kind::Incoming(body, _) if http_body::Body::is_end_stream(body) => Some(Self(Kind::Empty)),
+            Kind::Incoming(body) if http_body::Body::is_end_stream(body) => Some(Self(Kind::Empty)),
+            Kind::Limited(limited) if http_body::Body::is_end_stream(&limited.0) => Some(Self(Kind::Empty)),
             Kind::Boxed(body) if http_body::Body::is_end_stream(body) => Some(Self(Kind::Empty)),
             // Another reader of the replay buffer would take the body away from this one.
-            Kind::Replay(_) | Kind::Incoming(..) | Kind::Boxed(_) => None,
+            Kind::Replay(_) | Kind::Incoming(_) | Kind::Limited(_) | Kind::Boxed(_) => None,
         }
     }
 }
@@ -185,17 +192,10 @@ impl http_body::Body for Body {
                 self.0 = Kind::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Kind::Incoming(body, limit) => {
-                let frame = ready!(Pin::new(body).poll_frame(cx));
-                if let Some(Ok(frame)) = &frame
-                    && let Some(trailers) = frame.trailers_ref()
-                    && !limit.admits(trailers)
-                {
-                    counter!(names::HTTP2_HEADER_OVERFLOW).increment(1);
-                    let error = FieldsTooLarge { limit: *limit, reason: Some(TOO_MUCH.into()) };
-                    return Poll::Ready(Some(Err(error.into())));
-                }
-                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            Kind::Incoming(body) => poll_limited(body, FieldLimit::default(), cx),
+            Kind::Limited(limited) => {
+                let (body, limit) = &mut **limited;
+                poll_limited(body, *limit, cx)
             }
             Kind::Replay(body) => Pin::new(body).poll_frame(cx),
             Kind::Boxed(body) => Pin::new(body).poll_frame(cx),
@@ -206,7 +206,8 @@ impl http_body::Body for Body {
         match &self.0 {
             Kind::Empty => true,
             Kind::Full(_) => false,
-            Kind::Incoming(body, _) => body.is_end_stream(),
+            Kind::Incoming(body) => body.is_end_stream(),
+            Kind::Limited(limited) => limited.0.is_end_stream(),
             Kind::Replay(body) => body.is_end_stream(),
             Kind::Boxed(body) => body.is_end_stream(),
         }
@@ -216,7 +217,8 @@ impl http_body::Body for Body {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Incoming(body, _) => body.size_hint(),
+            Kind::Incoming(body) => body.size_hint(),
+            Kind::Limited(limited) => limited.0.size_hint(),
             Kind::Replay(body) => body.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
         }
@@ -228,11 +230,29 @@ impl fmt::Debug for Body {
         f.write_str(match self.0 {
             Kind::Empty => "Body(Empty)",
             Kind::Full(_) => "Body(Full)",
-            Kind::Incoming(..) => "Body(Incoming)",
+            Kind::Incoming(_) | Kind::Limited(_) => "Body(Incoming)",
             Kind::Replay(_) => "Body(Replay)",
             Kind::Boxed(_) => "Body(Boxed)",
         })
     }
+}
+
+/// The next frame of what a server received; trailers over the limit are an error.
+fn poll_limited(
+    body: &mut Incoming,
+    limit: FieldLimit,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    let frame = ready!(http_body::Body::poll_frame(Pin::new(body), cx));
+    if let Some(Ok(frame)) = &frame
+        && let Some(trailers) = frame.trailers_ref()
+        && !limit.admits(trailers)
+    {
+        counter!(names::HTTP2_HEADER_OVERFLOW).increment(1);
+        let error = FieldsTooLarge { limit, reason: Some(TOO_MUCH.into()) };
+        return Poll::Ready(Some(Err(error.into())));
+    }
+    Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
 }
 
 /// The reason of a stream that a caller's trailers have ended: no other part of the stack gives it.
@@ -273,7 +293,7 @@ mod tests {
 
     #[test]
     fn futures_stay_small() {
-        assert!(size_of::<Body>() <= 48, "{}", size_of::<Body>());
+        assert!(size_of::<Body>() <= 40, "{}", size_of::<Body>());
     }
 
     #[test]

@@ -62,6 +62,9 @@ where
     ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let mut this = self.project();
         let bound = match this.rest {
+            Rest::Inner(Bound::Free) => {
+                return this.inner.poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Into::into)));
+            }
             Rest::Inner(bound) => bound,
             Rest::Here(frames) => return Poll::Ready(frames.pop_front().map(Ok)),
         };

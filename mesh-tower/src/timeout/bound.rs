@@ -1,6 +1,6 @@
 //! What bounds one call.
 
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, StatusCode, response};
 use mesh_core::outcome::Outcome;
 
 use super::timer::Timer;
@@ -37,9 +37,9 @@ impl Bound {
     }
 
     /// What bounds the body of this response; an error if the response only says that the time is up.
-    pub(super) fn of_body<B>(self, response: &Response<B>) -> Result<Self, Error> {
+    pub(super) fn of_body(self, response: &response::Parts) -> Result<Self, Error> {
         let Self::Told(told) = self else { return Ok(self) };
-        match grpc::outcome_of_head(true, response.status(), response.headers()) {
+        match grpc::outcome_of_head(true, response.status, &response.headers) {
             None => Ok(Self::Told(told)),
             Some(outcome) => match told.1.timed_out(outcome) {
                 Some(error) => Err(error),

@@ -64,8 +64,9 @@ where
         let inner = this.inner.as_mut().as_pin_mut().expect("a future is not polled after it is ready");
         match inner.poll(cx) {
             Poll::Ready(Ok(response)) => {
-                return Poll::Ready(match mem::replace(this.bound, Bound::Free).of_body(&response) {
-                    Ok(bound) => Ok(response.map(|body| ResponseBody::new(body, bound))),
+                let (head, body) = response.into_parts();
+                return Poll::Ready(match mem::replace(this.bound, Bound::Free).of_body(&head) {
+                    Ok(bound) => Ok(Response::from_parts(head, ResponseBody::new(body, bound))),
                     Err(error) => Err(if *this.alternative { error.alternative() } else { error }.into()),
                 });
             }
