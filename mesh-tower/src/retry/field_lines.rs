@@ -11,24 +11,25 @@ const USUAL: usize = 512;
 /// The bit of a length that says that the text is sensitive.
 const SENSITIVE: u32 = 1 << 31;
 
-/// Name and value of each field, in the map's order, each behind its length.
+/// Name and value of each field, in the map's order, behind their lengths.
 pub(super) struct FieldLines(Vec<u8>);
 
 impl FieldLines {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut lines = Self(Vec::with_capacity(USUAL));
         for (name, value) in headers {
-            lines.push(name.as_str().as_bytes(), false);
-            lines.push(value.as_bytes(), value.is_sensitive());
+            lines.push(name.as_str().as_bytes(), value.as_bytes(), value.is_sensitive());
         }
         lines
     }
 
-    fn push(&mut self, text: &[u8], sensitive: bool) {
-        let length = u32::try_from(text.len()).expect("no part of a head is 2 GiB long");
-        let length = if sensitive { length | SENSITIVE } else { length };
-        self.0.extend_from_slice(&length.to_ne_bytes());
-        self.0.extend_from_slice(text);
+    fn push(&mut self, name: &[u8], value: &[u8], sensitive: bool) {
+        let length = |text: &[u8]| u32::try_from(text.len()).expect("no part of a head is 2 GiB long");
+        let sensitive = if sensitive { SENSITIVE } else { 0 };
+        let lengths = [length(name).to_ne_bytes(), (length(value) | sensitive).to_ne_bytes()];
+        self.0.extend_from_slice(lengths.as_flattened());
+        self.0.extend_from_slice(name);
+        self.0.extend_from_slice(value);
     }
 
     /// The headers as they were. `None` would mean that `http` does not take back what it gave: such a request is
@@ -37,8 +38,9 @@ impl FieldLines {
         let mut headers = HeaderMap::new();
         let mut rest = &*self.0;
         while !rest.is_empty() {
-            let (name, _) = next(&mut rest)?;
-            let (value, sensitive) = next(&mut rest)?;
+            let (name, value) = (length(&mut rest)?, length(&mut rest)?);
+            let sensitive = value & SENSITIVE != 0;
+            let (name, value) = (text(&mut rest, name)?, text(&mut rest, value & !SENSITIVE)?);
             let mut value = HeaderValue::from_bytes(value).ok()?;
             value.set_sensitive(sensitive);
             // HTTP/2 allows characters in a name that HTTP/1.1 does not.
@@ -48,11 +50,12 @@ impl FieldLines {
     }
 }
 
-/// The next text, and whether it is sensitive.
-fn next<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], bool)> {
-    let length = u32::from_ne_bytes(*rest.split_off(..size_of::<u32>())?.first_chunk()?);
-    let text = rest.split_off(..usize::try_from(length & !SENSITIVE).ok()?)?;
-    Some((text, length & SENSITIVE != 0))
+fn length(rest: &mut &[u8]) -> Option<u32> {
+    Some(u32::from_ne_bytes(*rest.split_off(..size_of::<u32>())?.first_chunk()?))
+}
+
+fn text<'a>(rest: &mut &'a [u8], length: u32) -> Option<&'a [u8]> {
+    rest.split_off(..usize::try_from(length).ok()?)
 }
 
 #[cfg(test)]

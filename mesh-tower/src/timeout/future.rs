@@ -40,7 +40,7 @@ impl<F> ResponseFuture<F> {
     pub(super) const fn expired(error: Error) -> Self {
         Self {
             inner: None,
-            bound: Bound::Free,
+            bound: Bound::FREE,
             until_headers: None,
             alternative: false,
             expired: Some(error),
@@ -65,7 +65,7 @@ where
         match inner.poll(cx) {
             Poll::Ready(Ok(response)) => {
                 let (head, body) = response.into_parts();
-                return Poll::Ready(match mem::replace(this.bound, Bound::Free).of_body(&head) {
+                return Poll::Ready(match mem::take(this.bound).of_body(&head) {
                     Ok(bound) => Ok(Response::from_parts(head, ResponseBody::new(body, bound))),
                     Err(error) => Err(if *this.alternative { error.alternative() } else { error }.into()),
                 });

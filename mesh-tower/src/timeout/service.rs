@@ -107,7 +107,7 @@ where
         }
         let whole = [own, inherited].into_iter().flatten().min();
         if whole.is_none() && to_headers.is_none() {
-            return ResponseFuture::new(self.inner.call(carrier), Bound::Free, None).alternative(alternative);
+            return ResponseFuture::new(self.inner.call(carrier), Bound::FREE, None).alternative(alternative);
         }
         let now = now();
         let alone = carrier.matched().is_none();
@@ -122,7 +122,7 @@ where
         });
         let Some(limit) = whole else {
             let future = self.inner.call(carrier);
-            return ResponseFuture::new(future, Bound::Free, until_headers).alternative(alternative);
+            return ResponseFuture::new(future, Bound::FREE, until_headers).alternative(alternative);
         };
         let request = carrier.request_mut();
         let headers = request.headers_mut();
