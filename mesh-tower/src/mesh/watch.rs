@@ -7,7 +7,8 @@
 //!
 //! A watch is of a folder, not of its name. What the name stands for may be replaced (removed and copied
 //! anew, renamed over, a link on the way swapped), so the places where its names stand are watched too, and
-//! after each change everything is watched anew before it is read.
+//! what those stand in; after each change everything is watched anew before it is read. What is replaced
+//! further above is seen by the poll.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -66,10 +67,11 @@ impl Changes {
         self.news.notify_one();
     }
 
-    /// Whether it is about the folder or something in it.
+    /// Whether it is about the folder, something in it, or what one of its names stands in.
     fn concerns(&self, event: &Event) -> bool {
         let names = lock(&self.names);
-        let named = event.paths.iter().any(|path| names.contains(path));
+        let leads = |path: &PathBuf| names.iter().any(|name| name.starts_with(path));
+        let named = event.paths.iter().any(leads);
         if named && !matches!(event.kind, EventKind::Access(_)) {
             self.replaced.store(true, Ordering::Relaxed);
         }
@@ -111,8 +113,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Watched {
     watcher: RecommendedWatcher,
     folder: PathBuf,
-    /// The folders that its names stand in.
+    /// The folders that its names stand in, and those that these stand in.
     around: Vec<PathBuf>,
+    /// Those of them that cannot be watched; somebody was told.
+    unwatched: HashSet<PathBuf>,
     changes: Arc<Changes>,
 }
 
@@ -120,7 +124,9 @@ impl Watched {
     /// Watches what the folder's name stands for now, and the places of its names.
     fn arm(&mut self) -> notify::Result<()> {
         let names = names_of(&self.folder);
-        let mut around: Vec<PathBuf> = names.iter().filter_map(|name| existing_parent(name)).collect();
+        let parents = names.iter().filter_map(|name| existing_parent(name));
+        let mut around: Vec<PathBuf> =
+            parents.flat_map(|place| [place.parent().map(Path::to_owned), Some(place)]).flatten().collect();
         around.sort();
         around.dedup();
         around.retain(|place| !place.starts_with(&self.folder));
@@ -130,11 +136,23 @@ impl Watched {
             let _: notify::Result<()> = self.watcher.unwatch(place);
         }
         for place in &self.around {
-            if let Err(error) = self.watcher.watch(place, RecursiveMode::NonRecursive) {
+            let watched = self.watcher.watch(place, RecursiveMode::NonRecursive);
+            if let Some(error) = news(&mut self.unwatched, place, watched) {
                 tracing::warn!(%error, "{} cannot be watched: a folder that is replaced is seen late", place.display());
             }
         }
         self.watcher.watch(&self.folder, RecursiveMode::Recursive)
+    }
+}
+
+/// Why a place cannot be watched, if that is not known of it: it is tried again at each change and poll.
+fn news<E>(unwatched: &mut HashSet<PathBuf>, place: &Path, watched: Result<(), E>) -> Option<E> {
+    match watched {
+        Ok(()) => {
+            unwatched.remove(place);
+            None
+        }
+        Err(error) => unwatched.insert(place.to_owned()).then_some(error),
     }
 }
 
@@ -169,7 +187,8 @@ pub(super) fn start(inner: &Arc<Inner>, folder: &Path) -> notify::Result<()> {
         Err(_) => told.news.notify_one(),
     })?;
     let folder = std::path::absolute(folder).map_err(notify::Error::io)?;
-    let mut watched = Watched { watcher, folder, around: Vec::new(), changes: changes.clone() };
+    let mut watched =
+        Watched { watcher, folder, around: Vec::new(), unwatched: HashSet::new(), changes: changes.clone() };
     watched.arm()?;
     let watched = Arc::new(Mutex::new(watched));
     let owner = Arc::downgrade(inner);
@@ -212,73 +231,4 @@ fn arm(watched: &Mutex<Watched>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use notify::event::{CreateKind, DataChange, RemoveKind};
-    use tokio::time::Instant;
-
-    use super::*;
-
-    const WRITTEN: EventKind = EventKind::Modify(ModifyKind::Data(DataChange::Any));
-    const CLOSED: EventKind = EventKind::Access(AccessKind::Close(AccessMode::Write));
-
-    /// What happens to a file, each time after so many milliseconds, and when the change is over.
-    async fn takes(events: &'static [(u64, EventKind)]) -> u128 {
-        let changes = Arc::new(Changes::default());
-        let start = Instant::now();
-        let told = changes.clone();
-        tokio::spawn(async move {
-            for (wait, kind) in events {
-                tokio::time::sleep(Duration::from_millis(*wait)).await;
-                told.note(Event::new(*kind).add_path("mesh.yaml".into()));
-            }
-        });
-        changes.news.notified().await;
-        changes.settled().await;
-        assert!(changes.open().is_empty());
-        start.elapsed().as_millis()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn op_5_a_file_is_read_when_it_is_closed_and_all_is_quiet() {
-        assert_eq!(takes(&[(0, EventKind::Create(CreateKind::Any))]).await, 100);
-        assert_eq!(takes(&[(0, WRITTEN), (0, CLOSED)]).await, 100);
-        assert_eq!(
-            takes(&[(0, WRITTEN), (300, WRITTEN), (500, CLOSED)]).await,
-            900,
-            "in the middle it stood still"
-        );
-        assert_eq!(takes(&[(0, WRITTEN), (300, EventKind::Remove(RemoveKind::Any))]).await, 400);
-        assert_eq!(takes(&[(0, WRITTEN)]).await, 2_000, "no system tells for ever that it is open");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn op_5_the_names_of_a_folder_are_the_links_that_lead_to_it() {
-        let place = tempfile::tempdir().unwrap();
-        let at = |name: &str| place.path().join(name);
-        std::fs::create_dir_all(at("releases/1/mesh")).unwrap();
-        std::os::unix::fs::symlink("1", at("releases/current")).unwrap();
-        std::os::unix::fs::symlink(at("releases/current/mesh"), at("mesh")).unwrap();
-        let names = names_of(&at("mesh"));
-        assert_eq!(names, [at("mesh"), at("mesh"), at("releases/current"), at("releases/1/mesh")]);
-        assert_eq!(names_of(&at("releases/1")), [at("releases/1"), at("releases/1")]);
-        assert_eq!(existing_parent(&at("gone/too/mesh")), Some(place.path().to_owned()));
-    }
-
-    #[test]
-    fn op_5_what_happens_beside_the_folder_is_no_news() {
-        let changes = Changes::default();
-        *lock(&changes.names) = vec!["/etc/mesh".into(), "/etc/current".into()];
-        let event = |path: &str| Event::new(EventKind::Create(CreateKind::Any)).add_path(path.into());
-        assert!(!changes.concerns(&event("/etc/other")));
-        assert!(changes.concerns(&event("/etc/mesh/a.yaml")) && !changes.replaced.load(Ordering::Relaxed));
-        assert!(changes.concerns(&event("/etc/current")) && changes.replaced.load(Ordering::Relaxed));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn op_5_that_somebody_reads_is_no_news() {
-        let changes = Changes::default();
-        changes.note(Event::new(EventKind::Access(AccessKind::Close(AccessMode::Read))));
-        assert!(tokio::time::timeout(Duration::from_secs(9), changes.news.notified()).await.is_err());
-    }
-}
+mod tests;

@@ -104,10 +104,14 @@ struct Edited {
 impl Edited {
     /// Starts on `mesh` of the place, when `fill` has made it so that the first backend answers.
     async fn start(fill: impl FnOnce(&Path, &str)) -> Self {
+        Self::start_at("mesh", fill).await
+    }
+
+    async fn start_at(folder: &str, fill: impl FnOnce(&Path, &str)) -> Self {
         let backends = [Backend::text("one").await, Backend::text("two").await];
         let place = tempfile::tempdir().unwrap();
         fill(place.path(), &edge(backends[0].address(), "HTTP", ""));
-        let settings = Settings::new(place.path().join("mesh")).bind("80=127.0.0.1:0".parse().unwrap());
+        let settings = Settings::new(place.path().join(folder)).bind("80=127.0.0.1:0".parse().unwrap());
         let shutdown = Shutdown::default();
         let settings = settings.workers(1.try_into().unwrap()).termination_drain(Duration::ZERO).admin(None);
         let proxy = Proxy::start(settings, &shutdown).await.unwrap();
@@ -154,6 +158,38 @@ impl Edited {
         self.shutdown.drain();
         self.serving.await.unwrap().unwrap();
     }
+}
+
+#[tokio::test]
+async fn op_5_a_folder_that_the_folder_stands_in_is_followed() {
+    let deep = |place: &Path, text: &str| {
+        std::fs::create_dir_all(place.join("a")).unwrap();
+        plain(&place.join("a"), text);
+    };
+    let edited = Edited::start_at("a/mesh", deep).await;
+    let place = edited.place.path().to_owned();
+    let one = edited.yaml(0);
+    // Gone for so long that it is watched for where it stood, then back.
+    std::fs::remove_dir_all(place.join("a")).unwrap();
+    let gone = async {
+        while edited.mesh.status().rejected.is_none() && edited.mesh.status().stale_resources.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(20), gone).await.expect("that it is gone is seen by an event");
+    let two = edited.yaml(1);
+    edited.until("two", || deep(&place, &two)).await;
+    // Another in its place.
+    edited
+        .until("one", || {
+            std::fs::create_dir(place.join("b")).unwrap();
+            plain(&place.join("b"), &one);
+            std::fs::rename(place.join("a"), place.join("old")).unwrap();
+            std::fs::rename(place.join("b"), place.join("a")).unwrap();
+        })
+        .await;
+    edited.until("two", || write(place.join("a/mesh/mesh.yaml"), &two)).await;
+    edited.end().await;
 }
 
 /// As an editor does it: written aside, then renamed.
