@@ -117,6 +117,7 @@ fn every_test_that_the_table_names_is_there() {
     for place in [
         "mesh-core/tests/reload",
         "mesh-core/src/plan",
+        "mesh-core/src/plan/compile/tests",
         "mesh-tower/src/mesh",
         "tests/it",
         "tests/it/blackbox",

@@ -81,7 +81,14 @@ impl<'a> Compiler<'a> {
             }
             for server in &gateway.spec.servers {
                 let Some((port, https)) = port_of(server) else { continue };
-                let bind = server.bind.parse().ok();
+                // An address that cannot be read is not all of them.
+                let bind = match server.bind.as_str() {
+                    "" => None,
+                    bind => match bind.parse() {
+                        Ok(bind) => Some(bind),
+                        Err(_) => continue,
+                    },
+                };
                 let origin = gateway.locate(server.at.origin());
                 let route = route(&gateway.source.resource, origin.clone());
                 let Some(draft) = Draft::at(drafts, port, bind, https, &origin) else { continue };
@@ -107,7 +114,9 @@ fn port_of(server: &Server) -> Option<(u16, bool)> {
         "HTTPS" => true,
         _ => return None,
     };
-    Some((u16::try_from(port.number).ok()?, https))
+    // 0 is what stands for a number that cannot be read; as a port it is any that is free.
+    let number = u16::try_from(port.number).ok().filter(|number| *number != 0)?;
+    Some((number, https))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod mesh_config;
 mod messages;
 mod proxy_config;
 mod readiness;
+mod refused;
 mod reload;
 mod scale;
 mod selectors;

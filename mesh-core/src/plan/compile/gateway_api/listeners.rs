@@ -76,7 +76,9 @@ impl Compiler<'_> {
 
     /// Lets the hosts of a refused Gateway answer, where no other one serves them (Y-12).
     fn refused_edge(&mut self, edge: &Edge<'_>, drafts: &mut Vec<Draft>) {
-        for listener in edge.listeners.iter().filter(|listener| listener.is_usable()) {
+        // A port of 0 is one that could not be read.
+        let usable = edge.listeners.iter().filter(|listener| listener.is_usable() && listener.port != 0);
+        for listener in usable {
             let origin = edge.resource.locate(listener.written.at.origin());
             let Some(draft) = Draft::at(drafts, listener.port, None, listener.https, &origin) else {
                 continue;

@@ -9,7 +9,7 @@ use crate::api::Resource;
 use crate::api::istio::{ConnectionPoolSettings, IstioIngressListener, Sidecar};
 use crate::api::kubernetes::{Service, ServicePort};
 use crate::balance::BalancePolicy;
-use crate::endpoint::{Address, ClusterId, Endpoint};
+use crate::endpoint::{Address, Endpoint};
 use crate::error::Origin;
 use crate::plan::compile::Compiler;
 use crate::plan::compile::names;
@@ -196,6 +196,9 @@ impl<'a> Compiler<'a> {
         let address = told.map_or(address, |(_, told)| Address::Socket(*told));
         let blocks = Blocks { pool, ..Blocks::default() };
         let circuit = policies::circuit(&blocks, &self.mesh, &origin);
+        // What answers nobody needs no application: where that is may be what could not be read.
+        let shut = self.shut_inbound();
+        let endpoints = if shut.is_some() { vec![] } else { vec![Arc::new(local(address))] };
         let cluster = self.clusters.insert(ClusterNode {
             policy: Arc::new(ClusterPlan {
                 protocol: protocol.upstream(),
@@ -204,9 +207,13 @@ impl<'a> Compiler<'a> {
                 origin: origin.clone(),
                 ..ClusterPlan::new(&format!("{name}||"), service, port)
             }),
-            discovery: Discovery::Static(vec![Arc::new(local(address))]),
+            discovery: Discovery::Static(endpoints),
         });
-        let mut table = self.inbound_table(port, protocol, cluster, &origin);
+        let action = match shut {
+            Some(sidecar) => Action::Refused(Arc::clone(&sidecar.source.resource)),
+            None => Action::Forward(Forward::to(cluster)),
+        };
+        let mut table = self.inbound_table(port, protocol, action, &origin);
         if protocol == Protocol::GrpcWeb {
             table = table.grpc_web();
         }
@@ -221,21 +228,12 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn inbound_table(
-        &self,
-        port: u16,
-        protocol: Protocol,
-        cluster: ClusterId,
-        origin: &Origin,
-    ) -> RouteTable {
-        // What it lets in is unknown too.
-        let shut = self
-            .shut
-            .filter(|sidecar| !sidecar.spec.ingress.is_empty() || sidecar.source.refuses("spec.ingress"));
-        let action = match shut {
-            Some(sidecar) => Action::Refused(Arc::clone(&sidecar.source.resource)),
-            None => Action::Forward(Forward::to(cluster)),
-        };
+    /// The refused Sidecar that had something to say of what comes in: it is unknown too.
+    fn shut_inbound(&self) -> Option<&'a Resource<Sidecar>> {
+        self.shut.filter(|sidecar| !sidecar.spec.ingress.is_empty() || sidecar.source.refuses("spec.ingress"))
+    }
+
+    fn inbound_table(&self, port: u16, protocol: Protocol, action: Action, origin: &Origin) -> RouteTable {
         let mut route = Route::new(Arc::clone(&self.default_name), Matcher::any(), action);
         // RT-15: a gRPC client tries again by itself.
         route.retry = match protocol {
