@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use mesh_tower::frames::Watched;
 use mesh_tower::gather::{Outlet, gather};
 use mesh_tower::normalize::Downstream;
-use mesh_tower::telemetry::names::HTTP2_FLOOD;
+use mesh_tower::telemetry::names::{HTTP2_FLOOD, PROTOCOL_ERROR};
 use mesh_tower::tls::Acceptor;
 use mesh_tower::{Body, BoxError};
 use metrics::counter;
@@ -131,6 +131,9 @@ where
     if let Err(error) = ended {
         if is_flood(&*error) {
             counter!(HTTP2_FLOOD).increment(1);
+        }
+        if protocol == Protocol::Http1 && error.downcast_ref().is_some_and(hyper::Error::is_parse) {
+            counter!(PROTOCOL_ERROR).increment(1);
         }
         tracing::debug!(listener = %entrance.shared.name, %peer, %error, "a connection broke");
     }

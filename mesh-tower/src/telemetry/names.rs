@@ -41,6 +41,8 @@ pub const HTTP2_WINDOW_UPDATE_FLOOD: &str = "envoy_http2_inbound_window_update_f
 pub const HTTP2_FLOOD: &str = "mesh_http2_flood_total";
 /// Heads and trailers over the limit that came over HTTP/2.
 pub const HTTP2_HEADER_OVERFLOW: &str = "envoy_http2_header_overflow";
+/// Requests over HTTP/1.1 whose head cannot be read, or is over the limit: nothing else tells of them.
+pub const PROTOCOL_ERROR: &str = "envoy_http_downstream_cx_protocol_error";
 /// Connections closed for the head of a request that did not end in time.
 pub const HEADER_TIMEOUT: &str = "envoy_http_downstream_rq_header_timeout";
 /// How the names of Istio's metrics begin; the histograms among them have the buckets [`BUCKETS`].
@@ -73,7 +75,7 @@ pub fn describe() {
 }
 
 /// Our own counters, and Envoy's of clusters and of its fault filter.
-const COUNTERS: [(&str, &str); 31] = [
+const COUNTERS: [(&str, &str); 32] = [
     ("mesh_config_reload_total", "Loads of the configuration, by what became of them"),
     ("mesh_dns_lookups_total", "Questions to name servers, by what became of them"),
     ("mesh_mirror_requests_total", "Copies of requests, by what became of them"),
@@ -104,6 +106,7 @@ const COUNTERS: [(&str, &str); 31] = [
     (HTTP2_WINDOW_UPDATE_FLOOD, "Connections closed for a flood of WINDOW_UPDATE frames"),
     (HTTP2_FLOOD, "Connections closed for a flood of resets, CONTINUATION or small DATA frames"),
     (HTTP2_HEADER_OVERFLOW, "Heads and trailers over the limit that came over HTTP/2"),
+    (PROTOCOL_ERROR, "Requests over HTTP/1.1 refused because their head cannot be read or is too large"),
     (HEADER_TIMEOUT, "Connections closed for a head that did not end in time"),
 ];
 

@@ -90,3 +90,16 @@ async fn a_method_longer_than_any_is_refused() {
     let answer = exchange(proxy.address("gateway|80"), longest).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "of those that are registered: {answer}");
 }
+
+/// What no head could be read of leaves no line in the access log, but it is counted.
+#[tokio::test]
+async fn requests_that_cannot_be_read_are_counted() {
+    let backend = Backend::text("fine").await;
+    let proxy = proxy(&backend).await;
+    let large = format!("GET / HTTP/1.1\r\nhost: x\r\nx-a: {}\r\n\r\n", "v".repeat(70 << 10));
+    for (request, status) in [("GET / HTTP/1.1\r\nno field\r\n\r\n", "400"), (&large, "431")] {
+        refused(&proxy, request, status).await;
+    }
+    let metric = "\nenvoy_http_downstream_cx_protocol_error 2\n";
+    proxy.until("/stats/prometheus", |_, text| text.contains(metric)).await;
+}
