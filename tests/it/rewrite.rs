@@ -152,3 +152,39 @@ async fn hd_4_no_request_id_is_made_in_process_where_the_mesh_config_says_so() {
         assert_eq!(api.arrivals()[0].header("x-request-id").len(), length);
     }
 }
+
+/// VA-4: whatever a rule says of them, a message is as long as it is.
+#[tokio::test(start_paused = true)]
+async fn va_4_no_rule_changes_where_a_message_ends() {
+    let wrong = "{set: {content-length: '3', connection: close}, add: {transfer-encoding: chunked, keep-alive: x}, \
+                 remove: [upgrade]}";
+    let (test, api) = world(&format!(
+        "  - match: [{{uri: {{prefix: /own}}}}]
+    headers: {{response: {wrong}}}
+    directResponse: {{status: 200, body: {{string: own answer}}}}
+  - match: [{{uri: {{prefix: /abort}}}}]
+    headers: {{response: {wrong}}}
+    fault: {{abort: {{percentage: {{value: 100}}, httpStatus: 503}}}}
+    route: [{{destination: {{host: api}}}}]
+  - headers: {{request: {wrong}, response: {wrong}}}
+    route: [{{destination: {{host: api}}}}]"
+    ))
+    .await;
+    api.handle(|request| async {
+        let body = http_body_util::BodyExt::collect(request.into_body()).await.unwrap();
+        http::Response::new(Body::from(body.to_bytes()))
+    });
+    for (path, code, text) in
+        [("/", 200, "hello there"), ("/own", 200, "own answer"), ("/abort", 503, "fault filter abort")]
+    {
+        let request = Request::post(format!("http://api{path}")).body(Body::from("hello there")).unwrap();
+        let answer = test.send(request).await;
+        assert_eq!((answer.status().as_u16(), &*answer.text()), (code, text), "{path}");
+        for name in ["connection", "keep-alive", "transfer-encoding"] {
+            assert!(answer.header(name).is_empty(), "{path} {name}");
+        }
+    }
+    let arrival = &api.arrivals()[0];
+    assert_eq!(arrival.headers["content-length"], "11");
+    assert!(!arrival.headers.contains_key("connection"));
+}

@@ -4,6 +4,9 @@
 //! made when the rule is compiled; the others ask a [`Vars`] for the facts, and only then. All values of
 //! a level see the headers as its removals left them. One that comes out empty is neither set nor added:
 //! what was there stays.
+//!
+//! The headers that say where a message ends, and what its connection is to do, are the connection's own. A
+//! rule that changed them would cut a body short, or leave its reader waiting: they are left out.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -71,7 +74,7 @@ impl HeaderOpsError {
 }
 
 impl HeaderOps {
-    /// Compiles one level.
+    /// Compiles one level. Operations on headers that frame a message ([`is_framing`]) are left out.
     ///
     /// # Errors
     /// If a name is no header name or may not be touched, or a value holds control characters, an
@@ -83,6 +86,7 @@ impl HeaderOps {
         add: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, HeaderOpsError> {
         let mut remove = remove.into_iter().map(removable).collect::<Result<Vec<_>, _>>()?;
+        remove.retain(|name| !is_framing(name.as_str()));
         remove.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
         let mut authority = None;
         let set = values(direction, set, &mut authority)?;
@@ -185,6 +189,14 @@ impl HeaderOps {
     }
 }
 
+/// Whether a header frames messages, or is about their connection: no rule sets, adds or removes it.
+#[must_use]
+pub fn is_framing(name: &str) -> bool {
+    let names =
+        ["content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection", "upgrade"];
+    names.iter().any(|framing| framing.eq_ignore_ascii_case(name))
+}
+
 /// An empty or impossible value is none.
 fn filled(text: &str) -> Option<HeaderValue> {
     if text.is_empty() { None } else { HeaderValue::from_bytes(text.as_bytes()).ok() }
@@ -215,7 +227,9 @@ fn values<'a>(
         } else {
             let name =
                 HeaderName::try_from(name).map_err(|_| HeaderOpsError::new(name, "is not a header name"))?;
-            values.push((name, value));
+            if !is_framing(name.as_str()) {
+                values.push((name, value));
+            }
         }
     }
     values.sort_by(|(a, _): &(HeaderName, Value), (b, _)| a.as_str().cmp(b.as_str()));
@@ -290,6 +304,25 @@ mod tests {
         assert!(build(&[], &[(":path", "/")], &[]).is_err());
         assert!(build(&[], &[("a b", "x")], &[]).is_err());
         assert!(HeaderOps::build(Direction::Response, [], [("host", "x")], []).is_err());
+    }
+
+    #[test]
+    fn va_4_what_frames_a_message_stays_as_it_is() {
+        let names = [
+            "content-length",
+            "Transfer-Encoding",
+            "connection",
+            "keep-alive",
+            "proxy-connection",
+            "upgrade",
+        ];
+        for name in names {
+            assert!(build(&[name], &[(name, "7")], &[(name, "7")]).unwrap().is_empty(), "{name}");
+            let ops = HeaderOps::build(Direction::Response, [name], [(name, "%REQ(x)%")], []).unwrap();
+            assert!(ops.is_empty() && !ops.has_variables(), "{name}");
+        }
+        assert!(build(&[], &[("content-length", "a\nb")], &[]).is_err(), "refused as before");
+        assert!(!build(&["te"], &[], &[]).unwrap().is_empty());
     }
 
     #[test]

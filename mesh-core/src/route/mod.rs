@@ -30,7 +30,7 @@ mod view;
 
 pub use action::{Action, Destination, DirectResponse, Forward, Mirror};
 pub use gateway_api::{RouteMatch, Specificity};
-pub use headers::{Direction, HeaderOps, HeaderOpsError, Vars};
+pub use headers::{Direction, HeaderOps, HeaderOpsError, Vars, is_framing};
 pub use host::{HostMap, host_of};
 pub(crate) use key::RequestKey;
 pub use matcher::{MatchError, Matcher, Mismatch};

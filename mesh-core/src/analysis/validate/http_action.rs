@@ -7,9 +7,10 @@ use crate::api::istio::{
     Abort, CorsPolicy, Delay, Headers, HttpDirectResponse, HttpFaultInjection, HttpRedirect, HttpRetry,
     HttpRewrite, HttpRoute,
 };
+use crate::error::Origin;
 use crate::fault::grpc_code;
 use crate::retry::RetryOn;
-use crate::route::{Direction, HeaderOps, PathRewrite, Pattern, Redirect};
+use crate::route::{Direction, HeaderOps, PathRewrite, Pattern, Redirect, is_framing};
 
 /// Largest fixed body, and the size from which one is told (VA-9).
 const MAX_BODY: usize = crate::route::DirectResponse::MAX_BODY;
@@ -112,14 +113,24 @@ fn headers(headers: &Headers, check: &mut Check<'_>) {
             if let Err(error) = HeaderOps::build(direction, [name.as_str()], [], []) {
                 check.error(at.item("remove", index), error.to_string());
             }
+            framing(name, || at.item("remove", index), check);
         }
         for (field, map) in [("set", &operations.set), ("add", &operations.add)] {
             for (name, value) in map {
                 if let Err(error) = HeaderOps::build(direction, [], [(name.as_str(), value.as_str())], []) {
                     check.error(at.entry(field, name), error.to_string());
                 }
+                framing(name, || at.entry(field, name), check);
             }
         }
+    }
+}
+
+/// Tells of an operation on a header that is not the rule's to change.
+pub(super) fn framing(name: &str, origin: impl FnOnce() -> Origin, check: &mut Check<'_>) {
+    if is_framing(name) {
+        let message = format!("`{name}` frames the message on its connection: it stays as it is");
+        check.note(Code::SchemaWarning, origin(), message);
     }
 }
 

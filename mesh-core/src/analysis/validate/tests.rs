@@ -200,6 +200,38 @@ fn va_8_redirects() {
     assert!(!redirect("port: 80, derivePort: FROM_REQUEST_PORT").is_empty());
 }
 
+/// Each is told once, at its place, and is no error.
+#[test]
+fn va_4_headers_that_frame_a_message_are_told_of() {
+    let operations = "{set: {content-length: '3', x-a: b}, add: {Connection: close}, remove: [upgrade, x-b]}";
+    let rules = format!(
+        "http: [{{headers: {{request: {operations}}}, route: [{{destination: {{host: a}}, headers: \
+         {{response: {operations}}}}}]}}]"
+    );
+    let modifier = "{set: [{name: transfer-encoding, value: chunked}], remove: [keep-alive, x-b]}";
+    let filter = format!("{{type: ResponseHeaderModifier, responseHeaderModifier: {modifier}}}");
+    for (document, count) in [
+        (
+            format!(
+                "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: a}}\nspec: {{hosts: [a], {rules}}}\n"
+            ),
+            6,
+        ),
+        (
+            format!(
+                "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: a}}\nspec: {{rules: [{{filters: [{filter}]}}]}}\n"
+            ),
+            2,
+        ),
+    ] {
+        let (_, found) = Documents::parse([("a.yaml", &*document)]);
+        assert!(!found.has_errors(), "{found:?}");
+        let told: Vec<_> = found.iter().filter(|one| one.code == Code::SchemaWarning).collect();
+        assert_eq!(told.len(), count, "{told:?}");
+        assert!(told.iter().all(|one| one.origin.line > 0 && one.message.contains("frames")), "{told:?}");
+    }
+}
+
 #[test]
 fn va_9_fixed_answers() {
     let direct = |status: u32, size: usize| {

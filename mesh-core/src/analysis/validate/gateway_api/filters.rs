@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::backend;
 use super::fields::{self, Of, at_most, length, once, pair, precise_hostname};
+use crate::analysis::validate::http_action::framing;
 use crate::analysis::validate::{Check, names};
 use crate::analysis::{Code, Diagnostic};
 use crate::api::At;
@@ -129,6 +130,7 @@ fn headers(modifier: &HeaderModifier, direction: Direction, check: &mut Check<'_
         let mut seen = HashSet::new();
         for one in list {
             pair((&one.at, &one.name, &one.value), Of::Header, &mut seen, check);
+            framing(&one.name, || one.at.field("name"), check);
             if direction == Direction::Response && one.name.eq_ignore_ascii_case("host") {
                 odd(one.at.field("name"), "a response has no host: nothing is done".to_owned(), check);
             }
@@ -136,6 +138,9 @@ fn headers(modifier: &HeaderModifier, direction: Direction, check: &mut Check<'_
     }
     at_most(at, "remove", modifier.remove.len(), MOST, check);
     once(at, "remove", &modifier.remove, check);
+    for (index, name) in modifier.remove.iter().enumerate() {
+        framing(name, || at.item("remove", index), check);
+    }
     let entries = [("set", &modifier.set), ("add", &modifier.add)]
         .into_iter()
         .flat_map(|(field, list)| list.iter().map(move |entry| (field, &entry.name, entry.at.field("name"))));
