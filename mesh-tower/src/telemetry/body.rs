@@ -73,7 +73,8 @@ where
                 } else if let Some(trailers) = frame.trailers_ref() {
                     call.trailers(trailers);
                 }
-                if this.inner.is_end_stream() {
+                // A server does not poll behind trailers.
+                if frame.is_trailers() || this.inner.is_end_stream() {
                     end(this.call, Ending::Complete);
                 } else {
                     // A server that has sent the announced length does not poll on.

@@ -77,6 +77,22 @@ async fn a_body_that_has_given_its_announced_length_may_be_dropped() {
     assert_eq!(bench.report().0["response_flags"], "-");
 }
 
+/// As HTTP/1.1 endpoints' bodies: their end is told by another poll, which no server makes behind trailers.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_has_given_its_trailers_may_be_dropped() {
+    let mut bench = Bench::new();
+    let (mut future, _, send) = bench.send(request(&[]));
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-c", HeaderValue::from_static("c"));
+    let frames = [Ok(Frame::data(Bytes::from("12345"))), Ok(Frame::trailers(trailers))];
+    send.send_response(Response::new(Script::new(frames, false)));
+    let mut body = assert_ready!(future.poll()).unwrap().into_body();
+    while !body.frame().await.unwrap().unwrap().is_trailers() {}
+    drop(body);
+    let (labels, line) = bench.report();
+    assert_eq!((labels["response_code"].as_str(), labels["response_flags"].as_str()), ("200", "-"), "{line}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn al_4_a_caller_that_leaves_before_the_head_is_code_0_dc() {
     let mut bench = Bench::new();
