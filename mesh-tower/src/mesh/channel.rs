@@ -1,12 +1,14 @@
 //! The in-process client for gRPC.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
-use mesh_core::plan::UpstreamProtocol;
+use mesh_core::plan::{OutboundMode, Plan, UpstreamProtocol};
+use mesh_core::route::RouteTable;
 use tower_service::Service;
 
 use super::{Client, Mesh};
@@ -66,14 +68,31 @@ fn authority(mesh: &Mesh, service: &str) -> Result<Authority, String> {
     };
     let authority = parse(service)?;
     match authority.port_u16() {
-        Some(port) => match undeclared(&mesh.plan(), authority.host(), port) {
-            None => Ok(authority),
-            Some(known) => Err(known),
-        },
+        Some(port) => declared(&mesh.plan(), authority.host(), port).map(|()| authority),
         None => match grpc_port(mesh, service)? {
             Some(port) => parse(&format!("{service}:{port}")),
             None => Ok(authority),
         },
+    }
+}
+
+/// An error where calls of the host on this port would be refused: of a host that is described by its own name,
+/// where no host that nobody describes is dialled. Elsewhere it is dialled, as by a client.
+fn declared(plan: &Plan, host: &str, port: u16) -> Result<(), String> {
+    let is_own = |table: &Arc<RouteTable>| {
+        let host = table.host(host);
+        host.is_some_and(|host| !host.domains.iter().all(|domain| domain.starts_with('*')))
+    };
+    if !plan.outbound.values().any(is_own) {
+        return Ok(());
+    }
+    match undeclared(plan, host, port) {
+        Some(known) if plan.settings.outbound_mode == OutboundMode::RegistryOnly => Err(known),
+        Some(known) => {
+            tracing::warn!("{known}: what calls that port is dialled as it is named");
+            Ok(())
+        }
+        None => Ok(()),
     }
 }
 
@@ -155,7 +174,6 @@ mod tests {
                 "no channel to \"http://stock:80\": it is a URL; name the host, and the port if there are several: \
                  \"stock:80\"",
             ),
-            ("stock:8080", "no channel to \"stock:8080\": stock declares no port 8080, only 80, 81"),
             (
                 "stock",
                 "no channel to \"stock\": none of its ports 80, 81 is one for gRPC; name the one: \"stock:80\"",
@@ -167,6 +185,37 @@ mod tests {
             ),
         ] {
             assert_eq!(mesh.channel(name).unwrap_err().to_string(), told);
+        }
+    }
+
+    /// What a client dials, a channel dials: hosts that a wildcard covers, and under `ALLOW_ANY` any port.
+    #[tokio::test]
+    async fn h_8_a_port_that_is_not_declared_is_refused_only_where_calls_to_it_are() {
+        let text = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: out}
+spec: {hosts: ['*.example.com', api.test], ports: [{number: 443, name: grpc, protocol: GRPC}], resolution: NONE}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data: {mesh: 'outboundTrafficPolicy: {mode: MODE}'}
+";
+        for (mode, name, told) in [
+            ("ALLOW_ANY", "api.test:80", None),
+            ("ALLOW_ANY", "a.example.com:80", None),
+            ("REGISTRY_ONLY", "a.example.com:80", None),
+            ("REGISTRY_ONLY", "elsewhere.org:80", None),
+            ("REGISTRY_ONLY", "api.test:443", None),
+            ("REGISTRY_ONLY", "api.test:80", Some("api.test declares no port 80, only 443")),
+        ] {
+            let text = text.replace("MODE", mode);
+            let (documents, found) = mesh_core::api::Documents::parse([("mesh.yaml", &*text)]);
+            assert!(!found.has_errors(), "{found:?}");
+            let mesh = Mesh::from_documents(documents).start().await.unwrap();
+            let refused = mesh.channel(name).err().map(|error| error.reason);
+            assert_eq!(refused.as_deref(), told, "{mode} {name}");
         }
     }
 
