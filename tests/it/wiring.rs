@@ -119,3 +119,34 @@ async fn me_8_clients_and_server_layers_share_the_cap_on_series() {
     assert_eq!(counters.sum("mesh_telemetry_series_overflow_total", ""), 1);
     assert_eq!(counters.sum("istio_requests_total", "reporter=source"), 1);
 }
+
+/// RF-8: an error of the transport's own becomes an answer with the operations of its rule, too.
+#[tokio::test]
+async fn rf_8_an_error_of_a_transport_of_ones_own_has_the_operations_of_its_rule() {
+    let stock =
+        Service::new("stock").port(80, Protocol::Http).endpoint("10.0.0.1:80".parse().unwrap(), [("a", "b")]);
+    let rule = Rule::to("stock").with(|rule| {
+        let response = rule.headers.get_or_insert_default().response.get_or_insert_default();
+        response.add.insert("x-rule".into(), "told".into());
+        // Nothing between it and the transport reads errors then.
+        rule.retries.get_or_insert_default().attempts = Some(0);
+    });
+    let mesh = Mesh::builder().service(stock).rule(rule).start().await.unwrap();
+    let (worker, plan) = (mesh.worker(), mesh.plan());
+    let breaks = service_fn(|_: Passage| async {
+        Err::<http::Response<Body>, BoxError>(
+            std::io::Error::from(std::io::ErrorKind::ConnectionReset).into(),
+        )
+    });
+    let stack = outbound_over(
+        breaks,
+        &worker,
+        TelemetryLayer::new(Direction::Outbound, plan.workload.clone()),
+        NormalizeLayer::new(Direction::Outbound),
+        RouteLayer::outbound(worker.clone()),
+    );
+    let call = stack.oneshot(Request::post("http://stock/").body(Body::empty()).unwrap());
+    let answer = Error::from_box(call.await.err().unwrap()).response(false);
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["x-rule"], "told");
+}

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use http::Response;
 use http::header::SET_COOKIE;
@@ -43,11 +43,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(answers) = this.answers else { return this.inner.poll(cx).map_err(Into::into) };
-        let mut polled = this.inner.poll(cx).map_err(Into::into);
         let Answers { matched, facts } = &mut **answers;
-        match &mut polled {
-            Poll::Pending => {}
-            Poll::Ready(Ok(response)) => {
+        match ready!(this.inner.poll(cx)) {
+            Ok(mut response) => {
                 if let Some(facts) = facts {
                     let code = response.status().as_u16();
                     matched.record().note(|decision| facts.responded(code, decision));
@@ -58,13 +56,14 @@ where
                 let (route, destination) = (matched.route(), matched.destination_index());
                 let facts = Asked::from(facts.as_deref());
                 route.apply_response(destination, response.headers_mut(), &facts);
+                Poll::Ready(Ok(response))
             }
-            Poll::Ready(Err(error)) => {
-                if let Some(error) = error.downcast_mut::<Error>() {
-                    matched.apply_refused(error, facts.as_deref_mut());
-                }
+            Err(error) => {
+                // A transport of one's own has errors of its own, which become answers too.
+                let mut error = Error::from_box(error.into());
+                matched.apply_refused(&mut error, facts.as_deref_mut());
+                Poll::Ready(Err(error.into()))
             }
         }
-        polled
     }
 }
