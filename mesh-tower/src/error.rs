@@ -86,6 +86,12 @@ impl Error {
         }))
     }
 
+    /// With another cause.
+    pub(crate) fn because(mut self, source: BoxError) -> Self {
+        self.0.source = Some(source);
+        self
+    }
+
     /// The same once more, without its cause: that stays with the first.
     pub(crate) fn same(&self) -> Self {
         let Inner { kind, reply, headers, dialect, reused, drained, .. } = &*self.0;

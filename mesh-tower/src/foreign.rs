@@ -107,8 +107,11 @@ impl Error {
     pub(crate) fn foreign(error: BoxError) -> Self {
         match read(&*error) {
             Reading::Attempt(outcome) => Self::attempt(outcome, Some(error)),
-            Reading::Overflow => Self::local(LocalReply::overflow()),
-            Reading::Own(own) => own.same(),
+            Reading::Overflow => Self::local(LocalReply::overflow()).because(error),
+            Reading::Own(own) => {
+                let own = own.same();
+                own.because(error)
+            }
         }
     }
 
@@ -166,6 +169,16 @@ mod tests {
             assert_eq!(flags(io::Error::from(kind)), broken);
         }
         assert_eq!(flags("who knows"), broken);
+    }
+
+    #[test]
+    fn rt_9_what_stood_around_an_error_of_ours_stays_in_the_chain() {
+        let inner = Error::local(LocalReply::no_healthy_upstream());
+        let error = Error::from_box(Wrapped(inner.into()).into());
+        let causes: Vec<_> = std::iter::successors(error.source(), |error| (*error).source()).collect();
+        let told: Vec<_> = causes.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["wrapped", "503 UH no_healthy_upstream"]);
+        assert_eq!(error.to_string(), "503 UH no_healthy_upstream");
     }
 
     #[test]
