@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
+use http_body::Frame;
 use http_body_util::BodyExt;
 use mesh_tower::Body;
 use tokio::sync::Semaphore;
@@ -92,5 +93,20 @@ async fn many_answers_at_once_arrive_whole_through_one_http2_connection() {
     for (answer, bytes) in join_all(calls).await {
         assert!(answer.status() == 200 && answer.body == bytes, "{answer:?}");
     }
+    assert_eq!(upstreams[0].connections(), 1);
+}
+
+/// `h2` closes a connection at the 101st empty DATA frame, and with it what others do on it.
+#[tokio::test(start_paused = true)]
+async fn empty_pieces_of_an_upload_cost_no_frames() {
+    let (test, upstreams) = world("http2", &["10.0.0.1"]).await;
+    upstreams[0].handle(|request| async {
+        Response::new(Body::from(request.into_body().collect().await.unwrap().to_bytes()))
+    });
+    let pieces = (0..300).map(|piece| if piece % 100 == 99 { "x" } else { "" });
+    let frames = pieces.map(|piece| Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from(piece))));
+    let body = Body::new(http_body_util::StreamBody::new(futures_util::stream::iter(frames)));
+    let answer = test.send(Request::post("http://api/").body(body).unwrap()).await;
+    assert_eq!((answer.status().as_u16(), &*answer.text()), (200, "xxx"));
     assert_eq!(upstreams[0].connections(), 1);
 }

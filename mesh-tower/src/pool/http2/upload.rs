@@ -82,9 +82,9 @@ impl Upload {
                     Ok(data) => {
                         let last = self.body.is_end_stream();
                         if data.is_empty() {
-                            self.stream.send_data(data, last)?;
+                            // Peers count empty frames, and close the connection of one who sends many.
                             if last {
-                                return Poll::Ready(Ok(()));
+                                return Poll::Ready(self.stream.send_data(data, true));
                             }
                         } else {
                             self.stream.reserve_capacity(1);
