@@ -197,6 +197,10 @@ fn open(target: &AccessLogTarget) -> io::Result<Box<dyn Write + Send>> {
     Ok(match target {
         AccessLogTarget::Stdout => Box::new(io::stdout()),
         AccessLogTarget::Stderr => Box::new(io::stderr()),
-        AccessLogTarget::File(path) => Box::new(OpenOptions::new().append(true).create(true).open(path)?),
+        AccessLogTarget::File(path) => {
+            let file = OpenOptions::new().append(true).create(true).open(path);
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
+            Box::new(file.map_err(named)?)
+        }
     })
 }

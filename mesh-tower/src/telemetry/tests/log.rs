@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response};
 use http_body::Frame;
 use http_body_util::BodyExt;
+use mesh_core::plan::AccessLogTarget;
 use mesh_core::telemetry::access_log::Format;
 use tokio_test::assert_ready;
 
@@ -54,7 +55,7 @@ async fn tm_5_without_a_log_nothing_is_kept_and_it_can_be_turned_on() {
     assert!(!log.is_on() && log.flush(Duration::ZERO));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("access.log");
-    let target = mesh_core::plan::AccessLogTarget::File(path.to_str().unwrap().into());
+    let target = AccessLogTarget::File(path.to_str().unwrap().into());
     log.configure(Some(&(Arc::new(Format::text("one").unwrap()), target.clone()))).unwrap();
     log.write(&mesh_core::telemetry::access_log::Record::default());
     log.configure(Some(&(Arc::new(Format::text("two").unwrap()), target))).unwrap();
@@ -72,4 +73,13 @@ fn futures_stay_small() {
     send::<super::super::Body<Body>>();
     let size = size_of::<super::super::call::Call>();
     assert!(size <= 192, "{size}");
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_named() {
+    let target = AccessLogTarget::File("/nowhere/at/all/access.log".into());
+    let error =
+        AccessLog::off().configure(Some(&(Arc::new(Format::text("-").unwrap()), target))).unwrap_err();
+    assert!(error.to_string().starts_with("/nowhere/at/all/access.log: "), "{error}");
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 }
