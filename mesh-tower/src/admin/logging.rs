@@ -3,6 +3,10 @@
 //! `level=debug` is for everything; `paths=mesh_tower:debug,hyper:info` and `mesh_tower=debug` are for what these
 //! modules log, and leave the rest as it is.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 /// Reads the filter in force, or puts another in its place.
 pub(super) type Change = dyn Fn(Option<&str>) -> Result<String, String> + Send + Sync;
 
@@ -11,7 +15,9 @@ pub(super) fn answer(query: &str, change: &Change) -> Result<String, String> {
     let mut all = None;
     let mut parts = Vec::new();
     for (name, value) in query.split('&').filter(|part| !part.is_empty()).map(pair) {
-        match name {
+        let (name, value) = (decoded(name)?, decoded(value)?);
+        let value = &*value;
+        match &*name {
             "level" => all = Some(level(value)?.to_owned()),
             "paths" => {
                 for path in value.split(',').filter(|path| !path.is_empty()) {
@@ -38,6 +44,11 @@ pub(super) fn answer(query: &str, change: &Change) -> Result<String, String> {
         filter.push_str(&part);
     }
     change(Some(&filter))
+}
+
+/// As clients write a query that escape the colons in it.
+fn decoded(text: &str) -> Result<Cow<'_, str>, String> {
+    percent_decode_str(text).decode_utf8().map_err(|_| format!("{text:?} is not UTF-8"))
 }
 
 fn pair(part: &str) -> (&str, &str) {
@@ -89,10 +100,16 @@ mod tests {
             "debug,mesh_tower::pool=trace,hyper=warn"
         );
         assert_eq!(ask("level=info&hyper=off").unwrap(), "info,hyper=off");
+        assert_eq!(
+            ask("paths=mesh_tower%3A%3Apool%3Adebug").unwrap(),
+            "info,hyper=off,mesh_tower::pool=debug"
+        );
+        assert_eq!(ask("level=info&mesh_tower%3a%3apool=warn").unwrap(), "info,mesh_tower::pool=warn");
+        assert_eq!(ask("level=info&hyper=off").unwrap(), "info,hyper=off");
         for (wrong, told) in [
             ("level=loud", "\"loud\" is no level: trace, debug, info, warn, error or off"),
             ("paths=hyper", "\"hyper\" is not of the form target:level"),
-            ("a%20b=info", "\"a%20b\" is no module such as mesh_tower::pool"),
+            ("a%20b=info", "\"a b\" is no module such as mesh_tower::pool"),
         ] {
             assert_eq!(ask(wrong).unwrap_err(), told);
         }
