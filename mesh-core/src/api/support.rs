@@ -1,7 +1,7 @@
 //! What of the API is implemented, row by row, from the tables that the decoder runs on.
 
 use super::kinds::{KINDS, MESH_CONFIG, Support};
-use super::message::{Field, Note, Shape, Status, Table};
+use super::message::{Note, Shape, Status, Table};
 
 /// One field of one kind, one value of an enum, or a kind as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,23 +39,34 @@ pub fn support() -> Vec<SupportRow> {
     rows
 }
 
+/// What a field does, and why if nothing.
+type Effect = (Status, Option<Note>);
+
 fn fields(kind: &str, parent: &str, table: &Table, rows: &mut Vec<SupportRow>) {
+    below(kind, parent, table, None, rows);
+}
+
+/// The fields of a message; `inert` says why the message as a whole has no effect, if it has none.
+fn below(kind: &str, parent: &str, table: &Table, inert: Option<Note>, rows: &mut Vec<SupportRow>) {
     for field in table.fields {
         let dot = if parent.is_empty() { "" } else { "." };
         let path = format!("{parent}{dot}{}", field.json_name());
-        shape(kind, path, field.shape, field, rows);
+        let effect = match (field.status, inert) {
+            (Status::Supported, Some(note)) => (Status::Inert, Some(note)),
+            _ => (field.status, field.note),
+        };
+        shape(kind, path, field.shape, effect, rows);
     }
 }
 
-fn shape(kind: &str, path: String, shape: Shape, field: &Field, rows: &mut Vec<SupportRow>) {
-    let (status, note) = (field.status, field.note);
+fn shape(kind: &str, path: String, shape: Shape, (status, note): Effect, rows: &mut Vec<SupportRow>) {
     let mut row = |path: &str, shape, status| {
         rows.push(SupportRow { kind: kind.into(), path: path.into(), shape, status, note });
     };
     let counts = status != Status::Refused;
     match shape {
-        Shape::List(inner) => self::shape(kind, path + "[]", *inner, field, rows),
-        Shape::Map(inner) => self::shape(kind, path + "{}", *inner, field, rows),
+        Shape::List(inner) => self::shape(kind, path + "[]", *inner, (status, note), rows),
+        Shape::Map(inner) => self::shape(kind, path + "{}", *inner, (status, note), rows),
         Shape::Scalar(name) => row(&path, name, status),
         Shape::Enum(values) => {
             row(&path, "enum", status);
@@ -66,7 +77,9 @@ fn shape(kind: &str, path: String, shape: Shape, field: &Field, rows: &mut Vec<S
         Shape::Message(table) => {
             row(&path, table.name, status);
             if counts {
-                fields(kind, &path, table, rows);
+                // It is told once, of the message.
+                let inert = note.filter(|_| status == Status::Inert).map(|note| Note { level: None, ..note });
+                below(kind, &path, table, inert, rows);
             }
         }
     }
@@ -117,5 +130,17 @@ mod tests {
         assert_eq!(inert("networking.istio.io/Gateway", "servers[].name"), None);
         assert_eq!(inert("MeshConfig", "meshMTLS"), None);
         assert_eq!(inert("MeshConfig", "meshMTLS.minProtocolVersion"), Some(Level::Warning));
+    }
+
+    #[test]
+    fn y_9_nothing_counts_below_what_has_no_effect() {
+        let rows = support();
+        for inert in rows.iter().filter(|row| row.status == Status::Inert && !row.path.is_empty()) {
+            let below = format!("{}.", inert.path);
+            let counts = rows.iter().find(|row| {
+                row.kind == inert.kind && row.path.starts_with(&below) && row.status == Status::Supported
+            });
+            assert_eq!(counts, None, "{}", inert.path);
+        }
     }
 }
