@@ -17,5 +17,5 @@ const KEPT: &[Kept] = &[kept::OPEN_LISTENER];
 
 #[test]
 fn what_istio_does_at_a_sidecar() {
-    compare::file("sidecar.jsonl", &CLIENT, KEPT).assert("sidecar.jsonl", 2400, KEPT, 0);
+    compare::file("sidecar.jsonl", &CLIENT, KEPT).assert("sidecar.jsonl", 2400, KEPT);
 }
