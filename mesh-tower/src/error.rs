@@ -132,6 +132,12 @@ impl Error {
         self
     }
 
+    /// The text of the reply with the context, if there is any.
+    pub(crate) fn detailed(&self) -> Option<String> {
+        let Inner { reply, context, .. } = &*self.0;
+        Some(format!("{} ({})", reply.body, context.as_ref()?))
+    }
+
     /// Adds Envoy's mark that the retries are used up (RT-13), and the words for it.
     pub(crate) fn retried(mut self, exhausted: bool) -> Self {
         if let Kind::Attempt(Outcome::Reset { reset, .. }) = self.0.kind {

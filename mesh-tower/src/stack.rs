@@ -98,7 +98,8 @@ pub fn outbound(
     normalize: NormalizeLayer,
     route: RouteLayer,
 ) -> impl Stack + use<> {
-    let (timeout, retry) = (TimeoutLayer::per_route().judged_within(), RetryLayer::per_route().judged_within());
+    let (timeout, retry) =
+        (TimeoutLayer::per_route().judged_within(), RetryLayer::per_route().judged_within());
     over(tower::service_fn(cluster::attempt), timeout, retry, worker, telemetry, normalize, route)
 }
 

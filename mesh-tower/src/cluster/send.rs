@@ -13,8 +13,8 @@ use mesh_core::retry::is_idempotent;
 use super::body::End;
 use crate::body::Body;
 use crate::error::{BoxError, Error};
-use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, Protocol, UpstreamBody};
 use crate::passage::{Carry as _, Passage};
+use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, Protocol, UpstreamBody};
 use crate::told::Limit;
 use crate::upload;
 

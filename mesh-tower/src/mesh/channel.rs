@@ -8,13 +8,14 @@ use futures_util::future::BoxFuture;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 use mesh_core::plan::{OutboundMode, Plan, UpstreamProtocol};
+use mesh_core::reply::grpc_message;
 use mesh_core::route::RouteTable;
 use tower_service::Service;
 
 use super::{Client, Mesh};
 use crate::body::Body;
 use crate::call::ByChannel;
-use crate::error::BoxError;
+use crate::error::{BoxError, Error};
 use crate::route::undeclared;
 
 /// A gRPC channel to one service: hand it to a generated tonic client.
@@ -146,16 +147,28 @@ where
         let client = self.client.clone();
         Box::pin(async move {
             let request = Request::from_parts(head, body);
-            Ok(client.request(request).await.unwrap_or_else(|error| error.response(true)))
+            Ok(client.request(request).await.unwrap_or_else(|error| status(&error)))
         })
     }
+}
+
+/// The error as a gRPC status. It stays in this process, so its message says where the call went, and what would help.
+fn status(error: &Error) -> Response<Body> {
+    let mut response = error.response(true);
+    if let Some(message) = error.detailed().and_then(|text| grpc_message(text.as_bytes())) {
+        response.headers_mut().insert("grpc-message", message);
+    }
+    response
 }
 
 #[cfg(test)]
 mod tests {
     use mesh_core::plan::builder::{Protocol, Rule, Service};
 
+    use tower_service::Service as _;
+
     use super::*;
+    use crate::discover::{Answer, Resolve, Resolving};
 
     async fn mesh() -> Mesh {
         let stock = Service::new("stock").port(80, Protocol::Http).port(81, Protocol::Http);
@@ -217,6 +230,26 @@ data: {mesh: 'outboundTrafficPolicy: {mode: MODE}'}
             let refused = mesh.channel(name).err().map(|error| error.reason);
             assert_eq!(refused.as_deref(), told, "{mode} {name}");
         }
+    }
+
+    /// Knows no name.
+    #[derive(Debug)]
+    struct Nowhere;
+
+    impl Resolve for Nowhere {
+        fn resolve(&self, _: &str) -> Resolving {
+            Box::pin(std::future::ready(Ok(Answer::Empty)))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failed_call_on_an_undeclared_port_says_which_are_declared() {
+        let stock = Service::new("stock").port(80, Protocol::Http).port(81, Protocol::Http);
+        let mesh = Mesh::builder().service(stock).resolver(Arc::new(Nowhere)).start().await.unwrap();
+        let mut channel = mesh.channel("stock:8080").unwrap();
+        let response = channel.call(Request::post("/s/m").body(Body::empty()).unwrap()).await.unwrap();
+        let message = response.headers()["grpc-message"].to_str().unwrap();
+        assert!(message.ends_with("stock declares no port 8080, only 80, 81)"), "{message}");
     }
 
     #[tokio::test]
