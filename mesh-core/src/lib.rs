@@ -45,6 +45,7 @@ pub mod discover;
 pub mod endpoint;
 pub mod error;
 pub mod fault;
+pub mod grpc;
 pub mod grpc_web;
 pub mod hash;
 pub mod headers;

@@ -7,8 +7,7 @@ use std::fmt;
 
 use http::StatusCode;
 
-/// A gRPC status number (0–16).
-pub type GrpcCode = u8;
+pub use crate::grpc::GrpcCode;
 
 /// Why there was no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,7 +127,7 @@ impl Outcome {
     #[must_use]
     pub fn http_code(&self) -> u16 {
         match *self {
-            Self::Response { grpc: Some(code), .. } => crate::reply::http_of_grpc(code),
+            Self::Response { grpc: Some(code), .. } => crate::grpc::http_of_grpc(code),
             Self::Response { status, .. } => status.as_u16(),
             Self::Reset { .. } => 503,
             Self::PerTryTimeout | Self::Timeout => 504,

@@ -6,9 +6,9 @@
 mod dialect;
 mod flags;
 mod local;
-mod mapping;
 
 pub use dialect::Dialect;
 pub use flags::{Flag, ResponseFlags};
 pub use local::{LocalReply, grpc_message, has_no_body};
-pub use mapping::{grpc_of_http, http_of_grpc};
+
+pub use crate::grpc::{grpc_of_http, http_of_grpc};

@@ -1,8 +1,9 @@
-//! HTTP status to gRPC status and back (RF-4, RF-5).
+//! gRPC status numbers, and their mapping to HTTP statuses and back (RF-4, RF-5).
 
 use http::StatusCode;
 
-use crate::outcome::GrpcCode;
+/// A gRPC status number (0–16).
+pub type GrpcCode = u8;
 
 /// The gRPC status that a local HTTP reply becomes (RF-4).
 #[must_use]
