@@ -177,7 +177,7 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::retry::RetryBudget;
+    use crate::circuit::RetryBudget;
 
     fn policy() -> CircuitPolicy {
         CircuitPolicy {

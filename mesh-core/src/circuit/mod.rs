@@ -14,14 +14,14 @@
 //! Worked example: `maxConnections: 2, http1MaxPendingRequests: 1`: of four slow calls at once two
 //! run, one waits and one is told 503 UO within microseconds.
 
+mod concurrency;
 mod limits;
 mod patience;
 mod permit;
 mod policy;
 
+pub use concurrency::{Concurrency, RetryBudget};
 pub use limits::{Limits, Resource};
 pub use patience::Patience;
 pub use permit::Permit;
 pub use policy::{CircuitPolicy, Http2Keepalive, Keepalive};
-
-pub use crate::retry::RetryBudget;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::{Concurrency, RetryBudget};
 use crate::error::Origin;
 use crate::headers::FieldLimit;
-use crate::retry::{Concurrency, RetryBudget};
 
 /// TCP keepalive; what is `None` is the system's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -21,7 +21,6 @@
 mod admit;
 mod backoff;
 mod budget;
-mod concurrency;
 mod on;
 mod overrides;
 mod policy;
@@ -33,7 +32,6 @@ mod traits;
 pub use admit::admit;
 pub use backoff::Backoff;
 pub use budget::{Budget, BudgetPolicy};
-pub use concurrency::{Concurrency, RetryBudget};
 pub use on::{RetryOn, UnknownToken};
 pub use overrides::CONTROL_HEADERS;
 pub use policy::{GiveUp, RetryPolicy, Verdict};
@@ -41,3 +39,5 @@ pub use pushback::Pushback;
 pub use race::is_reuse_race;
 pub use recent::Recent;
 pub use traits::{Traits, is_idempotent};
+
+pub use crate::circuit::{Concurrency, RetryBudget};

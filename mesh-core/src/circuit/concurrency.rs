@@ -1,6 +1,6 @@
 //! How many retries may run at once (CB-3 `maxRetries`, CB-8 `retryBudget`).
 //!
-//! This bounds the retries in flight, whereas [`Budget`](super::Budget) bounds their rate; both
+//! This bounds the retries in flight, whereas [`Budget`](crate::retry::Budget) bounds their rate; both
 //! must allow one. A share of the *active* requests alone would shrink to nothing just when all
 //! calls fail at once and few are active, hence the floor.
 //!
