@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, StatusCode};
 
-use super::{Abort, Delay, FaultPolicy, Throttle};
+use super::{Abort, Delay, Throttle};
 use crate::outcome::GrpcCode;
 use crate::units::Percent;
 
@@ -45,51 +45,37 @@ impl HeaderFaults {
         Self { delay: share, abort: share, throughput: share, max_active: None }
     }
 
-    /// The policy with the faults that the headers ask for in place of its own; what no request may
-    /// ask for stays as it is.
-    #[must_use]
-    pub fn applied_to(self, policy: &FaultPolicy, headers: &HeaderMap) -> FaultPolicy {
-        let mut effective = FaultPolicy {
-            delay: policy.delay,
-            abort: policy.abort,
-            abort_percent: policy.abort_percent,
-            throttle: policy.throttle,
-            max_active: policy.max_active.or(self.max_active),
-            ..FaultPolicy::default()
-        };
-        if !self.delay.is_zero()
-            && let Some(millis) = number::<u64>(headers, &DELAY)
-        {
-            effective.delay = Some(Delay {
-                duration: Duration::from_millis(millis),
-                percent: share(headers, &DELAY_PERCENT, self.delay),
-            });
+    /// The delay that the headers ask for, if a request may ask for one.
+    pub(super) fn asked_delay(self, headers: &HeaderMap) -> Option<Delay> {
+        if self.delay.is_zero() {
+            return None;
         }
-        if !self.abort.is_zero()
-            && let Some(abort) = asked_abort(headers)
-        {
-            effective.abort = Some(abort);
-            effective.abort_percent = share(headers, &ABORT_PERCENT, self.abort);
-        }
-        if !self.throughput.is_zero()
-            && let Some(kib) = number::<u64>(headers, &THROUGHPUT).filter(|kib| *kib > 0)
-        {
-            effective.throttle = Some(Throttle {
-                bytes_per_second: kib.saturating_mul(1024),
-                percent: share(headers, &THROUGHPUT_PERCENT, self.throughput),
-            });
-        }
-        effective
+        let millis = number::<u64>(headers, &DELAY)?;
+        let percent = share(headers, &DELAY_PERCENT, self.delay);
+        Some(Delay { duration: Duration::from_millis(millis), percent })
     }
-}
 
-/// The HTTP status wins over the gRPC one; what is out of range is ignored.
-fn asked_abort(headers: &HeaderMap) -> Option<Abort> {
-    let http = number::<u16>(headers, &ABORT).filter(|code| (200..600).contains(code));
-    if let Some(status) = http.and_then(|code| StatusCode::from_u16(code).ok()) {
-        return Some(Abort::http(status));
+    /// The abort that the headers ask for, and its share, if a request may ask for one. The HTTP
+    /// status wins over the gRPC one; what is out of range is ignored.
+    pub(super) fn asked_abort(self, headers: &HeaderMap) -> Option<(Abort, Percent)> {
+        if self.abort.is_zero() {
+            return None;
+        }
+        let http = number::<u16>(headers, &ABORT).filter(|code| (200..600).contains(code));
+        let http = http.and_then(|code| StatusCode::from_u16(code).ok()).map(Abort::http);
+        let grpc = || number::<GrpcCode>(headers, &ABORT_GRPC).filter(|code| *code <= 16).map(Abort::grpc);
+        Some((http.or_else(grpc)?, share(headers, &ABORT_PERCENT, self.abort)))
     }
-    number::<GrpcCode>(headers, &ABORT_GRPC).filter(|code| *code <= 16).map(Abort::grpc)
+
+    /// The slow response that the headers ask for, if a request may ask for one.
+    pub(super) fn asked_throttle(self, headers: &HeaderMap) -> Option<Throttle> {
+        if self.throughput.is_zero() {
+            return None;
+        }
+        let kib = number::<u64>(headers, &THROUGHPUT).filter(|kib| *kib > 0)?;
+        let percent = share(headers, &THROUGHPUT_PERCENT, self.throughput);
+        Some(Throttle { bytes_per_second: kib.saturating_mul(1024), percent })
+    }
 }
 
 /// The share asked for, capped by the configured one, which is also what no header means.
@@ -107,7 +93,7 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
-    use crate::fault::Injection;
+    use crate::fault::{FaultPolicy, Injection};
     use crate::rng::SeededRng;
 
     fn decide(policy: &FaultPolicy, pairs: &[(&HeaderName, &'static str)]) -> Injection {

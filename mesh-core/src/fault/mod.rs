@@ -10,8 +10,10 @@
 
 mod grpc;
 mod headers;
+mod injection;
 mod policy;
 
 pub use grpc::grpc_code;
 pub use headers::{CONTROL_HEADERS, HeaderFaults};
-pub use policy::{Abort, ActiveFaults, Delay, FaultPolicy, Injection, Throttle};
+pub use injection::{Abort, Delay, Injection, Throttle};
+pub use policy::{ActiveFaults, FaultPolicy};

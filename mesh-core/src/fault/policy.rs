@@ -1,64 +1,13 @@
-//! What is injected, how often, and how many at once.
+//! The faults of a route, and how many run at once.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::time::Duration;
 
-use http::StatusCode;
+use http::HeaderMap;
 
-use super::HeaderFaults;
+use super::{Abort, Delay, HeaderFaults, Injection, Throttle};
 use crate::error::Origin;
-use crate::outcome::GrpcCode;
-use crate::reply::LocalReply;
 use crate::rng::Rng;
 use crate::units::Percent;
-
-/// A delay for a share of requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delay {
-    /// How long.
-    pub duration: Duration,
-    /// How often.
-    pub percent: Percent,
-}
-
-/// A slow response for a share of requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Throttle {
-    /// How much of the body is passed on in a second; at least 1.
-    pub bytes_per_second: u64,
-    /// How often.
-    pub percent: Percent,
-}
-
-/// A failure in place of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Abort {
-    /// The HTTP status; 200 where `grpc` is set.
-    pub status: StatusCode,
-    /// The gRPC status.
-    pub grpc: Option<GrpcCode>,
-}
-
-impl Abort {
-    /// An abort by HTTP status.
-    #[must_use]
-    pub const fn http(status: StatusCode) -> Self {
-        Self { status, grpc: None }
-    }
-
-    /// An abort by gRPC status.
-    #[must_use]
-    pub const fn grpc(code: GrpcCode) -> Self {
-        Self { status: StatusCode::OK, grpc: Some(code) }
-    }
-
-    /// The reply (FI-5). How it is told, [`LocalReply::response`] decides: to a gRPC request an HTTP status
-    /// is mapped (RF-4), a gRPC status goes to everybody.
-    #[must_use]
-    pub fn reply(&self) -> LocalReply {
-        LocalReply::fault_abort(self.status, self.grpc)
-    }
-}
 
 /// The faults of a route.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,29 +28,6 @@ pub struct FaultPolicy {
     pub origin: Origin,
 }
 
-/// What happens to one request: first the delay, then the abort (FI-3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[must_use]
-pub struct Injection {
-    /// Wait this long first.
-    pub delay: Option<Duration>,
-    /// Then answer with this.
-    pub abort: Option<Abort>,
-    /// Otherwise pass the response on at this many bytes a second.
-    pub throttle: Option<u64>,
-}
-
-impl Injection {
-    /// Nothing is injected.
-    pub const NONE: Self = Self { delay: None, abort: None, throttle: None };
-
-    /// Whether nothing is injected.
-    #[must_use]
-    pub const fn is_none(&self) -> bool {
-        self.delay.is_none() && self.abort.is_none() && self.throttle.is_none()
-    }
-}
-
 impl FaultPolicy {
     /// Draws the faults of one request.
     pub fn decide(&self, rng: &mut impl Rng) -> Injection {
@@ -109,6 +35,26 @@ impl FaultPolicy {
         let abort = self.abort.filter(|_| self.abort_percent.hit(rng));
         let throttle = self.throttle.filter(|throttle| throttle.percent.hit(rng));
         Injection { delay, abort, throttle: throttle.map(|throttle| throttle.bytes_per_second.max(1)) }
+    }
+}
+
+impl HeaderFaults {
+    /// The policy with the faults that the headers ask for in place of its own; what no request may
+    /// ask for stays as it is.
+    #[must_use]
+    pub fn applied_to(self, policy: &FaultPolicy, headers: &HeaderMap) -> FaultPolicy {
+        let (abort, abort_percent) = match self.asked_abort(headers) {
+            Some((abort, share)) => (Some(abort), share),
+            None => (policy.abort, policy.abort_percent),
+        };
+        FaultPolicy {
+            delay: self.asked_delay(headers).or(policy.delay),
+            abort,
+            abort_percent,
+            throttle: self.asked_throttle(headers).or(policy.throttle),
+            max_active: policy.max_active.or(self.max_active),
+            ..FaultPolicy::default()
+        }
     }
 }
 
@@ -144,6 +90,10 @@ impl ActiveFaults {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use http::StatusCode;
+
     use super::*;
     use crate::rng::SeededRng;
 
