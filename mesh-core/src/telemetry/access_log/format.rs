@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::captured::{Wanted, copy};
-use super::{Captured, ExtraKind, Record, Template, json};
+use super::{Captured, ExtraKind, FormatError, Record, Template, json};
 
 #[cfg(test)]
 mod tests;
@@ -49,17 +49,6 @@ const JSON: &[(&str, &str)] = &[
 
 /// What stands for an absent value.
 const ABSENT: &str = "-";
-
-/// Why a format was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct FormatError(String);
-
-impl FormatError {
-    pub(super) fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
-    }
-}
 
 /// A parsed format of access log lines; cloning shares it.
 #[derive(Clone, Debug)]

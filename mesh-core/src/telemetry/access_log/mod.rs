@@ -11,6 +11,7 @@
 
 mod captured;
 mod digits;
+mod error;
 mod format;
 mod json;
 mod operator;
@@ -19,7 +20,8 @@ mod template;
 mod time;
 
 pub use captured::Captured;
-pub use format::{Format, FormatError};
+pub use error::FormatError;
+pub use format::Format;
 pub use record::{Extra, ExtraKind, Record};
 pub use template::Template;
 pub use time::write_rfc3339;
