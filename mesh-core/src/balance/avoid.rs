@@ -1,6 +1,6 @@
 //! Priorities that a retry goes past (RT-12, `retryRemoteLocalities`).
 
-use super::HostSet;
+use super::Priority;
 
 /// Which priorities the next attempt leaves out; from the 64th on they count as one.
 ///
@@ -16,15 +16,15 @@ pub struct Avoid {
 }
 
 impl Avoid {
-    /// Takes note of an attempt at a host of this priority.
-    pub fn attempted(&mut self, set: &HostSet, priority: u32) {
+    /// Notes an attempt at a host of `priority`, one of the `priorities` of its set.
+    pub fn attempted(&mut self, priorities: &[Priority], priority: u32) {
         self.tried |= bit(priority as usize);
         self.is_half = !self.is_half;
         if self.is_half {
             return;
         }
         self.names |= self.tried;
-        let mut rest = set.priorities.iter().enumerate();
+        let mut rest = priorities.iter().enumerate();
         if !rest.any(|(index, priority)| !self.names(index) && priority.health > 0) {
             *self = Self::default();
         }
@@ -32,9 +32,9 @@ impl Avoid {
 
     /// What is left out after attempts at hosts of these priorities.
     #[cfg(test)]
-    pub(super) fn after(set: &HostSet, attempts: impl IntoIterator<Item = u32>) -> Self {
+    pub(super) fn after(priorities: &[Priority], attempts: impl IntoIterator<Item = u32>) -> Self {
         let mut avoid = Self::default();
-        attempts.into_iter().for_each(|priority| avoid.attempted(set, priority));
+        attempts.into_iter().for_each(|priority| avoid.attempted(priorities, priority));
         avoid
     }
 

@@ -1,54 +1,10 @@
 //! One worker's picks over the shared set.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::edf::Edf;
-use super::{Avoid, Group, HostSet};
+use super::{Avoid, BalancePolicy, Group, HostSet};
 use crate::rng::Rng;
-
-/// How an endpoint is picked (LB-1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum BalancePolicy {
-    /// The one with fewer requests under way.
-    #[default]
-    LeastRequest,
-    /// In turn.
-    RoundRobin,
-    /// By chance.
-    Random,
-    /// The one of two that answers faster, by its [`Latency`](super::Latency). Istio's API cannot say it.
-    PeakEwma {
-        /// How fast the past is forgotten.
-        decay: Duration,
-    },
-    /// By a hash of the request, on a [`Ring`](super::Ring) of at least so many points (LB-7).
-    RingHash {
-        /// Fewest points.
-        minimum: u64,
-    },
-    /// By a hash of the request, in a [`Maglev`](super::Maglev) table of so many slots (LB-8).
-    Maglev {
-        /// Slots; a prime.
-        size: u64,
-    },
-    /// None: the address that the caller dialled, or named.
-    Passthrough,
-}
-
-impl BalancePolicy {
-    /// Peak EWMA that forgets as fast as Finagle's does unless told.
-    #[must_use]
-    pub const fn peak_ewma() -> Self {
-        Self::PeakEwma { decay: super::Latency::DECAY }
-    }
-
-    /// Whether the same key goes to the same host.
-    #[must_use]
-    pub const fn is_hash(self) -> bool {
-        matches!(self, Self::RingHash { .. } | Self::Maglev { .. })
-    }
-}
 
 /// What a pick depends on besides the set and the hosts' load.
 #[derive(Clone, Copy, Debug, Default)]

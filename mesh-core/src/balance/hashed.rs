@@ -7,15 +7,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::table::PriorityTable;
 use super::{Avoid, BalancePolicy, HashTable, HostSet, Share};
-
-/// The table of a priority, and what it was made of.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Table {
-    /// The candidates, each with its part of the weight.
-    parts: Vec<(u32, f64)>,
-    hosts: HashTable,
-}
 
 /// The members of a share while parts are found.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +44,7 @@ impl HostSet {
                         let host =
                             |&(index, part): &(u32, f64)| Share { index, key: key(index as usize), part };
                         let hosts: Vec<_> = parts.iter().map(host).collect();
-                        HashTable::build(policy, &hosts).map(|hosts| Arc::new(Table { parts, hosts }))
+                        HashTable::build(policy, &hosts).map(|hosts| Arc::new(PriorityTable { parts, hosts }))
                     }
                 };
             }
@@ -137,7 +130,7 @@ mod tests {
 
     /// Who is picked over many hashes.
     fn met(set: &HostSet) -> Vec<usize> {
-        let picks = crate::balance::table::tests::keys(3_000)
+        let picks = crate::balance::share::tests::keys(3_000)
             .filter_map(|hash| set.pick_hashed(hash, Avoid::default(), |_| false, 0));
         let mut met: Vec<_> = picks.collect();
         met.sort_unstable();
@@ -163,7 +156,7 @@ mod tests {
         assert_eq!(met(&set), [0, 1]);
         let near = |hash| set.pick_hashed(hash, Avoid::default(), |_| false, 0) == Some(0);
         assert!((0..70).all(near) && !(70..100).any(near) && near(100));
-        let avoiding = Avoid::after(&set, [0, 0]);
+        let avoiding = Avoid::after(&set.priorities, [0, 0]);
         assert!((0..100).all(|hash| set.pick_hashed(hash, avoiding, |_| false, 0) == Some(1)));
     }
 

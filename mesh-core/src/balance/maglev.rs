@@ -14,7 +14,7 @@
 //! # Memory
 //! 4 bytes a slot: 262 kB for the default table, 20 MB for the largest.
 
-use super::table::Share;
+use super::Share;
 use crate::hash::xx_hash;
 
 /// Hosts by slot.
@@ -124,7 +124,7 @@ impl Turn {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::table::tests::{equal, moved, shares, without};
+    use super::super::share::tests::{equal, moved, shares, without};
     use super::*;
 
     fn counts(table: &Maglev, hosts: usize) -> Vec<usize> {

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::hashed::Table;
+use super::table::PriorityTable;
 use super::{HostView, SetRules};
 
 /// How much health over 100 % a host set is credited with.
@@ -30,7 +30,7 @@ pub struct Priority {
     /// Its candidates, apart by share; none is empty. No groups: no candidates.
     pub groups: Vec<Group>,
     /// Which candidate serves which hash, where the policy goes by hash.
-    pub(super) table: Option<Arc<Table>>,
+    pub(super) table: Option<Arc<PriorityTable>>,
 }
 
 /// Candidates among which the policy picks.

@@ -16,7 +16,7 @@
 
 use std::fmt::Write as _;
 
-use super::table::Share;
+use super::Share;
 use crate::hash::xx_hash;
 
 /// Hosts by their points on a ring.
@@ -93,7 +93,7 @@ impl Ring {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::table::tests::{equal, keys, moved, shares, without};
+    use super::super::share::tests::{equal, keys, moved, shares, without};
     use super::*;
 
     fn counts(ring: &Ring, hosts: usize) -> Vec<usize> {

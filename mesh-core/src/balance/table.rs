@@ -1,29 +1,6 @@
 //! The table of a set of hosts, by the algorithm asked for.
 
-use std::borrow::Cow;
-
-use super::{BalancePolicy, Maglev, Ring};
-use crate::endpoint::Address;
-
-/// A host as tables are made of it.
-#[derive(Clone, Debug)]
-pub struct Share<'a> {
-    /// What is returned when it is picked.
-    pub index: u32,
-    /// What it is hashed by: [`host_key`].
-    pub key: Cow<'a, str>,
-    /// Its part of the whole weight; all parts add up to 1.
-    pub part: f64,
-}
-
-/// What a host is hashed by: `ip:port`, or the path of its socket.
-#[must_use]
-pub fn host_key(address: &Address) -> Cow<'_, str> {
-    match address {
-        Address::Socket(address) => address.to_string().into(),
-        Address::Unix(path) => Cow::Borrowed(path),
-    }
-}
+use super::{BalancePolicy, Maglev, Ring, Share};
 
 /// Picks the same host for the same hash as long as the hosts are the same (LB-7, LB-8).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,56 +33,18 @@ impl HashTable {
     }
 }
 
+/// The table of a priority, and what it was made of.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PriorityTable {
+    /// The candidates, each with its part of the weight.
+    pub(super) parts: Vec<(u32, f64)>,
+    pub(super) hosts: HashTable,
+}
+
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use crate::hash::xx_hash;
-
-    /// Hosts by key and weight.
-    pub(in crate::balance) fn shares(hosts: &[(&str, u32)]) -> Vec<Share<'static>> {
-        let sum = f64::from(hosts.iter().map(|(_, weight)| weight).sum::<u32>());
-        (0_u32..)
-            .zip(hosts)
-            .map(|(index, (key, weight))| {
-                let key = if *key == "h" { format!("h{index}") } else { (*key).to_owned() };
-                Share { index, key: key.into(), part: f64::from(*weight) / sum }
-            })
-            .collect()
-    }
-
-    /// So many hosts of one weight.
-    pub(in crate::balance) fn equal(hosts: usize) -> Vec<Share<'static>> {
-        shares(&vec![("h", 1); hosts])
-    }
-
-    /// The same hosts without one.
-    pub(in crate::balance) fn without(hosts: &[Share<'static>], gone: usize) -> Vec<Share<'static>> {
-        let part = 1.0 / (hosts.len() - 1) as f64;
-        let rest = hosts.iter().enumerate().filter(|(index, _)| *index != gone);
-        rest.map(|(_, host)| Share { part, ..host.clone() }).collect()
-    }
-
-    /// Hashes of so many keys.
-    pub(in crate::balance) fn keys(count: u32) -> impl Iterator<Item = u64> {
-        (0..count).map(|key| xx_hash(&key.to_le_bytes(), 0))
-    }
-
-    /// Where the keys that moved were, and where they are.
-    pub(in crate::balance) fn moved(
-        count: u32,
-        before: impl Fn(u64) -> u32,
-        after: impl Fn(u64) -> u32,
-    ) -> Vec<(u32, u32)> {
-        keys(count).map(|key| (before(key), after(key))).filter(|(one, other)| one != other).collect()
-    }
-
-    #[test]
-    fn lb_7_hosts_are_hashed_by_ip_and_port_or_path() {
-        let socket = |text: &str| Address::Socket(text.parse().unwrap());
-        assert_eq!(host_key(&socket("10.0.0.1:80")), "10.0.0.1:80");
-        assert_eq!(host_key(&socket("[2001:db8::1]:80")), "[2001:db8::1]:80");
-        assert_eq!(host_key(&Address::Unix("/run/app.sock".into())), "/run/app.sock");
-    }
+    use crate::balance::share::tests::{equal, keys};
 
     #[test]
     fn lb_7_lb_8_only_hash_policies_have_a_table() {

@@ -93,7 +93,7 @@ impl ClusterPool {
         let choice = set.choice(index);
         let mut next = avoid.unwrap_or_default();
         if avoid.is_some() {
-            next.attempted(set, choice.priority);
+            next.attempted(&set.priorities, choice.priority);
         }
         Some((endpoints[index].clone(), choice, next))
     }

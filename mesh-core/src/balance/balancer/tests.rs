@@ -142,7 +142,7 @@ fn rt_12_a_pick_may_go_past_priorities() {
         let set = tabled(set.clone(), policy);
         let mut balancer = Balancer::new(policy, &mut rng);
         assert_eq!(balancer.pick(&set, &mut rng, |_| 0), Some(0));
-        let ask = Ask { avoid: Avoid::after(&set, [0, 0]), ..Ask::default() };
+        let ask = Ask { avoid: Avoid::after(&set.priorities, [0, 0]), ..Ask::default() };
         assert_eq!(balancer.pick_for(&set, &mut rng, &ask, |_| 0, |_| false), Some(1));
     }
 }

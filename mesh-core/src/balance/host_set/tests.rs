@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::balance::Place;
 use crate::tests::ManualClock;
 
 fn set(healthy: &[bool], panic_threshold: u32) -> HostSet {
@@ -170,7 +171,7 @@ fn lb_14_when_all_panic_load_goes_by_size() {
 fn rt_12_remote_localities_are_next_after_two_attempts() {
     let set = layered(&[&[ON, ON], &[ON], &[ON]], 0);
     let next = |attempts: &[u32]| {
-        let avoid = Avoid::after(&set, attempts.iter().copied());
+        let avoid = Avoid::after(&set.priorities, attempts.iter().copied());
         let priority = set.priority_avoiding(avoid, || 99).unwrap();
         set.priorities.iter().position(|known| std::ptr::eq(known, priority)).unwrap()
     };
@@ -182,10 +183,10 @@ fn rt_12_remote_localities_are_next_after_two_attempts() {
         let priority = set.priority_avoiding(avoid, || 99).unwrap();
         let priority = set.priorities.iter().position(|known| std::ptr::eq(known, priority)).unwrap();
         assert_eq!(priority, attempt / 2 % 3, "attempt {attempt}");
-        avoid.attempted(&set, u32::try_from(priority).unwrap());
+        avoid.attempted(&set.priorities, u32::try_from(priority).unwrap());
     }
     let alone = layered(&[&[ON], &[OFF]], 0);
-    assert_eq!(Avoid::after(&alone, [0, 0]), Avoid::default(), "nobody else can serve");
+    assert_eq!(Avoid::after(&alone.priorities, [0, 0]), Avoid::default(), "nobody else can serve");
 }
 
 /// Hosts by share, all of one priority.
