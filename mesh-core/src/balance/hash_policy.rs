@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{HashCookie, HashKey};
 use crate::hash::xx_hash;
-use crate::route::{RequestKey, RequestView};
+use crate::request::{RequestKey, RequestView};
 
 /// What a key is.
 #[derive(Clone, Debug, PartialEq, Eq)]

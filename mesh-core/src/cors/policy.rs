@@ -9,7 +9,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use crate::route::StringMatch;
+use crate::pattern::StringMatch;
 
 const TRUE: HeaderValue = HeaderValue::from_static("true");
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, Method};
 
 use super::{CorsPolicy, Unmatched, Verdict};
-use crate::route::StringMatch;
+use crate::pattern::StringMatch;
 
 fn headers(list: &[(&'static str, &str)]) -> HeaderMap {
     let parse = |(name, value): &(&'static str, &str)| {

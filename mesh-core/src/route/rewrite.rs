@@ -6,7 +6,7 @@
 use http::uri::{Authority, PathAndQuery};
 use regex::bytes::Regex;
 
-use super::pattern::{PatternError, compile};
+use crate::pattern::{PatternError, compile};
 
 /// What becomes of the path.
 #[derive(Clone, Debug)]

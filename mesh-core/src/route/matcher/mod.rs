@@ -5,7 +5,8 @@
 //! added.
 
 use self::claim::Claim;
-use super::{Pattern, PatternError, RequestKey, RequestView, StringMatch};
+use crate::pattern::{Pattern, PatternError, StringMatch};
+use crate::request::{RequestKey, RequestView};
 
 mod claim;
 mod compile;

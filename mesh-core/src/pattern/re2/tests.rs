@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::route::Pattern;
+use crate::pattern::Pattern;
 
 /// Expressions, what they match as a whole, and what they do not.
 const READ: &[(&str, &[&str], &[&str])] = &[

@@ -1,6 +1,6 @@
 //! Classes: `[a-z_]`, `[^[:space:]]`.
 
-use super::super::pattern::PatternError;
+use super::super::PatternError;
 use super::escape;
 
 const POSIX: [&str; 14] = [

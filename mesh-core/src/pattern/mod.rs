@@ -4,7 +4,9 @@ use std::fmt;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::re2::translate;
+use self::re2::translate;
+
+mod re2;
 
 /// Most memory that one compiled expression may take.
 const MAX_COMPILED: usize = 1 << 20;
@@ -57,7 +59,7 @@ impl Pattern {
 }
 
 /// Compiles an expression that may match anywhere, with RE2's ASCII classes where possible.
-pub(super) fn compile(text: &str) -> Result<Regex, PatternError> {
+pub(crate) fn compile(text: &str) -> Result<Regex, PatternError> {
     build(&translate(text)?)
 }
 
@@ -90,7 +92,7 @@ impl Eq for Pattern {}
 pub struct PatternError(String);
 
 impl PatternError {
-    pub(super) fn new(reason: impl Into<String>) -> Self {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }
 }

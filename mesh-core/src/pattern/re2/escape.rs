@@ -1,6 +1,6 @@
 //! What stands behind a `\`, in a class and outside.
 
-use super::super::pattern::PatternError;
+use super::super::PatternError;
 
 /// Writes a character that stands for itself.
 pub(super) fn push(out: &mut String, character: char) {

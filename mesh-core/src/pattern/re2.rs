@@ -10,7 +10,7 @@ mod escape;
 
 use std::collections::HashSet;
 
-use super::pattern::PatternError;
+use super::PatternError;
 
 /// Most times that RE2 repeats something by a number, and what is repeated in it together.
 const MAX_REPEAT: u32 = 1_000;
