@@ -6,9 +6,10 @@ use std::collections::HashMap;
 
 use super::Compiler;
 use super::gateway::server_host;
+use super::labels::has_labels;
 use super::names;
 use super::policies;
-use super::registry::{self, has_labels};
+use super::registry;
 use super::rules::{Rule, losses};
 use super::virtual_services::{Virtual, VirtualServices};
 use crate::analysis::{Code, Diagnostic, Diagnostics};

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Compiler;
+use super::labels::{has_labels, selects};
 use super::protocol::Protocol;
-use super::registry::{has_labels, selects, target_port};
+use super::registry::target_port;
 use crate::analysis::{Code, Diagnostic};
 use crate::api::Resource;
 use crate::api::istio::Sidecar;

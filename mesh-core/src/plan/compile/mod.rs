@@ -37,6 +37,7 @@ mod hints;
 mod index;
 mod ingress;
 mod keys;
+mod labels;
 mod locality;
 mod names;
 mod nodes;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use super::registry::has_labels;
+use super::labels::has_labels;
 use crate::analysis::Diagnostics;
 use crate::api::istio::{ProxyConfig, WorkloadProxyConfig};
 use crate::api::{Documents, Resource, Source, reader};

@@ -8,37 +8,14 @@ use http::header::HOST;
 use http::{HeaderName, HeaderValue};
 
 use super::Compiler;
-use super::registry::has_labels;
-use crate::api::istio::{HttpHealthCheckConfig, ReadinessProbe, WorkloadGroup};
-use crate::api::{Documents, Resource};
+use super::labels::workload_group;
+use crate::api::istio::{HttpHealthCheckConfig, ReadinessProbe};
 use crate::health::{Question, ReadinessPolicy};
-use crate::identity::{Labels, Workload};
-
-/// The group that a workload belongs to: the one of its name, else the oldest whose labels it has.
-pub(super) fn group<'d>(
-    documents: &'d Documents,
-    workload: &Workload,
-) -> Option<&'d Resource<WorkloadGroup>> {
-    let groups =
-        || documents.workload_groups.iter().filter(|group| group.meta.namespace == workload.namespace);
-    let fits = |group: &&Resource<WorkloadGroup>| {
-        let labels = labels(&group.spec);
-        !labels.is_empty() && has_labels(&workload.labels, &labels)
-    };
-    groups().find(|group| group.meta.name == workload.name).or_else(|| groups().find(fits))
-}
-
-/// What each workload of a group is labelled; the template has the last word.
-pub(super) fn labels(group: &WorkloadGroup) -> Labels {
-    let of_group = group.metadata.iter().flat_map(|metadata| &metadata.labels);
-    let of_template = group.template.iter().flat_map(|template| &template.labels);
-    of_group.chain(of_template).map(|(key, value)| (key.clone(), value.clone())).collect()
-}
 
 impl Compiler<'_> {
     /// The probe of the group that we belong to.
     pub(super) fn readiness(&self) -> Option<Arc<ReadinessPolicy>> {
-        let group = group(self.documents, &self.workload)?;
+        let group = workload_group(self.documents, &self.workload)?;
         let probe = group.spec.probe.as_ref()?;
         Some(Arc::new(ReadinessPolicy {
             question: self.question(probe)?,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Compiler;
 use super::gateway::{Draft, server_host};
-use super::registry::has_labels;
+use super::labels::has_labels;
 use crate::api::istio::{ClientTlsMode, DestinationRule, Server, TrafficPolicy};
 use crate::api::nearest::is_slip;
 use crate::api::{Documents, Resource, Source};

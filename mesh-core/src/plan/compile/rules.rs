@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::labels::has_labels;
 use super::names::{self, Visibility};
 use super::refusal;
-use super::registry::has_labels;
 use super::settings::Mesh;
 use crate::api::istio::{
     ClientTlsSettings, ConnectionPoolSettings, DestinationRule, LoadBalancerSettings, OutlierDetection,

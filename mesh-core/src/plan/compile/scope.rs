@@ -1,5 +1,6 @@
 //! What a Sidecar lets its workload see (SC-1 to SC-3).
 
+use super::labels::has_labels;
 use super::names;
 use crate::api::istio::Sidecar;
 use crate::api::{Documents, Resource};
@@ -66,7 +67,7 @@ pub(super) fn sidecar<'a>(
                 && match selector.filter(|labels| !labels.is_empty()) {
                     // Whom it selects cannot be read: it may be us.
                     None if sidecar.source.refuses("spec.workloadSelector") => true,
-                    Some(labels) => selected && super::registry::has_labels(&workload.labels, labels),
+                    Some(labels) => selected && has_labels(&workload.labels, labels),
                     None => !selected,
                 }
         })

@@ -10,7 +10,7 @@ use crate::error::Origin;
 use crate::identity::{Labels, Locality, Workload};
 
 use super::nodes::{NETWORK, Nodes};
-use super::{readiness, refusal};
+use super::{labels, refusal};
 
 /// How a workload knows itself.
 #[derive(Clone, Debug, Default)]
@@ -143,7 +143,7 @@ fn documented(resource: &Resource<kubernetes::Workload>, nodes: &Nodes<'_>) -> W
 
 /// A workload of a group, as the group describes each.
 fn of_group(group: &Resource<WorkloadGroup>) -> Workload {
-    let labels = readiness::labels(&group.spec);
+    let labels = labels::of_group(&group.spec);
     let template = group.spec.template.clone().unwrap_or_default();
     let account = Some(template.service_account).filter(|account| !account.is_empty());
     let locality = Locality::parse(&template.locality);

@@ -12,8 +12,8 @@ use http::StatusCode;
 
 use super::Compiler;
 use super::gateway_api::{GatewayApi, Serves};
+use super::labels::has_labels;
 use super::names;
-use super::registry::has_labels;
 use super::retain::last_host;
 use super::routes::Place;
 use super::virtual_services::VirtualServices;

@@ -9,7 +9,7 @@ use crate::api::Documents;
 use crate::api::Resource;
 use crate::api::gateway_api::Gateway;
 use crate::identity::Workload;
-use crate::plan::compile::registry::selects;
+use crate::plan::compile::labels::selects;
 use crate::plan::compile::workload::{self, WorkloadSource};
 
 /// Labels with the name of the Gateway that a pod serves; the second is Istio's old one.

@@ -13,11 +13,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use self::pods::Pods;
+use super::labels::has_labels;
 use super::names;
 use super::protocol::Protocol;
 use super::settings::Mesh;
 use crate::analysis::Diagnostics;
-use crate::api::{Documents, Resource};
+use crate::api::Documents;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Origin;
 use crate::identity::{Labels, Workload};
@@ -236,21 +237,6 @@ pub(super) fn subset(discovery: &Discovery, labels: &Labels) -> Discovery {
         Discovery::DnsFirst(_) => Discovery::Static(Vec::new()),
         Discovery::Authority => Discovery::Authority,
     }
-}
-
-/// Whether a Service is about pods of this namespace with these labels.
-pub(super) fn selects(
-    service: &Resource<crate::api::kubernetes::Service>,
-    namespace: &str,
-    labels: &Labels,
-) -> bool {
-    let selector = &service.spec.selector;
-    service.meta.namespace == namespace && !selector.is_empty() && has_labels(labels, selector)
-}
-
-/// Whether `labels` has all of `wanted`.
-pub(super) fn has_labels(labels: &Labels, wanted: &Labels) -> bool {
-    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
 fn is_visible(export_to: &[String], default: &[String], owner: &str, client: &str) -> bool {

@@ -7,6 +7,7 @@ use crate::api::kubernetes::{ObjectReference, Workload};
 use crate::api::{Documents, Resource};
 use crate::endpoint::Endpoint;
 use crate::identity::{Labels, Locality};
+use crate::plan::compile::labels::has_labels;
 use crate::plan::compile::nodes::{NETWORK, Nodes};
 
 /// Facts about the pod behind an endpoint.
@@ -85,7 +86,7 @@ impl<'a> Pods<'a> {
         let pods = self.by_namespace.get(namespace).map(Vec::as_slice).unwrap_or_default();
         pods.iter()
             .map(|index| &self.pods[*index])
-            .filter(move |pod| pod.resource.spec.pod_ip.is_some() && super::has_labels(&pod.labels, selector))
+            .filter(move |pod| pod.resource.spec.pod_ip.is_some() && has_labels(&pod.labels, selector))
     }
 }
 

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::pods::{Pod, Pods, spiffe_id};
-use super::{ByHost, Port, Service, has_labels, is_visible, push_endpoint};
+use super::{ByHost, Port, Service, is_visible, push_endpoint};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::istio::{Location, Resolution, ServiceEntry, ServiceEntryPort, WorkloadEntry};
 use crate::api::{Documents, Resource};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Origin;
 use crate::identity::Locality;
+use crate::plan::compile::labels::has_labels;
 use crate::plan::compile::protocol::Protocol;
 use crate::plan::compile::settings::Mesh;
 use crate::plan::{Discovery, DnsTarget, ServiceIdentity};

@@ -12,10 +12,11 @@ use crate::balance::BalancePolicy;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Origin;
 use crate::plan::compile::Compiler;
+use crate::plan::compile::labels::selects;
 use crate::plan::compile::names;
 use crate::plan::compile::policies;
 use crate::plan::compile::protocol::Protocol;
-use crate::plan::compile::registry::{selects, target_port};
+use crate::plan::compile::registry::target_port;
 use crate::plan::compile::rules::Blocks;
 use crate::plan::compile::workload::{self, WorkloadSource};
 use crate::plan::{
