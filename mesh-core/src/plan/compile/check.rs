@@ -5,9 +5,9 @@
 use std::collections::HashMap;
 
 use super::Compiler;
-use super::gateway::server_host;
 use super::labels::has_labels;
 use super::names;
+use super::names::server_host;
 use super::policies;
 use super::registry;
 use super::rules::{Rule, losses};

@@ -56,6 +56,15 @@ pub(super) fn gateway(written: &str, namespace: &str, suffix: &str) -> String {
     }
 }
 
+/// Namespace and host of `[namespace/]host`, as a server of a Gateway writes it.
+pub(super) fn server_host<'h>(entry: &'h str, own: &'h str) -> (&'h str, String) {
+    match entry.split_once('/') {
+        Some((".", host)) => (own, host.to_ascii_lowercase()),
+        Some((namespace, host)) => (namespace, host.to_ascii_lowercase()),
+        None => ("*", entry.to_ascii_lowercase()),
+    }
+}
+
 /// How a client sees a resource; what is nearer comes first (VS-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Visibility {

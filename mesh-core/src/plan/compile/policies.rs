@@ -1,4 +1,4 @@
-//! Policies from their written blocks (CB, OD, LB, TL, RT, FI): defaults are applied here and nowhere else.
+//! Policies from their written blocks (CB, OD, LB, TL, FI): defaults are applied here and nowhere else.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::keys;
 use super::rules::Blocks;
 use super::settings::Mesh;
 use crate::api::istio::{
-    ClientTlsMode, ConnectionPoolSettings, H2UpgradePolicy, HttpFaultInjection, HttpRetry, OutlierDetection,
+    ClientTlsMode, ConnectionPoolSettings, H2UpgradePolicy, HttpFaultInjection, OutlierDetection,
     Percent as WrittenPercent, SimpleLb, TcpKeepalive,
 };
 use crate::balance::{BalancePolicy, WarmUp};
@@ -17,7 +17,6 @@ use crate::error::Origin;
 use crate::fault::{Abort, Delay, FaultPolicy, grpc_code};
 use crate::outlier::OutlierPolicy;
 use crate::plan::ClientTls;
-use crate::retry::{Backoff, RetryOn, RetryPolicy};
 use crate::units::Percent;
 
 /// A value that a policy cannot be made from.
@@ -162,30 +161,6 @@ pub(super) fn tls(blocks: &Blocks<'_>, service: &[String]) -> Option<ClientTls> 
             })
         }
     }
-}
-
-/// Retries as written, on top of `base` where a part is not (RT-7).
-pub(super) fn retry(written: &HttpRetry, base: &RetryPolicy) -> Result<RetryPolicy, Refused> {
-    let attempts = u32::try_from(written.attempts.unwrap_or_default())
-        .map_err(|_| "the number of attempts may not be negative".to_owned())?;
-    let origin = written.at.origin();
-    if attempts == 0 {
-        return Ok(RetryPolicy { origin, ..RetryPolicy::off() });
-    }
-    let mut policy = RetryPolicy {
-        attempts,
-        per_try_timeout: written.per_try_timeout,
-        retry_remote_localities: written.retry_remote_localities.unwrap_or_default(),
-        avoid_previous_hosts: written.retry_ignore_previous_hosts.unwrap_or(base.avoid_previous_hosts),
-        backoff: written.backoff.map_or(base.backoff, Backoff::new),
-        written: true,
-        origin,
-        ..base.clone()
-    };
-    if let Some(on) = written.retry_on.as_deref().filter(|on| !on.trim().is_empty()) {
-        (policy.on, policy.status_codes) = RetryOn::parse(on).map_err(|error| error.to_string())?;
-    }
-    Ok(policy)
 }
 
 /// Faults (FI-1, FI-2).

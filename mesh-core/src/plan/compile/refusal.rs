@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use super::Compiler;
-use super::gateway::{Draft, server_host};
+use super::gateway::Draft;
 use super::labels::has_labels;
+use super::names::server_host;
 use crate::api::istio::{ClientTlsMode, DestinationRule, Server, TrafficPolicy};
 use crate::api::nearest::is_slip;
 use crate::api::{Documents, Resource, Source};

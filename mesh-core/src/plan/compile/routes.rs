@@ -7,6 +7,7 @@ use super::actions;
 use super::clusters::Missing;
 use super::policies;
 use super::refusal;
+use super::retry;
 use super::virtual_services::{Rule, Virtual};
 use crate::analysis::{Code, Diagnostic};
 use crate::api::istio::{Destination as WrittenDestination, HttpMatchRequest};
@@ -147,7 +148,7 @@ impl Compiler<'_> {
         route.timeout = rule.timeout.filter(|timeout| !timeout.is_zero());
         route.retry = match &rule.retries {
             None => Arc::clone(&self.mesh.retry),
-            Some(written) => match policies::retry(written, &RetryPolicy::default_policy()) {
+            Some(written) => match retry::policy(written, &RetryPolicy::default_policy()) {
                 Ok(policy) => {
                     Arc::new(RetryPolicy { origin: resource.locate(policy.origin.clone()), ..policy })
                 }

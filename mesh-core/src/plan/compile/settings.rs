@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use super::policies;
+use super::retry;
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::api::istio::{
     AccessLogEncoding, DefaultTrafficPolicy, EnvoyFileAccessLogProvider, HttpRetry,
@@ -105,7 +105,7 @@ impl<'a> Mesh<'a> {
         settings.access_log = access_log(written, &mut refused);
         let mut retry = |field, written: &Option<HttpRetry>, base: RetryPolicy| match written {
             None => Arc::new(base),
-            Some(retry) => Arc::new(policies::retry(retry, &base).unwrap_or_else(|error| {
+            Some(written) => Arc::new(retry::policy(written, &base).unwrap_or_else(|error| {
                 refuse(config.at.field(field), error);
                 base
             })),

@@ -1,12 +1,12 @@
 //! The certificates of a gateway (GW-6 to GW-9).
 
-use super::server_host;
 use crate::analysis::{Code, Diagnostic, Level};
 use crate::api::Resource;
 use crate::api::istio::{Gateway, Server, ServerTlsMode, ServerTlsSettings, TlsProtocol};
-use crate::api::kubernetes::Secret;
 use crate::error::Identity;
 use crate::plan::compile::Compiler;
+use crate::plan::compile::material::pair;
+use crate::plan::compile::names::server_host;
 use crate::plan::{CipherSuite, ListenerProtocol, Material, ServerTls, TlsTerms, TlsVersion};
 
 impl<'a> Compiler<'a> {
@@ -135,13 +135,4 @@ impl<'a> Compiler<'a> {
 fn known_suites() -> String {
     let names: Vec<&str> = CipherSuite::ALL.iter().map(|suite| suite.as_str()).collect();
     format!("{}; those of TLS 1.3 cannot be chosen", names.join(", "))
-}
-
-/// The certificate and key that a Secret holds (GW-7).
-pub(in crate::plan::compile) fn pair(secret: &Resource<Secret>) -> Option<Material> {
-    let pair = |certificate, key| {
-        let (certificate, key) = (secret.spec.get(certificate)?, secret.spec.get(key)?);
-        Some(Material::Inline { certificate: certificate.into(), key: key.into() })
-    };
-    pair("tls.crt", "tls.key").or_else(|| pair("cert", "key"))
 }

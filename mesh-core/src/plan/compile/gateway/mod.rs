@@ -2,8 +2,6 @@
 
 mod certificates;
 
-pub(super) use self::certificates::pair;
-
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,7 +11,7 @@ use http::StatusCode;
 use super::Compiler;
 use super::gateway_api::{GatewayApi, Serves};
 use super::labels::has_labels;
-use super::names;
+use super::names::{self, server_host};
 use super::retain::last_host;
 use super::routes::Place;
 use super::virtual_services::VirtualServices;
@@ -368,14 +366,5 @@ fn redirected(gateway: &Resource<Gateway>, server: &Server, hosts: &mut Hosts) {
     for entry in &server.hosts {
         let (_, host) = server_host(entry, &gateway.meta.namespace);
         hosts.add_missing(&host, &route, gateway.locate(server.at.origin()));
-    }
-}
-
-/// Namespace and host of `[namespace/]host`.
-pub(super) fn server_host<'h>(entry: &'h str, own: &'h str) -> (&'h str, String) {
-    match entry.split_once('/') {
-        Some((".", host)) => (own, host.to_ascii_lowercase()),
-        Some((namespace, host)) => (namespace, host.to_ascii_lowercase()),
-        None => ("*", entry.to_ascii_lowercase()),
     }
 }

@@ -11,7 +11,7 @@ use crate::analysis::Code;
 use crate::api::gateway_api::{FromNamespaces, Gateway, GatewayListener, ListenerTlsConfig, ParentReference};
 use crate::api::{Documents, Resource};
 use crate::plan::Material;
-use crate::plan::compile::{gateway, names, refusal};
+use crate::plan::compile::{material, names, refusal};
 
 /// The label that Kubernetes gives every Namespace.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
@@ -89,7 +89,7 @@ fn listener<'a>(
         let origin = resource.locate(reference.at.origin());
         let found = references.secret(&resource.meta.namespace, reference.into(), &origin);
         match found.and_then(|secret| {
-            gateway::pair(secret).ok_or_else(|| {
+            material::pair(secret).ok_or_else(|| {
                 let message = format!("{} has no tls.crt and tls.key", secret.label());
                 Problem::new("InvalidCertificateRef", Code::InvalidGatewayCredential, origin, message)
             })
