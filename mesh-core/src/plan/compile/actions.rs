@@ -5,7 +5,6 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::uri::Authority;
 
-use super::policies::Refused;
 use crate::api::istio::{
     CorsPolicy as WrittenCors, HeaderOperations, Headers, HttpDirectResponse, HttpRedirect, HttpRewrite,
     RedirectPortSelection, StringMatch, UnmatchedPreflights,
@@ -14,6 +13,9 @@ use crate::cors::{CorsPolicy, Unmatched};
 use crate::route::{
     self, DirectResponse, Direction, HeaderOps, PathRewrite, Redirect, RedirectPath, RedirectPort, Rewrite,
 };
+
+/// Why an action cannot be made of its block.
+type Refused = String;
 
 /// A redirect (VA-8); `port` is the one that the request came to.
 pub(super) fn redirect(

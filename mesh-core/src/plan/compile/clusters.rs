@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::missing::Missing;
 use super::registry::{self, Port, Registry, Service};
 use super::rules::{Blocks, Rule, Rules, with_mesh_defaults};
 use super::settings::Mesh;
@@ -31,18 +32,6 @@ pub(super) struct Clusters {
     ids: HashMap<Arc<str>, ClusterId>,
     /// What those hash that balance by hash.
     keys: HashMap<ClusterId, HashSource>,
-}
-
-/// Why there is no such cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Missing {
-    Host,
-    /// The service has no such port; it has these.
-    Port(Vec<u16>),
-    /// No rule for the host has the subset; these there are, and the rule's name.
-    Subset(Vec<String>, Option<Origin>),
-    /// The document of this name describes it, or how it is called, and is refused (Y-12).
-    Refused(Arc<str>),
 }
 
 /// Where a cluster's endpoints come from: its port, or where each request wants to go (LB-1).

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Compiler;
-use super::clusters::Missing;
 use super::gateway_api::{GatewayApi, MeshRules};
+use super::missing::Missing;
 use super::names;
 use super::protocol::Protocol;
 use super::refusal;

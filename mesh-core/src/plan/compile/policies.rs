@@ -1,26 +1,17 @@
-//! Policies from their written blocks (CB, OD, LB, TL, FI): defaults are applied here and nowhere else.
-
-use std::time::Duration;
-
-use http::StatusCode;
+//! Policies of a destination from their written blocks (CB, OD, LB, TL): defaults are applied here and nowhere else.
 
 use super::keys;
 use super::rules::Blocks;
 use super::settings::Mesh;
 use crate::api::istio::{
-    ClientTlsMode, ConnectionPoolSettings, H2UpgradePolicy, HttpFaultInjection, OutlierDetection,
-    Percent as WrittenPercent, SimpleLb, TcpKeepalive,
+    ClientTlsMode, ConnectionPoolSettings, H2UpgradePolicy, OutlierDetection, SimpleLb, TcpKeepalive,
 };
 use crate::balance::{BalancePolicy, WarmUp};
 use crate::circuit::{CircuitPolicy, Http2Keepalive, Keepalive, RetryBudget};
 use crate::error::Origin;
-use crate::fault::{Abort, Delay, FaultPolicy, grpc_code};
 use crate::outlier::OutlierPolicy;
 use crate::plan::ClientTls;
 use crate::units::Percent;
-
-/// A value that a policy cannot be made from.
-pub(super) type Refused = String;
 
 /// Limits and timeouts; 0 is "unset" for numbers (CB-1 to CB-3).
 pub(super) fn circuit(blocks: &Blocks<'_>, mesh: &Mesh<'_>, origin: &Origin) -> CircuitPolicy {
@@ -161,50 +152,4 @@ pub(super) fn tls(blocks: &Blocks<'_>, service: &[String]) -> Option<ClientTls> 
             })
         }
     }
-}
-
-/// Faults (FI-1, FI-2).
-pub(super) fn fault(written: &HttpFaultInjection, origin: Origin) -> Result<Option<FaultPolicy>, Refused> {
-    let delay = match &written.delay {
-        Some(delay) => {
-            delay.fixed_delay.map(|duration| (duration, share(delay.percentage.as_ref(), delay.percent)))
-        }
-        None => None,
-    };
-    let delay: Option<Delay> = match delay {
-        Some((duration, percent)) => Some(Delay { duration, percent: percent? }),
-        None => None,
-    };
-    let mut policy = FaultPolicy {
-        delay: delay.filter(|delay| delay.duration > Duration::ZERO),
-        origin,
-        ..FaultPolicy::default()
-    };
-    if let Some(abort) = &written.abort {
-        policy.abort = match (abort.http_status, abort.grpc_status.as_deref()) {
-            (Some(status), _) => Some(Abort::http(
-                u16::try_from(status)
-                    .ok()
-                    .filter(|status| (200..600).contains(status))
-                    .and_then(|status| StatusCode::from_u16(status).ok())
-                    .ok_or_else(|| format!("{status} is not an HTTP status from 200 to 599"))?,
-            )),
-            (None, Some(name)) => {
-                let code =
-                    grpc_code(name).ok_or_else(|| format!("{name:?} is not the name of a gRPC status"))?;
-                Some(Abort::grpc(code))
-            }
-            (None, None) => None,
-        };
-        policy.abort_percent = share(abort.percentage.as_ref(), None)?;
-    }
-    Ok((policy.delay.is_some() || policy.abort.is_some()).then_some(policy))
-}
-
-/// A share of requests; none written is 0, as in Istio (FI-1).
-fn share(percentage: Option<&WrittenPercent>, deprecated: Option<i32>) -> Result<Percent, Refused> {
-    // The old field goes to Envoy as it is, where whatever is no percentage is all.
-    let all = |percent: i32| if (0..=100).contains(&percent) { f64::from(percent) } else { 100.0 };
-    let value = percentage.map(|percent| percent.value).or(deprecated.map(all)).unwrap_or_default();
-    Percent::new(value).map_err(|error| error.to_string())
 }

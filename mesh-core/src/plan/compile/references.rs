@@ -2,7 +2,7 @@
 //! instead, and what was probably meant.
 
 use super::Compiler;
-use super::clusters::Missing;
+use super::missing::Missing;
 use super::names;
 use super::refusal::refused;
 use super::virtual_services::Rule;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Compiler;
 use super::actions;
-use super::clusters::Missing;
-use super::policies;
+use super::fault;
+use super::missing::Missing;
 use super::refusal;
 use super::retry;
 use super::virtual_services::{Rule, Virtual};
@@ -162,12 +162,11 @@ impl Compiler<'_> {
         let told = rule.retries.as_ref().map(|written| written.retry_ignore_previous_hosts.is_some());
         self.stay_with_key(&mut route, told);
         if let Some(fault) = &rule.fault {
-            route.fault =
-                policies::fault(fault, resource.locate(fault.at.origin())).unwrap_or_else(|reason| {
-                    self.out.push(refuse(fault.at.origin(), reason));
-                    *lost = true;
-                    None
-                });
+            route.fault = fault::policy(fault, resource.locate(fault.at.origin())).unwrap_or_else(|reason| {
+                self.out.push(refuse(fault.at.origin(), reason));
+                *lost = true;
+                None
+            });
         }
         if let Some(cors) = &rule.cors_policy {
             match actions::cors(cors) {

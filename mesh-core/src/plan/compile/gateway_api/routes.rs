@@ -10,8 +10,8 @@ use crate::analysis::{Code, Diagnostic};
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
 use crate::plan::compile::Compiler;
-use crate::plan::compile::clusters::Missing;
 use crate::plan::compile::gateway_api::reference::Destined;
+use crate::plan::compile::missing::Missing;
 use crate::route::{Action, Destination, Forward, Matcher, Mirror, Redirect, Rewrite, Route, Specificity};
 
 /// Answers 500 (GA-6).

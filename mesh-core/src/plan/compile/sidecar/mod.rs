@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::Compiler;
-use super::clusters::Missing;
 use super::gateway_api::GatewayApi;
+use super::missing::Missing;
 use super::names;
 use super::protocol::Protocol;
 use super::scope::EgressScope;
