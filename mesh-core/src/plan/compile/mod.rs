@@ -30,6 +30,7 @@ mod actions;
 mod check;
 mod clusters;
 mod conflicts;
+mod draft;
 mod fault;
 mod gateway;
 mod gateway_api;

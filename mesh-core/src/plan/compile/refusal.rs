@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::Compiler;
-use super::gateway::Draft;
+use super::draft::Draft;
 use super::labels::has_labels;
 use super::names::server_host;
 use crate::api::istio::{ClientTlsMode, DestinationRule, Server, TrafficPolicy};

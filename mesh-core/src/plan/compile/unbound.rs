@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Compiler;
-use super::gateway::Draft;
+use super::draft::Draft;
 use super::gateway_api::{GatewayApi, Unbound};
 use super::names;
 use super::refusal::refused;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::Compiler;
+use super::draft::{Draft, Hosts};
 use super::gateway_api::{GatewayApi, Serves};
 use super::labels::has_labels;
 use super::names::{self, server_host};
@@ -18,8 +19,8 @@ use super::virtual_services::VirtualServices;
 use crate::analysis::{Code, Diagnostic};
 use crate::api::Resource;
 use crate::api::istio::{Gateway, Server};
-use crate::error::{Identity, Origin};
-use crate::plan::{Direction, Listener, ListenerProtocol, ListenerRoutes, ServerTls};
+use crate::error::Origin;
+use crate::plan::{Direction, Listener, ListenerProtocol, ListenerRoutes};
 use crate::route::{Action, Fallback, Matcher, Redirect, Route, RouteTable, VirtualHost};
 
 /// Servers that share a port and an address (GW-9).
@@ -30,37 +31,6 @@ struct Shared<'a> {
     https: bool,
     grpc_web: bool,
     servers: Vec<(&'a Resource<Gateway>, &'a Server)>,
-}
-
-/// A listener under construction, from all Gateways that share its port and address.
-#[derive(Debug)]
-pub(super) struct Draft {
-    pub(super) port: u16,
-    pub(super) bind: Option<IpAddr>,
-    pub(super) https: bool,
-    /// Whether pages call gRPC services through it (RF-6).
-    grpc_web: bool,
-    pub(super) certificates: Vec<ServerTls>,
-    pub(super) hosts: Hosts,
-    /// The hosts of its servers, with wildcards.
-    pub(super) serves: Vec<String>,
-    origin: Origin,
-}
-
-/// Routes of one host at a listener, from all VirtualServices.
-#[derive(Debug)]
-struct Host {
-    routes: Vec<Arc<Route>>,
-    contributors: usize,
-    lost: bool,
-    origin: Origin,
-}
-
-/// Hosts in the order in which they came.
-#[derive(Debug, Default)]
-pub(super) struct Hosts {
-    order: Vec<String>,
-    by_name: HashMap<String, Host>,
 }
 
 impl<'a> Compiler<'a> {
@@ -281,75 +251,6 @@ impl<'a> Compiler<'a> {
             });
         }
         RouteTable::build(table.into(), virtual_hosts, Fallback::NotFound).expect("each host stands once")
-    }
-}
-
-impl Draft {
-    pub(super) fn new(port: u16, bind: Option<IpAddr>, https: bool, origin: Origin) -> Self {
-        let (certificates, hosts, serves) = (Vec::new(), Hosts::default(), Vec::new());
-        Self { port, bind, https, grpc_web: false, certificates, hosts, serves, origin }
-    }
-
-    /// The position of the draft for a port and address, made if there is none; `None` if another protocol has
-    /// the port.
-    pub(super) fn at(
-        drafts: &mut Vec<Self>,
-        port: u16,
-        bind: Option<IpAddr>,
-        https: bool,
-        origin: &Origin,
-    ) -> Option<usize> {
-        match drafts.iter().position(|draft| draft.port == port && draft.bind == bind) {
-            Some(position) => (drafts[position].https == https).then_some(position),
-            None => {
-                drafts.push(Self::new(port, bind, https, origin.clone()));
-                Some(drafts.len() - 1)
-            }
-        }
-    }
-}
-
-impl Hosts {
-    /// Adds a host with one route, unless it is there.
-    pub(super) fn add_missing(&mut self, name: &str, route: &Arc<Route>, origin: Origin) {
-        if !self.by_name.contains_key(name) {
-            self.add(name, std::slice::from_ref(route), false, origin);
-        }
-    }
-
-    /// Whether a host has a rule of this resource.
-    pub(super) fn has_of(&self, name: &str, owner: Identity<'_>) -> bool {
-        self.by_name.get(name).is_some_and(|host| {
-            let origins = host.routes.iter().map(|route| &route.origin).chain([&host.origin]);
-            origins.into_iter().any(|origin| origin.identity() == owner)
-        })
-    }
-
-    /// Lets a host keep its last good rules; one that only these rules are for is there if they are.
-    pub(super) fn lose(&mut self, name: &str, origin: Origin) {
-        match self.by_name.get_mut(name) {
-            Some(host) => host.lost = true,
-            None => {
-                self.order.push(name.to_owned());
-                let host = Host { routes: Vec::new(), contributors: 0, lost: true, origin };
-                self.by_name.insert(name.to_owned(), host);
-            }
-        }
-    }
-
-    pub(super) fn add(&mut self, name: &str, routes: &[Arc<Route>], lost: bool, origin: Origin) {
-        match self.by_name.get_mut(name) {
-            Some(host) => {
-                host.routes.extend(routes.iter().cloned());
-                host.contributors += 1;
-                host.lost |= lost;
-            }
-            None => {
-                self.order.push(name.to_owned());
-                let host = Host { routes: routes.to_vec(), contributors: 1, lost, origin };
-                self.by_name.insert(name.to_owned(), host);
-            }
-        }
     }
 }
 

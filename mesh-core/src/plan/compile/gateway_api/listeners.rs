@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::routes::{self, Compiled, Ranked, Site};
 use super::{Edge, EdgeListener, GatewayApi, Serves};
 use crate::analysis::{Code, Diagnostic, Level};
-use crate::plan::compile::gateway::Draft;
+use crate::plan::compile::draft::Draft;
 use crate::plan::compile::{Compiler, names, refusal};
 use crate::plan::{Material, ServerTls, TlsTerms};
 use crate::route::Route;
