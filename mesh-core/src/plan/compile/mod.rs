@@ -21,12 +21,12 @@
 //! | `virtual_services`, `routes`, `actions` | which rule serves, and what it does |
 //! | `gateway_api` | the same for HTTPRoutes and GRPCRoutes, and what they are attached to |
 //! | `health` | which of them are asked how they are |
-//! | `outbound`, `gateway`, `sidecar` | which tables and listeners there are |
+//! | `outbound`, `mesh_routes`, `gateway`, `sidecar` | which tables and listeners there are |
 //! | `retain` | what is kept of the last good plan (Y-12) |
-//! | `unbound` | what stays at a gateway whose reference is lost (Y-12) |
 //! | `refusal` | what is shut because a document is refused that never was good (Y-12) |
 
 mod actions;
+mod certificates;
 mod check;
 mod clusters;
 mod conflicts;
@@ -42,6 +42,7 @@ mod keys;
 mod labels;
 mod locality;
 mod material;
+mod mesh_routes;
 mod missing;
 mod names;
 mod nodes;
@@ -62,7 +63,6 @@ mod settings;
 mod sidecar;
 #[cfg(test)]
 mod tests;
-mod unbound;
 mod unserved;
 mod virtual_services;
 mod workload;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Compiler;
-use super::gateway_api::{GatewayApi, MeshRules};
+use super::gateway_api::GatewayApi;
+use super::mesh_routes::MeshRules;
 use super::missing::Missing;
 use super::names;
 use super::protocol::Protocol;

@@ -5,10 +5,9 @@ use super::Compiler;
 use super::missing::Missing;
 use super::names;
 use super::refusal::refused;
-use super::virtual_services::Rule;
 use crate::analysis::{Code, Diagnostic};
 use crate::api::Resource;
-use crate::api::istio::{Destination, DestinationRule};
+use crate::api::istio::{Destination, DestinationRule, VirtualService};
 use crate::api::nearest::nearest;
 
 /// Which ports there are instead.
@@ -23,7 +22,7 @@ pub(super) fn ports_hint(host: &str, known: &[String]) -> String {
 impl Compiler<'_> {
     pub(super) fn missing(
         &mut self,
-        of: &Rule<'_>,
+        of: &Resource<VirtualService>,
         written: &Destination,
         host: &str,
         port: u16,
@@ -31,7 +30,7 @@ impl Compiler<'_> {
         missing: &Missing,
     ) -> Diagnostic {
         let finding = |field: &str, message: String| {
-            let origin = of.resource.locate(written.at.field(field));
+            let origin = of.locate(written.at.field(field));
             Diagnostic::new(Code::ReferencedResourceNotFound, origin, message)
         };
         match missing {

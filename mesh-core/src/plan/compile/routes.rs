@@ -298,7 +298,7 @@ impl Compiler<'_> {
                 self.refused_destination = Some(document);
                 return ClusterId::UNKNOWN;
             }
-            let finding = self.missing(of, written, &host, port, what, &missing);
+            let finding = self.missing(of.resource, written, &host, port, what, &missing);
             self.out.push(finding);
             ClusterId::UNKNOWN
         })

@@ -1,6 +1,8 @@
 //! What a gateway listens for, and where it sends it (GW-1 to GW-11, VS-3).
 
-mod certificates;
+mod kubernetes;
+mod refused;
+mod unbound;
 
 use std::collections::HashMap;
 use std::net::IpAddr;

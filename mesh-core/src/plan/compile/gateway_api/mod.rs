@@ -14,10 +14,8 @@
 //! ```
 
 mod attach;
-mod listeners;
-mod mesh;
 mod reference;
-mod routes;
+pub(super) mod routes;
 mod rule;
 mod serve;
 mod status;
@@ -25,7 +23,6 @@ mod status;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub(super) use self::mesh::MeshRules;
 pub(super) use self::serve::Serves;
 pub use self::status::{Condition, PartStatus, ResourceStatus, gateway_status};
 
@@ -51,8 +48,8 @@ const CLASS: &str = "istio";
 
 /// What is wrong with a part of a resource: its condition's reason, and the finding.
 #[derive(Clone, Debug)]
-struct Problem {
-    reason: &'static str,
+pub(super) struct Problem {
+    pub(super) reason: &'static str,
     finding: Box<Diagnostic>,
 }
 
@@ -95,51 +92,51 @@ impl RouteKind {
 
 /// A Gateway of a class that is ours.
 #[derive(Debug)]
-struct Edge<'a> {
-    resource: &'a Resource<Gateway>,
-    listeners: Vec<EdgeListener<'a>>,
+pub(super) struct Edge<'a> {
+    pub(super) resource: &'a Resource<Gateway>,
+    pub(super) listeners: Vec<EdgeListener<'a>>,
 }
 
 /// A listener of a Gateway, and what is attached to it.
 #[derive(Debug)]
-struct EdgeListener<'a> {
-    written: &'a GatewayListener,
-    port: u16,
-    https: bool,
+pub(super) struct EdgeListener<'a> {
+    pub(super) written: &'a GatewayListener,
+    pub(super) port: u16,
+    pub(super) https: bool,
     /// `*` where none is written.
-    host: String,
+    pub(super) host: String,
     /// Why it is not accepted (GA-12).
     refused: Option<Problem>,
     /// Which other listener has its port.
     conflict: Option<Problem>,
     /// What its references lack.
-    unresolved: Option<Problem>,
-    certificate: Material,
+    pub(super) unresolved: Option<Problem>,
+    pub(super) certificate: Material,
     /// Kinds of routes that it takes.
     kinds: Vec<RouteKind>,
-    attached: Vec<Attached>,
+    pub(super) attached: Vec<Attached>,
 }
 
 impl EdgeListener<'_> {
-    fn is_usable(&self) -> bool {
+    pub(super) fn is_usable(&self) -> bool {
         self.refused.is_none() && self.conflict.is_none()
     }
 }
 
 /// A route at a listener, with the hosts that both serve.
 #[derive(Debug)]
-struct Attached {
-    route: usize,
-    hosts: Vec<String>,
+pub(super) struct Attached {
+    pub(super) route: usize,
+    pub(super) hosts: Vec<String>,
 }
 
 /// A route document.
 #[derive(Debug)]
-struct RouteDocument<'a> {
+pub(super) struct RouteDocument<'a> {
     kind: RouteKind,
-    meta: &'a Metadata,
+    pub(super) meta: &'a Metadata,
     source: &'a Source,
-    origin: Origin,
+    pub(super) origin: Origin,
     hostnames: &'a [String],
     parent_refs: &'a [ParentReference],
     parents: Vec<Parent<'a>>,
@@ -151,7 +148,7 @@ struct RouteDocument<'a> {
 }
 
 impl RouteDocument<'_> {
-    fn label(&self) -> &str {
+    pub(super) fn label(&self) -> &str {
         &self.source.resource
     }
 
@@ -183,12 +180,12 @@ enum Target {
 
 /// A route of a host of the mesh.
 #[derive(Clone, Debug)]
-struct Binding {
-    route: usize,
+pub(super) struct Binding {
+    pub(super) route: usize,
     /// `None` is every port.
-    port: Option<u16>,
+    pub(super) port: Option<u16>,
     /// The namespace of the Service.
-    owner: String,
+    pub(super) owner: String,
 }
 
 /// A route that names a Gateway, or a listener of one, that is not there.
@@ -206,10 +203,10 @@ pub(super) struct Unbound<'r> {
 /// All resources of the Gateway API, put together.
 #[derive(Debug, Default)]
 pub(super) struct GatewayApi<'a> {
-    gateways: Vec<Edge<'a>>,
+    pub(super) gateways: Vec<Edge<'a>>,
     /// Oldest first, then by `namespace/name` (GA-4).
-    routes: Vec<RouteDocument<'a>>,
-    mesh: HashMap<String, Vec<Binding>>,
+    pub(super) routes: Vec<RouteDocument<'a>>,
+    pub(super) mesh: HashMap<String, Vec<Binding>>,
 }
 
 impl<'a> GatewayApi<'a> {

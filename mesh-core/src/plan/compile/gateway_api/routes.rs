@@ -23,34 +23,34 @@ fn nowhere() -> Forward {
 
 /// Where rules are compiled for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Site {
+pub(in crate::plan::compile) struct Site {
     /// The port of the listener, or of the Service.
-    pub(super) port: u16,
+    pub(in crate::plan::compile) port: u16,
     /// Whether references to other namespaces need a grant.
-    pub(super) gateway: bool,
+    pub(in crate::plan::compile) gateway: bool,
 }
 
 /// A route with its place among others (GA-4).
 #[derive(Clone, Debug)]
-pub(super) struct Ranked {
+pub(in crate::plan::compile) struct Ranked {
     specificity: Specificity,
     /// Position of its document: age, then name.
     document: usize,
-    pub(super) route: Arc<Route>,
+    pub(in crate::plan::compile) route: Arc<Route>,
 }
 
 /// The routes of one document.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Compiled {
-    pub(super) routes: Vec<Ranked>,
+pub(in crate::plan::compile) struct Compiled {
+    pub(in crate::plan::compile) routes: Vec<Ranked>,
     /// Whether a destination is not there, or a rule was dropped (Y-12).
-    pub(super) lost: bool,
+    pub(in crate::plan::compile) lost: bool,
     /// Whether a destination may not be referred to: what was good before must not stay.
-    pub(super) forbidden: bool,
+    pub(in crate::plan::compile) forbidden: bool,
 }
 
 /// Puts the most specific first; the oldest document, then its first rule, among equals.
-pub(super) fn sort(routes: &mut [Ranked]) {
+pub(in crate::plan::compile) fn sort(routes: &mut [Ranked]) {
     routes.sort_by(|a, b| {
         let place = |one: &Ranked| (one.document, one.route.rule_index, one.route.match_index);
         b.specificity.cmp(&a.specificity).then_with(|| place(a).cmp(&place(b)))
@@ -59,7 +59,7 @@ pub(super) fn sort(routes: &mut [Ranked]) {
 
 impl Compiler<'_> {
     /// The routes of a document at a site.
-    pub(super) fn document_routes(
+    pub(in crate::plan::compile) fn document_routes(
         &mut self,
         index: usize,
         document: &RouteDocument<'_>,

@@ -37,7 +37,7 @@ impl Serves {
     }
 
     /// The Gateways that `workload` serves.
-    pub(super) fn choose<'e, 'a>(
+    pub(in crate::plan::compile) fn choose<'e, 'a>(
         &self,
         edges: &'e [Edge<'a>],
         documents: &Documents,

@@ -6,16 +6,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Compiler;
-use super::draft::Draft;
-use super::gateway_api::{GatewayApi, Unbound};
-use super::names;
-use super::refusal::refused;
-use super::virtual_services::{Virtual, VirtualServices};
 use crate::api::gateway_api::{Gateway, ParentReference};
 use crate::api::istio::VirtualService;
 use crate::api::{Documents, Resource};
 use crate::error::{Identity, Origin};
+use crate::plan::compile::draft::Draft;
+use crate::plan::compile::gateway_api::{GatewayApi, Unbound};
+use crate::plan::compile::refusal::refused;
+use crate::plan::compile::virtual_services::{Virtual, VirtualServices};
+use crate::plan::compile::{Compiler, MESH, names};
 use crate::plan::{Direction, ListenerRoutes};
 
 /// What the documents of the last good plan said of references to Gateways.
@@ -142,11 +141,11 @@ impl<'a> Compiler<'a> {
 
     /// Whether a name in `gateways` leads somewhere.
     fn is_there(&self, name: &str) -> bool {
-        name == super::MESH || self.is_gateway(name)
+        name == MESH || self.is_gateway(name)
     }
 
     /// Whether there is a Gateway of this `namespace/name`, be it one that is refused.
-    pub(super) fn is_gateway(&self, name: &str) -> bool {
+    pub(in crate::plan::compile) fn is_gateway(&self, name: &str) -> bool {
         let (namespace, name) = name.split_once('/').unwrap_or(("", name));
         self.index.gateways.contains_key(&(namespace, name))
             || refused(self.documents, |documents| &documents.gateways)

@@ -1,12 +1,12 @@
-//! Listeners of a gateway workload (GA-2, GA-12).
+//! Listeners of a gateway workload from the Gateway API (GA-2, GA-12).
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::routes::{self, Compiled, Ranked, Site};
-use super::{Edge, EdgeListener, GatewayApi, Serves};
 use crate::analysis::{Code, Diagnostic, Level};
 use crate::plan::compile::draft::Draft;
+use crate::plan::compile::gateway_api::routes::{self, Compiled, Ranked, Site};
+use crate::plan::compile::gateway_api::{Edge, EdgeListener, GatewayApi, Serves};
 use crate::plan::compile::{Compiler, names, refusal};
 use crate::plan::{Material, ServerTls, TlsTerms};
 use crate::route::Route;
@@ -24,7 +24,7 @@ struct Group {
 
 impl Compiler<'_> {
     /// Adds the listeners of the Gateways that our workload serves to those of Istio's own.
-    pub(in crate::plan::compile) fn k8s_gateway_listeners(
+    pub(super) fn k8s_gateway_listeners(
         &mut self,
         api: &GatewayApi<'_>,
         serves: &Serves,

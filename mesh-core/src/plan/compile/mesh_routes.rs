@@ -1,24 +1,24 @@
-//! Routes of Services, for calls inside the mesh (GA-1, GA-11).
+//! Routes of Services from the Gateway API, for calls inside the mesh (GA-1, GA-11).
 
 use std::sync::Arc;
 
-use super::routes::{self, Ranked, Site};
-use super::{Binding, GatewayApi};
+use super::Compiler;
+use super::gateway_api::routes::{self, Ranked, Site};
+use super::gateway_api::{Binding, GatewayApi};
 use crate::error::Origin;
-use crate::plan::compile::Compiler;
 use crate::route::Route;
 
 /// The routes that are attached to a Service's port, as our workload's namespace sees them.
 #[derive(Debug)]
-pub(in crate::plan::compile) struct MeshRules {
-    pub(in crate::plan::compile) routes: Vec<Arc<Route>>,
+pub(super) struct MeshRules {
+    pub(super) routes: Vec<Arc<Route>>,
     /// Whether a destination is not there (Y-12).
-    pub(in crate::plan::compile) lost: bool,
+    pub(super) lost: bool,
     /// Whether they are of our own namespace: then they come before VirtualServices.
-    pub(in crate::plan::compile) own: bool,
+    pub(super) own: bool,
     /// The oldest of them.
-    pub(in crate::plan::compile) label: String,
-    pub(in crate::plan::compile) origin: Origin,
+    pub(super) label: String,
+    pub(super) origin: Origin,
 }
 
 impl Compiler<'_> {
@@ -26,12 +26,7 @@ impl Compiler<'_> {
     ///
     /// Routes of the Service's own namespace (producer) are for everybody; those of another namespace
     /// (consumer) only for its clients, to whom they replace the producer's.
-    pub(in crate::plan::compile) fn mesh_rules(
-        &mut self,
-        api: &GatewayApi<'_>,
-        host: &str,
-        port: u16,
-    ) -> Option<MeshRules> {
+    pub(super) fn mesh_rules(&mut self, api: &GatewayApi<'_>, host: &str, port: u16) -> Option<MeshRules> {
         let bindings = api.mesh.get(host)?;
         let workload = Arc::clone(&self.workload);
         let client = workload.namespace.as_str();

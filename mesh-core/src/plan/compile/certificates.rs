@@ -1,17 +1,17 @@
 //! The certificates of a gateway (GW-6 to GW-9).
 
+use super::Compiler;
+use super::material::pair;
+use super::names::server_host;
 use crate::analysis::{Code, Diagnostic, Level};
 use crate::api::Resource;
 use crate::api::istio::{Gateway, Server, ServerTlsMode, ServerTlsSettings, TlsProtocol};
 use crate::error::Identity;
-use crate::plan::compile::Compiler;
-use crate::plan::compile::material::pair;
-use crate::plan::compile::names::server_host;
 use crate::plan::{CipherSuite, ListenerProtocol, Material, ServerTls, TlsTerms, TlsVersion};
 
 impl<'a> Compiler<'a> {
     /// The certificate of a server (GW-6, GW-7); a host that has one already keeps it (GW-9).
-    pub(in crate::plan::compile) fn certificate(
+    pub(super) fn certificate(
         &mut self,
         gateway: &'a Resource<Gateway>,
         server: &Server,
@@ -113,11 +113,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// The certificate that these hosts of the Gateway had, if they had one (Y-12).
-    pub(in crate::plan::compile) fn kept_material(
-        &mut self,
-        gateway: Identity<'_>,
-        hosts: &[String],
-    ) -> Option<Material> {
+    pub(super) fn kept_material(&mut self, gateway: Identity<'_>, hosts: &[String]) -> Option<Material> {
         let last = self.last_good.filter(|_| !self.options.istio_runtime)?;
         let known = last.listeners.iter().filter_map(|listener| match &listener.protocol {
             ListenerProtocol::Https(certificates) => Some(certificates),
