@@ -12,7 +12,6 @@
 //! ```
 
 mod action;
-mod gateway_api;
 mod headers;
 mod host;
 mod matcher;
@@ -25,10 +24,9 @@ mod scope;
 mod table;
 
 pub use action::{Action, Destination, DirectResponse, Forward, Mirror};
-pub use gateway_api::{RouteMatch, Specificity};
 pub use headers::{Direction, HeaderOps, HeaderOpsError, Vars, is_framing};
 pub use host::{HostMap, host_of};
-pub use matcher::{MatchError, Matcher, Mismatch};
+pub use matcher::{Matcher, Mismatch};
 pub use record::{Earlier, Recorder};
 pub use redirect::{Redirect, RedirectPath, RedirectPort};
 pub use rewrite::{PathRewrite, Rewrite, RewriteError, Substitution};

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::uri::Authority;
 
+use super::matches;
 use crate::api::istio::{
     CorsPolicy as WrittenCors, HeaderOperations, Headers, HttpDirectResponse, HttpRedirect, HttpRewrite,
     RedirectPortSelection, StringMatch, UnmatchedPreflights,
@@ -105,7 +106,7 @@ pub(super) fn rewrite(
 pub(super) fn cors(written: &WrittenCors) -> Result<CorsPolicy, Refused> {
     let mut origins = Vec::with_capacity(written.allow_origins.len());
     for origin in &written.allow_origins {
-        let origin = route::StringMatch::compile(origin).map_err(|error| error.to_string())?;
+        let origin = matches::string(origin).map_err(|error| error.to_string())?;
         origins.push(origin.ok_or("an origin needs `exact`, `prefix` or `regex`")?);
     }
     if origins.is_empty() {

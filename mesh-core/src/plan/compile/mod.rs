@@ -41,6 +41,7 @@ mod ingress;
 mod keys;
 mod labels;
 mod locality;
+mod matches;
 mod material;
 mod mesh_routes;
 mod missing;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Compiler;
 use super::actions;
 use super::fault;
+use super::matches;
 use super::missing::Missing;
 use super::refusal;
 use super::retry;
@@ -323,7 +324,7 @@ fn refused_routes(one: &Virtual<'_>, document: &Arc<str>, vantage: &Vantage<'_>)
             if !rule.scopes[block].admits(vantage, &one.gateways) {
                 continue;
             }
-            let matcher = Matcher::compile(&rule.written.r#match[block]).unwrap_or_else(|_| Matcher::any());
+            let matcher = matches::matcher(&rule.written.r#match[block]).unwrap_or_else(|_| Matcher::any());
             // What stands behind a catch-all never takes part (VS-3).
             let is_last = matcher.is_catch_all();
             routes.push(Arc::new(Route { matcher, match_index: rule.blocks[block], ..whole.clone() }));
@@ -360,7 +361,7 @@ fn matched(
         Diagnostic::new(Code::SchemaValidationError, resource.locate(at), reason)
     };
     let mut route = base.clone();
-    route.matcher = Matcher::compile(block).map_err(|error| {
+    route.matcher = matches::matcher(block).map_err(|error| {
         let field = error.field.split('.').next().unwrap_or_default().to_owned();
         refuse(block.at.field(&field), error.to_string())
     })?;

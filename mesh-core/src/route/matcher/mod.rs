@@ -9,13 +9,10 @@ use crate::pattern::{Pattern, PatternError, StringMatch};
 use crate::request::{RequestKey, RequestView};
 
 mod claim;
-mod compile;
 mod cover;
 mod describe;
 #[cfg(test)]
 mod tests;
-
-pub use compile::MatchError;
 
 /// A compiled match block; [`Matcher::any`] matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,6 @@ use http::Request;
 use proptest::prelude::*;
 
 use super::*;
-use crate::api::istio;
 
 fn request(uri: &str) -> http::request::Builder {
     Request::builder().uri(uri)
@@ -118,30 +117,6 @@ fn vm_7_query_params() {
     assert!(!fits(&value, request("/")));
     assert!(fits(&Matcher::any().query_param("k", exact("")), request("/?j=1&k")));
     assert!(fits(&Matcher::any().query_param("k", None), request("/?k")));
-}
-
-#[test]
-fn vm_2_written_blocks_are_checked() {
-    let written = |text: &str| istio::StringMatch { regex: Some(text.into()), ..Default::default() };
-    let block = istio::HttpMatchRequest {
-        headers: [("x".to_owned(), written("*"))].into(),
-        query_params: [("q".to_owned(), written("[0-9]+"))].into(),
-        uri: Some(istio::StringMatch { prefix: Some(String::new()), ..Default::default() }),
-        ..Default::default()
-    };
-    let matcher = Matcher::compile(&block).unwrap();
-    assert_eq!(
-        matcher.to_string(),
-        "uri prefix \"\" and header x present and query parameter \"q\" regex \"[0-9]+\""
-    );
-    let bad =
-        istio::HttpMatchRequest { headers: [("x".to_owned(), written("("))].into(), ..Default::default() };
-    assert_eq!(Matcher::compile(&bad).unwrap_err().field, "headers.x.regex");
-    let empty = istio::HttpMatchRequest {
-        method: Some(istio::StringMatch { prefix: Some(String::new()), ..Default::default() }),
-        ..Default::default()
-    };
-    assert_eq!(Matcher::compile(&empty).unwrap_err().field, "method.prefix");
 }
 
 #[test]

@@ -14,11 +14,15 @@
 //! ```
 
 mod attach;
+mod filters;
+mod matches;
 mod reference;
 pub(super) mod routes;
 mod rule;
 mod serve;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;

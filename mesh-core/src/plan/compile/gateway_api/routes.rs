@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::filters;
+use super::matches::Specificity;
 use super::rule::Rule;
 use super::{Problem, RouteDocument};
 use crate::analysis::{Code, Diagnostic};
@@ -12,7 +14,7 @@ use crate::error::Origin;
 use crate::plan::compile::Compiler;
 use crate::plan::compile::gateway_api::reference::Destined;
 use crate::plan::compile::missing::Missing;
-use crate::route::{Action, Destination, Forward, Matcher, Mirror, Redirect, Rewrite, Route, Specificity};
+use crate::route::{Action, Destination, Forward, Matcher, Mirror, Route};
 
 /// Answers 500 (GA-6).
 fn nowhere() -> Forward {
@@ -81,11 +83,11 @@ impl Compiler<'_> {
                 if let Some(redirect) = &rule.redirect
                     && !rule.lacks_filter()
                 {
-                    let redirect = Redirect::of_filter(redirect, one.prefix, site.port);
+                    let redirect = filters::redirect(redirect, one.prefix, site.port);
                     route.action = redirect.map_or_else(|_| Action::Forward(nowhere()), Action::Redirect);
                 }
                 if let Some(rewrite) = &rule.rewrite {
-                    match Rewrite::of_filter(rewrite, one.prefix) {
+                    match filters::rewrite(rewrite, one.prefix) {
                         Ok(rewrite) => route.rewrite = Some(rewrite),
                         Err(_) => route.action = Action::Forward(nowhere()),
                     }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::filters;
+use super::matches::RouteMatch;
 use super::reference::{Destined, Reference, References};
 use super::{Problem, RouteDocument, RouteKind};
 use crate::analysis::Code;
@@ -14,9 +16,10 @@ use crate::api::gateway_api::{
 use crate::api::{At, Documents, Resource};
 use crate::cors::CorsPolicy;
 use crate::error::Origin;
+use crate::plan::compile::matches::MatchError;
 use crate::plan::compile::refusal;
 use crate::retry::{Backoff, RetryOn, RetryPolicy};
-use crate::route::{Direction, HeaderOps, MatchError, RouteMatch};
+use crate::route::{Direction, HeaderOps};
 use crate::units::Percent;
 
 /// One rule.
@@ -295,7 +298,7 @@ impl<T> Parts<'_, '_, '_, T> {
             }
             if let Some(cors) = &filter.cors {
                 // Validated: every value can stand in a header.
-                rule.cors = CorsPolicy::of_filter(cors).ok().map(Arc::new);
+                rule.cors = filters::cors(cors).ok().map(Arc::new);
             }
             if let Some(mirror) = &filter.request_mirror {
                 rule.mirrors.extend(self.mirror(mirror));
@@ -358,7 +361,7 @@ impl<T> Parts<'_, '_, '_, T> {
 }
 
 fn modifiers(written: &[HttpRouteFilter]) -> (HeaderOps, HeaderOps) {
-    let made = |direction, modifier| HeaderOps::of_modifier(direction, modifier).unwrap_or_default();
+    let made = |direction, modifier| filters::header_ops(direction, modifier).unwrap_or_default();
     let request = written.iter().find_map(|filter| filter.request_header_modifier.as_ref());
     let response = written.iter().find_map(|filter| filter.response_header_modifier.as_ref());
     (

@@ -2,10 +2,14 @@
 
 use http::{HeaderMap, Request};
 
-use super::*;
+use super::filters;
+use super::matches::RouteMatch;
 use crate::api::Documents;
-use crate::api::gateway_api::{GrpcMethodMatch, GrpcRoute, HttpRoute};
-use crate::route::RequestView;
+use crate::api::gateway_api::{
+    GrpcMethodMatch, GrpcRoute, GrpcRouteMatch, HeaderModifier, HttpRequestRedirect, HttpRoute,
+    ValueCondition,
+};
+use crate::route::{Direction, RequestView};
 
 const HEAD: &str = "apiVersion: gateway.networking.k8s.io/v1\nmetadata: {name: r}\n";
 
@@ -152,7 +156,7 @@ fn ga_7_header_changes_and_literal_percent_signs() {
     let written = modifier(
         "{set: [{name: A, value: new}, {name: share, value: 50%}], add: [{name: b, value: more}], remove: [c]}",
     );
-    let ops = HeaderOps::of_modifier(Direction::Request, &written).unwrap();
+    let ops = filters::header_ops(Direction::Request, &written).unwrap();
     let mut headers = HeaderMap::new();
     for name in ["a", "b", "c"] {
         headers.insert(name, http::HeaderValue::from_static("old"));
@@ -164,12 +168,12 @@ fn ga_7_header_changes_and_literal_percent_signs() {
     assert_eq!(all, ["old", "more"]);
     assert!(!headers.contains_key("c"));
     let variable = modifier("{set: [{name: proto, value: '%PROTOCOL%'}]}");
-    assert!(HeaderOps::of_modifier(Direction::Request, &variable).unwrap().has_variables());
+    assert!(filters::header_ops(Direction::Request, &variable).unwrap().has_variables());
     let remove = ["\n", "", "host", "Host", "a b"].map(str::to_owned).to_vec();
     let nothing = HeaderModifier { remove, ..HeaderModifier::default() };
-    assert!(HeaderOps::of_modifier(Direction::Request, &nothing).unwrap().is_empty());
+    assert!(filters::header_ops(Direction::Request, &nothing).unwrap().is_empty());
     let host = modifier("{set: [{name: host, value: a}]}");
-    assert!(HeaderOps::of_modifier(Direction::Response, &host).unwrap().is_empty());
+    assert!(filters::header_ops(Direction::Response, &host).unwrap().is_empty());
 }
 
 fn location(filter: &str, path: &str, listener: u16, uri: &str) -> String {
@@ -179,7 +183,7 @@ fn location(filter: &str, path: &str, listener: u16, uri: &str) -> String {
     let route = http(&rule);
     let prefix = RouteMatch::of_http(&route.rules[0].matches[0]).unwrap().prefix;
     let written = route.rules[0].filters[0].request_redirect.clone().unwrap();
-    let redirect = Redirect::of_filter(&written, prefix, listener).unwrap();
+    let redirect = filters::redirect(&written, prefix, listener).unwrap();
     let request = Request::builder().uri(uri).body(()).unwrap();
     let (status, location) = redirect.location(&RequestView::of(&request)).unwrap();
     format!("{} {}", status.as_u16(), location.to_str().unwrap())
@@ -207,10 +211,10 @@ fn ga_7_ga_8_paths_of_redirects() {
     let rootless = "{path: {type: ReplaceFullPath, replaceFullPath: new}}";
     assert_eq!(location(rootless, "/old", 80, "http://a.com/old/x"), "302 http://a.com/new");
     let bad = HttpRequestRedirect { status_code: Some(304), ..HttpRequestRedirect::default() };
-    assert!(Redirect::of_filter(&bad, None, 80).is_err());
+    assert!(filters::redirect(&bad, None, 80).is_err());
     for port in [0, 65_536] {
         let bad = HttpRequestRedirect { port: Some(port), ..HttpRequestRedirect::default() };
-        assert!(Redirect::of_filter(&bad, None, 80).is_err(), "{port}");
+        assert!(filters::redirect(&bad, None, 80).is_err(), "{port}");
     }
 }
 
@@ -223,7 +227,7 @@ fn ga_8_rewrites_replace_the_matched_prefix() {
         let route = http(&rule);
         let prefix = RouteMatch::of_http(&route.rules[0].matches[0]).unwrap().prefix;
         let written = route.rules[0].filters[0].url_rewrite.clone().unwrap();
-        let rewrite = Rewrite::of_filter(&written, prefix).unwrap();
+        let rewrite = filters::rewrite(&written, prefix).unwrap();
         assert_eq!(rewrite.authority.as_ref().unwrap(), "b.com");
         rewrite.path.unwrap().apply(uri, Some("q=1")).unwrap().to_string()
     };
