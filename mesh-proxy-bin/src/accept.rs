@@ -1,7 +1,6 @@
 //! Takes connections in.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,20 +10,11 @@ use tokio::net::TcpListener;
 use tower_service::Service;
 
 use crate::connection;
-use crate::listeners::Shared;
-use crate::registry::Registry;
+use crate::entrance::Entrance;
 
 /// How long to leave the listener alone when the process is out of descriptors: trying again at once would
 /// only burn the core that could close some.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
-
-/// What a connection of one listener needs.
-#[derive(Clone, Debug)]
-pub(crate) struct Entrance<S> {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) stack: S,
-}
 
 /// Accepts until dropped.
 pub(crate) async fn accept<S, B>(listener: TcpListener, entrance: Entrance<S>)

@@ -27,7 +27,7 @@ use tokio::time::timeout;
 use tokio_rustls::rustls::ProtocolVersion;
 use tower_service::Service;
 
-use crate::accept::Entrance;
+use crate::entrance::Entrance;
 use crate::front::Front;
 use crate::io::Stream;
 use crate::registry::{Activity, HEAD_LIMIT, Order, Ticket};
@@ -266,7 +266,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::listeners::Shared;
+    use crate::entrance::Shared;
     use crate::registry::Registry;
 
     /// However steadily its lines come: the first head of a connection, and one behind an answer.

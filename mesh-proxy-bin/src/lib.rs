@@ -17,7 +17,7 @@
 //! | `cli`, `settings` | what was asked for |
 //! | `app`, `drain` | starts everything; ends it without losing a request |
 //! | `listeners`, `bind`, `tls` | follows the plan's listeners: opens, closes, renews certificates |
-//! | `worker`, `accept`, `connection`, `registry`, `io` | one core's share of the connections |
+//! | `worker`, `accept`, `entrance`, `connection`, `registry`, `io` | one core's share of the connections |
 //! | `front`, `reply`, `upgrade` | between hyper and the stack |
 //! | `admin`, `metrics` | what is shown to operators |
 //! | `check`, `report` | `mesh-proxy check` |
@@ -34,6 +34,7 @@ mod check;
 mod cli;
 mod connection;
 mod drain;
+mod entrance;
 mod front;
 mod io;
 mod listeners;

@@ -7,56 +7,20 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use http::HeaderValue;
 use mesh_core::endpoint::Address;
-use mesh_core::headers::FieldLimit;
 use mesh_core::plan::{Direction, Discovery, Listener, ListenerProtocol, ListenerRoutes, Plan, ServerHeader};
 use mesh_tower::admin::ListenerStatus;
-use mesh_tower::tls::Acceptor;
 use tokio::sync::oneshot;
 
 use crate::bind::{self, BindError};
+use crate::entrance::Shared;
 use crate::front::SERVER_NAME;
 use crate::settings::Settings;
 use crate::tls;
 use crate::worker::{Command, Handle};
-
-/// What all workers know of a listener.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) name: Arc<str>,
-    pub(crate) direction: Direction,
-    /// `server` of what is answered here; `None` leaves it alone.
-    pub(crate) server: Option<HeaderValue>,
-    /// How large the head and the trailers of a request may be, each.
-    pub(crate) max_fields: FieldLimit,
-    tls: RwLock<Option<Arc<Acceptor>>>,
-}
-
-impl Shared {
-    /// TLS for connections that come now.
-    pub(crate) fn tls(&self) -> Option<Arc<Acceptor>> {
-        self.tls.read().expect("no panic while TLS is renewed").clone()
-    }
-
-    /// A listener in plaintext.
-    #[cfg(test)]
-    pub(crate) fn plain(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            direction: Direction::Gateway,
-            server: None,
-            max_fields: FieldLimit::default(),
-            tls: RwLock::default(),
-        }
-    }
-
-    fn renew(&self, tls: Option<Arc<Acceptor>>) {
-        *self.tls.write().expect("no panic while TLS is renewed") = tls;
-    }
-}
 
 #[derive(Debug)]
 struct Standing {
@@ -158,13 +122,8 @@ impl Listeners {
         let (tls, files) = (tls::config(&listener.protocol)?, tls::digest(&listener.protocol));
         let sockets = bind::bind(wanted, NonZeroUsize::new(workers.len()).unwrap_or(NonZeroUsize::MIN))
             .map_err(|error| bind::explain(&error, &format!("--bind {}=ADDRESS:PORT", listener.port)))?;
-        let shared = Arc::new(Shared {
-            name: listener.name.clone(),
-            direction: listener.direction,
-            server: server(listener.direction, &plan.settings.server),
-            max_fields: plan.settings.max_fields,
-            tls: RwLock::new(tls),
-        });
+        let server = server(listener.direction, &plan.settings.server);
+        let shared = Arc::new(Shared::new(listener, server, plan.settings.max_fields, tls));
         for (worker, socket) in workers.iter().zip(sockets.list) {
             worker.send(Command::Listen { shared: shared.clone(), socket }).await;
         }

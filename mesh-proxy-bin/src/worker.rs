@@ -17,8 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::accept::{Entrance, accept};
-use crate::listeners::Shared;
+use crate::accept::accept;
+use crate::entrance::{Entrance, Shared};
 use crate::registry::{Order, Registry};
 
 /// Commands come a few at a reload; who sends more waits.

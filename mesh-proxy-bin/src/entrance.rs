@@ -1,0 +1,65 @@
+//! What connections of one listener share on their way in.
+
+use std::sync::{Arc, RwLock};
+
+use http::HeaderValue;
+use mesh_core::headers::FieldLimit;
+use mesh_core::plan::{Direction, Listener};
+use mesh_tower::tls::Acceptor;
+
+use crate::registry::Registry;
+
+/// What a connection of one listener needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Entrance<S> {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) stack: S,
+}
+
+/// What all workers know of a listener.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) name: Arc<str>,
+    pub(crate) direction: Direction,
+    /// `server` of what is answered here; `None` leaves it alone.
+    pub(crate) server: Option<HeaderValue>,
+    /// How large the head and the trailers of a request may be, each.
+    pub(crate) max_fields: FieldLimit,
+    tls: RwLock<Option<Arc<Acceptor>>>,
+}
+
+impl Shared {
+    /// Of a listener that opens now; without `tls` it is in plaintext.
+    pub(crate) fn new(
+        listener: &Listener,
+        server: Option<HeaderValue>,
+        max_fields: FieldLimit,
+        tls: Option<Arc<Acceptor>>,
+    ) -> Self {
+        let (name, direction) = (listener.name.clone(), listener.direction);
+        Self { name, direction, server, max_fields, tls: RwLock::new(tls) }
+    }
+
+    /// TLS for connections that come now.
+    pub(crate) fn tls(&self) -> Option<Arc<Acceptor>> {
+        self.tls.read().expect("no panic while TLS is renewed").clone()
+    }
+
+    /// Sets TLS for connections to come.
+    pub(crate) fn renew(&self, tls: Option<Arc<Acceptor>>) {
+        *self.tls.write().expect("no panic while TLS is renewed") = tls;
+    }
+
+    /// A listener in plaintext.
+    #[cfg(test)]
+    pub(crate) fn plain(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            direction: Direction::Gateway,
+            server: None,
+            max_fields: FieldLimit::default(),
+            tls: RwLock::default(),
+        }
+    }
+}
