@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::api::{self, ApiArgs};
-use crate::front::{self, FrontArgs, Kind};
 use crate::launch::{self, LaunchArgs};
+use crate::role::{self, FrontArgs, Kind};
 
 /// The fitcycle application behind the mesh: every service and proxy a process of its own, a live load, and
 /// an account of what the mesh did.
@@ -67,10 +67,10 @@ impl Cli {
 impl Service {
     async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Web(args) => front::run(Kind::Web, args).await,
+            Self::Web(args) => role::run(Kind::Web, args).await,
             Self::Api(args) => api::run(args).await,
-            Self::Mobile(args) => front::run(Kind::Mobile, args).await,
-            Self::Report(args) => front::run(Kind::Report, args).await,
+            Self::Mobile(args) => role::run(Kind::Mobile, args).await,
+            Self::Report(args) => role::run(Kind::Report, args).await,
         }
         .map(|()| ExitCode::SUCCESS)
     }

@@ -8,7 +8,7 @@
 //! | [`model`] | what a sign-up is |
 //! | [`store`] | where sign-ups are kept: SQLite, or MySQL and MariaDB |
 //! | [`api`] | api-server v1 and v2: the JSON API |
-//! | [`web`], [`mobile`], [`report`] | the services that call the API; [`front`] is what they share |
+//! | [`web`], [`mobile`], [`report`] | the services that call the API; [`front`] is what they share, [`role`] runs one |
 //! | [`upstream`] | the seam through which they call it |
 //! | [`member`] | how a service joins the mesh in process |
 //! | [`serve`] | how every service listens, announces itself and drains |
@@ -22,6 +22,7 @@ mod member;
 mod mobile;
 mod model;
 mod report;
+mod role;
 mod serve;
 mod store;
 mod upstream;
