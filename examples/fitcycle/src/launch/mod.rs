@@ -7,9 +7,10 @@
 //! | [`folder`] | the configuration that everything watches |
 //! | [`load`], [`traffic`] | the users |
 //! | [`tally`], [`scrape`], [`rules`] | what users saw, what the mesh did, what was configured |
-//! | [`report`], [`checks`], [`table`], [`progress`] | how it is told |
+//! | [`report`], [`check`], [`checks`], [`table`], [`progress`] | how it is told |
 
 mod application;
+mod check;
 mod checks;
 mod child;
 mod fleet;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::checks::Check;
+use super::check::Check;
 use super::rules::Weights;
 use super::scrape::Deeds;
 use super::tally::{Chance, Phase, Tally};
