@@ -5,6 +5,7 @@
 //! same work.
 
 mod layers;
+mod server;
 mod stack;
 mod wire;
 mod world;

@@ -1,7 +1,6 @@
 //! The whole client beside a bare hyper client: the same server, the same kind of stream.
 
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,16 +12,16 @@ use http::{HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
 use mesh_core::circuit::Keepalive;
 use mesh_core::endpoint::Address;
 use mesh_tower::Body;
 use mesh_tower::pool::{Connect, Connecting, Stream};
 use mesh_tower::telemetry::AccessLog;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-use super::world::{FULL, PLAIN, PLAIN_H2, answer};
+use super::server::serve;
+use super::world::{FULL, PLAIN, PLAIN_H2};
 use super::{Call, World};
 
 /// How much a pipe in memory holds.
@@ -82,28 +81,6 @@ impl Connect for Pipes {
         serve(theirs);
         Box::pin(std::future::ready(Ok(Stream::new(ours))))
     }
-}
-
-fn serve(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
-    tokio::spawn(async move {
-        let builder = auto::Builder::new(TokioExecutor::new());
-        let service = hyper::service::service_fn(answer);
-        // A connection that breaks at the end of the run is nobody's concern.
-        let _ = builder.serve_connection(TokioIo::new(stream), service).await;
-    });
-}
-
-/// A server on loopback, on the current runtime.
-pub(super) async fn listen() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback");
-    let address = listener.local_addr().expect("bound");
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let _ = stream.set_nodelay(true);
-            serve(stream);
-        }
-    });
-    address
 }
 
 type Responding = Pin<Box<dyn Future<Output = Result<Response<Incoming>, hyper::Error>> + Send>>;

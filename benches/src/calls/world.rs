@@ -1,7 +1,6 @@
 //! The mesh that is called: a few services, each with one feature in its rule.
 
 use std::cell::OnceCell;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -69,7 +68,7 @@ impl World {
         metrics::set_global_recorder(recorder).expect("the first world of this process");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let endpoints =
-            runtime.block_on(async { [super::wire::listen().await, super::wire::listen().await] });
+            runtime.block_on(async { [super::server::listen().await, super::server::listen().await] });
         Rc::new(Self { runtime, metrics, endpoints, worker: OnceCell::new() })
     }
 
@@ -192,10 +191,4 @@ fn documents([first, second]: [SocketAddr; 2]) -> mesh_core::api::Documents {
         .rule(full.retries(2, retries))
         .build()
         .expect("the mesh is sound")
-}
-
-/// What a server of ours answers.
-pub(super) async fn answer<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
-    drop(request);
-    Ok(Response::new(Body::from("hello, world")))
 }
