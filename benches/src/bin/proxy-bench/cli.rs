@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::peer::Name;
+use crate::name::Name;
 use crate::scenario::Scenario;
 
 /// Compares what a request costs mesh-proxy, Envoy, HAProxy and a bare hyper pass-through, side by side.

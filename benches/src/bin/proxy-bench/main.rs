@@ -16,10 +16,12 @@
 mod access_log;
 mod backend;
 mod cli;
+mod figures;
 mod floor;
 mod idle;
 mod load;
 mod measure;
+mod name;
 mod peer;
 mod process;
 mod report;

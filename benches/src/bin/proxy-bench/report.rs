@@ -6,9 +6,9 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use crate::cli::Options;
+use crate::figures::{Footprint, Run};
 use crate::measure::median;
-use crate::peer::Name;
-use crate::rounds::{Footprint, Run};
+use crate::name::Name;
 use crate::scenario::Scenario;
 
 /// All figures of one invocation.

@@ -5,42 +5,21 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::access_log::AccessLog;
 use crate::cli::Options;
+use crate::figures::{Footprint, Run};
 use crate::load::Served;
 use crate::measure;
-use crate::peer::{self, Name, Peer, Place};
+use crate::name::Name;
+use crate::peer::{self, Peer, Place};
 use crate::process::{self, Conversation, Process};
 use crate::report::Report;
 use crate::scenario::Scenario;
 
 /// Longer than any phase of the load generator.
 const PHASE_LIMIT: Duration = Duration::from_secs(330);
-
-/// One proxy in one round of one scenario.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Run {
-    /// Processor time of the proxy for one request, in microseconds.
-    pub(crate) cpu_us: f64,
-    /// Processor time over wall-clock time: 1 is one core kept busy.
-    pub(crate) busy: f64,
-    /// Share of the machine that was kept busy by processes that don't belong to the run.
-    pub(crate) others: f64,
-    /// What the load generator saw.
-    pub(crate) served: Served,
-}
-
-/// One proxy in one round of the idle scenario.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Footprint {
-    /// Memory after the first request.
-    pub(crate) start_kib: u64,
-    /// Growth for each idle connection.
-    pub(crate) connection_kib: f64,
-}
 
 /// Compares what `options` asks for; prints the table and writes the JSON.
 pub(crate) async fn compare(options: Options) -> anyhow::Result<()> {

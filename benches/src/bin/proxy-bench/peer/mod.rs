@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::ValueEnum;
 use tokio::process::Command;
 
 use crate::cli::Options;
+use crate::name::Name;
 use crate::process::{Process, complete};
 use crate::scenario::Scenario;
 
@@ -20,34 +20,6 @@ mod envoy;
 mod floor;
 mod haproxy;
 mod ours;
-
-/// Which proxy.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum Name {
-    /// mesh-proxy.
-    Ours,
-    /// Envoy, the reference of all ratios.
-    Envoy,
-    /// HAProxy.
-    Haproxy,
-    /// A bare pass-through on hyper.
-    Hyper,
-}
-
-impl Name {
-    /// Every proxy.
-    pub(crate) const ALL: [Self; 4] = [Self::Ours, Self::Envoy, Self::Haproxy, Self::Hyper];
-
-    /// The name on the command line.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ours => "ours",
-            Self::Envoy => "envoy",
-            Self::Haproxy => "haproxy",
-            Self::Hyper => "hyper",
-        }
-    }
-}
 
 /// Where one run of a proxy takes place.
 #[derive(Clone, Copy, Debug)]
