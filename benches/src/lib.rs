@@ -11,4 +11,7 @@
 
 pub mod calls;
 pub mod envoy;
+pub mod measure;
+pub mod process;
+pub mod proxy;
 pub mod side_by_side;

@@ -16,9 +16,9 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use mesh_benches::process;
 use tokio::net::TcpListener;
 
-use crate::process;
 use crate::scenario::{FLAKY_PATH, GRPC_PATH, PLAIN_PATH, REQUEST_ID_SEEN, plain_body};
 
 type Trailers = Ready<Option<Result<HeaderMap, Infallible>>>;

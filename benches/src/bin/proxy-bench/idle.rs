@@ -1,8 +1,10 @@
 //! Holds idle keep-alive connections, so that the parent can see what they cost the proxy in memory.
 
+use mesh_benches::{measure, process};
+
 use crate::cli::LoadOptions;
+use crate::load;
 use crate::load::client::{Client, Expected};
-use crate::{load, process};
 
 /// Descriptors that this process, or a proxy, needs besides the connections.
 const SPARE_DESCRIPTORS: u64 = 200;
@@ -10,7 +12,7 @@ const SPARE_DESCRIPTORS: u64 = 200;
 /// Phases: probe, `probed`, wait, one request on each of the connections, `held`, then hold until the parent closes.
 pub(crate) async fn hold(options: LoadOptions) -> anyhow::Result<()> {
     let needed = options.requests + SPARE_DESCRIPTORS;
-    let allowed = crate::measure::descriptor_limit()?;
+    let allowed = measure::descriptor_limit()?;
     anyhow::ensure!(allowed >= needed, "needs {needed} open files, the limit is {allowed} (see ulimit -n)");
     let expected = Expected::of(options.scenario);
     let probe = load::probe(&options, &expected).await?;

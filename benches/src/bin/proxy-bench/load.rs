@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use hdrhistogram::Histogram;
+use mesh_benches::process;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use crate::cli::LoadOptions;
 use crate::load::client::{Client, Expected};
-use crate::process;
 
 pub(crate) mod client;
 

@@ -20,10 +20,8 @@ mod figures;
 mod floor;
 mod idle;
 mod load;
-mod measure;
 mod name;
 mod peer;
-mod process;
 mod report;
 mod rounds;
 mod scenario;
@@ -31,6 +29,7 @@ mod scenario;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use mesh_benches::process;
 
 use crate::cli::{Cli, Role};
 
@@ -47,20 +46,10 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match cli.role {
-        None => runtime.block_on(until_interrupted(rounds::compare(cli.options))),
+        None => runtime.block_on(process::until_interrupted(rounds::compare(cli.options))),
         Some(Role::Backend) => runtime.block_on(process::until_abandoned(backend::serve())),
         Some(Role::Floor(options)) => runtime.block_on(floor::serve(options)),
         Some(Role::Load(options)) => runtime.block_on(load::generate(options)),
         Some(Role::Idle(options)) => runtime.block_on(idle::hold(options)),
-    }
-}
-
-/// Ends early on SIGINT or SIGTERM, so that dropping `work` ends the children and removes the folders.
-async fn until_interrupted(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        outcome = work => outcome,
-        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
-        _ = terminate.recv() => anyhow::bail!("terminated"),
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use mesh_benches::measure::median;
 use serde_json::{Value, json};
 
 use crate::cli::Options;
 use crate::figures::{Footprint, Run};
-use crate::measure::median;
 use crate::name::Name;
 use crate::scenario::Scenario;
 

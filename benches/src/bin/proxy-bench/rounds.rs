@@ -5,16 +5,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use mesh_benches::measure::{self, Usage};
+use mesh_benches::process::{self, Conversation, Process};
 use tempfile::TempDir;
 
 use crate::access_log::AccessLog;
 use crate::cli::Options;
 use crate::figures::{Footprint, Run};
 use crate::load::Served;
-use crate::measure;
 use crate::name::Name;
 use crate::peer::{self, Peer, Place};
-use crate::process::{self, Conversation, Process};
 use crate::report::Report;
 use crate::scenario::Scenario;
 
@@ -27,7 +27,7 @@ pub(crate) async fn compare(options: Options) -> anyhow::Result<()> {
     let mut report =
         Report::new(&options, peers.iter().map(|(name, peer)| (*name, peer.version())).collect());
     for &scenario in &options.scenarios {
-        let folder = scratch()?;
+        let folder = process::scratch("proxy-bench-")?;
         let backend = Backend::start(folder.path()).await?;
         for round in 1..=options.rounds {
             for (name, peer) in &peers {
@@ -72,13 +72,6 @@ async fn find_peers(options: &Options) -> anyhow::Result<Vec<(Name, Box<dyn Peer
     }
     anyhow::ensure!(!peers.is_empty(), "there is no proxy to measure");
     Ok(peers)
-}
-
-/// A folder in memory where there is one, so that nobody's log waits for a disk.
-fn scratch() -> anyhow::Result<TempDir> {
-    let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    Ok(tempfile::Builder::new().prefix("proxy-bench-").tempdir_in(folder)?)
 }
 
 /// The server behind the proxies.
@@ -154,7 +147,7 @@ async fn serve(
     peer: &dyn Peer,
     backend: &Backend,
 ) -> anyhow::Result<Run> {
-    let folder = scratch()?;
+    let folder = process::scratch("proxy-bench-")?;
     let path = folder.path().to_owned();
     let place = Place { scenario, listen: process::free_address()?, backend: backend.address, folder: &path };
     let warm_up = options.requests / 4;
@@ -167,15 +160,15 @@ async fn serve(
     if let Some(log) = &mut log {
         log.wait_for(warm_up).await?;
     }
-    let crew = [scene.proxy.pid(), scene.load.pid(), backend.process.pid()];
-    let before = Usage::now(crew)?;
+    let (proxy, others) = (scene.proxy.pid(), [scene.load.pid(), backend.process.pid()]);
+    let before = Usage::now(proxy, &others)?;
     scene.conversation.go().await?;
     let served: Served = serde_json::from_str(&scene.hear().await?)?;
     // A log that is written behind the requests' back costs the proxy all the same.
     if let Some(log) = &mut log {
         log.wait_for(warm_up + options.requests).await?;
     }
-    let spent = Usage::now(crew)?.since(&before);
+    let spent = Usage::now(proxy, &others)?.since(&before);
     scene.stop().await?;
     anyhow::ensure!(served.requests == options.requests, "{} answers were counted", served.requests);
     Ok(Run {
@@ -186,40 +179,8 @@ async fn serve(
     })
 }
 
-/// Processor time in seconds: of the proxy, of it with load generator and backend, and of the machine.
-struct Usage {
-    proxy: f64,
-    crew: f64,
-    machine: measure::Machine,
-}
-
-impl Usage {
-    fn now(crew: [u32; 3]) -> anyhow::Result<Self> {
-        let [proxy, load, backend] = crew.map(measure::processor_time);
-        let proxy = proxy?.as_secs_f64();
-        let crew = proxy + load?.as_secs_f64() + backend?.as_secs_f64();
-        Ok(Self { proxy, crew, machine: measure::machine_time()? })
-    }
-
-    fn since(&self, earlier: &Self) -> Self {
-        Self {
-            proxy: self.proxy - earlier.proxy,
-            crew: self.crew - earlier.crew,
-            machine: measure::Machine {
-                busy: self.machine.busy - earlier.machine.busy,
-                all: self.machine.all - earlier.machine.all,
-            },
-        }
-    }
-
-    fn others(&self) -> f64 {
-        let Self { crew, machine, .. } = self;
-        ((machine.busy - crew) / machine.all.max(f64::MIN_POSITIVE)).max(0.0)
-    }
-}
-
 async fn hold(options: &Options, peer: &dyn Peer, backend: &Backend) -> anyhow::Result<Footprint> {
-    let folder = scratch()?;
+    let folder = process::scratch("proxy-bench-")?;
     let path = folder.path().to_owned();
     let place = Place {
         scenario: Scenario::Idle,

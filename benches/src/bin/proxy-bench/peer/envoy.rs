@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use mesh_benches::envoy::{PACKAGE, default_venv, executable_below};
+use mesh_benches::process::{Process, complete, first_line};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::cli::Options;
-use crate::peer::{Peer, Place, first_line};
-use crate::process::{Process, complete};
+use crate::peer::{Peer, Place};
 use crate::scenario::{ERRORS_TO_EJECT, HOST, REQUEST_LIMIT, RETRIES};
 
 /// The package is some hundred megabytes.

@@ -1,7 +1,8 @@
 //! The bare pass-through: this executable in its `floor` role.
 
+use mesh_benches::process::Process;
+
 use crate::peer::{Peer, Place};
-use crate::process::Process;
 
 /// Always present.
 #[derive(Debug)]

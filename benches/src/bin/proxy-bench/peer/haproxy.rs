@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use mesh_benches::process::{Process, find_program, first_line};
 
-use crate::peer::{Peer, Place, first_line};
-use crate::process::{Process, find_program};
+use crate::peer::{Peer, Place};
 use crate::scenario::{ERRORS_TO_EJECT, REQUEST_LIMIT, RETRIES};
 
 /// The installed executable.

@@ -6,14 +6,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::Context as _;
-use tokio::process::Command;
+use mesh_benches::process::Process;
 
 use crate::cli::Options;
 use crate::name::Name;
-use crate::process::{Process, complete};
 use crate::scenario::Scenario;
 
 mod envoy;
@@ -61,14 +58,4 @@ pub(crate) async fn find(name: Name, options: &Options) -> anyhow::Result<Box<dy
         Name::Haproxy => Box::new(haproxy::Haproxy::find().await?),
         Name::Hyper => Box::new(floor::Floor),
     })
-}
-
-/// The first line that a program prints when asked for its version.
-async fn first_line(program: &Path, argument: &str) -> anyhow::Result<String> {
-    let mut command = Command::new(program);
-    command.arg(argument);
-    let output = complete(command, Duration::from_secs(10)).await?;
-    let text = String::from_utf8_lossy(&output);
-    let line = text.lines().find(|line| !line.trim().is_empty());
-    Ok(line.with_context(|| format!("{} {argument} said nothing", program.display()))?.trim().to_owned())
 }

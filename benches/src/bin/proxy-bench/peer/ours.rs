@@ -3,19 +3,13 @@
 //! The shipped executable is measured, not its library inside this one: the allocator is part of what is compared.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::Context as _;
-use serde_json::Value;
-use tokio::process::Command;
+use mesh_benches::process::{Process, first_line};
+use mesh_benches::proxy;
 
 use crate::cli::Options;
-use crate::peer::{Peer, Place, first_line};
-use crate::process::{Process, complete};
+use crate::peer::{Peer, Place};
 use crate::scenario::{ERRORS_TO_EJECT, HOST, REQUEST_LIMIT, RETRIES};
-
-/// A cold release build on a small machine.
-const BUILD_LIMIT: Duration = Duration::from_secs(1800);
 
 /// The built executable.
 #[derive(Debug)]
@@ -26,10 +20,7 @@ pub(super) struct Ours {
 
 impl Ours {
     pub(super) async fn find(options: &Options) -> anyhow::Result<Self> {
-        let program = match &options.proxy {
-            Some(program) => program.clone(),
-            None => build().await?,
-        };
+        let program = proxy::executable(options.proxy.as_deref()).await?;
         let version = first_line(&program, "--version").await?;
         Ok(Self { program, version })
     }
@@ -49,33 +40,6 @@ impl Peer for Ours {
         let arguments = arguments.iter().map(AsRef::as_ref).chain([folder.as_os_str()]);
         Process::start(&self.program, arguments, place.folder)
     }
-}
-
-/// Builds the executable as it is shipped (as a debug build, if this is one), and asks cargo where it lies.
-async fn build() -> anyhow::Result<PathBuf> {
-    let cargo =
-        std::env::var_os("CARGO").context("started without cargo: --proxy must name the executable")?;
-    let mut command = Command::new(cargo);
-    command.args([
-        "build",
-        "--package",
-        "mesh-proxy-bin",
-        "--bin",
-        "mesh-proxy",
-        "--message-format=json-render-diagnostics",
-    ]);
-    command.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
-    if !cfg!(debug_assertions) {
-        // The other peers are what their projects ship, too.
-        command.args(["--profile", "dist"]);
-    }
-    let output = complete(command, BUILD_LIMIT).await?;
-    let executable = String::from_utf8(output)?.lines().find_map(|line| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        let named = message["target"]["name"] == "mesh-proxy";
-        message["executable"].as_str().filter(|_| named).map(PathBuf::from)
-    });
-    executable.context("cargo built no executable")
 }
 
 fn documents(place: &Place<'_>, access_log: &Path) -> String {

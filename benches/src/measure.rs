@@ -1,4 +1,4 @@
-//! What the kernel says about a process.
+//! What the kernel says about processes and the machine.
 
 use std::time::Duration;
 
@@ -9,7 +9,10 @@ use anyhow::Context as _;
 const USER_HZ: u64 = 100;
 
 /// User plus system time of a process, all its threads together.
-pub(crate) fn processor_time(pid: u32) -> anyhow::Result<Duration> {
+///
+/// # Errors
+/// If the process has gone.
+pub fn processor_time(pid: u32) -> anyhow::Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     parse_processor_time(&stat).with_context(|| format!("unexpected /proc/{pid}/stat"))
 }
@@ -25,15 +28,18 @@ fn parse_processor_time(stat: &str) -> Option<Duration> {
 
 /// Processor time of all cores together, in seconds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Machine {
+pub struct Machine {
     /// At work for anybody.
-    pub(crate) busy: f64,
+    pub busy: f64,
     /// At work or idle.
-    pub(crate) all: f64,
+    pub all: f64,
 }
 
 /// What the machine's cores have done since it started.
-pub(crate) fn machine_time() -> anyhow::Result<Machine> {
+///
+/// # Errors
+/// If the system has no `/proc/stat`.
+pub fn machine_time() -> anyhow::Result<Machine> {
     let stat = std::fs::read_to_string("/proc/stat")?;
     parse_machine_time(&stat).context("unexpected /proc/stat")
 }
@@ -49,8 +55,55 @@ fn parse_machine_time(stat: &str) -> Option<Machine> {
     Some(Machine { busy: seconds(all - idle), all: seconds(all) })
 }
 
+/// Processor time in seconds: of a proxy, of it with the processes that it works with, and of the machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// Of the proxy.
+    pub proxy: f64,
+    crew: f64,
+    machine: Machine,
+}
+
+impl Usage {
+    /// What was used until now.
+    ///
+    /// # Errors
+    /// If one of the processes has gone.
+    pub fn now(proxy: u32, others: &[u32]) -> anyhow::Result<Self> {
+        let proxy = processor_time(proxy)?.as_secs_f64();
+        let mut crew = proxy;
+        for &other in others {
+            crew += processor_time(other)?.as_secs_f64();
+        }
+        Ok(Self { proxy, crew, machine: machine_time()? })
+    }
+
+    /// What was used between the two.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            proxy: self.proxy - earlier.proxy,
+            crew: self.crew - earlier.crew,
+            machine: Machine {
+                busy: self.machine.busy - earlier.machine.busy,
+                all: self.machine.all - earlier.machine.all,
+            },
+        }
+    }
+
+    /// Share of the machine that was kept busy by processes that don't belong to the run.
+    #[must_use]
+    pub fn others(&self) -> f64 {
+        let Self { crew, machine, .. } = self;
+        ((machine.busy - crew) / machine.all.max(f64::MIN_POSITIVE)).max(0.0)
+    }
+}
+
 /// Memory of a process that is in RAM, in KiB.
-pub(crate) fn resident_kib(pid: u32) -> anyhow::Result<u64> {
+///
+/// # Errors
+/// If the process has gone.
+pub fn resident_kib(pid: u32) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let value = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
@@ -58,7 +111,10 @@ pub(crate) fn resident_kib(pid: u32) -> anyhow::Result<u64> {
 }
 
 /// Files that this process may have open.
-pub(crate) fn descriptor_limit() -> anyhow::Result<u64> {
+///
+/// # Errors
+/// If the system does not say it.
+pub fn descriptor_limit() -> anyhow::Result<u64> {
     let limits = std::fs::read_to_string("/proc/self/limits")?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     let soft = line.and_then(|line| line.split_whitespace().next()).context("no limit of open files")?;
@@ -66,7 +122,8 @@ pub(crate) fn descriptor_limit() -> anyhow::Result<u64> {
 }
 
 /// The middle of the values, the lower one of two; `None` of none.
-pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+#[must_use]
+pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len().saturating_sub(1) / 2).copied()

@@ -13,12 +13,13 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 /// A running child.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     pid: u32,
     errors: PathBuf,
@@ -26,7 +27,10 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts `program`; what it prints goes to `stdout.log` and `stderr.log` in `folder`.
-    pub(crate) fn start(
+    ///
+    /// # Errors
+    /// If the program or its files cannot be opened.
+    pub fn start(
         program: &Path,
         arguments: impl IntoIterator<Item: AsRef<OsStr>>,
         folder: &Path,
@@ -38,7 +42,10 @@ impl Process {
     }
 
     /// Starts this executable again in a role; returns what it says and a way to answer.
-    pub(crate) fn role(arguments: &[String], folder: &Path) -> anyhow::Result<(Self, Conversation)> {
+    ///
+    /// # Errors
+    /// If this executable cannot be started again.
+    pub fn role(arguments: &[String], folder: &Path) -> anyhow::Result<(Self, Conversation)> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Self::spawn(command, folder)?;
@@ -56,12 +63,13 @@ impl Process {
     }
 
     /// The process id.
-    pub(crate) const fn pid(&self) -> u32 {
+    #[must_use]
+    pub const fn pid(&self) -> u32 {
         self.pid
     }
 
     /// Waits for the child to end by itself, which none should; says how it went and what it complained of.
-    pub(crate) async fn ended(&mut self) -> anyhow::Error {
+    pub async fn ended(&mut self) -> anyhow::Error {
         match self.child.wait().await {
             Ok(status) => anyhow::anyhow!("ended by itself ({status}): {}", tail(&self.errors)),
             Err(error) => error.into(),
@@ -69,38 +77,51 @@ impl Process {
     }
 
     /// The end of what the child wrote to its standard error.
-    pub(crate) fn complaint(&self) -> String {
+    #[must_use]
+    pub fn complaint(&self) -> String {
         tail(&self.errors)
     }
 
     /// Ends the child and waits until it has gone.
-    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// If it cannot be ended.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
     }
 }
 
 /// Lines to and from a role.
 #[derive(Debug)]
-pub(crate) struct Conversation {
+pub struct Conversation {
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Conversation {
     /// The next line, which must come within `limit`.
-    pub(crate) async fn hear(&mut self, limit: Duration) -> anyhow::Result<String> {
+    ///
+    /// # Errors
+    /// If no line comes within `limit`.
+    pub async fn hear(&mut self, limit: Duration) -> anyhow::Result<String> {
         let line = tokio::time::timeout(limit, self.output.next_line()).await;
         line.with_context(|| format!("nothing was said for {limit:?}"))??.context("it ended early")
     }
 
     /// Says that the next phase may begin.
-    pub(crate) async fn go(&mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// If the child has closed its standard input.
+    pub async fn go(&mut self) -> anyhow::Result<()> {
         Ok(self.input.write_all(b"go\n").await?)
     }
 }
 
 /// Runs a program that ends by itself, in at most `limit`; returns what it printed.
-pub(crate) async fn complete(mut command: Command, limit: Duration) -> anyhow::Result<Vec<u8>> {
+///
+/// # Errors
+/// If it cannot be started, does not end in time or ends with a failure.
+pub async fn complete(mut command: Command, limit: Duration) -> anyhow::Result<Vec<u8>> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
     let child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
     let output = tokio::time::timeout(limit, child.wait_with_output()).await;
@@ -109,15 +130,34 @@ pub(crate) async fn complete(mut command: Command, limit: Duration) -> anyhow::R
     Ok(output.stdout)
 }
 
+/// The first line that a program prints when asked for its version.
+///
+/// # Errors
+/// If it fails or prints nothing.
+pub async fn first_line(program: &Path, argument: &str) -> anyhow::Result<String> {
+    let mut command = Command::new(program);
+    command.arg(argument);
+    let output = complete(command, Duration::from_secs(10)).await?;
+    let text = String::from_utf8_lossy(&output);
+    let line = text.lines().find(|line| !line.trim().is_empty());
+    Ok(line.with_context(|| format!("{} {argument} said nothing", program.display()))?.trim().to_owned())
+}
+
 /// A role's half of [`Conversation::hear`].
-pub(crate) fn announce(line: &str) -> anyhow::Result<()> {
+///
+/// # Errors
+/// If standard output is closed.
+pub fn announce(line: &str) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();
     writeln!(output, "{line}")?;
     Ok(output.flush()?)
 }
 
 /// A role's half of [`Conversation::go`]; fails when the parent has gone.
-pub(crate) async fn wait_for_go() -> anyhow::Result<()> {
+///
+/// # Errors
+/// If the parent has gone.
+pub async fn wait_for_go() -> anyhow::Result<()> {
     let mut line = String::new();
     let read = BufReader::new(tokio::io::stdin()).read_line(&mut line).await?;
     anyhow::ensure!(read > 0, "the parent has gone");
@@ -125,7 +165,10 @@ pub(crate) async fn wait_for_go() -> anyhow::Result<()> {
 }
 
 /// Runs a role that serves until its parent closes its standard input, or dies.
-pub(crate) async fn until_abandoned(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+///
+/// # Errors
+/// Those of `work`.
+pub async fn until_abandoned(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let abandoned = async {
         let mut buffer = [0; 16];
         while tokio::io::stdin().read(&mut buffer).await.is_ok_and(|read| read > 0) {}
@@ -136,13 +179,40 @@ pub(crate) async fn until_abandoned(work: impl Future<Output = anyhow::Result<()
     }
 }
 
+/// Ends early on SIGINT or SIGTERM, so that dropping `work` ends the children and removes the folders.
+///
+/// # Errors
+/// Those of `work`, and if it was ended early.
+pub async fn until_interrupted(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        outcome = work => outcome,
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+        _ = terminate.recv() => anyhow::bail!("terminated"),
+    }
+}
+
+/// A folder in memory where there is one, so that no program waits for a disk; its name begins with `prefix`.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn scratch(prefix: &str) -> anyhow::Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    Ok(tempfile::Builder::new().prefix(prefix).tempdir_in(folder)?)
+}
+
 /// A loopback address that was free a moment ago, for programs that cannot choose their own port.
-pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
+///
+/// # Errors
+/// If there is no loopback address to listen on.
+pub fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// The program of this name in the search path or in the usual places of daemons.
-pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+#[must_use]
+pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from))
