@@ -25,7 +25,7 @@ pub(crate) struct Options {
     #[arg(long = "scenario", value_name = "NAME", value_delimiter = ',', value_enum,
           default_values_t = Scenario::ALL)]
     pub(crate) scenarios: Vec<Scenario>,
-    /// Proxies to compare; ratios are to envoy and to hyper, where present.
+    /// Proxies to compare; ratios are to envoy, haproxy and hyper, where present.
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_enum, default_values_t = Name::ALL)]
     pub(crate) peers: Vec<Name>,
     /// Requests measured in each round, after a warm-up of a quarter of that.

@@ -2,8 +2,9 @@
 //!
 //! The figure that matters for a proxy is the processor time it takes from the application beside it, so that
 //! is what is compared: user plus system time of the proxy's process over the requests it served, as a ratio
-//! to Envoy doing the same in the same run. Throughput and latency of a closed loop on a shared machine are
-//! printed for information only.
+//! to each of Envoy, HAProxy and a bare hyper relay doing the same in the same run. A ratio to one of them alone
+//! moves with the machine. Throughput and latency of a closed loop on a shared machine are printed for
+//! information only.
 //!
 //! ```text
 //! load ──> proxy ──> backend      three processes; the proxy has one worker, all talk over loopback

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 pub(crate) enum Name {
     /// mesh-proxy.
     Ours,
-    /// Envoy, the reference of all ratios.
+    /// Envoy, which Istio itself runs.
     Envoy,
     /// HAProxy.
     Haproxy,

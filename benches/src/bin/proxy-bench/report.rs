@@ -16,8 +16,12 @@ use crate::scenario::Scenario;
 pub(crate) struct Report {
     parameters: Value,
     versions: Vec<(Name, String)>,
+    absent: Vec<(Name, String)>,
     cells: Vec<Cell>,
 }
+
+/// The proxies that ratios are to. One alone says little: its own time moves with the machine.
+const REFERENCES: [Name; 3] = [Name::Envoy, Name::Haproxy, Name::Hyper];
 
 /// Share of the machine taken by others from which the figures are called noisy.
 const NOISY: f64 = 0.2;
@@ -50,11 +54,11 @@ impl Cell {
 }
 
 impl Report {
-    /// Nothing measured yet.
-    pub(crate) fn new(options: &Options, versions: Vec<(Name, String)>) -> Self {
+    /// Nothing measured yet: the proxies that are present with their versions, the others with the reason.
+    pub(crate) fn new(options: &Options, versions: Vec<(Name, String)>, absent: Vec<(Name, String)>) -> Self {
         let Options { requests, rounds, connections, .. } = options;
         let parameters = json!({ "requests": requests, "rounds": rounds, "idle_connections": connections });
-        Self { parameters, versions, cells: Vec::new() }
+        Self { parameters, versions, absent, cells: Vec::new() }
     }
 
     /// Adds a round.
@@ -94,10 +98,17 @@ impl Report {
 
     /// Every round of every proxy, with medians, ratios and what the machine is.
     pub(crate) fn to_json(&self) -> Value {
-        let versions: BTreeMap<_, _> =
-            self.versions.iter().map(|(name, version)| (name.as_str(), version)).collect();
+        let by_name = |list: &[(Name, String)]| -> BTreeMap<_, _> {
+            list.iter().map(|(name, text)| (name.as_str(), text.clone())).collect()
+        };
         let cells: Vec<_> = self.cells.iter().map(|cell| self.cell_json(cell)).collect();
-        json!({ "machine": machine(), "parameters": self.parameters, "versions": versions, "results": cells })
+        json!({
+            "machine": machine(),
+            "parameters": self.parameters,
+            "versions": by_name(&self.versions),
+            "absent": by_name(&self.absent),
+            "results": cells,
+        })
     }
 
     fn cell_json(&self, cell: &Cell) -> Value {
@@ -106,6 +117,7 @@ impl Report {
             "proxy": cell.name.as_str(),
             "cpu_us_per_request": cell.cpu_us(),
             "ratio_to_envoy": self.ratio(cell, Name::Envoy),
+            "ratio_to_haproxy": self.ratio(cell, Name::Haproxy),
             "ratio_to_hyper": self.ratio(cell, Name::Hyper),
             "start_kib": median(cell.footprints.iter().map(|it| it.start_kib as f64)),
             "connection_kib": median(cell.footprints.iter().map(|it| it.connection_kib)),
@@ -120,6 +132,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, version) in &self.versions {
             writeln!(f, "{:<8} {version}", name.as_str())?;
+        }
+        for (name, reason) in &self.absent {
+            writeln!(f, "{:<8} ABSENT: {reason}", name.as_str())?;
         }
         for scenario in Scenario::ALL {
             let mut cells: Vec<_> = self.cells.iter().filter(|cell| cell.scenario == scenario).collect();
@@ -147,10 +162,11 @@ impl Report {
     fn figures(&self, f: &mut fmt::Formatter<'_>, scenario: Scenario, cells: &[&Cell]) -> fmt::Result {
         writeln!(
             f,
-            "{:<10} {:>11} {:>8} {:>8} {:>7} {:>6} {:>7} {:>9} {:>8} {:>8}",
+            "{:<10} {:>11} {:>9} {:>9} {:>9} {:>7} {:>6} {:>7} {:>9} {:>8} {:>8}",
             scenario.name(),
             "CPU us/req",
             "/ envoy",
+            "/ haproxy",
             "/ hyper",
             "spread",
             "busy",
@@ -163,8 +179,9 @@ impl Report {
             write!(f, "  {:<8} ", cell.name.as_str())?;
             let rate = |run: &Run| run.served.requests as f64 / run.served.seconds;
             write!(f, "{:>11} ", shown(cell.cpu_us(), 2))?;
-            write!(f, "{:>8} ", shown(self.ratio(cell, Name::Envoy), 2))?;
-            write!(f, "{:>8} ", shown(self.ratio(cell, Name::Hyper), 2))?;
+            for reference in REFERENCES {
+                write!(f, "{:>9} ", shown(self.ratio(cell, reference), 2))?;
+            }
             write!(f, "{:>6}% ", shown(cell.spread().map(|share| share * 100.0), 0))?;
             write!(f, "{:>5}% ", shown(cell.middle(|run| run.busy * 100.0), 0))?;
             write!(f, "{:>6}% ", shown(cell.middle(|run| run.others * 100.0), 0))?;
@@ -208,4 +225,41 @@ fn machine() -> Value {
         "processor": model.map(|(_, model)| model),
         "kernel": read("/proc/sys/kernel/osrelease").trim(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::Cli;
+    use crate::load::Served;
+
+    #[test]
+    fn each_row_has_a_ratio_to_every_peer() {
+        let options = Cli::parse_from(["proxy-bench"]).options;
+        let versions = Name::ALL.map(|name| (name, "1".to_owned())).into();
+        let mut report = Report::new(&options, versions, Vec::new());
+        let served = Served { requests: 1000, seconds: 1.0, p50_us: 1, p99_us: 2 };
+        for (name, cpu_us) in Name::ALL.into_iter().zip([30.0, 60.0, 20.0, 15.0]) {
+            report.add(Scenario::H1, name, Run { cpu_us, busy: 1.0, others: 0.0, served });
+        }
+        let table = report.to_string();
+        let row = |name: &str| {
+            let line = table.lines().find(|line| line.starts_with(&format!("  {name} "))).unwrap();
+            line.split_whitespace().skip(1).take(4).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(row("ours"), ["30.00", "0.50", "1.50", "2.00"], "{table}");
+        assert_eq!(row("haproxy"), ["20.00", "0.33", "1.00", "1.33"], "{table}");
+        assert_eq!(report.to_json()["results"][0]["ratio_to_haproxy"], 1.5);
+    }
+
+    #[test]
+    fn an_absent_peer_is_named_with_the_reason() {
+        let options = Cli::parse_from(["proxy-bench"]).options;
+        let absent = vec![(Name::Haproxy, "no haproxy in the search path".to_owned())];
+        let report = Report::new(&options, vec![(Name::Ours, "1".to_owned())], absent);
+        assert!(report.to_string().contains("haproxy  ABSENT: no haproxy"), "{report}");
+        assert_eq!(report.to_json()["absent"]["haproxy"], "no haproxy in the search path");
+    }
 }

@@ -23,9 +23,9 @@ const PHASE_LIMIT: Duration = Duration::from_secs(330);
 
 /// Compares what `options` asks for; prints the table and writes the JSON.
 pub(crate) async fn compare(options: Options) -> anyhow::Result<()> {
-    let mut peers = find_peers(&options).await?;
-    let mut report =
-        Report::new(&options, peers.iter().map(|(name, peer)| (*name, peer.version())).collect());
+    let (mut peers, absent) = find_peers(&options).await?;
+    let versions = peers.iter().map(|(name, peer)| (*name, peer.version())).collect();
+    let mut report = Report::new(&options, versions, absent);
     for &scenario in &options.scenarios {
         let folder = process::scratch("proxy-bench-")?;
         let backend = Backend::start(folder.path()).await?;
@@ -61,17 +61,21 @@ pub(crate) async fn compare(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn find_peers(options: &Options) -> anyhow::Result<Vec<(Name, Box<dyn Peer>)>> {
-    let mut peers = Vec::new();
+/// The proxies that are here, and why the others are not.
+async fn find_peers(options: &Options) -> anyhow::Result<(Vec<(Name, Box<dyn Peer>)>, Vec<(Name, String)>)> {
+    let (mut peers, mut absent) = (Vec::new(), Vec::new());
     for &name in &options.peers {
         match peer::find(name, options).await {
             Ok(peer) => peers.push((name, peer)),
             Err(error) if options.strict => return Err(error.context(format!("{} is absent", name.as_str()))),
-            Err(error) => eprintln!("!!! {} is ABSENT and left out: {error:#}", name.as_str()),
+            Err(error) => {
+                eprintln!("!!! {} is ABSENT and left out: {error:#}", name.as_str());
+                absent.push((name, format!("{error:#}")));
+            }
         }
     }
     anyhow::ensure!(!peers.is_empty(), "there is no proxy to measure");
-    Ok(peers)
+    Ok((peers, absent))
 }
 
 /// The server behind the proxies.
