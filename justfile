@@ -39,6 +39,10 @@ bench:
 bench-proxies:
     cargo run --release -p mesh-benches --bin proxy-bench
 
+# Start, memory and changes of mesh-proxy with more and more services.
+bench-config:
+    cargo run --release -p mesh-benches --bin config-bench
+
 examples:
     cargo test -p mesh-examples --examples
 

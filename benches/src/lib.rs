@@ -8,6 +8,7 @@
 //! | `cargo bench -p mesh-benches --bench stack` | the stack, the client | a no-op service, a bare hyper client |
 //! | `cargo run --release -p mesh-benches --bin stack-calls` | their allocations and instructions | the same |
 //! | `cargo run --release -p mesh-benches --bin proxy-bench` | `mesh-proxy` | Envoy, HAProxy, bare hyper |
+//! | `cargo run --release -p mesh-benches --bin config-bench` | 5,000 services | 100 of them |
 
 pub mod calls;
 pub mod envoy;

@@ -1,8 +1,11 @@
 //! What the kernel says about processes and the machine.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde_json::{Value, json};
 
 /// Ticks in a second of the times in `/proc/PID/stat`: the kernel's `USER_HZ`, which is 100 on the
 /// architectures that we build for, whatever its own timer's rate.
@@ -24,6 +27,43 @@ fn parse_processor_time(stat: &str) -> Option<Duration> {
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(Duration::from_millis((user + system) * (1000 / USER_HZ)))
+}
+
+/// Processor time of each thread of a process: exact, where [`processor_time`] counts hundredths of a second.
+#[derive(Clone, Debug)]
+pub struct ThreadTimes(HashMap<OsString, Duration>);
+
+impl ThreadTimes {
+    /// What the threads that are there have used.
+    ///
+    /// # Errors
+    /// If the process has gone, or the kernel does not say it.
+    pub fn now(pid: u32) -> anyhow::Result<Self> {
+        let mut times = HashMap::new();
+        for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+            let thread = thread?;
+            // A thread may end while we look.
+            let Ok(text) = std::fs::read_to_string(thread.path().join("schedstat")) else { continue };
+            let time = text.split_whitespace().next().and_then(|field| field.parse().ok());
+            let time = time.with_context(|| format!("unexpected /proc/{pid}/task/*/schedstat"))?;
+            times.insert(thread.file_name(), Duration::from_nanos(time));
+        }
+        anyhow::ensure!(!times.is_empty(), "no /proc/{pid}/task/*/schedstat");
+        Ok(Self(times))
+    }
+
+    /// Of all threads together.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.0.values().sum()
+    }
+
+    /// What was used between the two, except by threads that have ended since.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Duration {
+        let before = |thread| earlier.0.get(thread).copied().unwrap_or_default();
+        self.0.iter().map(|(thread, time)| time.saturating_sub(before(thread))).sum()
+    }
 }
 
 /// Processor time of all cores together, in seconds.
@@ -121,6 +161,19 @@ pub fn descriptor_limit() -> anyhow::Result<u64> {
     if soft == "unlimited" { Ok(u64::MAX) } else { Ok(soft.parse()?) }
 }
 
+/// What the machine is, for a report.
+#[must_use]
+pub fn machine() -> Value {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let processors = read("/proc/cpuinfo");
+    let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    json!({
+        "cores": std::thread::available_parallelism().map_or(0, usize::from),
+        "processor": model.map(|(_, model)| model),
+        "kernel": read("/proc/sys/kernel/osrelease").trim(),
+    })
+}
+
 /// The middle of the values, the lower one of two; `None` of none.
 #[must_use]
 pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
@@ -138,6 +191,19 @@ mod tests {
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 9 9 20 0 1 0 5 0 0";
         assert_eq!(parse_processor_time(stat), Some(Duration::from_secs(3)));
         assert_eq!(parse_processor_time("7 (x) S 1"), None);
+    }
+
+    #[test]
+    fn a_new_thread_counts_and_one_that_has_ended_does_not() {
+        let times = |list: &[(&str, u64)]| {
+            let of = |&(thread, ms): &(&str, u64)| (OsString::from(thread), Duration::from_millis(ms));
+            ThreadTimes(list.iter().map(of).collect())
+        };
+        let (before, after) = (times(&[("1", 10), ("2", 7)]), times(&[("1", 15), ("3", 2)]));
+        assert_eq!(
+            (after.since(&before), after.total()),
+            (Duration::from_millis(7), Duration::from_millis(17))
+        );
     }
 
     #[test]

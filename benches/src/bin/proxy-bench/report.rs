@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use mesh_benches::measure::median;
+use mesh_benches::measure::{machine, median};
 use serde_json::{Value, json};
 
 use crate::cli::Options;
@@ -214,17 +214,6 @@ fn failures(f: &mut fmt::Formatter<'_>, cell: &Cell) -> fmt::Result {
 
 fn shown(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
-}
-
-fn machine() -> Value {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-    let processors = read("/proc/cpuinfo");
-    let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    json!({
-        "cores": std::thread::available_parallelism().map_or(0, usize::from),
-        "processor": model.map(|(_, model)| model),
-        "kernel": read("/proc/sys/kernel/osrelease").trim(),
-    })
 }
 
 #[cfg(test)]
