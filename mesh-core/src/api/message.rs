@@ -28,7 +28,7 @@
 
 use super::at::At;
 use super::decode::{Decoder, Fields, Form};
-use super::yaml::{Node, Value};
+use super::tree::{Node, Value};
 use crate::analysis::{Code, Level};
 
 /// Whether a field, enum value or kind does what it says.
@@ -281,7 +281,7 @@ macro_rules! message {
                 $crate::api::message::Shape::Message(<Self as $crate::api::message::Message>::TABLE);
 
             fn decode(
-                node: &$crate::api::yaml::Node,
+                node: &$crate::api::tree::Node,
                 decoder: &mut $crate::api::decode::Decoder<'_>,
             ) -> Option<Self> {
                 #[allow(unused_mut, reason = "a message may have no fields")]
@@ -338,7 +338,7 @@ macro_rules! enumeration {
             const SHAPE: $crate::api::message::Shape = $crate::api::message::Shape::Enum(Self::VALUES);
 
             fn decode(
-                node: &$crate::api::yaml::Node,
+                node: &$crate::api::tree::Node,
                 decoder: &mut $crate::api::decode::Decoder<'_>,
             ) -> Option<Self> {
                 let index = decoder.enumeration(node, Self::VALUES)?;

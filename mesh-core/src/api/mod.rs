@@ -12,7 +12,8 @@
 //!
 //! | module | has |
 //! |---|---|
-//! | [`yaml`] | the trees |
+//! | [`tree`] | the trees |
+//! | [`yaml`] | the reader of text |
 //! | [`message`] | the one table that each type is made from |
 //! | [`decode`] | the reader of trees |
 //! | [`istio`], [`kubernetes`], [`gateway_api`], [`envoy_gateway`] | the types |
@@ -32,6 +33,7 @@ pub(crate) mod reader;
 pub(crate) mod resource;
 mod support;
 mod timestamp;
+pub mod tree;
 pub mod values;
 pub mod yaml;
 

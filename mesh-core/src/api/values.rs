@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 
 use super::decode::Decoder;
 use super::message::{Decode, Shape};
-use super::yaml::{Node, Plain, Style, Value, classify};
+use super::tree::{Node, Plain, Style, Value, classify};
 use super::{duration, timestamp::Timestamp};
 
 impl Decode for Duration {

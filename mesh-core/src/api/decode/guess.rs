@@ -2,7 +2,7 @@
 
 use super::Form;
 use crate::api::message::{Field, Shape, Status, Table};
-use crate::api::yaml::{Entry, Node, Plain, Style, Value, classify};
+use crate::api::tree::{Entry, Node, Plain, Style, Value, classify};
 
 /// A message with more fields is not meant by one value.
 const MOST_FIELDS: usize = 8;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::at::{At, Items, Mark, Source, Written, WrittenField, path_key};
 use super::message::{Decode, EnumValue, Field, Shape, Status, Table};
 use super::nearest::nearest;
-use super::yaml::{Entry, Node, Plain, Value, classify};
+use super::tree::{Entry, Node, Plain, Value, classify};
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::Group;
 

@@ -7,7 +7,7 @@ use super::{Decoder, Form};
 use crate::analysis::{Code, Level};
 use crate::api::at::path_key;
 use crate::api::message::{Decode, Shape};
-use crate::api::yaml::{Node, Plain, Style, Value, classify};
+use crate::api::tree::{Node, Plain, Style, Value, classify};
 
 impl Decoder<'_> {
     fn number(&mut self, node: &Node, what: &str) -> Option<Plain> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::api::decode::Decoder;
 use crate::api::duration;
 use crate::api::message::{Decode, Shape, message};
-use crate::api::yaml::Node;
+use crate::api::tree::Node;
 
 message! {
     /// What a route wants to be attached to: a Gateway, or a Service for calls inside the mesh.

@@ -38,7 +38,7 @@ impl fmt::Debug for SecretText {
 impl crate::api::message::Decode for SecretText {
     const SHAPE: crate::api::message::Shape = crate::api::message::Shape::Scalar("string");
 
-    fn decode(node: &crate::api::yaml::Node, decoder: &mut crate::api::decode::Decoder<'_>) -> Option<Self> {
+    fn decode(node: &crate::api::tree::Node, decoder: &mut crate::api::decode::Decoder<'_>) -> Option<Self> {
         // Whatever was written is not repeated in the message.
         let Some(text) = node.text() else {
             decoder.error(node.mark, "must be text");

@@ -9,7 +9,8 @@ use crate::api::at::Source;
 use crate::api::decode::{Decoder, Strictness};
 use crate::api::istio::ProxyConfig;
 use crate::api::message::Decode as _;
-use crate::api::yaml::{self, Document, Node, Problem, Style, Value};
+use crate::api::tree::{Node, Scalar, Style, Value};
+use crate::api::yaml::{self, Document, Problem};
 
 /// The annotation that holds settings of a pod's proxy.
 pub(crate) const PROXY_CONFIG: &str = "proxy.istio.io/config";
@@ -34,7 +35,7 @@ impl Reader<'_> {
 /// What the annotation says on a workload that no document describes.
 pub(crate) fn annotation(text: &str, source: &Arc<Source>, out: &mut Diagnostics) -> Option<ProxyConfig> {
     let style = Style::Quoted;
-    let value = Value::Scalar(yaml::Scalar { text: text.to_owned(), style });
+    let value = Value::Scalar(Scalar { text: text.to_owned(), style });
     let node = Node { mark: source.mark, value };
     decode(source, &format!("annotations{PATH}"), &node, Strictness::Strict, out)
 }

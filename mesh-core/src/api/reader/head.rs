@@ -1,7 +1,7 @@
 //! What a document says it is, before it is decoded.
 
 use crate::api::kinds;
-use crate::api::yaml::{Node, Value};
+use crate::api::tree::{Node, Value};
 
 /// What a document says it is.
 pub(super) struct Head<'n> {

@@ -11,7 +11,8 @@ use crate::api::istio::MeshConfig;
 use crate::api::kinds::written_mesh_field;
 use crate::api::message::Decode;
 use crate::api::resource::{Metadata, Resource};
-use crate::api::yaml::{Node, Problem};
+use crate::api::tree::Node;
+use crate::api::yaml::Problem;
 
 /// Name and namespace of the ConfigMap that holds the mesh config (MC-1).
 const MESH_CONFIG: (&str, &str) = ("istio-system", "istio");

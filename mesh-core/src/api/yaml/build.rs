@@ -14,9 +14,9 @@ use super::document::{Document, Problem};
 use super::explain::explain;
 use super::indent::Indented;
 use super::merge;
-use super::node::{Entry, Node, Scalar, Style, Value, measure};
 use super::split::{Piece, split};
 use crate::api::at::{Mark, path_key};
+use crate::api::tree::{Entry, Node, Scalar, Style, Value, measure};
 
 /// Reads all documents of a stream, empty ones left out.
 #[must_use]

@@ -1,8 +1,7 @@
 //! A document of a stream, and what is wrong with it as YAML.
 
-use super::node::Node;
-use super::{Plain, classify};
 use crate::api::at::Mark;
+use crate::api::tree::{Node, Plain, classify};
 
 /// One document of a stream.
 #[derive(Clone, Debug, PartialEq)]

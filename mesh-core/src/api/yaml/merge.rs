@@ -1,7 +1,7 @@
 //! Merge keys: `<<: *defaults`.
 
 use super::document::Problem;
-use super::node::{Entry, Node, Value};
+use crate::api::tree::{Entry, Node, Value};
 
 /// Puts the entries of merged objects behind those written out, which win; earlier sources win over
 /// later ones.

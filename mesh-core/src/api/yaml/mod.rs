@@ -14,14 +14,12 @@ mod document;
 mod explain;
 mod indent;
 mod merge;
-mod node;
-mod scalar;
 mod split;
 
 pub use build::{parse, parse_at};
 pub use document::{Document, Problem};
-pub use node::{Entry, Node, Scalar, Style, Value};
-pub use scalar::{Plain, classify};
+
+pub use super::tree::{Entry, Node, Plain, Scalar, Style, Value, classify};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,10 @@
 //! The tree of a document: every value and every key knows its line and column.
 
-use crate::api::at::Mark;
+use super::at::Mark;
+
+mod scalar;
+
+pub use scalar::{Plain, classify};
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,13 +105,13 @@ impl Node {
         match &self.value {
             Value::Sequence(_) => "a list".into(),
             Value::Mapping(_) => "an object".into(),
-            Value::Scalar(Scalar { text, style: Style::Plain }) => match super::scalar::classify(text) {
-                super::scalar::Plain::Null => "nothing".into(),
-                super::scalar::Plain::Bool(value) => format!("the boolean {value}"),
-                super::scalar::Plain::Int(_) | super::scalar::Plain::Float(_) => {
+            Value::Scalar(Scalar { text, style: Style::Plain }) => match classify(text) {
+                Plain::Null => "nothing".into(),
+                Plain::Bool(value) => format!("the boolean {value}"),
+                Plain::Int(_) | Plain::Float(_) => {
                     format!("the number {}", shorten(text))
                 }
-                super::scalar::Plain::Text => format!("the text {}", shorten(text)),
+                Plain::Text => format!("the text {}", shorten(text)),
             },
             Value::Scalar(Scalar { text, .. }) => format!("the text {:?}", shorten(text)),
         }
@@ -115,7 +119,7 @@ impl Node {
 }
 
 /// Bytes that a copy takes, and nesting depth.
-pub(super) fn measure(node: &Node) -> (usize, usize) {
+pub(crate) fn measure(node: &Node) -> (usize, usize) {
     let own = size_of::<Node>();
     match &node.value {
         Value::Scalar(scalar) => (own + scalar.text.len(), 0),
