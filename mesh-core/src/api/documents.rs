@@ -5,7 +5,6 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::decode::Strictness;
 use super::envoy_gateway::BackendTrafficPolicy;
 use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
 use super::istio::{
@@ -15,6 +14,7 @@ use super::istio::{
 use super::kubernetes::{ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload};
 use super::reader::Reader;
 use super::resource::{Resource, creation_order};
+use super::strictness::Strictness;
 use crate::analysis::Diagnostics;
 
 /// Calls a macro with the names of all lists of [`Documents`], so that each is thought of wherever all are

@@ -6,7 +6,6 @@
 
 use std::sync::LazyLock;
 
-use super::decode::Form;
 use super::documents::Documents;
 use super::envoy_gateway::BackendTrafficPolicy;
 use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
@@ -17,9 +16,10 @@ use super::istio::{
 use super::kubernetes::{
     ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Pod, PodController, Secret, Service,
 };
-use super::message::{Field, Message, Table};
+use super::message::Message;
 use super::nearest::{is_slip, nearest};
 use super::reader::{Reader, Written};
+use super::schema::{Field, Form, Table};
 
 /// A kind of resource.
 #[derive(Debug)]

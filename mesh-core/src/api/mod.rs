@@ -31,6 +31,8 @@ pub mod message;
 pub(crate) mod nearest;
 pub(crate) mod reader;
 pub(crate) mod resource;
+pub(crate) mod schema;
+mod strictness;
 mod support;
 mod timestamp;
 pub mod tree;
@@ -38,10 +40,10 @@ pub mod values;
 pub mod yaml;
 
 pub use at::{At, Mark, Source};
-pub use decode::Strictness;
 pub use documents::{Documents, Files};
 pub use kinds::{KINDS, Kind, MESH_CONFIG, Support};
 pub use resource::{Metadata, Resource, creation_order};
+pub use strictness::Strictness;
 pub use support::{SupportRow, support};
 pub use timestamp::Timestamp;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
-use super::decode::Decoder;
-use super::message::{Decode, Shape};
+use super::decode::{Decode, Decoder};
+use super::schema::Shape;
 use super::tree::{Node, Plain, Style, Value, classify};
 use super::{duration, timestamp::Timestamp};
 

@@ -1,7 +1,6 @@
 //! What was probably meant by a value of the wrong form, and by a field that stands in the wrong place.
 
-use super::Form;
-use crate::api::message::{Field, Shape, Status, Table};
+use crate::api::schema::{Field, Form, Shape, Status, Table};
 use crate::api::tree::{Entry, Node, Plain, Style, Value, classify};
 
 /// A message with more fields is not meant by one value.

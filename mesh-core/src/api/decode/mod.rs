@@ -12,45 +12,20 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::at::{At, Items, Mark, Source, Written, WrittenField, path_key};
-use super::message::{Decode, EnumValue, Field, Shape, Status, Table};
 use super::nearest::nearest;
+use super::schema::{EnumValue, Field, Form, Shape, Status, Table};
+pub use super::strictness::Strictness;
 use super::tree::{Entry, Node, Plain, Value, classify};
 use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::Group;
 
-/// What is done about fields that nobody knows or that we do not implement (Y-9).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Strictness {
-    /// They are errors.
-    #[default]
-    Strict,
-    /// They are warnings and are ignored, as Istio's running proxies do.
-    Lenient,
-    /// Unimplemented fields are read as if they were implemented.
-    #[cfg(test)]
-    EverythingImplemented,
-}
+/// A type that can be read from a tree node.
+pub trait Decode: Sized {
+    /// What its values look like.
+    const SHAPE: Shape;
 
-impl Strictness {
-    /// How bad it is that something is not implemented; `None` if it is to be taken as if it were.
-    pub(crate) const fn not_implemented(self) -> Option<Level> {
-        match self {
-            Self::Strict => Some(Level::Error),
-            Self::Lenient => Some(Level::Warning),
-            #[cfg(test)]
-            Self::EverythingImplemented => None,
-        }
-    }
-}
-
-/// How a kind's values are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// Proto-JSON: fields in either spelling, numbers as text, enum values by number (Y-3, Y-7).
-    #[default]
-    Proto,
-    /// JSON, as Kubernetes and the Gateway API have it: one spelling, one type.
-    Json,
+    /// Reads a node that is not null. On failure the reason has been reported to `decoder`.
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self>;
 }
 
 /// Reads typed objects out of the tree of one document.

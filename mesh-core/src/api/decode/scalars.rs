@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Decoder, Form};
+use super::{Decode, Decoder};
 use crate::analysis::{Code, Level};
 use crate::api::at::path_key;
-use crate::api::message::{Decode, Shape};
+use crate::api::schema::{Form, Shape};
 use crate::api::tree::{Node, Plain, Style, Value, classify};
 
 impl Decoder<'_> {

@@ -6,9 +6,9 @@ use super::{Reader, Written, drop_consequences};
 use crate::analysis::validate::{Check, proxy_config};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::at::Source;
-use crate::api::decode::{Decoder, Strictness};
+use crate::api::decode::{Decode as _, Decoder};
 use crate::api::istio::ProxyConfig;
-use crate::api::message::Decode as _;
+use crate::api::strictness::Strictness;
 use crate::api::tree::{Node, Scalar, Style, Value};
 use crate::api::yaml::{self, Document, Problem};
 

@@ -14,12 +14,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::at::{Mark, Source};
-use super::decode::{Decoder, Form, Strictness};
+use super::decode::{Decode, Decoder};
 use super::documents::{Documents, File};
 use super::kinds::{self, Kind, Support};
-use super::message::{Decode, Message};
+use super::message::Message;
 use super::nearest::nearest;
 use super::resource::{Metadata, Resource};
+use super::schema::Form;
+use super::strictness::Strictness;
 use super::tree::{Node, Value};
 use super::yaml;
 use crate::analysis::validate::{Validate, metadata};
