@@ -6,19 +6,17 @@
 
 use std::sync::LazyLock;
 
-use super::documents::Documents;
 use super::envoy_gateway::BackendTrafficPolicy;
 use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
 use super::istio::{
-    DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadEntry,
-    WorkloadGroup, WorkloadProxyConfig,
+    DestinationRule, GROUP as NETWORKING, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService,
+    WorkloadEntry, WorkloadGroup, WorkloadProxyConfig,
 };
 use super::kubernetes::{
     ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Pod, PodController, Secret, Service,
 };
 use super::message::Message;
 use super::nearest::{is_slip, nearest};
-use super::reader::{Reader, Written};
 use super::schema::{Field, Form, Table};
 
 /// A kind of resource.
@@ -34,7 +32,6 @@ pub struct Kind {
     pub support: Support,
     /// The table of its fields, if it has one.
     pub table: Option<&'static Table>,
-    pub(crate) read: Option<fn(&mut Reader<'_>, &Written<'_>)>,
 }
 
 /// What becomes of a kind's documents.
@@ -48,12 +45,11 @@ pub enum Support {
     FailClosed,
 }
 
-pub(crate) const NETWORKING: &str = "networking.istio.io";
 const NETWORKING_VERSIONS: &[&str] = &["v1alpha3", "v1beta1", "v1"];
 const SECURITY: &str = "security.istio.io";
-const GATEWAY_API: &str = "gateway.networking.k8s.io";
+pub(super) const GATEWAY_API: &str = "gateway.networking.k8s.io";
 const GATEWAY_API_VERSIONS: &[&str] = &["v1alpha2", "v1alpha3", "v1beta1", "v1"];
-const WORKLOADS: &str = "apps";
+pub(super) const WORKLOADS: &str = "apps";
 const WORKLOAD_VERSIONS: &[&str] = &["v1", "v1beta1", "v1beta2"];
 
 /// Groups in which an unknown kind is reported rather than passed over (Y-1).
@@ -108,29 +104,17 @@ const OTHER_KINDS: &[(&str, &[&str])] = &[
 
 /// All kinds that we know.
 pub const KINDS: &[Kind] = &[
-    core("Service", Service::TABLE, |reader, doc| {
-        reader.kubernetes_spec(doc, |out: &mut Documents| &mut out.services);
-    }),
-    core("Endpoints", Endpoints::TABLE, |reader, doc| {
-        reader.kubernetes_root(doc, |out: &mut Documents| &mut out.endpoints);
-    }),
-    core("Pod", Pod::TABLE, |reader, doc| reader.pod(doc)),
-    core("Namespace", Namespace::TABLE, |reader, doc| {
-        reader.kubernetes_root(doc, |out: &mut Documents| &mut out.namespaces);
-    }),
-    core("Node", Node::TABLE, |reader, doc| {
-        reader.kubernetes_root(doc, |out: &mut Documents| &mut out.nodes);
-    }),
-    core("Secret", Secret::TABLE, |reader, doc| {
-        reader.kubernetes_root(doc, |out: &mut Documents| &mut out.secrets);
-    }),
-    core("ConfigMap", ConfigMap::TABLE, |reader, doc| reader.config_map(doc)),
+    core("Service", Service::TABLE),
+    core("Endpoints", Endpoints::TABLE),
+    core("Pod", Pod::TABLE),
+    core("Namespace", Namespace::TABLE),
+    core("Node", Node::TABLE),
+    core("Secret", Secret::TABLE),
+    core("ConfigMap", ConfigMap::TABLE),
     Kind {
         group: "discovery.k8s.io",
         versions: &["v1", "v1beta1"],
-        ..core("EndpointSlice", EndpointSlice::TABLE, |reader, doc| {
-            reader.kubernetes_root(doc, |out: &mut Documents| &mut out.endpoint_slices);
-        })
+        ..core("EndpointSlice", EndpointSlice::TABLE)
     },
     workload(WORKLOADS, WORKLOAD_VERSIONS, "Deployment"),
     workload(WORKLOADS, WORKLOAD_VERSIONS, "StatefulSet"),
@@ -138,51 +122,25 @@ pub const KINDS: &[Kind] = &[
     workload(WORKLOADS, WORKLOAD_VERSIONS, "ReplicaSet"),
     workload("batch", &["v1"], "Job"),
     workload("batch", &["v1"], "CronJob"),
-    networking("VirtualService", VirtualService::TABLE, |reader, doc| {
-        reader.istio(doc, |out: &mut Documents| &mut out.virtual_services);
-    }),
-    networking("DestinationRule", DestinationRule::TABLE, |reader, doc| {
-        reader.istio(doc, |out: &mut Documents| &mut out.destination_rules);
-    }),
-    networking("ServiceEntry", ServiceEntry::TABLE, |reader, doc| {
-        reader.istio(doc, |out: &mut Documents| &mut out.service_entries);
-    }),
-    networking("WorkloadEntry", WorkloadEntry::TABLE, |reader, doc| {
-        reader.istio(doc, |out: &mut Documents| &mut out.workload_entries);
-    }),
-    networking("Gateway", Gateway::TABLE, |reader, doc| {
-        reader.istio(doc, |out: &mut Documents| &mut out.gateways);
-    }),
-    networking("Sidecar", Sidecar::TABLE, |reader, doc| {
-        reader.istio(doc, |out: &mut Documents| &mut out.sidecars);
-    }),
-    networking("WorkloadGroup", WorkloadGroup::TABLE, |reader, doc| {
-        reader.istio(doc, |out: &mut Documents| &mut out.workload_groups);
-    }),
+    networking("VirtualService", VirtualService::TABLE),
+    networking("DestinationRule", DestinationRule::TABLE),
+    networking("ServiceEntry", ServiceEntry::TABLE),
+    networking("WorkloadEntry", WorkloadEntry::TABLE),
+    networking("Gateway", Gateway::TABLE),
+    networking("Sidecar", Sidecar::TABLE),
+    networking("WorkloadGroup", WorkloadGroup::TABLE),
     refused(NETWORKING, NETWORKING_VERSIONS, "EnvoyFilter"),
-    networking("ProxyConfig", WorkloadProxyConfig::TABLE, |reader, doc| {
-        reader.istio(doc, |out: &mut Documents| &mut out.proxy_configs);
-    }),
+    networking("ProxyConfig", WorkloadProxyConfig::TABLE),
     security("PeerAuthentication"),
     security("RequestAuthentication"),
     security("AuthorizationPolicy"),
     refused("telemetry.istio.io", &["v1alpha1", "v1"], "Telemetry"),
     refused("extensions.istio.io", &["v1alpha1"], "WasmPlugin"),
-    gateway_api("GatewayClass", GatewayClass::TABLE, |reader, doc| {
-        reader.istio(doc, |out: &mut Documents| &mut out.gateway_classes);
-    }),
-    gateway_api("Gateway", gateway_api::Gateway::TABLE, |reader, doc| {
-        reader.istio(doc, |out: &mut Documents| &mut out.k8s_gateways);
-    }),
-    gateway_api("HTTPRoute", HttpRoute::TABLE, |reader, doc| {
-        reader.istio(doc, |out: &mut Documents| &mut out.http_routes);
-    }),
-    gateway_api("GRPCRoute", GrpcRoute::TABLE, |reader, doc| {
-        reader.istio(doc, |out: &mut Documents| &mut out.grpc_routes);
-    }),
-    gateway_api("ReferenceGrant", ReferenceGrant::TABLE, |reader, doc| {
-        reader.istio(doc, |out: &mut Documents| &mut out.reference_grants);
-    }),
+    gateway_api("GatewayClass", GatewayClass::TABLE),
+    gateway_api("Gateway", gateway_api::Gateway::TABLE),
+    gateway_api("HTTPRoute", HttpRoute::TABLE),
+    gateway_api("GRPCRoute", GrpcRoute::TABLE),
+    gateway_api("ReferenceGrant", ReferenceGrant::TABLE),
     refused(GATEWAY_API, GATEWAY_API_VERSIONS, "TLSRoute"),
     refused(GATEWAY_API, GATEWAY_API_VERSIONS, "TCPRoute"),
     refused(GATEWAY_API, GATEWAY_API_VERSIONS, "UDPRoute"),
@@ -190,9 +148,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         group: "gateway.envoyproxy.io",
         versions: &["v1alpha1"],
-        ..core("BackendTrafficPolicy", BackendTrafficPolicy::TABLE, |reader, doc| {
-            reader.istio(doc, |out: &mut Documents| &mut out.backend_traffic_policies);
-        })
+        ..core("BackendTrafficPolicy", BackendTrafficPolicy::TABLE)
     },
 ];
 
@@ -220,33 +176,24 @@ fn first_name(path: &str) -> Option<&str> {
     path.split(['.', '[']).next().filter(|name| !name.is_empty())
 }
 
-type Read = fn(&mut Reader<'_>, &Written<'_>);
-
-const fn core(name: &'static str, table: &'static Table, read: Read) -> Kind {
-    Kind {
-        group: "",
-        versions: &["v1"],
-        name,
-        support: Support::Supported,
-        table: Some(table),
-        read: Some(read),
-    }
+const fn core(name: &'static str, table: &'static Table) -> Kind {
+    Kind { group: "", versions: &["v1"], name, support: Support::Supported, table: Some(table) }
 }
 
 const fn workload(group: &'static str, versions: &'static [&'static str], name: &'static str) -> Kind {
-    Kind { group, versions, ..core(name, PodController::TABLE, |reader, doc| reader.pod_controller(doc)) }
+    Kind { group, versions, ..core(name, PodController::TABLE) }
 }
 
-const fn networking(name: &'static str, table: &'static Table, read: Read) -> Kind {
-    Kind { group: NETWORKING, versions: NETWORKING_VERSIONS, ..core(name, table, read) }
+const fn networking(name: &'static str, table: &'static Table) -> Kind {
+    Kind { group: NETWORKING, versions: NETWORKING_VERSIONS, ..core(name, table) }
 }
 
-const fn gateway_api(name: &'static str, table: &'static Table, read: Read) -> Kind {
-    Kind { group: GATEWAY_API, versions: GATEWAY_API_VERSIONS, ..core(name, table, read) }
+const fn gateway_api(name: &'static str, table: &'static Table) -> Kind {
+    Kind { group: GATEWAY_API, versions: GATEWAY_API_VERSIONS, ..core(name, table) }
 }
 
 const fn refused(group: &'static str, versions: &'static [&'static str], name: &'static str) -> Kind {
-    Kind { group, versions, name, support: Support::Refused, table: None, read: None }
+    Kind { group, versions, name, support: Support::Refused, table: None }
 }
 
 const fn security(name: &'static str) -> Kind {

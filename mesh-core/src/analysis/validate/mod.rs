@@ -36,8 +36,8 @@ pub(crate) use proxy_config::proxy_config;
 
 use super::{Code, Diagnostic, Diagnostics};
 use crate::api::decode::Strictness;
-use crate::api::kinds::{self, Kind};
-use crate::api::reader::PROXY_CONFIG;
+use crate::api::istio::{self, PROXY_CONFIG};
+use crate::api::kinds::Kind;
 use crate::api::{Metadata, Resource};
 
 /// A kind whose values are checked.
@@ -78,8 +78,7 @@ pub(crate) fn metadata<T>(resource: &Resource<T>, kind: &Kind) -> Diagnostics {
     let mut check = Check::new(&resource.source, &mut diagnostics);
     let (meta, at) = (&resource.meta, &resource.meta.at);
     // Of these the name stands in the name of something else: of the others only DNS's whole length counts.
-    let label =
-        matches!((kind.group, kind.name), (kinds::NETWORKING, "Gateway") | ("", "Service" | "Namespace"));
+    let label = matches!((kind.group, kind.name), (istio::GROUP, "Gateway") | ("", "Service" | "Namespace"));
     if label && !names::is_label(&meta.name) {
         check.error(at.field("name"), format!("`{}` is not a DNS-1123 label", meta.name));
     } else if !names::is_subdomain(&meta.name) {

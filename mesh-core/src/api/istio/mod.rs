@@ -17,6 +17,9 @@ mod virtual_service_actions;
 mod workload_entry;
 mod workload_group;
 
+/// The API group of these kinds.
+pub(crate) const GROUP: &str = "networking.istio.io";
+
 pub use connection_pool::*;
 pub use destination_rule::*;
 pub use gateway::*;

@@ -8,6 +8,9 @@ use super::mesh_config::NO_SPANS;
 use crate::api::message::{Note, message};
 use crate::api::values::Json;
 
+/// The annotation that holds settings of a pod's proxy.
+pub(crate) const PROXY_CONFIG: &str = "proxy.istio.io/config";
+
 /// For what Istio's agent hands to Envoy.
 const ENVOY: Note = Note::info("it is about Envoy's own start, and this is not Envoy");
 

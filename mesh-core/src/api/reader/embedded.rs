@@ -7,13 +7,10 @@ use crate::analysis::validate::{Check, proxy_config};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::at::Source;
 use crate::api::decode::{Decode as _, Decoder};
-use crate::api::istio::ProxyConfig;
+use crate::api::istio::{PROXY_CONFIG, ProxyConfig};
 use crate::api::strictness::Strictness;
 use crate::api::tree::{Node, Scalar, Style, Value};
 use crate::api::yaml::{self, Document, Problem};
-
-/// The annotation that holds settings of a pod's proxy.
-pub(crate) const PROXY_CONFIG: &str = "proxy.istio.io/config";
 
 /// Its path below an object's annotations.
 const PATH: &str = "[\"proxy.istio.io/config\"]";

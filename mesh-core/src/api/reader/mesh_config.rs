@@ -29,7 +29,7 @@ struct Config<'n> {
 }
 
 impl Reader<'_> {
-    pub(crate) fn config_map(&mut self, doc: &Written<'_>) {
+    pub(super) fn config_map(&mut self, doc: &Written<'_>) {
         let before = self.documents.config_maps.len();
         self.kubernetes_root(doc, |out: &mut Documents| &mut out.config_maps);
         let refused = || {

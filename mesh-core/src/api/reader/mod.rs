@@ -5,9 +5,11 @@
 
 mod broken;
 mod consequences;
+mod dispatch;
 mod embedded;
 mod head;
 mod mesh_config;
+mod parse;
 mod pods;
 
 use std::collections::HashMap;
@@ -29,12 +31,12 @@ use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::{Group, Origin};
 
 use consequences::drop_consequences;
-pub(crate) use embedded::{PROXY_CONFIG, annotation};
+pub(crate) use embedded::annotation;
 use head::{Foreign, Head, fields_of, is_list, items_of, says_what_it_is};
 
 /// Reads files into documents.
 #[derive(Debug)]
-pub(crate) struct Reader<'o> {
+struct Reader<'o> {
     strictness: Strictness,
     documents: &'o mut Documents,
     diagnostics: &'o mut Diagnostics,
@@ -45,7 +47,7 @@ pub(crate) struct Reader<'o> {
 
 /// A document on its way.
 #[derive(Debug)]
-pub(crate) struct Written<'n> {
+struct Written<'n> {
     kind: &'static Kind,
     source: Arc<Source>,
     node: &'n Node,
@@ -56,15 +58,11 @@ pub(crate) struct Written<'n> {
 }
 
 impl<'o> Reader<'o> {
-    pub(crate) fn new(
-        strictness: Strictness,
-        documents: &'o mut Documents,
-        diagnostics: &'o mut Diagnostics,
-    ) -> Self {
+    fn new(strictness: Strictness, documents: &'o mut Documents, diagnostics: &'o mut Diagnostics) -> Self {
         Self { strictness, documents, diagnostics, seen: HashMap::new(), bare_mesh_config: false }
     }
 
-    pub(crate) fn file(&mut self, name: &str, text: &str) -> File {
+    fn file(&mut self, name: &str, text: &str) -> File {
         let file: Arc<str> = name.into();
         let mut is_empty = true;
         let mut read = File {
@@ -196,28 +194,24 @@ impl<'o> Reader<'o> {
     }
 
     fn known(&mut self, doc: &Written<'_>) {
-        match (doc.kind.support, doc.kind.read) {
-            (Support::Supported, Some(read)) => read(self, doc),
-            (support, _) => {
-                let origin = doc.source.origin("", doc.source.mark);
-                let message = format!("the kind {} is not implemented", doc.kind.name);
-                let diagnostic = Diagnostic::new(Code::NotImplemented, origin, message);
-                for slip in &doc.slips {
-                    self.push(doc.kind.group, slip.clone());
-                }
-                let lenient = self.strictness == Strictness::Lenient && support == Support::Refused;
-                let level = if lenient { Level::Warning } else { Level::Error };
-                self.diagnostics.push(Diagnostic {
-                    level,
-                    fail_closed: support == Support::FailClosed,
-                    ..diagnostic
-                });
-            }
+        let support = doc.kind.support;
+        if support == Support::Supported && dispatch::read(self, doc) {
+            return;
         }
+        let origin = doc.source.origin("", doc.source.mark);
+        let message = format!("the kind {} is not implemented", doc.kind.name);
+        let diagnostic = Diagnostic::new(Code::NotImplemented, origin, message);
+        for slip in &doc.slips {
+            self.push(doc.kind.group, slip.clone());
+        }
+        let lenient = self.strictness == Strictness::Lenient && support == Support::Refused;
+        let level = if lenient { Level::Warning } else { Level::Error };
+        let fail_closed = support == Support::FailClosed;
+        self.diagnostics.push(Diagnostic { level, fail_closed, ..diagnostic });
     }
 
     /// An Istio kind: everything strict.
-    pub(crate) fn istio<T: Message + Validate>(
+    fn istio<T: Message + Validate>(
         &mut self,
         doc: &Written<'_>,
         list: fn(&mut Documents) -> &mut Vec<Resource<T>>,
@@ -237,7 +231,7 @@ impl<'o> Reader<'o> {
     }
 
     /// A Kubernetes kind of which we read the `spec`.
-    pub(crate) fn kubernetes_spec<T: Message + Validate>(
+    fn kubernetes_spec<T: Message + Validate>(
         &mut self,
         doc: &Written<'_>,
         list: fn(&mut Documents) -> &mut Vec<Resource<T>>,
@@ -256,7 +250,7 @@ impl<'o> Reader<'o> {
     }
 
     /// A Kubernetes kind whose fields stand at the root of the document.
-    pub(crate) fn kubernetes_root<T: Message + Validate>(
+    fn kubernetes_root<T: Message + Validate>(
         &mut self,
         doc: &Written<'_>,
         list: fn(&mut Documents) -> &mut Vec<Resource<T>>,

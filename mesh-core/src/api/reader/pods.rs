@@ -6,7 +6,7 @@ use crate::api::at::At;
 use crate::api::kubernetes::{Pod, PodController, PodTemplate, Workload};
 
 impl Reader<'_> {
-    pub(crate) fn pod(&mut self, doc: &Written<'_>) {
+    pub(super) fn pod(&mut self, doc: &Written<'_>) {
         let mut found = Diagnostics::new();
         let meta = Self::metadata(doc, self.strictness, &mut found);
         let pod = self.decode::<Pod>(doc, "", doc.node, &mut found);
@@ -15,7 +15,7 @@ impl Reader<'_> {
         self.finish(doc, meta, workload, found, |out| &mut out.workloads);
     }
 
-    pub(crate) fn pod_controller(&mut self, doc: &Written<'_>) {
+    pub(super) fn pod_controller(&mut self, doc: &Written<'_>) {
         let mut found = Diagnostics::new();
         let meta = Self::metadata(doc, self.strictness, &mut found);
         let controller = self.decode::<PodController>(doc, "", doc.node, &mut found);

@@ -14,7 +14,7 @@ use http::HeaderValue;
 
 use super::labels::has_labels;
 use crate::analysis::Diagnostics;
-use crate::api::istio::{ProxyConfig, WorkloadProxyConfig};
+use crate::api::istio::{PROXY_CONFIG, ProxyConfig, WorkloadProxyConfig};
 use crate::api::{Documents, Resource, Source, reader};
 use crate::identity::Workload;
 use crate::plan::{ServerHeader, Settings};
@@ -29,7 +29,7 @@ pub(super) fn apply(
     out: &mut Diagnostics,
 ) {
     let root = settings.root_namespace.clone();
-    let own = annotated.is_none().then(|| workload.annotations.get(reader::PROXY_CONFIG)).flatten();
+    let own = annotated.is_none().then(|| workload.annotations.get(PROXY_CONFIG)).flatten();
     let own = own.and_then(|text| {
         let label = format!("Workload {}/{}", workload.namespace, workload.name);
         reader::annotation(text, &Arc::new(Source::builder(&label)), out)
