@@ -27,6 +27,8 @@ struct Inner {
     reply: LocalReply,
     source: Option<BoxError>,
     context: Option<String>,
+    /// What would help the caller.
+    advice: Option<String>,
     /// What layers add to the answer that stands for it.
     headers: HeaderMap,
     /// How a caller is to be told, where that is known better than by whoever tells it (RF-6).
@@ -79,6 +81,7 @@ impl Error {
             reply,
             source,
             context: None,
+            advice: None,
             headers: HeaderMap::new(),
             dialect: None,
             reused: false,
@@ -132,10 +135,17 @@ impl Error {
         self
     }
 
-    /// The text of the reply with the context, if there is any.
-    pub(crate) fn detailed(&self) -> Option<String> {
-        let Inner { reply, context, .. } = &*self.0;
-        Some(format!("{} ({})", reply.body, context.as_ref()?))
+    /// Adds what would help the caller.
+    pub(crate) fn advise(mut self, text: String) -> Self {
+        self.0.advice = Some(text);
+        self
+    }
+
+    /// The text of the reply with what would help, if something would. Without the context: a program may well pass
+    /// a status on to its own callers, who have no business with addresses.
+    pub(crate) fn advised(&self) -> Option<String> {
+        let Inner { reply, advice, .. } = &*self.0;
+        Some(format!("{} ({})", reply.body, advice.as_ref()?))
     }
 
     /// Adds Envoy's mark that the retries are used up (RT-13), and the words for it.
@@ -290,10 +300,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reply = &self.0.reply;
         write!(f, "{} {} {}", reply.status.as_u16(), reply.flags, reply.details)?;
-        if let Some(context) = &self.0.context {
-            write!(f, " ({context})")?;
+        match (&self.0.context, &self.0.advice) {
+            (Some(context), Some(advice)) => write!(f, " ({context}; {advice})"),
+            (Some(only), None) | (None, Some(only)) => write!(f, " ({only})"),
+            (None, None) => Ok(()),
         }
-        Ok(())
     }
 }
 

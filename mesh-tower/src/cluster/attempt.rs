@@ -137,11 +137,12 @@ async fn run(mut passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
                 }
                 end.outcome(outcome);
             }
-            let mut context = place(cluster, &endpoint);
-            if let Some(known) = undeclared(cluster, &matched) {
-                context = format!("{context}; {known}");
+            let error = error.context(place(cluster, &endpoint));
+            Err(match undeclared(cluster, &matched) {
+                Some(known) => error.advise(known),
+                None => error,
             }
-            Err(error.context(context).into())
+            .into())
         }
     }
 }
@@ -215,7 +216,7 @@ fn nobody(cluster: &Cluster, matched: &Matched) -> Error {
             let source = format!("{} has no address", cluster.plan().service.host);
             let error = Error::caller(reply, Some(source.into()));
             match undeclared(cluster, matched) {
-                Some(known) => error.context(known),
+                Some(known) => error.advise(known),
                 None => error,
             }
         }

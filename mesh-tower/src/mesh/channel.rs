@@ -152,10 +152,10 @@ where
     }
 }
 
-/// The error as a gRPC status. It stays in this process, so its message says where the call went, and what would help.
+/// The error as a gRPC status, whose message says what would help.
 fn status(error: &Error) -> Response<Body> {
     let mut response = error.response(true);
-    if let Some(message) = error.detailed().and_then(|text| grpc_message(text.as_bytes())) {
+    if let Some(message) = error.advised().and_then(|text| grpc_message(text.as_bytes())) {
         response.headers_mut().insert("grpc-message", message);
     }
     response

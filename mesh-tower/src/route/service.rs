@@ -80,7 +80,7 @@ impl<S> Route<S> {
                 let (host, port) = split_port(facts.authority, default);
                 let known = undeclared(view.plan(), host, port);
                 return match (refuse(LocalReply::black_hole()), known) {
-                    (Step::Refuse(error), Some(known)) => Step::Refuse(error.context(known)),
+                    (Step::Refuse(error), Some(known)) => Step::Refuse(error.advise(known)),
                     (refused, _) => refused,
                 };
             }

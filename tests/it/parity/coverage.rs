@@ -12,7 +12,7 @@ use super::draw::Draw;
 use super::{CHUNKS, CONFIGURATIONS};
 
 /// What is not generated here, and why: part of a row's kind and path.
-const ELSEWHERE: [(&str, &str); 45] = [
+const ELSEWHERE: [(&str, &str); 43] = [
     ("=UNSPECIFIED", "the same as nothing"),
     ("Policy.tls", "certificates: tests/it/upstream_tls.rs"),
     ("portLevelSettings[].tls", "the same"),
@@ -41,9 +41,7 @@ const ELSEWHERE: [(&str, &str); 45] = [
     ("MeshConfig outboundTrafficPolicy.mode=ALLOW_ANY", "the same"),
     ("listeners[].tls", "certificates: tests/it/blackbox/tls.rs"),
     ("Gateway addresses", "where a gateway listens, not what it decides"),
-    ("allowedListeners", "accepted, and of no effect"),
     ("allowedRoutes.namespaces.from=None", "refused, as by a cluster: mesh-core's tests of the Gateway API"),
-    ("extensionRef", "leads nowhere: mesh-core's tests of the Gateway API"),
     ("=ExtensionRef", "the same"),
     ("healthCheck.active", "checks come by the clock: tests/it/health.rs"),
     ("MeshConfig proxy", "where a proxy listens, not what it decides"),
