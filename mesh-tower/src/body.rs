@@ -19,8 +19,8 @@ use pin_project::pin_project;
 use sync_wrapper::SyncWrapper;
 
 use crate::error::BoxError;
+use crate::http::names;
 use crate::retry::ReplayBody;
-use crate::telemetry::names;
 
 /// A request or response body; see the [module](self).
 ///

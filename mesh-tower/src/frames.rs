@@ -15,8 +15,8 @@ use mesh_core::http2::{Flood, FrameGuard};
 use metrics::counter;
 
 use crate::clock::now;
+use crate::http::names;
 use crate::tap::{Tap, Tapped};
-use crate::telemetry::names;
 
 /// The kind of error with which a flood ends a connection: `h2` keeps it, and no other error of a stream has it.
 pub(crate) const FLOODED: io::ErrorKind = io::ErrorKind::QuotaExceeded;

@@ -52,6 +52,7 @@ pub mod grpc;
 pub mod grpc_web;
 pub mod guarded;
 mod health;
+mod http;
 pub mod live;
 pub mod mesh;
 pub mod mirror;

@@ -15,8 +15,8 @@ use metrics::counter;
 
 use super::{Downstream, Paths};
 use crate::clock::SharedRng;
+use crate::http::names;
 use crate::passage::Carrier;
-use crate::telemetry::names;
 
 /// How many headers this layer and those below it mostly add: scheme, request id, attempt; and a trace's.
 const INSERTED: usize = 3;

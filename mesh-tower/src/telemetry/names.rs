@@ -18,6 +18,8 @@ use mesh_core::circuit::Resource;
 pub use mesh_core::telemetry::labels::BUCKETS;
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
+pub use crate::http::names::*;
+
 /// Requests, counted when they have ended.
 pub const REQUESTS: &str = "istio_requests_total";
 /// From the first byte of the request to the last of the response.
@@ -31,16 +33,8 @@ pub const SERIES_OVERFLOW: &str = "mesh_telemetry_series_overflow_total";
 /// Access log lines that were not written.
 pub const ACCESS_LOG_DROPPED: &str = "mesh_access_log_dropped_total";
 
-/// HTTP/2 connections closed for PING, SETTINGS or GOAWAY frames without end.
-pub const HTTP2_CONTROL_FLOOD: &str = "envoy_http2_outbound_control_flood";
-/// HTTP/2 connections closed for PRIORITY frames, or frames of unknown types, without end.
-pub const HTTP2_PRIORITY_FLOOD: &str = "envoy_http2_inbound_priority_frames_flood";
-/// HTTP/2 connections closed for `WINDOW_UPDATE` frames without end.
-pub const HTTP2_WINDOW_UPDATE_FLOOD: &str = "envoy_http2_inbound_window_update_frames_flood";
 /// HTTP/2 connections closed by the `h2` crate, which bounds resets, CONTINUATION and small DATA frames.
 pub const HTTP2_FLOOD: &str = "mesh_http2_flood_total";
-/// Heads and trailers over the limit that came over HTTP/2.
-pub const HTTP2_HEADER_OVERFLOW: &str = "envoy_http2_header_overflow";
 /// Requests over HTTP/1.1 whose head cannot be read, or is over the limit: nothing else tells of them.
 pub const PROTOCOL_ERROR: &str = "envoy_http_downstream_cx_protocol_error";
 /// Connections closed for the head of a request that did not end in time.

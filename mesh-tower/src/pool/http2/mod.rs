@@ -39,8 +39,8 @@ use super::failure::{Failure, classify_h2};
 use super::lease::Lease;
 use super::stream::Written;
 use crate::body::{Body, FieldsTooLarge};
+use crate::http::names;
 use crate::passage::Passage;
-use crate::telemetry::names;
 use upload::Upload;
 
 /// An HTTP/2 connection, shared by its streams.

@@ -14,7 +14,7 @@ use metrics::counter;
 use super::super::failure::classify_h2;
 use super::super::upstream_body::Broken;
 use crate::body::FieldsTooLarge;
-use crate::telemetry::names;
+use crate::http::names;
 
 /// What an endpoint sends on a stream.
 ///
