@@ -18,8 +18,7 @@ use metrics::counter;
 use pin_project::pin_project;
 use sync_wrapper::SyncWrapper;
 
-use crate::error::BoxError;
-use crate::http::names;
+use crate::http::{BoxError, names};
 use crate::retry::ReplayBody;
 
 /// A request or response body; see the [module](self).

@@ -13,9 +13,7 @@ use mesh_core::outcome::{Fault, Outcome, Reset};
 use mesh_core::reply::{Dialect, Flag, LocalReply};
 
 use crate::body::Body;
-
-/// Any error, as tower's middleware passes it.
-pub type BoxError = Box<dyn StdError + Send + Sync>;
+pub use crate::http::BoxError;
 
 /// Why a call through the mesh got no response from an endpoint.
 ///

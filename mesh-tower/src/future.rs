@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::error::BoxError;
+use crate::http::BoxError;
 
 /// Either the inner service's future, or an answer that was ready at once.
 #[pin_project::pin_project(project = Project)]

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
 use crate::body::Body;
-use crate::error::BoxError;
+use crate::http::BoxError;
 
 /// What of a body has just passed.
 pub(crate) enum Seen<'a> {

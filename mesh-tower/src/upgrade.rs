@@ -38,7 +38,7 @@ use http::Response;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::error::BoxError;
+use crate::http::BoxError;
 
 /// Takes the endpoint's half of a response that is a 101.
 ///

@@ -23,7 +23,7 @@ use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 
 use crate::body::Body;
-use crate::error::BoxError;
+use crate::http::BoxError;
 
 /// How much one request may keep: 1 MiB (RT-10).
 pub const REQUEST_CAP: usize = 1 << 20;
