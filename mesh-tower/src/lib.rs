@@ -33,7 +33,6 @@
 
 pub mod admin;
 pub mod balance;
-pub mod body;
 pub mod call;
 pub mod circuit;
 pub mod clock;
@@ -45,19 +44,13 @@ pub mod error;
 mod expiry;
 pub mod fault;
 mod foreign;
-pub mod frames;
-pub mod future;
-pub mod gather;
-pub mod grpc;
 pub mod grpc_web;
-pub mod guarded;
 mod health;
 mod http;
 pub mod live;
 pub mod mesh;
 pub mod mirror;
 pub mod normalize;
-mod observed;
 pub mod outlier;
 pub mod passage;
 pub mod pool;
@@ -68,17 +61,19 @@ pub mod route;
 pub mod server;
 pub mod split;
 pub mod stack;
-pub mod tap;
 pub mod telemetry;
 #[cfg(feature = "test")]
 pub mod test;
 pub mod timeout;
 pub mod tls;
 mod told;
-pub mod upgrade;
-mod upload;
 pub mod worker;
 
+#[doc(no_inline)]
+pub use crate::http::body::guard as guarded;
+use crate::http::body::{observe as observed, upload};
+pub use crate::http::write_batch as gather;
+pub use crate::http::{body, frames, future, grpc, tap, upgrade};
 pub use body::Body;
 pub use call::CallOptions;
 pub use error::{BoxError, Error};

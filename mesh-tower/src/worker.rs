@@ -13,12 +13,12 @@ use mesh_core::hash::WordHash;
 use mesh_core::plan::{ClusterPlan, Discovery, OutboundMode, Plan};
 use mesh_core::route::{Action, DirectResponse, Fallback, Forward, Matcher, Route};
 
+use crate::body::replay::ReplayBudget;
 use crate::clock::{FastRng, SharedRng};
 use crate::cluster::{Authorities, Cluster, ClusterPool, Passthrough};
 use crate::live::Live;
 use crate::normalize::Paths;
 use crate::pool::{Connect, SWEEP_INTERVAL};
-use crate::retry::ReplayBudget;
 use crate::tls::ClientTls;
 
 /// A worker: in the proxy one for each core, in the library one.

@@ -1,6 +1,13 @@
 //! What the stack knows of HTTP itself, with no word of routes, endpoints or the mesh.
 
+pub mod body;
+pub mod frames;
+pub mod future;
+pub mod grpc;
 pub(crate) mod names;
+pub mod tap;
+pub mod upgrade;
+pub mod write_batch;
 
 /// Any error, as tower's middleware passes it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -20,13 +20,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::{Configuration, Outcome, Source};
 use super::{Inner, Mesh};
+use crate::body::replay::ReplayBudget;
 use crate::clock::{FastRng, SharedRng};
 use crate::cluster::Authorities;
 use crate::discover::{Names, Resolve, Resolver};
 use crate::health::readiness;
 use crate::live::{Live, Tools};
 use crate::pool::{Connect, SocketConnector};
-use crate::retry::ReplayBudget;
 use crate::telemetry::{AccessLog, Metrics};
 use crate::worker::AttemptFaults;
 

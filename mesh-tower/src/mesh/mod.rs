@@ -39,12 +39,12 @@ pub use config::{Folder, read_folder};
 pub use config::{Source, Status};
 
 use self::config::{Configuration, Outcome};
+use crate::body::replay::ReplayBudget;
 use crate::clock::SharedRng;
 use crate::cluster::Authorities;
 use crate::discover::Names;
 use crate::live::{Live, Tools};
 use crate::pool::Connect;
-use crate::retry::ReplayBudget;
 use crate::server::ServerLayer;
 use crate::telemetry::{AccessLog, Metrics};
 use crate::worker::{AttemptFaults, Worker};

@@ -15,8 +15,8 @@ use mesh_core::timeout::{Deadline, EXPECTED_TIMEOUT, grpc_timeout};
 
 use super::kept::Kept;
 use super::limit::Limit;
-use super::replay::Replay;
 use crate::body::Body;
+use crate::body::replay::Replay;
 use crate::clock::{SharedRng, now};
 use crate::cluster::{PerTryTimeout, Retrying};
 use crate::error::Error;

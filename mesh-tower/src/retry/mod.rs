@@ -46,13 +46,12 @@ mod kept;
 mod layer;
 mod limit;
 mod loop_state;
-mod replay;
 mod service;
 mod tried;
 
+pub use crate::body::replay::{REQUEST_CAP, ReplayBody, ReplayBudget};
 pub use future::ResponseFuture;
 pub use layer::RetryLayer;
-pub use replay::{REQUEST_CAP, ReplayBody, ReplayBudget};
 pub use service::Retry;
 pub(crate) use tried::Tried;
 

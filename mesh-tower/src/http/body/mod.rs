@@ -4,6 +4,11 @@
 //! allocation and with its size hint, so that `content-length` survives. Only a body that a user
 //! brings is boxed, once, at the edge.
 
+pub mod guard;
+pub(crate) mod observe;
+pub(crate) mod replay;
+pub(crate) mod upload;
+
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -19,7 +24,7 @@ use pin_project::pin_project;
 use sync_wrapper::SyncWrapper;
 
 use crate::http::{BoxError, names};
-use crate::retry::ReplayBody;
+use replay::ReplayBody;
 
 /// A request or response body; see the [module](self).
 ///
