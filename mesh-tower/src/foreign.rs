@@ -13,7 +13,7 @@ use mesh_core::outcome::{Outcome, Reset};
 use mesh_core::reply::LocalReply;
 
 use crate::error::{BoxError, Error};
-use crate::pool::{classify, classify_h2};
+use crate::http::failure::{classify, classify_h2};
 
 /// What an error came to.
 pub(crate) enum Reading<'a> {

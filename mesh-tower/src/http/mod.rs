@@ -1,6 +1,7 @@
 //! What the stack knows of HTTP itself, with no word of routes, endpoints or the mesh.
 
 pub mod body;
+pub(crate) mod failure;
 pub mod frames;
 pub mod future;
 pub mod grpc;

@@ -15,11 +15,12 @@ use mesh_core::headers::framing::{self, Misframed};
 use mesh_core::outcome::Reset;
 use tokio::task::JoinHandle;
 
-use super::failure::{Failure, classify};
+use super::failure::Failure;
 use super::stream::Written;
 use crate::body::Body;
 use crate::clock::now;
 use crate::cluster::ConnectionPermit;
+use crate::http::failure::classify;
 use crate::passage::{Carry as _, Passage};
 use crate::record::Slot;
 

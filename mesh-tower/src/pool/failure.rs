@@ -8,7 +8,6 @@ use mesh_core::reply::LocalReply;
 
 use crate::body::TOO_MUCH;
 use crate::error::{BoxError, Error};
-use crate::frames::FLOODED;
 use crate::passage::Passage;
 
 /// A request that got no response.
@@ -64,44 +63,4 @@ fn is_malformed(error: &(dyn StdError + 'static)) -> bool {
         cause = inner.source();
     }
     false
-}
-
-/// Reads hyper's error: which kind of reset was it, as the peer or the connection showed it?
-///
-/// A GOAWAY with `NO_ERROR` fails only the streams above its last stream id, which the peer
-/// promises not to have processed (RFC 9113 §6.8); with another code nothing is promised.
-pub(crate) fn classify(error: &hyper::Error) -> Reset {
-    // First of all: a request body that failed carries its own connection's error, which is not ours.
-    if error.is_user() {
-        return Reset::LocalReset;
-    }
-    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
-    while let Some(inner) = cause {
-        if let Some(h2) = inner.downcast_ref::<h2::Error>() {
-            return classify_h2(h2);
-        }
-        if inner.is::<io::Error>() {
-            return Reset::ConnectionTermination;
-        }
-        cause = inner.source();
-    }
-    if error.is_parse() || error.is_parse_status() { Reset::Protocol } else { Reset::ConnectionTermination }
-}
-
-/// Reads an error of the `h2` crate likewise.
-pub(crate) fn classify_h2(error: &h2::Error) -> Reset {
-    if error.is_io() {
-        let flooded = error.get_io().is_some_and(|error| error.kind() == FLOODED);
-        if flooded { Reset::Protocol } else { Reset::ConnectionTermination }
-    } else if error.reason() == Some(h2::Reason::REFUSED_STREAM)
-        || (error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR))
-    {
-        Reset::RemoteRefused
-    } else if error.is_remote() {
-        if error.is_go_away() { Reset::ConnectionTermination } else { Reset::RemoteReset }
-    } else if error.is_library() {
-        Reset::Protocol
-    } else {
-        Reset::LocalReset
-    }
 }

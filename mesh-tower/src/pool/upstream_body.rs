@@ -8,9 +8,9 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use mesh_core::outcome::Reset;
 
-use super::failure::classify;
 use super::http2::Http2Body;
 use crate::error::BoxError;
+use crate::http::failure::classify;
 
 /// From a connection of either kind.
 #[derive(Debug)]

@@ -35,10 +35,11 @@ pub(super) use driver::open;
 pub(crate) use received::Http2Body;
 
 use super::connection::{Facts, expects_content};
-use super::failure::{Failure, classify_h2};
+use super::failure::Failure;
 use super::lease::Lease;
 use super::stream::Written;
 use crate::body::{Body, FieldsTooLarge};
+use crate::http::failure::classify_h2;
 use crate::http::names;
 use crate::passage::Passage;
 use upload::Upload;

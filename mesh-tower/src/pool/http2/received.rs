@@ -11,9 +11,9 @@ use mesh_core::headers::FieldLimit;
 use mesh_core::outcome::Reset;
 use metrics::counter;
 
-use super::super::failure::classify_h2;
 use super::super::upstream_body::Broken;
 use crate::body::FieldsTooLarge;
+use crate::http::failure::classify_h2;
 use crate::http::names;
 
 /// What an endpoint sends on a stream.
