@@ -43,7 +43,6 @@ pub mod discover;
 pub mod error;
 mod expiry;
 pub mod fault;
-mod foreign;
 pub mod grpc_web;
 mod health;
 mod http;

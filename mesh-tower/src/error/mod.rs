@@ -4,6 +4,8 @@
 //! status, flags, details and what was tried; turned into a response it is exactly the proxy's
 //! (RF-7).
 
+mod foreign;
+
 use std::error::Error as StdError;
 use std::fmt;
 
