@@ -66,6 +66,7 @@ pub mod test;
 pub mod timeout;
 pub mod tls;
 mod told;
+mod upstream;
 pub mod worker;
 
 #[doc(no_inline)]

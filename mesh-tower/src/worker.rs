@@ -19,7 +19,7 @@ use crate::cluster::{Authorities, Cluster, ClusterPool, Passthrough};
 use crate::live::Live;
 use crate::normalize::Paths;
 use crate::pool::{Connect, SWEEP_INTERVAL};
-use crate::tls::ClientTls;
+use crate::upstream::transport::ClientTls;
 
 /// A worker: in the proxy one for each core, in the library one.
 ///

@@ -16,7 +16,7 @@ use super::authorities::{Authorities, Authority, Policy};
 use super::{Cluster, ClusterPool};
 use crate::clock::{FastRng, now};
 use crate::pool::Connect;
-use crate::tls::ClientTls;
+use crate::upstream::transport::ClientTls;
 
 /// How many authorities are kept; beyond, an arbitrary one is forgotten with its idle connections.
 const MAX_AUTHORITIES: usize = 1024;

@@ -13,7 +13,7 @@ use mesh_core::route::host_of;
 use super::{Cluster, Host, Hosts};
 use crate::clock::{FastRng, now};
 use crate::pool::{Connect, Endpoint, Protocol};
-use crate::tls::ClientTls;
+use crate::upstream::transport::ClientTls;
 
 /// See the [module](super).
 #[derive(Debug)]

@@ -22,7 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::error::BoxError;
 use crate::grpc;
 use crate::pool::{Connect, Protocol, Stream};
-use crate::tls::ClientTls;
+use crate::upstream::transport::ClientTls;
 
 /// The answer says that the endpoint wants no more requests (HC-2).
 pub(crate) const IMMEDIATE_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health-check-fail");

@@ -16,13 +16,13 @@ use mesh_core::outcome::Reset;
 use tokio::task::JoinHandle;
 
 use super::failure::Failure;
-use super::stream::Written;
 use crate::body::Body;
 use crate::clock::now;
 use crate::cluster::ConnectionPermit;
 use crate::http::failure::classify;
 use crate::passage::{Carry as _, Passage};
 use crate::record::Slot;
+use crate::upstream::transport::Written;
 
 /// An exclusive HTTP/1.1 connection.
 #[derive(Debug)]

@@ -9,11 +9,11 @@ use mesh_core::outcome::Reset;
 
 use super::connection::{Facts, Http1};
 use super::http2::{self, Http2};
-use super::stream::Counted;
 use super::{Endpoint, Protocol};
 use crate::clock::now;
 use crate::cluster::ConnectionPermit;
 use crate::error::BoxError;
+use crate::upstream::transport::Counted;
 
 /// How much is read ahead of what is understood: hyper's own figure, rounded; and what is besides a head.
 const READ_AHEAD: usize = 400 * 1024;

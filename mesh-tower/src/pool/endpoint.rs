@@ -17,7 +17,7 @@ use super::{Connect, Protocol, Stream};
 use crate::clock::now;
 use crate::cluster::{Cluster, Host};
 use crate::error::BoxError;
-use crate::tls::ClientTls;
+use crate::upstream::transport::ClientTls;
 
 /// See the [module](super); how requests use it is in `checkout`.
 #[derive(Debug)]

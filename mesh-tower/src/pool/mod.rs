@@ -29,7 +29,6 @@
 //! the middle of an exchange and resets an HTTP/2 stream.
 
 mod checkout;
-mod connect;
 mod connection;
 mod dial;
 mod endpoint;
@@ -40,24 +39,16 @@ mod lane;
 mod lease;
 mod restore;
 mod state;
-mod stream;
 #[cfg(test)]
 mod tests;
 mod upstream_body;
 
+pub(crate) use crate::upstream::transport::Protocol;
+pub use crate::upstream::transport::{Connect, Connecting, SocketConnector, Stream};
 pub(crate) use checkout::CheckoutError;
-pub use connect::{Connect, Connecting, SocketConnector};
 pub(crate) use dial::DialError;
 pub(crate) use endpoint::{Endpoint, SWEEP_INTERVAL};
 pub(crate) use failure::Failure;
 pub use failure::TRAILERS_TOO_LARGE;
 pub(crate) use lease::Lease;
-pub use stream::Stream;
 pub(crate) use upstream_body::{Broken, UpstreamBody};
-
-/// What is spoken on a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    Http1,
-    Http2,
-}

@@ -12,7 +12,7 @@ use crate::error::BoxError;
 
 /// Judges a server otherwise than by the name that it is called.
 #[derive(Debug)]
-pub(super) struct Verifier {
+pub(crate) struct Verifier {
     good: Good,
     signatures: WebPkiSupportedAlgorithms,
 }
@@ -25,7 +25,7 @@ enum Good {
 
 impl Verifier {
     /// Accepts every certificate: `insecureSkipVerify: true`, the user asked for it.
-    pub(super) fn any(provider: &CryptoProvider) -> Self {
+    pub(crate) fn any(provider: &CryptoProvider) -> Self {
         Self { good: Good::Any, signatures: provider.signature_verification_algorithms }
     }
 
@@ -34,7 +34,7 @@ impl Verifier {
     ///
     /// # Errors
     /// If a name is neither a DNS name nor an IP address.
-    pub(super) fn any_of(
+    pub(crate) fn any_of(
         names: &[String],
         roots: Arc<RootCertStore>,
         provider: Arc<CryptoProvider>,

@@ -18,7 +18,6 @@ use tokio::time::{Sleep, sleep_until};
 
 use super::super::connection::Facts;
 use super::super::dial::Ended;
-use super::super::stream::Counted;
 use super::super::{Endpoint, Protocol, Stream};
 use super::{Http2, State};
 use crate::clock::now;
@@ -26,6 +25,7 @@ use crate::cluster::ConnectionPermit;
 use crate::error::BoxError;
 use crate::frames::Watched;
 use crate::gather::{Gathered, Outlet, gather};
+use crate::upstream::transport::Counted;
 
 /// How much a response may be ahead of its reader, and all of a connection together: the readers who must stop
 /// before one connection does are many.

@@ -37,11 +37,11 @@ pub(crate) use received::Http2Body;
 use super::connection::{Facts, expects_content};
 use super::failure::Failure;
 use super::lease::Lease;
-use super::stream::Written;
 use crate::body::{Body, FieldsTooLarge};
 use crate::http::failure::classify_h2;
 use crate::http::names;
 use crate::passage::Passage;
+use crate::upstream::transport::Written;
 use upload::Upload;
 
 /// An HTTP/2 connection, shared by its streams.

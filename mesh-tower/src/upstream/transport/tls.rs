@@ -9,9 +9,9 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-use super::verify::Verifier;
-use crate::error::BoxError;
-use crate::pool::{Protocol, Stream};
+use super::{Protocol, Stream};
+use crate::http::BoxError;
+use crate::tls::{Verifier, provider};
 
 /// How a cluster's connections are secured.
 ///
@@ -45,7 +45,7 @@ impl ClientTls {
 
 impl Ready {
     fn new(tls: &plan::ClientTls, host: &str) -> Result<Self, BoxError> {
-        let provider = super::provider();
+        let provider = provider();
         let builder =
             ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
         let config = if tls.insecure_skip_verify {

@@ -2,8 +2,8 @@
 
 use mesh_core::plan;
 
-use crate::error::BoxError;
-use crate::pool::{Protocol, Stream};
+use super::{Protocol, Stream};
+use crate::http::BoxError;
 
 /// Fails each handshake, with the reason.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,3 @@
+//! The endpoints and the ways to them.
+
+pub(crate) mod transport;
