@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::discover::{Following, Names};
 use crate::health;
 use crate::normalize::Paths;
-use crate::pool::Connect;
+use crate::upstream::transport::Connect;
 
 /// What background work is done with.
 #[derive(Debug)]

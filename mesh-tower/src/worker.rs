@@ -18,8 +18,8 @@ use crate::clock::{FastRng, SharedRng};
 use crate::cluster::{Authorities, Cluster, ClusterPool, Passthrough};
 use crate::live::Live;
 use crate::normalize::Paths;
-use crate::pool::{Connect, SWEEP_INTERVAL};
-use crate::upstream::transport::ClientTls;
+use crate::pool::SWEEP_INTERVAL;
+use crate::upstream::transport::{ClientTls, Connect};
 
 /// A worker: in the proxy one for each core, in the library one.
 ///

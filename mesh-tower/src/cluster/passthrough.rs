@@ -15,8 +15,7 @@ use mesh_core::plan::ClusterPlan;
 use super::authorities::{Authorities, Authority, Policy};
 use super::{Cluster, ClusterPool};
 use crate::clock::{FastRng, now};
-use crate::pool::Connect;
-use crate::upstream::transport::ClientTls;
+use crate::upstream::transport::{ClientTls, Connect};
 
 /// How many authorities are kept; beyond, an arbitrary one is forgotten with its idle connections.
 const MAX_AUTHORITIES: usize = 1024;

@@ -12,8 +12,8 @@ use mesh_core::route::host_of;
 
 use super::{Cluster, Host, Hosts};
 use crate::clock::{FastRng, now};
-use crate::pool::{Connect, Endpoint, Protocol};
-use crate::upstream::transport::ClientTls;
+use crate::pool::Endpoint;
+use crate::upstream::transport::{ClientTls, Connect, Protocol};
 
 /// See the [module](super).
 #[derive(Debug)]

@@ -14,9 +14,10 @@ use super::body::End;
 use crate::body::Body;
 use crate::error::{BoxError, Error};
 use crate::passage::{Carry as _, Passage};
-use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, Protocol, UpstreamBody};
+use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, UpstreamBody};
 use crate::told::Limit;
 use crate::upload;
+use crate::upstream::transport::Protocol;
 
 /// How long an attempt may take from the moment it is sent until response headers (RT-3); an
 /// extension of the request.

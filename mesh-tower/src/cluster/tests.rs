@@ -15,7 +15,7 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, Share
 
 use super::{Cluster, ClusterPool};
 use crate::clock::FastRng;
-use crate::pool::SocketConnector;
+use crate::upstream::transport::SocketConnector;
 
 /// Gauges by name.
 #[derive(Default)]

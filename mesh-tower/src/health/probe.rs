@@ -21,8 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::error::BoxError;
 use crate::grpc;
-use crate::pool::{Connect, Protocol, Stream};
-use crate::upstream::transport::ClientTls;
+use crate::upstream::transport::{ClientTls, Connect, Protocol, Stream};
 
 /// The answer says that the endpoint wants no more requests (HC-2).
 pub(crate) const IMMEDIATE_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health-check-fail");

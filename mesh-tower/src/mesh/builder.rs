@@ -26,8 +26,8 @@ use crate::cluster::Authorities;
 use crate::discover::{Names, Resolve, Resolver};
 use crate::health::readiness;
 use crate::live::{Live, Tools};
-use crate::pool::{Connect, SocketConnector};
 use crate::telemetry::{AccessLog, Metrics};
+use crate::upstream::transport::{Connect, SocketConnector};
 use crate::worker::AttemptFaults;
 
 /// Settings of a mesh that is about to start.

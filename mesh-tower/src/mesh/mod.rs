@@ -44,9 +44,9 @@ use crate::clock::SharedRng;
 use crate::cluster::Authorities;
 use crate::discover::Names;
 use crate::live::{Live, Tools};
-use crate::pool::Connect;
 use crate::server::ServerLayer;
 use crate::telemetry::{AccessLog, Metrics};
+use crate::upstream::transport::Connect;
 use crate::worker::{AttemptFaults, Worker};
 
 /// A running mesh; see the [module](self).

@@ -13,7 +13,7 @@ use mesh_core::endpoint::Address;
 use super::log::{Event, Log, What};
 use super::upstream::lock;
 use super::{Fault, Upstream};
-use crate::pool::{Connect, Connecting, Stream};
+use crate::upstream::transport::{Connect, Connecting, Stream};
 
 /// Upstreams by address. Nobody listens anywhere else: such a connection is refused.
 ///
