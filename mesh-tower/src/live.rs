@@ -1,10 +1,10 @@
 //! A plan at work: the plan and the running clusters it names, swapped as one pointer.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use mesh_core::endpoint::{ClusterId, Endpoint};
-use mesh_core::plan::{ClusterNode, Discovery, Plan, Settings};
+use mesh_core::plan::{ClusterNode, Discovery, DnsTarget, Plan, Settings};
 
 use crate::clock::SharedRng;
 use crate::cluster::Cluster;
@@ -111,10 +111,8 @@ fn start(
     // Names that an earlier cluster follows are known: what they stand for is good until they are asked
     // for again.
     match &node.discovery {
-        Discovery::Dns(targets) => Following::start(&cluster, targets, false, &tools.names),
-        Discovery::DnsFirst(target) => {
-            Following::start(&cluster, std::slice::from_ref(&**target), true, &tools.names)
-        }
+        Discovery::Dns(targets) => follow(&cluster, targets, false, &tools.names),
+        Discovery::DnsFirst(target) => follow(&cluster, std::slice::from_ref(&**target), true, &tools.names),
         Discovery::Static(_) | Discovery::Authority => {}
     }
     if let Some(earlier) = earlier {
@@ -123,4 +121,10 @@ fn start(
     Cluster::keep_ticking(&cluster);
     health::follow(&cluster, tools);
     cluster
+}
+
+/// The names' addresses are the cluster's endpoints from now on.
+fn follow(cluster: &Arc<Cluster>, targets: &[DnsTarget], first_only: bool, names: &Names) {
+    let endpoints: Weak<Cluster> = Arc::downgrade(cluster);
+    cluster.set_following(Following::start(endpoints, targets, first_only, names));
 }

@@ -134,7 +134,8 @@ impl Authorities {
         let cluster = Arc::new(Cluster::new(Arc::new(plan), &[], self.istio_runtime));
         let template = Endpoint::new(([0, 0, 0, 0], port).into());
         let target = DnsTarget { name: host.into(), port, template };
-        Following::authority(&cluster, target, &self.names);
+        let endpoints: Weak<Cluster> = Arc::downgrade(&cluster);
+        cluster.set_following(Following::authority(endpoints, target, &self.names));
         Cluster::keep_ticking(&cluster);
         cluster
     }

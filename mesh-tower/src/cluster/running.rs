@@ -16,7 +16,7 @@ use metrics::gauge;
 
 use super::{Host, Hosts, Stats};
 use crate::clock::now;
-use crate::discover::Following;
+use crate::discover::{Endpoints, Following};
 use crate::health::{Bell, BellRope};
 use crate::pool::DialError;
 
@@ -375,5 +375,15 @@ impl Cluster {
             let open = self.limits.is_open(resource, &self.plan.circuit);
             set(resource.open_name(), f64::from(u8::from(open)));
         }
+    }
+}
+
+impl Endpoints for Cluster {
+    fn replace_all(&self, all: &[Arc<Endpoint>]) {
+        self.update_endpoints(all);
+    }
+
+    fn move_to(&self, one: &Arc<Endpoint>) {
+        self.move_endpoint(one);
     }
 }

@@ -10,8 +10,7 @@ use mesh_core::plan::DnsTarget;
 use tokio::time::{Instant, timeout_at};
 
 use super::Names;
-use super::names::Name;
-use crate::cluster::Cluster;
+use super::names::{Follow, Name};
 
 /// How long after a cluster's start its requests wait for the first answer.
 const FIRST_ANSWER: Duration = Duration::from_secs(2);
@@ -19,10 +18,19 @@ const FIRST_ANSWER: Duration = Duration::from_secs(2);
 /// The same for a host that is looked up because a request names it: as long as a connection may take.
 const FIRST_ANSWER_ON_DEMAND: Duration = Duration::from_secs(10);
 
+/// The endpoints of a cluster, which the addresses of its names become.
+pub(crate) trait Endpoints: Send + Sync {
+    /// These are all endpoints from now on.
+    fn replace_all(&self, all: &[Arc<Endpoint>]);
+
+    /// The one endpoint is here from now on.
+    fn move_to(&self, one: &Arc<Endpoint>);
+}
+
 /// The names of a cluster, and how their addresses become its endpoints.
 #[derive(Debug)]
 pub(crate) struct Following {
-    cluster: Weak<Cluster>,
+    endpoints: Weak<dyn Endpoints>,
     targets: Vec<(DnsTarget, Source)>,
     /// Whether the first address alone counts, as one endpoint that moves (`DNS_ROUND_ROBIN`).
     first_only: bool,
@@ -41,42 +49,48 @@ enum Source {
 }
 
 impl Following {
-    /// Keeps the cluster's endpoints what the names resolve to, as long as the cluster lives. What is
-    /// known of the names already is in force at once.
-    pub(crate) fn start(cluster: &Arc<Cluster>, targets: &[DnsTarget], first_only: bool, names: &Names) {
+    /// Keeps the cluster's endpoints what the names resolve to, as long as the cluster lives, which keeps what is
+    /// returned. The known addresses of the names are in force at once.
+    pub(crate) fn start(
+        endpoints: Weak<dyn Endpoints>,
+        targets: &[DnsTarget],
+        first_only: bool,
+        names: &Names,
+    ) -> Arc<Self> {
         let source = |target: &DnsTarget| (target.clone(), source(target, names, Some(&target.name)));
         Self {
-            cluster: Arc::downgrade(cluster),
+            endpoints,
             targets: targets.iter().map(source).collect(),
             first_only,
             on_demand: false,
             patience: Instant::now() + FIRST_ANSWER,
             turn: Mutex::default(),
         }
-        .attach(cluster);
+        .attached()
     }
 
     /// The same for a host that a request names.
-    pub(crate) fn authority(cluster: &Arc<Cluster>, target: DnsTarget, names: &Names) {
+    pub(crate) fn authority(endpoints: Weak<dyn Endpoints>, target: DnsTarget, names: &Names) -> Arc<Self> {
         let source = source(&target, names, None);
         Self {
-            cluster: Arc::downgrade(cluster),
+            endpoints,
             targets: vec![(target, source)],
             first_only: false,
             on_demand: true,
             patience: Instant::now() + FIRST_ANSWER_ON_DEMAND,
             turn: Mutex::default(),
         }
-        .attach(cluster);
+        .attached()
     }
 
-    fn attach(self, cluster: &Arc<Cluster>) {
+    fn attached(self) -> Arc<Self> {
         let following = Arc::new(self);
         for name in following.names() {
-            name.follow(&following);
+            let follower: Weak<Self> = Arc::downgrade(&following);
+            name.follow(follower);
         }
         following.update();
-        cluster.set_following(following);
+        following
     }
 
     /// Whether a request has named the host, rather than the configuration.
@@ -89,36 +103,6 @@ impl Following {
             Source::Literal(_) => None,
             Source::Name(name) => Some(name),
         })
-    }
-
-    /// Brings what the names stand for now to the cluster.
-    pub(super) fn update(&self) {
-        let Some(cluster) = self.cluster.upgrade() else { return };
-        let _turn = self.turn.lock().expect("no panic while endpoints are updated");
-        let mut seen = HashSet::new();
-        let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
-        for (target, source) in &self.targets {
-            let mut addresses = match source {
-                Source::Literal(address) => vec![*address],
-                Source::Name(name) => name.addresses(),
-            };
-            if self.first_only {
-                addresses.truncate(1);
-            } else {
-                // Name servers rotate their answers; the set is what counts.
-                addresses.sort_unstable();
-            }
-            for ip in addresses {
-                let address = Address::Socket((ip, target.port).into());
-                if seen.insert(address.clone()) {
-                    endpoints.push(Arc::new(Endpoint { address, ..target.template.clone() }));
-                }
-            }
-        }
-        match endpoints.as_slice() {
-            [endpoint] if self.first_only => cluster.move_endpoint(endpoint),
-            all => cluster.update_endpoints(all),
-        }
     }
 
     /// Whether a first answer is still to come, and worth waiting for.
@@ -143,6 +127,38 @@ impl Following {
     /// Sets the gauges to what holds now.
     pub(crate) fn publish(&self) {
         self.names().for_each(|name| name.publish());
+    }
+}
+
+impl Follow for Following {
+    /// Brings what the names stand for now to the cluster.
+    fn update(&self) {
+        let Some(target) = self.endpoints.upgrade() else { return };
+        let _turn = self.turn.lock().expect("no panic while endpoints are updated");
+        let mut seen = HashSet::new();
+        let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
+        for (target, source) in &self.targets {
+            let mut addresses = match source {
+                Source::Literal(address) => vec![*address],
+                Source::Name(name) => name.addresses(),
+            };
+            if self.first_only {
+                addresses.truncate(1);
+            } else {
+                // Name servers rotate their answers; the set is what counts.
+                addresses.sort_unstable();
+            }
+            for ip in addresses {
+                let address = Address::Socket((ip, target.port).into());
+                if seen.insert(address.clone()) {
+                    endpoints.push(Arc::new(Endpoint { address, ..target.template.clone() }));
+                }
+            }
+        }
+        match endpoints.as_slice() {
+            [endpoint] if self.first_only => target.move_to(endpoint),
+            all => target.replace_all(all),
+        }
     }
 }
 

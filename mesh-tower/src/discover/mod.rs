@@ -27,7 +27,7 @@ use std::pin::Pin;
 
 pub use mesh_core::discover::{Answer, Family};
 
-pub(crate) use self::follow::Following;
+pub(crate) use self::follow::{Endpoints, Following};
 pub(crate) use self::names::Names;
 pub use self::resolver::Resolver;
 use crate::error::BoxError;

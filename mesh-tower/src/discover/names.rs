@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Following, Resolve};
+use super::Resolve;
 use crate::clock::{FastRng, now};
 
 /// A dial that fails makes a name be asked for earlier, but this long after the last time at least.
@@ -34,6 +34,12 @@ struct Inner {
     known: Mutex<HashMap<Arc<str>, Weak<Name>>>,
 }
 
+/// A follower of names.
+pub(crate) trait Follow: Send + Sync {
+    /// The addresses of a name have changed.
+    fn update(&self);
+}
+
 /// A name that somebody follows. Its background task ends when nobody does any more.
 #[derive(Debug)]
 pub(super) struct Name {
@@ -42,7 +48,7 @@ pub(super) struct Name {
     label: Option<Arc<str>>,
     task: OnceLock<AbortHandle>,
     state: Mutex<discover::Name>,
-    followers: Mutex<Vec<Weak<Following>>>,
+    followers: Mutex<Vec<Weak<dyn Follow>>>,
     again: Arc<Notify>,
     answered: CancellationToken,
 }
@@ -171,10 +177,10 @@ impl Name {
         lock(&self.state).addresses().to_vec()
     }
 
-    pub(super) fn follow(&self, follower: &Arc<Following>) {
+    pub(super) fn follow(&self, follower: Weak<dyn Follow>) {
         let mut followers = lock(&self.followers);
         followers.retain(|follower| follower.strong_count() > 0);
-        followers.push(Arc::downgrade(follower));
+        followers.push(follower);
     }
 
     /// Ready once it has been asked for, whatever came of it.
