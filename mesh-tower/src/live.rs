@@ -119,7 +119,7 @@ fn start(
         cluster.inherit(earlier);
     }
     Cluster::keep_ticking(&cluster);
-    health::follow(&cluster, tools);
+    health::follow(&cluster, &tools.connector, &tools.rng);
     cluster
 }
 

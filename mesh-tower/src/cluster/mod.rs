@@ -26,6 +26,7 @@
 
 mod attempt;
 mod authorities;
+mod bell;
 mod body;
 mod host;
 mod hosts;
@@ -39,6 +40,7 @@ pub(crate) mod tests;
 
 pub(crate) use attempt::attempt;
 pub(crate) use authorities::Authorities;
+pub(crate) use bell::Bell;
 pub use body::ResponseBody;
 pub use host::Host;
 pub use hosts::Hosts;

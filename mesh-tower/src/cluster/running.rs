@@ -14,10 +14,10 @@ use mesh_core::plan::ClusterPlan;
 use mesh_core::retry::{self, Budget, BudgetPolicy, GiveUp, Recent};
 use metrics::gauge;
 
+use super::bell::{Bell, BellRope};
 use super::{Host, Hosts, Stats};
 use crate::clock::now;
 use crate::discover::{Endpoints, Following};
-use crate::health::{Bell, BellRope};
 use crate::pool::DialError;
 
 /// A running destination; see the [module](super).

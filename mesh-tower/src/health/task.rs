@@ -12,17 +12,17 @@ use mesh_core::endpoint::Address;
 use mesh_core::health::{Finding, HealthPolicy};
 use metrics::{Counter, counter};
 
+use super::MAX_RUNNING;
 use super::probe::{Answer, Prober};
-use super::{Bell, MAX_RUNNING};
-use crate::clock::{FastRng, now};
-use crate::cluster::{Cluster, Host, Hosts};
-use crate::live::Tools;
+use crate::clock::{FastRng, SharedRng, now};
+use crate::cluster::{Bell, Cluster, Host, Hosts};
+use crate::upstream::transport::Connect;
 
 /// Asks the cluster's endpoints, if it has a policy for that, until it is gone.
-pub(crate) fn follow(cluster: &Arc<Cluster>, tools: &Tools) {
+pub(crate) fn follow(cluster: &Arc<Cluster>, connector: &Arc<dyn Connect>, rng: &SharedRng) {
     let (Some(policy), Some(bell)) = (cluster.plan().health.clone(), cluster.bell()) else { return };
-    let prober = Arc::new(Prober::new(cluster.plan(), policy.clone(), tools.connector.clone()));
-    let rng = FastRng::seeded(tools.rng.draw(mesh_core::rng::Rng::next_u64));
+    let prober = Arc::new(Prober::new(cluster.plan(), policy.clone(), connector.clone()));
+    let rng = FastRng::seeded(rng.draw(mesh_core::rng::Rng::next_u64));
     let task = Task {
         owner: Arc::downgrade(cluster),
         bell: bell.clone(),
@@ -85,7 +85,7 @@ impl Task {
             let wait = next.map_or(Duration::MAX, |at| at.saturating_duration_since(now()));
             tokio::select! {
                 Some(asked) = running.next(), if !running.is_empty() => self.heard(asked),
-                () = self.bell.rung.notified() => {}
+                () = self.bell.rung() => {}
                 () = tokio::time::sleep(wait), if next.is_some() => {}
             }
         }
