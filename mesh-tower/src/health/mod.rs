@@ -13,7 +13,7 @@
 //! Every question has a connection of its own, which neither counts towards limits nor comes from the
 //! pool: that an endpoint still takes connections is half of the answer.
 //!
-//! Our own workload is asked in the same way where its WorkloadGroup says how ([`readiness`]).
+//! Our own workload is asked in the same way where its WorkloadGroup says how ([`readiness`](crate::mesh::readiness)).
 //!
 //! # Cancellation
 //! The task holds the cluster weakly and ends with it.
@@ -21,12 +21,10 @@
 //! # Metrics
 //! `envoy_cluster_health_check_{attempt,success,failure}`, gauge `envoy_cluster_health_check_healthy`.
 
-mod exec;
 mod probe;
-pub(crate) mod readiness;
 mod task;
 
-pub(crate) use probe::IMMEDIATE_FAIL;
+pub(crate) use probe::{Answer, IMMEDIATE_FAIL, Prober};
 pub(crate) use task::follow;
 
 /// Questions under way at once, for each cluster.

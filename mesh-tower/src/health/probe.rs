@@ -35,28 +35,28 @@ const TCP_ANSWER: usize = 64 << 10;
 
 /// What came of a question, and in words.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) finding: Finding,
-    pub(super) why: String,
+pub(crate) struct Answer {
+    pub(crate) finding: Finding,
+    pub(crate) why: String,
 }
 
 impl Answer {
-    pub(super) fn pass() -> Self {
+    pub(crate) fn pass() -> Self {
         Self { finding: Finding::Pass, why: String::new() }
     }
 
-    pub(super) fn denied(why: impl Into<String>) -> Self {
+    pub(crate) fn denied(why: impl Into<String>) -> Self {
         Self { finding: Finding::Denied, why: why.into() }
     }
 
-    pub(super) fn silent(why: impl Into<String>) -> Self {
+    pub(crate) fn silent(why: impl Into<String>) -> Self {
         Self { finding: Finding::Silent, why: why.into() }
     }
 }
 
 /// Asks the endpoints of one cluster, or our own workload.
 #[derive(Debug)]
-pub(super) struct Prober {
+pub(crate) struct Prober {
     policy: HealthPolicy,
     connector: Arc<dyn Connect>,
     tls: Option<ClientTls>,
@@ -66,7 +66,7 @@ pub(super) struct Prober {
 }
 
 impl Prober {
-    pub(super) fn new(plan: &ClusterPlan, policy: HealthPolicy, connector: Arc<dyn Connect>) -> Self {
+    pub(crate) fn new(plan: &ClusterPlan, policy: HealthPolicy, connector: Arc<dyn Connect>) -> Self {
         let http2 = plan.protocol == UpstreamProtocol::Http2 || matches!(policy.probe, Probe::Grpc { .. });
         let host = match &policy.probe {
             Probe::Http { host: Some(host), .. } => host.clone(),
@@ -85,7 +85,7 @@ impl Prober {
     }
 
     /// Asks our own workload; commands are not its affair.
-    pub(super) fn own(policy: &ReadinessPolicy, connector: Arc<dyn Connect>) -> Self {
+    pub(crate) fn own(policy: &ReadinessPolicy, connector: Arc<dyn Connect>) -> Self {
         let anywhere = |tls: bool, host: &str| {
             let tls = tls.then(|| plan::ClientTls { insecure_skip_verify: true, ..Default::default() });
             tls.map(|tls| ClientTls::new(&tls, host))
@@ -117,7 +117,7 @@ impl Prober {
         Self { policy, connector, tls, protocol, host, headers }
     }
 
-    pub(super) async fn ask(&self, address: &Address) -> Answer {
+    pub(crate) async fn ask(&self, address: &Address) -> Answer {
         match tokio::time::timeout(self.policy.timeout, self.connect_and_ask(address)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => Answer::silent(error.to_string()),

@@ -19,12 +19,11 @@ use tokio::sync::watch as signal;
 use tokio_util::sync::CancellationToken;
 
 use super::config::{Configuration, Outcome, Source};
-use super::{Inner, Mesh};
+use super::{Inner, Mesh, readiness};
 use crate::body::replay::ReplayBudget;
 use crate::clock::{FastRng, SharedRng};
 use crate::cluster::Authorities;
 use crate::discover::{Names, Resolve, Resolver};
-use crate::health::readiness;
 use crate::live::{Live, Tools};
 use crate::telemetry::{AccessLog, Metrics};
 use crate::upstream::transport::{Connect, SocketConnector};

@@ -20,6 +20,7 @@ mod builder;
 mod channel;
 mod client;
 mod config;
+mod readiness;
 #[cfg(feature = "file")]
 mod watch;
 

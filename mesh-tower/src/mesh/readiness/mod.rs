@@ -3,6 +3,8 @@
 //! One task for a mesh. It goes by the plan in force: a reload that leaves the probe as it was leaves what
 //! is known of the workload too; another probe begins anew, unready. Without one, the workload is ready.
 
+mod exec;
+
 use std::future::pending;
 use std::pin::pin;
 use std::sync::Weak;
@@ -13,9 +15,8 @@ use mesh_core::plan::Plan;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::exec;
-use super::probe::{Answer, Prober};
-use crate::mesh::Inner;
+use super::Inner;
+use crate::health::{Answer, Prober};
 
 /// Whether a workload of this plan is ready before it was asked.
 pub(crate) const fn at_first(plan: &Plan) -> bool {
