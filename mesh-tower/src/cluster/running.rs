@@ -18,7 +18,6 @@ use super::bell::{Bell, BellRope};
 use super::{Host, Hosts, Stats};
 use crate::clock::now;
 use crate::discover::{Endpoints, Following};
-use crate::pool::DialError;
 
 /// A running destination; see the [module](super).
 #[derive(Debug)]
@@ -222,9 +221,10 @@ impl Cluster {
         permit
     }
 
-    pub(crate) fn dialled(&self, error: Option<&DialError>) {
+    /// A dial has ended.
+    pub(crate) fn dialled(&self, failed: bool) {
         self.stats.upstream_cx_total.increment(1);
-        if error.is_some() {
+        if failed {
             self.stats.upstream_cx_connect_fail.increment(1);
             if let Some(following) = self.following() {
                 following.ask_again();

@@ -14,10 +14,10 @@ use super::body::End;
 use crate::body::Body;
 use crate::error::{BoxError, Error};
 use crate::passage::{Carry as _, Passage};
-use crate::pool::{CheckoutError, DialError, Endpoint, Failure, Lease, UpstreamBody};
+use crate::pool::{CheckoutError, Endpoint, Failure, Lease, UpstreamBody};
 use crate::told::Limit;
 use crate::upload;
-use crate::upstream::transport::Protocol;
+use crate::upstream::transport::{DialError, Protocol};
 
 /// How long an attempt may take from the moment it is sent until response headers (RT-3); an
 /// extension of the request.

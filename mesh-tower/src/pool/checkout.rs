@@ -10,13 +10,13 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::connection::Http1;
-use super::dial::DialError;
 use super::http2::StreamPermit;
 use super::lane::Waiter;
 use super::lease::Lease;
 use super::state::State;
 use super::{Endpoint, Protocol};
 use crate::clock::now;
+use crate::upstream::transport::DialError;
 
 /// From here on the line is cleared of those who have left, when they are most of it.
 const MANY_WAITERS: usize = 32;

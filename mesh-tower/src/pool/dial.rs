@@ -13,18 +13,11 @@ use super::{Endpoint, Protocol};
 use crate::clock::now;
 use crate::cluster::ConnectionPermit;
 use crate::error::BoxError;
-use crate::upstream::transport::Counted;
+use crate::upstream::transport::{Counted, DialError, Refused};
 
 /// How much is read ahead of what is understood: hyper's own figure, rounded; and what is besides a head.
 const READ_AHEAD: usize = 400 * 1024;
 const SLACK: usize = 8 * 1024;
-
-/// A failed dial; shared by all who waited for it.
-#[derive(Clone, Debug)]
-pub(crate) struct DialError {
-    pub(crate) reset: Reset,
-    pub(crate) source: Arc<BoxError>,
-}
 
 pub(super) enum Connection {
     Http1(Http1),
@@ -143,12 +136,4 @@ impl Drop for Ended {
             endpoint.connection_ended(self.protocol);
         }
     }
-}
-
-/// The operating system refused the connection.
-#[derive(Debug, thiserror::Error)]
-#[error("connecting to {address}")]
-struct Refused {
-    address: String,
-    source: std::io::Error,
 }

@@ -10,14 +10,14 @@ use mesh_core::outcome::Reset;
 use mesh_core::plan::ClusterPlan;
 use tokio::runtime::Handle;
 
-use super::dial::{Connection, DialError};
+use super::dial::Connection;
 use super::lease::Lease;
 use super::state::{Due, Locked, State};
 use super::{Connect, Protocol, Stream};
 use crate::clock::now;
 use crate::cluster::{Cluster, Host};
 use crate::error::BoxError;
-use crate::upstream::transport::ClientTls;
+use crate::upstream::transport::{ClientTls, DialError};
 
 /// See the [module](super); how requests use it is in `checkout`.
 #[derive(Debug)]
@@ -195,7 +195,7 @@ impl Endpoint {
     }
 
     pub(super) fn dialled(self: &Arc<Self>, protocol: Protocol, outcome: Result<Connection, DialError>) {
-        self.cluster.dialled(outcome.as_ref().err());
+        self.cluster.dialled(outcome.is_err());
         if outcome.is_ok() {
             self.cluster.connected(&self.host);
         }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use tokio::sync::oneshot;
 
-use super::dial::DialError;
 use super::lease::Lease;
+use crate::upstream::transport::DialError;
 
 /// At most this many HTTP/2 connections to one endpoint, per worker, however many streams wait.
 const MAX_HTTP2_CONNECTIONS: usize = 64;

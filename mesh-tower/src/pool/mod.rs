@@ -46,7 +46,6 @@ mod upstream_body;
 pub(crate) use crate::upstream::transport::Protocol;
 pub use crate::upstream::transport::{Connect, Connecting, SocketConnector, Stream};
 pub(crate) use checkout::CheckoutError;
-pub(crate) use dial::DialError;
 pub(crate) use endpoint::{Endpoint, SWEEP_INTERVAL};
 pub(crate) use failure::Failure;
 pub use failure::TRAILERS_TOO_LARGE;

@@ -3,6 +3,7 @@
 #[cfg(not(feature = "tls"))]
 mod absent;
 mod connect;
+mod dial;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;
@@ -10,6 +11,7 @@ mod tls;
 #[cfg(not(feature = "tls"))]
 pub(crate) use absent::ClientTls;
 pub use connect::{Connect, Connecting, SocketConnector};
+pub(crate) use dial::{DialError, Refused};
 pub use stream::Stream;
 pub(crate) use stream::{Counted, Written};
 #[cfg(feature = "tls")]
