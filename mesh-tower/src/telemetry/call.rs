@@ -4,7 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::{HeaderMap, Method, Response, StatusCode};
 use mesh_core::identity::PeerIdentity;
@@ -18,7 +18,8 @@ use tracing::field::Empty;
 use super::AccessLog;
 use super::access_log::Line;
 use super::received::Received;
-use super::series::{Handles, Sizes};
+use super::series::Handles;
+use super::summary::{Sizes, Summary};
 use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::grpc::{is_grpc, status};
@@ -57,16 +58,6 @@ pub(super) struct Call {
     line: Option<Box<Line>>,
 }
 
-/// What the end came to.
-pub(super) struct Summary<'a> {
-    pub(super) facts: ResponseFacts,
-    /// `None` leaves it to the record.
-    pub(super) details: Option<Cow<'a, str>>,
-    pub(super) sizes: Sizes,
-    pub(super) duration: Duration,
-    pub(super) error: Option<&'a Error>,
-}
-
 impl Call {
     pub(super) fn begin<R>(handles: &Arc<Handles>, log: &AccessLog, carrier: &mut R) -> Box<Self>
     where
@@ -75,7 +66,7 @@ impl Call {
         let start = now();
         let record = carrier.begin();
         let request = carrier.request_mut();
-        let line = log.begin(request);
+        let line = Line::begin(log, request);
         let span = tracing::debug_span!(
             "request",
             method = request.method().as_str(),

@@ -53,6 +53,7 @@ mod received;
 mod route_stats;
 mod series;
 mod service;
+mod summary;
 
 pub use access_log::{AccessLog, Lines};
 pub use body::Body;

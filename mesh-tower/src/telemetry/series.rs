@@ -26,9 +26,9 @@ use mesh_core::plan::{ClusterPlan, Direction, ServiceIdentity};
 use mesh_core::telemetry::labels::{Peer, Reporter, RequestLabels, ResponseFacts, Service};
 use metrics::{Counter, Histogram, Key, Label, Level, Metadata, with_recorder};
 
-use super::call::Summary;
 use super::names;
 use super::route_stats::RouteStats;
+use super::summary::Summary;
 
 /// Series that are kept apart before the rest is `overflow`.
 const CAP: usize = 10_000;
@@ -108,13 +108,6 @@ impl std::fmt::Debug for Series {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Series").field("overflow", &self.overflow.is_some()).finish_non_exhaustive()
     }
-}
-
-/// Body sizes of one request.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sizes {
-    pub(super) received: u64,
-    pub(super) sent: u64,
 }
 
 impl Series {

@@ -13,10 +13,10 @@ use mesh_core::outcome::{Outcome, Reset};
 use mesh_core::telemetry::access_log::{Captured, Extra, ExtraKind, Record};
 use mesh_core::telemetry::trace::REQUEST_ID;
 
-use super::target::Sink;
+use super::target::{AccessLog, Sink};
 use crate::error::Error;
 use crate::normalize::Downstream;
-use crate::telemetry::call::Summary;
+use crate::telemetry::summary::Summary;
 
 /// The facts of a request that are gone when it has ended.
 #[derive(Debug)]
@@ -33,7 +33,12 @@ pub(in crate::telemetry) struct Line {
 }
 
 impl Line {
-    pub(super) fn begin<B>(sink: Arc<Sink>, request: &Request<B>) -> Self {
+    /// Begins the line of a request, if there is to be one.
+    pub(in crate::telemetry) fn begin<B>(log: &AccessLog, request: &Request<B>) -> Option<Box<Self>> {
+        Some(Box::new(Self::of(log.sink()?, request)))
+    }
+
+    fn of<B>(sink: Arc<Sink>, request: &Request<B>) -> Self {
         let mut captured = Captured::default();
         sink.format.capture_request(request.headers(), &mut captured);
         let uri = request.uri().clone();

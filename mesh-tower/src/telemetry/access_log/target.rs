@@ -8,11 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::{ArcSwapOption, Guard};
-use http::Request;
 use mesh_core::plan::AccessLogTarget;
 use mesh_core::telemetry::access_log::{Format, Record};
 
-use super::Line;
 use super::queue::{CAPACITY, Queue};
 
 /// Most lines that a log in memory keeps.
@@ -169,13 +167,12 @@ impl AccessLog {
         }
     }
 
-    /// Begins the line of a request, if there is to be one.
-    pub(in crate::telemetry) fn begin<B>(&self, request: &Request<B>) -> Option<Box<Line>> {
+    /// Where the line of a request that begins now goes, if there is to be one.
+    pub(super) fn sink(&self) -> Option<Arc<Sink>> {
         if !self.0.on.load(Ordering::Acquire) {
             return None;
         }
-        let sink = self.0.load().as_ref()?.clone();
-        Some(Box::new(Line::begin(sink, request)))
+        self.0.load().clone()
     }
 }
 

@@ -11,6 +11,7 @@ use mesh_core::plan::AccessLogTarget;
 use mesh_core::telemetry::access_log::Format;
 use tokio_test::assert_ready;
 
+use super::super::access_log::Line;
 use super::super::{AccessLog, names};
 use super::bench::*;
 use crate::body::Body;
@@ -51,7 +52,7 @@ async fn a_record_that_is_there_already_is_used_and_headers_made_below_are_logge
 #[tokio::test(start_paused = true)]
 async fn tm_5_without_a_log_nothing_is_kept_and_it_can_be_turned_on() {
     let log = AccessLog::off();
-    assert!(log.begin(&request(&[])).is_none());
+    assert!(Line::begin(&log, &request(&[])).is_none());
     assert!(!log.is_on() && log.flush(Duration::ZERO));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("access.log");
