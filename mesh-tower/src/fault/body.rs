@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-use super::future::Held;
+use super::held::Held;
 
 /// So many pieces a second make up the rate: about as smooth as Envoy's.
 const PIECES: u64 = 16;

@@ -3,16 +3,15 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::Response;
-use mesh_core::fault::ActiveFaults;
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use super::ResponseBody;
+use super::held::Held;
 use crate::error::{BoxError, Error};
 
 /// Delays, then aborts or calls.
@@ -27,16 +26,6 @@ pub struct ResponseFuture<S: Service<R>, R> {
 struct After {
     bytes_per_second: Option<u64>,
     held: Option<Held>,
-}
-
-/// A request's place among those under a fault.
-#[derive(Debug)]
-pub(super) struct Held(pub(super) Arc<ActiveFaults>);
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.release();
-    }
 }
 
 #[pin_project::pin_project(project = Project)]

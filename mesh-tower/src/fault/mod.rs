@@ -31,6 +31,7 @@
 
 mod body;
 mod future;
+mod held;
 mod layer;
 mod service;
 

@@ -11,7 +11,7 @@ use mesh_core::reply::Flag;
 use metrics::counter;
 use tower_service::Service;
 
-use super::future::Held;
+use super::held::Held;
 use super::{ResponseBody, ResponseFuture};
 use crate::call::CallOptions;
 use crate::clock::SharedRng;

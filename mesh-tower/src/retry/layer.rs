@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mesh_core::retry::{Budget, BudgetPolicy, RetryPolicy};
 use tower_layer::Layer;
 
+use super::service::Fixed;
 use super::{ReplayBudget, Retry};
 use crate::clock::{SharedRng, now};
 
@@ -17,13 +18,6 @@ pub struct RetryLayer {
     replay: ReplayBudget,
     /// Whether the clusters within keep the limit of a try, and know an answer that is its end.
     judged_within: bool,
-}
-
-/// A policy with a budget of its own.
-#[derive(Clone, Debug)]
-pub(super) struct Fixed {
-    pub(super) policy: Arc<RetryPolicy>,
-    pub(super) budget: Arc<Budget>,
 }
 
 impl RetryLayer {

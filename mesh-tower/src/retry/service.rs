@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{HeaderMap, Response};
-use mesh_core::retry::{RetryPolicy, Traits};
+use mesh_core::retry::{Budget, RetryPolicy, Traits};
 use tower_service::Service;
 
-use super::layer::Fixed;
 use super::loop_state::{Again, Source, mark, strip_control};
 use super::tried::Tried;
 use super::{REQUEST_CAP, ReplayBody, ReplayBudget, ResponseFuture};
@@ -26,6 +25,13 @@ pub struct Retry<S> {
     pub(super) rng: Option<SharedRng>,
     pub(super) replay: ReplayBudget,
     pub(super) judged_within: bool,
+}
+
+/// A policy with a budget of its own.
+#[derive(Clone, Debug)]
+pub(super) struct Fixed {
+    pub(super) policy: Arc<RetryPolicy>,
+    pub(super) budget: Arc<Budget>,
 }
 
 impl<S, R, ResB> Service<R> for Retry<S>

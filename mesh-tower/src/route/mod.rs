@@ -19,6 +19,7 @@
 mod facts;
 mod layer;
 mod matched;
+mod rules;
 mod service;
 mod undeclared;
 

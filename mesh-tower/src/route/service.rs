@@ -12,7 +12,7 @@ use mesh_core::reply::{Dialect, LocalReply};
 use mesh_core::route::{Action, Fallback, Found, RequestView};
 use tower_service::Service;
 
-use super::layer::{Rules, rules};
+use super::rules::{Rules, rules};
 use super::{Asked, Facts, Matched, undeclared};
 use crate::context::Context;
 use crate::error::{BoxError, Error};
