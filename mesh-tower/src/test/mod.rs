@@ -53,6 +53,7 @@ mod mesh;
 mod network;
 mod pipe;
 mod script;
+mod scripted;
 mod serve;
 mod time;
 mod upstream;

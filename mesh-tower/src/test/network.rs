@@ -11,7 +11,7 @@ use mesh_core::circuit::Keepalive;
 use mesh_core::endpoint::Address;
 
 use super::log::{Event, Log, What};
-use super::upstream::lock;
+use super::scripted::lock;
 use super::{Fault, Upstream};
 use crate::upstream::transport::{Connect, Connecting, Stream};
 

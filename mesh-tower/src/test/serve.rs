@@ -22,7 +22,7 @@ use super::Fault;
 use super::goaway;
 use super::log::{Arrival, Received, What, attempt};
 use super::pipe::Close;
-use super::upstream::{Inner, lock};
+use super::scripted::{Inner, lock};
 use crate::body::Body;
 use crate::error::BoxError;
 

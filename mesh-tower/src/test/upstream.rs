@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,11 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::log::{Arrival, Log};
 use super::pipe::Pipe;
 use super::script::Script;
+use super::scripted::{Handler, Inner, lock};
 use super::{Fault, serve};
 use crate::body::Body;
-
-pub(super) type Handler =
-    Arc<dyn Fn(Request<Body>) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync>;
 
 /// A server that does as it is told and writes down what it got.
 ///
@@ -33,24 +30,6 @@ pub(super) type Handler =
 /// Clones are the same upstream.
 #[derive(Clone)]
 pub struct Upstream(pub(super) Arc<Inner>);
-
-pub(super) struct Inner {
-    pub(super) address: SocketAddr,
-    pub(super) log: Log,
-    pub(super) script: Script,
-    pub(super) handler: Mutex<Handler>,
-    pub(super) arrivals: Mutex<Vec<Arc<Mutex<Arrival>>>>,
-    /// Counts arrivals, and tells who waits for one.
-    pub(super) arrived: watch::Sender<usize>,
-    pub(super) connections: AtomicU64,
-    pub(super) open: watch::Sender<usize>,
-    pub(super) max_streams: AtomicU32,
-    pub(super) down: AtomicBool,
-    /// Cancelled to close the connections open now; replaced by a fresh one then.
-    pub(super) close: Mutex<CancellationToken>,
-    /// Cancelled to drain them.
-    pub(super) drain: Mutex<CancellationToken>,
-}
 
 #[expect(clippy::must_use_candidate, reason = "told for its effect; what it returns only allows chains")]
 impl Upstream {
@@ -309,8 +288,4 @@ async fn wait(counter: &watch::Sender<usize>, what: &str, enough: impl Fn(usize)
     let waiting = receiver.wait_for(|have| enough(*have));
     let outcome = tokio::time::timeout(Duration::from_secs(60), waiting).await.map(|_| ());
     assert!(outcome.is_ok(), "waited for {what} in vain; there are {}", *counter.borrow());
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().expect("no panic while an upstream is locked")
 }
