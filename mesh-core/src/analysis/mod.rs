@@ -7,13 +7,11 @@
 //!
 //! | file | finds |
 //! |---|---|
-//! | `rules` | rules of a VirtualService that are legal and probably not what was meant |
-//! | [`validate`] | values that no resource of the kind may hold |
+//! | [`validate`] | values that no resource of the kind may hold, and rules that are probably not what was meant |
 
 mod code;
 mod collection;
 mod diagnostic;
-mod rules;
 pub mod validate;
 
 pub use code::Code;

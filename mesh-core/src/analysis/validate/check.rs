@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{hosts, schema};
+use super::{schema, text};
 use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::decode::Strictness;
 use crate::api::istio::Percent;
@@ -154,11 +154,11 @@ impl<'a> Check<'a> {
         labels: impl IntoIterator<Item = (&'l String, &'l String)>,
     ) {
         for (key, value) in labels {
-            if !hosts::is_label_key(key) {
+            if !text::is_label_key(key) {
                 let hint = "at most 63 letters, digits, `-`, `_` and `.`, perhaps after a DNS name and a `/`";
                 let message = format!("`{key}` is not the key of a label");
                 self.error_hint(at.entry(field, key), message, hint);
-            } else if !hosts::is_label_value(value) {
+            } else if !text::is_label_value(value) {
                 let hint = "letters, digits, `-`, `_` and `.`, of which the first and the last are no signs";
                 let message = format!("{value:?} is not the value of a label");
                 self.error_hint(at.entry(field, key), message, hint);
@@ -168,7 +168,7 @@ impl<'a> Check<'a> {
 
     /// The name of a port.
     pub(super) fn port_name(&mut self, at: &At, field: &str, name: &str) {
-        if !hosts::is_label(name) {
+        if !text::is_label(name) {
             self.error(at.field(field), format!("the port name `{name}` is not a DNS-1123 label"));
         }
     }
@@ -195,7 +195,7 @@ impl<'a> Check<'a> {
             let alone = entry == "*" || (entry == "~" && none);
             if alone && list.len() > 1 {
                 self.error(place(), format!("`{entry}` excludes other entries"));
-            } else if !alone && entry != "." && !hosts::is_label(entry) {
+            } else if !alone && entry != "." && !text::is_label(entry) {
                 let also = if none { "`.`, `*` or `~`" } else { "`.` or `*`" };
                 self.error(place(), format!("`{entry}` is neither a namespace nor {also}"));
             }

@@ -1,8 +1,8 @@
 //! `tls` and `tcp` of a VirtualService: they are not served, and judged all the same.
 
+use super::gateways::gateways;
 use super::traffic_policy::destination;
-use super::virtual_service::gateways;
-use super::{Check, hosts, names};
+use super::{Check, hosts, text};
 use crate::api::At;
 use crate::api::istio::{RouteDestination, VirtualService};
 
@@ -37,9 +37,9 @@ pub(super) fn check(service: &VirtualService, check: &mut Check<'_>) {
 /// A server name lies within the hosts of its VirtualService.
 fn server_name(service: &VirtualService, at: &At, index: usize, name: &str, check: &mut Check<'_>) {
     let at_gateways = !service.gateways.iter().any(|gateway| gateway == "mesh");
-    let legal = hosts::is_wildcard_name(name) || (at_gateways && is_of_cluster(name));
+    let legal = text::is_wildcard_name(name) || (at_gateways && is_of_cluster(name));
     if !legal {
-        if !names::is_ip(name) {
+        if !text::is_ip(name) {
             hosts::host(check, at.item("sniHosts", index), name);
         }
         return;
@@ -67,7 +67,7 @@ fn is_of_cluster(name: &str) -> bool {
 
 fn conditions(at: &At, subnets: &[String], port: Option<u32>, check: &mut Check<'_>) {
     for (index, subnet) in subnets.iter().enumerate() {
-        if !names::is_ip(subnet) && !names::is_cidr(subnet) {
+        if !text::is_ip(subnet) && !text::is_cidr(subnet) {
             let message = format!("`{subnet}` is neither an address nor a block of addresses");
             check.error(at.item("destinationSubnets", index), message);
         }

@@ -3,7 +3,7 @@
 use super::traffic_policy::{
     client_tls, connection_pool, load_balancer, never_ejects, outlier_detection, retry_budget,
 };
-use super::{Check, Validate, hosts};
+use super::{Check, Validate, hosts, text};
 use crate::analysis::Code;
 use crate::api::Metadata;
 use crate::api::istio::{
@@ -20,7 +20,7 @@ impl Validate for DestinationRule {
             traffic_policy(policy, check);
         }
         for (index, subset) in self.subsets.iter().enumerate() {
-            if !hosts::is_label(&subset.name) {
+            if !text::is_label(&subset.name) {
                 check.error(subset.at.field("name"), format!("`{}` is not a DNS-1123 label", subset.name));
             } else if self.subsets[..index].iter().any(|other| other.name == subset.name) {
                 check

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::sidecar::full_host;
 use super::workload_entry::unix_path;
-use super::{Check, Validate, hosts, names};
+use super::{Check, Validate, names, text};
 use crate::analysis::Code;
 use crate::api::Metadata;
 use crate::api::istio::{Gateway, Server, ServerPort, ServerTlsMode, ServerTlsSettings, TlsProtocol};
@@ -51,11 +51,11 @@ fn server(server: &Server, check: &mut Check<'_>) {
 fn host(server: &Server, index: usize, text: &str, check: &mut Check<'_>) {
     let place = || server.at.item("hosts", index);
     let (namespace, name) = text.split_once('/').unwrap_or(("*", text));
-    if namespace != "*" && namespace != "." && !hosts::is_label(namespace) {
+    if namespace != "*" && namespace != "." && !text::is_label(namespace) {
         check.error(place(), format!("`{namespace}` is neither a namespace nor `.` or `*`"));
     }
     // An IPv4 address is legal: it is what a client without a name asks for.
-    if !names::is_ip(name) || !name.contains('.') {
+    if !text::is_ip(name) || !name.contains('.') {
         full_host(place(), name, check);
     }
 }
@@ -70,7 +70,7 @@ fn port(port: &ServerPort, server: &Server, check: &mut Check<'_>) {
         }
     } else {
         check.port(at, "number", port.number);
-        if !server.bind.is_empty() && !names::is_ip(&server.bind) {
+        if !server.bind.is_empty() && !text::is_ip(&server.bind) {
             check.error(server.at.field("bind"), format!("`{}` is not an address", server.bind));
         }
     }

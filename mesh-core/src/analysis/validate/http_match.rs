@@ -1,7 +1,7 @@
 //! Conditions of an HTTP rule (VM).
 
-use super::virtual_service::gateways;
-use super::{Check, hosts};
+use super::gateways::gateways;
+use super::{Check, text};
 use crate::analysis::Code;
 use crate::api::istio::{HttpMatchRequest, StringMatch};
 use crate::error::Origin;
@@ -34,7 +34,7 @@ pub(super) fn block(block: &HttpMatchRequest, bound_to_gateway: bool, check: &mu
     }
     check.labels(at, "sourceLabels", &block.source_labels);
     gateways(at, &block.gateways, check);
-    if !block.source_namespace.is_empty() && !hosts::is_label(&block.source_namespace) {
+    if !block.source_namespace.is_empty() && !text::is_label(&block.source_namespace) {
         check.error(at.field("sourceNamespace"), format!("`{}` is not a namespace", block.source_namespace));
     }
 }

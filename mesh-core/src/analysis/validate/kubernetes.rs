@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Check, Validate, names};
+use super::{Check, Validate, names, text};
 use crate::analysis::{Code, Diagnostic};
 use crate::api::Metadata;
 use crate::api::kubernetes::{
@@ -80,7 +80,7 @@ impl Service {
             let message = format!("`{}` is not a type of Service", self.r#type);
             check.error_hint(self.at.field("type"), message, known[1..].join(", "));
         }
-        let is_address = |text: &str| matches!(text, "" | "None") || names::is_ip(text);
+        let is_address = |text: &str| matches!(text, "" | "None") || text::is_ip(text);
         if !is_address(&self.cluster_ip) {
             let message = format!("`{}` is neither an IP address nor None", self.cluster_ip);
             check.error(self.at.field("clusterIP"), message);
@@ -123,7 +123,7 @@ impl Validate for EndpointSlice {
                 let fits = match self.address_type.as_str() {
                     "IPv4" => address.parse::<Ipv4Addr>().is_ok(),
                     "IPv6" => address.parse::<Ipv6Addr>().is_ok(),
-                    _ => names::is_ip(address),
+                    _ => text::is_ip(address),
                 };
                 if !fits {
                     check.error(
@@ -153,7 +153,7 @@ impl Validate for Endpoints {
     fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
         for subset in &self.subsets {
             for address in subset.addresses.iter().chain(&subset.not_ready_addresses) {
-                if !names::is_ip(&address.ip) {
+                if !text::is_ip(&address.ip) {
                     check.error(address.at.field("ip"), format!("`{}` is not an IP address", address.ip));
                 }
             }
@@ -181,7 +181,7 @@ impl Validate for Workload {
             let message = format!("pods have no label {}", missing.join(" and "));
             check.note(Code::MissingAppOrVersionLabel, self.template.metadata.at.field("labels"), message);
         }
-        if let Some(ip) = self.pod_ip.as_deref().filter(|ip| !ip.is_empty() && !names::is_ip(ip)) {
+        if let Some(ip) = self.pod_ip.as_deref().filter(|ip| !ip.is_empty() && !text::is_ip(ip)) {
             check.error(self.template.at.origin(), format!("`{ip}` is not an IP address"));
         }
     }

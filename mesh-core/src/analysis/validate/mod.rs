@@ -12,6 +12,7 @@ mod consistent_hash;
 mod destination_rule;
 mod gateway;
 mod gateway_api;
+mod gateways;
 mod hosts;
 mod http_action;
 mod http_match;
@@ -19,9 +20,11 @@ mod kubernetes;
 mod locality;
 mod mesh_config;
 mod names;
+mod odd_rules;
 mod proxy_config;
 mod service_entry;
 mod sidecar;
+mod text;
 mod traffic_policy;
 mod virtual_service;
 mod workload_entry;
@@ -37,7 +40,6 @@ pub(crate) use proxy_config::proxy_config;
 use super::{Code, Diagnostic, Diagnostics};
 use crate::api::decode::Strictness;
 use crate::api::istio::{self, PROXY_CONFIG};
-use crate::api::kinds::Kind;
 use crate::api::{Metadata, Resource};
 
 /// A kind whose values are checked.
@@ -73,12 +75,12 @@ impl<T: Validate> Resource<T> {
 const ANNOTATIONS: usize = 256 * 1024;
 
 /// Name, labels and annotations (N-1, N-7).
-pub(crate) fn metadata<T>(resource: &Resource<T>, kind: &Kind) -> Diagnostics {
+pub(crate) fn metadata<T>(resource: &Resource<T>, group: &str, kind: &str) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let mut check = Check::new(&resource.source, &mut diagnostics);
     let (meta, at) = (&resource.meta, &resource.meta.at);
     // Of these the name stands in the name of something else: of the others only DNS's whole length counts.
-    let label = matches!((kind.group, kind.name), (istio::GROUP, "Gateway") | ("", "Service" | "Namespace"));
+    let label = matches!((group, kind), (istio::GROUP, "Gateway") | ("", "Service" | "Namespace"));
     if label && !names::is_label(&meta.name) {
         check.error(at.field("name"), format!("`{}` is not a DNS-1123 label", meta.name));
     } else if !names::is_subdomain(&meta.name) {
@@ -103,7 +105,7 @@ pub(crate) fn metadata<T>(resource: &Resource<T>, kind: &Kind) -> Diagnostics {
             );
         } else if key == "istio.io/dry-run" {
             check.error(at.entry("annotations", key), "only an AuthorizationPolicy can be a dry run");
-        } else if key == PROXY_CONFIG && kind.name != "Pod" {
+        } else if key == PROXY_CONFIG && kind != "Pod" {
             let message = "settings of a proxy are read from the annotations of its pods";
             let finding = Diagnostic::new(Code::MisplacedAnnotation, at.entry("annotations", key), message);
             check.report(finding.hint("write it under spec.template.metadata.annotations"));

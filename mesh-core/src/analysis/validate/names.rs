@@ -1,7 +1,6 @@
 //! Legal names: labels, hosts, ports (N-1, H-2, P-1).
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use crate::api::At;
 use crate::error::Origin;
@@ -72,15 +71,6 @@ pub(super) fn labels(at: &At, field: &str, labels: &BTreeMap<String, String>, ch
 pub(super) fn no_key(origin: Origin, key: &str, check: &mut Check<'_>) {
     let hint = "63 letters, digits, `-`, `_` and `.` at most, perhaps behind a domain and `/`";
     check.error_hint(origin, format!("`{key}` is not the key of a label or an annotation"), hint);
-}
-
-pub(super) fn is_ip(text: &str) -> bool {
-    text.parse::<IpAddr>().is_ok()
-}
-
-/// An IP address or a block of them.
-pub(super) fn is_cidr(text: &str) -> bool {
-    text.contains('/') && text.parse::<ipnet::IpNet>().is_ok()
 }
 
 /// Methods that a page may be told of (VA-11, GA-7).

@@ -1,7 +1,7 @@
 //! `ServiceEntry` (SE-4 to SE-7).
 
 use super::workload_entry::is_socket;
-use super::{Check, Validate, hosts, names, workload_entry};
+use super::{Check, Validate, hosts, names, text, workload_entry};
 use crate::analysis::Code;
 use crate::api::Metadata;
 use crate::api::istio::{Resolution, ServiceEntry, ServiceEntryPort, WorkloadEntry};
@@ -41,9 +41,9 @@ fn hosts(entry: &ServiceEntry, check: &mut Check<'_>) {
         let place = || at.item("hosts", index);
         if host == "*" {
             check.error(place(), "`*` alone cannot be a host of a ServiceEntry");
-        } else if !hosts::is_wildcard_name(host) {
+        } else if !text::is_wildcard_name(host) {
             hosts::host(check, place(), host);
-        } else if hosts::is_partial_wildcard(host) && entry.resolution != Resolution::DynamicDns {
+        } else if text::is_partial_wildcard(host) && entry.resolution != Resolution::DynamicDns {
             check.note(
                 Code::SchemaWarning,
                 place(),
@@ -59,11 +59,11 @@ fn addresses(entry: &ServiceEntry, check: &mut Check<'_>) {
     for (index, address) in entry.addresses.iter().enumerate() {
         let place = || entry.at.item("addresses", index);
         check.length(place(), address, 64);
-        if names::is_cidr(address) {
+        if text::is_cidr(address) {
             if !blocks_allowed {
                 check.error(place(), "a block of addresses needs resolution NONE or STATIC");
             }
-        } else if !names::is_ip(address) {
+        } else if !text::is_ip(address) {
             check.error(place(), format!("`{address}` is neither an address nor a block of addresses"));
         }
     }
@@ -116,7 +116,7 @@ fn resolution(entry: &ServiceEntry, check: &mut Check<'_>) {
             check.error_beside(at.field("endpoints"), "resolution NONE cannot have endpoints", hint);
         }
         Resolution::Dns | Resolution::DnsRoundRobin if entry.endpoints.is_empty() => {
-            let unknown = |host: &String| hosts::is_wildcard_name(host) && !hosts::is_name(host);
+            let unknown = |host: &String| text::is_wildcard_name(host) && !text::is_name(host);
             if let Some(index) = entry.hosts.iter().position(unknown) {
                 let what = if entry.hosts[index].starts_with('*') { "a wildcard" } else { "a number" };
                 let message = format!("{what} cannot be looked up; write `endpoints`");
@@ -183,7 +183,7 @@ fn endpoint(endpoint: &WorkloadEntry, entry: &ServiceEntry, check: &mut Check<'_
                 check.error(at.field("address"), "a unix endpoint needs a service of exactly one port");
             }
         }
-        Resolution::Static if !address.is_empty() && !names::is_ip(address) => {
+        Resolution::Static if !address.is_empty() && !text::is_ip(address) => {
             let hint = "set `resolution: DNS` for names";
             let message = format!("`{address}` is not an IP address, as resolution STATIC needs");
             check.error_hint(at.field("address"), message, hint);
@@ -193,7 +193,7 @@ fn endpoint(endpoint: &WorkloadEntry, entry: &ServiceEntry, check: &mut Check<'_
             check.error_hint(at.field("address"), "a unix endpoint is not found by DNS", hint);
         }
         Resolution::Dns | Resolution::DnsRoundRobin
-            if !address.is_empty() && !names::is_ip(address) && !hosts::is_name(address) =>
+            if !address.is_empty() && !text::is_ip(address) && !text::is_name(address) =>
         {
             workload_entry::neither(endpoint, check);
         }

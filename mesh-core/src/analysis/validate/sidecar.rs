@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::traffic_policy::{self, connection_pool};
 use super::workload_entry::unix_path;
-use super::{Check, Validate, hosts, names};
+use super::{Check, Validate, hosts, names, text};
 use crate::api::Metadata;
 use crate::api::istio::{
     CaptureMode, Destination, IstioEgressListener, IstioIngressListener, OutboundMode, Sidecar, SidecarPort,
@@ -75,7 +75,7 @@ fn egress_proxy(mode: OutboundMode, proxy: &Destination, check: &mut Check<'_>) 
         let hint = "write `mode: ALLOW_ANY`; without a mode it is REGISTRY_ONLY";
         check.error_hint(at.origin(), "`egressProxy` has no effect where unknown hosts are refused", hint);
     }
-    if !hosts::is_name(&proxy.host) {
+    if !text::is_name(&proxy.host) {
         check.error(at.field("host"), format!("`{}` is not the name of a host", proxy.host));
     }
     if proxy.port.is_none() {
@@ -155,7 +155,7 @@ fn egress(listener: &IstioEgressListener, check: &mut Check<'_>) {
         let bare = namespace.strip_prefix('~').unwrap_or(namespace);
         // `~/…` imports nothing.
         let excluded = namespace == "~";
-        if namespace.is_empty() || (!excluded && bare != "*" && bare != "." && !hosts::is_label(bare)) {
+        if namespace.is_empty() || (!excluded && bare != "*" && bare != "." && !text::is_label(bare)) {
             check.error(place(), format!("`{bare}` is neither a namespace nor `.` or `*`"));
         }
         full_host(place(), name, check);
@@ -164,12 +164,12 @@ fn egress(listener: &IstioEgressListener, check: &mut Check<'_>) {
 
 /// A host of which more than the first label is written.
 pub(super) fn full_host(origin: crate::error::Origin, name: &str, check: &mut Check<'_>) {
-    if !hosts::is_wildcard_name(name) {
+    if !text::is_wildcard_name(name) {
         hosts::host(check, origin, name);
     } else if name != "*" && !name.contains('.') {
         let hint = format!("write it in full: `{name}.NAMESPACE.svc.cluster.local`");
         check.error_hint(origin, format!("`{name}` is a short name"), hint);
-    } else if hosts::is_partial_wildcard(name) {
+    } else if text::is_partial_wildcard(name) {
         let hint = "write `*` or `*.` and a name";
         check.error_hint(origin, format!("the wildcard of `{name}` is only a part of a label"), hint);
     }
@@ -189,7 +189,7 @@ fn port(port: &SidecarPort, check: &mut Check<'_>) {
 }
 
 fn address(origin: crate::error::Origin, bind: &str, check: &mut Check<'_>) {
-    if !bind.is_empty() && !names::is_ip(bind) {
+    if !bind.is_empty() && !text::is_ip(bind) {
         check.error(origin, format!("`{bind}` is not an address"));
     }
 }

@@ -1,6 +1,6 @@
 //! The blocks of a traffic policy (CB, OD, TL, LB), and destinations.
 
-use super::{Check, consistent_hash, hosts, locality};
+use super::{Check, consistent_hash, hosts, locality, text};
 use crate::analysis::Code;
 use crate::api::At;
 use crate::api::istio::{
@@ -19,7 +19,7 @@ pub(super) fn destination(to: &Destination, check: &mut Check<'_>) {
 }
 
 pub(super) fn subset_and_port(to: &Destination, check: &mut Check<'_>) {
-    if !to.subset.is_empty() && !hosts::is_label(&to.subset) {
+    if !to.subset.is_empty() && !text::is_label(&to.subset) {
         check.error(to.at.field("subset"), format!("`{}` is not a DNS-1123 label", to.subset));
     }
     if let Some(port) = &to.port {

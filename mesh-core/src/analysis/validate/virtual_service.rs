@@ -1,11 +1,10 @@
 //! `VirtualService` (VS).
 
-use super::http_action;
-use super::http_match;
-use super::{Check, Validate, connection_rules, hosts, names};
-use crate::analysis::{Code, rules};
+use super::gateways::gateways;
+use super::{Check, Validate, connection_rules, hosts, http_action, http_match, odd_rules, text};
+use crate::analysis::Code;
+use crate::api::Metadata;
 use crate::api::istio::{Delegate, HttpRoute, VirtualService};
-use crate::api::{At, Metadata};
 
 impl Validate for VirtualService {
     fn validate(&self, meta: &Metadata, check: &mut Check<'_>) {
@@ -26,7 +25,7 @@ impl Validate for VirtualService {
             }
         }
         connection_rules::check(self, check);
-        rules::check(self, check);
+        odd_rules::check(self, check);
     }
 }
 
@@ -48,35 +47,15 @@ fn hosts(service: &VirtualService, check: &mut Check<'_>) {
     }
     let mesh = service.gateways.is_empty() || service.gateways.iter().any(|gateway| gateway == "mesh");
     for (index, host) in service.hosts.iter().enumerate() {
-        if !names::is_ip(host) {
+        if !text::is_ip(host) {
             hosts::host(check, at.item("hosts", index), host);
         }
         if host == "*" && mesh {
             let hint = "name the hosts, or list only real gateways under `gateways`";
             check.error_hint(at.item("hosts", index), "`*` would catch all traffic of the mesh", hint);
         }
-        if let Some(other) = service.hosts[..index].iter().find(|other| hosts::overlap(other, host)) {
+        if let Some(other) = service.hosts[..index].iter().find(|other| text::overlap(other, host)) {
             check.error(at.item("hosts", index), format!("`{host}` overlaps `{other}`"));
-        }
-    }
-}
-
-/// H-5: `name`, `namespace/name` or `mesh`.
-///
-/// Istio looks at no entry behind the first without a namespace: such a one is a reference like any other,
-/// which leads nowhere.
-pub(super) fn gateways(at: &At, gateways: &[String], check: &mut Check<'_>) {
-    for (index, gateway) in gateways.iter().enumerate() {
-        let (legal, last) = match gateway.split_once('/') {
-            Some((namespace, name)) => (hosts::is_label(namespace) && hosts::is_label(name), false),
-            None => (hosts::is_name(gateway), true),
-        };
-        if !legal {
-            let hint = "write `name`, `namespace/name` or `mesh`";
-            check.error_hint(at.item("gateways", index), format!("`{gateway}` is not a gateway"), hint);
-        }
-        if last {
-            return;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `WorkloadEntry`, by itself, in a ServiceEntry and as the template of a group (SE-8, HC-3).
 
-use super::{Check, Validate, hosts, names};
+use super::{Check, Validate, text};
 use crate::api::Metadata;
 use crate::api::istio::WorkloadEntry;
 
@@ -11,7 +11,7 @@ impl Validate for WorkloadEntry {
             if self.network.is_empty() {
                 check.error(self.at.origin(), "`address` is needed, or `network`");
             }
-        } else if !is_socket(self) && !names::is_ip(&self.address) && !hosts::is_name(&self.address) {
+        } else if !is_socket(self) && !text::is_ip(&self.address) && !text::is_name(&self.address) {
             neither(self, check);
         }
         check.labels(&self.at, "labels", &self.labels);
@@ -43,7 +43,7 @@ pub(super) fn sizes(entry: &WorkloadEntry, check: &mut Check<'_>) {
     check.count(at, "ports", entry.ports.len(), 128);
     for (name, number) in &entry.ports {
         // One character less than elsewhere.
-        if name.len() > 62 || !hosts::is_label(name) {
+        if name.len() > 62 || !text::is_label(name) {
             let hint = "at most 62 letters, digits and inner hyphens";
             check.error_hint(at.entry("ports", name), format!("`{name}` is not the name of a port"), hint);
         } else if !(1..=65_535).contains(number) {

@@ -331,7 +331,7 @@ impl<'o> Reader<'o> {
         let made =
             meta.map(|meta| Resource { meta, spec: spec.unwrap_or_default(), source: doc.source.clone() });
         if let Some(made) = made.as_ref().filter(|_| is_read) {
-            let mut invalid = metadata(made, doc.kind);
+            let mut invalid = metadata(made, doc.kind.group, doc.kind.name);
             invalid.append(made.validate_with(self.strictness));
             // What is wrong with a kind or version says nothing of the fields.
             let of_fields = |slip: &&Diagnostic| !matches!(&*slip.origin.path, "kind" | "apiVersion");

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::fields::{self, LONGEST, at_most, group, kind, length, namespace, needed_kind, section};
 use super::{Check, Validate, hostname, names};
+use crate::analysis::validate::text;
 use crate::analysis::{Code, Diagnostic};
 use crate::api::Metadata;
 use crate::api::gateway_api::{
@@ -208,7 +209,7 @@ fn address<'a>(
     }
     if let Some(text) = value {
         match kind {
-            "IPAddress" if !names::is_ip(text) => {
+            "IPAddress" if !text::is_ip(text) => {
                 check.error(at.field("value"), format!("`{text}` is not an IP address"));
             }
             "Hostname" => hostname(text, at.field("value"), check),

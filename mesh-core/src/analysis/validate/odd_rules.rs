@@ -11,8 +11,8 @@
 
 use http::{HeaderMap, Method};
 
-use super::Code;
-use super::validate::Check;
+use super::Check;
+use crate::analysis::Code;
 use crate::api::istio::{HttpMatchRequest, HttpRetry, HttpRoute, StringMatch, VirtualService};
 use crate::retry::{RetryOn, is_idempotent};
 
