@@ -33,7 +33,6 @@
 
 pub mod admin;
 pub mod balance;
-pub mod call;
 pub mod circuit;
 pub mod clock;
 pub mod cluster;
@@ -41,7 +40,6 @@ pub mod context;
 pub mod cors;
 pub mod discover;
 pub mod error;
-mod expiry;
 pub mod fault;
 pub mod grpc_web;
 mod health;
@@ -51,9 +49,8 @@ pub mod mesh;
 pub mod mirror;
 pub mod normalize;
 pub mod outlier;
-pub mod passage;
 pub mod pool;
-pub mod record;
+mod request;
 pub mod retry;
 pub mod rewrite;
 pub mod route;
@@ -65,7 +62,6 @@ pub mod telemetry;
 pub mod test;
 pub mod timeout;
 pub mod tls;
-mod told;
 mod upstream;
 pub mod worker;
 
@@ -74,6 +70,9 @@ pub use crate::http::body::guard as guarded;
 use crate::http::body::{observe as observed, upload};
 pub use crate::http::write_batch as gather;
 pub use crate::http::{body, frames, future, grpc, tap, upgrade};
+#[doc(no_inline)]
+pub use crate::request::options as call;
+pub use crate::request::{passage, record};
 pub use body::Body;
 pub use call::CallOptions;
 pub use error::{BoxError, Error};

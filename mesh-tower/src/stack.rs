@@ -32,7 +32,7 @@ use crate::fault::FaultLayer;
 use crate::grpc_web::GrpcWebLayer;
 use crate::mirror::MirrorLayer;
 use crate::normalize::NormalizeLayer;
-use crate::passage::{Passage, PassageLayer};
+use crate::request::passage::{Passage, PassageLayer};
 use crate::retry::RetryLayer;
 use crate::rewrite::RewriteLayer;
 use crate::route::RouteLayer;

@@ -9,7 +9,7 @@ use mesh_core::balance::{BalancePolicy, Latency};
 use mesh_core::outcome::Outcome;
 
 use crate::clock::now;
-use crate::expiry::Clocks;
+use crate::request::expiry::Clocks;
 
 /// What is known of one service's work.
 #[derive(Debug, Default)]

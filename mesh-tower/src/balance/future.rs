@@ -11,8 +11,8 @@ use tower_service::Service;
 
 use super::{Active, ResponseBody};
 use crate::error::{BoxError, Error};
-use crate::expiry::Clocks;
 use crate::grpc;
+use crate::request::expiry::Clocks;
 
 /// Awaits the chosen service's readiness, then its response.
 #[pin_project::pin_project]

@@ -12,9 +12,9 @@ use tower_service::Service;
 
 use super::active::Work;
 use super::{Active, ResponseBody, ResponseFuture};
-use crate::call::CallOptions;
 use crate::clock::{FastRng, SharedRng};
 use crate::error::{BoxError, Error};
+use crate::request::options::CallOptions;
 use crate::retry::Tried;
 
 /// Balances over keyed services; see the [module](super).

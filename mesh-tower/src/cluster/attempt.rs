@@ -13,17 +13,17 @@ use mesh_core::reply::{Flag, LocalReply};
 use mesh_core::route::{Action, RequestView};
 
 use super::body::{End, ResponseBody};
-use super::send::{PerTryTimeout, Unsent, send};
+use super::send::{Unsent, send};
 use super::{Cluster, ClusterPool};
 use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::grpc;
 use crate::health::IMMEDIATE_FAIL;
-use crate::passage::{Carry as _, Passage};
 use crate::pool::Endpoint;
-use crate::record::Record;
-use crate::route::{self, Matched};
-use crate::told::Limit;
+use crate::request::passage::{Carry as _, Passage};
+use crate::request::{self, Matched, PerTryTimeout, Record};
+
+use crate::request::told::Limit;
 
 /// Where an attempt goes, and what the balancer says of that.
 type Picked = (Arc<Endpoint>, Choice, Avoid);
@@ -228,7 +228,7 @@ fn nobody(cluster: &Cluster, matched: &Matched) -> Error {
 fn undeclared(cluster: &Cluster, matched: &Matched) -> Option<String> {
     let past = matches!(matched.route().action, Action::Passthrough);
     let plan = cluster.plan();
-    past.then(|| route::undeclared(matched.view().plan(), &plan.service.host, plan.port))?
+    past.then(|| request::undeclared(matched.view().plan(), &plan.service.host, plan.port))?
 }
 
 fn place(cluster: &Cluster, endpoint: &Endpoint) -> String {

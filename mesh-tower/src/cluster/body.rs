@@ -18,8 +18,8 @@ use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::grpc;
 use crate::pool::{Broken, Endpoint, Lease, UpstreamBody};
-use crate::record::Record;
-use crate::told::Limit;
+use crate::request::Record;
+use crate::request::told::Limit;
 
 /// A body from an endpoint, or one made here.
 ///

@@ -48,5 +48,4 @@ pub(crate) use passthrough::Passthrough;
 pub(crate) use pool::ClusterPool;
 pub use running::Cluster;
 pub(crate) use running::{ConnectionPermit, Retrying};
-pub(crate) use send::PerTryTimeout;
 pub use stats::Stats;

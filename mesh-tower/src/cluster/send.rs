@@ -13,16 +13,12 @@ use mesh_core::retry::is_idempotent;
 use super::body::End;
 use crate::body::Body;
 use crate::error::{BoxError, Error};
-use crate::passage::{Carry as _, Passage};
 use crate::pool::{CheckoutError, Endpoint, Failure, Lease, UpstreamBody};
-use crate::told::Limit;
+use crate::request::PerTryTimeout;
+use crate::request::passage::{Carry as _, Passage};
+use crate::request::told::Limit;
 use crate::upload;
 use crate::upstream::transport::{DialError, Protocol};
-
-/// How long an attempt may take from the moment it is sent until response headers (RT-3); an
-/// extension of the request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PerTryTimeout(pub(crate) Duration);
 
 /// How often a request that never left is moved to another connection before that counts as a
 /// failure: each time, a connection that looked alive was found dead.

@@ -13,11 +13,11 @@ use tower_service::Service;
 
 use super::held::Held;
 use super::{ResponseBody, ResponseFuture};
-use crate::call::CallOptions;
 use crate::clock::SharedRng;
 use crate::error::{BoxError, Error};
-use crate::passage::Carrier;
-use crate::route::Matched;
+use crate::request::Matched;
+use crate::request::options::CallOptions;
+use crate::request::passage::Carrier;
 
 /// Injects faults; see the [module](super).
 #[derive(Clone, Debug)]

@@ -105,7 +105,7 @@ async fn fi_4_a_delay_stands_in_the_record_of_a_request_without_a_route() {
     let service = tower::service_fn(|_: Request<Body>| async {
         Ok::<_, crate::BoxError>(Response::new(Body::empty()))
     });
-    let (record, mut request) = (crate::record::Record::default(), Request::new(Body::empty()));
+    let (record, mut request) = (crate::request::Record::default(), Request::new(Body::empty()));
     request.extensions_mut().insert(record.clone());
     tower::ServiceExt::oneshot(FaultLayer::new(delay(100)).layer(service), request).await.unwrap();
     let decision = record.decision();

@@ -16,7 +16,7 @@ use super::ResponseBody;
 use super::request::Refusal;
 use crate::error::{BoxError, Error};
 use crate::grpc;
-use crate::record::Record;
+use crate::request::Record;
 
 /// How much of an answer that is no gRPC is told as the message.
 const MAX_MESSAGE: usize = 16 * 1024;

@@ -10,7 +10,7 @@ use mesh_core::grpc_web::{Encoder, Kind};
 
 use crate::error::BoxError;
 use crate::grpc;
-use crate::record::Record;
+use crate::request::Record;
 
 /// The inner body; bridged, its trailers are a last frame of data, and it may be text.
 ///

@@ -14,9 +14,9 @@ use tower_service::Service;
 
 use super::{Client, Mesh};
 use crate::body::Body;
-use crate::call::ByChannel;
 use crate::error::{BoxError, Error};
-use crate::route::undeclared;
+use crate::request::options::ByChannel;
+use crate::request::undeclared;
 
 /// A gRPC channel to one service: hand it to a generated tonic client.
 ///

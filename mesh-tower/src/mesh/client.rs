@@ -12,9 +12,9 @@ use tower_service::Service;
 
 use super::Mesh;
 use crate::body::Body;
-use crate::call::CallOptions;
 use crate::error::{BoxError, Error};
 use crate::normalize::NormalizeLayer;
+use crate::request::options::CallOptions;
 use crate::route::RouteLayer;
 use crate::stack;
 use crate::telemetry::TelemetryLayer;

@@ -15,9 +15,9 @@ use super::tee::tee;
 use crate::body::Body;
 use crate::clock::SharedRng;
 use crate::error::BoxError;
-use crate::passage::Carrier;
-use crate::record::Slot;
-use crate::route::Matched;
+use crate::request::Matched;
+use crate::request::Slot;
+use crate::request::passage::Carrier;
 
 /// Mirrors; see the [module](super).
 #[derive(Clone, Debug)]

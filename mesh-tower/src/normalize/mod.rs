@@ -43,7 +43,6 @@
 //! let layer = NormalizeLayer::new(Direction::Gateway).trusted_proxies(1);
 //! ```
 
-mod downstream;
 mod future;
 mod ids;
 mod layer;
@@ -51,11 +50,13 @@ mod paths;
 mod policy;
 mod service;
 
-pub use downstream::Downstream;
 pub use future::ResponseFuture;
 pub use layer::NormalizeLayer;
 pub(crate) use paths::Paths;
 pub use service::Normalize;
+
+#[doc(no_inline)]
+pub use crate::request::Downstream;
 
 #[cfg(test)]
 mod tests;

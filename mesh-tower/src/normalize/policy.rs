@@ -13,10 +13,11 @@ use mesh_core::telemetry::trace::{REQUEST_ID, RequestId, TraceContext, request_i
 use mesh_core::units::Percent;
 use metrics::counter;
 
-use super::{Downstream, Paths};
+use super::Paths;
 use crate::clock::SharedRng;
 use crate::http::names;
-use crate::passage::Carrier;
+use crate::request::Downstream;
+use crate::request::passage::Carrier;
 
 /// How many headers this layer and those below it mostly add: scheme, request id, attempt; and a trace's.
 const INSERTED: usize = 3;

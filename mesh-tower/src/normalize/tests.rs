@@ -13,10 +13,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 use tower_test::mock;
 
-use super::{Downstream, Normalize, NormalizeLayer};
+use super::{Normalize, NormalizeLayer};
 use crate::clock::SharedRng;
 use crate::error::{BoxError, Error};
-use crate::record::Record;
+use crate::request::Downstream;
+use crate::request::Record;
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 

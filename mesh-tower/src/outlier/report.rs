@@ -9,8 +9,8 @@ use mesh_core::outlier::{Detector, Event, HostState};
 use tokio::runtime::Handle;
 
 use crate::clock::now;
-use crate::expiry::Clocks;
 use crate::grpc;
+use crate::request::expiry::Clocks;
 
 /// The endpoint, and how it is watched; shared by the clones of its service.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use tower_service::Service;
 use super::report::{Report, Watched};
 use super::{ResponseBody, ResponseFuture};
 use crate::error::BoxError;
-use crate::expiry::Clocks;
 use crate::grpc::is_grpc;
+use crate::request::expiry::Clocks;
 
 /// Watches an endpoint's service; see the [module](super).
 #[derive(Clone, Debug)]

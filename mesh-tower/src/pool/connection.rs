@@ -20,8 +20,8 @@ use crate::body::Body;
 use crate::clock::now;
 use crate::cluster::ConnectionPermit;
 use crate::http::failure::classify;
-use crate::passage::{Carry as _, Passage};
-use crate::record::Slot;
+use crate::request::Slot;
+use crate::request::passage::{Carry as _, Passage};
 use crate::upstream::transport::Written;
 
 /// An exclusive HTTP/1.1 connection.

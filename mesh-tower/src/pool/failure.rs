@@ -8,7 +8,7 @@ use mesh_core::reply::LocalReply;
 
 use crate::body::TOO_MUCH;
 use crate::error::{BoxError, Error};
-use crate::passage::Passage;
+use crate::request::passage::Passage;
 
 /// A request that got no response.
 pub(crate) struct Failure {

@@ -14,7 +14,7 @@ use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::http2::StreamPermit;
 use super::upstream_body::UpstreamBody;
-use crate::passage::{Carry as _, Passage};
+use crate::request::passage::{Carry as _, Passage};
 
 /// How long a request may still be sent after its response ended. Then its HTTP/1.1 connection, which must
 /// become ready again, is closed, and its HTTP/2 stream reset.

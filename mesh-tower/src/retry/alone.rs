@@ -20,7 +20,7 @@ use super::tests::{answer, policy, post, ready, retry};
 use crate::balance::Balance;
 use crate::body::Body;
 use crate::error::{BoxError, Error};
-use crate::record::Record;
+use crate::request::Record;
 use crate::timeout::TimeoutLayer;
 
 fn bounded(on: &str, attempts: u32) -> RetryPolicy {

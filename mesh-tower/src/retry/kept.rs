@@ -4,10 +4,10 @@ use http::{Extensions, Method, Request, Uri, Version};
 
 use super::field_lines::FieldLines;
 use crate::body::Body;
-use crate::normalize::Downstream;
-use crate::passage::Carrier;
-use crate::record::{Record, Slot};
-use crate::route::Matched;
+use crate::request::Downstream;
+use crate::request::Matched;
+use crate::request::passage::Carrier;
+use crate::request::{Record, Slot};
 
 /// What a request's head is made of.
 ///
@@ -96,8 +96,8 @@ impl Kinds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::passage::Carry;
-    use crate::record::Record;
+    use crate::request::Record;
+    use crate::request::passage::Carry;
 
     #[test]
     fn a_request_is_sent_again_as_it_was() {

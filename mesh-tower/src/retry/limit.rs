@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::body::Body;
 use crate::error::Error;
-use crate::expiry::Expiry;
+use crate::request::expiry::Expiry;
 use crate::upload::{self, Uploaded};
 
 /// Runs from the end of the upload until response headers.

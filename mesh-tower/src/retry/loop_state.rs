@@ -18,13 +18,14 @@ use super::limit::Limit;
 use crate::body::Body;
 use crate::body::replay::Replay;
 use crate::clock::{SharedRng, now};
-use crate::cluster::{PerTryTimeout, Retrying};
+use crate::cluster::Retrying;
 use crate::error::Error;
 use crate::grpc;
-use crate::passage::Carrier;
-use crate::route::Matched;
+use crate::request::Matched;
+use crate::request::PerTryTimeout;
+use crate::request::passage::Carrier;
+use crate::request::told::Told;
 use crate::timeout::Until;
-use crate::told::Told;
 
 const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
 const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");

@@ -14,8 +14,8 @@ use super::{REQUEST_CAP, ReplayBody, ReplayBudget, ResponseFuture};
 use crate::body::Body;
 use crate::clock::SharedRng;
 use crate::error::BoxError;
-use crate::passage::Carrier;
-use crate::route::Matched;
+use crate::request::Matched;
+use crate::request::passage::Carrier;
 
 /// Retries; see the [module](super).
 #[derive(Clone, Debug)]

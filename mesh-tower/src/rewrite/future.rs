@@ -8,7 +8,7 @@ use http::Response;
 use http::header::SET_COOKIE;
 
 use crate::error::{BoxError, Error};
-use crate::route::{Asked, Facts, Matched};
+use crate::request::{Asked, Facts, Matched};
 
 /// The inner call, then the operations on its response.
 #[pin_project::pin_project]

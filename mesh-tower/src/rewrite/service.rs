@@ -12,8 +12,8 @@ use tower_service::Service;
 use super::ResponseFuture;
 use super::future::Answers;
 use crate::error::BoxError;
-use crate::passage::Carrier;
-use crate::route::{Asked, Facts, Matched};
+use crate::request::passage::Carrier;
+use crate::request::{Asked, Facts, Matched};
 
 const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");

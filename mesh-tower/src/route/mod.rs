@@ -16,15 +16,12 @@
 //! # Cancellation
 //! Dropping the future drops the inner call.
 
-mod facts;
 mod layer;
-mod matched;
 mod rules;
 mod service;
-mod undeclared;
 
-pub(crate) use facts::{Asked, Facts};
 pub use layer::RouteLayer;
-pub use matched::Matched;
 pub use service::Route;
-pub(crate) use undeclared::undeclared;
+
+#[doc(no_inline)]
+pub use crate::request::Matched;

@@ -13,13 +13,12 @@ use mesh_core::route::{Action, Fallback, Found, RequestView};
 use tower_service::Service;
 
 use super::rules::{Rules, rules};
-use super::{Asked, Facts, Matched, undeclared};
 use crate::context::Context;
 use crate::error::{BoxError, Error};
 use crate::future::ReadyOr;
 use crate::grpc::{self, is_grpc};
-use crate::passage::Carrier;
-use crate::record::{Record, Slot};
+use crate::request::passage::Carrier;
+use crate::request::{Asked, Facts, Matched, Record, Slot, undeclared};
 use crate::worker::{View, Worker};
 
 /// Routes requests; see the [module](super).

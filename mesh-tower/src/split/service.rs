@@ -8,9 +8,9 @@ use mesh_core::route::{Action, RequestView};
 use tower_service::Service;
 
 use crate::clock::{FastRng, SharedRng};
-use crate::normalize::Downstream;
-use crate::passage::Carrier;
-use crate::route::Matched;
+use crate::request::Downstream;
+use crate::request::Matched;
+use crate::request::passage::Carrier;
 
 /// Draws destinations; see the [module](super).
 #[derive(Clone, Debug)]

@@ -23,8 +23,8 @@ use super::summary::{Sizes, Summary};
 use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::grpc::{is_grpc, status};
-use crate::passage::Carrier;
-use crate::record::Record;
+use crate::request::Record;
+use crate::request::passage::Carrier;
 
 /// How a request ended.
 #[derive(Clone, Copy)]

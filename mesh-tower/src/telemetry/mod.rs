@@ -1,7 +1,7 @@
 //! One span, one access log line and the standard metrics for each request (ME, AL, TR).
 //!
 //! Outermost of all layers, so that it sees what the caller sees: refusals, injected faults, retries as
-//! one request. It makes the [`Record`](crate::record::Record) on which the layers below note what they
+//! one request. It makes the [`Record`](crate::request::Record) on which the layers below note what they
 //! decide, and reads it once, when the request has ended: after the last byte or the trailers, on an
 //! error, or when the caller goes away.
 //!

@@ -6,7 +6,7 @@ use mesh_core::outcome::Outcome;
 use super::timer::Timer;
 use crate::error::Error;
 use crate::grpc;
-use crate::told::Told;
+use crate::request::told::Told;
 
 /// The time, if it is bounded, and what the endpoint was told of it where that is judged here.
 ///

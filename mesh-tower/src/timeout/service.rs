@@ -17,14 +17,14 @@ use super::bound::Bound;
 use super::timer::{Bounds, Timer, after};
 use super::{ResponseBody, ResponseFuture};
 use crate::body::Body;
-use crate::call::CallTimeout;
 use crate::clock::now;
 use crate::context::Context;
 use crate::error::{BoxError, Error};
-use crate::passage::Carrier;
-use crate::record::{Record, Slot};
-use crate::route::Matched;
-use crate::told::Told;
+use crate::request::Matched;
+use crate::request::options::CallTimeout;
+use crate::request::passage::Carrier;
+use crate::request::told::Told;
+use crate::request::{Record, Slot};
 use crate::upload;
 
 /// When a request of a layer used alone has to be answered: for the retries within, which tell each try's next hop

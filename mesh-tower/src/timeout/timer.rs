@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::clock::now;
 use crate::error::Error;
-use crate::record::Record;
+use crate::request::Record;
 use crate::upload::Uploaded;
 
 /// Further away than any limit that is meant.

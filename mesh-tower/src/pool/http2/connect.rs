@@ -10,7 +10,7 @@ use mesh_core::headers::websocket;
 use super::super::failure::Failure;
 use super::super::upstream_body::UpstreamBody;
 use super::{MapBody, StreamPermit, prepare};
-use crate::passage::Passage;
+use crate::request::passage::Passage;
 use crate::upgrade::Opened;
 
 impl StreamPermit {

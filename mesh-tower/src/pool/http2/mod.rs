@@ -40,7 +40,7 @@ use super::lease::Lease;
 use crate::body::{Body, FieldsTooLarge};
 use crate::http::failure::classify_h2;
 use crate::http::names;
-use crate::passage::Passage;
+use crate::request::passage::Passage;
 use crate::upstream::transport::Written;
 use upload::Upload;
 

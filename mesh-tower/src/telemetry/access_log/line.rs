@@ -15,7 +15,7 @@ use mesh_core::telemetry::trace::REQUEST_ID;
 
 use super::target::{AccessLog, Sink};
 use crate::error::Error;
-use crate::normalize::Downstream;
+use crate::request::Downstream;
 use crate::telemetry::summary::Summary;
 
 /// The facts of a request that are gone when it has ended.

@@ -22,7 +22,7 @@ use super::super::{AccessLog, Lines, Metrics, Telemetry, TelemetryLayer, names};
 use super::recorder::Recording;
 use crate::body::Body;
 use crate::error::BoxError;
-use crate::record::Record;
+use crate::request::Record;
 
 pub(super) const FORMAT: &str = "%REQ(:METHOD)% %REQ(:AUTHORITY)% %REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% \
     %RESPONSE_CODE_DETAILS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %GRPC_STATUS_NUMBER% %REQ(X-A)% %RESP(X-B)% \

@@ -15,7 +15,7 @@ use super::super::access_log::Line;
 use super::super::{AccessLog, names};
 use super::bench::*;
 use crate::body::Body;
-use crate::record::Record;
+use crate::request::Record;
 
 #[tokio::test(start_paused = true)]
 async fn streamed_uploads_are_counted_as_they_are_read() {

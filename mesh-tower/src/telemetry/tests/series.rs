@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use super::super::{Metrics, names};
 use super::bench::*;
-use crate::normalize::Downstream;
+use crate::request::Downstream;
 
 #[tokio::test(start_paused = true)]
 async fn me_2_labels_tell_of_both_ends_and_flags_of_the_way() {

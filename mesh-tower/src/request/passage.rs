@@ -17,10 +17,11 @@ use mesh_core::headers::Survey;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::matched::Matched;
+use super::record::Record;
+use super::slot::Slot;
 use crate::body::Body;
 use crate::error::BoxError;
-use crate::record::{Record, Slot};
-use crate::route::Matched;
 
 /// A request with its facts; one pointer.
 pub struct Passage(Box<Inside>);

@@ -13,12 +13,12 @@ use mesh_core::outcome::GrpcCode;
 use mesh_core::reply::LocalReply;
 use mesh_core::route::{self, RequestView};
 
-use super::{Asked, Facts};
-use crate::call::{ByChannel, CallOptions};
+use super::facts::{Asked, Facts};
+use super::options::{ByChannel, CallOptions};
+use super::record::Record;
 use crate::clock::SharedRng;
 use crate::cluster::ClusterPool;
 use crate::error::Error;
-use crate::record::{Record, Slot};
 use crate::worker::View;
 
 /// gRPC's UNAVAILABLE.
@@ -70,14 +70,6 @@ impl Matched {
             channel: false,
             grpc_web: None,
         }
-    }
-
-    /// What the route layer found for the request with these extensions.
-    ///
-    /// In the stack it stands beside the request: [`Passage::matched`](crate::passage::Passage::matched).
-    #[must_use]
-    pub fn of(extensions: &Extensions) -> Option<&Self> {
-        extensions.get().and_then(Slot::matched)
     }
 
     /// Which kinds of header the request holds, so that not every layer has to look.

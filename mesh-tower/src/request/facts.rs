@@ -10,7 +10,7 @@ use mesh_core::reply::{Flag, ResponseFlags};
 use mesh_core::route::{RequestView, Vars};
 use mesh_core::telemetry::access_log::Record;
 
-use crate::normalize::Downstream;
+use super::downstream::Downstream;
 
 /// The facts of a request; kept only where an operation has a variable.
 #[derive(Debug)]

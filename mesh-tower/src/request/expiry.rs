@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::Extensions;
 use mesh_core::outcome::Outcome;
 
-use crate::record::Record;
-use crate::told::Told;
+use super::record::Record;
+use super::told::Told;
 
 /// The time of one try, an extension of its request; clones are the same.
 #[derive(Clone, Debug, Default)]

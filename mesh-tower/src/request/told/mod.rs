@@ -12,9 +12,9 @@ use mesh_core::outcome::Outcome;
 use mesh_core::timeout::ToldDeadline;
 use mesh_core::timeout::grpc_timeout::{self, GRPC_TIMEOUT};
 
+use super::record::Record;
 use crate::clock::now;
 use crate::error::Error;
-use crate::record::Record;
 
 /// The time that a request tells its endpoint.
 #[derive(Clone, Copy, Debug)]

@@ -16,7 +16,7 @@ use crate::body::Body;
 use crate::error::{BoxError, Error};
 use crate::grpc;
 use crate::outlier::Outlier;
-use crate::record::Record;
+use crate::request::Record;
 use crate::retry::RetryLayer;
 use crate::timeout::TimeoutLayer;
 
