@@ -8,11 +8,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mesh_core::plan::Direction;
 use mesh_tower::mesh::Mesh;
-use mesh_tower::normalize::NormalizeLayer;
-use mesh_tower::route::RouteLayer;
-use mesh_tower::stack;
-use mesh_tower::telemetry::TelemetryLayer;
+use mesh_tower::stack::{self, Stack};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -147,21 +145,23 @@ impl Worker {
         socket: tokio::net::TcpListener,
     ) -> JoinHandle<()> {
         let direction = shared.direction;
-        let plan = self.mesh.plan();
-        let telemetry = TelemetryLayer::new(direction, plan.workload.clone())
-            .metrics(self.mesh.metrics().clone())
-            .access_log(self.mesh.access_log().clone());
-        let mut normalize = NormalizeLayer::new(direction)
-            .rng(worker.rng().clone())
-            .http10(plan.settings.http10)
-            .max_fields(plan.settings.max_fields)
-            .request_id(plan.settings.request_id)
-            .trusted_proxies(plan.settings.trusted_proxies);
+        let mut edge = self.mesh.edge(worker.clone(), direction).listener(shared.name.clone());
         if let Some(name) = &shared.server {
-            normalize = normalize.server(name.clone());
+            edge = edge.server_name(name.clone());
         }
-        let route = RouteLayer::listener(worker.clone(), shared.name.clone());
-        let stack = stack::outbound(worker, telemetry, normalize, route);
+        match direction {
+            Direction::Outbound => self.accept(shared, socket, stack::client(edge)),
+            Direction::Inbound => self.accept(shared, socket, stack::inbound(edge)),
+            Direction::Gateway => self.accept(shared, socket, stack::gateway(edge)),
+        }
+    }
+
+    fn accept(
+        &self,
+        shared: Arc<Shared>,
+        socket: tokio::net::TcpListener,
+        stack: impl Stack,
+    ) -> JoinHandle<()> {
         let entrance = Entrance { shared, registry: self.registry.clone(), stack };
         tokio::spawn(accept(socket, entrance))
     }

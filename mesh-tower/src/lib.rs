@@ -72,7 +72,7 @@ pub use crate::http::write_batch as gather;
 pub use crate::http::{body, frames, future, grpc, tap, upgrade};
 #[doc(no_inline)]
 pub use crate::request::options as call;
-pub use crate::request::{passage, record};
+pub use crate::request::{passage, record, snapshot};
 pub use body::Body;
 pub use call::CallOptions;
 pub use error::{BoxError, Error};

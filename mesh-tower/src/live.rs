@@ -10,7 +10,6 @@ use crate::clock::SharedRng;
 use crate::cluster::Cluster;
 use crate::discover::{Following, Names};
 use crate::health;
-use crate::normalize::Paths;
 use crate::upstream::transport::Connect;
 
 /// What background work is done with.
@@ -29,7 +28,6 @@ pub(crate) struct Tools {
 pub struct Live {
     plan: Arc<Plan>,
     clusters: Vec<Arc<Cluster>>,
-    paths: Paths,
 }
 
 impl Live {
@@ -68,14 +66,7 @@ impl Live {
             }
         };
         let clusters = plan.clusters.iter().map(link).collect();
-        let level = plan.settings.path_normalization;
-        let paths = previous.map_or_else(|| Paths::new(level), |live| live.paths.clone());
-        paths.set(level);
-        Self { plan, clusters, paths }
-    }
-
-    pub(crate) fn paths(&self) -> &Paths {
-        &self.paths
+        Self { plan, clusters }
     }
 
     /// The plan.

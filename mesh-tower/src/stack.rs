@@ -1,43 +1,46 @@
-//! The onion: the one place where the order of layers is written.
+//! Every stack: the one place where the order of layers is written.
 //!
 //! ```text
-//!   request ─▶ telemetry ─▶ context ─▶ normalize ─▶ route ─▶ grpc-web ─▶ fault ─▶ cors ─▶ split ─▶ rewrite
-//!                                                                                                 │
-//!   wire ◀─ endpoint pool ◀─ cluster ◀─ retry ◀─ timeout ◀─ mirror ◀─────────────────────────────┘
+//!   edge     ─▶ snapshot ─▶ telemetry ─▶ context ─▶ normalize
+//!   routed   ─▶ route ─▶ grpc-web ─▶ fault ─▶ cors ─▶ split ─▶ rewrite ─▶ mirror ─▶ timeout ─▶ retry
+//!   attempt  ─▶ circuit limits ─▶ pick ─▶ endpoint pool ─▶ wire
+//!
+//!   client, inbound, gateway = edge + routed + attempt          server = edge + your service
 //! ```
 //!
-//! What depends on connections is in [`cluster`], for each attempt anew: circuit limits
-//! (`running.rs`), the balanced pick among healthy endpoints (`pool.rs`, of what `hosts.rs` arranged), outcomes for
-//! outlier detection (`body.rs`, `running.rs`). The modules [`circuit`](crate::circuit), [`balance`](crate::balance)
-//! and [`outlier`](crate::outlier) are the same decisions of mesh-core around services of one's own;
-//! active checks are tasks, in `health`.
+//! The attempt is in [`cluster`], for each attempt anew: circuit limits (`running.rs`), the balanced pick among
+//! healthy endpoints (`pool.rs`, of what `hosts.rs` arranged), outcomes for outlier detection (`body.rs`,
+//! `running.rs`). The modules [`circuit`](crate::circuit), [`balance`](crate::balance) and
+//! [`outlier`](crate::outlier) are the same decisions of mesh-core around services of one's own; active checks are
+//! tasks, in `health`.
 //!
-//! The library client, the sidecar and the gateway run this same function; what differs is who is
-//! asked for the route ([`RouteLayer`]) and what the edge may believe of the caller
-//! ([`NormalizeLayer`]).
+//! The library's client, the sidecar's listeners and the gateway's differ in what their [`Edge`] believes of a
+//! caller, and in which table of the plan it routes by. All the rest is the same code.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
+use mesh_core::plan::Direction;
 use tower::ServiceBuilder;
 use tower_service::Service;
 
 use crate::body::Body;
 use crate::cluster;
-use crate::context::InheritLayer;
+use crate::context::{InheritLayer, Scope, ScopeLayer};
 use crate::cors::CorsLayer;
 use crate::error::BoxError;
 use crate::fault::FaultLayer;
 use crate::grpc_web::GrpcWebLayer;
 use crate::mirror::MirrorLayer;
-use crate::normalize::NormalizeLayer;
+use crate::normalize::{Normalize, NormalizeLayer};
 use crate::request::passage::{Passage, PassageLayer};
+use crate::request::snapshot::{Snapshot, SnapshotLayer};
 use crate::retry::RetryLayer;
 use crate::rewrite::RewriteLayer;
 use crate::route::RouteLayer;
 use crate::split::SplitLayer;
-use crate::telemetry::TelemetryLayer;
+use crate::telemetry::{AccessLog, Metrics, Telemetry, TelemetryLayer};
 use crate::timeout::TimeoutLayer;
 use crate::worker::Worker;
 
@@ -91,54 +94,131 @@ where
     type Body = B;
 }
 
-/// From a caller to an endpoint.
-pub fn outbound(
-    worker: &Arc<Worker>,
+/// Where requests enter: what every stack begins with.
+///
+/// [`Mesh::edge`](crate::Mesh::edge) makes it, so that no stack can forget the seed, the registry of metrics or the
+/// access log. What Istio fixes when a proxy or a listener starts is fixed here: HTTP/1.0, the limit of fields,
+/// request ids and trusted proxies. All other settings are read from the snapshot of each request.
+///
+/// # Clone
+/// Clones share the worker, the metrics and the log.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    worker: Arc<Worker>,
     telemetry: TelemetryLayer,
     normalize: NormalizeLayer,
     route: RouteLayer,
-) -> impl Stack + use<> {
+}
+
+impl Edge {
+    pub(crate) fn new(worker: Arc<Worker>, direction: Direction, metrics: Metrics, log: AccessLog) -> Self {
+        let view = worker.view();
+        let settings = &view.plan().settings;
+        let normalize = NormalizeLayer::new(direction)
+            .rng(worker.rng().clone())
+            .http10(settings.http10)
+            .max_fields(settings.max_fields)
+            .request_id(settings.request_id)
+            .trusted_proxies(settings.trusted_proxies);
+        let telemetry = TelemetryLayer::new(direction, view.plan().workload.clone()).metrics(metrics);
+        let route = RouteLayer::outbound(worker.clone());
+        Self { worker, telemetry: telemetry.access_log(log), normalize, route }
+    }
+
+    /// Routes by the plan's listener of this name; unless this is set, by the port of the authority.
+    #[must_use]
+    pub fn listener(mut self, name: Arc<str>) -> Self {
+        self.route = RouteLayer::listener(self.worker.clone(), name);
+        self
+    }
+
+    /// Overwrites `server` of responses (HD-3).
+    #[must_use]
+    pub fn server_name(mut self, name: HeaderValue) -> Self {
+        self.normalize = self.normalize.server(name);
+        self
+    }
+
+    /// Logs here, in place of the mesh's log.
+    #[must_use]
+    pub fn access_log(mut self, log: AccessLog) -> Self {
+        self.telemetry = self.telemetry.access_log(log);
+        self
+    }
+}
+
+/// From an application to endpoints: in its process, or through its sidecar.
+pub fn client(edge: Edge) -> impl Stack + use<> {
+    to_clusters(edge)
+}
+
+/// From callers of a workload to its application, behind a sidecar.
+pub fn inbound(edge: Edge) -> impl Stack + use<> {
+    to_clusters(edge)
+}
+
+/// From callers outside to endpoints.
+pub fn gateway(edge: Edge) -> impl Stack + use<> {
+    to_clusters(edge)
+}
+
+/// A client over a service of one's own in the place of the clusters: what is decided is done, but nothing is
+/// picked, limited or sent.
+///
+/// For measuring the stack alone, and for programs that have a transport already. The retry layer keeps the limit of
+/// a try around the service, from the end of the upload until response headers. The service finds the decided
+/// destination in the passage's [`Matched`](crate::route::Matched); it also gets the copies for mirrors.
+pub fn client_over<S: Transport>(transport: S, edge: Edge) -> impl Stack + use<S> {
+    routed(transport, TimeoutLayer::per_route(), RetryLayer::per_route(), edge)
+}
+
+/// From callers to a handler in this process.
+pub(crate) fn server<S>(edge: &Edge, service: S) -> ServerStack<S> {
+    let Edge { worker, telemetry, normalize, .. } = edge;
+    ServiceBuilder::new()
+        // Once, and before all that reads a setting.
+        .layer(SnapshotLayer::new(worker.clone()))
+        // Counts and logs what is refused below it, too.
+        .layer(telemetry.clone())
+        // A handler sees the normal form.
+        .layer(normalize.clone())
+        // The calls of a handler carry on what its request brought.
+        .layer(ScopeLayer::default())
+        .service(service)
+}
+
+/// What [`server`] makes.
+pub(crate) type ServerStack<S> = Snapshot<Telemetry<Normalize<Scope<S>>>>;
+
+/// All layers around the clusters of the plan.
+fn to_clusters(edge: Edge) -> impl Stack + use<> {
+    // The attempt keeps the limit of a try, and judges its answer by the time that the endpoint had.
     let (timeout, retry) =
         (TimeoutLayer::per_route().judged_within(), RetryLayer::per_route().judged_within());
-    over(tower::service_fn(cluster::attempt), timeout, retry, worker, telemetry, normalize, route)
+    routed(tower::service_fn(cluster::attempt), timeout, retry, edge)
 }
 
-/// The same stack over a service of one's own in the place of the clusters: what is decided is done,
-/// but nothing is picked, limited or sent.
-///
-/// For measuring the stack alone, and for programs that have a transport already. The limit of a try is kept around
-/// the service, from the end of the upload until response headers. The service finds the decided destination in the
-/// passage's [`Matched`](crate::route::Matched); it also gets the copies for mirrors.
-pub fn outbound_over<S: Transport>(
-    endpoint: S,
-    worker: &Arc<Worker>,
-    telemetry: TelemetryLayer,
-    normalize: NormalizeLayer,
-    route: RouteLayer,
-) -> impl Stack + use<S> {
-    over(endpoint, TimeoutLayer::per_route(), RetryLayer::per_route(), worker, telemetry, normalize, route)
-}
-
-/// The layers, around what is asked for each attempt.
-fn over<S: Transport>(
-    endpoint: S,
+/// All layers, around what is asked for each attempt.
+fn routed<S: Transport>(
+    attempt: S,
     timeout: TimeoutLayer,
     retry: RetryLayer,
-    worker: &Arc<Worker>,
-    telemetry: TelemetryLayer,
-    normalize: NormalizeLayer,
-    route: RouteLayer,
+    edge: Edge,
 ) -> impl Stack + use<S> {
+    let Edge { worker, telemetry, normalize, route } = edge;
     let rng = worker.rng().clone();
+    let retry = retry.replay(worker.replay().clone());
     ServiceBuilder::new()
         // From here on a pointer is handed on, not a request.
         .layer(PassageLayer)
+        // Once, and before all that reads a setting: a request keeps one plan.
+        .layer(SnapshotLayer::new(worker))
         // Sees everything below it, refusals and injected faults included.
         .layer(telemetry)
         // A request made by a handler carries on what that handler's request brought.
         .layer(InheritLayer::default())
         // Routing must see the normal form of a path, or two spellings would have two policies.
-        .layer(normalize.follow(worker.view().paths()))
+        .layer(normalize)
         // All that follows acts by the route. Redirects and direct responses end here.
         .layer(route)
         // Within routing, which knows the port, and goes by the request as it came. Outside all that reads
@@ -154,10 +234,10 @@ fn over<S: Transport>(
         // Knows the destination, whose header operations it applies; once, not for each attempt.
         .layer(RewriteLayer::per_route())
         // Copies what is really sent, once, and not the retries of it.
-        .layer(MirrorLayer::new(endpoint.clone(), rng))
+        .layer(MirrorLayer::new(attempt.clone(), rng))
         // Around all attempts and the waits between them.
         .layer(timeout)
-        .layer(retry.replay(worker.replay().clone()))
+        .layer(retry)
         // Limits, pick, pool, wire: for each attempt anew.
-        .service(endpoint)
+        .service(attempt)
 }

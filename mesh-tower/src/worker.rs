@@ -17,7 +17,6 @@ use crate::body::replay::ReplayBudget;
 use crate::clock::{FastRng, SharedRng};
 use crate::cluster::{Authorities, Cluster, ClusterPool, Passthrough};
 use crate::live::Live;
-use crate::normalize::Paths;
 use crate::pool::SWEEP_INTERVAL;
 use crate::upstream::transport::{ClientTls, Connect};
 
@@ -152,10 +151,6 @@ impl View {
             OutboundMode::AllowAny => Fallback::Passthrough,
             OutboundMode::RegistryOnly => Fallback::BlackHole,
         }
-    }
-
-    pub(crate) fn paths(&self) -> &Paths {
-        self.live.paths()
     }
 
     pub(crate) fn allow_any(&self) -> &Arc<Route> {

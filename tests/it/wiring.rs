@@ -7,11 +7,9 @@ use http_body_util::{BodyExt, Full};
 use mesh_core::plan::Direction;
 use mesh_core::plan::builder::{Protocol, Rule, Service};
 use mesh_tests::counters::Counters;
-use mesh_tower::normalize::NormalizeLayer;
 use mesh_tower::passage::Passage;
-use mesh_tower::route::RouteLayer;
-use mesh_tower::stack::outbound_over;
-use mesh_tower::telemetry::{Metrics, TelemetryLayer};
+use mesh_tower::stack::client_over;
+use mesh_tower::telemetry::Metrics;
 use mesh_tower::test::{Network, grpc_frame, pass};
 use mesh_tower::{Body, BoxError, Error, Mesh};
 use tower::{Layer, ServiceExt, service_fn};
@@ -25,15 +23,8 @@ async fn rt_3_a_try_over_a_transport_of_ones_own_is_bounded() {
         rule.retries.as_mut().unwrap().per_try_timeout = Some(Duration::from_millis(100));
     });
     let mesh = Mesh::builder().service(stock).rule(rule).start().await.unwrap();
-    let (worker, plan) = (mesh.worker(), mesh.plan());
     let hangs = service_fn(|_: Passage| std::future::pending::<Result<http::Response<Body>, BoxError>>());
-    let stack = outbound_over(
-        hangs,
-        &worker,
-        TelemetryLayer::new(Direction::Outbound, plan.workload.clone()),
-        NormalizeLayer::new(Direction::Outbound),
-        RouteLayer::outbound(worker.clone()),
-    );
+    let stack = client_over(hangs, mesh.edge(mesh.worker(), Direction::Outbound));
     let call = stack.oneshot(Request::get("http://stock/").body(Body::empty()).unwrap());
     let answer = tokio::time::timeout(Duration::from_secs(10), call).await.expect("each try is bounded");
     assert_eq!(Error::from_box(answer.err().unwrap()).to_string(), "504 UT upstream_per_try_timeout");
@@ -59,7 +50,6 @@ async fn rt_2_an_answer_at_the_deadline_of_a_transport_of_ones_own_is_the_timeou
             rule.retries.as_mut().unwrap().per_try_timeout = per_try;
         });
         let mesh = Mesh::builder().service(stock).rule(rule).start().await.unwrap();
-        let (worker, plan) = (mesh.worker(), mesh.plan());
         let gives_up = service_fn(move |_: Passage| async move {
             let status = HeaderMap::from_iter([("grpc-status".parse().unwrap(), HeaderValue::from(1))]);
             let mut response = http::Response::new(Body::empty());
@@ -75,13 +65,7 @@ async fn rt_2_an_answer_at_the_deadline_of_a_transport_of_ones_own_is_the_timeou
             }
             Ok::<_, BoxError>(response)
         });
-        let stack = outbound_over(
-            gives_up,
-            &worker,
-            TelemetryLayer::new(Direction::Outbound, plan.workload.clone()),
-            NormalizeLayer::new(Direction::Outbound),
-            RouteLayer::outbound(worker.clone()),
-        );
+        let stack = client_over(gives_up, mesh.edge(mesh.worker(), Direction::Outbound));
         let call = Request::post("http://stock/s/m").header("content-type", "application/grpc");
         let answer = async {
             let (head, body) = stack.oneshot(call.body(grpc_frame(b"hello").into())?).await?.into_parts();
@@ -132,19 +116,12 @@ async fn rf_8_an_error_of_a_transport_of_ones_own_has_the_operations_of_its_rule
         rule.retries.get_or_insert_default().attempts = Some(0);
     });
     let mesh = Mesh::builder().service(stock).rule(rule).start().await.unwrap();
-    let (worker, plan) = (mesh.worker(), mesh.plan());
     let breaks = service_fn(|_: Passage| async {
         Err::<http::Response<Body>, BoxError>(
             std::io::Error::from(std::io::ErrorKind::ConnectionReset).into(),
         )
     });
-    let stack = outbound_over(
-        breaks,
-        &worker,
-        TelemetryLayer::new(Direction::Outbound, plan.workload.clone()),
-        NormalizeLayer::new(Direction::Outbound),
-        RouteLayer::outbound(worker.clone()),
-    );
+    let stack = client_over(breaks, mesh.edge(mesh.worker(), Direction::Outbound));
     let call = stack.oneshot(Request::post("http://stock/").body(Body::empty()).unwrap());
     let answer = Error::from_box(call.await.err().unwrap()).response(false);
     assert_eq!(answer.status(), 503);

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use mesh_tower::stack::outbound_over;
+use mesh_tower::stack::client_over;
 
 use super::world::{self, FULL, PLAIN, endpoint, no_op};
 use super::{Call, World};
@@ -11,17 +11,16 @@ use super::{Call, World};
 /// rules; and with the log.
 #[must_use]
 pub fn stack(world: &Rc<World>) -> Vec<Call> {
-    let stack =
-        |telemetry| outbound_over(endpoint(), world.worker(), telemetry, world::normalize(), world.route());
-    let logged = world::telemetry().access_log(world::json_log());
-    let mut unheard = Call::new("stack, no exporter", "no-op", world, PLAIN, stack(world::telemetry()));
+    let stack = |edge| client_over(endpoint(), edge);
+    let logged = world.edge().access_log(world::json_log());
+    let mut unheard = Call::new("stack, no exporter", "no-op", world, PLAIN, stack(world.edge()));
     // Handles are made at the first call and kept: these lead nowhere.
     metrics::with_local_recorder(&metrics::NoopRecorder, || unheard.run(1));
     vec![
         Call::new("no-op", "no-op", world, PLAIN, no_op()),
         unheard,
-        Call::new("stack, no rules", "no-op", world, PLAIN, stack(world::telemetry())),
-        Call::new("stack, rules", "no-op", world, FULL, stack(world::telemetry())),
+        Call::new("stack, no rules", "no-op", world, PLAIN, stack(world.edge())),
+        Call::new("stack, rules", "no-op", world, FULL, stack(world.edge())),
         Call::new("stack, rules, JSON log", "no-op", world, FULL, stack(logged)),
     ]
 }

@@ -18,6 +18,7 @@ use mesh_tower::normalize::NormalizeLayer;
 use mesh_tower::passage::Passage;
 use mesh_tower::pool::Connect;
 use mesh_tower::route::RouteLayer;
+use mesh_tower::stack::Edge;
 use mesh_tower::telemetry::{AccessLog, TelemetryLayer};
 use mesh_tower::worker::Worker;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -48,7 +49,7 @@ pub struct World {
     runtime: Runtime,
     metrics: PrometheusHandle,
     endpoints: [SocketAddr; 2],
-    worker: OnceCell<Arc<Worker>>,
+    started: OnceCell<(Arc<Worker>, Edge)>,
 }
 
 impl World {
@@ -69,7 +70,7 @@ impl World {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let endpoints =
             runtime.block_on(async { [super::server::listen().await, super::server::listen().await] });
-        Rc::new(Self { runtime, metrics, endpoints, worker: OnceCell::new() })
+        Rc::new(Self { runtime, metrics, endpoints, started: OnceCell::new() })
     }
 
     pub(super) fn block_on<F: Future>(&self, future: F) -> F::Output {
@@ -98,9 +99,19 @@ impl World {
 
     /// The worker that layers and stacks are made for.
     pub(super) fn worker(&self) -> &Arc<Worker> {
-        self.worker.get_or_init(|| {
+        &self.started().0
+    }
+
+    /// Where the stacks of that worker begin.
+    pub(super) fn edge(&self) -> Edge {
+        self.started().1.clone()
+    }
+
+    fn started(&self) -> &(Arc<Worker>, Edge) {
+        self.started.get_or_init(|| {
             let mesh = self.mesh(None, AccessLog::off());
-            self.block_on(async { mesh.worker() })
+            let worker = self.block_on(async { mesh.worker() });
+            (worker.clone(), mesh.edge(worker, Direction::Outbound))
         })
     }
 

@@ -13,11 +13,8 @@ use tower_service::Service;
 use super::Mesh;
 use crate::body::Body;
 use crate::error::{BoxError, Error};
-use crate::normalize::NormalizeLayer;
 use crate::request::options::CallOptions;
-use crate::route::RouteLayer;
 use crate::stack;
-use crate::telemetry::TelemetryLayer;
 
 /// Calls other services through the mesh.
 ///
@@ -45,21 +42,7 @@ pub struct Client(BoxCloneSyncService<Request<Body>, Response<Body>, Error>);
 
 impl Client {
     pub(super) fn new(mesh: &Mesh) -> Self {
-        let worker = mesh.worker();
-        let plan = mesh.plan();
-        let telemetry = TelemetryLayer::new(Direction::Outbound, plan.workload.clone())
-            .metrics(mesh.metrics().clone())
-            .access_log(mesh.access_log().clone());
-        let route = RouteLayer::outbound(worker.clone());
-        let stack = stack::outbound(
-            &worker,
-            telemetry,
-            NormalizeLayer::new(Direction::Outbound)
-                .rng(worker.rng().clone())
-                .max_fields(plan.settings.max_fields)
-                .request_id(plan.settings.request_id),
-            route,
-        );
+        let stack = stack::client(mesh.edge(mesh.worker(), Direction::Outbound));
         let stack = stack.map_response(|response| response.map(Body::shared)).map_err(Error::from_box);
         Self(BoxCloneSyncService::new(stack))
     }

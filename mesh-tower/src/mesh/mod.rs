@@ -27,7 +27,7 @@ mod watch;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use arc_swap::ArcSwap;
-use mesh_core::plan::Plan;
+use mesh_core::plan::{Direction, Plan};
 use tokio::runtime::Handle;
 use tokio::sync::watch as signal;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +46,7 @@ use crate::cluster::Authorities;
 use crate::discover::Names;
 use crate::live::{Live, Tools};
 use crate::server::ServerLayer;
+use crate::stack::Edge;
 use crate::telemetry::{AccessLog, Metrics};
 use crate::upstream::transport::Connect;
 use crate::worker::{AttemptFaults, Worker};
@@ -173,6 +174,11 @@ impl Mesh {
         workers.retain(|worker| worker.strong_count() > 0);
         workers.push(Arc::downgrade(&worker));
         worker
+    }
+    /// Where requests of one direction enter a stack of this worker: with the mesh's metrics, log and settings.
+    #[must_use]
+    pub fn edge(&self, worker: Arc<Worker>, direction: Direction) -> Edge {
+        Edge::new(worker, direction, self.metrics().clone(), self.access_log().clone())
     }
 
     /// A client: calls go by the plan's outbound rules.

@@ -9,8 +9,8 @@ use mesh_core::route::normalize::PathNormalization;
 use mesh_core::units::Percent;
 use tower_layer::Layer;
 
+use super::Normalize;
 use super::policy::Policy;
-use super::{Normalize, Paths};
 use crate::clock::SharedRng;
 
 /// Normalises requests; see the [module](super).
@@ -26,16 +26,11 @@ impl NormalizeLayer {
         Self { policy: Policy::new(direction) }
     }
 
-    /// How far paths are normalised, whatever the mesh config says; without either BASE (AZ-15).
+    /// How far paths are normalised. Unless this is set, the plan that a request began with says it; without
+    /// either it is BASE (AZ-15).
     #[must_use]
-    pub fn paths(mut self, level: PathNormalization) -> Self {
-        self.policy.paths = Some(Paths::new(level));
-        self
-    }
-
-    /// Normalises paths as the plan in force says, unless the program has said.
-    pub(crate) fn follow(mut self, paths: &Paths) -> Self {
-        self.policy.paths.get_or_insert_with(|| paths.clone());
+    pub const fn paths(mut self, level: PathNormalization) -> Self {
+        self.policy.paths = Some(level);
         self
     }
 

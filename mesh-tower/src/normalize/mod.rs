@@ -46,13 +46,11 @@
 mod future;
 mod ids;
 mod layer;
-mod paths;
 mod policy;
 mod service;
 
 pub use future::ResponseFuture;
 pub use layer::NormalizeLayer;
-pub(crate) use paths::Paths;
 pub use service::Normalize;
 
 #[doc(no_inline)]

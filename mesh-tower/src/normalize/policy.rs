@@ -13,7 +13,6 @@ use mesh_core::telemetry::trace::{REQUEST_ID, RequestId, TraceContext, request_i
 use mesh_core::units::Percent;
 use metrics::counter;
 
-use super::Paths;
 use crate::clock::SharedRng;
 use crate::http::names;
 use crate::request::Downstream;
@@ -25,8 +24,8 @@ const INSERTED: usize = 3;
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) direction: Direction,
-    /// The default until a plan, or the program, says.
-    pub(super) paths: Option<Paths>,
+    /// `None`: the plan's that the request began with, else the default.
+    pub(super) paths: Option<PathNormalization>,
     pub(super) trusted_proxies: usize,
     pub(super) trust_peers: bool,
     pub(super) http10: bool,
@@ -53,12 +52,14 @@ impl Policy {
         }
     }
 
-    fn level(&self) -> PathNormalization {
-        self.paths.as_ref().map_or_else(PathNormalization::default, Paths::level)
+    fn level(&self, carrier: &impl Carrier) -> PathNormalization {
+        let of_plan = || carrier.view().map(|view| view.plan().settings.path_normalization);
+        self.paths.or_else(of_plan).unwrap_or_default()
     }
 
     /// Makes the request fit to be decided about.
     pub(super) fn apply<R: Carrier>(&self, carrier: &mut R) -> Result<(), LocalReply> {
+        let level = self.level(carrier);
         let request = carrier.request_mut();
         if request.version() < Version::HTTP_11 && !self.http10 {
             let status = http::StatusCode::UPGRADE_REQUIRED;
@@ -72,7 +73,7 @@ impl Policy {
             normalize::method(request.method().as_str()).map_err(refuse)?;
         }
         let target = normalize::form(request.method(), request.uri()).map_err(refuse)?;
-        if let Some(target) = normalize::target(self.level(), target).map_err(refuse)? {
+        if let Some(target) = normalize::target(level, target).map_err(refuse)? {
             let mut parts = std::mem::take(request.uri_mut()).into_parts();
             parts.path_and_query = Some(target);
             *request.uri_mut() =

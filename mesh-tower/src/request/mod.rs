@@ -11,6 +11,7 @@ pub mod options;
 pub mod passage;
 pub mod record;
 mod slot;
+pub mod snapshot;
 pub(crate) mod told;
 mod undeclared;
 
@@ -19,5 +20,5 @@ pub(crate) use facts::{Asked, Facts};
 pub(crate) use limit::PerTryTimeout;
 pub use matched::Matched;
 pub(crate) use record::Record;
-pub(crate) use slot::Slot;
+pub(crate) use slot::{Open, Slot};
 pub(crate) use undeclared::undeclared;

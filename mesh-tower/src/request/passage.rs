@@ -19,9 +19,10 @@ use tower_service::Service;
 
 use super::matched::Matched;
 use super::record::Record;
-use super::slot::Slot;
+use super::slot::{Open, Slot};
 use crate::body::Body;
 use crate::error::BoxError;
+use crate::worker::View;
 
 /// A request with its facts; one pointer.
 pub struct Passage(Box<Inside>);
@@ -49,7 +50,7 @@ impl Passage {
     pub(crate) fn take_matched(&mut self) -> Option<Arc<Matched>> {
         match std::mem::take(&mut self.0.slot) {
             Slot::Routed(matched) => Some(matched),
-            Slot::Recorded(..) | Slot::Empty => None,
+            Slot::Open(_) | Slot::Empty => None,
         }
     }
 
@@ -138,23 +139,33 @@ pub(crate) trait Carry: Sized {
     /// The record of a new request: its caller's if there is one, and found from here on.
     fn begin(&mut self) -> Record {
         let record = self.request().extensions().get::<Record>().cloned().unwrap_or_default();
-        *self.slot_or_empty() = Slot::Recorded(record.clone(), None);
+        self.slot_or_empty().open().record = Some(record.clone());
         record
     }
 
     /// What was found in the headers, for the route layer to know.
     fn surveyed(&mut self, survey: Survey) {
-        if let Some(Slot::Recorded(_, seen)) = self.slot_mut() {
-            *seen = Some(survey);
+        if let Some(Slot::Open(open)) = self.slot_mut() {
+            open.survey = Some(survey);
         }
     }
 
-    /// The record of this request, and what was found in its headers, for who puts the route in their place.
-    fn take_record(&mut self) -> (Record, Option<Survey>) {
+    /// The request begins with this view of the plan, and keeps it.
+    fn enter(&mut self, view: Arc<View>) {
+        self.slot_or_empty().open().view = Some(view);
+    }
+
+    /// The view that the request began with, if its stack has an edge.
+    fn view(&self) -> Option<&Arc<View>> {
+        self.slot()?.view()
+    }
+
+    /// What is known of this request, for the layer that puts the route in its place.
+    fn take_open(&mut self) -> Open {
         match std::mem::take(self.slot_or_empty()) {
-            Slot::Recorded(record, survey) => (record, survey),
-            Slot::Routed(matched) => (matched.record().clone(), None),
-            Slot::Empty => (self.request().extensions().get().cloned().unwrap_or_default(), None),
+            Slot::Open(open) => open,
+            Slot::Routed(matched) => Open { record: Some(matched.record().clone()), ..Open::default() },
+            Slot::Empty => Open::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ use mesh_core::headers::Survey;
 
 use super::matched::Matched;
 use super::record::Record;
+use crate::worker::View;
 
 /// What the stack knows of a request on its way: beside it in a [`Passage`](crate::passage::Passage), or its one
 /// extension, because each extension is an allocation and each question a lookup.
@@ -15,16 +16,49 @@ pub(crate) enum Slot {
     /// Taken out by who acted on it.
     #[default]
     Empty,
-    /// There is a record, and perhaps a look at the headers; no route yet.
-    Recorded(Record, Option<Survey>),
+    /// No route yet.
+    Open(Open),
     /// The route, with the record; shared with the copy that is kept for a retry.
     Routed(Arc<Matched>),
 }
 
+/// What is known of a request before it has a route.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Open {
+    /// The plan and pools of its worker, taken once, at the edge: every later layer reads its settings there.
+    pub(crate) view: Option<Arc<View>>,
+    pub(crate) record: Option<Record>,
+    pub(crate) survey: Option<Survey>,
+}
+
 impl Slot {
+    /// A request that has a record.
+    pub(crate) fn recorded(record: Record) -> Self {
+        Self::Open(Open { record: Some(record), ..Open::default() })
+    }
+
+    pub(crate) fn view(&self) -> Option<&Arc<View>> {
+        match self {
+            Self::Open(open) => open.view.as_ref(),
+            Self::Routed(matched) => Some(matched.view()),
+            Self::Empty => None,
+        }
+    }
+
+    /// What is known without a route, to be added to.
+    pub(super) fn open(&mut self) -> &mut Open {
+        if !matches!(self, Self::Open(_)) {
+            *self = Self::Open(Open::default());
+        }
+        match self {
+            Self::Open(open) => open,
+            Self::Empty | Self::Routed(_) => unreachable!("it was just made open"),
+        }
+    }
+
     pub(crate) fn record(&self) -> Option<&Record> {
         match self {
-            Self::Recorded(record, _) => Some(record),
+            Self::Open(open) => open.record.as_ref(),
             Self::Routed(matched) => Some(matched.record()),
             Self::Empty => None,
         }
@@ -33,14 +67,14 @@ impl Slot {
     pub(crate) fn matched(&self) -> Option<&Matched> {
         match self {
             Self::Routed(matched) => Some(matched),
-            Self::Recorded(..) | Self::Empty => None,
+            Self::Open(_) | Self::Empty => None,
         }
     }
 
     pub(crate) fn matched_mut(&mut self) -> Option<&mut Matched> {
         match self {
             Self::Routed(matched) => Some(Arc::make_mut(matched)),
-            Self::Recorded(..) | Self::Empty => None,
+            Self::Open(_) | Self::Empty => None,
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::error::{BoxError, Error};
 use crate::future::ReadyOr;
 use crate::grpc::{self, is_grpc};
 use crate::request::passage::Carrier;
-use crate::request::{Asked, Facts, Matched, Record, Slot, undeclared};
+use crate::request::{Asked, Facts, Matched, Open, Record, Slot, undeclared};
 use crate::worker::{View, Worker};
 
 /// Routes requests; see the [module](super).
@@ -36,8 +36,7 @@ enum Step {
 }
 
 impl<S> Route<S> {
-    fn decide<B>(&self, request: &Request<B>, record: &Record) -> Step {
-        let view = self.worker.view();
+    fn decide<B>(&self, view: Arc<View>, request: &Request<B>, record: &Record) -> Step {
         let facts = RequestView::of(request);
         let https = facts.scheme == "https";
         let rules = rules(view.plan(), self.listener.as_deref(), facts.authority, https);
@@ -164,8 +163,11 @@ where
     }
 
     fn call(&mut self, mut carrier: R) -> Self::Future {
-        let (record, survey) = carrier.take_record();
-        match self.decide(carrier.request(), &record) {
+        let Open { view, record, survey } = carrier.take_open();
+        let of_caller = || carrier.request().extensions().get().cloned().unwrap_or_default();
+        let record = record.unwrap_or_else(of_caller);
+        let view = view.unwrap_or_else(|| self.worker.view());
+        match self.decide(view, carrier.request(), &record) {
             Step::Forward(view, route, page) => {
                 let survey = survey.unwrap_or_else(|| Survey::of(carrier.request().headers()));
                 let mut matched = Matched::new(view, route, record, survey);

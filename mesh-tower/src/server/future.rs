@@ -13,18 +13,17 @@ use tower_service::Service;
 
 use super::Unready;
 use crate::body::Body;
-use crate::context::Scope;
 use crate::error::{BoxError, Error};
-use crate::normalize::Normalize;
-use crate::telemetry::{self, Telemetry};
+use crate::stack::ServerStack;
+use crate::telemetry;
 
-type Inner<S, B> = <Telemetry<Normalize<Scope<Unready<S>>>> as Service<Request<B>>>::Future;
+type Inner<S, B> = <ServerStack<Unready<S>> as Service<Request<B>>>::Future;
 
 /// The inner response, or the one that stands for its failure.
 #[pin_project::pin_project]
 pub struct ResponseFuture<S, B>
 where
-    Telemetry<Normalize<Scope<Unready<S>>>>: Service<Request<B>>,
+    ServerStack<Unready<S>>: Service<Request<B>>,
 {
     #[pin]
     future: Inner<S, B>,
@@ -34,7 +33,7 @@ where
 
 impl<S, B> ResponseFuture<S, B>
 where
-    Telemetry<Normalize<Scope<Unready<S>>>>: Service<Request<B>>,
+    ServerStack<Unready<S>>: Service<Request<B>>,
 {
     pub(super) const fn new(future: Inner<S, B>, grpc: bool, http1: bool) -> Self {
         Self { future, grpc, http1 }
@@ -43,7 +42,7 @@ where
 
 impl<S, B, ResB> Future for ResponseFuture<S, B>
 where
-    Telemetry<Normalize<Scope<Unready<S>>>>:
+    ServerStack<Unready<S>>:
         Service<Request<B>, Response = Response<telemetry::Body<ResB>>, Error = BoxError>,
     ResB: http_body::Body<Data = Bytes> + Send + 'static,
     ResB::Error: Into<BoxError>,
@@ -68,7 +67,7 @@ where
 
 impl<S, B> fmt::Debug for ResponseFuture<S, B>
 where
-    Telemetry<Normalize<Scope<Unready<S>>>>: Service<Request<B>>,
+    ServerStack<Unready<S>>: Service<Request<B>>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()

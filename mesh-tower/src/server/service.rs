@@ -9,15 +9,13 @@ use tower_service::Service;
 
 use super::{ResponseFuture, Unready};
 use crate::body::Body;
-use crate::context::Scope;
 use crate::error::BoxError;
 use crate::grpc::is_grpc;
-use crate::normalize::Normalize;
-use crate::telemetry::Telemetry;
+use crate::stack::ServerStack;
 
 /// A service of the mesh; see the [module](super).
 #[derive(Clone, Debug)]
-pub struct Server<S>(pub(super) Telemetry<Normalize<Scope<Unready<S>>>>);
+pub struct Server<S>(pub(super) ServerStack<Unready<S>>);
 
 impl<S, B, ResB> Service<Request<B>> for Server<S>
 where

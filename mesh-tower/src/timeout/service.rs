@@ -113,7 +113,7 @@ where
         let alone = carrier.matched().is_none();
         if alone && carrier.record().is_none() {
             // Who judges the endpoint further in reads there that the time is up.
-            *carrier.slot_or_empty() = Slot::Recorded(Record::default(), None);
+            *carrier.slot_or_empty() = Slot::recorded(Record::default());
         }
         let record = carrier.record().cloned();
         // Not told on: the server may go on with a stream for as long as it likes.
