@@ -70,3 +70,33 @@ where
         self.inner.call(carrier)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, Response};
+    use mesh_core::plan::builder::{Protocol, Service as Destination};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::error::BoxError;
+    use crate::mesh::Mesh;
+    use crate::request::Slot;
+
+    /// OP-5: a reload is for the next request.
+    #[tokio::test]
+    async fn op_5_a_request_keeps_the_plan_that_it_began_with() {
+        let mesh = Mesh::builder().start().await.unwrap();
+        let views = tower::service_fn(async |request: Request<()>| {
+            let slot = request.extensions().get::<Slot>();
+            Ok::<_, BoxError>(Response::new(slot.and_then(Slot::view).cloned()))
+        });
+        let edge = SnapshotLayer::new(mesh.worker()).layer(views);
+        let began = async || edge.clone().oneshot(Request::new(())).await.unwrap().into_body().unwrap();
+        let (first, before) = (began().await, mesh.plan().generation);
+        let stock = Destination::new("stock").port(80, Protocol::Http);
+        let documents = mesh_core::plan::builder::MeshSpec::new().service(stock).build().unwrap();
+        assert!(mesh.apply(documents));
+        let second = began().await;
+        assert_eq!((first.plan().generation, second.plan().generation), (before, before + 1));
+    }
+}
