@@ -41,9 +41,9 @@ pub mod balance;
 pub mod circuit;
 pub mod cors;
 pub mod decision;
+mod diagnostic;
 pub mod discover;
 pub mod endpoint;
-pub mod error;
 pub mod fault;
 pub mod grpc;
 pub mod grpc_web;
@@ -68,3 +68,5 @@ pub mod telemetry;
 mod tests;
 pub mod timeout;
 pub mod units;
+
+pub use diagnostic::position as error;

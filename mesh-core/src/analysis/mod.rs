@@ -1,19 +1,14 @@
 //! What is wrong with a configuration, said so that it can be mended.
 //!
 //! Every finding is a [`Diagnostic`]: a stable [`Code`] (Istio's where one exists), a [`Level`], the
-//! place (`file:line:column`, resource, path), a sentence, and a hint where there is one. Both the
-//! decoder in [`crate::api`] and the compiler in `plan` report through this one type, so that a
-//! user meets one form of message whatever found the mistake.
+//! place, a sentence, and a hint where there is one. Both the reader of documents in [`crate::api`] and
+//! the compiler in `plan` report through this one type, so that a user meets one form of message
+//! whatever found the mistake.
 //!
 //! | file | finds |
 //! |---|---|
 //! | [`validate`] | values that no resource of the kind may hold, and rules that are probably not what was meant |
 
-mod code;
-mod collection;
-mod diagnostic;
 pub mod validate;
 
-pub use code::Code;
-pub use collection::Diagnostics;
-pub use diagnostic::{Diagnostic, Level};
+pub use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::at::Source;
 use super::message::message;
 use super::timestamp::Timestamp;
-use crate::analysis::Code;
+use crate::diagnostic::Code;
 use crate::error::{Group, Identity, Origin};
 
 message! {

@@ -4,7 +4,7 @@
 //! checks of names read them.
 
 use super::tree::{Node, Value};
-use crate::analysis::{Code, Level};
+use crate::diagnostic::{Code, Level};
 
 /// Whether a field, enum value or kind does what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

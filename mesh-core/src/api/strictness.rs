@@ -1,6 +1,6 @@
 //! How strictly a document is read.
 
-use crate::analysis::Level;
+use crate::diagnostic::Level;
 
 /// What is done about fields that nobody knows or that we do not implement (Y-9).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -90,7 +90,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::analysis::Level;
+    use crate::diagnostic::Level;
 
     #[test]
     fn every_row_has_a_name_of_its_own() {

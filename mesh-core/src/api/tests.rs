@@ -8,7 +8,7 @@ use super::decode::Decoder;
 use super::istio::*;
 use super::message::Decode;
 use super::*;
-use crate::analysis::{Code, Diagnostics, Level};
+use crate::diagnostic::{Code, Diagnostics, Level};
 
 const GOOD: &str = "\
 apiVersion: networking.istio.io/v1

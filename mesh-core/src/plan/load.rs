@@ -23,8 +23,8 @@ use std::sync::Arc;
 
 use super::compile::compile_after;
 use super::{CompileOptions, Plan, WorkloadSource};
-use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::api::{Documents, Source};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::Origin;
 
 /// The configuration in force.

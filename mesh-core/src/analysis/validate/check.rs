@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{schema, text};
-use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::decode::Strictness;
 use crate::api::istio::Percent;
 use crate::api::{At, Metadata, Source, duration};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::error::Origin;
 use crate::units;
 

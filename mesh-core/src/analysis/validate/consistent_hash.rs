@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::Check;
-use crate::analysis::{Code, Diagnostic};
 use crate::api::istio::{ConsistentHashLb, HttpCookie, MagLev};
 use crate::balance::{HashHeader, Maglev, Ring};
+use crate::diagnostic::{Code, Diagnostic};
 
 /// LB-5 to LB-8. That there is one key at most is the decoder's business.
 pub(super) fn consistent_hash(hash: &ConsistentHashLb, check: &mut Check<'_>) {

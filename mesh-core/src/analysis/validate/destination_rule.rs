@@ -4,12 +4,12 @@ use super::traffic_policy::{
     client_tls, connection_pool, load_balancer, never_ejects, outlier_detection, retry_budget,
 };
 use super::{Check, Validate, hosts, text};
-use crate::analysis::Code;
 use crate::api::Metadata;
 use crate::api::istio::{
     ClientTlsSettings, ConnectionPoolSettings, DestinationRule, LoadBalancerSettings, OutlierDetection,
     PortTrafficPolicy, TrafficPolicy,
 };
+use crate::diagnostic::Code;
 
 impl Validate for DestinationRule {
     fn validate(&self, meta: &Metadata, check: &mut Check<'_>) {

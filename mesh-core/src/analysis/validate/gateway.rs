@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use super::sidecar::full_host;
 use super::workload_entry::unix_path;
 use super::{Check, Validate, names, text};
-use crate::analysis::Code;
 use crate::api::Metadata;
 use crate::api::istio::{Gateway, Server, ServerPort, ServerTlsMode, ServerTlsSettings, TlsProtocol};
+use crate::diagnostic::Code;
 
 impl Validate for Gateway {
     fn validate(&self, _: &Metadata, check: &mut Check<'_>) {

@@ -2,11 +2,11 @@
 
 use super::traffic_policy::destination;
 use super::{Check, http_match};
-use crate::analysis::Code;
 use crate::api::istio::{
     Abort, CorsPolicy, Delay, Headers, HttpDirectResponse, HttpFaultInjection, HttpRedirect, HttpRetry,
     HttpRewrite, HttpRoute,
 };
+use crate::diagnostic::Code;
 use crate::error::Origin;
 use crate::fault::grpc_code;
 use crate::retry::RetryOn;

@@ -2,8 +2,8 @@
 
 use super::gateways::gateways;
 use super::{Check, text};
-use crate::analysis::Code;
 use crate::api::istio::{HttpMatchRequest, StringMatch};
+use crate::diagnostic::Code;
 use crate::error::Origin;
 use crate::route::{Matcher, Pattern};
 

@@ -6,12 +6,12 @@ use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Check, Validate, names, text};
-use crate::analysis::{Code, Diagnostic};
 use crate::api::Metadata;
 use crate::api::kubernetes::{
     ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload,
 };
 use crate::api::values::IntOrString;
+use crate::diagnostic::{Code, Diagnostic};
 
 impl Validate for Service {
     fn validate(&self, _: &Metadata, check: &mut Check<'_>) {

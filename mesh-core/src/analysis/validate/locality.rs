@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::Check;
-use crate::analysis::Code;
 use crate::api::istio::{Distribute, Failover, LocalityLoadBalancerSetting};
 use crate::balance::LocalityPattern;
+use crate::diagnostic::Code;
 use crate::identity::Topology;
 
 pub(super) fn setting(setting: &LocalityLoadBalancerSetting, check: &mut Check<'_>) {

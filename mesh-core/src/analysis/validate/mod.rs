@@ -37,10 +37,10 @@ pub use check::Check;
 pub(crate) use gateway_api::rule_of_filter;
 pub(crate) use proxy_config::proxy_config;
 
-use super::{Code, Diagnostic, Diagnostics};
 use crate::api::decode::Strictness;
 use crate::api::istio::{self, PROXY_CONFIG};
 use crate::api::{Metadata, Resource};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 
 /// A kind whose values are checked.
 pub trait Validate {

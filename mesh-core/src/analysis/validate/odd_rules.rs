@@ -12,8 +12,8 @@
 use http::{HeaderMap, Method};
 
 use super::Check;
-use crate::analysis::Code;
 use crate::api::istio::{HttpMatchRequest, HttpRetry, HttpRoute, StringMatch, VirtualService};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::retry::{RetryOn, is_idempotent};
 
 /// Conditions that hold only for requests which did not reach the application.
@@ -60,7 +60,7 @@ fn delay(rule: &HttpRoute, check: &mut Check<'_>) {
         let hint = "to see callers time out, delay a service that this one calls, or give the timeout to the \
                     rule that calls this one";
         let origin = delay.at.field("fixedDelay");
-        check.report(super::Diagnostic::new(Code::FaultDelayBeyondTimeout, origin, message).hint(hint));
+        check.report(Diagnostic::new(Code::FaultDelayBeyondTimeout, origin, message).hint(hint));
     }
 }
 
@@ -141,9 +141,7 @@ fn retries(rule: &HttpRoute, retries: &HttpRetry, check: &mut Check<'_>) {
         let hint = "match the methods that may be repeated, or keep to connect-failure, refused-stream and \
                     reset-before-request";
         let origin = retries.at.field("retryOn");
-        check.report(
-            super::Diagnostic::new(Code::RetriesMayRepeatProcessedRequest, origin, message).hint(hint),
-        );
+        check.report(Diagnostic::new(Code::RetriesMayRepeatProcessedRequest, origin, message).hint(hint));
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use http::HeaderValue;
 
 use super::{Check, Validate};
-use crate::analysis::{Code, Diagnostic, Level};
 use crate::api::istio::{ProxyConfig, WorkloadProxyConfig};
 use crate::api::{At, Metadata};
+use crate::diagnostic::{Code, Diagnostic, Level};
 
 /// Entries of `proxyMetadata` that are heeded, and values of others that say what is so anyway.
 const METADATA: [(&str, &[&str]); 3] = [

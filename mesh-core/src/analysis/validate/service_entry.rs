@@ -2,9 +2,9 @@
 
 use super::workload_entry::is_socket;
 use super::{Check, Validate, hosts, names, text, workload_entry};
-use crate::analysis::Code;
 use crate::api::Metadata;
 use crate::api::istio::{Resolution, ServiceEntry, ServiceEntryPort, WorkloadEntry};
+use crate::diagnostic::Code;
 
 impl Validate for ServiceEntry {
     fn validate(&self, meta: &Metadata, check: &mut Check<'_>) {

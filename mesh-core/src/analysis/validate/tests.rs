@@ -5,9 +5,9 @@ mod edges;
 mod gateway_api;
 mod listeners;
 
-use crate::analysis::Code;
 use crate::api::Documents;
 use crate::api::decode::Strictness;
+use crate::diagnostic::Code;
 use crate::plan::{CompileOptions, compile};
 
 /// The errors of one resource: `path: message` each.

@@ -1,12 +1,12 @@
 //! The blocks of a traffic policy (CB, OD, TL, LB), and destinations.
 
 use super::{Check, consistent_hash, hosts, locality, text};
-use crate::analysis::Code;
 use crate::api::At;
 use crate::api::istio::{
     ClientTlsMode, ClientTlsSettings, ConnectionPoolSettings, Destination, H2UpgradePolicy, HttpSettings,
     LoadBalancerSettings, OutlierDetection, RetryBudget, SimpleLb, TcpSettings, WarmupConfiguration,
 };
+use crate::diagnostic::Code;
 
 /// VA-1.
 pub(super) fn destination(to: &Destination, check: &mut Check<'_>) {

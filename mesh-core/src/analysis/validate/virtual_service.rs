@@ -2,9 +2,9 @@
 
 use super::gateways::gateways;
 use super::{Check, Validate, connection_rules, hosts, http_action, http_match, odd_rules, text};
-use crate::analysis::Code;
 use crate::api::Metadata;
 use crate::api::istio::{Delegate, HttpRoute, VirtualService};
+use crate::diagnostic::Code;
 
 impl Validate for VirtualService {
     fn validate(&self, meta: &Metadata, check: &mut Check<'_>) {

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use http::HeaderValue;
 
 use super::{Check, Validate, workload_entry};
-use crate::analysis::Code;
 use crate::api::istio::{HttpHealthCheckConfig, ReadinessProbe, WorkloadGroup};
 use crate::api::{At, Metadata};
+use crate::diagnostic::Code;
 
 impl Validate for WorkloadGroup {
     fn validate(&self, _: &Metadata, check: &mut Check<'_>) {

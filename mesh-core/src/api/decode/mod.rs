@@ -16,7 +16,7 @@ use super::nearest::nearest;
 use super::schema::{EnumValue, Field, Form, Shape, Status, Table};
 pub use super::strictness::Strictness;
 use super::tree::{Entry, Node, Plain, Value, classify};
-use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::Group;
 
 /// A type that can be read from a tree node.

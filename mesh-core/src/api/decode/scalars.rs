@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::{Decode, Decoder};
-use crate::analysis::{Code, Level};
 use crate::api::at::path_key;
 use crate::api::schema::{Form, Shape};
 use crate::api::tree::{Node, Plain, Style, Value, classify};
+use crate::diagnostic::{Code, Level};
 
 impl Decoder<'_> {
     fn number(&mut self, node: &Node, what: &str) -> Option<Plain> {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{ConnectionPoolSettings, LoadBalancerSettings, PortSelector};
-use crate::analysis::Code;
 use crate::api::message::{Note, enumeration, message};
+use crate::diagnostic::Code;
 
 message! {
     /// Policies for the traffic to one host.

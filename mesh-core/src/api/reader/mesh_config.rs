@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{Reader, Written, drop_consequences, embedded};
-use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::api::at::{Source, path_key};
 use crate::api::decode::{Decode, Decoder};
 use crate::api::documents::Documents;
@@ -12,6 +11,7 @@ use crate::api::kinds::written_mesh_field;
 use crate::api::resource::{Metadata, Resource};
 use crate::api::tree::Node;
 use crate::api::yaml::Problem;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 
 /// Name and namespace of the ConfigMap that holds the mesh config (MC-1).
 const MESH_CONFIG: (&str, &str) = ("istio-system", "istio");

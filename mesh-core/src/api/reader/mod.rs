@@ -27,7 +27,7 @@ use super::strictness::Strictness;
 use super::tree::{Node, Value};
 use super::yaml;
 use crate::analysis::validate::{Validate, metadata};
-use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::{Group, Origin};
 
 use consequences::drop_consequences;

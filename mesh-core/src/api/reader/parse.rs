@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Reader;
-use crate::analysis::Diagnostics;
 use crate::api::documents::{Documents, Files};
 use crate::api::strictness::Strictness;
+use crate::diagnostic::Diagnostics;
 
 impl Documents {
     /// Reads files, each a name (as the user knows it) and its text.

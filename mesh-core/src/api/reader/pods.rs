@@ -1,9 +1,9 @@
 //! Pods, and the kinds that make them, come down to one type.
 
 use super::{Reader, Written};
-use crate::analysis::Diagnostics;
 use crate::api::at::At;
 use crate::api::kubernetes::{Pod, PodController, PodTemplate, Workload};
+use crate::diagnostic::Diagnostics;
 
 impl Reader<'_> {
     pub(super) fn pod(&mut self, doc: &Written<'_>) {

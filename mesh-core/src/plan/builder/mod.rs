@@ -40,13 +40,13 @@ mod tests;
 pub use rule::Rule;
 pub use service::{Protocol, Service};
 
-use crate::analysis::Diagnostics;
 use crate::analysis::validate::Validate;
 use crate::api::envoy_gateway::BackendTrafficPolicy;
 use crate::api::istio::{
     DestinationRule, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService, WorkloadProxyConfig,
 };
 use crate::api::{Documents, Metadata, Resource};
+use crate::diagnostic::Diagnostics;
 
 /// A mesh under construction.
 #[derive(Clone, Debug)]

@@ -3,9 +3,9 @@
 use super::Compiler;
 use super::material::pair;
 use super::names::server_host;
-use crate::analysis::{Code, Diagnostic, Level};
 use crate::api::Resource;
 use crate::api::istio::{Gateway, Server, ServerTlsMode, ServerTlsSettings, TlsProtocol};
+use crate::diagnostic::{Code, Diagnostic, Level};
 use crate::error::Identity;
 use crate::plan::{CipherSuite, ListenerProtocol, Material, ServerTls, TlsTerms, TlsVersion};
 

@@ -7,10 +7,10 @@ use super::Compiler;
 use super::labels::{has_labels, selects};
 use super::protocol::Protocol;
 use super::registry::target_port;
-use crate::analysis::{Code, Diagnostic};
 use crate::api::Resource;
 use crate::api::istio::Sidecar;
 use crate::api::kubernetes::{Service, ServicePort, Workload};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::identity::Labels;
 
 impl Compiler<'_> {

@@ -12,12 +12,12 @@ use http::Method;
 
 use super::virtual_services::VirtualServices;
 use super::{Compiler, names};
-use crate::analysis::{Code, Diagnostic};
 use crate::api::Resource;
 use crate::api::envoy_gateway::{
     ActiveHealthCheck, ActiveHealthCheckPayload, ActiveHealthCheckerType, BackendTrafficPolicy,
     PolicyTargetReference,
 };
+use crate::diagnostic::{Code, Diagnostic};
 use crate::health::{HealthPolicy, Probe};
 use crate::plan::ClusterPlan;
 

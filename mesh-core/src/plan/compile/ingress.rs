@@ -3,7 +3,7 @@
 use super::Compiler;
 use super::names;
 use super::virtual_services::{Virtual, VirtualServices};
-use crate::analysis::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic};
 
 impl Compiler<'_> {
     /// IST0149: nothing verifies the token that a rule asks about, so it never serves. What a delegate

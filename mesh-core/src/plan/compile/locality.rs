@@ -3,9 +3,9 @@
 use super::registry::{Distribution, Service};
 use super::rules::Blocks;
 use super::settings::Mesh;
-use crate::analysis::{Code, Diagnostic};
 use crate::api::istio::LocalityLoadBalancerSetting;
 use crate::balance::{LocalityPattern, LocalityPolicy, LocalityRule};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::error::Origin;
 use crate::identity::{Topology, Workload};
 use crate::plan::Discovery;

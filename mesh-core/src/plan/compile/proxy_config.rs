@@ -13,9 +13,9 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::labels::has_labels;
-use crate::analysis::Diagnostics;
 use crate::api::istio::{PROXY_CONFIG, ProxyConfig, WorkloadProxyConfig};
 use crate::api::{Documents, Resource, Source, reader};
+use crate::diagnostic::Diagnostics;
 use crate::identity::Workload;
 use crate::plan::{ServerHeader, Settings};
 

@@ -5,10 +5,10 @@ use super::Compiler;
 use super::missing::Missing;
 use super::names;
 use super::refusal::refused;
-use crate::analysis::{Code, Diagnostic};
 use crate::api::Resource;
 use crate::api::istio::{Destination, DestinationRule, VirtualService};
 use crate::api::nearest::nearest;
+use crate::diagnostic::{Code, Diagnostic};
 
 /// Which ports there are instead.
 pub(super) fn ports_hint(host: &str, known: &[String]) -> String {

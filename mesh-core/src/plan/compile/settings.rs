@@ -5,7 +5,6 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::retry;
-use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::api::istio::{
     AccessLogEncoding, DefaultTrafficPolicy, EnvoyFileAccessLogProvider, HttpRetry,
     LocalityLoadBalancerSetting, MeshConfig, MeshH2UpgradePolicy, MeshOutboundMode, NormalizationType,
@@ -13,6 +12,7 @@ use crate::api::istio::{
 };
 use crate::api::kinds::mesh_field;
 use crate::api::{Documents, Resource};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::plan::{AccessLogTarget, OutboundMode, Settings};
 use crate::retry::RetryPolicy;
 use crate::route::normalize::PathNormalization;

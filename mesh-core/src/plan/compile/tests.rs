@@ -29,8 +29,8 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::{CompileOptions, Compiled, WorkloadSource, compile};
-use crate::analysis::{Code, Diagnostics};
 use crate::api::Documents;
+use crate::diagnostic::{Code, Diagnostics};
 use crate::identity::Workload;
 use crate::plan::{Discovery, Plan};
 use crate::route::{Action, Found, RequestView, Route, RouteTable};

@@ -9,7 +9,7 @@ use super::Compiler;
 use super::names;
 use super::registry::Service;
 use super::virtual_services::VirtualServices;
-use crate::analysis::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::error::Origin;
 use crate::plan::Discovery;
 

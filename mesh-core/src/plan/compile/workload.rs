@@ -1,11 +1,11 @@
 //! Who we are (MC-4): a document's name, or what Kubernetes tells a pod through its environment and files.
 
-use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::api::Documents;
 use crate::api::Resource;
 use crate::api::istio::WorkloadGroup;
 use crate::api::kubernetes;
 use crate::api::nearest::nearest;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::Origin;
 use crate::identity::{Labels, Locality, Workload};
 

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use super::news;
 use super::shortened::{cut, emptied, remember};
-use crate::analysis::{Code, Diagnostics};
 use crate::api::documents::{File, each_list, places, without_end};
 use crate::api::istio::MeshConfig;
 use crate::api::kinds::{mesh_field, written_mesh_field};
 use crate::api::{Documents, Resource, Source};
+use crate::diagnostic::{Code, Diagnostics};
 use crate::error::{Group, Identity};
 
 /// Puts back what stays of `last`. Returns what that is, as `Kind namespace/name`.
@@ -202,10 +202,10 @@ fn restore(config: &mut Resource<MeshConfig>, before: &Resource<MeshConfig>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::Diagnostic;
     use crate::api::Metadata;
     use crate::api::istio::VirtualService;
     use crate::api::resource::IDENTITIES;
+    use crate::diagnostic::Diagnostic;
     use crate::error::Origin;
 
     /// What is looked at, as often as it is: a large file that is emptied must not hold up the reload.

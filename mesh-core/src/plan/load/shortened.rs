@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::api::documents::{each_list, without_end};
 use crate::api::{Documents, Source};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::Origin;
 
 /// A file or folder that had resources and now has none: it is told of as an error, so that they stay.

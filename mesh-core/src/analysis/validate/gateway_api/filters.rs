@@ -6,12 +6,12 @@ use super::backend;
 use super::fields::{self, Of, at_most, length, once, pair, precise_hostname};
 use crate::analysis::validate::http_action::framing;
 use crate::analysis::validate::{Check, names};
-use crate::analysis::{Code, Diagnostic};
 use crate::api::At;
 use crate::api::gateway_api::{
     HeaderModifier, HttpBackendFilter, HttpCors, HttpPathModifier, HttpPathModifierType, HttpRequestMirror,
     HttpRequestRedirect, HttpRouteFilter, HttpRouteFilterType, HttpUrlRewrite, LocalObjectReference,
 };
+use crate::diagnostic::{Code, Diagnostic};
 use crate::route::Direction;
 
 /// Most filters of a rule or a destination, and most entries of a list of header changes.

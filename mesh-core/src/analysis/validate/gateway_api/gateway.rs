@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use super::fields::{self, LONGEST, at_most, group, kind, length, namespace, needed_kind, section};
 use super::{Check, Validate, hostname, names};
 use crate::analysis::validate::text;
-use crate::analysis::{Code, Diagnostic};
 use crate::api::Metadata;
 use crate::api::gateway_api::{
     AllowedRoutes, FromNamespaces, Gateway, GatewayAddress, GatewayClass, GatewayInfrastructure,
     GatewayListener, LabelSelector, ListenerTlsConfig, RouteNamespaces,
 };
+use crate::diagnostic::{Code, Diagnostic};
 
 /// What may stand in the path of a name that an implementation made up: `example.com/path`.
 const IN_PATH: &[u8] = b"/-._~%!$&'()*+,;=:";

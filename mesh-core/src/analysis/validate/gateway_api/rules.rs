@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use super::fields::{Of, at_most, conditions, length};
 use super::{backend, filters};
 use crate::analysis::validate::Check;
-use crate::analysis::{Code, Diagnostic};
 use crate::api::At;
 use crate::api::gateway_api::{
     GrpcMethodMatch, GrpcRouteRule, HttpBackendRef, HttpMethod, HttpPathMatch, HttpRouteFilter,
     HttpRouteMatch, HttpRouteRetry, HttpRouteRule, HttpRouteTimeouts, PathMatchType, ValueMatchType,
 };
+use crate::diagnostic::{Code, Diagnostic};
 use crate::error::Origin;
 
 pub(super) fn http(rule: &HttpRouteRule, check: &mut Check<'_>) {

@@ -1,7 +1,7 @@
 //! What is refused, rule by rule: each document has one mistake, and each mistake its place.
 
-use crate::analysis::Level;
 use crate::api::Documents;
+use crate::diagnostic::Level;
 
 /// The findings of at least this level, without the place.
 fn found(text: &str, level: Level) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::analysis::{Code, Diagnostic, Level};
+use crate::diagnostic::{Code, Diagnostic, Level};
 use crate::plan::compile::draft::Draft;
 use crate::plan::compile::gateway_api::routes::{self, Compiled, Ranked, Site};
 use crate::plan::compile::gateway_api::{Edge, EdgeListener, GatewayApi, Serves};

@@ -7,9 +7,9 @@ use super::{
     Attached, Binding, CLASS, CONTROLLER, Edge, EdgeListener, GROUP, GatewayApi, ISTIO_GROUP, Parent,
     Problem, RouteDocument, RouteKind, Target,
 };
-use crate::analysis::Code;
 use crate::api::gateway_api::{FromNamespaces, Gateway, GatewayListener, ListenerTlsConfig, ParentReference};
 use crate::api::{Documents, Resource};
+use crate::diagnostic::Code;
 use crate::plan::Material;
 use crate::plan::compile::{material, names, refusal};
 

@@ -35,9 +35,9 @@ use self::rule::Rule;
 use super::index::Index;
 use super::registry::Registry;
 use super::settings::Mesh;
-use crate::analysis::{Code, Diagnostic, Diagnostics, Level};
 use crate::api::gateway_api::{Gateway, GatewayListener, ParentReference};
 use crate::api::{Documents, Metadata, Resource, Source};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::{Identity, Origin};
 use crate::plan::Material;
 

@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::{GROUP, ISTIO_GROUP, Problem, RouteKind};
-use crate::analysis::Code;
 use crate::api::gateway_api::{
     BackendObjectReference, HttpBackendRef, ReferenceGrant, SecretObjectReference,
 };
 use crate::api::kubernetes::Secret;
 use crate::api::{Documents, Resource};
+use crate::diagnostic::Code;
 use crate::error::Origin;
 use crate::plan::compile::hints::Hints;
 use crate::plan::compile::index::Index;

@@ -8,7 +8,7 @@ use super::filters;
 use super::matches::Specificity;
 use super::rule::Rule;
 use super::{Problem, RouteDocument};
-use crate::analysis::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
 use crate::plan::compile::Compiler;

@@ -7,7 +7,6 @@ use super::filters;
 use super::matches::RouteMatch;
 use super::reference::{Destined, Reference, References};
 use super::{Problem, RouteDocument, RouteKind};
-use crate::analysis::Code;
 use crate::analysis::validate::rule_of_filter;
 use crate::api::gateway_api::{
     GrpcRouteRule, HttpBackendRef, HttpRequestMirror, HttpRequestRedirect, HttpRouteFilter,
@@ -15,6 +14,7 @@ use crate::api::gateway_api::{
 };
 use crate::api::{At, Documents, Resource};
 use crate::cors::CorsPolicy;
+use crate::diagnostic::Code;
 use crate::error::Origin;
 use crate::plan::compile::matches::MatchError;
 use crate::plan::compile::refusal;

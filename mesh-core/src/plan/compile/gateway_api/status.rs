@@ -8,8 +8,8 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::{CLASS, CONTROLLER, Edge, EdgeListener, GatewayApi, Problem, RouteDocument, Target};
-use crate::analysis::Diagnostics;
 use crate::api::Documents;
+use crate::diagnostic::Diagnostics;
 use crate::identity::Workload;
 use crate::plan::compile::index::Index;
 use crate::plan::compile::registry::Registry;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::pods::{Pod, Pods};
 use super::{ByHost, Distribution, Port, Service, is_visible, push_endpoint};
-use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::kubernetes::{
     EndpointPort, EndpointSlice, Endpoints, Service as Written, ServicePort, SliceEndpoint,
 };
 use crate::api::values::IntOrString;
 use crate::api::{Documents, Resource};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::endpoint::{Address, Endpoint};
 use crate::identity::{Locality, Workload};
 use crate::plan::compile::names;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::pods::{Pod, Pods, spiffe_id};
 use super::{ByHost, Port, Service, is_visible, push_endpoint};
-use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::istio::{Location, Resolution, ServiceEntry, ServiceEntryPort, WorkloadEntry};
 use crate::api::{Documents, Resource};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Origin;
 use crate::identity::Locality;

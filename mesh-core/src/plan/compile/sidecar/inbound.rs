@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use crate::analysis::{Code, Diagnostic};
 use crate::api::Resource;
 use crate::api::istio::{ConnectionPoolSettings, IstioIngressListener, Sidecar};
 use crate::api::kubernetes::{Service, ServicePort};
 use crate::balance::BalancePolicy;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Origin;
 use crate::plan::compile::Compiler;

@@ -2,8 +2,8 @@
 
 use super::yaml::{object, service};
 use super::{addresses, clusters, codes, outbound, sidecar};
-use crate::analysis::{Code, Level};
 use crate::api::Documents;
+use crate::diagnostic::{Code, Level};
 use crate::endpoint::ClusterId;
 use crate::plan::compile::compile;
 use crate::route::Action;

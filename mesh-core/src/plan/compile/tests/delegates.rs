@@ -2,7 +2,7 @@
 
 use super::yaml::object;
 use super::{clusters, codes, documents, gateway, options, outbound, sidecar};
-use crate::analysis::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::compile::{CompileOptions, compile};
 
 const SERVICES: &str = "

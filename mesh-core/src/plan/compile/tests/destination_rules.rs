@@ -2,9 +2,9 @@
 
 use super::sidecar;
 use super::yaml::object;
-use crate::analysis::{Code, Level};
 use crate::api::istio::{DestinationRule, ProxyProtocol, TrafficPolicy, TunnelSettings};
 use crate::api::{Documents, Metadata, Resource};
+use crate::diagnostic::{Code, Level};
 use crate::plan::Plan;
 
 const API: &str = "

@@ -2,7 +2,7 @@
 
 use super::yaml::object;
 use super::{addresses, clusters, codes, outbound, sidecar};
-use crate::analysis::Code;
+use crate::diagnostic::Code;
 use crate::plan::{CompileOptions, WorkloadSource, compile};
 
 const SLICE: &str = "

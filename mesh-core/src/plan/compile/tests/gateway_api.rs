@@ -11,8 +11,8 @@ use http::HeaderMap;
 
 use super::yaml::object;
 use super::{codes, documents, found, options};
-use crate::analysis::Code;
 use crate::api::Documents;
+use crate::diagnostic::Code;
 use crate::plan::compile::{CompileOptions, Compiled, WorkloadSource, compile};
 use crate::plan::{Listener, ListenerRoutes, Plan};
 use crate::route::{Found, RequestView, Route, RouteTable};

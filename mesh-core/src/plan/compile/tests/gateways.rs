@@ -2,8 +2,8 @@
 
 use super::yaml::object;
 use super::{codes, documents, found, gateway, options};
-use crate::analysis::Code;
 use crate::api::Documents;
+use crate::diagnostic::Code;
 use crate::plan::compile::{CompileOptions, compile};
 use crate::plan::{
     CipherSuite, Listener, ListenerProtocol, ListenerRoutes, Material, Plan, TlsTerms, TlsVersion,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::yaml::{object, service};
 use super::{codes, sidecar};
-use crate::analysis::Code;
+use crate::diagnostic::Code;
 use crate::health::Probe;
 use crate::plan::Plan;
 

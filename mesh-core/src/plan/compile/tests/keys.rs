@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{CompileOptions, compile, documents, options, outbound, sidecar};
-use crate::analysis::{Code, Level};
 use crate::api::Documents;
 use crate::balance::{BalancePolicy, HashCookie, HashHeader, HashSource};
+use crate::diagnostic::{Code, Level};
 use crate::plan::{Discovery, Plan};
 use crate::route::{Action, Forward};
 

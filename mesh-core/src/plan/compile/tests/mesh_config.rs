@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{addresses, documents, found, options, outbound, sidecar};
-use crate::analysis::{Code, Level};
 use crate::api::Documents;
 use crate::circuit::Keepalive;
+use crate::diagnostic::{Code, Level};
 use crate::plan::compile::compile;
 use crate::plan::{AccessLogTarget, Discovery, ListenerRoutes, OutboundMode, Plan, UpstreamProtocol};
 use crate::route::Fallback;

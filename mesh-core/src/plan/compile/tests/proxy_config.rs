@@ -4,8 +4,8 @@ use http::HeaderValue;
 
 use super::yaml::object;
 use super::{codes, sidecar};
-use crate::analysis::{Code, Level};
 use crate::api::Documents;
+use crate::diagnostic::{Code, Level};
 use crate::identity::Workload;
 use crate::plan::compile::{CompileOptions, compile};
 use crate::plan::{ServerHeader, Settings, WorkloadSource};

@@ -2,8 +2,8 @@
 
 use super::yaml::object;
 use super::{addresses, codes, sidecar};
-use crate::analysis::{Code, Level};
 use crate::api::Documents;
+use crate::diagnostic::{Code, Level};
 use crate::plan::OutboundMode;
 
 const API: &str = "

@@ -266,7 +266,7 @@ fn n_7_one_code_does_not_hide_another() {
              spec: {{type: ExternalName, externalName: a.com, ports: [{{name: odd, port: 80}}]}}\n"
         );
         super::codes(&sidecar(&text, "nobody").diagnostics)
-            .contains(&crate::analysis::Code::ExternalNameServiceTypeInvalidPortName)
+            .contains(&crate::diagnostic::Code::ExternalNameServiceTypeInvalidPortName)
     };
     assert!(told("IST0118"));
     assert!(!told("IST0150"));

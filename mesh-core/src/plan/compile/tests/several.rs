@@ -1,8 +1,8 @@
 //! Several resources about one thing: which holds, and what is joined (MO).
 
 use super::{codes, found, gateway, outbound, sidecar};
-use crate::analysis::{Code, Diagnostics};
 use crate::api::Documents;
+use crate::diagnostic::{Code, Diagnostics};
 use crate::plan::{Listener, ListenerProtocol, ListenerRoutes, OutboundMode, Plan};
 
 const SERVICES: &str = "

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::yaml::object;
 use super::{codes, found, outbound, sidecar};
-use crate::analysis::Code;
+use crate::diagnostic::Code;
 use crate::plan::{ListenerRoutes, OutboundMode, Plan};
 use crate::route::RouteTable;
 

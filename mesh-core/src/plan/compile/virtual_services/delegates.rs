@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Rule, merge, scope};
-use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::Resource;
 use crate::api::istio::{Delegate, Destination, HttpRoute, VirtualService};
 use crate::api::nearest::nearest;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::plan::compile::names;
 use crate::plan::compile::settings::Mesh;
 

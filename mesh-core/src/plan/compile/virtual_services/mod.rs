@@ -13,9 +13,9 @@ use super::names::{self, Visibility};
 use super::refusal;
 use super::scope::EgressScope;
 use super::settings::Mesh;
-use crate::analysis::{Code, Diagnostic, Diagnostics};
 use crate::api::istio::{HttpMatchRequest, HttpRoute, VirtualService};
 use crate::api::{Documents, Resource, creation_order};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::route::{HostMap, Scope};
 
 /// A VirtualService that our workload's namespace sees, with its names in full.

@@ -4,29 +4,8 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::Code;
-use crate::error::Origin;
-
-/// How bad a finding is. The worst sorts first (AN-1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Level {
-    /// The resource is rejected, or something it needs is missing.
-    Error,
-    /// Accepted, and probably not what was meant.
-    Warning,
-    /// Worth knowing.
-    Info,
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Error => "Error",
-            Self::Warning => "Warning",
-            Self::Info => "Info",
-        })
-    }
-}
+use super::position::Origin;
+use super::{Code, Level};
 
 /// One finding (Y-11): what, how bad, where, and what would be right.
 ///
@@ -154,7 +133,7 @@ impl fmt::Display for Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Group;
+    use crate::diagnostic::position::Group;
 
     fn diagnostic() -> Diagnostic {
         let origin = Origin {
