@@ -31,7 +31,7 @@
 //! `dns`, `file`, `tls` (all on by default) bring name resolution, the watched folder and TLS; `test`
 //! brings the test kit.
 
-pub mod admin;
+pub mod attempt;
 pub mod balance;
 pub mod circuit;
 pub mod clock;
@@ -54,7 +54,6 @@ mod request;
 pub mod retry;
 pub mod rewrite;
 pub mod route;
-pub mod server;
 pub mod split;
 pub mod stack;
 pub mod telemetry;
@@ -77,4 +76,5 @@ pub use body::Body;
 pub use call::CallOptions;
 pub use error::{BoxError, Error};
 pub use mesh::{Channel, ChannelError, Client, Mesh, MeshBuilder, StartError};
+pub use mesh::{admin, server};
 pub use mesh_core;

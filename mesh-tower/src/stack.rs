@@ -8,9 +8,9 @@
 //!   client, inbound, gateway = edge + routed + attempt          server = edge + your service
 //! ```
 //!
-//! The attempt is in [`cluster`], for each attempt anew: circuit limits (`running.rs`), the balanced pick among
-//! healthy endpoints (`pool.rs`, of what `hosts.rs` arranged), outcomes for outlier detection (`body.rs`,
-//! `running.rs`). The modules [`circuit`](crate::circuit), [`balance`](crate::balance) and
+//! The attempt is in [`attempt`](crate::attempt). It asks [`cluster`](crate::cluster), for each attempt anew: circuit
+//! limits (`running.rs`), the balanced pick among healthy endpoints (`pool.rs`, of what `hosts.rs` arranged), outcomes
+//! for outlier detection (`running.rs`). The modules [`circuit`](crate::circuit), [`balance`](crate::balance) and
 //! [`outlier`](crate::outlier) are the same decisions of mesh-core around services of one's own; active checks are
 //! tasks, in `health`.
 //!
@@ -25,8 +25,8 @@ use mesh_core::plan::Direction;
 use tower::ServiceBuilder;
 use tower_service::Service;
 
+use crate::attempt::attempt;
 use crate::body::Body;
-use crate::cluster;
 use crate::context::{InheritLayer, Scope, ScopeLayer};
 use crate::cors::CorsLayer;
 use crate::error::BoxError;
@@ -195,7 +195,7 @@ fn to_clusters(edge: Edge) -> impl Stack + use<> {
     // The attempt keeps the limit of a try, and judges its answer by the time that the endpoint had.
     let (timeout, retry) =
         (TimeoutLayer::per_route().judged_within(), RetryLayer::per_route().judged_within());
-    routed(tower::service_fn(cluster::attempt), timeout, retry, edge)
+    routed(tower::service_fn(attempt), timeout, retry, edge)
 }
 
 /// All layers, around what is asked for each attempt.

@@ -24,24 +24,19 @@
 //! # Metrics
 //! Envoy's cluster counters (ME-7), under `envoy_cluster_`, label `cluster_name`.
 
-mod attempt;
 mod authorities;
 mod bell;
-mod body;
 mod host;
 mod hosts;
 mod passthrough;
 mod pool;
 mod running;
-mod send;
 mod stats;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use attempt::attempt;
 pub(crate) use authorities::Authorities;
 pub(crate) use bell::Bell;
-pub use body::ResponseBody;
 pub use host::Host;
 pub use hosts::Hosts;
 pub(crate) use passthrough::Passthrough;

@@ -16,11 +16,13 @@
 //! # Metrics
 //! `mesh_config_reload_total{result}`: `applied`, `unchanged`, `rejected`; `mesh_config_generation`.
 
+pub mod admin;
 mod builder;
 mod channel;
 mod client;
 mod config;
 mod readiness;
+pub mod server;
 #[cfg(feature = "file")]
 mod watch;
 
@@ -40,12 +42,12 @@ pub use config::{Folder, read_folder};
 pub use config::{Source, Status};
 
 use self::config::{Configuration, Outcome};
+use self::server::ServerLayer;
 use crate::body::replay::ReplayBudget;
 use crate::clock::SharedRng;
 use crate::cluster::Authorities;
 use crate::discover::Names;
 use crate::live::{Live, Tools};
-use crate::server::ServerLayer;
 use crate::stack::Edge;
 use crate::telemetry::{AccessLog, Metrics};
 use crate::upstream::transport::Connect;

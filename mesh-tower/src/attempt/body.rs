@@ -13,8 +13,8 @@ use mesh_core::circuit::Permit;
 use mesh_core::outcome::{Class, Fault, GrpcCode, Outcome, Reset};
 use mesh_core::timeout::ToldDeadline;
 
-use super::Cluster;
 use crate::clock::now;
+use crate::cluster::Cluster;
 use crate::error::{BoxError, Error};
 use crate::grpc;
 use crate::pool::{Broken, Endpoint, Lease, UpstreamBody};

@@ -1,4 +1,10 @@
-//! One attempt at a destination.
+//! One attempt at a destination: admission, the pick of an endpoint, the exchange with it, the record of its outcome.
+//!
+//! It knows the request and its route; [`cluster`](crate::cluster) and [`pool`](crate::pool), which it asks, know
+//! destinations and connections only.
+
+mod body;
+mod send;
 
 use std::sync::Arc;
 
@@ -12,10 +18,11 @@ use mesh_core::outcome::Outcome;
 use mesh_core::reply::{Flag, LocalReply};
 use mesh_core::route::{Action, RequestView};
 
-use super::body::{End, ResponseBody};
-use super::send::{Unsent, send};
-use super::{Cluster, ClusterPool};
+use self::body::End;
+pub use self::body::ResponseBody;
+use self::send::{Unsent, send};
 use crate::clock::now;
+use crate::cluster::{Cluster, ClusterPool};
 use crate::error::{BoxError, Error};
 use crate::grpc;
 use crate::health::IMMEDIATE_FAIL;
