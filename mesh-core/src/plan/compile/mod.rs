@@ -5,85 +5,52 @@
 //! and left out, never guessed.
 //!
 //! ```text
-//! Documents ─ settings ─ workload ─ registry (hosts, ports, endpoints) ─ rules (DestinationRules)
-//!                 │                     │                                   │
-//!                 │                     └────────── clusters ───────────────┘
-//!                 └ virtual services ─ routes ─────────┤
-//!                                        │             │
-//!                 outbound tables, gateway listeners, sidecar listeners ── Plan
+//! Documents ─ inputs ─ registry (hosts, ports, endpoints) ─ destinations (DestinationRules, clusters)
+//!                 │                                               │
+//!                 └ rules (VirtualServices, HTTPRoutes) ──────────┤
+//!                                                                 │
+//!                        tables (outbound, gateways, sidecars) ── Plan ── findings
 //! ```
 //!
-//! | file | decides |
+//! Each room uses only those above it:
+//!
+//! | room | decides |
 //! |---|---|
-//! | `names`, `protocol` | what a name means, who sees it, what a port speaks |
+//! | `inputs` | the full name of a host, who sees it, protocols, our own workload, refused documents (Y-12) |
 //! | `registry` | which hosts can be called, and where their endpoints are |
-//! | `rules`, `policies`, `clusters`, `locality`, `nodes` | how a destination is called, and what is near |
-//! | `virtual_services`, `routes`, `actions` | which rule serves, and what it does |
-//! | `gateway_api` | the same for HTTPRoutes and GRPCRoutes, and what they are attached to |
-//! | `health` | which of them are asked how they are |
-//! | `outbound`, `mesh_routes`, `gateway`, `sidecar` | which tables and listeners there are |
-//! | `retain` | what is kept of the last good plan (Y-12) |
-//! | `refusal` | what is shut because a document is refused that never was good (Y-12) |
+//! | `destinations` | how a destination is called, and which of its endpoints are near |
+//! | `rules` | which rule serves a request, and its action: VirtualServices and the Gateway API |
+//! | `tables` | tables, listeners, probes, and the rules that stay from the last good plan (Y-12) |
+//! | `findings` | conflicts between documents, and hosts that cannot be reached |
 
-mod actions;
-mod certificates;
-mod check;
-mod clusters;
-mod conflicts;
-mod draft;
-mod fault;
-mod gateway;
-mod gateway_api;
-mod health;
-mod hints;
-mod index;
-mod ingress;
-mod keys;
-mod labels;
-mod locality;
-mod matches;
-mod material;
-mod mesh_routes;
-mod missing;
-mod names;
-mod nodes;
-mod outbound;
-mod policies;
-mod protocol;
-mod proxy_config;
-mod readiness;
-mod references;
-mod refusal;
+mod destinations;
+mod findings;
+mod inputs;
 mod registry;
-mod retain;
-mod retry;
-mod routes;
 mod rules;
-mod scope;
-mod settings;
-mod sidecar;
+mod tables;
 #[cfg(test)]
 mod tests;
-mod unserved;
-mod virtual_services;
-mod workload;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-pub use gateway_api::{Condition, PartStatus, ResourceStatus, gateway_status};
-pub use workload::{WorkloadSource, complete_by_pod_info, workload_of_environment};
+pub use inputs::workload::{WorkloadSource, complete_by_pod_info, workload_of_environment};
+pub use rules::gateway_api::{Condition, PartStatus, ResourceStatus, gateway_status};
 
-use self::clusters::Clusters;
-use self::gateway_api::{GatewayApi, Serves};
-use self::hints::Hints;
-use self::index::Index;
+use self::destinations::clusters::Clusters;
+use self::destinations::destination_rules::Rules;
+use self::findings::check;
+use self::inputs::hints::Hints;
+use self::inputs::index::Index;
+use self::inputs::scope::{self, EgressScope};
+use self::inputs::settings::Mesh;
+use self::inputs::{names, proxy_config, workload};
 use self::registry::Registry;
-use self::rules::Rules;
-use self::scope::EgressScope;
-use self::settings::Mesh;
-use self::virtual_services::VirtualServices;
+use self::rules::gateway_api::{GatewayApi, Serves};
+use self::rules::virtual_services::VirtualServices;
+use self::tables::sidecar;
 use super::{OutboundMode, Plan};
 use crate::api::istio::Sidecar;
 use crate::api::{Documents, Resource};

@@ -14,10 +14,10 @@ use crate::api::{Documents, Resource};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::endpoint::{Address, Endpoint};
 use crate::identity::{Locality, Workload};
-use crate::plan::compile::names;
-use crate::plan::compile::nodes::Nodes;
-use crate::plan::compile::protocol::Protocol;
-use crate::plan::compile::settings::Mesh;
+use crate::plan::compile::inputs::names;
+use crate::plan::compile::inputs::nodes::Nodes;
+use crate::plan::compile::inputs::protocol::Protocol;
+use crate::plan::compile::inputs::settings::Mesh;
 use crate::plan::{Discovery, DnsTarget, ServiceIdentity};
 
 /// Label of a slice that names its Service.
@@ -224,7 +224,7 @@ fn port_number(ports: &[EndpointPort], wanted: &ServicePort, count: usize) -> Op
 }
 
 /// The container port that a Service's port leads to.
-pub(in crate::plan::compile) fn target_port(
+pub(crate) fn target_port(
     port: &ServicePort,
     workload: &Resource<crate::api::kubernetes::Workload>,
 ) -> Option<u16> {

@@ -6,52 +6,52 @@ mod kubernetes;
 mod pods;
 mod service_entry;
 
-pub(super) use self::kubernetes::target_port;
+pub(crate) use self::kubernetes::target_port;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use self::pods::Pods;
-use super::labels::has_labels;
-use super::names;
-use super::protocol::Protocol;
-use super::settings::Mesh;
 use crate::api::Documents;
 use crate::diagnostic::Diagnostics;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Origin;
 use crate::identity::{Labels, Workload};
+use crate::plan::compile::inputs::labels::has_labels;
+use crate::plan::compile::inputs::names;
+use crate::plan::compile::inputs::protocol::Protocol;
+use crate::plan::compile::inputs::settings::Mesh;
 use crate::plan::{Discovery, ServiceIdentity};
 use crate::route::HostMap;
 
 /// A host that can be called.
 #[derive(Debug)]
-pub(super) struct Service {
-    pub(super) identity: ServiceIdentity,
-    pub(super) ports: Vec<Port>,
+pub(crate) struct Service {
+    pub(crate) identity: ServiceIdentity,
+    pub(crate) ports: Vec<Port>,
     /// Virtual addresses, which are domains too (H-6).
-    pub(super) addresses: Vec<IpAddr>,
+    pub(crate) addresses: Vec<IpAddr>,
     /// Names that its servers may present (SE-9).
-    pub(super) subject_alt_names: Vec<String>,
+    pub(crate) subject_alt_names: Vec<String>,
     /// The service that this one is another name of (SE-1, `ExternalName`).
-    pub(super) alias: Option<Arc<str>>,
+    pub(crate) alias: Option<Arc<str>>,
     /// Whether it has no virtual address: callers may choose one of its endpoints (SE-1).
-    pub(super) headless: bool,
+    pub(crate) headless: bool,
     /// Whether its endpoints are used ready or not, so that too few of them are no reason to panic (SE-1).
-    pub(super) unready: bool,
+    pub(crate) unready: bool,
     /// Whether our workload's namespace sees it (N-4).
-    pub(super) visible: bool,
+    pub(crate) visible: bool,
     /// What it says of near endpoints (LB-16).
-    pub(super) distribution: Option<Distribution>,
+    pub(crate) distribution: Option<Distribution>,
     /// The document that describes it, if it is refused (Y-12).
-    pub(super) refused: Option<Arc<str>>,
-    pub(super) origin: Origin,
+    pub(crate) refused: Option<Arc<str>>,
+    pub(crate) origin: Origin,
 }
 
 /// Which endpoints a Service prefers (LB-16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Distribution {
+pub(crate) enum Distribution {
     /// `PreferClose`, `PreferSameZone`.
     SameZone,
     /// `PreferSameNode`.
@@ -60,21 +60,21 @@ pub(super) enum Distribution {
 
 /// One port of a service.
 #[derive(Clone, Debug)]
-pub(super) struct Port {
-    pub(super) number: u16,
-    pub(super) protocol: Protocol,
-    pub(super) discovery: Discovery,
+pub(crate) struct Port {
+    pub(crate) number: u16,
+    pub(crate) protocol: Protocol,
+    pub(crate) discovery: Discovery,
 }
 
 impl Service {
-    pub(super) fn port(&self, number: u16) -> Option<&Port> {
+    pub(crate) fn port(&self, number: u16) -> Option<&Port> {
         self.ports.iter().find(|port| port.number == number)
     }
 }
 
 /// All hosts that can be called, sorted.
 #[derive(Debug, Default)]
-pub(super) struct Registry {
+pub(crate) struct Registry {
     services: Vec<Service>,
     all: HostMap,
     /// Without those that our workload's namespace does not see: they hide no wider one (N-5).
@@ -82,7 +82,7 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    pub(super) fn build(
+    pub(crate) fn build(
         documents: &Documents,
         mesh: &Mesh<'_>,
         workload: &Workload,
@@ -110,30 +110,30 @@ impl Registry {
         registry
     }
 
-    pub(super) fn services(&self) -> &[Service] {
+    pub(crate) fn services(&self) -> &[Service] {
         &self.services
     }
 
-    pub(super) fn get(&self, index: usize) -> &Service {
+    pub(crate) fn get(&self, index: usize) -> &Service {
         &self.services[index]
     }
 
     /// The service of this host, seen or not; a wildcard service stands for the hosts that fit it (AN-4).
-    pub(super) fn find(&self, host: &str) -> Option<usize> {
+    pub(crate) fn find(&self, host: &str) -> Option<usize> {
         self.all.get(host)
     }
 
     /// The service that calls of this host go to: as [`Registry::find`], of those that are seen (N-5).
-    pub(super) fn find_visible(&self, host: &str) -> Option<&Service> {
+    pub(crate) fn find_visible(&self, host: &str) -> Option<&Service> {
         self.visible.get(host).map(|index| &self.services[index])
     }
 
     /// Whether the service of this name, and of no wider one, has the port.
-    pub(super) fn has_port(&self, host: &str, port: u16) -> bool {
+    pub(crate) fn has_port(&self, host: &str, port: u16) -> bool {
         self.exact(host).is_some_and(|index| self.services[index].port(port).is_some())
     }
 
-    pub(super) fn exact(&self, host: &str) -> Option<usize> {
+    pub(crate) fn exact(&self, host: &str) -> Option<usize> {
         self.find(host).filter(|index| *self.services[*index].identity.host == *host)
     }
 }
@@ -225,7 +225,7 @@ fn ends(aliases: &HashMap<Arc<str>, Arc<str>>) -> HashMap<&Arc<str>, Option<&Arc
 }
 
 /// The part of a discovery whose endpoints have these labels (DR-5).
-pub(super) fn subset(discovery: &Discovery, labels: &Labels) -> Discovery {
+pub(crate) fn subset(discovery: &Discovery, labels: &Labels) -> Discovery {
     match discovery {
         Discovery::Static(endpoints) => Discovery::Static(
             endpoints.iter().filter(|endpoint| has_labels(&endpoint.labels, labels)).cloned().collect(),
@@ -256,7 +256,7 @@ fn push_endpoint(endpoints: &mut Vec<Arc<Endpoint>>, seen: &mut Seen, endpoint: 
 
 /// The endpoints of a cluster: of those with one address the first, whose health, ejection and connections
 /// are the address's (LB-17).
-pub(super) fn distinct(discovery: Discovery) -> Discovery {
+pub(crate) fn distinct(discovery: Discovery) -> Discovery {
     match discovery {
         Discovery::Static(endpoints) if endpoints.len() < 2 => Discovery::Static(endpoints),
         Discovery::Static(mut endpoints) => {

@@ -7,8 +7,8 @@ use crate::api::kubernetes::{ObjectReference, Workload};
 use crate::api::{Documents, Resource};
 use crate::endpoint::Endpoint;
 use crate::identity::{Labels, Locality};
-use crate::plan::compile::labels::has_labels;
-use crate::plan::compile::nodes::{NETWORK, Nodes};
+use crate::plan::compile::inputs::labels::has_labels;
+use crate::plan::compile::inputs::nodes::{NETWORK, Nodes};
 
 /// Facts about the pod behind an endpoint.
 #[derive(Clone, Debug)]

@@ -12,9 +12,9 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Origin;
 use crate::identity::Locality;
-use crate::plan::compile::labels::has_labels;
-use crate::plan::compile::protocol::Protocol;
-use crate::plan::compile::settings::Mesh;
+use crate::plan::compile::inputs::labels::has_labels;
+use crate::plan::compile::inputs::protocol::Protocol;
+use crate::plan::compile::inputs::settings::Mesh;
 use crate::plan::{Discovery, DnsTarget, ServiceIdentity};
 
 type Entry = Resource<ServiceEntry>;

@@ -1,0 +1,87 @@
+//! MESH0013: hosts with rules that no document gives an address.
+//!
+//! In a cluster the addresses come from elsewhere; a folder has to have them, and what it lacks shows first as
+//! an answer of 503.
+
+use std::collections::HashSet;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::error::Origin;
+use crate::plan::Discovery;
+use crate::plan::compile::Compiler;
+use crate::plan::compile::inputs::names;
+use crate::plan::compile::registry::Service;
+use crate::plan::compile::rules::virtual_services::VirtualServices;
+
+impl Compiler<'_> {
+    /// Tells once of each, at the first rule that names it.
+    pub(crate) fn hosts_have_endpoints(&mut self, virtuals: &VirtualServices<'_>) {
+        // With `Local` they may be documented, for another node than ours.
+        let local = self.documents.services.iter().filter(|one| one.spec.internal_traffic_policy == "Local");
+        let local: HashSet<&str> = local.map(|one| one.label()).collect();
+        let mut told: HashSet<String> = HashSet::new();
+        let mut found = Vec::new();
+        for (host, origin) in self.hosts_with_rules(virtuals) {
+            let Some(service) = self.registry.exact(&host).map(|index| self.registry.get(index)) else {
+                continue;
+            };
+            if Self::is_unserved(service, &local) && told.insert(host) {
+                let host = &service.identity.host;
+                let message = format!("no document gives {host} an address: calls to it are answered 503");
+                found.push(Diagnostic::new(Code::NoEndpoints, origin, message).hint(hint(service)));
+            }
+        }
+        self.out.extend(found);
+    }
+
+    fn hosts_with_rules(&self, virtuals: &VirtualServices<'_>) -> Vec<(String, Origin)> {
+        let suffix = &self.mesh.settings.domain_suffix;
+        let mut hosts = Vec::new();
+        for rule in virtuals.all.iter().flat_map(|one| &one.rules) {
+            for to in rule.written.route.iter().filter_map(|to| to.destination.as_ref()) {
+                let origin = rule.resource.locate(to.at.field("host"));
+                hosts.push((names::resolve(&to.host, rule.namespace(), suffix), origin));
+            }
+        }
+        for rule in &self.documents.destination_rules {
+            let origin = rule.locate(rule.spec.at.field("host"));
+            hosts.push((names::resolve(&rule.spec.host, &rule.meta.namespace, suffix), origin));
+        }
+        macro_rules! backends {
+            ($($list:ident),*) => {
+                $(for route in &self.documents.$list {
+                    for to in route.spec.rules.iter().flat_map(|rule| &rule.backend_refs) {
+                        if to.kind.as_deref().is_none_or(|kind| kind == "Service") {
+                            let namespace = to.namespace.as_deref().unwrap_or(&route.meta.namespace);
+                            let origin = route.locate(to.at.field("name"));
+                            hosts.push((names::of_service(&to.name, namespace, suffix), origin));
+                        }
+                    }
+                })*
+            };
+        }
+        backends!(http_routes, grpc_routes);
+        hosts
+    }
+
+    fn is_unserved(service: &Service, local: &HashSet<&str>) -> bool {
+        let empty = |discovery: &Discovery| match discovery {
+            Discovery::Static(endpoints) => endpoints.is_empty(),
+            Discovery::Dns(_) | Discovery::DnsFirst(_) | Discovery::Authority => false,
+        };
+        // What is refused is told of, and so are its calls.
+        service.visible
+            && service.refused.is_none()
+            && !service.ports.is_empty()
+            && service.ports.iter().all(|port| empty(&port.discovery))
+            && !local.contains(&*service.origin.resource)
+    }
+}
+
+fn hint(service: &Service) -> &'static str {
+    if service.origin.resource.starts_with("Service ") {
+        "an EndpointSlice of the Service gives addresses, or a Pod with an IP or a WorkloadEntry that it selects"
+    } else {
+        "`endpoints` gives addresses, or a WorkloadEntry that the workloadSelector selects"
+    }
+}

@@ -1,0 +1,81 @@
+//! Keeping what worked: the last good rules of a host, with their clusters (Y-12).
+
+use std::sync::Arc;
+
+use crate::endpoint::ClusterId;
+use crate::plan::compile::Compiler;
+use crate::plan::compile::destinations::clusters::discovery_of;
+use crate::plan::{ClusterNode, Plan};
+use crate::route::{Action, Destination, Forward, Mirror, Route, RouteTable, VirtualHost};
+
+impl Compiler<'_> {
+    /// The routes of this virtual host in the last good plan, if all they lead to existed then.
+    pub(crate) fn keep(&mut self, table: &RouteTable, virtual_host: &str) -> Option<Vec<Arc<Route>>> {
+        if self.options.istio_runtime {
+            return None;
+        }
+        let last = self.last_good?;
+        let host = last_host(table, virtual_host)?;
+        if host.routes.is_empty() || host.routes.iter().any(|route| leads_nowhere(route)) {
+            return None;
+        }
+        let routes = host.routes.iter().map(|route| Arc::new(self.carried(route, last))).collect();
+        self.stale.insert(virtual_host.to_owned());
+        Some(routes)
+    }
+
+    fn carried(&mut self, route: &Route, last: &Plan) -> Route {
+        let mut route = route.clone();
+        if let Action::Forward(forward) = &route.action {
+            let destinations = forward.destinations().iter().map(|destination| Destination {
+                cluster: self.carried_cluster(destination.cluster, last),
+                ..destination.clone()
+            });
+            let mut carried = Forward::new(destinations.collect()).expect("the weights made a split before");
+            carried.unknown_cluster = forward.unknown_cluster;
+            carried.hash.clone_from(&forward.hash);
+            carried.sticky = forward.sticky;
+            route.action = Action::Forward(carried);
+        }
+        route.mirrors = route
+            .mirrors
+            .iter()
+            .map(|mirror| Mirror { cluster: self.carried_cluster(mirror.cluster, last), ..*mirror })
+            .collect();
+        route
+    }
+
+    /// The cluster of the same name; where there is none any more, the last good one, with the
+    /// endpoints that its service has now, if it still has any.
+    fn carried_cluster(&mut self, id: ClusterId, last: &Plan) -> ClusterId {
+        let Some(node) = last.cluster(id) else { return ClusterId::UNKNOWN };
+        if let Some(id) = self.clusters.get(&node.policy.name) {
+            return id;
+        }
+        let service = self.registry.exact(&node.policy.service.host).map(|index| self.registry.get(index));
+        let port = service.and_then(|service| service.port(node.policy.port));
+        let discovery = port.map_or_else(
+            || node.discovery.clone(),
+            |port| discovery_of(node.policy.balance, port, Some(&node.policy.subset_labels)),
+        );
+        self.clusters.insert(ClusterNode { policy: Arc::clone(&node.policy), discovery })
+    }
+}
+
+/// The virtual host of this name. Its own name is a domain of it, so the index finds it.
+pub(crate) fn last_host<'t>(table: &'t RouteTable, name: &str) -> Option<&'t VirtualHost> {
+    let domain = name.rsplit_once(':').map_or(name, |(domain, _)| domain);
+    let is_it = |host: &&VirtualHost| *host.name == *name;
+    let indexed = table.host(name).filter(is_it).or_else(|| table.host(domain).filter(is_it));
+    indexed.or_else(|| table.hosts().iter().find(is_it))
+}
+
+fn leads_nowhere(route: &Route) -> bool {
+    match &route.action {
+        Action::Forward(forward) => {
+            forward.destinations().iter().any(|destination| destination.cluster == ClusterId::UNKNOWN)
+        }
+        Action::Refused(_) => true,
+        Action::Passthrough | Action::Redirect(_) | Action::DirectResponse(_) => false,
+    }
+}
