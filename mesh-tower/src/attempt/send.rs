@@ -110,7 +110,7 @@ async fn send_within(
     limit: Duration,
     lease: &mut Lease,
     mut passage: Passage,
-) -> Option<Result<Response<UpstreamBody>, Failure>> {
+) -> Option<Result<Response<UpstreamBody>, Failure<Passage>>> {
     let uploaded = upload::watch(passage.request_mut().body_mut());
     let expired = async {
         if let Some(uploaded) = uploaded {

@@ -5,6 +5,7 @@ pub(crate) mod failure;
 pub mod frames;
 pub mod future;
 pub mod grpc;
+pub(crate) mod held;
 pub(crate) mod names;
 pub mod tap;
 pub mod upgrade;

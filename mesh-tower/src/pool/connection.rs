@@ -20,8 +20,7 @@ use crate::body::Body;
 use crate::clock::now;
 use crate::cluster::ConnectionPermit;
 use crate::http::failure::classify;
-use crate::request::Slot;
-use crate::request::passage::{Carry as _, Passage};
+use crate::http::held::Held;
 use crate::upstream::transport::Written;
 
 /// An exclusive HTTP/1.1 connection.
@@ -93,13 +92,13 @@ impl Http1 {
         self.task.abort();
     }
 
-    pub(super) async fn send(&mut self, mut passage: Passage) -> Result<Response<Incoming>, Failure> {
+    pub(super) async fn send<R: Held>(&mut self, mut held: R) -> Result<Response<Incoming>, Failure<R>> {
         let before = self.written.bytes();
-        frame(passage.request_mut());
+        frame(held.get_mut());
         let reused = self.served > 0;
         self.served += 1;
         let sender = self.sender.as_mut().expect("a connection that has ended is not lent again");
-        let mut sending = pin!(sender.try_send_request(passage.into_request()));
+        let mut sending = pin!(sender.try_send_request(held.release()));
         let sent = tokio::select! {
             biased;
             sent = &mut sending => sent,
@@ -111,7 +110,7 @@ impl Http1 {
             }
         };
         let mut response = sent.map_err(|mut error| {
-            let request = error.take_message().map(|request| Passage::carrying(request, Slot::Empty));
+            let request = error.take_message().map(R::holding);
             let written = request.is_none() && self.written.bytes() != before;
             let error = error.into_error();
             let reset = classify(&error);

@@ -8,10 +8,9 @@ use mesh_core::reply::LocalReply;
 
 use crate::body::TOO_MUCH;
 use crate::error::{BoxError, Error};
-use crate::request::passage::Passage;
 
 /// A request that got no response.
-pub(crate) struct Failure {
+pub(crate) struct Failure<R> {
     pub(crate) reset: Reset,
     /// Whether any byte of the request may have reached the peer.
     pub(crate) written: bool,
@@ -20,11 +19,11 @@ pub(crate) struct Failure {
     /// The connection was on its way out (GOAWAY): another one will serve.
     pub(crate) drained: bool,
     /// The request, if hyper never took it: it can be sent elsewhere as it is.
-    pub(crate) request: Option<Passage>,
+    pub(crate) request: Option<R>,
     pub(crate) source: BoxError,
 }
 
-impl Failure {
+impl<R> Failure<R> {
     pub(crate) fn error(self) -> Error {
         if self.reset == Reset::LocalReset && is_malformed(&*self.source) {
             // What the caller sent, no endpoint could have read.

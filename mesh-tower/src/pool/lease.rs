@@ -14,7 +14,7 @@ use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::http2::StreamPermit;
 use super::upstream_body::UpstreamBody;
-use crate::request::passage::{Carry as _, Passage};
+use crate::http::held::Held;
 
 /// How long a request may still be sent after its response ended. Then its HTTP/1.1 connection, which must
 /// become ready again, is closed, and its HTTP/2 stream reset.
@@ -46,11 +46,11 @@ impl Lease {
     }
 
     /// Sends the request; resolves with the response's head.
-    pub(crate) async fn send(&mut self, passage: Passage) -> Result<Response<UpstreamBody>, Failure> {
+    pub(crate) async fn send<R: Held>(&mut self, held: R) -> Result<Response<UpstreamBody>, Failure<R>> {
         self.sent = true;
         match self.kind.as_mut().expect("a lease sends once, before it ends") {
             Kind::Http1(connection) => {
-                let response = connection.send(passage).await?;
+                let response = connection.send(held).await?;
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                     self.tunnel = true;
                     self.owner.tunnel_begun();
@@ -58,13 +58,11 @@ impl Lease {
                 Ok(response.map(UpstreamBody::Http1))
             }
             Kind::Http2(permit)
-                if permit.connection.takes_connect() && passage.request().headers().contains_key(UPGRADE) =>
+                if permit.connection.takes_connect() && held.get().headers().contains_key(UPGRADE) =>
             {
-                permit.connect(passage).await
+                permit.connect(held).await
             }
-            Kind::Http2(permit) => {
-                permit.send(passage).await.map(|response| response.map(UpstreamBody::Http2))
-            }
+            Kind::Http2(permit) => permit.send(held).await.map(|response| response.map(UpstreamBody::Http2)),
         }
     }
 

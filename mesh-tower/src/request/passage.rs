@@ -22,6 +22,7 @@ use super::record::Record;
 use super::slot::{Open, Slot};
 use crate::body::Body;
 use crate::error::BoxError;
+use crate::http::held::Held;
 use crate::worker::View;
 
 /// A request with its facts; one pointer.
@@ -43,7 +44,7 @@ impl Passage {
     #[must_use]
     pub fn into_parts(mut self) -> (Request<Body>, Option<Arc<Matched>>) {
         let matched = self.take_matched();
-        (self.into_request(), matched)
+        (self.release(), matched)
     }
 
     /// Takes what the route layer found; the request stays where it is until it is sent.
@@ -53,8 +54,22 @@ impl Passage {
             Slot::Open(_) | Slot::Empty => None,
         }
     }
+}
 
-    pub(crate) fn into_request(self) -> Request<Body> {
+impl Held for Passage {
+    fn holding(request: Request<Body>) -> Self {
+        Self::carrying(request, Slot::Empty)
+    }
+
+    fn get(&self) -> &Request<Body> {
+        &self.0.request
+    }
+
+    fn get_mut(&mut self) -> &mut Request<Body> {
+        &mut self.0.request
+    }
+
+    fn release(self) -> Request<Body> {
         self.0.request
     }
 }

@@ -10,18 +10,21 @@ use mesh_core::headers::websocket;
 use super::super::failure::Failure;
 use super::super::upstream_body::UpstreamBody;
 use super::{MapBody, StreamPermit, prepare};
-use crate::request::passage::Passage;
+use crate::http::held::Held;
 use crate::upgrade::Opened;
 
 impl StreamPermit {
     /// Sends a request that asks for a `WebSocket`. A success is told as the 101 that an endpoint of HTTP/1.1
     /// would have given, and the stream is [taken](crate::upgrade::on) from it.
-    pub(in crate::pool) async fn connect(&self, passage: Passage) -> Result<Response<UpstreamBody>, Failure> {
+    pub(in crate::pool) async fn connect<R: Held>(
+        &self,
+        held: R,
+    ) -> Result<Response<UpstreamBody>, Failure<R>> {
         let mut sender = self.connection.sender.clone();
         if let Err(error) = poll_fn(|cx| sender.poll_ready(cx)).await {
-            return Err(self.unsent(error, passage));
+            return Err(self.unsent(error, held));
         }
-        let (mut head, body) = passage.into_request().into_parts();
+        let (mut head, body) = held.release().into_parts();
         let key = websocket::connect(&mut head.headers);
         head.method = Method::CONNECT;
         prepare(&mut head, &body);

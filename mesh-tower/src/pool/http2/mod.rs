@@ -39,8 +39,8 @@ use super::failure::Failure;
 use super::lease::Lease;
 use crate::body::{Body, FieldsTooLarge};
 use crate::http::failure::classify_h2;
+use crate::http::held::Held;
 use crate::http::names;
-use crate::request::passage::Passage;
 use crate::upstream::transport::Written;
 use upload::Upload;
 
@@ -137,12 +137,12 @@ impl StreamPermit {
         self.connection.served.fetch_sub(1, Ordering::Relaxed);
     }
 
-    pub(super) async fn send(&mut self, passage: Passage) -> Result<Response<Http2Body>, Failure> {
+    pub(super) async fn send<R: Held>(&mut self, held: R) -> Result<Response<Http2Body>, Failure<R>> {
         let mut sender = self.connection.sender.clone();
         if let Err(error) = poll_fn(|cx| sender.poll_ready(cx)).await {
-            return Err(self.unsent(error, passage));
+            return Err(self.unsent(error, held));
         }
-        let (mut head, body) = passage.into_request().into_parts();
+        let (mut head, body) = held.release().into_parts();
         prepare(&mut head, &body);
         let ended = http_body::Body::is_end_stream(&body);
         let before = self.connection.written.bytes();
@@ -157,7 +157,7 @@ impl StreamPermit {
     }
 
     /// A response whose head may pass. What `h2` itself finds too large is far above, and no response.
-    fn checked(&self, response: Response<h2::RecvStream>) -> Result<Response<h2::RecvStream>, Failure> {
+    fn checked<R>(&self, response: Response<h2::RecvStream>) -> Result<Response<h2::RecvStream>, Failure<R>> {
         let limit = self.connection.max_fields;
         if limit.admits(response.headers()) {
             return Ok(response);
@@ -175,27 +175,27 @@ impl StreamPermit {
     }
 
     /// Nothing of it was sent: the request can go elsewhere as it is.
-    fn unsent(&self, error: h2::Error, passage: Passage) -> Failure {
+    fn unsent<R>(&self, error: h2::Error, held: R) -> Failure<R> {
         self.connection.draining.store(true, Ordering::Relaxed);
         Failure {
             reset: classify_h2(&error),
             written: false,
             reused: self.reused,
             drained: false,
-            request: Some(passage),
+            request: Some(held),
             source: error.into(),
         }
     }
 
     /// No response came; the connection had written `before` bytes when the request began.
-    fn unanswered(&self, error: h2::Error, before: u64) -> Failure {
+    fn unanswered<R>(&self, error: h2::Error, before: u64) -> Failure<R> {
         // On a shared connection nobody can tell whose bytes were written, unless there were none since. And
         // only where it has failed for all will there be none.
         let written = !error.is_io() || self.connection.written.bytes() != before;
         self.failed(error, written)
     }
 
-    fn failed(&self, error: h2::Error, written: bool) -> Failure {
+    fn failed<R>(&self, error: h2::Error, written: bool) -> Failure<R> {
         if error.is_go_away() || error.is_io() {
             self.connection.draining.store(true, Ordering::Relaxed);
         }
