@@ -35,21 +35,16 @@ pub mod attempt;
 pub mod balance;
 pub mod circuit;
 pub mod clock;
-pub mod cluster;
 pub mod context;
 pub mod cors;
-pub mod discover;
 pub mod error;
 pub mod fault;
 pub mod grpc_web;
-mod health;
 mod http;
-pub mod live;
 pub mod mesh;
 pub mod mirror;
 pub mod normalize;
 pub mod outlier;
-pub mod pool;
 mod request;
 pub mod retry;
 pub mod rewrite;
@@ -62,7 +57,6 @@ pub mod test;
 pub mod timeout;
 pub mod tls;
 mod upstream;
-pub mod worker;
 
 #[doc(no_inline)]
 pub use crate::http::body::guard as guarded;
@@ -72,6 +66,9 @@ pub use crate::http::{body, frames, future, grpc, tap, upgrade};
 #[doc(no_inline)]
 pub use crate::request::options as call;
 pub use crate::request::{passage, record, snapshot};
+#[doc(no_inline)]
+pub use crate::upstream::state as cluster;
+pub use crate::upstream::{discover, live, pool, worker};
 pub use body::Body;
 pub use call::CallOptions;
 pub use error::{BoxError, Error};

@@ -42,7 +42,7 @@ use crate::route::RouteLayer;
 use crate::split::SplitLayer;
 use crate::telemetry::{AccessLog, Metrics, Telemetry, TelemetryLayer};
 use crate::timeout::TimeoutLayer;
-use crate::worker::Worker;
+use crate::upstream::worker::Worker;
 
 /// What can stand in the place of the clusters.
 pub trait Transport:

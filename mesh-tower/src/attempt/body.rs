@@ -14,12 +14,12 @@ use mesh_core::outcome::{Class, Fault, GrpcCode, Outcome, Reset};
 use mesh_core::timeout::ToldDeadline;
 
 use crate::clock::now;
-use crate::cluster::Cluster;
 use crate::error::{BoxError, Error};
 use crate::grpc;
-use crate::pool::{Broken, Endpoint, Lease, UpstreamBody};
 use crate::request::Record;
 use crate::request::told::Limit;
+use crate::upstream::pool::{Broken, Endpoint, Lease, UpstreamBody};
+use crate::upstream::state::Cluster;
 
 /// A body from an endpoint, or one made here.
 ///

@@ -22,13 +22,14 @@ use self::body::End;
 pub use self::body::ResponseBody;
 use self::send::{Unsent, send};
 use crate::clock::now;
-use crate::cluster::{Cluster, ClusterPool};
 use crate::error::{BoxError, Error};
 use crate::grpc;
-use crate::health::IMMEDIATE_FAIL;
-use crate::pool::Endpoint;
 use crate::request::passage::{Carry as _, Passage};
 use crate::request::{self, Matched, PerTryTimeout, Record};
+use crate::upstream::health::IMMEDIATE_FAIL;
+use crate::upstream::pool::ClusterPool;
+use crate::upstream::pool::Endpoint;
+use crate::upstream::state::Cluster;
 
 use crate::request::told::Limit;
 

@@ -13,11 +13,11 @@ use mesh_core::retry::is_idempotent;
 use super::body::End;
 use crate::body::Body;
 use crate::error::{BoxError, Error};
-use crate::pool::{CheckoutError, Endpoint, Failure, Lease, UpstreamBody};
 use crate::request::PerTryTimeout;
 use crate::request::passage::{Carry as _, Passage};
 use crate::request::told::Limit;
 use crate::upload;
+use crate::upstream::pool::{CheckoutError, Endpoint, Failure, Lease, UpstreamBody};
 use crate::upstream::transport::{DialError, Protocol};
 
 /// How often a request that never left is moved to another connection before that counts as a

@@ -22,12 +22,12 @@ use super::config::{Configuration, Outcome, Source};
 use super::{Inner, Mesh, readiness};
 use crate::body::replay::ReplayBudget;
 use crate::clock::{FastRng, SharedRng};
-use crate::cluster::Authorities;
-use crate::discover::{Names, Resolve, Resolver};
-use crate::live::{Live, Tools};
 use crate::telemetry::{AccessLog, Metrics};
+use crate::upstream::discover::{Names, Resolve, Resolver};
+use crate::upstream::live::{Live, Tools};
+use crate::upstream::state::Authorities;
 use crate::upstream::transport::{Connect, SocketConnector};
-use crate::worker::AttemptFaults;
+use crate::upstream::worker::AttemptFaults;
 
 /// Settings of a mesh that is about to start.
 #[derive(Debug)]

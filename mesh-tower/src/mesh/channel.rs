@@ -168,7 +168,7 @@ mod tests {
     use tower_service::Service as _;
 
     use super::*;
-    use crate::discover::{Answer, Resolve, Resolving};
+    use crate::upstream::discover::{Answer, Resolve, Resolving};
 
     async fn mesh() -> Mesh {
         let stock = Service::new("stock").port(80, Protocol::Http).port(81, Protocol::Http);

@@ -45,13 +45,13 @@ use self::config::{Configuration, Outcome};
 use self::server::ServerLayer;
 use crate::body::replay::ReplayBudget;
 use crate::clock::SharedRng;
-use crate::cluster::Authorities;
-use crate::discover::Names;
-use crate::live::{Live, Tools};
 use crate::stack::Edge;
 use crate::telemetry::{AccessLog, Metrics};
+use crate::upstream::discover::Names;
+use crate::upstream::live::{Live, Tools};
+use crate::upstream::state::Authorities;
 use crate::upstream::transport::Connect;
-use crate::worker::{AttemptFaults, Worker};
+use crate::upstream::worker::{AttemptFaults, Worker};
 
 /// A running mesh; see the [module](self).
 #[derive(Clone, Debug)]

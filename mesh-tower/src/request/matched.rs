@@ -17,9 +17,9 @@ use super::facts::{Asked, Facts};
 use super::options::{ByChannel, CallOptions};
 use super::record::Record;
 use crate::clock::SharedRng;
-use crate::cluster::ClusterPool;
 use crate::error::Error;
-use crate::worker::View;
+use crate::upstream::pool::ClusterPool;
+use crate::upstream::worker::View;
 
 /// gRPC's UNAVAILABLE.
 const UNAVAILABLE: GrpcCode = 14;

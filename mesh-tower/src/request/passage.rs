@@ -23,7 +23,7 @@ use super::slot::{Open, Slot};
 use crate::body::Body;
 use crate::error::BoxError;
 use crate::http::held::Held;
-use crate::worker::View;
+use crate::upstream::worker::View;
 
 /// A request with its facts; one pointer.
 pub struct Passage(Box<Inside>);

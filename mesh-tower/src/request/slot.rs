@@ -7,7 +7,7 @@ use mesh_core::headers::Survey;
 
 use super::matched::Matched;
 use super::record::Record;
-use crate::worker::View;
+use crate::upstream::worker::View;
 
 /// What the stack knows of a request on its way: beside it in a [`Passage`](crate::passage::Passage), or its one
 /// extension, because each extension is an allocation and each question a lookup.

@@ -22,7 +22,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::passage::Carrier;
-use crate::worker::Worker;
+use crate::upstream::worker::Worker;
 
 /// Gives each request the worker's view of the plan in force.
 #[derive(Clone, Debug)]

@@ -18,7 +18,6 @@ use super::limit::Limit;
 use crate::body::Body;
 use crate::body::replay::Replay;
 use crate::clock::{SharedRng, now};
-use crate::cluster::Retrying;
 use crate::error::Error;
 use crate::grpc;
 use crate::request::Matched;
@@ -26,6 +25,7 @@ use crate::request::PerTryTimeout;
 use crate::request::passage::Carrier;
 use crate::request::told::Told;
 use crate::timeout::Until;
+use crate::upstream::state::Retrying;
 
 const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
 const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
@@ -312,7 +312,7 @@ impl Again {
         }
     }
 
-    fn count(&self, counter: impl FnOnce(&crate::cluster::Stats) -> &metrics::Counter) {
+    fn count(&self, counter: impl FnOnce(&crate::upstream::state::Stats) -> &metrics::Counter) {
         if let Some(pool) = self.matched().and_then(Matched::cluster) {
             counter(pool.cluster().stats()).increment(1);
         }

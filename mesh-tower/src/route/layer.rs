@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 use super::Route;
-use crate::worker::Worker;
+use crate::upstream::worker::Worker;
 
 /// Routes by the plan of a worker.
 #[derive(Clone, Debug)]

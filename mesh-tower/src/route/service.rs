@@ -19,7 +19,7 @@ use crate::future::ReadyOr;
 use crate::grpc::{self, is_grpc};
 use crate::request::passage::Carrier;
 use crate::request::{Asked, Facts, Matched, Open, Record, Slot, undeclared};
-use crate::worker::{View, Worker};
+use crate::upstream::worker::{View, Worker};
 
 /// Routes requests; see the [module](super).
 #[derive(Clone, Debug)]

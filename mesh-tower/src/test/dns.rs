@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::scripted::lock;
-use crate::discover::{Answer, Resolve, Resolving};
+use crate::upstream::discover::{Answer, Resolve, Resolving};
 
 /// Names by script. A name that was not told of does not exist.
 ///

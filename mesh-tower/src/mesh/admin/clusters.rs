@@ -7,8 +7,8 @@ use mesh_core::outlier::HostState;
 use serde_json::{Value, json};
 
 use crate::clock::now;
-use crate::cluster::{Cluster, Host};
-use crate::live::Live;
+use crate::upstream::live::Live;
+use crate::upstream::state::{Cluster, Host};
 
 /// One line a fact, as Envoy prints them.
 pub(super) fn text(live: &Live) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::health::Answer;
+use crate::upstream::health::Answer;
 
 /// Runs the command to its end. What it prints goes nowhere, so that it can't fill anything; when its time
 /// is up it is killed.

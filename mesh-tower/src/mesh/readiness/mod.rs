@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::Inner;
-use crate::health::{Answer, Prober};
+use crate::upstream::health::{Answer, Prober};
 
 /// Whether a workload of this plan is ready before it was asked.
 pub(crate) const fn at_first(plan: &Plan) -> bool {

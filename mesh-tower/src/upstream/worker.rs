@@ -15,9 +15,10 @@ use mesh_core::route::{Action, DirectResponse, Fallback, Forward, Matcher, Route
 
 use crate::body::replay::ReplayBudget;
 use crate::clock::{FastRng, SharedRng};
-use crate::cluster::{Authorities, Cluster, ClusterPool, Passthrough};
-use crate::live::Live;
-use crate::pool::SWEEP_INTERVAL;
+use crate::upstream::live::Live;
+use crate::upstream::pool::SWEEP_INTERVAL;
+use crate::upstream::pool::{ClusterPool, Passthrough};
+use crate::upstream::state::{Authorities, Cluster};
 use crate::upstream::transport::{ClientTls, Connect};
 
 /// A worker: in the proxy one for each core, in the library one.

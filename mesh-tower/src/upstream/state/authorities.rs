@@ -14,7 +14,7 @@ use mesh_core::plan::{self, ClusterPlan, DnsTarget};
 use tokio::runtime::Handle;
 
 use super::Cluster;
-use crate::discover::{Following, Names};
+use crate::upstream::discover::{Following, Names};
 
 /// When so many are known, those that nobody uses any more are forgotten.
 const MANY: usize = 1024;
@@ -50,15 +50,15 @@ struct Known {
 /// The policy that an authority's cluster is made by, as it stands in the plan; `None` for hosts that the
 /// registry does not know.
 #[derive(Clone, Debug)]
-pub(super) struct Policy(Option<Arc<ClusterPlan>>);
+pub(crate) struct Policy(Option<Arc<ClusterPlan>>);
 
 impl Policy {
-    pub(super) fn new(policy: Option<&Arc<ClusterPlan>>) -> Self {
+    pub(crate) fn new(policy: Option<&Arc<ClusterPlan>>) -> Self {
         Self(policy.cloned())
     }
 
     /// Whether what was made for one holds for the other.
-    pub(super) fn is(&self, other: Option<&Arc<ClusterPlan>>) -> bool {
+    pub(crate) fn is(&self, other: Option<&Arc<ClusterPlan>>) -> bool {
         match (&self.0, other) {
             (None, None) => true,
             (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a.same_policy(b),
@@ -68,7 +68,7 @@ impl Policy {
 }
 
 impl Authority {
-    pub(super) fn new(name: &str, https: bool, policy: Option<&Arc<ClusterPlan>>) -> Self {
+    pub(crate) fn new(name: &str, https: bool, policy: Option<&Arc<ClusterPlan>>) -> Self {
         let cluster = policy.map(|policy| policy.name.clone());
         Self { name: name.to_ascii_lowercase(), https, cluster }
     }
@@ -78,7 +78,7 @@ impl Authority {
     }
 
     /// The host as it is looked up, and as its certificate calls it.
-    pub(super) fn bare_host(&self) -> &str {
+    pub(crate) fn bare_host(&self) -> &str {
         self.host().trim_start_matches('[').trim_end_matches(']')
     }
 
@@ -94,7 +94,7 @@ impl Authorities {
     }
 
     /// The cluster of `authority`, whose name is followed from now on.
-    pub(super) fn cluster(&self, authority: &Authority, policy: Option<&Arc<ClusterPlan>>) -> Arc<Cluster> {
+    pub(crate) fn cluster(&self, authority: &Authority, policy: Option<&Arc<ClusterPlan>>) -> Arc<Cluster> {
         let mut known = self.known.lock().expect("no panic while the map is held");
         if let Some(one) = known.get_mut(authority)
             && one.policy.is(policy)

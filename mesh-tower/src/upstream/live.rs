@@ -7,9 +7,9 @@ use mesh_core::endpoint::{ClusterId, Endpoint};
 use mesh_core::plan::{ClusterNode, Discovery, DnsTarget, Plan, Settings};
 
 use crate::clock::SharedRng;
-use crate::cluster::Cluster;
-use crate::discover::{Following, Names};
-use crate::health;
+use crate::upstream::discover::{Following, Names};
+use crate::upstream::health;
+use crate::upstream::state::Cluster;
 use crate::upstream::transport::Connect;
 
 /// What background work is done with.

@@ -9,7 +9,7 @@
 //! State is kept in two places on purpose. What is a *fact about the destination* (how many requests
 //! run, which endpoints are ejected, what the retry budget holds) is process-wide, in [`Cluster`]:
 //! padded atomics, a lock only when the set of endpoints changes. What is *machinery* (connections,
-//! balancer cursor) is the worker's own, in `ClusterPool`.
+//! balancer cursor) is the worker's own, in `ClusterPool` of [`pool`](super::pool).
 //!
 //! # Readiness
 //! Always ready; refusal happens in `call` (CB-5).
@@ -28,19 +28,15 @@ mod authorities;
 mod bell;
 mod host;
 mod hosts;
-mod passthrough;
-mod pool;
 mod running;
 mod stats;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use authorities::Authorities;
+pub(crate) use authorities::{Authorities, Authority, Policy};
 pub(crate) use bell::Bell;
 pub use host::Host;
 pub use hosts::Hosts;
-pub(crate) use passthrough::Passthrough;
-pub(crate) use pool::ClusterPool;
 pub use running::Cluster;
 pub(crate) use running::{ConnectionPermit, Retrying};
 pub use stats::Stats;

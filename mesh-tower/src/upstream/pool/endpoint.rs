@@ -15,8 +15,8 @@ use super::lease::Lease;
 use super::state::{Due, Locked, State};
 use super::{Connect, Protocol, Stream};
 use crate::clock::now;
-use crate::cluster::{Cluster, Host};
 use crate::error::BoxError;
+use crate::upstream::state::{Cluster, Host};
 use crate::upstream::transport::{ClientTls, DialError};
 
 /// See the [module](super); how requests use it is in `checkout`.

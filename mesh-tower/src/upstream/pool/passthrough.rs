@@ -2,7 +2,7 @@
 //! `ALLOW_ANY` (H-8), and services without endpoints of their own (SE-7: `NONE`, `DYNAMIC_DNS`).
 //!
 //! A pool is made when an authority is first called and forgotten when it is not called any more; as long as
-//! some worker has one, the [cluster](super::authorities) lives and its name is followed like any other.
+//! some worker has one, the [cluster](crate::upstream::state) lives and its name is followed like any other.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use mesh_core::hash::WordHash;
 use mesh_core::plan::ClusterPlan;
 
-use super::authorities::{Authorities, Authority, Policy};
-use super::{Cluster, ClusterPool};
+use super::ClusterPool;
 use crate::clock::{FastRng, now};
+use crate::upstream::state::{Authorities, Authority, Cluster, Policy};
 use crate::upstream::transport::{ClientTls, Connect};
 
 /// How many authorities are kept; beyond, an arbitrary one is forgotten with its idle connections.

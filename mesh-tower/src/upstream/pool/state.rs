@@ -12,7 +12,7 @@ use super::idle::Idle;
 use super::lane::Lane;
 use super::restore::Restoring;
 use super::{Endpoint, Protocol};
-use crate::cluster::ConnectionPermit;
+use crate::upstream::state::ConnectionPermit;
 
 #[derive(Debug, Default)]
 pub(super) struct State {

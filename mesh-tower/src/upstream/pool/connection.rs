@@ -18,9 +18,9 @@ use tokio::task::JoinHandle;
 use super::failure::Failure;
 use crate::body::Body;
 use crate::clock::now;
-use crate::cluster::ConnectionPermit;
 use crate::http::failure::classify;
 use crate::http::held::Held;
+use crate::upstream::state::ConnectionPermit;
 use crate::upstream::transport::Written;
 
 /// An exclusive HTTP/1.1 connection.

@@ -13,8 +13,9 @@ use mesh_core::outlier::OutlierPolicy;
 use mesh_core::plan::{ClusterPlan, ServiceIdentity, UpstreamProtocol};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
-use super::{Cluster, ClusterPool};
+use super::Cluster;
 use crate::clock::FastRng;
+use crate::upstream::pool::ClusterPool;
 use crate::upstream::transport::SocketConnector;
 
 /// Gauges by name.

@@ -21,10 +21,10 @@ use super::super::dial::Ended;
 use super::super::{Endpoint, Protocol, Stream};
 use super::{Http2, State};
 use crate::clock::now;
-use crate::cluster::ConnectionPermit;
 use crate::error::BoxError;
 use crate::frames::Watched;
 use crate::gather::{Gathered, Outlet, gather};
+use crate::upstream::state::ConnectionPermit;
 use crate::upstream::transport::Counted;
 
 /// How much a response may be ahead of its reader, and all of a connection together: the readers who must stop
@@ -42,7 +42,7 @@ const SEND_BUFFER: usize = 1 << 20;
 
 /// Greets the peer and waits for its settings: only they tell how many streams it allows, and a peer that does
 /// not speak HTTP/2 is found out before a request is at stake.
-pub(in crate::pool) async fn open(
+pub(in crate::upstream::pool) async fn open(
     endpoint: &Arc<Endpoint>,
     target: &Arc<endpoint::Endpoint>,
     stream: Stream,

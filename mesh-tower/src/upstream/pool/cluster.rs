@@ -10,9 +10,9 @@ use mesh_core::plan::UpstreamProtocol;
 use mesh_core::rng::Rng;
 use mesh_core::route::host_of;
 
-use super::{Cluster, Host, Hosts};
+use super::Endpoint;
 use crate::clock::{FastRng, now};
-use crate::pool::Endpoint;
+use crate::upstream::state::{Cluster, Host, Hosts};
 use crate::upstream::transport::{ClientTls, Connect, Protocol};
 
 /// See the [module](super).

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_test::assert_pending;
 
 use super::{CheckoutError, Connect, Connecting, Endpoint, Lease, Protocol, Stream};
-use crate::cluster::{Cluster, Host, tests};
+use crate::upstream::state::{Cluster, Host, tests};
 
 /// Connects to HTTP/2 servers that take so many streams at once and never answer.
 #[derive(Clone, Debug)]

@@ -29,6 +29,7 @@
 //! the middle of an exchange and resets an HTTP/2 stream.
 
 mod checkout;
+mod cluster;
 mod connection;
 mod dial;
 mod endpoint;
@@ -37,6 +38,7 @@ mod http2;
 mod idle;
 mod lane;
 mod lease;
+mod passthrough;
 mod restore;
 mod state;
 #[cfg(test)]
@@ -46,8 +48,10 @@ mod upstream_body;
 pub(crate) use crate::upstream::transport::Protocol;
 pub use crate::upstream::transport::{Connect, Connecting, SocketConnector, Stream};
 pub(crate) use checkout::CheckoutError;
+pub(crate) use cluster::ClusterPool;
 pub(crate) use endpoint::{Endpoint, SWEEP_INTERVAL};
 pub(crate) use failure::Failure;
 pub use failure::TRAILERS_TOO_LARGE;
 pub(crate) use lease::Lease;
+pub(crate) use passthrough::Passthrough;
 pub(crate) use upstream_body::{Broken, UpstreamBody};

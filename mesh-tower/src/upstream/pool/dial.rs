@@ -11,8 +11,8 @@ use super::connection::{Facts, Http1};
 use super::http2::{self, Http2};
 use super::{Endpoint, Protocol};
 use crate::clock::now;
-use crate::cluster::ConnectionPermit;
 use crate::error::BoxError;
+use crate::upstream::state::ConnectionPermit;
 use crate::upstream::transport::{Counted, DialError, Refused};
 
 /// How much is read ahead of what is understood: hyper's own figure, rounded; and what is besides a head.

@@ -15,7 +15,7 @@ use metrics::{Counter, counter};
 use super::MAX_RUNNING;
 use super::probe::{Answer, Prober};
 use crate::clock::{FastRng, SharedRng, now};
-use crate::cluster::{Bell, Cluster, Host, Hosts};
+use crate::upstream::state::{Bell, Cluster, Host, Hosts};
 use crate::upstream::transport::Connect;
 
 /// Asks the cluster's endpoints, if it has a policy for that, until it is gone.

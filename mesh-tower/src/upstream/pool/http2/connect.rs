@@ -16,7 +16,7 @@ use crate::upgrade::Opened;
 impl StreamPermit {
     /// Sends a request that asks for a `WebSocket`. A success is told as the 101 that an endpoint of HTTP/1.1
     /// would have given, and the stream is [taken](crate::upgrade::on) from it.
-    pub(in crate::pool) async fn connect<R: Held>(
+    pub(in crate::upstream::pool) async fn connect<R: Held>(
         &self,
         held: R,
     ) -> Result<Response<UpstreamBody>, Failure<R>> {

@@ -17,7 +17,7 @@ use metrics::gauge;
 use super::bell::{Bell, BellRope};
 use super::{Host, Hosts, Stats};
 use crate::clock::now;
-use crate::discover::{Endpoints, Following};
+use crate::upstream::discover::{Endpoints, Following};
 
 /// A running destination; see the [module](super).
 #[derive(Debug)]
