@@ -58,7 +58,7 @@ fn pair(part: &str) -> (&str, &str) {
 fn directive(target: &str, value: &str) -> Result<String, String> {
     let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | ':' | '-');
     if target.is_empty() || !target.chars().all(legal) {
-        return Err(format!("{target:?} is no module such as mesh_tower::pool"));
+        return Err(format!("{target:?} is no module such as mesh_tower::upstream"));
     }
     Ok(format!("{target}={}", level(value)?))
 }
@@ -96,20 +96,23 @@ mod tests {
         assert_eq!(ask("").unwrap(), "info");
         assert_eq!(ask("level=debug").unwrap(), "debug");
         assert_eq!(
-            ask("paths=mesh_tower::pool:trace,hyper:warning").unwrap(),
-            "debug,mesh_tower::pool=trace,hyper=warn"
+            ask("paths=mesh_tower::upstream:trace,hyper:warning").unwrap(),
+            "debug,mesh_tower::upstream=trace,hyper=warn"
         );
         assert_eq!(ask("level=info&hyper=off").unwrap(), "info,hyper=off");
         assert_eq!(
-            ask("paths=mesh_tower%3A%3Apool%3Adebug").unwrap(),
-            "info,hyper=off,mesh_tower::pool=debug"
+            ask("paths=mesh_tower%3A%3Aupstream%3Adebug").unwrap(),
+            "info,hyper=off,mesh_tower::upstream=debug"
         );
-        assert_eq!(ask("level=info&mesh_tower%3a%3apool=warn").unwrap(), "info,mesh_tower::pool=warn");
+        assert_eq!(
+            ask("level=info&mesh_tower%3a%3aupstream=warn").unwrap(),
+            "info,mesh_tower::upstream=warn"
+        );
         assert_eq!(ask("level=info&hyper=off").unwrap(), "info,hyper=off");
         for (wrong, told) in [
             ("level=loud", "\"loud\" is no level: trace, debug, info, warn, error or off"),
             ("paths=hyper", "\"hyper\" is not of the form target:level"),
-            ("a%20b=info", "\"a b\" is no module such as mesh_tower::pool"),
+            ("a%20b=info", "\"a b\" is no module such as mesh_tower::upstream"),
         ] {
             assert_eq!(ask(wrong).unwrap_err(), told);
         }
