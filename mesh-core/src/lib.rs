@@ -18,6 +18,7 @@
 //! |---|---|
 //! | [`api`] | what did the user write, and where? |
 //! | [`analysis`] | what is wrong with it? |
+//! | [`read`] | what does the text say, and what of the API is implemented? |
 //! | [`plan`] | what does it mean, compiled? |
 //! | [`discover`] | what does a name stand for, and until when? |
 //! | [`route`] | which rule serves this request, and what does it do to it? |
@@ -56,6 +57,7 @@ pub mod outcome;
 pub mod outlier;
 mod pattern;
 pub mod plan;
+pub mod read;
 pub mod reply;
 mod request;
 pub mod retry;

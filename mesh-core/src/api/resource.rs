@@ -145,10 +145,10 @@ mod tests {
 
     #[test]
     fn a_resource_made_in_code_has_the_kind_that_documents_have() {
-        use crate::api::KINDS;
         use crate::api::gateway_api::{GrpcRoute, HttpRoute, ReferenceGrant};
         use crate::api::istio::{VirtualService, WorkloadProxyConfig};
         use crate::api::kubernetes::EndpointSlice;
+        use crate::read::KINDS;
 
         fn label<T: Default>() -> String {
             Resource::new(Metadata::new("", "one"), T::default()).label().to_owned()

@@ -9,6 +9,7 @@ use super::istio::*;
 use super::message::Decode;
 use super::*;
 use crate::diagnostic::{Code, Diagnostics, Level};
+use crate::read::yaml;
 
 const GOOD: &str = "\
 apiVersion: networking.istio.io/v1

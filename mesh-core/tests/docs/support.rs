@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use mesh_core::analysis::{Code, Level};
+use mesh_core::api::Documents;
 use mesh_core::api::message::{Note, Status};
-use mesh_core::api::{Documents, KINDS, Support, SupportRow, support};
+use mesh_core::read::{KINDS, Support, SupportRow, support};
 
 use super::root;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mesh_core::api::message::Status;
-use mesh_core::api::support;
+use mesh_core::read::support;
 use saphyr_parser::{Event, Parser};
 
 use super::backends::Backends;

@@ -11,10 +11,10 @@ use super::news;
 use super::shortened::{cut, emptied, remember};
 use crate::api::documents::{File, each_list, places, without_end};
 use crate::api::istio::MeshConfig;
-use crate::api::kinds::{mesh_field, written_mesh_field};
 use crate::api::{Documents, Resource, Source};
 use crate::diagnostic::{Code, Diagnostics};
 use crate::error::{Group, Identity};
+use crate::read::kinds::{mesh_field, written_mesh_field};
 
 /// Puts back what stays of `last`. Returns what that is, as `Kind namespace/name`.
 pub(super) fn last_good(

@@ -14,10 +14,11 @@ use http::HeaderValue;
 
 use super::labels::has_labels;
 use crate::api::istio::{PROXY_CONFIG, ProxyConfig, WorkloadProxyConfig};
-use crate::api::{Documents, Resource, Source, reader};
+use crate::api::{Documents, Resource, Source};
 use crate::diagnostic::Diagnostics;
 use crate::identity::Workload;
 use crate::plan::{ServerHeader, Settings};
+use crate::read::reader;
 
 /// Puts the settings of the proxy of `workload` into `settings`. `annotated` is what the document that
 /// describes it is annotated with; one that was told in full brings its annotations along.

@@ -10,10 +10,10 @@ use crate::api::istio::{
     LocalityLoadBalancerSetting, MeshConfig, MeshH2UpgradePolicy, MeshOutboundMode, NormalizationType,
     TcpKeepalive,
 };
-use crate::api::kinds::mesh_field;
 use crate::api::{Documents, Resource};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::plan::{AccessLogTarget, OutboundMode, Settings};
+use crate::read::kinds::mesh_field;
 use crate::retry::RetryPolicy;
 use crate::route::normalize::PathNormalization;
 use crate::telemetry::access_log::{Format, FormatError};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Reader;
+use super::reader::Reader;
+use crate::api::Strictness;
 use crate::api::documents::{Documents, Files};
-use crate::api::strictness::Strictness;
 use crate::diagnostic::Diagnostics;
 
 impl Documents {

@@ -2,7 +2,7 @@
 
 use super::{Reader, Written};
 use crate::api::istio::GROUP as NETWORKING;
-use crate::api::kinds::{GATEWAY_API, WORKLOADS};
+use crate::read::kinds::{GATEWAY_API, WORKLOADS};
 
 /// Reads a document of a kind that is supported; `false` if no code here reads the kind.
 pub(super) fn read(reader: &mut Reader<'_>, doc: &Written<'_>) -> bool {
@@ -42,7 +42,8 @@ pub(super) fn read(reader: &mut Reader<'_>, doc: &Written<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::api::{Documents, KINDS, Support};
+    use crate::api::Documents;
+    use crate::read::{KINDS, Support};
 
     #[test]
     fn every_supported_kind_is_read_and_no_other() {

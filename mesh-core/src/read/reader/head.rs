@@ -1,7 +1,7 @@
 //! What a document says it is, before it is decoded.
 
-use crate::api::kinds;
 use crate::api::tree::{Node, Value};
+use crate::read::kinds;
 
 /// What a document says it is.
 pub(super) struct Head<'n> {

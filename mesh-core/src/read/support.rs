@@ -1,7 +1,7 @@
 //! What of the API is implemented, row by row, from the tables that the decoder runs on.
 
 use super::kinds::{KINDS, MESH_CONFIG, Support};
-use super::schema::{Note, Shape, Status, Table};
+use crate::api::schema::{Note, Shape, Status, Table};
 
 /// One field of one kind, one value of an enum, or a kind as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]

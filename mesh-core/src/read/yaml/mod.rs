@@ -19,7 +19,7 @@ mod split;
 pub use build::{parse, parse_at};
 pub use document::{Document, Problem};
 
-pub use super::tree::{Entry, Node, Plain, Scalar, Style, Value, classify};
+pub use crate::api::tree::{Entry, Node, Plain, Scalar, Style, Value, classify};
 
 #[cfg(test)]
 mod tests;

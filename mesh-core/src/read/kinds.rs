@@ -6,18 +6,18 @@
 
 use std::sync::LazyLock;
 
-use super::envoy_gateway::BackendTrafficPolicy;
-use super::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
-use super::istio::{
+use crate::api::envoy_gateway::BackendTrafficPolicy;
+use crate::api::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
+use crate::api::istio::{
     DestinationRule, GROUP as NETWORKING, Gateway, MeshConfig, ServiceEntry, Sidecar, VirtualService,
     WorkloadEntry, WorkloadGroup, WorkloadProxyConfig,
 };
-use super::kubernetes::{
+use crate::api::kubernetes::{
     ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Pod, PodController, Secret, Service,
 };
-use super::message::Message;
-use super::nearest::{is_slip, nearest};
-use super::schema::{Field, Form, Table};
+use crate::api::message::Message;
+use crate::api::nearest::{is_slip, nearest};
+use crate::api::schema::{Field, Form, Table};
 
 /// A kind of resource.
 #[derive(Debug)]

@@ -109,7 +109,7 @@ fn offset(line: &str, column: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use crate::api::at::Mark;
-    use crate::api::yaml::parse;
+    use crate::read::yaml::parse;
 
     /// Place, message and hint.
     fn found(text: &str) -> (u32, u32, String, String) {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::head::{Head, fields_of, in_item, is_list, items_of};
 use super::{Reader, Written, mesh_config, source, source_of};
-use crate::api::kinds::{self, Support};
 use crate::api::tree::Node;
-use crate::api::yaml::Problem;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::read::kinds::{self, Support};
+use crate::read::yaml::Problem;
 
 impl Reader<'_> {
     /// Reports a document that is no proper YAML, and reads what stands before the mistake. An item of a list is

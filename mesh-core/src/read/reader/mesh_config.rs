@@ -7,11 +7,11 @@ use crate::api::at::{Source, path_key};
 use crate::api::decode::{Decode, Decoder};
 use crate::api::documents::Documents;
 use crate::api::istio::MeshConfig;
-use crate::api::kinds::written_mesh_field;
 use crate::api::resource::{Metadata, Resource};
 use crate::api::tree::Node;
-use crate::api::yaml::Problem;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
+use crate::read::kinds::written_mesh_field;
+use crate::read::yaml::Problem;
 
 /// Name and namespace of the ConfigMap that holds the mesh config (MC-1).
 const MESH_CONFIG: (&str, &str) = ("istio-system", "istio");

@@ -9,24 +9,23 @@ mod dispatch;
 mod embedded;
 mod head;
 mod mesh_config;
-mod parse;
 mod pods;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::at::{Mark, Source};
-use super::decode::{Decode, Decoder};
-use super::documents::{Documents, File};
 use super::kinds::{self, Kind, Support};
-use super::message::Message;
-use super::nearest::nearest;
-use super::resource::{Metadata, Resource};
-use super::schema::Form;
-use super::strictness::Strictness;
-use super::tree::{Node, Value};
 use super::yaml;
 use crate::analysis::validate::{Validate, metadata};
+use crate::api::Strictness;
+use crate::api::at::{Mark, Source};
+use crate::api::decode::{Decode, Decoder};
+use crate::api::documents::{Documents, File};
+use crate::api::message::Message;
+use crate::api::nearest::nearest;
+use crate::api::resource::{Metadata, Resource};
+use crate::api::schema::Form;
+use crate::api::tree::{Node, Value};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::{Group, Origin};
 
@@ -36,7 +35,7 @@ use head::{Foreign, Head, fields_of, is_list, items_of, says_what_it_is};
 
 /// Reads files into documents.
 #[derive(Debug)]
-struct Reader<'o> {
+pub(super) struct Reader<'o> {
     strictness: Strictness,
     documents: &'o mut Documents,
     diagnostics: &'o mut Diagnostics,
@@ -58,11 +57,15 @@ struct Written<'n> {
 }
 
 impl<'o> Reader<'o> {
-    fn new(strictness: Strictness, documents: &'o mut Documents, diagnostics: &'o mut Diagnostics) -> Self {
+    pub(super) fn new(
+        strictness: Strictness,
+        documents: &'o mut Documents,
+        diagnostics: &'o mut Diagnostics,
+    ) -> Self {
         Self { strictness, documents, diagnostics, seen: HashMap::new(), bare_mesh_config: false }
     }
 
-    fn file(&mut self, name: &str, text: &str) -> File {
+    pub(super) fn file(&mut self, name: &str, text: &str) -> File {
         let file: Arc<str> = name.into();
         let mut is_empty = true;
         let mut read = File {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::{Reader, Written, drop_consequences};
 use crate::analysis::validate::{Check, proxy_config};
+use crate::api::Strictness;
 use crate::api::at::Source;
 use crate::api::decode::{Decode as _, Decoder};
 use crate::api::istio::{PROXY_CONFIG, ProxyConfig};
-use crate::api::strictness::Strictness;
 use crate::api::tree::{Node, Scalar, Style, Value};
-use crate::api::yaml::{self, Document, Problem};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::read::yaml::{self, Document, Problem};
 
 /// Its path below an object's annotations.
 const PATH: &str = "[\"proxy.istio.io/config\"]";
