@@ -20,7 +20,6 @@ pub mod gateway_api;
 pub mod istio;
 pub mod kubernetes;
 pub mod message;
-pub(crate) mod nearest;
 pub(crate) mod resource;
 pub(crate) mod schema;
 mod strictness;

@@ -16,8 +16,8 @@ use crate::api::kubernetes::{
     ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Pod, PodController, Secret, Service,
 };
 use crate::api::message::Message;
-use crate::api::nearest::{is_slip, nearest};
 use crate::api::schema::{Field, Form, Table};
+use crate::nearest::{is_slip, nearest};
 
 /// A kind of resource.
 #[derive(Debug)]

@@ -250,7 +250,7 @@ pub(super) fn retries(retries: &HttpRetry, check: &mut Check<'_>) {
         && let Err(error) = RetryOn::parse(on)
     {
         let names = RetryOn::NAMES.iter().map(|(name, _)| *name);
-        match crate::api::nearest::nearest(&error.token, names) {
+        match crate::nearest::nearest(&error.token, names) {
             Some(name) => {
                 check.error_hint(at.field("retryOn"), error.to_string(), format!("did you mean `{name}`?"))
             }

@@ -12,12 +12,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::at::{At, Items, Mark, Source, Written, WrittenField, path_key};
-use super::nearest::nearest;
 use super::schema::{EnumValue, Field, Form, Shape, Status, Table};
 pub use super::strictness::Strictness;
 use super::tree::{Entry, Node, Plain, Value, classify};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::Group;
+use crate::nearest::nearest;
 
 /// A type that can be read from a tree node.
 pub trait Decode: Sized {

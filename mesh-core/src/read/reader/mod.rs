@@ -22,12 +22,12 @@ use crate::api::at::{Mark, Source};
 use crate::api::decode::{Decode, Decoder};
 use crate::api::documents::{Documents, File};
 use crate::api::message::Message;
-use crate::api::nearest::nearest;
 use crate::api::resource::{Metadata, Resource};
 use crate::api::schema::Form;
 use crate::api::tree::{Node, Value};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::{Group, Origin};
+use crate::nearest::nearest;
 
 use consequences::drop_consequences;
 pub(crate) use embedded::annotation;

@@ -3,7 +3,7 @@
 //! Comparing with all known names costs, and a broken mesh has many unknown ones: only the first few are
 //! helped.
 
-use crate::api::nearest::nearest;
+use crate::nearest::nearest;
 
 /// How many more unknown names are compared with the known ones.
 #[derive(Debug)]

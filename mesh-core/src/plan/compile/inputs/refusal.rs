@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use crate::api::istio::{ClientTlsMode, DestinationRule, TrafficPolicy};
-use crate::api::nearest::is_slip;
 use crate::api::{Documents, Resource, Source};
 use crate::error::Origin;
+use crate::nearest::is_slip;
 use crate::route::{Action, Matcher, Route};
 
 /// The documents that are refused.

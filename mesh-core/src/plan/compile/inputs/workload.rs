@@ -4,10 +4,10 @@ use crate::api::Documents;
 use crate::api::Resource;
 use crate::api::istio::WorkloadGroup;
 use crate::api::kubernetes;
-use crate::api::nearest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::Origin;
 use crate::identity::{Labels, Locality, Workload};
+use crate::nearest::nearest;
 
 use super::labels;
 use super::nodes::{NETWORK, Nodes};

@@ -3,8 +3,8 @@
 
 use crate::api::Resource;
 use crate::api::istio::{Destination, DestinationRule, VirtualService};
-use crate::api::nearest::nearest;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::nearest::nearest;
 use crate::plan::compile::Compiler;
 use crate::plan::compile::destinations::missing::Missing;
 use crate::plan::compile::inputs::names;

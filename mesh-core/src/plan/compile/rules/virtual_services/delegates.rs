@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{Rule, merge, scope};
 use crate::api::Resource;
 use crate::api::istio::{Delegate, Destination, HttpRoute, VirtualService};
-use crate::api::nearest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::nearest::nearest;
 use crate::plan::compile::inputs::names;
 use crate::plan::compile::inputs::settings::Mesh;
 
