@@ -23,7 +23,7 @@ rules:
 # One of twelve parts of the mutants of the policies: each should be caught. Needs cargo-mutants and cargo-nextest.
 mutants shard="0/12":
     cargo mutants -p mesh-core --in-place --sharding round-robin --shard {{shard}} --test-tool nextest --timeout 120 \
-        -f "mesh-core/src/{balance,circuit,cors,fault,headers,health,outlier,reply,retry,route,split,timeout}/**" -- --lib
+        -f "mesh-core/src/policies/{balance,circuit,cors,fault,headers,health,outlier,reply,retry,route,split,timeout}/**" -- --lib
 
 deny:
     cargo deny check bans licenses sources

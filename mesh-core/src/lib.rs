@@ -38,31 +38,20 @@
 
 pub mod analysis;
 pub mod api;
-pub mod balance;
-pub mod circuit;
-pub mod cors;
 pub mod decision;
 mod diagnostic;
-pub mod discover;
-pub mod fault;
 mod ground;
-pub mod grpc_web;
-pub mod headers;
-pub mod health;
-pub mod http2;
-pub mod outlier;
 pub mod plan;
+mod policies;
 pub mod read;
-pub mod reply;
-pub mod retry;
-pub mod route;
-pub mod split;
-pub mod telemetry;
 #[cfg(test)]
 #[path = "../tests/support/clock.rs"]
 mod tests;
-pub mod timeout;
 
 pub use diagnostic::position as error;
 pub use ground::{endpoint, grpc, hash, identity, outcome, rng, units};
 pub(crate) use ground::{nearest, pattern, request};
+pub use policies::{
+    balance, circuit, cors, discover, fault, grpc_web, headers, health, http2, outlier, reply, retry, route,
+    split, telemetry, timeout,
+};

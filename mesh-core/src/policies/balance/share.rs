@@ -30,7 +30,7 @@ pub(super) mod tests {
     use crate::hash::xx_hash;
 
     /// Hosts by key and weight.
-    pub(in crate::balance) fn shares(hosts: &[(&str, u32)]) -> Vec<Share<'static>> {
+    pub(in crate::policies::balance) fn shares(hosts: &[(&str, u32)]) -> Vec<Share<'static>> {
         let sum = f64::from(hosts.iter().map(|(_, weight)| weight).sum::<u32>());
         (0_u32..)
             .zip(hosts)
@@ -42,24 +42,27 @@ pub(super) mod tests {
     }
 
     /// So many hosts of one weight.
-    pub(in crate::balance) fn equal(hosts: usize) -> Vec<Share<'static>> {
+    pub(in crate::policies::balance) fn equal(hosts: usize) -> Vec<Share<'static>> {
         shares(&vec![("h", 1); hosts])
     }
 
     /// The same hosts without one.
-    pub(in crate::balance) fn without(hosts: &[Share<'static>], gone: usize) -> Vec<Share<'static>> {
+    pub(in crate::policies::balance) fn without(
+        hosts: &[Share<'static>],
+        gone: usize,
+    ) -> Vec<Share<'static>> {
         let part = 1.0 / (hosts.len() - 1) as f64;
         let rest = hosts.iter().enumerate().filter(|(index, _)| *index != gone);
         rest.map(|(_, host)| Share { part, ..host.clone() }).collect()
     }
 
     /// Hashes of so many keys.
-    pub(in crate::balance) fn keys(count: u32) -> impl Iterator<Item = u64> {
+    pub(in crate::policies::balance) fn keys(count: u32) -> impl Iterator<Item = u64> {
         (0..count).map(|key| xx_hash(&key.to_le_bytes(), 0))
     }
 
     /// Where the keys that moved were, and where they are.
-    pub(in crate::balance) fn moved(
+    pub(in crate::policies::balance) fn moved(
         count: u32,
         before: impl Fn(u64) -> u32,
         after: impl Fn(u64) -> u32,
