@@ -19,6 +19,7 @@ doc:
 # Which rules of docs/rules.md no test names.
 rules:
     .ci/rules
+    .ci/circles
 
 # One of twelve parts of the mutants of the policies: each should be caught. Needs cargo-mutants and cargo-nextest.
 mutants shard="0/12":
