@@ -19,6 +19,9 @@ doc:
 # Which rules of docs/rules.md no test names.
 rules:
     .ci/rules
+
+# Rooms whose imports lead in a circle; `--tree` shows the rooms from the ground up.
+circles:
     .ci/circles
 
 # One of twelve parts of the mutants of the policies: each should be caught. Needs cargo-mutants and cargo-nextest.
