@@ -5,12 +5,13 @@
 //!   routed   ─▶ route ─▶ grpc-web ─▶ fault ─▶ cors ─▶ split ─▶ rewrite ─▶ mirror ─▶ timeout ─▶ retry
 //!   attempt  ─▶ circuit limits ─▶ pick ─▶ endpoint pool ─▶ wire
 //!
-//!   client, inbound, gateway = edge + routed + attempt          server = edge + your service
+//!   client, inbound, gateway = edge + routed + attempt
+//!   server ─▶ snapshot ─▶ telemetry ─▶ normalize ─▶ scope ─▶ your service
 //! ```
 //!
-//! The attempt is in [`attempt`](crate::attempt). It asks [`cluster`](crate::cluster), for each attempt anew: circuit
-//! limits (`running.rs`), the balanced pick among healthy endpoints (`pool.rs`, of what `hosts.rs` arranged), outcomes
-//! for outlier detection (`running.rs`). The modules [`circuit`](crate::circuit), [`balance`](crate::balance) and
+//! The attempt is in [`attempt`](crate::attempt). It asks, for each attempt anew: the cluster for its circuit limits
+//! (`upstream/state/running.rs`), the worker's pool of that cluster for a pick among healthy endpoints
+//! (`upstream/pool/cluster.rs`, of what `hosts.rs` arranged), and again the cluster to record the outcome. The modules [`circuit`](crate::circuit), [`balance`](crate::balance) and
 //! [`outlier`](crate::outlier) are the same decisions of mesh-core around services of one's own; active checks are
 //! tasks, in `health`.
 //!
@@ -21,12 +22,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
-use mesh_core::plan::Direction;
+use mesh_core::plan::{Direction, Plan};
 use tower::ServiceBuilder;
 use tower_service::Service;
 
 use crate::attempt::attempt;
 use crate::body::Body;
+use crate::clock::SharedRng;
 use crate::context::{InheritLayer, Scope, ScopeLayer};
 use crate::cors::CorsLayer;
 use crate::error::BoxError;
@@ -35,7 +37,7 @@ use crate::grpc_web::GrpcWebLayer;
 use crate::mirror::MirrorLayer;
 use crate::normalize::{Normalize, NormalizeLayer};
 use crate::request::passage::{Passage, PassageLayer};
-use crate::request::snapshot::{Snapshot, SnapshotLayer};
+use crate::request::snapshot::{InForce, Snapshot, SnapshotLayer};
 use crate::retry::RetryLayer;
 use crate::rewrite::RewriteLayer;
 use crate::route::RouteLayer;
@@ -97,32 +99,59 @@ where
 /// Where requests enter: what every stack begins with.
 ///
 /// [`Mesh::edge`](crate::Mesh::edge) makes it, so that no stack can forget the seed, the registry of metrics or the
-/// access log. What Istio fixes when a proxy or a listener starts is fixed here: HTTP/1.0, the limit of fields,
-/// request ids and trusted proxies. All other settings are read from the snapshot of each request.
+/// access log. What Istio fixes when a proxy or a listener starts is fixed here: the workload that metrics and log
+/// name, HTTP/1.0, the limit of fields, request ids, trusted proxies and the server's name. Path normalization, the
+/// rules and all that hangs on them are of the snapshot of each request. The log is the mesh's, and changes with it.
 ///
 /// # Clone
 /// Clones share the worker, the metrics and the log.
 #[derive(Clone, Debug)]
 pub struct Edge {
     worker: Arc<Worker>,
-    telemetry: TelemetryLayer,
-    normalize: NormalizeLayer,
+    front: Front,
     route: RouteLayer,
 }
 
-impl Edge {
-    pub(crate) fn new(worker: Arc<Worker>, direction: Direction, metrics: Metrics, log: AccessLog) -> Self {
-        let view = worker.view();
-        let settings = &view.plan().settings;
+/// Where requests enter a server of this process.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerEdge {
+    plan: InForce,
+    front: Front,
+}
+
+/// What every edge has.
+#[derive(Clone, Debug)]
+struct Front {
+    telemetry: TelemetryLayer,
+    normalize: NormalizeLayer,
+}
+
+impl Front {
+    fn new(plan: &Plan, direction: Direction, rng: SharedRng, metrics: Metrics, log: AccessLog) -> Self {
+        let settings = &plan.settings;
         let normalize = NormalizeLayer::new(direction)
-            .rng(worker.rng().clone())
+            .rng(rng)
             .http10(settings.http10)
             .max_fields(settings.max_fields)
             .request_id(settings.request_id)
             .trusted_proxies(settings.trusted_proxies);
-        let telemetry = TelemetryLayer::new(direction, view.plan().workload.clone()).metrics(metrics);
+        let telemetry = TelemetryLayer::new(direction, plan.workload.clone());
+        Self { telemetry: telemetry.metrics(metrics).access_log(log), normalize }
+    }
+}
+
+impl ServerEdge {
+    pub(crate) fn new(plan: InForce, rng: SharedRng, metrics: Metrics, log: AccessLog) -> Self {
+        let front = Front::new(&plan.load(), Direction::Inbound, rng, metrics, log);
+        Self { plan, front }
+    }
+}
+
+impl Edge {
+    pub(crate) fn new(worker: Arc<Worker>, direction: Direction, metrics: Metrics, log: AccessLog) -> Self {
+        let front = Front::new(worker.view().plan(), direction, worker.rng().clone(), metrics, log);
         let route = RouteLayer::outbound(worker.clone());
-        Self { worker, telemetry: telemetry.access_log(log), normalize, route }
+        Self { worker, front, route }
     }
 
     /// Routes by the plan's listener of this name; unless this is set, by the port of the authority.
@@ -135,14 +164,14 @@ impl Edge {
     /// Overwrites `server` of responses (HD-3).
     #[must_use]
     pub fn server_name(mut self, name: HeaderValue) -> Self {
-        self.normalize = self.normalize.server(name);
+        self.front.normalize = self.front.normalize.server(name);
         self
     }
 
     /// Logs here, in place of the mesh's log.
     #[must_use]
     pub fn access_log(mut self, log: AccessLog) -> Self {
-        self.telemetry = self.telemetry.access_log(log);
+        self.front.telemetry = self.front.telemetry.access_log(log);
         self
     }
 }
@@ -173,11 +202,11 @@ pub fn client_over<S: Transport>(transport: S, edge: Edge) -> impl Stack + use<S
 }
 
 /// From callers to a handler in this process.
-pub(crate) fn server<S>(edge: &Edge, service: S) -> ServerStack<S> {
-    let Edge { worker, telemetry, normalize, .. } = edge;
+pub(crate) fn server<S>(edge: &ServerEdge, service: S) -> ServerStack<S> {
+    let ServerEdge { plan, front: Front { telemetry, normalize } } = edge;
     ServiceBuilder::new()
         // Once, and before all that reads a setting.
-        .layer(SnapshotLayer::new(worker.clone()))
+        .layer(SnapshotLayer::plan(plan.clone()))
         // Counts and logs what is refused below it, too.
         .layer(telemetry.clone())
         // A handler sees the normal form.
@@ -205,7 +234,7 @@ fn routed<S: Transport>(
     retry: RetryLayer,
     edge: Edge,
 ) -> impl Stack + use<S> {
-    let Edge { worker, telemetry, normalize, route } = edge;
+    let Edge { worker, front: Front { telemetry, normalize }, route } = edge;
     let rng = worker.rng().clone();
     let retry = retry.replay(worker.replay().clone());
     ServiceBuilder::new()

@@ -2,6 +2,16 @@
 //!
 //! It knows the request and its route; [`cluster`](crate::cluster) and [`pool`](crate::pool), which it asks, know
 //! destinations and connections only.
+//!
+//! # Readiness
+//! Always ready; refusal happens in `call` (CB-5).
+//!
+//! # Errors
+//! Overflow `UO`, no endpoint `UH`, no cluster `NC`, and every kind of reset; see [`crate::Error`].
+//!
+//! # Cancellation
+//! Dropping the future, or the response body, frees the permits and resets the stream; it says
+//! nothing about the endpoint.
 
 mod body;
 mod send;

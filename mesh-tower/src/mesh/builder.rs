@@ -270,6 +270,7 @@ impl MeshBuilder {
         let ready = readiness::at_first(&plan);
         let (istio_runtime, max_fields) = (plan.settings.istio_runtime, plan.settings.max_fields);
         let mesh = Mesh(Arc::new(Inner {
+            in_force: Arc::new(ArcSwap::new(plan.clone())),
             live: ArcSwap::from_pointee(Live::link(plan, None, &tools)),
             status: ArcSwap::from_pointee(status),
             generation: signal::channel(generation).0,

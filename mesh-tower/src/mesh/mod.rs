@@ -45,7 +45,8 @@ use self::config::{Configuration, Outcome};
 use self::server::ServerLayer;
 use crate::body::replay::ReplayBudget;
 use crate::clock::SharedRng;
-use crate::stack::Edge;
+use crate::request::snapshot::InForce;
+use crate::stack::{Edge, ServerEdge};
 use crate::telemetry::{AccessLog, Metrics};
 use crate::upstream::discover::Names;
 use crate::upstream::live::{Live, Tools};
@@ -60,6 +61,8 @@ pub struct Mesh(Arc<Inner>);
 #[derive(Debug)]
 pub(crate) struct Inner {
     live: ArcSwap<Live>,
+    /// The plan of `live`, for servers: they hold no cluster.
+    in_force: InForce,
     status: ArcSwap<Status>,
     generation: signal::Sender<u64>,
     ready: signal::Sender<bool>,
@@ -177,10 +180,20 @@ impl Mesh {
         workers.push(Arc::downgrade(&worker));
         worker
     }
+
     /// Where requests of one direction enter a stack of this worker: with the mesh's metrics, log and settings.
     #[must_use]
     pub fn edge(&self, worker: Arc<Worker>, direction: Direction) -> Edge {
         Edge::new(worker, direction, self.metrics().clone(), self.access_log().clone())
+    }
+
+    pub(crate) fn server_edge(&self) -> ServerEdge {
+        ServerEdge::new(self.in_force(), self.own_rng(), self.metrics().clone(), self.access_log().clone())
+    }
+
+    /// The plan in force, without what runs by it.
+    pub(crate) fn in_force(&self) -> InForce {
+        self.0.in_force.clone()
     }
 
     /// A client: calls go by the plan's outbound rules.
@@ -269,6 +282,7 @@ impl Mesh {
         }
         let live = Arc::new(Live::link(plan, Some(&self.live()), &self.0.tools()));
         let workers = self.workers();
+        self.0.in_force.store(live.plan().clone());
         self.0.live.store(live.clone());
         for worker in workers.iter().filter_map(Weak::upgrade) {
             worker.follow(live.clone());

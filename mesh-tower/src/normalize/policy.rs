@@ -53,7 +53,7 @@ impl Policy {
     }
 
     fn level(&self, carrier: &impl Carrier) -> PathNormalization {
-        let of_plan = || carrier.view().map(|view| view.plan().settings.path_normalization);
+        let of_plan = || carrier.plan().map(|plan| plan.settings.path_normalization);
         self.paths.or_else(of_plan).unwrap_or_default()
     }
 

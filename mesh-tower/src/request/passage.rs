@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::Request;
 use mesh_core::headers::Survey;
+use mesh_core::plan::Plan;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -154,7 +155,10 @@ pub(crate) trait Carry: Sized {
     /// The record of a new request: its caller's if there is one, and found from here on.
     fn begin(&mut self) -> Record {
         let record = self.request().extensions().get::<Record>().cloned().unwrap_or_default();
-        self.slot_or_empty().open().record = Some(record.clone());
+        let open = self.slot_or_empty().open();
+        open.record = Some(record.clone());
+        // An outer stack may have looked at other headers.
+        open.survey = None;
         record
     }
 
@@ -170,9 +174,14 @@ pub(crate) trait Carry: Sized {
         self.slot_or_empty().open().view = Some(view);
     }
 
-    /// The view that the request began with, if its stack has an edge.
-    fn view(&self) -> Option<&Arc<View>> {
-        self.slot()?.view()
+    /// The request begins at a server, with this plan.
+    fn enter_server(&mut self, plan: Arc<Plan>) {
+        self.slot_or_empty().open().plan = Some(plan);
+    }
+
+    /// The plan that the request keeps, if its stack has an edge.
+    fn plan(&self) -> Option<&Arc<Plan>> {
+        self.slot()?.plan()
     }
 
     /// What is known of this request, for the layer that puts the route in its place.

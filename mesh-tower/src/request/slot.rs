@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Extensions;
 use mesh_core::headers::Survey;
+use mesh_core::plan::Plan;
 
 use super::matched::Matched;
 use super::record::Record;
@@ -27,26 +28,24 @@ pub(crate) enum Slot {
 pub(crate) struct Open {
     /// The plan and pools of its worker, taken once, at the edge: every later layer reads its settings there.
     pub(crate) view: Option<Arc<View>>,
+    /// Of a server, which needs no pools: the plan alone.
+    pub(crate) plan: Option<Arc<Plan>>,
     pub(crate) record: Option<Record>,
     pub(crate) survey: Option<Survey>,
 }
 
 impl Slot {
-    /// A request that has a record.
-    pub(crate) fn recorded(record: Record) -> Self {
-        Self::Open(Open { record: Some(record), ..Open::default() })
-    }
-
-    pub(crate) fn view(&self) -> Option<&Arc<View>> {
+    /// The plan that the request keeps.
+    pub(crate) fn plan(&self) -> Option<&Arc<Plan>> {
         match self {
-            Self::Open(open) => open.view.as_ref(),
-            Self::Routed(matched) => Some(matched.view()),
+            Self::Open(open) => open.view.as_ref().map(|view| view.plan()).or(open.plan.as_ref()),
+            Self::Routed(matched) => Some(matched.view().plan()),
             Self::Empty => None,
         }
     }
 
     /// What is known without a route, to be added to.
-    pub(super) fn open(&mut self) -> &mut Open {
+    pub(crate) fn open(&mut self) -> &mut Open {
         if !matches!(self, Self::Open(_)) {
             *self = Self::Open(Open::default());
         }

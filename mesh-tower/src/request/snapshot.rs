@@ -7,7 +7,7 @@
 //! The inner service's.
 //!
 //! # Clone
-//! Clones share the worker, and with it the current plan.
+//! Clones share the worker, or the plan in force.
 //!
 //! # Errors
 //! The inner service's.
@@ -18,23 +18,40 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use arc_swap::ArcSwap;
+use mesh_core::plan::Plan;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::passage::Carrier;
 use crate::upstream::worker::Worker;
 
-/// Gives each request the worker's view of the plan in force.
+/// The plan in force of a mesh; a reload swaps it.
+pub(crate) type InForce = Arc<ArcSwap<Plan>>;
+
+/// Gives each request the plan in force.
 #[derive(Clone, Debug)]
 pub struct SnapshotLayer {
-    worker: Arc<Worker>,
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Worker(Arc<Worker>),
+    /// Of a server, which sends nothing: it keeps no destination alive.
+    Plan(InForce),
 }
 
 impl SnapshotLayer {
-    /// Takes what this worker has in force.
+    /// Takes plan, pools and all that this worker has in force.
     #[must_use]
     pub const fn new(worker: Arc<Worker>) -> Self {
-        Self { worker }
+        Self { source: Source::Worker(worker) }
+    }
+
+    /// Takes the plan alone.
+    pub(crate) const fn plan(plan: InForce) -> Self {
+        Self { source: Source::Plan(plan) }
     }
 }
 
@@ -42,7 +59,7 @@ impl<S> Layer<S> for SnapshotLayer {
     type Service = Snapshot<S>;
 
     fn layer(&self, inner: S) -> Snapshot<S> {
-        Snapshot { inner, worker: self.worker.clone() }
+        Snapshot { inner, source: self.source.clone() }
     }
 }
 
@@ -50,7 +67,7 @@ impl<S> Layer<S> for SnapshotLayer {
 #[derive(Clone, Debug)]
 pub struct Snapshot<S> {
     inner: S,
-    worker: Arc<Worker>,
+    source: Source,
 }
 
 impl<S, R: Carrier> Service<R> for Snapshot<S>
@@ -66,7 +83,10 @@ where
     }
 
     fn call(&mut self, mut carrier: R) -> S::Future {
-        carrier.enter(self.worker.view());
+        match &self.source {
+            Source::Worker(worker) => carrier.enter(worker.view()),
+            Source::Plan(plan) => carrier.enter_server(plan.load_full()),
+        }
         self.inner.call(carrier)
     }
 }
@@ -74,29 +94,68 @@ where
 #[cfg(test)]
 mod tests {
     use http::{Request, Response};
-    use mesh_core::plan::builder::{Protocol, Service as Destination};
-    use tower::ServiceExt;
+    use mesh_core::decision::Decision;
+    use mesh_core::plan::builder::{MeshSpec, Protocol, Service as Destination};
+    use tower::{ServiceBuilder, ServiceExt};
 
     use super::*;
     use crate::error::BoxError;
     use crate::mesh::Mesh;
-    use crate::request::Slot;
+    use crate::request::Record;
+    use crate::route::RouteLayer;
 
-    /// OP-5: a reload is for the next request.
+    fn stock() -> mesh_core::api::Documents {
+        let stock = Destination::new("stock").port(80, Protocol::Http);
+        MeshSpec::new().service(stock).build().unwrap()
+    }
+
+    /// OP-5: a reload is for the next request, wherever it finds this one.
     #[tokio::test]
     async fn op_5_a_request_keeps_the_plan_that_it_began_with() {
         let mesh = Mesh::builder().start().await.unwrap();
-        let views = tower::service_fn(async |request: Request<()>| {
-            let slot = request.extensions().get::<Slot>();
-            Ok::<_, BoxError>(Response::new(slot.and_then(Slot::view).cloned()))
+        let before = mesh.plan().generation;
+        let reload = mesh.clone();
+        let reloading = tower::util::MapRequestLayer::new(move |request: Request<()>| {
+            // False where nothing has changed any more.
+            let _ = reload.apply(stock());
+            request
         });
-        let edge = SnapshotLayer::new(mesh.worker()).layer(views);
-        let began = async || edge.clone().oneshot(Request::new(())).await.unwrap().into_body().unwrap();
-        let (first, before) = (began().await, mesh.plan().generation);
-        let stock = Destination::new("stock").port(80, Protocol::Http);
-        let documents = mesh_core::plan::builder::MeshSpec::new().service(stock).build().unwrap();
-        assert!(mesh.apply(documents));
-        let second = began().await;
-        assert_eq!((first.plan().generation, second.plan().generation), (before, before + 1));
+        let answer =
+            tower::service_fn(async |_: Request<()>| Ok::<_, BoxError>(Response::new(bytes::Bytes::new())));
+        let worker = mesh.worker();
+        let stack = ServiceBuilder::new()
+            .layer(SnapshotLayer::new(worker.clone()))
+            .layer(reloading)
+            .layer(RouteLayer::outbound(worker))
+            .service(answer);
+        let decide = async || {
+            let record = Record::default();
+            let mut request = Request::get("http://stock/").body(()).unwrap();
+            request.extensions_mut().insert(record.clone());
+            let _ = stack.clone().oneshot(request).await;
+            record.decision()
+        };
+        let name = |decision: &Decision| decision.route.as_ref().map(|route| route.name.to_string());
+        let first = decide().await;
+        assert_eq!((first.generation, name(&first).as_deref()), (before, Some("allow_any")));
+        let second = decide().await;
+        assert_eq!(second.generation, before + 1);
+        assert_ne!(name(&second), name(&first));
+    }
+
+    /// What a server has noted of its request does not steer a stack that its handler gives the request to.
+    #[tokio::test]
+    async fn a_stack_in_a_handler_takes_its_own_snapshot() {
+        let (outer, inner) = (Mesh::builder().start().await.unwrap(), Mesh::from_documents(stock()));
+        let inner = inner.start().await.unwrap();
+        let answer =
+            tower::service_fn(async |_: Request<()>| Ok::<_, BoxError>(Response::new(bytes::Bytes::new())));
+        let stack = RouteLayer::outbound(inner.worker()).layer(answer);
+        let handler = SnapshotLayer::plan(outer.in_force()).layer(stack);
+        let record = Record::default();
+        let mut request = Request::get("http://stock/").body(()).unwrap();
+        request.extensions_mut().insert(record.clone());
+        handler.oneshot(request).await.unwrap();
+        assert!(record.decision().route.is_some_and(|route| &*route.name != "allow_any"));
     }
 }

@@ -298,6 +298,10 @@ impl Again {
     }
 
     fn gave_up(&self, reason: GiveUp) {
+        // Here for the limit of its one try only: nothing was ever to be repeated.
+        if matches!(self.source, Source::Gone) && self.budget.is_none() {
+            return;
+        }
         let exhausted = reason == GiveUp::Exhausted;
         if exhausted {
             self.count(|stats| &stats.upstream_rq_retry_limit_exceeded);

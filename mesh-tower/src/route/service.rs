@@ -163,7 +163,7 @@ where
     }
 
     fn call(&mut self, mut carrier: R) -> Self::Future {
-        let Open { view, record, survey } = carrier.take_open();
+        let Open { view, record, survey, .. } = carrier.take_open();
         let of_caller = || carrier.request().extensions().get().cloned().unwrap_or_default();
         let record = record.unwrap_or_else(of_caller);
         let view = view.unwrap_or_else(|| self.worker.view());

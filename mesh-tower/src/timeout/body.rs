@@ -29,10 +29,7 @@ enum Rest<D> {
     // Inner => Here
     Inner(Bound),
     /// The time is up, but all of the rest was here.
-    #[expect(
-        clippy::box_collection,
-        reason = "it goes through every layer, and is no larger for what is rare"
-    )]
+    #[expect(clippy::box_collection, reason = "one pointer, because it goes through every layer")]
     Here(Box<VecDeque<Frame<D>>>),
 }
 
@@ -161,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_seldom_happens_makes_it_no_larger() {
+    fn it_is_two_pointers() {
         assert_eq!(size_of::<Rest<Bytes>>(), 2 * size_of::<Bound>());
     }
 }

@@ -21,10 +21,10 @@ use crate::clock::now;
 use crate::context::Context;
 use crate::error::{BoxError, Error};
 use crate::request::Matched;
+use crate::request::Record;
 use crate::request::options::CallTimeout;
 use crate::request::passage::Carrier;
 use crate::request::told::Told;
-use crate::request::{Record, Slot};
 use crate::upload;
 
 /// When a request of a layer used alone has to be answered: for the retries within, which tell each try's next hop
@@ -113,7 +113,7 @@ where
         let alone = carrier.matched().is_none();
         if alone && carrier.record().is_none() {
             // Who judges the endpoint further in reads there that the time is up.
-            *carrier.slot_or_empty() = Slot::recorded(Record::default());
+            carrier.slot_or_empty().open().record = Some(Record::default());
         }
         let record = carrier.record().cloned();
         // Not told on: the server may go on with a stream for as long as it likes.

@@ -1,21 +1,20 @@
 //! [`ServerLayer`].
 
-use mesh_core::plan::Direction;
 use tower_layer::Layer;
 
 use super::{Server, Unready};
 use crate::mesh::Mesh;
-use crate::stack::{self, Edge};
+use crate::stack::{self, ServerEdge};
 
 /// Makes a server a member of the mesh.
 #[derive(Clone, Debug)]
 pub struct ServerLayer {
-    edge: Edge,
+    edge: ServerEdge,
 }
 
 impl ServerLayer {
     pub(crate) fn new(mesh: &Mesh) -> Self {
-        Self { edge: mesh.edge(mesh.worker(), Direction::Inbound) }
+        Self { edge: mesh.server_edge() }
     }
 }
 

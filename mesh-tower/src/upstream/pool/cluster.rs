@@ -15,7 +15,7 @@ use crate::clock::{FastRng, now};
 use crate::upstream::state::{Cluster, Host, Hosts};
 use crate::upstream::transport::{ClientTls, Connect, Protocol};
 
-/// See the [module](super).
+/// A worker's share of a cluster: its balancer's cursor, and the connections to each endpoint.
 #[derive(Debug)]
 pub(crate) struct ClusterPool {
     cluster: Arc<Cluster>,

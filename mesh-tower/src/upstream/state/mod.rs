@@ -11,16 +11,6 @@
 //! padded atomics, a lock only when the set of endpoints changes. What is *machinery* (connections,
 //! balancer cursor) is the worker's own, in `ClusterPool` of [`pool`](super::pool).
 //!
-//! # Readiness
-//! Always ready; refusal happens in `call` (CB-5).
-//!
-//! # Errors
-//! Overflow `UO`, no endpoint `UH`, no cluster `NC`, and every kind of reset; see [`crate::Error`].
-//!
-//! # Cancellation
-//! Dropping the future, or the response body, frees the permits and resets the stream; it says
-//! nothing about the endpoint.
-//!
 //! # Metrics
 //! Envoy's cluster counters (ME-7), under `envoy_cluster_`, label `cluster_name`.
 
