@@ -28,7 +28,7 @@ use crate::upstream::transport::{ClientTls, Connect};
 #[derive(Debug)]
 pub struct Worker {
     view: ArcSwap<View>,
-    makings: Arc<Makings>,
+    parts: Arc<WorkerParts>,
     replay: ReplayBudget,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct View {
     live: Arc<Live>,
     /// Made when first used; a cluster that did not change keeps its pool over a reload.
     pools: Box<[OnceLock<Arc<ClusterPool>>]>,
-    makings: Arc<Makings>,
+    parts: Arc<WorkerParts>,
     allow_any: Arc<Route>,
 }
 
@@ -54,7 +54,7 @@ pub(crate) type AttemptFaults = HashMap<String, FaultPolicy>;
 
 /// What a worker keeps over all its views.
 #[derive(Debug)]
-struct Makings {
+struct WorkerParts {
     connector: Arc<dyn Connect>,
     rng: SharedRng,
     passthrough: Passthrough,
@@ -76,14 +76,14 @@ impl Worker {
         let seed = rng.draw(mesh_core::rng::Rng::next_u64);
         let passthrough = Passthrough::new(connector.clone(), authorities, seed);
         let black_hole = BlackHole::new();
-        let makings = Arc::new(Makings { connector, rng, passthrough, black_hole, attempt_faults, seed });
+        let parts = Arc::new(WorkerParts { connector, rng, passthrough, black_hole, attempt_faults, seed });
         let view = View {
             allow_any: Arc::new(allow_any(live.plan())),
             pools: live.clusters().iter().map(|_| OnceLock::new()).collect(),
             live,
-            makings: makings.clone(),
+            parts: parts.clone(),
         };
-        let worker = Arc::new(Self { view: ArcSwap::from_pointee(view), makings, replay });
+        let worker = Arc::new(Self { view: ArcSwap::from_pointee(view), parts, replay });
         let owner = Arc::downgrade(&worker);
         tokio::spawn(async move {
             loop {
@@ -115,7 +115,7 @@ impl Worker {
             allow_any: Arc::new(allow_any(live.plan())),
             pools: live.clusters().iter().map(keep).collect(),
             live,
-            makings: self.makings.clone(),
+            parts: self.parts.clone(),
         };
         self.view.store(Arc::new(view));
     }
@@ -127,7 +127,7 @@ impl Worker {
     /// Where this worker's requests draw from (OU-1).
     #[must_use]
     pub fn rng(&self) -> &SharedRng {
-        &self.makings.rng
+        &self.parts.rng
     }
 
     pub(crate) fn replay(&self) -> &ReplayBudget {
@@ -137,7 +137,7 @@ impl Worker {
     /// What opens this worker's connections.
     #[must_use]
     pub fn connector(&self) -> &Arc<dyn Connect> {
-        &self.makings.connector
+        &self.parts.connector
     }
 }
 
@@ -159,19 +159,19 @@ impl View {
     }
 
     pub(crate) fn black_hole(&self) -> &BlackHole {
-        &self.makings.black_hole
+        &self.parts.black_hole
     }
 
     pub(crate) fn rng(&self) -> &SharedRng {
-        &self.makings.rng
+        &self.parts.rng
     }
 
     pub(crate) fn attempt_faults(&self) -> &AttemptFaults {
-        &self.makings.attempt_faults
+        &self.parts.attempt_faults
     }
 
     pub(crate) fn passthrough(&self) -> &Passthrough {
-        &self.makings.passthrough
+        &self.parts.passthrough
     }
 
     /// The cluster's policy, if it has no endpoints of its own: the request's authority is dialled.
@@ -186,14 +186,14 @@ impl View {
             return Some(pool);
         }
         let cluster = self.live.cluster(id)?.clone();
-        Some(slot.get_or_init(|| self.makings.pool(cluster)))
+        Some(slot.get_or_init(|| self.parts.pool(cluster)))
     }
 
     fn sweep(&self) {
         for pool in self.pools.iter().filter_map(OnceLock::get) {
             pool.sweep();
         }
-        self.makings.passthrough.sweep();
+        self.parts.passthrough.sweep();
     }
 }
 
@@ -214,7 +214,7 @@ impl BlackHole {
     }
 }
 
-impl Makings {
+impl WorkerParts {
     fn pool(&self, cluster: Arc<Cluster>) -> Arc<ClusterPool> {
         let plan = cluster.plan();
         let tls = plan.tls.as_ref().map(|tls| ClientTls::new(tls, &plan.service.host));

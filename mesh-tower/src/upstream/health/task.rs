@@ -15,17 +15,20 @@ use metrics::{Counter, counter};
 use super::MAX_RUNNING;
 use super::probe::{Answer, Prober};
 use crate::clock::{FastRng, SharedRng, now};
-use crate::upstream::state::{Bell, Cluster, Host, Hosts};
+use crate::upstream::state::{Cluster, HealthCheckTrigger, Host, Hosts};
 use crate::upstream::transport::Connect;
 
 /// Asks the cluster's endpoints, if it has a policy for that, until it is gone.
 pub(crate) fn follow(cluster: &Arc<Cluster>, connector: &Arc<dyn Connect>, rng: &SharedRng) {
-    let (Some(policy), Some(bell)) = (cluster.plan().health.clone(), cluster.bell()) else { return };
+    let (Some(policy), Some(trigger)) = (cluster.plan().health.clone(), cluster.health_check_trigger())
+    else {
+        return;
+    };
     let prober = Arc::new(Prober::new(cluster.plan(), policy.clone(), connector.clone()));
     let rng = FastRng::seeded(rng.draw(mesh_core::rng::Rng::next_u64));
     let task = Task {
         owner: Arc::downgrade(cluster),
-        bell: bell.clone(),
+        trigger: trigger.clone(),
         counts: Counts::new(&cluster.plan().name),
         was_used: false,
         policy,
@@ -41,7 +44,7 @@ pub(crate) fn follow(cluster: &Arc<Cluster>, connector: &Arc<dyn Connect>, rng: 
 
 struct Task {
     owner: Weak<Cluster>,
-    bell: Arc<Bell>,
+    trigger: Arc<HealthCheckTrigger>,
     counts: Counts,
     was_used: bool,
     policy: HealthPolicy,
@@ -85,7 +88,7 @@ impl Task {
             let wait = next.map_or(Duration::MAX, |at| at.saturating_duration_since(now()));
             tokio::select! {
                 Some(asked) = running.next(), if !running.is_empty() => self.heard(asked),
-                () = self.bell.rung() => {}
+                () = self.trigger.fired() => {}
                 () = tokio::time::sleep(wait), if next.is_some() => {}
             }
         }
@@ -117,7 +120,7 @@ impl Task {
 
     /// The first call of the cluster brings all further questions forward.
     fn follow_use(&mut self) {
-        if self.was_used || !self.bell.is_used() {
+        if self.was_used || !self.trigger.is_used() {
             return;
         }
         self.was_used = true;

@@ -40,8 +40,8 @@ impl ClusterPool {
         mut rng: FastRng,
     ) -> Self {
         // A worker's pool is made for the first request that the cluster gets from it.
-        if let Some(bell) = cluster.bell() {
-            bell.used();
+        if let Some(trigger) = cluster.health_check_trigger() {
+            trigger.used();
         }
         let balancer = Balancer::new(cluster.plan().balance, &mut rng);
         let picker = Picker { balancer, rng, hosts: Arc::default(), endpoints: Vec::new() };

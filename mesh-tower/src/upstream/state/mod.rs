@@ -15,7 +15,7 @@
 //! Envoy's cluster counters (ME-7), under `envoy_cluster_`, label `cluster_name`.
 
 mod authorities;
-mod bell;
+mod health_check_trigger;
 mod host;
 mod hosts;
 mod running;
@@ -24,7 +24,7 @@ mod stats;
 pub(crate) mod tests;
 
 pub(crate) use authorities::{Authorities, Authority, Policy};
-pub(crate) use bell::Bell;
+pub(crate) use health_check_trigger::HealthCheckTrigger;
 pub use host::Host;
 pub use hosts::Hosts;
 pub use running::Cluster;

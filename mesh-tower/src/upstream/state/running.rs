@@ -14,7 +14,7 @@ use mesh_core::plan::ClusterPlan;
 use mesh_core::retry::{self, Budget, BudgetPolicy, GiveUp, Recent};
 use metrics::gauge;
 
-use super::bell::{Bell, BellRope};
+use super::health_check_trigger::{HealthCheckTrigger, TriggerOnDrop};
 use super::{Host, Hosts, Stats};
 use crate::clock::now;
 use crate::upstream::discover::{Endpoints, Following};
@@ -34,7 +34,7 @@ pub struct Cluster {
     update: Mutex<u64>,
     stats: Stats,
     /// Of the task that asks the endpoints; `None` without active health checks.
-    bell: Option<BellRope>,
+    trigger: Option<TriggerOnDrop>,
     /// The names that its endpoints come from, if they do.
     following: OnceLock<Arc<Following>>,
 }
@@ -73,7 +73,7 @@ impl Cluster {
             hosts: ArcSwap::default(),
             update: Mutex::new(0),
             stats: Stats::new(&plan.name),
-            bell: plan.health.as_ref().map(|_| BellRope::default()),
+            trigger: plan.health.as_ref().map(|_| TriggerOnDrop::default()),
             following: OnceLock::new(),
             plan,
         };
@@ -93,8 +93,8 @@ impl Cluster {
         self.hosts.load_full()
     }
 
-    pub(crate) fn bell(&self) -> Option<&Arc<Bell>> {
-        self.bell.as_ref().map(BellRope::bell)
+    pub(crate) fn health_check_trigger(&self) -> Option<&Arc<HealthCheckTrigger>> {
+        self.trigger.as_ref().map(TriggerOnDrop::trigger)
     }
 
     pub(crate) fn load_hosts(&self) -> arc_swap::Guard<Arc<Hosts>> {
@@ -189,8 +189,8 @@ impl Cluster {
             None => before.rebuild(*generation, &self.plan),
         };
         self.hosts.store(Arc::new(hosts));
-        if let Some(bell) = self.bell() {
-            bell.ring();
+        if let Some(trigger) = self.health_check_trigger() {
+            trigger.fire();
         }
     }
 
