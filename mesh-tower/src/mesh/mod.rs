@@ -214,7 +214,7 @@ impl Mesh {
         Channel::new(self, service)
     }
 
-    /// A layer that makes a server a member of the mesh; see [`server`](crate::server).
+    /// A layer that makes a server a member of the mesh; see [`server`].
     #[must_use]
     pub fn layer(&self) -> ServerLayer {
         ServerLayer::new(self)
