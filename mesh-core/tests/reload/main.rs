@@ -32,6 +32,15 @@ endpoints: [{addresses: [10.0.0.1]}]
 ---
 ";
 
+/// A Gateway of the Gateway API, `edge`, for any host at port 80.
+const API_EDGE: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+";
+
 /// A workload `web`, with what it is selected by.
 const WEB: &str = "
 apiVersion: apps/v1

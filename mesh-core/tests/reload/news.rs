@@ -1,6 +1,6 @@
 //! What is refused and comes with a reload, so that it never was good: what works goes on, and moves on.
 
-use super::{SERVICE, call, client, errors, gateway, refused, request};
+use super::{API_EDGE, SERVICE, call, client, errors, gateway, refused, request};
 
 const RULE: &str = "
 apiVersion: networking.istio.io/v1
@@ -76,14 +76,6 @@ fn y_12_a_refused_destination_rule_with_another_name_sends_nothing_in_plaintext(
     assert_eq!(call(&late, "a"), refused("DestinationRule default/e"));
 }
 
-const EDGE: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: edge}
-spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}
----
-";
-
 fn route(kind: &str, name: &str, host: &str, rules: &str) -> String {
     format!(
         "apiVersion: gateway.networking.k8s.io/v1\nkind: {kind}\nmetadata: {{name: {name}}}\n\
@@ -99,22 +91,22 @@ fn y_12_a_new_refused_route_does_not_freeze_a_host_because_another_one_is_refuse
         let good = |name: &str| route(kind, "a-good", "a.org", &format!("{{name: {name}, {TO_A}}}"));
         let other = route(kind, "b-other", "b.org", bad);
         let news = route(kind, "0-news", "a.org", bad);
-        let start = gateway(&[SERVICE, EDGE, &good("good"), &other].concat(), None);
+        let start = gateway(&[SERVICE, API_EDGE, &good("good"), &other].concat(), None);
         assert_eq!(request(&start, "a.org"), "good");
         assert_eq!(request(&start, "b.org"), refused(&format!("{kind} default/b-other")));
-        let second = gateway(&[SERVICE, EDGE, &good("good"), &other, &news].concat(), Some(&start));
+        let second = gateway(&[SERVICE, API_EDGE, &good("good"), &other, &news].concat(), Some(&start));
         assert_eq!(request(&second, "a.org"), "good", "{kind}");
-        let third = gateway(&[SERVICE, EDGE, &good("new"), &other, &news].concat(), Some(&second));
+        let third = gateway(&[SERVICE, API_EDGE, &good("new"), &other, &news].concat(), Some(&second));
         assert_eq!(request(&third, "a.org"), "new", "{kind}");
         assert_eq!(request(&third, "b.org"), refused(&format!("{kind} default/b-other")), "it stays shut");
         // Also on the host that one was refused for, if that one is still there, or was mended.
         let beside = route(kind, "0-news", "b.org", bad);
         let mended = route(kind, "b-other", "b.org", &format!("{{name: mended, {TO_A}}}"));
-        let second = gateway(&[SERVICE, EDGE, &mended, &beside].concat(), Some(&start));
+        let second = gateway(&[SERVICE, API_EDGE, &mended, &beside].concat(), Some(&start));
         assert_eq!(request(&second, "b.org"), "mended", "{kind}");
         // What was shut stays so, whatever it is called.
         let renamed = other.replace("b-other", "y-other");
-        let second = gateway(&[SERVICE, EDGE, &good("good"), &renamed].concat(), Some(&start));
+        let second = gateway(&[SERVICE, API_EDGE, &good("good"), &renamed].concat(), Some(&start));
         assert_eq!(request(&second, "b.org"), refused(&format!("{kind} default/y-other")));
     }
 }

@@ -1,6 +1,6 @@
 //! A reference that leads nowhere.
 
-use super::{SERVICE, call, client, errors, gateway, request};
+use super::{API_EDGE, SERVICE, call, client, errors, gateway, request};
 
 const EDGE: &str = "
 apiVersion: networking.istio.io/v1
@@ -68,13 +68,7 @@ fn y_12_a_gateway_that_was_renamed_keeps_the_rules_of_those_who_call_it_by_its_o
 #[test]
 fn y_12_a_parent_that_is_not_there_keeps_the_last_good_rules_at_a_gateway() {
     let text = format!(
-        "{SERVICE}
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: edge}}
-spec: {{gatewayClassName: istio, listeners: [{{name: http, port: 80, protocol: HTTP}}]}}
----
-apiVersion: gateway.networking.k8s.io/v1
+        "{SERVICE}{API_EDGE}apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {{name: r}}
 spec: {{parentRefs: [{{name: edge}}], hostnames: [a.org], rules: [{{name: good, backendRefs: [{{name: a, port: 80}}]}}]}}
@@ -127,13 +121,7 @@ fn y_12_a_host_that_is_taken_out_of_a_rule_with_a_lost_gateway_is_gone() {
     let second = gateway(&(SERVICE.to_owned() + &less + other), Some(&first));
     assert_eq!(request(&second, "b.org"), "other");
     let api = format!(
-        "{SERVICE}
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: edge}}
-spec: {{gatewayClassName: istio, listeners: [{{name: http, port: 80, protocol: HTTP}}]}}
----
-apiVersion: gateway.networking.k8s.io/v1
+        "{SERVICE}{API_EDGE}apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {{name: r}}
 spec: {{parentRefs: [{{name: edge}}, {{name: missing}}], hostnames: [a.org, b.org], rules: [{{name: good, backendRefs: [{{name: a, port: 80}}]}}]}}
@@ -173,13 +161,7 @@ fn y_12_a_gateway_that_is_taken_out_beside_one_that_never_was_there_takes_the_ru
 fn y_12_a_parent_that_is_taken_out_beside_one_that_never_was_there_takes_the_rules_with_it() {
     let text = |parents: &str| {
         format!(
-            "{SERVICE}
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: edge}}
-spec: {{gatewayClassName: istio, listeners: [{{name: http, port: 80, protocol: HTTP}}]}}
----
-apiVersion: gateway.networking.k8s.io/v1
+            "{SERVICE}{API_EDGE}apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {{name: r}}
 spec: {{parentRefs: [{parents}], hostnames: [a.org], rules: [{{name: good, backendRefs: [{{name: a, port: 80}}]}}]}}

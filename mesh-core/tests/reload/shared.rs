@@ -5,21 +5,13 @@ use http::Request;
 use mesh_core::plan::Loaded;
 use mesh_core::route::{Found, RequestView};
 
-use super::{SERVICE, action, gateway, refused, table};
+use super::{API_EDGE, SERVICE, action, gateway, refused, table};
 
 const EDGE: &str = "
 apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: edge}
 spec: {selector: {app: web}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}
----
-";
-
-const API: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: edge}
-spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}
 ---
 ";
 
@@ -108,7 +100,7 @@ fn y_12_a_refused_http_route_at_start_shuts_what_it_matches_on_a_host_of_several
     let older = route("a", &format!("{{name: older, {}, {to}}}", path("/x/deep")));
     let bad = route("m", &format!("{{name: bad, {}, timeouts: {{request: 3}}, {to}}}", path("/x")));
     let newer = route("z", &format!("{{name: newer, {}, {to}}}, {{name: rest, {to}}}", path("/x/longer")));
-    let text = [SERVICE, API, &older, &bad, &newer].concat();
+    let text = [SERVICE, API_EDGE, &older, &bad, &newer].concat();
     let start = gateway(&text, None);
     let shut = refused("HTTPRoute default/m");
     for (path, expected) in
@@ -122,7 +114,7 @@ fn y_12_a_refused_http_route_at_start_shuts_what_it_matches_on_a_host_of_several
     for unread in ["matches: [{path: {valeu: /x}}]", "matches: 7", "mathces: [{path: {value: /x}}]"] {
         let bad = route("m", &format!("{{name: bad, {unread}, {to}}}"));
         let newer = newer.replace(", {name: rest, backendRefs: [{name: a, port: 80}]}", "");
-        let start = gateway(&[SERVICE, API, &older, &bad, &newer].concat(), None);
+        let start = gateway(&[SERVICE, API_EDGE, &older, &bad, &newer].concat(), None);
         assert_eq!([get(&start, "/x/deep"), get(&start, "/")], ["older", &*shut], "{unread}");
     }
 }

@@ -1,6 +1,6 @@
 //! Slips of YAML that leave a document legible, such as a key written twice: they cost what they stand in.
 
-use super::{SERVICE, action, call, client, errors, gateway, refused, request, table};
+use super::{API_EDGE, SERVICE, action, call, client, errors, gateway, refused, request, table};
 
 const RULES: &str = "
 apiVersion: v1
@@ -61,12 +61,7 @@ fn y_12_a_list_that_ends_before_a_policy_forbids_all() {
     assert!(loaded.is_err());
 }
 
-const EDGE: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: edge}
-spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}
----
+const ROUTES: &str = "
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: wide}
@@ -85,7 +80,8 @@ spec:
 
 #[test]
 fn y_12_a_key_written_twice_in_a_filter_costs_its_rule() {
-    let text = SERVICE.to_owned() + &EDGE.replace("statusCode: 301", "statusCode: 301, statusCode: 302");
+    let text =
+        [SERVICE, API_EDGE].concat() + &ROUTES.replace("statusCode: 301", "statusCode: 301, statusCode: 302");
     let start = gateway(&text, None);
     let routes = &table(&start, "gateway|80").unwrap().host("a.org").unwrap().routes;
     let did: Vec<String> = routes.iter().map(|route| action(route)).collect();
@@ -94,11 +90,11 @@ fn y_12_a_key_written_twice_in_a_filter_costs_its_rule() {
 
 #[test]
 fn y_12_a_key_written_twice_in_a_route_closes_its_hosts() {
-    let twice = EDGE.replace(
+    let twice = ROUTES.replace(
         "  rules:\n",
         "  hostnames: [a.org]\n  useDefaultGateways: x\n  useDefaultGateways: y\n  rules:\n",
     );
-    let start = gateway(&(SERVICE.to_owned() + &twice), None);
+    let start = gateway(&[SERVICE, API_EDGE, &twice].concat(), None);
     assert_eq!(request(&start, "a.org"), refused("HTTPRoute default/narrow"));
     assert_eq!(request(&start, "b.org"), "wide");
 }

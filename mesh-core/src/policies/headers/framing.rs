@@ -119,15 +119,8 @@ fn is_chunked(codings: &HeaderValue) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::headers;
     use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut map = HeaderMap::new();
-        for (name, value) in pairs {
-            map.append(*name, HeaderValue::from_static(value));
-        }
-        map
-    }
 
     const TE: &str = "transfer-encoding";
     const CL: &str = "content-length";
