@@ -168,6 +168,13 @@ impl Edge {
         self
     }
 
+    /// Counts here, in place of the mesh's own registry.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.front.telemetry = self.front.telemetry.metrics(metrics);
+        self
+    }
+
     /// Logs here, in place of the mesh's log.
     #[must_use]
     pub fn access_log(mut self, log: AccessLog) -> Self {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use mesh_tower::stack::client_over;
+use mesh_tower::telemetry::Metrics;
 
 use super::world::{self, FULL, PLAIN, endpoint, no_op};
 use super::{Call, World};
@@ -13,8 +14,14 @@ use super::{Call, World};
 pub fn stack(world: &Rc<World>) -> Vec<Call> {
     let stack = |edge| client_over(endpoint(), edge);
     let logged = world.edge().access_log(world::json_log());
-    let mut unheard = Call::new("stack, no exporter", "no-op", world, PLAIN, stack(world.edge()));
-    // Handles are made at the first call and kept: these lead nowhere.
+    let mut unheard = Call::new(
+        "stack, no exporter",
+        "no-op",
+        world,
+        PLAIN,
+        stack(world.edge().metrics(Metrics::default())),
+    );
+    // Handles are made at the first call and kept, for all stacks of one registry: these lead nowhere.
     metrics::with_local_recorder(&metrics::NoopRecorder, || unheard.run(1));
     vec![
         Call::new("no-op", "no-op", world, PLAIN, no_op()),
