@@ -1,14 +1,11 @@
 //! A connection that has become something else: bytes, both ways, until both sides have ended (VA-14).
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use pin_project::pin_project;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use mesh_tower::tap::{Tap, Tapped};
 
 use crate::registry::{Activity, Order, Registry, Ticket};
 
@@ -33,7 +30,7 @@ pub(crate) fn tunnel<B: Send + 'static>(
             let (caller, endpoint) = tokio::try_join!(caller, endpoint)?;
             let mut caller = TokioIo::new(caller);
             // All that passes, passes here.
-            let mut endpoint = Watched { io: endpoint, activity: ticket.activity.clone() };
+            let mut endpoint = Tapped::over(endpoint, Use(ticket.activity.clone()));
             tokio::io::copy_bidirectional(&mut caller, &mut endpoint).await?;
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
         };
@@ -47,39 +44,18 @@ pub(crate) fn tunnel<B: Send + 'static>(
     });
 }
 
-/// A stream that notes that it is used.
-#[pin_project]
-struct Watched<T> {
-    #[pin]
-    io: T,
-    activity: Arc<Activity>,
-}
+/// Notes that a stream is used.
+struct Use(Arc<Activity>);
 
-impl<T: AsyncRead> AsyncRead for Watched<T> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.project();
-        let before = buf.filled().len();
-        let result = ready!(this.io.poll_read(cx, buf));
-        if buf.filled().len() != before {
-            this.activity.read();
+impl Tap for Use {
+    fn has_read(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if !bytes.is_empty() {
+            self.0.read();
         }
-        Poll::Ready(result)
-    }
-}
-
-impl<T: AsyncWrite> AsyncWrite for Watched<T> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.project();
-        let result = ready!(this.io.poll_write(cx, bytes));
-        this.activity.read();
-        Poll::Ready(result)
+        Ok(())
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.project().io.poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.project().io.poll_shutdown(cx)
+    fn has_written(&mut self, _: usize) {
+        self.0.read();
     }
 }

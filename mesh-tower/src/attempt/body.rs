@@ -99,7 +99,7 @@ impl End {
             Outcome::PerTryTimeout => stats.upstream_rq_per_try_timeout.increment(1),
             Outcome::Timeout => {
                 stats.upstream_rq_timeout.increment(1);
-                self.record.time_is_up();
+                self.record.note_time_up();
             }
             _ => return None,
         }

@@ -35,13 +35,11 @@ use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::grpc;
 use crate::request::passage::{Carry as _, Passage};
+use crate::request::told::Limit;
 use crate::request::{self, Matched, PerTryTimeout, Record};
 use crate::upstream::health::IMMEDIATE_FAIL;
-use crate::upstream::pool::ClusterPool;
-use crate::upstream::pool::Endpoint;
+use crate::upstream::pool::{ClusterPool, Endpoint};
 use crate::upstream::state::Cluster;
-
-use crate::request::told::Limit;
 
 /// Where an attempt goes, and what the balancer says of that.
 type Picked = (Arc<Endpoint>, Choice, Avoid);
@@ -84,8 +82,9 @@ async fn run(mut passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
     }) else {
         return Err(nobody(cluster, &matched).into());
     };
+    let is_grpc = matched.survey().grpc;
     if let Some(policy) = matched.attempt_fault()
-        && let Some(response) = Box::pin(injected(policy, &matched, matched.survey().grpc)).await
+        && let Some(response) = Box::pin(injected(policy, &matched, is_grpc)).await
     {
         return Ok(response);
     }
@@ -106,7 +105,6 @@ async fn run(mut passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
     let request = passage.request();
     let protocol = pool.protocol(request.version());
     let switches = matched.survey().hop_by_hop && request.headers().contains_key(UPGRADE);
-    let is_grpc = matched.survey().grpc;
     let per_try = || request.extensions().get().map(|PerTryTimeout(limit)| *limit);
     let whole = matched.deadline().is_some();
     end.limit = if is_grpc { Limit::told(request.headers(), per_try(), whole) } else { None };

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::Response;
-use mesh_core::outcome::{Class, Fault, Outcome};
+use mesh_core::outcome::{Class, Fault};
 use tower_service::Service;
 
 use super::{Active, ResponseBody};
@@ -85,9 +85,9 @@ where
 /// Whether the response says that the service failed, in HTTP or, in its headers, in gRPC.
 fn is_failure<B>(clocks: &Clocks, response: &Response<B>) -> bool {
     let headers = response.headers();
-    let grpc = if grpc::is_grpc(headers) { grpc::status(headers) } else { None };
-    let outcome = Outcome::Response { status: response.status(), grpc, in_trailers: false };
-    clocks.judge(outcome).class() == Class::Failure(Fault::Upstream)
+    // A status in trailers yet to come is no failure so far.
+    grpc::outcome_of_head(grpc::is_grpc(headers), response.status(), headers)
+        .is_some_and(|outcome| clocks.judge(outcome).class() == Class::Failure(Fault::Upstream))
 }
 
 impl<S: Service<R>, R> fmt::Debug for ResponseFuture<S, R> {

@@ -44,6 +44,13 @@ pub struct Tapped<S, T> {
     pub(crate) tap: T,
 }
 
+impl<S, T> Tapped<S, T> {
+    /// `stream`, looked at by `tap`.
+    pub const fn over(stream: S, tap: T) -> Self {
+        Self { stream, tap }
+    }
+}
+
 impl<S, T: Tap> Tapped<S, T> {
     fn write(&mut self, write: impl FnOnce(&mut S) -> Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.tap.before_write()?;

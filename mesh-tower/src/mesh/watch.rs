@@ -137,7 +137,7 @@ impl Watched {
         }
         for place in &self.around {
             let watched = self.watcher.watch(place, RecursiveMode::NonRecursive);
-            if let Some(error) = news(&mut self.unwatched, place, watched) {
+            if let Some(error) = first_failure(&mut self.unwatched, place, watched) {
                 tracing::warn!(%error, "{} cannot be watched: a folder that is replaced is seen late", place.display());
             }
         }
@@ -146,7 +146,7 @@ impl Watched {
 }
 
 /// Why a place cannot be watched, if that is not known of it: it is tried again at each change and poll.
-fn news<E>(unwatched: &mut HashSet<PathBuf>, place: &Path, watched: Result<(), E>) -> Option<E> {
+fn first_failure<E>(unwatched: &mut HashSet<PathBuf>, place: &Path, watched: Result<(), E>) -> Option<E> {
     match watched {
         Ok(()) => {
             unwatched.remove(place);

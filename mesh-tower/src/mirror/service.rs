@@ -15,9 +15,8 @@ use super::tee::tee;
 use crate::body::Body;
 use crate::clock::SharedRng;
 use crate::error::BoxError;
-use crate::request::Matched;
-use crate::request::Slot;
 use crate::request::passage::Carrier;
+use crate::request::{Matched, Slot};
 
 /// Mirrors; see the [module](super).
 #[derive(Clone, Debug)]

@@ -16,8 +16,7 @@ use tower_test::mock;
 use super::{Normalize, NormalizeLayer};
 use crate::clock::SharedRng;
 use crate::error::{BoxError, Error};
-use crate::request::Downstream;
-use crate::request::Record;
+use crate::request::{Downstream, Record};
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 

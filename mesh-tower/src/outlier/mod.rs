@@ -1,6 +1,6 @@
 //! Watches one endpoint and reports to its balancer (OD).
 //!
-//! The stack records outcomes where the attempt ends, in [`cluster`](crate::cluster). For a set of
+//! The stack records outcomes where the attempt ends, in [`attempt`](crate::attempt). For a set of
 //! services of one's own, each endpoint's service is wrapped in [`Outlier`]; all wrappers of a set
 //! share a [`Detector`], and a balancer over them ([`balance`](crate::balance)) leaves out who is
 //! ejected.

@@ -20,5 +20,5 @@ pub(crate) use facts::{Asked, Facts};
 pub(crate) use limit::PerTryTimeout;
 pub use matched::Matched;
 pub(crate) use record::Record;
-pub(crate) use slot::{Open, Slot};
+pub(crate) use slot::{Entered, Open, Slot};
 pub(crate) use undeclared::undeclared;

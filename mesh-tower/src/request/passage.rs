@@ -20,11 +20,10 @@ use tower_service::Service;
 
 use super::matched::Matched;
 use super::record::Record;
-use super::slot::{Open, Slot};
+use super::slot::{Entered, Open, Slot};
 use crate::body::Body;
 use crate::error::BoxError;
-use crate::http::held::Held;
-use crate::upstream::worker::View;
+use crate::http::request_holder::RequestHolder;
 
 /// A request with its facts; one pointer.
 pub struct Passage(Box<Inside>);
@@ -57,7 +56,7 @@ impl Passage {
     }
 }
 
-impl Held for Passage {
+impl RequestHolder for Passage {
     fn holding(request: Request<Body>) -> Self {
         Self::carrying(request, Slot::Empty)
     }
@@ -169,14 +168,9 @@ pub(crate) trait Carry: Sized {
         }
     }
 
-    /// The request begins with this view of the plan, and keeps it.
-    fn enter(&mut self, view: Arc<View>) {
-        self.slot_or_empty().open().view = Some(view);
-    }
-
-    /// The request begins at a server, with this plan.
-    fn enter_server(&mut self, plan: Arc<Plan>) {
-        self.slot_or_empty().open().plan = Some(plan);
+    /// The request begins with what is in force, and keeps it.
+    fn enter(&mut self, entered: Entered) {
+        self.slot_or_empty().open().entered = Some(entered);
     }
 
     /// The plan that the request keeps, if its stack has an edge.

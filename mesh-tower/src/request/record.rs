@@ -23,7 +23,7 @@ impl Record {
 
     /// Notes that the time of the request is up: an attempt that is dropped from now on has timed out, and was not
     /// given up by the caller (OD-2).
-    pub(crate) fn time_is_up(&self) {
+    pub(crate) fn note_time_up(&self) {
         self.note(|decision| decision.flags.set(Flag::UpstreamRequestTimeout));
     }
 

@@ -23,13 +23,19 @@ pub(crate) enum Slot {
     Routed(Arc<Matched>),
 }
 
+/// What was in force when a request entered its stack, taken once, at the edge: later layers read their settings there.
+#[derive(Clone, Debug)]
+pub(crate) enum Entered {
+    /// Plan and pools of a worker.
+    Worker(Arc<View>),
+    /// Of a server, which needs no pools: the plan alone.
+    Server(Arc<Plan>),
+}
+
 /// What is known of a request before it has a route.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Open {
-    /// The plan and pools of its worker, taken once, at the edge: every later layer reads its settings there.
-    pub(crate) view: Option<Arc<View>>,
-    /// Of a server, which needs no pools: the plan alone.
-    pub(crate) plan: Option<Arc<Plan>>,
+    pub(crate) entered: Option<Entered>,
     pub(crate) record: Option<Record>,
     pub(crate) survey: Option<Survey>,
 }
@@ -38,7 +44,10 @@ impl Slot {
     /// The plan that the request keeps.
     pub(crate) fn plan(&self) -> Option<&Arc<Plan>> {
         match self {
-            Self::Open(open) => open.view.as_ref().map(|view| view.plan()).or(open.plan.as_ref()),
+            Self::Open(open) => open.entered.as_ref().map(|entered| match entered {
+                Entered::Worker(view) => view.plan(),
+                Entered::Server(plan) => plan,
+            }),
             Self::Routed(matched) => Some(matched.view().plan()),
             Self::Empty => None,
         }

@@ -24,6 +24,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::passage::Carrier;
+use super::slot::Entered;
 use crate::upstream::worker::Worker;
 
 /// The plan in force of a mesh; a reload swaps it.
@@ -83,10 +84,10 @@ where
     }
 
     fn call(&mut self, mut carrier: R) -> S::Future {
-        match &self.source {
-            Source::Worker(worker) => carrier.enter(worker.view()),
-            Source::Plan(plan) => carrier.enter_server(plan.load_full()),
-        }
+        carrier.enter(match &self.source {
+            Source::Worker(worker) => Entered::Worker(worker.view()),
+            Source::Plan(plan) => Entered::Server(plan.load_full()),
+        });
         self.inner.call(carrier)
     }
 }

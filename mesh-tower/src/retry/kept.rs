@@ -4,10 +4,8 @@ use http::{Extensions, Method, Request, Uri, Version};
 
 use super::field_lines::FieldLines;
 use crate::body::Body;
-use crate::request::Downstream;
-use crate::request::Matched;
 use crate::request::passage::Carrier;
-use crate::request::{Record, Slot};
+use crate::request::{Downstream, Matched, Record, Slot};
 
 /// What a request's head is made of.
 ///

@@ -16,7 +16,7 @@ pub struct RetryLayer {
     /// `None`: the worker's, if there is a route.
     rng: Option<SharedRng>,
     replay: ReplayBudget,
-    /// Whether the clusters within keep the limit of a try, and know an answer that is its end.
+    /// Whether the attempt within keeps the limit of a try, and knows an answer that is its end.
     judged_within: bool,
 }
 
@@ -36,7 +36,7 @@ impl RetryLayer {
         Self { fixed: None, rng: None, replay: ReplayBudget::default(), judged_within: false }
     }
 
-    /// Leaves the limit of a try to the clusters within, which know when there is a connection.
+    /// Leaves the limit of a try to the attempt within, which knows when there is a connection.
     pub(crate) fn judged_within(mut self) -> Self {
         self.judged_within = true;
         self

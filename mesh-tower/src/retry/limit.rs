@@ -1,4 +1,4 @@
-//! The limit of one try, where no cluster keeps it (RT-3).
+//! The limit of one try, where no attempt of the stack keeps it (RT-3).
 
 use std::fmt;
 use std::future::Future;

@@ -20,10 +20,9 @@ use crate::body::replay::Replay;
 use crate::clock::{SharedRng, now};
 use crate::error::Error;
 use crate::grpc;
-use crate::request::Matched;
-use crate::request::PerTryTimeout;
 use crate::request::passage::Carrier;
 use crate::request::told::Told;
+use crate::request::{Matched, PerTryTimeout};
 use crate::timeout::Until;
 use crate::upstream::state::Retrying;
 
@@ -60,7 +59,7 @@ pub(super) struct Again {
     traits: Traits,
     /// Of a layer that is used alone.
     budget: Option<Arc<Budget>>,
-    /// Whether a cluster keeps the limit of each try.
+    /// Whether the attempt within keeps the limit of each try.
     judged_within: bool,
     /// Of the try under way, where none does.
     limit: Option<Limit>,
@@ -138,7 +137,7 @@ impl Again {
         self.begin(request);
     }
 
-    /// Puts the marks on a try's request that the first has too, and begins to bound it where no cluster does.
+    /// Puts the marks on a try's request that the first has too, and begins to bound it where no attempt within does.
     pub(super) fn begin(&mut self, request: &mut Request<Body>) {
         let per_try_timeout = self.policy().per_try_timeout;
         if self.judged_within {
@@ -332,7 +331,7 @@ pub(super) fn strip_control(headers: &mut HeaderMap) {
     }
 }
 
-/// The marks that every attempt has, and the limit that its cluster keeps.
+/// The marks that every attempt has, and the limit that the attempt within keeps.
 pub(super) fn mark(request: &mut Request<Body>, attempts: u32, per_try_timeout: Option<Duration>) {
     mark_attempt(request, attempts, per_try_timeout);
     if let Some(limit) = per_try_timeout {

@@ -17,7 +17,7 @@
 //!
 //! # Alone
 //! [`RetryLayer::new`] keeps its policy around any service. It bounds each try itself, from the end of the upload
-//! until response headers (RT-3); in the stack the cluster does, which knows when there is a connection. A gRPC answer that only
+//! until response headers (RT-3); in the stack the attempt does, which knows when there is a connection. A gRPC answer that only
 //! says that the time of the try is up is the timeout. Its budget is
 //! fed by the responses that it passes on, judged by their headers. A [`Balance`](crate::balance::Balance) within
 //! avoids the services that were tried (RT-12). There is no limit on concurrency, which is a destination's, and

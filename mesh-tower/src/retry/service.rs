@@ -82,7 +82,7 @@ where
         if steered {
             strip_control(request.headers_mut());
         }
-        let bounds = !self.judged_within && (per_try_timeout.is_some() || traits.grpc);
+        let bounds = !self.judged_within && per_try_timeout.is_some();
         if !may_repeat && !bounds && self.fixed.is_none() {
             mark(request, 1, per_try_timeout);
             return ResponseFuture::once(self.inner.call(carrier));
@@ -110,11 +110,7 @@ where
             (ready, Again::new(&carrier, source, given, traits, budget, rng, self.judged_within)),
         );
         // Not before the copy is made: each attempt has marks of its own.
-        if bounds {
-            kept.1.begin(carrier.request_mut());
-        } else {
-            mark(carrier.request_mut(), 1, per_try_timeout);
-        }
+        kept.1.begin(carrier.request_mut());
         let future = kept.0.call(carrier);
         ResponseFuture::new(future, kept)
     }

@@ -18,7 +18,7 @@ use crate::error::{BoxError, Error};
 use crate::future::ReadyOr;
 use crate::grpc::{self, is_grpc};
 use crate::request::passage::Carrier;
-use crate::request::{Asked, Facts, Matched, Open, Record, Slot, undeclared};
+use crate::request::{Asked, Entered, Facts, Matched, Open, Record, Slot, undeclared};
 use crate::upstream::worker::{View, Worker};
 
 /// Routes requests; see the [module](super).
@@ -163,10 +163,14 @@ where
     }
 
     fn call(&mut self, mut carrier: R) -> Self::Future {
-        let Open { view, record, survey, .. } = carrier.take_open();
+        let Open { entered, record, survey } = carrier.take_open();
         let of_caller = || carrier.request().extensions().get().cloned().unwrap_or_default();
         let record = record.unwrap_or_else(of_caller);
-        let view = view.unwrap_or_else(|| self.worker.view());
+        let view = match entered {
+            Some(Entered::Worker(view)) => view,
+            // Used alone, or in a handler, whose server sends nothing.
+            Some(Entered::Server(_)) | None => self.worker.view(),
+        };
         match self.decide(view, carrier.request(), &record) {
             Step::Forward(view, route, page) => {
                 let survey = survey.unwrap_or_else(|| Survey::of(carrier.request().headers()));

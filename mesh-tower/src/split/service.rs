@@ -8,9 +8,8 @@ use mesh_core::route::{Action, RequestView};
 use tower_service::Service;
 
 use crate::clock::{FastRng, SharedRng};
-use crate::request::Downstream;
-use crate::request::Matched;
 use crate::request::passage::Carrier;
+use crate::request::{Downstream, Matched};
 
 /// Draws destinations; see the [module](super).
 #[derive(Clone, Debug)]

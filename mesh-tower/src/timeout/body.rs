@@ -87,7 +87,7 @@ where
         }
         if let Poll::Ready(frame) = this.inner.poll_frame(cx) {
             if let Some(Ok(frame)) = &frame
-                && let Some(error) = frame.trailers_ref().and_then(|trailers| bound.trailers(trailers))
+                && let Some(error) = bound.refuses(frame)
             {
                 *bound = Bound::FREE;
                 return Poll::Ready(Some(Err(error.into())));
@@ -139,7 +139,7 @@ where
             Poll::Ready(None) => return Ok(frames),
             Poll::Pending => break,
         };
-        if let Some(error) = frame.trailers_ref().and_then(|trailers| bound.trailers(trailers)) {
+        if let Some(error) = bound.refuses(&frame) {
             return Err(error.into());
         }
         // An empty one takes room too.
@@ -150,7 +150,7 @@ where
             return Ok(frames);
         }
     }
-    Err(bound.timer().map_or_else(|| "the time is up".into(), |timer| timer.expire().into()))
+    Err(bound.expire().into())
 }
 
 #[cfg(test)]

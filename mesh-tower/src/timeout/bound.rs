@@ -1,6 +1,7 @@
 //! What bounds one call.
 
-use http::{HeaderMap, StatusCode, response};
+use http::{StatusCode, response};
+use http_body::Frame;
 use mesh_core::outcome::Outcome;
 
 use super::timer::Timer;
@@ -44,10 +45,15 @@ impl Bound {
         Ok(self)
     }
 
+    /// Ends the call; for where the time is known to be up.
+    pub(super) fn expire(&mut self) -> Error {
+        self.timer().expect("it is bounded, or its time would not be up").expire()
+    }
+
     /// An error in place of trailers that only say that the time is up.
-    pub(super) fn trailers(&self, trailers: &HeaderMap) -> Option<Error> {
+    pub(super) fn refuses<D>(&self, frame: &Frame<D>) -> Option<Error> {
         let told = self.0.as_deref()?.1.as_ref()?;
-        let (status, grpc) = (StatusCode::OK, grpc::status(trailers));
+        let (status, grpc) = (StatusCode::OK, grpc::status(frame.trailers_ref()?));
         told.timed_out(Outcome::Response { status, grpc, in_trailers: true })
     }
 }

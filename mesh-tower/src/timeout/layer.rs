@@ -27,7 +27,7 @@ impl TimeoutLayer {
         Self { fixed: None, judges: true }
     }
 
-    /// Leaves it to the cluster within to judge answers by the deadline that their endpoint was told.
+    /// Leaves it to the attempt within to judge answers by the deadline that their endpoint was told.
     pub(crate) const fn judged_within(self) -> Self {
         Self { judges: false, ..self }
     }

@@ -8,7 +8,7 @@
 //! stops reading finds out when it reads on. What has arrived to its end by then, up to 64 KiB, is passed on.
 //!
 //! A gRPC endpoint that keeps the deadline it was told gives up at the same moment. Its `CANCELLED` or `DEADLINE_EXCEEDED`
-//! is our timeout then, in the head and in trailers; in the stack the cluster judges that.
+//! is our timeout then, in the head and in trailers; in the stack the attempt judges that.
 //!
 //! # Readiness
 //! The inner service's.

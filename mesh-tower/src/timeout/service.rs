@@ -20,11 +20,10 @@ use crate::body::Body;
 use crate::clock::now;
 use crate::context::Context;
 use crate::error::{BoxError, Error};
-use crate::request::Matched;
-use crate::request::Record;
 use crate::request::options::CallTimeout;
 use crate::request::passage::Carrier;
 use crate::request::told::Told;
+use crate::request::{Matched, Record};
 use crate::upload;
 
 /// When a request of a layer used alone has to be answered: for the retries within, which tell each try's next hop
@@ -56,7 +55,7 @@ fn expected(limit: Duration) -> HeaderValue {
 pub struct Timeout<S> {
     pub(super) inner: S,
     pub(super) fixed: Option<Duration>,
-    /// Whether no cluster within does (RT-2).
+    /// Whether no attempt within does (RT-2).
     pub(super) judges: bool,
 }
 

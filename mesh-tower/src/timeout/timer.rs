@@ -108,7 +108,7 @@ impl Timer {
     /// The record says from now on that the time is up.
     pub(super) fn expire(&self) -> Error {
         if let Some(record) = &self.record {
-            record.time_is_up();
+            record.note_time_up();
         }
         Error::attempt(Outcome::Timeout, None)
     }

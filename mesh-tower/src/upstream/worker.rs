@@ -16,8 +16,7 @@ use mesh_core::route::{Action, DirectResponse, Fallback, Forward, Matcher, Route
 use crate::body::replay::ReplayBudget;
 use crate::clock::{FastRng, SharedRng};
 use crate::upstream::live::Live;
-use crate::upstream::pool::SWEEP_INTERVAL;
-use crate::upstream::pool::{ClusterPool, Passthrough};
+use crate::upstream::pool::{ClusterPool, Passthrough, SWEEP_INTERVAL};
 use crate::upstream::state::{Authorities, Cluster};
 use crate::upstream::transport::{ClientTls, Connect};
 

@@ -68,7 +68,7 @@ fn op_5_what_happens_beside_the_folder_is_no_news() {
 #[test]
 fn op_5_a_place_that_cannot_be_watched_is_told_of_once() {
     let mut unwatched = HashSet::new();
-    let mut told = |place: &str, watched| news(&mut unwatched, Path::new(place), watched);
+    let mut told = |place: &str, watched| first_failure(&mut unwatched, Path::new(place), watched);
     assert_eq!(told("/a", Err("no")), Some("no"));
     assert_eq!(told("/a", Err("no")), None);
     assert_eq!(told("/b", Err("no")), Some("no"));

@@ -1,6 +1,6 @@
 //! What an attempt tells its endpoint of its time, and how it is judged by that (RT-2, RT-3).
 //!
-//! In the stack the cluster judges an answer, where it records the outcome. Around a layer that is used alone, or a
+//! In the stack the attempt judges an answer, where it records the outcome. Around a layer that is used alone, or a
 //! transport of one's own, there is none: then those who read the answer share what was told, which goes with the
 //! request. The timeout begins it, each try replaces it by what is left.
 
@@ -83,7 +83,7 @@ impl Told {
     pub(crate) fn timed_out(&self, outcome: Outcome) -> Option<Error> {
         let judged = self.judge(outcome);
         match judged {
-            Outcome::Timeout => self.0.record.iter().for_each(Record::time_is_up),
+            Outcome::Timeout => self.0.record.iter().for_each(Record::note_time_up),
             Outcome::PerTryTimeout => {}
             _ => return None,
         }

@@ -19,7 +19,7 @@ use super::failure::Failure;
 use crate::body::Body;
 use crate::clock::now;
 use crate::http::failure::classify;
-use crate::http::held::Held;
+use crate::http::request_holder::RequestHolder;
 use crate::upstream::state::ConnectionPermit;
 use crate::upstream::transport::Written;
 
@@ -92,7 +92,10 @@ impl Http1 {
         self.task.abort();
     }
 
-    pub(super) async fn send<R: Held>(&mut self, mut held: R) -> Result<Response<Incoming>, Failure<R>> {
+    pub(super) async fn send<R: RequestHolder>(
+        &mut self,
+        mut held: R,
+    ) -> Result<Response<Incoming>, Failure<R>> {
         let before = self.written.bytes();
         frame(held.get_mut());
         let reused = self.served > 0;

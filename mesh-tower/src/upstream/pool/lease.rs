@@ -14,7 +14,7 @@ use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::http2::StreamPermit;
 use super::upstream_body::UpstreamBody;
-use crate::http::held::Held;
+use crate::http::request_holder::RequestHolder;
 
 /// How long a request may still be sent after its response ended. Then its HTTP/1.1 connection, which must
 /// become ready again, is closed, and its HTTP/2 stream reset.
@@ -46,7 +46,10 @@ impl Lease {
     }
 
     /// Sends the request; resolves with the response's head.
-    pub(crate) async fn send<R: Held>(&mut self, held: R) -> Result<Response<UpstreamBody>, Failure<R>> {
+    pub(crate) async fn send<R: RequestHolder>(
+        &mut self,
+        held: R,
+    ) -> Result<Response<UpstreamBody>, Failure<R>> {
         self.sent = true;
         match self.kind.as_mut().expect("a lease sends once, before it ends") {
             Kind::Http1(connection) => {

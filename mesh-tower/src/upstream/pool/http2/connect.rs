@@ -10,13 +10,13 @@ use mesh_core::headers::websocket;
 use super::super::failure::Failure;
 use super::super::upstream_body::UpstreamBody;
 use super::{MapBody, StreamPermit, prepare};
-use crate::http::held::Held;
+use crate::http::request_holder::RequestHolder;
 use crate::upgrade::Opened;
 
 impl StreamPermit {
     /// Sends a request that asks for a `WebSocket`. A success is told as the 101 that an endpoint of HTTP/1.1
     /// would have given, and the stream is [taken](crate::upgrade::on) from it.
-    pub(in crate::upstream::pool) async fn connect<R: Held>(
+    pub(in crate::upstream::pool) async fn connect<R: RequestHolder>(
         &self,
         held: R,
     ) -> Result<Response<UpstreamBody>, Failure<R>> {

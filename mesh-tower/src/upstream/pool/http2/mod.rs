@@ -39,8 +39,8 @@ use super::failure::Failure;
 use super::lease::Lease;
 use crate::body::{Body, FieldsTooLarge};
 use crate::http::failure::classify_h2;
-use crate::http::held::Held;
 use crate::http::names;
+use crate::http::request_holder::RequestHolder;
 use crate::upstream::transport::Written;
 use upload::Upload;
 
@@ -137,7 +137,10 @@ impl StreamPermit {
         self.connection.served.fetch_sub(1, Ordering::Relaxed);
     }
 
-    pub(super) async fn send<R: Held>(&mut self, held: R) -> Result<Response<Http2Body>, Failure<R>> {
+    pub(super) async fn send<R: RequestHolder>(
+        &mut self,
+        held: R,
+    ) -> Result<Response<Http2Body>, Failure<R>> {
         let mut sender = self.connection.sender.clone();
         if let Err(error) = poll_fn(|cx| sender.poll_ready(cx)).await {
             return Err(self.unsent(error, held));
