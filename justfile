@@ -48,7 +48,7 @@ bench-config:
     cargo run --release -p mesh-benches --bin config-bench
 
 examples:
-    cargo test -p mesh-examples --examples
+    cargo test -p mesh-examples
 
 fitcycle:
     cargo run --release -p fitcycle
