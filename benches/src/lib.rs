@@ -15,4 +15,5 @@ pub mod envoy;
 pub mod measure;
 pub mod process;
 pub mod proxy;
+pub mod report;
 pub mod side_by_side;

@@ -3,13 +3,11 @@
 use std::fmt;
 
 use mesh_benches::measure::machine;
+use mesh_benches::report::{NOISY, shown};
 use serde_json::{Value, json};
 
 use crate::aims::{self, Aim};
 use crate::figures::{Size, mib};
-
-/// Share of the machine taken by others from which the figures are called noisy.
-const NOISY: f64 = 0.2;
 
 /// All figures of one invocation.
 #[derive(Debug)]
@@ -86,8 +84,4 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
-}
-
-fn shown(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
 }

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use mesh_benches::measure::{ThreadTimes, Usage, resident_kib};
 use mesh_benches::process::{Process, first_line, free_address};
 use mesh_benches::proxy;
+use mesh_benches::report::write_json;
 
 use crate::backend::Backends;
 use crate::caller::{Answer, Caller};
@@ -40,8 +41,7 @@ pub(crate) async fn all(options: Options) -> anyhow::Result<()> {
     }
     print!("{report}");
     if let Some(file) = &options.json {
-        let text = serde_json::to_string_pretty(&report.to_json())?;
-        std::fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))?;
+        write_json(file, &report.to_json())?;
     }
     let missed = report.aims().iter().filter(|aim| !aim.met).count();
     anyhow::ensure!(!options.strict || missed == 0, "{missed} aims are missed");

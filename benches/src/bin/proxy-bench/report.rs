@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use mesh_benches::measure::{machine, median};
+use mesh_benches::report::{NOISY, shown};
 use serde_json::{Value, json};
 
 use crate::cli::Options;
@@ -22,9 +23,6 @@ pub(crate) struct Report {
 
 /// The proxies that ratios are to. One alone says little: its own time moves with the machine.
 const REFERENCES: [Name; 3] = [Name::Envoy, Name::Haproxy, Name::Hyper];
-
-/// Share of the machine taken by others from which the figures are called noisy.
-const NOISY: f64 = 0.2;
 
 /// One proxy in one scenario.
 #[derive(Debug)]
@@ -210,10 +208,6 @@ fn failures(f: &mut fmt::Formatter<'_>, cell: &Cell) -> fmt::Result {
         0 => writeln!(f),
         failed => writeln!(f, "   {failed} rounds FAILED"),
     }
-}
-
-fn shown(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
 }
 
 #[cfg(test)]

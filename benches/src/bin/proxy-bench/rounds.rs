@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use mesh_benches::measure::{self, Usage};
 use mesh_benches::process::{self, Conversation, Process};
+use mesh_benches::report::write_json;
 use tempfile::TempDir;
 
 use crate::access_log::AccessLog;
@@ -53,8 +54,7 @@ pub(crate) async fn compare(options: Options) -> anyhow::Result<()> {
     }
     print!("{report}");
     if let Some(file) = &options.json {
-        let text = serde_json::to_string_pretty(&report.to_json())?;
-        std::fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))?;
+        write_json(file, &report.to_json())?;
     }
     let failures = report.failures();
     anyhow::ensure!(failures == 0, "{failures} runs failed");
