@@ -50,6 +50,18 @@ fn y_10_many_slips_are_told_of_in_linear_time() {
 }
 
 #[test]
+fn y_10_many_broken_items_of_a_list_are_told_of_in_linear_time() {
+    let mut text = String::from("apiVersion: v1\nkind: List\nitems:\n");
+    let item = |n: usize| {
+        format!(
+            "- {{apiVersion: v1, kind: Namespace, metadata: {{name: n{n}, name: m{n}, labels: {{a: b}}}}}}"
+        )
+    };
+    (0..MANY).for_each(|number| writeln!(text, "{}", item(number)).unwrap());
+    assert_eq!(count(&text, "`name` is written twice"), MANY);
+}
+
+#[test]
 fn ga_3_lists_beyond_their_bound_are_judged_in_linear_time() {
     let parents = gateway_api(
         "HTTPRoute",

@@ -9,6 +9,20 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::read::kinds::{self, Support};
 use crate::read::yaml::Problem;
 
+/// What the text of a document names, wherever that is. It is searched once, whatever asks: each item of a list may.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mentions {
+    /// What cannot be read might have said who may call: only the text can tell.
+    security: bool,
+    api_version: bool,
+}
+
+impl Mentions {
+    pub(super) fn of(text: &str) -> Self {
+        Self { security: text.contains("security.istio.io"), api_version: text.contains("apiVersion") }
+    }
+}
+
 impl Reader<'_> {
     /// Reports a document that is no proper YAML, and reads what stands before the mistake. An item of a list is
     /// a document of its own.
@@ -17,7 +31,7 @@ impl Reader<'_> {
         file: &Arc<str>,
         node: &Node,
         mut problems: Vec<Problem>,
-        text: &str,
+        mentions: Mentions,
         is_item: bool,
     ) {
         let head = Head::of(node);
@@ -27,18 +41,16 @@ impl Reader<'_> {
                 if problems.is_empty() {
                     self.node(file, item);
                 } else {
-                    self.broken(file, item, problems, text, true);
+                    self.broken(file, item, problems, mentions, true);
                 }
             }
             problems = own;
         }
         let kind = kinds::find(head.group, head.kind);
-        // What cannot be read might have said who may call: only the text can tell.
-        let mentions = text.contains("security.istio.io");
         let is_named = kind.is_some();
         let may_forbid = |problem: &Problem| match head.group {
-            "" => mentions && !(is_named && problem.legible),
-            group => kinds::is_security(group) || (is_item && mentions && !problem.legible),
+            "" => mentions.security && !(is_named && problem.legible),
+            group => kinds::is_security(group) || (is_item && mentions.security && !problem.legible),
         };
         let kind = kind.or_else(|| kinds::meant(head.group, head.kind, fields_of(node)));
         let kind = kind.filter(|kind| kind.support == Support::Supported);
@@ -62,7 +74,7 @@ impl Reader<'_> {
         match kind {
             Some(kind) => self.known(&Written { kind, source, node, slips, is_whole }),
             None => {
-                if is_mesh_config && !text.contains("apiVersion") {
+                if is_mesh_config && !mentions.api_version {
                     self.refused_mesh_config(&mesh_config::bare(&source));
                 }
                 self.diagnostics.extend(slips);

@@ -29,6 +29,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::{Group, Origin};
 use crate::nearest::nearest;
 
+use broken::Mentions;
 use consequences::drop_consequences;
 pub(crate) use embedded::annotation;
 use head::{Foreign, Head, fields_of, is_list, items_of, says_what_it_is};
@@ -89,7 +90,8 @@ impl<'o> Reader<'o> {
             if document.problems.is_empty() {
                 self.node(&file, &document.node);
             } else {
-                self.broken(&file, &document.node, document.problems, document.text, false);
+                let mentions = Mentions::of(document.text);
+                self.broken(&file, &document.node, document.problems, mentions, false);
             }
         }
         if is_empty {
