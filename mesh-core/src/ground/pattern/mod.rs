@@ -38,10 +38,10 @@ impl Pattern {
         if text.len() > Self::MAX {
             return Err(PatternError::new(format!("a regex may have at most {} bytes", Self::MAX)));
         }
-        // On its own first: `a)|(b` is no expression, but would become one inside the group.
         let translated = translate(text)?;
-        build(&translated)?;
-        let regex = build(&format!(r"\A(?:{translated})\z"))?;
+        // What is wrong is told of the expression as it is by itself.
+        let regex = build(&format!(r"\A(?:{translated})\z"))
+            .map_err(|error| build(&translated).err().unwrap_or(error))?;
         Ok(Self { text: text.into(), regex })
     }
 

@@ -27,7 +27,7 @@ pub(super) fn translate(text: &str) -> Result<String, PatternError> {
             '\\' => translation.escaped()?,
             '[' => translation.class()?,
             '(' => translation.group()?,
-            ')' => translation.close(),
+            ')' => translation.close()?,
             '*' | '+' | '?' => translation.repeat(1, None, repeated)?,
             '{' => match repetition(translation.rest)? {
                 Some((length, times)) => translation.repeat(length, Some(times), repeated)?,
@@ -153,12 +153,15 @@ impl<'t> Translation<'t> {
         (self.most, self.atom) = (1, 1);
     }
 
-    fn close(&mut self) -> bool {
+    fn close(&mut self) -> Result<bool, PatternError> {
+        // `a)|(b` is no expression, but would become one inside of a group.
+        let Some(around) = self.around.pop() else {
+            return Err(PatternError::new("a `)` closes no group"));
+        };
         self.plain(')');
         self.atom = self.most;
-        // Without one that is open, the expression is refused as a whole.
-        self.most = self.most.max(self.around.pop().unwrap_or(1));
-        false
+        self.most = self.most.max(around);
+        Ok(false)
     }
 
     /// The last of a flag counts; Rust refuses one that is written twice.
