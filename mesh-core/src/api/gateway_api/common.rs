@@ -25,6 +25,17 @@ message! {
     }
 }
 
+impl ParentReference {
+    pub(crate) fn kind(&self) -> &str {
+        self.kind.as_deref().unwrap_or("Gateway")
+    }
+
+    /// `own` is the namespace of the route.
+    pub(crate) fn namespace<'a>(&'a self, own: &'a str) -> &'a str {
+        self.namespace.as_deref().unwrap_or(own)
+    }
+}
+
 message! {
     /// Where copies of requests go.
     pub struct BackendObjectReference {

@@ -51,10 +51,8 @@ fn drop_of<T>(
 
 /// Each host at each parent that a route names.
 fn places(meta: &Metadata, parents: &[ParentReference], hostnames: &[String]) -> Vec<String> {
-    let parent = |one: &ParentReference| {
-        let kind = one.kind.as_deref().unwrap_or("Gateway");
-        format!("{kind} {}/{}", one.namespace.as_deref().unwrap_or(&meta.namespace), one.name)
-    };
+    let parent =
+        |one: &ParentReference| format!("{} {}/{}", one.kind(), one.namespace(&meta.namespace), one.name);
     let every = [String::new()];
     let hosts = if hostnames.is_empty() { &every } else { hostnames };
     let at = |parent: String| hosts.iter().map(move |host| format!("{parent} {host}"));

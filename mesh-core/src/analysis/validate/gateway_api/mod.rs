@@ -140,7 +140,7 @@ fn route(at: &At, parents: &[ParentReference], hostnames: &[String], check: &mut
 /// Group, kind, namespace and name of the parent that a reference is to.
 fn object(one: &ParentReference) -> [&str; 4] {
     let group = one.group.as_deref().unwrap_or("gateway.networking.k8s.io");
-    [group, one.kind.as_deref().unwrap_or("Gateway"), one.namespace.as_deref().unwrap_or_default(), &one.name]
+    [group, one.kind(), one.namespace(""), &one.name]
 }
 
 /// The references to one parent, each by the first of its like.

@@ -187,7 +187,7 @@ impl<'a> GatewayApi<'a> {
         known: &Known<'_>,
     ) -> Parent<'a> {
         let group = written.group.as_deref().unwrap_or(GROUP);
-        let kind = written.kind.as_deref().unwrap_or("Gateway");
+        let kind = written.kind();
         let (target, accepted) = match (group, kind) {
             (GROUP, "Gateway") => self.at_gateway(index, written, references, known),
             ("" | "core", "Service") | (ISTIO_GROUP, "ServiceEntry") => {
@@ -221,7 +221,7 @@ impl<'a> GatewayApi<'a> {
         known: &Known<'_>,
     ) -> (Target, Result<(), Problem>) {
         let route = &self.routes[index];
-        let namespace = written.namespace.as_deref().unwrap_or(&route.meta.namespace);
+        let namespace = written.namespace(&route.meta.namespace);
         let Some(edge) = known.gateways.get(&(namespace, written.name.as_str())).copied() else {
             if references.is_gateway(namespace, &written.name) {
                 return (Target::Foreign, Ok(()));
@@ -289,7 +289,7 @@ impl<'a> GatewayApi<'a> {
         references: &References<'a, '_>,
     ) -> Result<(), Problem> {
         let route = &self.routes[index];
-        let owner = written.namespace.as_deref().unwrap_or(&route.meta.namespace).to_owned();
+        let owner = written.namespace(&route.meta.namespace).to_owned();
         let hosts = if kind == "Service" {
             vec![references.host(&owner, &written.name)]
         } else {

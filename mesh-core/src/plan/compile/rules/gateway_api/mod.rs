@@ -265,8 +265,7 @@ impl<'a> GatewayApi<'a> {
     /// The routes that name a Gateway, or a listener of one, that is not there.
     pub(crate) fn unbound(&self) -> impl Iterator<Item = Unbound<'_>> {
         let is_gone = |parent: &&Parent<'_>| {
-            let kind = parent.written.kind.as_deref().unwrap_or("Gateway");
-            kind == "Gateway"
+            parent.written.kind() == "Gateway"
                 && parent.accepted.as_ref().is_err_and(|problem| problem.reason == "NoMatchingParent")
         };
         self.routes.iter().filter_map(move |route| {

@@ -131,8 +131,8 @@ fn route(api: &GatewayApi<'_>, route: &RouteDocument<'_>) -> ResourceStatus {
     let ours = route.parents.iter().filter(|parent| parent.target != Target::Foreign);
     let parts = ours.map(|parent| {
         let at_gateway = matches!(parent.target, Target::Edge(_));
-        let namespace = parent.written.namespace.as_deref().unwrap_or(&route.meta.namespace);
-        let kind = parent.written.kind.as_deref().unwrap_or("Gateway");
+        let namespace = parent.written.namespace(&route.meta.namespace);
+        let kind = parent.written.kind();
         let section = parent.written.section_name.as_deref().filter(|name| !name.is_empty());
         let section = section.map(|name| format!(" {name}")).unwrap_or_default();
         let name = match &parent.target {

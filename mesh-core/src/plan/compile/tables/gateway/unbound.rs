@@ -84,9 +84,8 @@ impl<'a> Said<'a> {
 type Place<'p> = (&'p str, &'p str, &'p str, Option<&'p str>, Option<u32>);
 
 fn place<'p>(parent: &'p ParentReference, own: &'p str) -> Place<'p> {
-    let kind = parent.kind.as_deref().unwrap_or("Gateway");
     let section = parent.section_name.as_deref().filter(|name| !name.is_empty());
-    (kind, parent.namespace.as_deref().unwrap_or(own), &parent.name, section, parent.port)
+    (parent.kind(), parent.namespace(own), &parent.name, section, parent.port)
 }
 
 impl<'a> Compiler<'a> {
