@@ -7,8 +7,8 @@
 //! That is what lets the library, the proxy and the test kit decide alike.
 //!
 //! ```text
-//! text -> api (as written, with positions) -> analysis (diagnostics) -> plan (as compiled)
-//!                                                                          |
+//! text -> read -> api (as written, with positions) -> analysis (diagnostics) -> plan (as compiled)
+//!                                                                                  |
 //!   request ->  route -> grpc-web -> fault -> cors -> split -> rewrite -> timeout -> retry -> circuit -> balance
 //!                                                                            |                      |
 //!                                                                         outcome  <-------------  outlier
@@ -23,6 +23,7 @@
 //! | [`discover`] | what does a name stand for, and until when? |
 //! | [`route`] | which rule serves this request, and what does it do to it? |
 //! | [`grpc_web`] | what does a page's gRPC call look like on the wire? |
+//! | [`grpc`] | which gRPC status is an HTTP status, and back? |
 //! | [`fault`] | is a fault injected? |
 //! | [`cors`] | may a page of another origin read the answer? |
 //! | [`split`] | which weighted destination? |

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration, said so that it can be mended.
 //!
 //! Every finding is a [`Diagnostic`]: a stable [`Code`] (Istio's where one exists), a [`Level`], the
-//! place, a sentence, and a hint where there is one. Both the reader of documents in [`crate::api`] and
+//! place, a sentence, and a hint where there is one. Both the reader of documents in [`crate::read`] and
 //! the compiler in `plan` report through this one type, so that a user meets one form of message
 //! whatever found the mistake.
 //!

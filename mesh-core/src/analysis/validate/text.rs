@@ -73,7 +73,7 @@ pub(super) fn is_ip(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok()
 }
 
-/// An IP address or a block of them.
+/// A block of IP addresses; an address by itself is none.
 pub(super) fn is_cidr(text: &str) -> bool {
     text.contains('/') && text.parse::<ipnet::IpNet>().is_ok()
 }

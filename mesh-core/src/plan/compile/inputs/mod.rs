@@ -1,6 +1,6 @@
 //! Facts from the documents before any host or route is known: names, labels, settings, our own workload.
 //!
-//! Every other room of the compiler reads from here; nothing here knows a service.
+//! Every other room of the compiler reads from here. Nothing here reads the registry.
 
 pub(super) mod hints;
 pub(super) mod index;
