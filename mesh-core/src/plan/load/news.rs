@@ -38,15 +38,10 @@ fn drop_of<T>(
     let now: HashSet<Identity<'_>> = refused.iter().chain(good).map(Resource::identity).collect();
     let gone = before.iter().filter(|one| !now.contains(&one.identity()));
     let shut: HashSet<String> = gone.filter_map(places).flatten().collect();
-    let stays: Vec<bool> = refused
-        .iter()
-        .map(|one| {
-            known.contains(&one.identity())
-                || places(one).is_none_or(|own| own.iter().any(|place| shut.contains(place)))
-        })
-        .collect();
-    let mut stays = stays.into_iter();
-    refused.retain(|_| stays.next().unwrap_or(true));
+    refused.retain(|one| {
+        known.contains(&one.identity())
+            || places(one).is_none_or(|own| own.iter().any(|place| shut.contains(place)))
+    });
 }
 
 /// Each host at each parent that a route names.

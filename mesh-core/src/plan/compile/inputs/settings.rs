@@ -62,17 +62,16 @@ impl<'a> Mesh<'a> {
             inbound_retry: Arc::new(RetryPolicy::inbound()),
             settings: settings.clone(),
         };
+        let own = OWN_NAMESPACE.as_slice();
         let unreadable = documents.refused.as_ref().is_some_and(|refused| refused.mesh_config.is_some());
         if unreadable && documents.mesh_config.is_none() {
             // It may have said so.
             mesh.settings.outbound_mode = OutboundMode::RegistryOnly;
-            let own = OWN_NAMESPACE.as_slice();
             (mesh.service_export, mesh.virtual_service_export, mesh.destination_rule_export) =
                 (own, own, own);
         }
         let Some(written) = &documents.mesh_config else { return mesh };
         let config = &written.spec;
-        let own = OWN_NAMESPACE.as_slice();
         // Those that were probably meant too: what a refused field narrows is as narrow as it can be.
         let closed: HashSet<String> =
             written.source.refused.iter().filter_map(|path| mesh_field(path)).collect();

@@ -181,9 +181,7 @@ fn resolve_aliases(services: &mut ByHost) {
         .values()
         .filter_map(|service| Some((service.identity.host.clone(), service.alias.clone()?)))
         .collect();
-    let ends = ends(&aliases);
-    for host in aliases.keys() {
-        let target = ends.get(host).copied().flatten();
+    for (host, target) in ends(&aliases) {
         let known = target.and_then(|target| services.get(target));
         let found: Vec<Port> = known.map(|known| known.ports.clone()).unwrap_or_default();
         let refused = known.and_then(|known| known.refused.clone());

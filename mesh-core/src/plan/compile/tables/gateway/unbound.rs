@@ -4,6 +4,7 @@
 //! name that is taken out takes the rules away. Where a document has both, its last version tells which it was: if
 //! no name is lost that was not lost before, and one that led somewhere is written no more, that one was meant.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 
 use crate::api::gateway_api::{Gateway, ParentReference};
@@ -99,7 +100,8 @@ impl<'a> Compiler<'a> {
     ) {
         let Some(last) = self.last_good.filter(|_| !self.options.istio_runtime) else { return };
         let mut lost: HashMap<Identity<'_>, Vec<&[String]>> = HashMap::new();
-        let said = self.said.map(Said::of);
+        // Asked for only where something is lost.
+        let said = LazyCell::new(|| self.said.map(Said::of));
         for one in api.unbound() {
             if !said.as_ref().is_some_and(|said| said.let_go_of_parent(&one)) {
                 lost.entry(one.owner).or_default().push(one.hosts);
