@@ -11,14 +11,13 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::error::Identity;
 use crate::identity::Labels;
 use crate::plan::Discovery;
-use crate::plan::compile::Compiler;
 use crate::plan::compile::destinations::destination_rules::{Rule, losses};
 use crate::plan::compile::destinations::policies;
 use crate::plan::compile::inputs::labels::has_labels;
-use crate::plan::compile::inputs::names;
-use crate::plan::compile::inputs::names::server_host;
+use crate::plan::compile::inputs::names::{self, server_host};
 use crate::plan::compile::registry;
 use crate::plan::compile::rules::virtual_services::{Virtual, VirtualServices};
+use crate::plan::compile::{Compiler, MESH};
 
 impl Compiler<'_> {
     pub(crate) fn check(&mut self, virtuals: &VirtualServices<'_>) {
@@ -37,9 +36,7 @@ impl Compiler<'_> {
     /// IST0101 and IST0132: the gateways of a VirtualService, and its hosts in them.
     fn gateways_exist(&mut self, one: &Virtual<'_>) {
         let resource = one.resource;
-        for (index, name) in
-            one.gateways.iter().enumerate().filter(|(_, name)| *name != crate::plan::compile::MESH)
-        {
+        for (index, name) in one.gateways.iter().enumerate().filter(|(_, name)| *name != MESH) {
             let (namespace, short) = name.split_once('/').unwrap_or(("", name));
             let origin = resource.locate(resource.spec.at.item("gateways", index));
             // H-5: understood, and on its way out.

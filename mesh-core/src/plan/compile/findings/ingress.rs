@@ -1,15 +1,15 @@
 //! What VirtualServices at gateways say that nothing there honours (VM-8, AN-2).
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::plan::compile::Compiler;
 use crate::plan::compile::inputs::names;
 use crate::plan::compile::rules::virtual_services::{Virtual, VirtualServices};
+use crate::plan::compile::{Compiler, MESH};
 
 impl Compiler<'_> {
     /// IST0149: nothing verifies the token that a rule asks about, so it never serves. What a delegate
     /// asks is judged here, where its root is known.
     pub(crate) fn claims_are_verified(&mut self, one: &Virtual<'_>) {
-        let mesh_only = one.gateways.iter().all(|gateway| gateway == crate::plan::compile::MESH);
+        let mesh_only = one.gateways.iter().all(|gateway| gateway == MESH);
         for rule in &one.rules {
             for block in &rule.written.r#match {
                 let conditions = [("headers", &block.headers), ("withoutHeaders", &block.without_headers)];
@@ -39,7 +39,7 @@ impl Compiler<'_> {
     /// IST0140: rules of the mesh choose subsets of a service, and this gateway's rules go to all of it. A
     /// gateway knows only what is bound to it.
     pub(crate) fn subsets_reach_gateways(&mut self, virtuals: &VirtualServices<'_>, one: &Virtual<'_>) {
-        if one.gateways.iter().all(|gateway| gateway == crate::plan::compile::MESH) {
+        if one.gateways.iter().all(|gateway| gateway == MESH) {
             return;
         }
         for rule in &one.rules {
@@ -47,10 +47,8 @@ impl Compiler<'_> {
                 let suffix = &self.mesh.settings.domain_suffix;
                 let host = names::resolve(&to.host, rule.namespace(), suffix);
                 let Some(other) = virtuals.of_host(&host).map(|index| &virtuals.all[index]) else { continue };
-                let bound = one
-                    .gateways
-                    .iter()
-                    .any(|gateway| gateway != crate::plan::compile::MESH && other.gateways.contains(gateway));
+                let bound =
+                    one.gateways.iter().any(|gateway| gateway != MESH && other.gateways.contains(gateway));
                 let chooses = || {
                     other
                         .rules

@@ -2,6 +2,8 @@
 
 use std::net::Ipv6Addr;
 
+use crate::plan::compile::MESH;
+
 /// A host as a resource of `namespace` writes it, in full and lower case (H-1, H-2).
 pub(crate) fn resolve(host: &str, namespace: &str, suffix: &str) -> String {
     let host = host.to_ascii_lowercase();
@@ -42,7 +44,7 @@ pub(crate) fn narrower<'a>(a: &'a str, b: &'a str) -> Option<&'a str> {
 
 /// A Gateway as a VirtualService of `namespace` names it: `namespace/name`, or `mesh` (H-5).
 pub(crate) fn gateway(written: &str, namespace: &str, suffix: &str) -> String {
-    if written == crate::plan::compile::MESH {
+    if written == MESH {
         return written.to_owned();
     }
     if let Some((owner, name)) = written.split_once('/') {

@@ -12,8 +12,10 @@ use crate::endpoint::ClusterId;
 use crate::error::Origin;
 use crate::plan::compile::Compiler;
 use crate::plan::compile::destinations::missing::Missing;
+use crate::plan::compile::inputs::names;
 use crate::plan::compile::inputs::refusal;
 use crate::plan::compile::inputs::retry;
+use crate::plan::compile::registry::Port;
 use crate::retry::RetryPolicy;
 use crate::route::{Action, Destination, Forward, Matcher, Mirror, Route, Vantage};
 use crate::units::Percent;
@@ -276,11 +278,7 @@ impl Compiler<'_> {
         came_on: u16,
         what: &'static str,
     ) -> ClusterId {
-        let host = crate::plan::compile::inputs::names::resolve(
-            &written.host,
-            of.namespace(),
-            &self.mesh.settings.domain_suffix,
-        );
+        let host = names::resolve(&written.host, of.namespace(), &self.mesh.settings.domain_suffix);
         let given = written.port.as_ref().and_then(|port| u16::try_from(port.number).ok());
         let port = given.filter(|port| *port > 0).unwrap_or_else(|| {
             let ports = self.registry.find_visible(&host).map(|service| service.ports.as_slice());
@@ -341,7 +339,7 @@ fn refused_routes(one: &Virtual<'_>, document: &Arc<str>, vantage: &Vantage<'_>)
 }
 
 /// IST0112: a destination that names none of its service's ports (VA-1).
-fn several_ports(host: &str, ports: &[crate::plan::compile::registry::Port], origin: Origin) -> Diagnostic {
+fn several_ports(host: &str, ports: &[Port], origin: Origin) -> Diagnostic {
     let numbers: Vec<String> = ports.iter().map(|port| port.number.to_string()).collect();
     let message = format!(
         "{host} has ports {} and this names none: each call goes on to the port that it came for",

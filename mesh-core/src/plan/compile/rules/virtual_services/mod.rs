@@ -12,6 +12,7 @@ use self::delegates::Delegates;
 use crate::api::istio::{HttpMatchRequest, HttpRoute, VirtualService};
 use crate::api::{Documents, Resource, creation_order};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::plan::compile::MESH;
 use crate::plan::compile::inputs::names::{self, Visibility};
 use crate::plan::compile::inputs::refusal;
 use crate::plan::compile::inputs::scope::EgressScope;
@@ -63,7 +64,7 @@ impl Rule<'_> {
 
 impl Virtual<'_> {
     pub(crate) fn is_mesh(&self) -> bool {
-        self.gateways.iter().any(|gateway| gateway == crate::plan::compile::MESH)
+        self.gateways.iter().any(|gateway| gateway == MESH)
     }
 
     /// A host's full name as `host` of this resource writes it.
@@ -117,7 +118,7 @@ impl<'a> VirtualServices<'a> {
             let full = |gateway: &String| names::gateway(gateway, &meta.namespace, suffix);
             let mut gateways: Vec<String> = spec.gateways.iter().map(full).collect();
             if gateways.is_empty() {
-                gateways.push(crate::plan::compile::MESH.to_owned());
+                gateways.push(MESH.to_owned());
             }
             let refused = resource.is_refused().then(|| Arc::clone(&resource.source.resource));
             let (mut rules, mut lost) = (Vec::with_capacity(spec.http.len()), false);

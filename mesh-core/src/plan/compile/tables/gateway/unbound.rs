@@ -11,13 +11,12 @@ use crate::api::gateway_api::{Gateway, ParentReference};
 use crate::api::istio::VirtualService;
 use crate::api::{Documents, Resource};
 use crate::error::{Identity, Origin};
-use crate::plan::compile::Compiler;
-use crate::plan::compile::MESH;
 use crate::plan::compile::inputs::names;
 use crate::plan::compile::inputs::refusal::refused;
 use crate::plan::compile::rules::gateway_api::{GatewayApi, Unbound};
 use crate::plan::compile::rules::virtual_services::{Virtual, VirtualServices};
 use crate::plan::compile::tables::draft::Draft;
+use crate::plan::compile::{Compiler, MESH};
 use crate::plan::{Direction, ListenerRoutes};
 
 /// What the documents of the last good plan said of references to Gateways.
