@@ -148,18 +148,16 @@ impl Documents {
     /// Whether something was read from a file, or from a file in a folder.
     #[must_use]
     pub fn has_any_of(&self, place: &str) -> bool {
-        let mut any = self.mesh_config.as_ref().is_some_and(|one| is_in(&one.source.file, place));
-        macro_rules! any {
-            ($($list:ident),*) => {
-                $(any |= self.$list.iter().any(|one| is_in(&one.source.file, place));)*
-            };
-        }
-        each_list!(any);
-        any || self.refused.as_deref().is_some_and(|refused| refused.has_any_of(place))
+        self.sources().into_iter().any(|file| is_in(file, place))
     }
 
     /// All places that something was read from, as [`Documents::has_any_of`] tells of one.
     pub(crate) fn places(&self) -> HashSet<String> {
+        self.sources().into_iter().flat_map(places).map(str::to_owned).collect()
+    }
+
+    /// The files that something was read from, be it refused.
+    fn sources(&self) -> HashSet<&str> {
         let mut files: HashSet<&str> = HashSet::new();
         for documents in std::iter::once(self).chain(self.refused.as_deref()) {
             files.extend(documents.mesh_config.iter().map(|one| &*one.source.file));
@@ -170,7 +168,7 @@ impl Documents {
             }
             each_list!(add);
         }
-        files.into_iter().flat_map(places).map(str::to_owned).collect()
+        files
     }
 
     /// What is refused, to add to it.

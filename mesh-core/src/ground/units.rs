@@ -14,6 +14,8 @@ impl Percent {
     pub const ZERO: Self = Self(0);
     /// Always.
     pub const HUNDRED: Self = Self(1_000_000);
+    /// The least percentage that is ever met.
+    const LEAST: f64 = 0.0001;
 
     /// Makes a share from a percentage.
     ///
@@ -22,13 +24,18 @@ impl Percent {
     pub fn new(value: f64) -> Result<Self, PercentError> {
         if value == 0.0 {
             Ok(Self::ZERO)
-        } else if (0.0001..=100.0).contains(&value) {
+        } else if (Self::LEAST..=100.0).contains(&value) {
             // Truncation is Envoy's rule; the range check keeps it within 1..=1_000_000.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
             Ok(Self((value * 10_000.0) as u32))
         } else {
             Err(PercentError(value))
         }
+    }
+
+    /// The same, but what is too small to ever be met is nothing (VA-10).
+    pub(crate) fn or_never(value: f64) -> Result<Self, PercentError> {
+        if (0.0..Self::LEAST).contains(&value) { Ok(Self::ZERO) } else { Self::new(value) }
     }
 
     /// Whether this request is one of the share.

@@ -11,6 +11,7 @@ use crate::error::Origin;
 use crate::fault::grpc_code;
 use crate::retry::RetryOn;
 use crate::route::{Direction, HeaderOps, PathRewrite, Pattern, Redirect, is_framing};
+use crate::units::Percent;
 
 /// Largest fixed body, and the size from which one is told (VA-9).
 const MAX_BODY: usize = crate::route::DirectResponse::MAX_BODY;
@@ -46,8 +47,7 @@ pub(super) fn check(rule: &HttpRoute, check: &mut Check<'_>) {
         }
     }
     let shares = rule.mirrors.iter().map(|mirror| &mirror.percentage).chain([&rule.mirror_percentage]);
-    for share in shares.flatten().filter(|share| !(0.0..=100.0).contains(&share.value)) {
-        // One that is too small to ever be met is none (VA-10).
+    for share in shares.flatten().filter(|share| Percent::or_never(share.value).is_err()) {
         let message = format!("must be between 0 and 100, not {}", share.value);
         check.error(share.at.field("value"), message);
     }

@@ -152,10 +152,8 @@ impl<'a> Rule<'a> {
 
     /// Whether it says that calls are encrypted, or some of them.
     fn encrypts(&self) -> bool {
-        let policies = self.policy.map(|(_, policy)| policy).into_iter();
-        policies
-            .chain(self.subsets.iter().filter_map(|(_, subset)| subset.traffic_policy.as_ref()))
-            .any(refusal::encrypts)
+        let own = self.policy.map(|(_, policy)| policy);
+        refusal::any_encrypts(own, self.subsets.iter().map(|(_, subset)| *subset))
     }
 
     fn selects(&self) -> bool {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::api::istio::{ClientTlsMode, DestinationRule, TrafficPolicy};
+use crate::api::istio::{ClientTlsMode, DestinationRule, Subset, TrafficPolicy};
 use crate::api::{Documents, Resource, Source};
 use crate::error::Origin;
 use crate::nearest::is_slip;
@@ -26,15 +26,22 @@ pub(crate) fn route(document: &Arc<str>, origin: Origin) -> Arc<Route> {
 /// Whether a refused rule may have said that calls are encrypted: by what could be read of it, or where it
 /// could not be.
 pub(crate) fn protects(rule: &Resource<DestinationRule>) -> bool {
-    let policies = rule.spec.traffic_policy.iter();
-    let mut policies =
-        policies.chain(rule.spec.subsets.iter().filter_map(|subset| subset.traffic_policy.as_ref()));
+    let own = rule.spec.traffic_policy.as_ref();
     // Where its mode, or anything else of it, could not be read, that is among what is refused.
-    policies.any(encrypts) || rule.source.refused.iter().any(|path| may_hide_tls(path))
+    any_encrypts(own, &rule.spec.subsets) || rule.source.refused.iter().any(|path| may_hide_tls(path))
+}
+
+/// Whether a rule's own policy, or that of a subset, says that calls are encrypted.
+pub(crate) fn any_encrypts<'p>(
+    own: Option<&'p TrafficPolicy>,
+    subsets: impl IntoIterator<Item = &'p Subset>,
+) -> bool {
+    let of_subsets = subsets.into_iter().filter_map(|subset| subset.traffic_policy.as_ref());
+    own.into_iter().chain(of_subsets).any(encrypts)
 }
 
 /// Whether a policy says that calls are encrypted, to one port at least.
-pub(crate) fn encrypts(policy: &TrafficPolicy) -> bool {
+fn encrypts(policy: &TrafficPolicy) -> bool {
     let ports = policy.port_level_settings.iter().map(|port| &port.tls);
     let mut all = std::iter::once(&policy.tls).chain(ports);
     all.any(|tls| tls.as_ref().is_some_and(|tls| tls.mode != ClientTlsMode::Disable))

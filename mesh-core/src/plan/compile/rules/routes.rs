@@ -250,11 +250,7 @@ impl Compiler<'_> {
         });
         for (destination, percent) in first.into_iter().chain(more) {
             let cluster = self.destination(of, destination, place.port, "mirror host");
-            let percent = percent.map_or(Ok(Percent::HUNDRED), |share| match share {
-                // Too small to ever be met.
-                0.0..0.0001 => Ok(Percent::ZERO),
-                share => Percent::new(share),
-            });
+            let percent = percent.map_or(Ok(Percent::HUNDRED), Percent::or_never);
             match percent {
                 // A mirror that leads nowhere is reported, and costs the request nothing.
                 Ok(percent) if cluster != ClusterId::UNKNOWN && !percent.is_zero() => {
