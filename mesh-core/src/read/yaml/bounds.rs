@@ -11,7 +11,7 @@ pub(super) const MAX_EXPANSION: usize = 10 * 1024 * 1024;
 pub(super) const MAX_RESCANNED: usize = 16 * 1024 * 1024;
 
 /// What is left out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bound {
     Depth,
     Expansion,
@@ -25,25 +25,5 @@ impl fmt::Display for Bound {
             Self::Expansion => write!(f, "aliases expand to more than {} MiB", MAX_EXPANSION / 1024 / 1024),
             Self::OwnAnchor => f.write_str("an alias must not stand inside of its own anchor"),
         }
-    }
-}
-
-/// Each bound is told of once in a document, whatever else is beyond it.
-#[derive(Debug, Default)]
-pub(super) struct Told {
-    depth: bool,
-    expansion: bool,
-    own_anchor: bool,
-}
-
-impl Told {
-    /// Whether a bound is told of now for the first time.
-    pub(super) fn is_new(&mut self, bound: Bound) -> bool {
-        let told = match bound {
-            Bound::Depth => &mut self.depth,
-            Bound::Expansion => &mut self.expansion,
-            Bound::OwnAnchor => &mut self.own_anchor,
-        };
-        !std::mem::replace(told, true)
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
-use super::bounds::{Bound, MAX_DEPTH, MAX_EXPANSION, MAX_RESCANNED, Told};
+use super::bounds::{Bound, MAX_DEPTH, MAX_EXPANSION, MAX_RESCANNED};
 use super::document::{Document, Problem};
 use super::explain::explain;
 use super::indent::Indented;
@@ -58,8 +58,8 @@ struct Builder<'t> {
     expansion: usize,
     expanded: usize,
     problems: Vec<Problem>,
-    /// The bounds that are told of.
-    told: Told,
+    /// The bounds that are told of: each once, whatever else is beyond it.
+    told: Vec<Bound>,
     /// Objects and lists that are open and left out, since they are too deep.
     beyond: usize,
 }
@@ -100,7 +100,7 @@ impl<'t> Builder<'t> {
             expansion: 0,
             expanded: 0,
             problems: Vec::new(),
-            told: Told::default(),
+            told: Vec::new(),
             beyond: 0,
         }
     }
@@ -275,17 +275,19 @@ impl<'t> Builder<'t> {
 
     /// Reports what is no error of the syntax.
     fn problem(&mut self, mark: Mark, message: String) {
-        let path = self.path();
-        self.problems.push(Problem { mark, path, message, hint: None, legible: true, alone: true });
+        self.report(mark, self.path(), message, true);
     }
 
     /// Reports a bound, unless it was: other places may be empty because of it too.
     fn once(&mut self, mark: Mark, bound: Bound) {
-        if self.told.is_new(bound) {
-            let path = self.path();
-            let message = bound.to_string();
-            self.problems.push(Problem { mark, path, message, hint: None, legible: true, alone: false });
+        if !self.told.contains(&bound) {
+            self.told.push(bound);
+            self.report(mark, self.path(), bound.to_string(), false);
         }
+    }
+
+    fn report(&mut self, mark: Mark, path: String, message: String, alone: bool) {
+        self.problems.push(Problem { mark, path, message, hint: None, legible: true, alone });
     }
 
     /// Puts a complete node where it belongs: key, value, item or root.
@@ -314,7 +316,7 @@ impl<'t> Builder<'t> {
             if let Some(message) = problem {
                 let path = self.path() + &twice.map(|key| path_key(&key)).unwrap_or_default();
                 let path = path.strip_prefix('.').map(str::to_owned).unwrap_or(path);
-                self.problems.push(Problem { mark, path, message, hint: None, legible: true, alone: true });
+                self.report(mark, path, message, true);
             }
             return;
         }
@@ -335,7 +337,7 @@ impl<'t> Builder<'t> {
 
     fn end_document(&mut self, documents: &mut Vec<Document<'t>>) {
         self.anchors.clear();
-        (self.expansion, self.beyond, self.told) = (0, 0, Told::default());
+        (self.expansion, self.beyond, self.told) = (0, 0, Vec::new());
         let problems = std::mem::take(&mut self.problems);
         let start = Mark { line: self.lines_before.saturating_add(1), column: 1 };
         let node = self.root.take().unwrap_or_else(|| null(start));
