@@ -311,21 +311,21 @@ fn refused_routes(one: &Virtual<'_>, document: &Arc<str>, vantage: &Vantage<'_>)
         return vec![refusal::route(document, one.resource.origin())];
     }
     let mut routes = Vec::new();
-    for rule in &one.shut {
-        let origin = one.resource.locate(one.resource.spec.at.item("http", rule.index));
-        let whole = Route { rule_index: rule.index, ..Route::clone(&refusal::route(document, origin)) };
-        if rule.scopes.is_empty() {
+    for (rule_index, (scopes, rule)) in one.shut.iter().zip(&one.resource.spec.http).enumerate() {
+        let origin = one.resource.locate(one.resource.spec.at.item("http", rule_index));
+        let whole = Route { rule_index, ..Arc::unwrap_or_clone(refusal::route(document, origin)) };
+        if scopes.is_empty() {
             routes.push(Arc::new(whole));
             return routes;
         }
-        for block in 0..rule.scopes.len() {
-            if !rule.scopes[block].admits(vantage, &one.gateways) {
+        for (match_index, (scope, block)) in scopes.iter().zip(&rule.r#match).enumerate() {
+            if !scope.admits(vantage, &one.gateways) {
                 continue;
             }
-            let matcher = matches::matcher(&rule.written.r#match[block]).unwrap_or_else(|_| Matcher::any());
+            let matcher = matches::matcher(block).unwrap_or_else(|_| Matcher::any());
             // What stands behind a catch-all never takes part (VS-3).
             let is_last = matcher.is_catch_all();
-            routes.push(Arc::new(Route { matcher, match_index: rule.blocks[block], ..whole.clone() }));
+            routes.push(Arc::new(Route { matcher, match_index, ..whole.clone() }));
             if is_last {
                 return routes;
             }

@@ -32,9 +32,9 @@ pub(crate) struct Virtual<'a> {
     pub(crate) lost: bool,
     /// Its name, if it is refused and its hosts answer so (Y-12).
     pub(crate) refused: Option<Arc<str>>,
-    /// Of one that is refused, the rules that can be read, if all of them are known; those whose matches cannot
-    /// be read have none.
-    pub(crate) shut: Vec<Rule<'a>>,
+    /// Of one that is refused, the static parts of the match blocks of each rule, if all rules are known; one whose
+    /// matches cannot be read has none.
+    pub(crate) shut: Vec<Vec<Scope>>,
     visibility: Visibility,
 }
 
@@ -153,7 +153,7 @@ impl<'a> VirtualServices<'a> {
                 hosts: spec.hosts.iter().map(|host| names::resolve(host, &meta.namespace, suffix)).collect(),
                 rules,
                 lost,
-                shut: refused.as_ref().map(|document| shut(resource, document, suffix)).unwrap_or_default(),
+                shut: refused.as_ref().map(|_| shut(resource, suffix)).unwrap_or_default(),
                 refused,
                 gateways,
                 visibility,
@@ -237,22 +237,15 @@ impl<'a> VirtualServices<'a> {
     }
 }
 
-/// The rules of a VirtualService that is refused, as far as it is known what they match.
-fn shut<'a>(resource: &'a Resource<VirtualService>, document: &Arc<str>, suffix: &str) -> Vec<Rule<'a>> {
+/// The static parts of each rule of a VirtualService that is refused, as far as it is known what they match.
+fn shut(resource: &Resource<VirtualService>, suffix: &str) -> Vec<Vec<Scope>> {
     let paths: Vec<Arc<str>> = resource.spec.http.iter().map(|rule| rule.at.origin().path).collect();
     let readable = refusal::readable(&resource.source, "spec.http", "match", &paths).unwrap_or_default();
-    let rules = resource.spec.http.iter().enumerate().zip(readable);
+    let rules = resource.spec.http.iter().zip(readable);
     rules
-        .map(|((index, rule), readable)| {
+        .map(|(rule, readable)| {
             let blocks = if readable { rule.r#match.as_slice() } else { &[] };
-            Rule {
-                resource,
-                index,
-                written: Cow::Borrowed(rule),
-                scopes: blocks.iter().map(|block| scope(block, resource, suffix)).collect(),
-                blocks: (0..blocks.len()).collect(),
-                refused: Some(Arc::clone(document)),
-            }
+            blocks.iter().map(|block| scope(block, resource, suffix)).collect()
         })
         .collect()
 }
