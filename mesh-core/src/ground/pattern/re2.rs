@@ -21,9 +21,9 @@ pub(super) fn translate(text: &str) -> Result<String, PatternError> {
         Translation { rest: text, out: String::with_capacity(text.len()), ..Translation::default() };
     translation.atom = 1;
     translation.most = 1;
-    let mut repeated = false;
     while let Some(first) = translation.rest.chars().next() {
-        repeated = match first {
+        let repeated = std::mem::take(&mut translation.repeated);
+        match first {
             '\\' => translation.escaped()?,
             '[' => translation.class()?,
             '(' => translation.group()?,
@@ -35,12 +35,12 @@ pub(super) fn translate(text: &str) -> Result<String, PatternError> {
             },
             '.' | '^' | '$' | '|' => translation.plain(first),
             _ => translation.literal(first),
-        };
+        }
     }
     Ok(translation.out)
 }
 
-/// An expression on its way. Each step says whether it was a repetition.
+/// An expression on its way.
 #[derive(Debug, Default)]
 struct Translation<'t> {
     rest: &'t str,
@@ -51,6 +51,8 @@ struct Translation<'t> {
     /// The most of that in the group that is open, and in those around it.
     most: u32,
     around: Vec<u32>,
+    /// Whether the last step was a repetition.
+    repeated: bool,
 }
 
 impl<'t> Translation<'t> {
@@ -60,35 +62,33 @@ impl<'t> Translation<'t> {
         taken
     }
 
-    fn plain(&mut self, character: char) -> bool {
+    fn plain(&mut self, character: char) {
         self.out.push(character);
         self.take(character.len_utf8());
         self.atom = 1;
-        false
     }
 
-    fn literal(&mut self, character: char) -> bool {
+    fn literal(&mut self, character: char) {
         escape::push(&mut self.out, character);
         self.take(character.len_utf8());
         self.atom = 1;
-        false
     }
 
-    fn class(&mut self) -> Result<bool, PatternError> {
+    fn class(&mut self) -> Result<(), PatternError> {
         let length = class::translate(self.rest, &mut self.out)?;
         self.take(length);
         self.atom = 1;
-        Ok(false)
+        Ok(())
     }
 
-    fn escaped(&mut self) -> Result<bool, PatternError> {
+    fn escaped(&mut self) -> Result<(), PatternError> {
         self.atom = 1;
         if let Some(quoted) = self.rest.strip_prefix(r"\Q") {
             // One without an end goes on to the end of the expression.
             let (text, rest) = quoted.split_once(r"\E").unwrap_or((quoted, ""));
             text.chars().for_each(|character| escape::push(&mut self.out, character));
             self.rest = rest;
-            return Ok(false);
+            return Ok(());
         }
         let length = match &self.rest.get(..2) {
             // Where words end is a question of ASCII, also in an expression that knows of more.
@@ -105,30 +105,23 @@ impl<'t> Translation<'t> {
                 2
             }
             Some(r"\p" | r"\P") => escape::unicode(self.rest, &mut self.out)?,
-            _ => match escape::perl(self.rest) {
-                Some((ranges, negated)) => {
-                    self.out.push_str(if negated { "[^" } else { "[" });
-                    self.out.push_str(ranges);
-                    self.out.push(']');
-                    2
-                }
-                None => {
-                    let (character, length) = escape::character(self.rest)?;
-                    escape::push(&mut self.out, character);
-                    length
-                }
-            },
+            _ if escape::perl(self.rest, &mut self.out) => 2,
+            _ => {
+                let (character, length) = escape::character(self.rest)?;
+                escape::push(&mut self.out, character);
+                length
+            }
         };
         self.take(length);
-        Ok(false)
+        Ok(())
     }
 
     /// `(`, `(?P<name>`, `(?<name>`, `(?flags)` or `(?flags:`.
-    fn group(&mut self) -> Result<bool, PatternError> {
+    fn group(&mut self) -> Result<(), PatternError> {
         let Some(inside) = self.rest.strip_prefix("(?") else {
             self.take(1);
             self.open("(");
-            return Ok(false);
+            return Ok(());
         };
         if let Some(named) = inside.strip_prefix("P<").or_else(|| inside.strip_prefix('<')) {
             let (name, rest) = named.split_once('>').unwrap_or_default();
@@ -141,10 +134,9 @@ impl<'t> Translation<'t> {
             // Groups are known by number; Rust refuses names that begin with a digit.
             self.rest = rest;
             self.open("(");
-            return Ok(false);
+            return Ok(());
         }
-        self.flags(inside)?;
-        Ok(false)
+        self.flags(inside)
     }
 
     fn open(&mut self, written: &str) {
@@ -153,7 +145,7 @@ impl<'t> Translation<'t> {
         (self.most, self.atom) = (1, 1);
     }
 
-    fn close(&mut self) -> Result<bool, PatternError> {
+    fn close(&mut self) -> Result<(), PatternError> {
         // `a)|(b` is no expression, but would become one inside of a group.
         let Some(around) = self.around.pop() else {
             return Err(PatternError::new("a `)` closes no group"));
@@ -161,7 +153,7 @@ impl<'t> Translation<'t> {
         self.plain(')');
         self.atom = self.most;
         self.most = self.most.max(around);
-        Ok(false)
+        Ok(())
     }
 
     /// The last of a flag counts; Rust refuses one that is written twice.
@@ -194,7 +186,7 @@ impl<'t> Translation<'t> {
         Err(PatternError::new("after `(?` stand flags of `imsU`, a name as `P<name>`, or `:`"))
     }
 
-    fn repeat(&mut self, length: usize, times: Option<u32>, repeated: bool) -> Result<bool, PatternError> {
+    fn repeat(&mut self, length: usize, times: Option<u32>, repeated: bool) -> Result<(), PatternError> {
         if repeated {
             return Err(PatternError::new("a repetition can't be repeated"));
         }
@@ -206,7 +198,8 @@ impl<'t> Translation<'t> {
         let lazy = usize::from(self.rest[length..].starts_with('?'));
         let written = self.take(length + lazy);
         self.out.push_str(written);
-        Ok(true)
+        self.repeated = true;
+        Ok(())
     }
 }
 

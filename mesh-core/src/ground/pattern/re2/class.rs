@@ -32,10 +32,7 @@ pub(super) fn translate(text: &str, out: &mut String) -> Result<usize, PatternEr
         } else if rest.starts_with(r"\p") || rest.starts_with(r"\P") {
             let length = escape::unicode(rest, out)?;
             rest = &rest[length..];
-        } else if let Some((ranges, negated)) = escape::perl(rest) {
-            out.push_str(if negated { "[^" } else { "[" });
-            out.push_str(ranges);
-            out.push(']');
+        } else if escape::perl(rest, out) {
             rest = &rest[2..];
         } else {
             rest = range(rest, out)?;

@@ -15,17 +15,20 @@ pub(super) fn push(out: &mut String, character: char) {
     }
 }
 
-/// The ranges of `\d`, `\s`, `\w` at the beginning, and whether they are negated. All are of ASCII; a vertical
-/// tab is no `\s`.
-pub(super) fn perl(text: &str) -> Option<(&'static str, bool)> {
-    let kind = text.strip_prefix('\\')?.chars().next()?;
+/// Writes `\d`, `\s`, `\w` or the opposite of one, two bytes long, at the beginning; `false` if none is there. All
+/// are of ASCII; a vertical tab is no `\s`.
+pub(super) fn perl(text: &str, out: &mut String) -> bool {
+    let Some(kind) = text.strip_prefix('\\').and_then(|kind| kind.chars().next()) else { return false };
     let ranges = match kind.to_ascii_lowercase() {
         'd' => "0-9",
         's' => r"\t\n\x0C\r ",
         'w' => "0-9A-Za-z_",
-        _ => return None,
+        _ => return false,
     };
-    Some((ranges, kind.is_ascii_uppercase()))
+    out.push_str(if kind.is_ascii_uppercase() { "[^" } else { "[" });
+    out.push_str(ranges);
+    out.push(']');
+    true
 }
 
 /// The character that an escape at the beginning stands for, and its length.
