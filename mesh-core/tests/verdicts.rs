@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 use mesh_core::analysis::{Code, Diagnostic, Diagnostics};
 use mesh_core::api::Documents;
@@ -134,6 +135,11 @@ fn verdict(findings: &Diagnostics) -> Verdict {
     }
 }
 
+/// To the terminal itself: what passes is not shown of what is printed.
+fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").expect("there is a terminal, or a file");
+}
+
 #[test]
 fn documents_are_judged_as_by_istio() {
     let (mut equal, mut skipped) = (0, 0);
@@ -168,12 +174,15 @@ fn documents_are_judged_as_by_istio() {
         texts.sort();
         println!("== {kind}: {} judged otherwise\n{}", texts.len(), texts.concat());
     }
-    println!("equal {equal}, skipped {skipped}: {reasons:#?}");
-    for (difference, count) in KEPT.iter().zip(&kept) {
-        println!("kept, {}: {count}", difference.name);
-    }
+    println!("skipped: {reasons:#?}");
     let counts: BTreeMap<_, _> = other.iter().map(|(kind, texts)| (kind.as_str(), texts.len())).collect();
-    println!("other {counts:?}");
+    let by_name =
+        KEPT.iter().zip(&kept).map(|(difference, count)| format!("{count} kept ({})", difference.name));
+    let by_name = by_name.collect::<Vec<_>>().join(", ");
+    say(&format!(
+        "verdicts: {equal} equal, {by_name}, {skipped} skipped, {} other",
+        counts.values().sum::<usize>()
+    ));
     for (difference, count) in KEPT.iter().zip(&kept) {
         let name = difference.name;
         assert!(*count > 0, "the difference {name:?} is no more: take it away here and in the docs");
