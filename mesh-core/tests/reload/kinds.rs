@@ -1,5 +1,7 @@
 //! Kinds and groups that nearly are ones of ours, and those that are others' (Y-1).
 
+use mesh_core::analysis::Level;
+
 use super::{SERVICE, call, client, errors, gateway, request};
 
 const RULE: &str = "
@@ -105,6 +107,27 @@ fn y_1_a_kind_that_no_one_has_is_skipped_and_warned_of() {
     let first = client(text, None);
     assert_eq!(errors(&first.diagnostics), Vec::<String>::new());
     assert!(first.diagnostics.iter().any(|finding| finding.message.contains("skipped")));
+}
+
+/// Nobody can tell what was meant: what the document said before is gone, as if it were deleted, and that is told.
+#[test]
+fn y_1_a_document_that_becomes_one_of_a_kind_that_no_one_has_is_skipped_and_warned_of() {
+    let good = SERVICE.to_owned() + RULE;
+    let first = client(&good, None);
+    let second = client(&good.replace("kind: VirtualService", "kind: Banana"), Some(&first));
+    assert_eq!(errors(&second.diagnostics), Vec::<String>::new());
+    let told: Vec<String> = second
+        .diagnostics
+        .iter()
+        .filter(|finding| finding.level == Level::Warning)
+        .map(|finding| format!("{finding:#}"))
+        .collect();
+    assert!(told.iter().any(|told| told.contains("(Banana default/v mesh.yaml:")), "{told:?}");
+    assert!(told.iter().any(|told| told.contains("has no kind Banana: skipped")), "{told:?}");
+    assert_eq!(call(&second, "a"), "default", "the service itself serves");
+    assert!(second.stale_resources.is_empty());
+    // The others of its file hold, and so does it once it is mended.
+    assert_eq!(call(&client(&good, Some(&second)), "a"), "good");
 }
 
 /// Two groups have a Gateway. Without its group it is neither's for sure, and its port stays open.

@@ -1,5 +1,6 @@
 //! What stays in force when a document is refused, or is gone: a test for each row of `docs/reload.md`.
 
+mod exports;
 mod fields;
 mod files;
 mod gateways;

@@ -1,7 +1,7 @@
 //! The mesh config: what is refused of it leaves the rest in force, and closes what it may have closed.
 
 use mesh_core::analysis::Level;
-use mesh_core::plan::OutboundMode;
+use mesh_core::plan::{Loaded, OutboundMode};
 
 use super::{client, errors, loaded, options};
 
@@ -35,17 +35,26 @@ fn mc_2_providers_that_nothing_uses_are_remarks() {
     }
 }
 
+/// The level of what is told of that name.
+fn told_of(loaded: &Loaded, name: &str) -> Option<Level> {
+    let found = loaded.diagnostics.iter().filter(|found| found.message.contains(name));
+    found.map(|found| found.level).min()
+}
+
 #[test]
 fn mc_2_a_provider_that_is_used_is_told_at_its_level_and_the_rest_holds() {
     let config = STOCK.replace("metrics: [prometheus]", "accessLogging: [otel], tracing: [zipkin]");
     let first = client(&config, None);
-    let level = |name: &str| {
-        let found = first.diagnostics.iter().filter(|found| found.message.contains(name));
-        found.map(|found| found.level).min()
-    };
-    assert_eq!(level("\"otel\""), Some(Level::Error), "{}", first.diagnostics);
-    assert_eq!(level("`tracing`"), Some(Level::Warning), "{}", first.diagnostics);
+    assert_eq!(told_of(&first, "\"otel\""), Some(Level::Error), "{}", first.diagnostics);
+    assert_eq!(told_of(&first, "`tracing`"), Some(Level::Warning), "{}", first.diagnostics);
     assert_eq!(first.plan.settings.outbound_mode, OutboundMode::RegistryOnly);
+    // It may also come with a reload: the rest moves on.
+    let second = client(&format!("{config}trustDomain: new.org\n"), Some(&client(STOCK, None)));
+    assert_eq!(told_of(&second, "\"otel\""), Some(Level::Error), "{}", second.diagnostics);
+    assert_eq!(told_of(&second, "`tracing`"), Some(Level::Warning), "{}", second.diagnostics);
+    let settings = &second.plan.settings;
+    assert_eq!((settings.outbound_mode, &*settings.trust_domain), (OutboundMode::RegistryOnly, "new.org"));
+    assert!(settings.access_log.is_some());
 }
 
 #[test]
@@ -137,7 +146,7 @@ fn y_12_a_refused_value_of_the_mesh_config_has_its_default_at_start() {
             assert!(!errors(&start.diagnostics).is_empty(), "{bad}");
             let again = loaded(&files, &options(false), Some(&start));
             for one in [&start, &again] {
-                let policy = |loaded: &mesh_core::plan::Loaded| {
+                let policy = |loaded: &Loaded| {
                     let cluster =
                         loaded.plan.cluster_named("outbound|80||a.default.svc.cluster.local").unwrap();
                     let route = &loaded.plan.outbound[&80].host("a").unwrap().routes[0].action;

@@ -76,11 +76,11 @@ spec: {{parentRefs: [{{name: edge}}], hostnames: [a.org], rules: [{{name: good, 
     );
     let first = gateway(&text, None);
     for lost in ["{name: egde}", "{name: edge, sectionName: htp}", "{name: edge, port: 81}"] {
-        let second = gateway(
-            &text.replace("parentRefs: [{name: edge}]", &format!("parentRefs: [{lost}]")),
-            Some(&first),
-        );
+        let lost = text.replace("parentRefs: [{name: edge}]", &format!("parentRefs: [{lost}]"));
+        let second = gateway(&lost, Some(&first));
         assert_eq!(request(&second, "a.org"), "good", "{lost}");
+        // At a start there is nothing to keep.
+        assert_eq!(request(&gateway(&lost, None), "a.org"), "no route", "{lost}");
     }
     let none = text.replace("parentRefs: [{name: edge}], ", "");
     assert_eq!(request(&gateway(&none, Some(&first)), "a.org"), "no route");
