@@ -1,6 +1,7 @@
 //! What a resource may not say by itself, rule by rule.
 
 mod discovery;
+mod durations;
 mod edges;
 mod gateway_api;
 mod listeners;
