@@ -38,7 +38,10 @@ impl Compiler<'_> {
         let suffix = &self.mesh.settings.domain_suffix;
         let mut hosts = Vec::new();
         for rule in virtuals.all.iter().flat_map(|one| &one.rules) {
-            for to in rule.written.route.iter().filter_map(|to| to.destination.as_ref()) {
+            let written = &rule.written;
+            let routed = written.route.iter().filter_map(|to| to.destination.as_ref());
+            let copied = written.mirrors.iter().filter_map(|mirror| mirror.destination.as_ref());
+            for to in routed.chain(&written.mirror).chain(copied) {
                 let origin = rule.resource.locate(to.at.field("host"));
                 hosts.push((names::resolve(&to.host, rule.namespace(), suffix), origin));
             }
@@ -47,14 +50,29 @@ impl Compiler<'_> {
             let origin = rule.locate(rule.spec.at.field("host"));
             hosts.push((names::resolve(&rule.spec.host, &rule.meta.namespace, suffix), origin));
         }
+        macro_rules! backend {
+            ($route:ident, $to:ident) => {
+                let host = match $to.kind.as_deref() {
+                    None | Some("Service") => {
+                        let namespace = $to.namespace.as_deref().unwrap_or(&$route.meta.namespace);
+                        Some(names::of_service(&$to.name, namespace, suffix))
+                    }
+                    Some("Hostname") => Some($to.name.to_ascii_lowercase()),
+                    Some(_) => None,
+                };
+                hosts.extend(host.map(|host| (host, $route.locate($to.at.field("name")))));
+            };
+        }
         macro_rules! backends {
             ($($list:ident),*) => {
                 $(for route in &self.documents.$list {
-                    for to in route.spec.rules.iter().flat_map(|rule| &rule.backend_refs) {
-                        if to.kind.as_deref().is_none_or(|kind| kind == "Service") {
-                            let namespace = to.namespace.as_deref().unwrap_or(&route.meta.namespace);
-                            let origin = route.locate(to.at.field("name"));
-                            hosts.push((names::of_service(&to.name, namespace, suffix), origin));
+                    for rule in &route.spec.rules {
+                        for to in &rule.backend_refs {
+                            backend!(route, to);
+                        }
+                        let copies = rule.filters.iter().filter_map(|filter| filter.request_mirror.as_ref());
+                        for to in copies.filter_map(|mirror| mirror.backend_ref.as_ref()) {
+                            backend!(route, to);
                         }
                     }
                 })*

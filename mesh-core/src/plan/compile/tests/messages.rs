@@ -79,6 +79,54 @@ fn a_host_with_rules_and_no_address_is_told_once() {
     assert_eq!(told(&by_dns), Vec::<String>::new(), "a name server may know it");
 }
 
+#[test]
+fn a_host_that_only_a_route_or_a_copy_names_and_no_address_has_is_told() {
+    let told = |text: &str| -> Vec<String> {
+        let told = told(text).into_iter().filter(|one| one.contains("[MESH0013]"));
+        told.map(|one| one.lines().next().unwrap_or_default().to_owned()).collect()
+    };
+    let expected = |resource: &str, path: &str, host: &str| {
+        let host = format!("{host}.default.svc.cluster.local");
+        let place = format!("spec.{path}: no document gives {host} an address: calls to it are answered 503");
+        (format!("Warning [MESH0013] ({resource} mesh.yaml:"), place)
+    };
+    let rules = "rules: [{BACKEND: [{name: bare, port: 80}]}]";
+    let copied = "rules: [{filters: [{type: RequestMirror, requestMirror: {backendRef: {name: bare, port: 80}}}], \
+                  BACKEND: [{name: shop, port: 80}]}]";
+    let named = "rules: [{BACKEND: [{group: networking.istio.io, kind: Hostname, name: bare.default.svc.cluster.local, port: 80}]}]";
+    for kind in ["HTTPRoute", "GRPCRoute"] {
+        for (rules, path) in [
+            (rules, "rules[0].backendRefs[0].name"),
+            (named, "rules[0].backendRefs[0].name"),
+            (copied, "rules[0].filters[0].requestMirror.backendRef.name"),
+        ] {
+            let rules = rules.replace("BACKEND", "backendRefs");
+            let parent = "parentRefs: [{group: '', kind: Service, name: shop}]";
+            let text = object(kind, "r", &format!("{{{parent}, {rules}}}")) + SHOP + &service("bare");
+            let found = told(&text);
+            let (start, end) = expected(&format!("{kind} default/r"), path, "bare");
+            assert!(
+                found.len() == 1 && found[0].starts_with(&start) && found[0].ends_with(&end),
+                "{found:?}"
+            );
+        }
+    }
+    let copies =
+        "    mirrors: [{destination: {host: shop, port: {number: 80}}}, {destination: {host: bare}}]\n";
+    for (copies, path) in [
+        ("    mirror: {host: bare}\n", "http[0].mirror.host"),
+        (copies, "http[0].mirrors[1].destination.host"),
+    ] {
+        let to = "  - route: [{destination: {host: shop, port: {number: 80}}}]\n";
+        let found = told(&(rule(&format!("{to}{copies}")) + &service("bare")));
+        let (start, end) = expected("VirtualService default/shop", path, "bare");
+        assert!(
+            found.len() == 1 && found[0].starts_with(&start) && found[0].ends_with(&end),
+            "{path} {found:?}"
+        );
+    }
+}
+
 /// VS-5: which of them it is depends on the caller.
 #[test]
 fn vs_3_a_host_of_two_is_the_first_ones_that_has_a_rule_for_the_caller() {
