@@ -1,5 +1,6 @@
 //! From YAML to the plan: what a request would meet.
 
+mod aliases;
 mod cases;
 mod delegates;
 mod destination_rules;

@@ -14,6 +14,7 @@ use crate::diagnostic::Diagnostics;
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
 use crate::identity::{Labels, Workload};
+use crate::plan::compile::inputs::names;
 use crate::plan::compile::inputs::settings::Mesh;
 use crate::plan::compile::registry::{self, Port, Registry, Service};
 use crate::plan::{ClusterNode, ClusterPlan, Discovery, UpstreamProtocol};
@@ -126,7 +127,8 @@ impl Clusters {
         port: u16,
         subset: &str,
     ) -> Result<ClusterId, Missing> {
-        let service = registry.find_visible(host).ok_or(Missing::Host)?;
+        let named = registry.find_visible(host).ok_or(Missing::Host)?;
+        let service = self.concrete(registry, rules, mesh, named, port).unwrap_or(named);
         let rule = rules.find(&service.identity.host, &service.identity.namespace);
         if let Some(document) = Self::shut(service, rule) {
             return Err(Missing::Refused(document));
@@ -145,6 +147,31 @@ impl Clusters {
             })?)
         };
         Ok(self.ensure(service, port, chosen, rule, mesh))
+    }
+
+    /// The service itself where this is another name of one: what its rules say, above all of encryption, holds by
+    /// that name too (SE-1). What is written for the other name holds for those who use it.
+    fn concrete<'r>(
+        &self,
+        registry: &'r Registry,
+        rules: &Rules<'_>,
+        mesh: &Mesh<'_>,
+        named: &'r Service,
+        port: u16,
+    ) -> Option<&'r Service> {
+        let end = named.alias.as_deref()?;
+        let host = &*named.identity.host;
+        let is_own = |rule: &Rule<'_>| {
+            let resource = rule.resource;
+            let suffix = &mesh.settings.domain_suffix;
+            names::resolve(&resource.spec.host, &resource.meta.namespace, suffix) == host
+        };
+        let own = rules.find(host, &named.identity.namespace).is_some_and(is_own);
+        if own || self.picks.contains_key(host) {
+            return None;
+        }
+        let service = registry.find_visible(end)?;
+        (*service.identity.host == *end && service.port(port).is_some()).then_some(service)
     }
 
     fn ensure<'a>(
