@@ -57,6 +57,7 @@ where
         let open = self.activity.begin();
         let http1 = request.version() < Version::HTTP_2;
         let connect = request.method() == Method::CONNECT;
+        let silent = !http1 && request.method() == Method::HEAD;
         // A gRPC error is a 200, which would open a stream to nobody.
         let is_grpc = !connect && grpc::is_grpc(request.headers());
         let switch = if connect || (http1 && request.headers().contains_key(UPGRADE)) {
@@ -71,7 +72,10 @@ where
         };
         request.extensions_mut().insert(self.downstream.clone());
         let future = self.stack.borrow_mut().call(request);
-        Answer { future, facts: Some(Facts { open, http1, is_grpc, server: self.server.clone(), switch }) }
+        Answer {
+            future,
+            facts: Some(Facts { open, http1, silent, is_grpc, server: self.server.clone(), switch }),
+        }
     }
 }
 
@@ -88,6 +92,8 @@ struct Switch {
 struct Facts {
     open: Open,
     http1: bool,
+    /// HEAD over HTTP/2: no byte of a body may follow.
+    silent: bool,
     is_grpc: bool,
     server: Option<HeaderValue>,
     switch: Option<Box<Switch>>,
@@ -125,6 +131,7 @@ where
                 response.headers_mut().remove(CONTENT_LENGTH);
                 response.map(|body| Reply::stack(body, facts.open).until_trailers())
             }
+            Ok(response) if facts.silent => response.map(|body| Reply::silent(body, facts.open)),
             Ok(response) => response.map(|body| Reply::stack(body, facts.open)),
             Err(error) => {
                 let error = Error::from_box(error);
@@ -156,7 +163,7 @@ fn local<B>(error: &Error, facts: Facts) -> Response<Reply<B>> {
     if let Some(name) = facts.server {
         response.headers_mut().insert(SERVER, name);
     }
-    response.map(|body| Reply::local(body, facts.open))
+    response.map(|body| Reply::local(if facts.silent { Body::empty() } else { body }, facts.open))
 }
 
 fn protocol_error() -> Error {

@@ -1,7 +1,7 @@
 //! The body of what goes back to the caller: the stack's, or that of an answer made here.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
@@ -26,11 +26,18 @@ pub(crate) struct Reply<B> {
 enum Kind<B> {
     Stack(#[pin] B),
     Local(#[pin] Body),
+    /// Read to its end, and none of its data passed on.
+    Silent(#[pin] B),
 }
 
 impl<B> Reply<B> {
     pub(crate) const fn stack(body: B, open: Open) -> Self {
         Self { kind: Kind::Stack(body), unannounced: false, _open: open }
+    }
+
+    /// To HEAD over HTTP/2, where DATA would break the stream and hyper writes what it is given.
+    pub(crate) const fn silent(body: B, open: Open) -> Self {
+        Self { kind: Kind::Silent(body), unannounced: false, _open: open }
     }
 
     pub(crate) const fn local(body: Body, open: Open) -> Self {
@@ -58,12 +65,18 @@ where
         match self.project().kind.project() {
             KindProject::Stack(body) => body.poll_frame(cx),
             KindProject::Local(body) => body.poll_frame(cx),
+            KindProject::Silent(mut body) => loop {
+                match ready!(body.as_mut().poll_frame(cx)) {
+                    Some(Ok(frame)) if frame.is_data() => {}
+                    frame => return Poll::Ready(frame),
+                }
+            },
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            Kind::Stack(body) => body.is_end_stream(),
+            Kind::Stack(body) | Kind::Silent(body) => body.is_end_stream(),
             Kind::Local(body) => body.is_end_stream(),
         }
     }
@@ -73,7 +86,7 @@ where
             return SizeHint::default();
         }
         match &self.kind {
-            Kind::Stack(body) => body.size_hint(),
+            Kind::Stack(body) | Kind::Silent(body) => body.size_hint(),
             Kind::Local(body) => body.size_hint(),
         }
     }

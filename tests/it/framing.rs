@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper_util::rt::TokioIo;
+use http_body_util::BodyExt;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use mesh_tests::body::chunked;
 use mesh_tests::config::{service, virtual_service};
-use mesh_tower::Body;
 use mesh_tower::test::{MeshTest, Received, TestMesh, Upstream, pass};
+use mesh_tower::{Body, BoxError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::Layer;
 
@@ -105,5 +106,25 @@ async fn rfc_9112_6_1_what_a_server_refuses_ends_its_connection() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{head:?}: {answer}");
         assert!(answer.contains("\r\nconnection: close\r\n"), "{head:?}: {answer}");
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{head:?}: {answer}");
+    }
+}
+
+/// RFC 9110 9.3.2: hyper writes what body it is given over HTTP/2, and DATA breaks the stream of a HEAD.
+#[tokio::test(start_paused = true)]
+async fn rfc_9110_9_3_2_an_error_of_a_server_has_no_body_for_head_over_http2() {
+    let test = MeshTest::new("").start().await;
+    let handler = tower::service_fn(async |_| Err::<Response<Body>, BoxError>("broken".into()));
+    let service = TowerToHyperService::new(test.mesh().layer().layer(handler));
+    let (ours, caller) = tokio::io::duplex(1 << 16);
+    let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    tokio::spawn(server.serve_connection(TokioIo::new(ours), service));
+    let client = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(caller));
+    let (mut sender, connection) = client.await.unwrap();
+    tokio::spawn(connection);
+    for method in ["GET", "HEAD"] {
+        let request = Request::builder().method(method).uri("http://x/").body(Body::empty()).unwrap();
+        let (head, body) = sender.send_request(request).await.unwrap().into_parts();
+        assert!(head.status.is_server_error(), "{method} {head:?}");
+        assert_eq!(body.collect().await.unwrap().to_bytes().is_empty(), method == "HEAD", "{method}");
     }
 }

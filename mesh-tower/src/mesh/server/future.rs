@@ -29,14 +29,16 @@ where
     future: Inner<S, B>,
     grpc: bool,
     http1: bool,
+    /// HEAD over HTTP/2, where servers write what body they are given.
+    silent: bool,
 }
 
 impl<S, B> ResponseFuture<S, B>
 where
     ServerStack<Unready<S>>: Service<Request<B>>,
 {
-    pub(super) const fn new(future: Inner<S, B>, grpc: bool, http1: bool) -> Self {
-        Self { future, grpc, http1 }
+    pub(super) const fn new(future: Inner<S, B>, grpc: bool, http1: bool, silent: bool) -> Self {
+        Self { future, grpc, http1, silent }
     }
 }
 
@@ -59,7 +61,7 @@ where
                 if *this.http1 && error.reply().closes() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                response
+                if *this.silent { response.map(|_| Body::empty()) } else { response }
             }
         }))
     }

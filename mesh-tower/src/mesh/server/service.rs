@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response, Version};
+use http::{Method, Request, Response, Version};
 use tower_service::Service;
 
 use super::{ResponseFuture, Unready};
@@ -37,6 +37,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let grpc = is_grpc(request.headers());
         let http1 = request.version() < Version::HTTP_2;
-        ResponseFuture::new(self.0.call(request), grpc, http1)
+        let silent = !http1 && request.method() == Method::HEAD;
+        ResponseFuture::new(self.0.call(request), grpc, http1, silent)
     }
 }

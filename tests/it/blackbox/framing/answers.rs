@@ -4,11 +4,15 @@
 //! passes on.
 
 use http::Request;
+use http_body_util::BodyExt;
+use hyper::client::conn::http2::SendRequest;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use mesh_core::api::Documents;
 use mesh_tests::config::entry;
 use mesh_tests::proxy::Proxy;
 use mesh_tests::raw::{RawEndpoint, exchange};
 use mesh_tower::{Body, Mesh};
+use tokio::net::TcpStream;
 
 use crate::blackbox::{GATEWAY, HOST, PROXY, edge};
 
@@ -60,6 +64,60 @@ async fn rfc_9112_6_3_an_answer_whose_end_is_uncertain_is_502_at_the_proxy() {
             let answer = exchange(proxy.address("gateway|80"), &request).await;
             assert!(answer.starts_with("HTTP/1.1 502 "), "{method} {name}: {answer:?}");
             assert!(answer.contains(&format!("x-mesh-reason: {REASON}\r\n")), "{method} {name}: {answer}");
+        }
+    }
+}
+
+async fn over_http2(proxy: &Proxy) -> SendRequest<Body> {
+    let stream = TcpStream::connect(proxy.address("gateway|80")).await.unwrap();
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+/// DATA would break the stream.
+#[tokio::test]
+async fn rfc_9110_9_3_2_no_answer_to_head_over_http2_has_a_body() {
+    let endpoint = RawEndpoint::start(answer).await;
+    let yaml = edge(endpoint.address(), "HTTP", "").replace(
+        "  http:\n",
+        "  http:\n  - match: [{uri: {exact: /told}}]
+    directResponse: {status: 418, body: {string: told}}
+  - match: [{uri: {exact: /nowhere}}]
+    route: [{destination: {host: nowhere.test}}]\n",
+    );
+    let proxy = Proxy::start(PROXY, &yaml, GATEWAY).await;
+    let mut sender = over_http2(&proxy).await;
+    for (path, status, has_body) in
+        [("told", 418, true), ("gzip", 502, true), ("nowhere", 503, false), ("fine", 200, false)]
+    {
+        for method in ["GET", "HEAD"] {
+            let request = Request::builder().method(method).uri(format!("http://x/{path}"));
+            let answer = sender.send_request(request.body(Body::empty()).unwrap()).await.expect(path);
+            assert_eq!(answer.status(), status, "{method} {path}");
+            let body = answer.into_body().collect().await.expect(path).to_bytes();
+            assert_eq!(!body.is_empty(), has_body && method == "GET", "{method} {path}: {body:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn rfc_9112_6_3_an_answer_whose_end_is_uncertain_is_502_to_a_caller_of_http2() {
+    let endpoint = RawEndpoint::start(answer).await;
+    let yaml = edge(endpoint.address(), "HTTP", "    retries: {attempts: 0}");
+    let proxy = Proxy::start(PROXY, &yaml, GATEWAY).await;
+    let mut sender = over_http2(&proxy).await;
+    for (name, _) in FAULTY {
+        for method in ["GET", "HEAD"] {
+            let request = Request::builder().method(method).uri(format!("http://x/{name}"));
+            let request = request.body(Body::empty()).unwrap();
+            let (head, body) = sender.send_request(request).await.expect(name).into_parts();
+            assert_eq!(head.status, 502, "{method} {name}");
+            assert_eq!(head.headers["x-mesh-reason"], REASON, "{method} {name}");
+            let body = body.collect().await.expect(name).to_bytes();
+            assert_eq!(body.is_empty(), method == "HEAD", "{method} {name}: {body:?}");
+            assert!(!body.starts_with(b"abcde"), "{method} {name}: nothing of the endpoint's");
         }
     }
 }
