@@ -148,7 +148,14 @@ fn is_flood(error: &(dyn StdError + 'static)) -> bool {
 type Opened = (Stream, Protocol, Downstream);
 
 async fn plain(stream: TcpStream, downstream: Downstream, activity: &Arc<Activity>) -> io::Result<Opened> {
-    let protocol = timeout(HEAD_LIMIT, sniff(&stream)).await??;
+    let protocol = match timeout(HEAD_LIMIT, sniff(&stream)).await {
+        Ok(protocol) => protocol?,
+        Err(elapsed) => {
+            // The sweep would come to the same, a little later.
+            activity.time_out();
+            return Err(elapsed.into());
+        }
+    };
     Ok((Stream::plain(stream, activity.clone()), protocol, downstream))
 }
 

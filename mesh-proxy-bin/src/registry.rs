@@ -210,7 +210,8 @@ impl Activity {
         }
     }
 
-    fn time_out(&self) {
+    /// Ends it for a head that does not end.
+    pub(crate) fn time_out(&self) {
         if self.order() < Order::End {
             counter!(HEADER_TIMEOUT).increment(1);
         }

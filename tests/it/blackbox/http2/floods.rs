@@ -135,7 +135,7 @@ async fn a_header_block_that_never_ends_is_cut_after_the_header_timeout() {
     };
     tokio::join!(silent, half_a_frame, dribbling, no_preface);
     let metric = "envoy_http_downstream_rq_header_timeout";
-    proxy.until("/stats/prometheus", |_, text| value(text, metric) >= before + 3).await;
+    proxy.until("/stats/prometheus", |_, text| value(text, metric) == before + 4).await;
 }
 
 /// `h2` drops pseudo fields at the head of trailers, and takes those behind other fields for an error.
