@@ -15,7 +15,12 @@ pub struct CircuitLayer {
 }
 
 impl CircuitLayer {
-    /// Admits `policy.max_requests` requests at a time.
+    /// Admits `policy.max_requests` requests at a time, the only field that it reads.
+    ///
+    /// All others need the stack, in which retries and connections are made: `max_retries` and `retry_budget` bound
+    /// its retries, `max_connections`, `max_pending_requests`, `max_requests_per_connection`,
+    /// `max_concurrent_streams`, `connect_timeout`, `idle_timeout`, `tcp_keepalive`, `max_connection_duration`,
+    /// `http2_keepalive`, `max_fields`, `h2_upgrade` and `use_client_protocol` its connections.
     #[must_use]
     pub fn new(policy: CircuitPolicy) -> Self {
         Self { policy: Arc::new(policy), limits: Arc::default() }
