@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
+use mesh_core::headers::FieldLimit;
 use mesh_tests::config::{service, virtual_service};
 use mesh_tower::Body;
 use mesh_tower::test::{Answer, MeshTest, TestMesh};
@@ -18,9 +19,20 @@ fn fields(kib: usize) -> HeaderMap {
         .collect()
 }
 
-/// An endpoint that answers `/head/N` and `/trailers/N` with fields of N KiB, and tells others what came.
+/// How many KiB of such fields these are.
+fn kib(map: &HeaderMap) -> usize {
+    let ours = map.iter().filter(|(name, _)| name.as_str().len() == 5 && name.as_str().starts_with("x-"));
+    ours.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() / 1024
+}
+
 async fn world(port: &str) -> TestMesh {
-    let test = MeshTest::new(&service("api", port, 80, &["10.0.0.1"])).start().await;
+    limited_world(port, FieldLimit::default()).await
+}
+
+/// An endpoint that answers `/head/N` and `/trailers/N` with fields of N KiB, and tells others what came.
+async fn limited_world(port: &str, limit: FieldLimit) -> TestMesh {
+    let test = MeshTest::new(&service("api", port, 80, &["10.0.0.1"]));
+    let test = test.with(|builder| builder.max_fields(limit)).start().await;
     test.upstream("10.0.0.1:80").handle(|request| async move {
         let path = request.uri().path().to_owned();
         let size = path.rsplit('/').next().and_then(|size| size.parse().ok()).unwrap_or_default();
@@ -86,6 +98,24 @@ async fn an_endpoints_fields_over_the_limit_are_an_error() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_limit_of_an_endpoints_fields_can_be_set() {
+    for port in ["http", "grpc"] {
+        let test = limited_world(port, FieldLimit::kib(96).unwrap()).await;
+        let answer = test.send(call("/head/90")).await;
+        assert_eq!((answer.grpc_status(), kib(&answer.head.headers)), (Some(7), 90), "{port}");
+        let answer = test.send(call("/head/97")).await;
+        assert_eq!((answer.grpc_status(), answer.flags().as_str()), (Some(14), "UPE"), "{port}");
+        if port == "grpc" {
+            let answer = test.send(call("/trailers/90")).await;
+            assert!(answer.broken.is_none(), "{:?}", answer.broken);
+            assert_eq!((answer.grpc_status(), kib(&answer.trailers.unwrap())), (Some(7), 90));
+            let answer = test.send(call("/trailers/97")).await;
+            assert!(answer.broken.is_some(), "not cut silently");
+        }
+    }
+}
+
 /// A body with these trailers.
 fn upload(trailers: HeaderMap) -> Body {
     Body::new(Full::new(Bytes::from("body")).with_trailers(async move { Some(Ok(trailers)) }))
@@ -111,9 +141,28 @@ async fn a_callers_trailers_arrive_whole() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_callers_large_trailers_arrive_whole_or_fail_and_never_short() {
+    for limit in [FieldLimit::default(), FieldLimit::kib(96).unwrap()] {
+        let test = limited_world("http2", limit).await;
+        for size in [61, 100, 400] {
+            let answer = test.send(call("/").map(|_| upload(fields(size)))).await;
+            if answer.status() == 200 && answer.error.is_none() && answer.grpc_status().is_none() {
+                assert_eq!(answer.header("trailers-came"), size.to_string());
+            } else {
+                assert!(answer.error.is_some(), "{size}: {answer:?}");
+                assert_eq!(answer.header("trailers-came"), "", "{size}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn several_cookie_fields_of_a_request_are_one_to_rules_and_endpoints() {
-    let rule = "  - match: [{headers: {cookie: {exact: 'a=1; b=2; c=3'}}}]
-    route: [{destination: {host: api}, headers: {response: {set: {rule: joined}}}}]
+    let rule = "  - match: [{withoutHeaders: {cookie: {regex: 'a=1; b=2; c=.'}}}]
+    route: [{destination: {host: api}, headers: {response: {set: {rule: without}}}}]
+  - match: [{headers: {cookie: {exact: 'a=1; b=2; c=3'}}}]
+    headers: {request: {set: {echo: '%REQ(cookie)%'}}}
+    route: [{destination: {host: api}, headers: {response: {set: {rule: joined, echo: '%REQ(cookie)%'}}}}]
   - route: [{destination: {host: api}}]";
     for port in ["http", "http2"] {
         let yaml = service("api", port, 80, &["10.0.0.1"]) + &virtual_service("api", rule);
@@ -125,8 +174,15 @@ async fn several_cookie_fields_of_a_request_are_one_to_rules_and_endpoints() {
         }
         let answer = test.send(request).await;
         assert_eq!(answer.header("rule"), "joined", "{port}");
+        assert_eq!(answer.header("echo"), "a=1; b=2; c=3", "{port}");
         let arrival = &api.arrivals()[0];
+        assert_eq!(arrival.header("echo"), "a=1; b=2; c=3", "{port}");
         let lines: Vec<_> = arrival.headers.get_all("cookie").iter().collect();
         assert_eq!(lines, ["a=1; b=2; c=3"], "{port}");
+        let mut other = Request::get("http://api/").body(Body::empty()).unwrap();
+        for cookie in ["a=1", "c=3", "b=2"] {
+            other.headers_mut().append("cookie", HeaderValue::from_static(cookie));
+        }
+        assert_eq!(test.send(other).await.header("rule"), "without", "{port}");
     }
 }

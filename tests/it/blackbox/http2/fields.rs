@@ -1,5 +1,6 @@
 //! How large heads and trailers may be, in either direction.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use mesh_tests::proxy::Proxy;
+use mesh_tests::raw::exchange;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::super::{GATEWAY, PROXY, edge};
@@ -217,4 +219,45 @@ async fn the_limit_of_fields_can_be_set() {
     assert_eq!(head.status(), 502);
     let (head, ..) = world.send("/", fields(90), Some(fields(90))).await.unwrap();
     assert_eq!((&head.headers()["head-came"], &head.headers()["trailers-came"]), (&90.into(), &90.into()));
+}
+
+#[tokio::test]
+async fn trailers_over_the_limit_end_the_connection_of_an_http1_caller_before_the_body_ends() {
+    let world = World::start("").await;
+    let address = world.proxy.address("gateway|80");
+    for (size, whole) in [(1, true), (59, true), (61, false), (100, false), (400, false)] {
+        // Only what is whole needs to be told to close.
+        let close = if whole { "connection: close\r\n" } else { "" };
+        let request = format!("GET /trailers/{size} HTTP/1.1\r\nhost: x\r\nte: trailers\r\n{close}\r\n");
+        let answer = exchange(address, &request).await;
+        assert_eq!(answer.ends_with("0\r\n\r\n"), whole, "{size} KiB: {answer:?}");
+        if whole || !answer.is_empty() {
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{size} KiB: {answer:?}");
+            assert!(answer.contains("transfer-encoding: chunked\r\n"), "{size} KiB: {answer:?}");
+        }
+        assert!(!answer.contains("grpc-status"), "{size} KiB: none is announced, and none sent in part");
+    }
+}
+
+#[tokio::test]
+async fn trailers_of_an_http1_caller_arrive_whole_or_fail() {
+    let world = World::start("").await;
+    let address = world.proxy.address("gateway|80");
+    for size in [1, 20, 58, 61, 100, 400] {
+        let mut request = String::from(
+            "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n",
+        );
+        for (name, value) in &fields(size) {
+            write!(request, "{name}: {}\r\n", value.to_str().unwrap()).unwrap();
+        }
+        request.push_str("\r\n");
+        let answer = exchange(address, &request).await;
+        if size < 60 {
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{size} KiB: {answer:?}");
+            assert!(answer.contains(&format!("\r\ntrailers-came: {size}\r\n")), "{answer}");
+        } else {
+            assert!(!answer.contains("trailers-came"), "{size} KiB: {answer:?}");
+            assert!(!answer.starts_with("HTTP/1.1 200 "), "{size} KiB: {answer:?}");
+        }
+    }
 }
