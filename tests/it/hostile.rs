@@ -11,11 +11,16 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use mesh_core::api::Documents;
+use mesh_tests::counters::Counters;
+use mesh_tests::http2;
 use mesh_tower::{Body, BoxError, Mesh};
 use tokio::net::TcpListener;
 use tokio::sync::Barrier;
 
 const HOST: &str = "peer.example";
+
+/// More frames than any limit allows for nothing.
+const FLOOD: usize = 20_000;
 
 /// Nothing here takes long; a hang is a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -211,4 +216,60 @@ async fn a_peer_that_allows_no_stream_and_closes_blocks_nobody() {
     });
     let client = mesh("HTTP2", address, "").await.client();
     assert_eq!(get(&client).await.unwrap(), "hello", "by a retry");
+}
+
+/// A peer that answers the call on each connection but the first with 200. There it sends a flood of this frame once
+/// the call is open.
+async fn flooding(one: Vec<u8>) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = connections.clone();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let first = count.fetch_add(1, Ordering::Relaxed) == 0;
+            let one = one.clone();
+            tokio::spawn(async move {
+                let mut peer = http2::Caller::accept(stream).await;
+                while peer.until(http2::kind::HEADERS, 1).await.is_some() {
+                    // The answers are read meanwhile, so that only the count can end it. 0x88 is `:status: 200`.
+                    if first {
+                        assert!(peer.is_closed_by(one.repeat(FLOOD), 3).await);
+                        return;
+                    }
+                    let ended = http2::END_HEADERS | http2::END_STREAM;
+                    peer.send(&http2::frame(http2::kind::HEADERS, ended, 1, &[0x88])).await;
+                }
+            });
+        }
+    });
+    (address, connections)
+}
+
+#[tokio::test]
+async fn a_peer_that_floods_loses_its_connection_and_the_next_call_dials_anew() {
+    let counters = Counters::leak();
+    let _installed = counters.install();
+    let rule = mesh_tests::config::virtual_service(
+        HOST,
+        &format!("  - retries: {{attempts: 0}}\n    route: [{{destination: {{host: {HOST}}}}}]"),
+    );
+    let ping = http2::frame(http2::kind::PING, 0, 0, &[0; 8]);
+    let settings = http2::frame(http2::kind::SETTINGS, 0, 0, &[0, 4, 0, 1, 0, 0]);
+    for (round, (name, one)) in (1..).zip([("PING", ping), ("SETTINGS", settings)]) {
+        let (address, connections) = flooding(one).await;
+        let client = mesh("HTTP2", address, &rule).await.client();
+        let error = get(&client).await.expect_err("its connection is closed");
+        let reply = error.reply();
+        assert_eq!(
+            (reply.status.as_u16(), reply.flags.to_string().as_str()),
+            (502, "UPE"),
+            "{name}: {error}"
+        );
+        assert_eq!(counters.sum("envoy_http2_outbound_control_flood", ""), round, "{name}");
+        assert_eq!(get(&client).await.unwrap(), "", "{name}");
+        assert_eq!(connections.load(Ordering::Relaxed), 2, "{name}");
+        assert_eq!(counters.sum("envoy_http2_outbound_control_flood", ""), round, "{name}: and none more");
+    }
 }

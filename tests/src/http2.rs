@@ -82,7 +82,7 @@ pub struct Frame {
     pub payload: Vec<u8>,
 }
 
-/// A caller that speaks in frames. It has said the preface and its settings.
+/// A peer that speaks in frames. It has said its settings, and a caller the preface.
 #[derive(Debug)]
 pub struct Caller {
     read: OwnedReadHalf,
@@ -101,6 +101,21 @@ impl Caller {
         let mut caller = Self { read, write };
         caller.send(&[PREFACE, &frame(kind::SETTINGS, 0, 0, &[])].concat()).await;
         caller
+    }
+
+    /// The other side: takes a caller's preface.
+    ///
+    /// # Panics
+    /// If something else comes, or nothing.
+    pub async fn accept(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).expect("it is open");
+        let (mut read, write) = stream.into_split();
+        let mut preface = vec![0; PREFACE.len()];
+        timeout(DEADLINE, read.read_exact(&mut preface)).await.expect("in time").expect("a preface");
+        assert_eq!(preface, PREFACE, "HTTP/2");
+        let mut peer = Self { read, write };
+        peer.send(&frame(kind::SETTINGS, 0, 0, &[])).await;
+        peer
     }
 
     /// Sends these bytes; a peer that has closed is seen by [`next`](Self::next).
