@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use http::Request;
+use mesh_core::retry::GiveUp;
+use mesh_tests::body::chunked;
 use mesh_tests::config::{destination_rule, service, virtual_service};
 use mesh_tower::Body;
+use mesh_tower::record::Record;
 use mesh_tower::test::{Fault, MeshTest, TestMesh, pass};
 use tokio::time::Instant;
+use tower::Service as _;
 
 const URI: &str = "http://api/";
 
@@ -229,4 +233,62 @@ async fn cb_10_a_hundred_clones_have_one_budget() {
     let retries = api.arrival_count() - 1_000;
     let paid = 10 + 10 * begin.elapsed().as_millis() / 1_000;
     assert!(retries >= 15 && retries as u128 <= paid, "{retries} of {paid}");
+}
+
+/// RT-10, RT-13, RT-16, RT-19, CB-8, CB-10: the record of a call tells why nothing more was tried.
+#[tokio::test(start_paused = true)]
+async fn rt_10_the_record_of_a_call_tells_why_it_was_not_tried_again() {
+    const UNWRITTEN: &str = "  - route: [{destination: {host: api}}]";
+    let written =
+        |retries: &str| format!("  - retries: {retries}\n    route: [{{destination: {{host: api}}}}]");
+    let limit = "{percent: 20, minRetryConcurrency: 0, budgetInterval: 0s}";
+    let limit = destination_rule("api", &format!("  trafficPolicy: {{retryBudget: {limit}}}"));
+    let with = |name: &'static str, value: &'static str| {
+        let answer = http::Response::builder().status(503).header("content-type", "application/grpc");
+        answer.header(name, value).header("grpc-status", "14").body(Body::empty()).unwrap()
+    };
+    for (reason, rule, rest) in [
+        (GiveUp::NotRetriable, written("{attempts: 3, retryOn: gateway-error}"), ""),
+        (GiveUp::Exhausted, written("{attempts: 1, retryOn: 5xx}"), ""),
+        (GiveUp::NotRepeatable, UNWRITTEN.to_owned(), ""),
+        (GiveUp::RateLimited, written("{attempts: 3, retryOn: 5xx}"), ""),
+        (GiveUp::TimedOut, written("{attempts: 3, retryOn: 5xx}") + "\n    timeout: 1s", ""),
+        (GiveUp::Overflow, written("{attempts: 3, retryOn: 5xx}"), &*limit),
+        (GiveUp::BudgetSpent, written("{attempts: 30, retryOn: 5xx, backoff: 1ms}"), ""),
+        (GiveUp::BodyTooLarge, written("{attempts: 3, retryOn: 5xx}"), ""),
+        (GiveUp::PushedBack, written("{attempts: 3, retryOn: 5xx}"), ""),
+    ] {
+        let yaml = service("api", "http2", 80, &["10.0.0.1"]) + &virtual_service("api", &rule) + rest;
+        let test = MeshTest::new(&yaml).start().await;
+        let api = test.upstream("10.0.0.1:80");
+        match reason {
+            GiveUp::NotRetriable => api.respond(500, ""),
+            GiveUp::RateLimited => api.handle(move |_| async move { with("x-envoy-ratelimited", "1") }),
+            GiveUp::PushedBack => api.handle(move |_| async move { with("grpc-retry-pushback-ms", "-1") }),
+            GiveUp::NotRepeatable => api.fault(Fault::Grpc(14)),
+            // A server that ends with the time that it was told (RT-2).
+            GiveUp::TimedOut => api.handle(|_| async {
+                pass(Duration::from_millis(980)).await;
+                let answer = http::Response::builder().header("content-type", "application/grpc");
+                answer.header("grpc-status", "4").body(Body::empty()).unwrap()
+            }),
+            _ => api.respond(503, ""),
+        };
+        let record = Record::default();
+        let mut request = Request::post("http://api/s/m").body(Body::from("x")).unwrap();
+        request.extensions_mut().insert(record.clone());
+        if reason == GiveUp::BodyTooLarge {
+            *request.body_mut() = chunked(&vec![b'x'; 3 << 20].into(), 16_384);
+        }
+        if [GiveUp::NotRepeatable, GiveUp::TimedOut, GiveUp::PushedBack].contains(&reason) {
+            request.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
+        }
+        if reason == GiveUp::PushedBack {
+            // Only a channel listens to that.
+            let _ = test.mesh().channel("api:80").unwrap().call(request).await;
+        } else {
+            test.send(request).await;
+        }
+        assert_eq!(record.decision().gave_up, Some(reason), "{rule}");
+    }
 }
