@@ -157,3 +157,27 @@ async fn ga_7_va_12_cross_origin_rules_answer_preflights() {
     assert_eq!(answer.header("access-control-allow-origin"), "https://a.shop.test");
     assert_eq!(answer.header("access-control-allow-credentials"), "true");
 }
+
+#[tokio::test(start_paused = true)]
+async fn ga_7_a_rule_with_an_unknown_filter_answers_500_and_falls_through_to_no_other() {
+    let filter = "{type: ExtensionRef, extensionRef: {group: x.io, kind: Limit, name: l}}";
+    for (filters, backend) in
+        [(format!("filters: [{filter}]"), String::new()), (String::new(), format!(", filters: [{filter}]"))]
+    {
+        let test = world(&format!(
+            "  - backendRefs: [{{name: api, port: 80}}]
+  - matches: [{{path: {{value: /limited}}}}]
+    backendRefs: [{{name: next, port: 80{backend}}}]
+    {filters}"
+        ))
+        .await;
+        let answer = test.get("http://api/limited").await;
+        assert_eq!((answer.status().as_u16(), answer.flags().as_str()), (500, "NC"), "{filters}");
+        let call = Request::post("http://api/limited").header("content-type", "application/grpc");
+        let answer = test.send(call.body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status().as_u16(), answer.grpc_status()), (200, Some(14)), "{filters}");
+        assert_eq!(test.get("http://api/").await.text(), "now", "{filters}");
+        assert_eq!(test.upstream("10.0.0.1:80").arrival_count(), 1, "{filters}");
+        assert_eq!(test.upstream("10.0.0.2:80").arrival_count(), 0, "{filters}");
+    }
+}

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::{BodyExt, Full};
+use mesh_core::api::Documents;
 use mesh_core::plan::Direction;
 use mesh_core::plan::builder::{Protocol, Rule, Service};
+use mesh_tests::config::{mesh_config, service};
 use mesh_tests::counters::Counters;
 use mesh_tower::passage::Passage;
 use mesh_tower::stack::client_over;
@@ -126,4 +128,33 @@ async fn rf_8_an_error_of_a_transport_of_ones_own_has_the_operations_of_its_rule
     let answer = Error::from_box(call.await.err().unwrap()).response(false);
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.headers()["x-rule"], "told");
+}
+
+/// AL-6: the file that the code names stands in for that of the mesh config, which keeps the format.
+#[tokio::test]
+async fn al_6_the_access_log_goes_to_the_file_that_the_code_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [written, wanted] = [path("written.log"), path("wanted.log")];
+    let config = format!("accessLogFile: {written}\naccessLogFormat: \"%REQ(:METHOD)% %RESPONSE_CODE%\\n\"");
+    let yaml = service("stock", "http", 80, &["10.0.0.1"]) + &mesh_config(&config);
+    for (file, lines) in [(wanted.as_str(), Some("GET 200\nPUT 200\n")), ("off", None)] {
+        let network = Network::new();
+        network.upstream("10.0.0.1:80").respond(200, "");
+        let (documents, findings) = Documents::parse([("mesh.yaml", yaml.as_str())]);
+        assert!(!findings.has_errors(), "{findings}");
+        let builder = Mesh::from_documents(documents).connector(std::sync::Arc::new(network));
+        let mesh = builder.access_log_file(file).start().await.unwrap();
+        for method in ["GET", "PUT"] {
+            let request = Request::builder().method(method).uri("http://stock/").body(Body::empty());
+            let answer = mesh.client().request(request.unwrap()).await.unwrap();
+            assert_eq!(answer.status(), 200);
+            answer.into_body().collect().await.unwrap();
+        }
+        assert!(mesh.access_log().flush(Duration::from_secs(60)));
+        assert_eq!(std::fs::read_to_string(&wanted).ok().as_deref(), lines, "{file}");
+        assert!(!std::path::Path::new(&written).exists(), "{file}");
+        // A file of the next round would be its own.
+        let _ = std::fs::remove_file(&wanted);
+    }
 }
