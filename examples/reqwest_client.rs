@@ -26,6 +26,11 @@ async fn main() -> Result<(), BoxError> {
     let echoed: Vec<String> = send(&mesh, order).await?.error_for_status()?.json().await?;
     println!("ordered {echoed:?}");
 
+    // And in a request: what came from elsewhere goes on as it is.
+    let came = mesh_tower::Body::from("[\"salt\"]");
+    let order = reqwest.post("http://orders:8080/orders").body(reqwest::Body::wrap(came));
+    println!("passed on {}", send(&mesh, order).await?.text().await?);
+
     let missing = send(&mesh, reqwest.get("http://orders:8080/nothing")).await?;
     println!("GET /nothing: {}", missing.status());
     Ok(())

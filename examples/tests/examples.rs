@@ -94,7 +94,10 @@ fn prometheus_shows_buckets_and_help() {
 
 #[test]
 fn reqwest_client_sends_and_reads() {
-    assert_eq!(run("reqwest_client"), "ordered [\"bread\", \"wine\"]\nGET /nothing: 404 Not Found\n");
+    assert_eq!(
+        run("reqwest_client"),
+        "ordered [\"bread\", \"wine\"]\npassed on [\"salt\"]\nGET /nothing: 404 Not Found\n"
+    );
 }
 
 #[test]
