@@ -16,6 +16,14 @@ pub(super) struct Explained {
     pub(super) hint: Option<String>,
 }
 
+/// What the scanner says where something was opened and not closed.
+const UNCLOSED: [&str; 4] = [
+    "illegal placement of ':'",
+    "expected ',' or",
+    "unexpected end of stream",
+    "unexpected document indicator",
+];
+
 /// Explains what the scanner says of this place of the text.
 pub(super) fn explain(info: &str, text: &str, line: usize, column: usize) -> Explained {
     let said = |message: String, hint: Option<String>| Explained { line, column, message, hint };
@@ -33,15 +41,21 @@ pub(super) fn explain(info: &str, text: &str, line: usize, column: usize) -> Exp
         let message = format!("not valid YAML: `{word}` without quotes is an alias");
         return said(message, Some(format!("put it in quotes: \"{word}\"")));
     }
+    if (info.contains("simple key expect ") || info.contains("mapping values are not allowed"))
+        && let Some((line, column, key)) = without_colon(text, line)
+    {
+        let message = "not valid YAML: a `:` is missing after this key".to_owned();
+        return Explained { line, column, message, hint: Some(format!("write `{key}:`")) };
+    }
     let hint = if info.contains("tab") {
         Some("indent with spaces".into())
     } else if info.contains("did not find expected key") || info.contains("expected '-' indicator") {
         Some(indentation(text, line))
     } else if info.contains("mapping values are not allowed") {
         Some("check the indentation, or put text that contains `: ` in quotes".into())
-    } else if info.contains("simple key expected") || info.contains("could not find expected ':'") {
+    } else if info.contains("simple key expect") || info.contains("could not find expected ':'") {
         Some("a key is followed by `: ` and its value".into())
-    } else if info.contains("illegal placement of ':'") || info.contains("did not find expected ',' or") {
+    } else if UNCLOSED.iter().any(|words| info.contains(words)) {
         Some("a `[`, `{` or quote before this may not be closed".into())
     } else if info.contains("unknown anchor") {
         Some("an anchor `&name` must come before its alias `*name`, in the same document".into())
@@ -61,6 +75,21 @@ fn tab(text: &str, line: usize) -> Option<(usize, usize)> {
         (line.chars().nth(column) == Some('\t')).then_some((index + 1, column))
     });
     tabs.next()
+}
+
+/// The last key up to this line that has no `:`, with its place. A word that goes on with the text above it is
+/// none.
+fn without_colon(text: &str, line: usize) -> Option<(usize, usize, &str)> {
+    let until: Vec<&str> = text.lines().take(line).collect();
+    let mut said = until.iter().enumerate().rev().filter_map(|(index, line)| {
+        let content = line.trim_start_matches([' ', '-']);
+        let content = content.split(" #").next().unwrap_or_default().trim_end();
+        let column = line.len() - line.trim_start_matches([' ', '-']).len();
+        (!content.is_empty() && !content.starts_with(['#', '%'])).then_some((index + 1, column, content))
+    });
+    let key = said.find(|(.., content)| !content.contains(':'))?;
+    let is_text = said.next().is_some_and(|(_, column, above)| column < key.1 && !above.ends_with(':'));
+    (!is_text && !key.2.contains(char::is_whitespace)).then_some(key)
 }
 
 /// A host pattern that was meant: `*` or `*.example.com`.
@@ -146,6 +175,38 @@ mod tests {
             assert_eq!(found(text), (2, column, message, format!("put it in quotes: \"{word}\"")));
         }
         assert!(found("a: *x\n").3.starts_with("an anchor `&name` must come before"));
+    }
+
+    #[test]
+    fn y_11_a_key_without_a_colon_is_pointed_at() {
+        let message = "not valid YAML: a `:` is missing after this key";
+        for (text, line, column, key) in [
+            ("kind: A\nspec\n  hosts: [a]\n", 2, 1, "spec"),
+            ("kind: A\nspec\n", 2, 1, "spec"),
+            ("kind: A\nspec\n\nstatus: {}\n", 2, 1, "spec"),
+            ("kind: A\nspec:\n  http\n  - route: []\n", 3, 3, "http"),
+            ("kind: A\nspec:\n  hosts: [a]\n  http # rules\n  - route: []\n", 4, 3, "http"),
+        ] {
+            let hint = format!("write `{key}:`");
+            assert_eq!(found(text), (line, column, message.into(), hint), "{text:?}");
+        }
+        let (.., hint) = found("a:\n  b: text\n    more\n  c: d: e\n");
+        assert_eq!(hint, "check the indentation, or put text that contains `: ` in quotes");
+    }
+
+    #[test]
+    fn y_11_what_is_not_closed_is_told() {
+        for text in
+            ["a: [1, 2\n", "a: [b}\n", "a: 'x\n", "a: {b: c\n", "a: \"x\n---\nb: 1\n", "a: [1\nb: 2\n"]
+        {
+            let (.., hint) = found(text);
+            assert_eq!(
+                hint,
+                "a `[`, `{` or quote before this may not be closed",
+                "{text:?}: {:?}",
+                found(text)
+            );
+        }
     }
 
     #[test]
