@@ -34,8 +34,9 @@ impl<'a> Check<'a> {
     /// Reports a finding.
     pub fn report(&mut self, mut diagnostic: Diagnostic) {
         if diagnostic.origin.resource.is_empty() {
-            diagnostic.origin.group = self.source.group;
-            diagnostic.origin.resource = self.source.resource.clone();
+            // What isn't written stands nowhere: the resource does.
+            let path = diagnostic.origin.path;
+            diagnostic.origin = self.source.origin(path, self.source.mark);
         }
         self.diagnostics.push(diagnostic);
     }

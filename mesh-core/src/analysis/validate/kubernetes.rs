@@ -179,7 +179,12 @@ impl Validate for Workload {
         .collect();
         if !missing.is_empty() && self.kind != "Job" && self.kind != "CronJob" {
             let message = format!("pods have no label {}", missing.join(" and "));
-            check.note(Code::MissingAppOrVersionLabel, self.template.metadata.at.field("labels"), message);
+            let template = &self.template;
+            let origin = match template.at.lacks("metadata") {
+                true => template.at.field("metadata.labels"),
+                false => template.metadata.at.field("labels"),
+            };
+            check.note(Code::MissingAppOrVersionLabel, origin, message);
         }
         if let Some(ip) = self.pod_ip.as_deref().filter(|ip| !ip.is_empty() && !text::is_ip(ip)) {
             check.error(self.template.at.origin(), format!("`{ip}` is not an IP address"));

@@ -12,7 +12,9 @@
 use http::{HeaderMap, Method};
 
 use super::Check;
-use crate::api::istio::{HttpMatchRequest, HttpRetry, HttpRoute, StringMatch, VirtualService};
+use crate::api::istio::{
+    HttpMatchRequest, HttpRetry, HttpRoute, HttpRouteDestination, StringMatch, VirtualService,
+};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::retry::{RetryOn, is_idempotent};
 
@@ -42,7 +44,25 @@ fn weights(rule: &HttpRoute, check: &mut Check<'_>) {
     let total: i64 = rule.route.iter().map(|to| i64::from(to.weight.unwrap_or(0))).sum();
     if rule.route.len() > 1 && total > 0 && total != 100 {
         let message = format!("the weights add up to {total}, not to 100: each is a share of their sum");
-        check.note(Code::WeightsAreNotPercentages, rule.at.field("route"), message);
+        let found = |origin| Diagnostic::new(Code::WeightsAreNotPercentages, origin, message);
+        // Beside others that have one, none is the share of nobody.
+        let without = rule.route.iter().find(|to| to.weight.is_none());
+        check.report(match without {
+            Some(to) => {
+                let hint = format!("{} has no weight and gets no requests", named(to));
+                found(to.at.origin()).hint(hint)
+            }
+            None => found(rule.at.field("route")),
+        });
+    }
+}
+
+/// A destination in few words.
+fn named(to: &HttpRouteDestination) -> String {
+    match &to.destination {
+        Some(to) if !to.subset.is_empty() => format!("`subset {}`", to.subset),
+        Some(to) => format!("`host {}`", to.host),
+        None => "this destination".to_owned(),
     }
 }
 

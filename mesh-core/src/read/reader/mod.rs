@@ -186,6 +186,14 @@ impl<'o> Reader<'o> {
             let diagnostic = report(code, node.mark, "kind", message.to_owned());
             let hint = match slip {
                 Some((entry, right)) => format!("write `{right}` for `{}`", entry.key),
+                None if node
+                    .entries()
+                    .unwrap_or_default()
+                    .iter()
+                    .any(|entry| kinds::written_mesh_field(&entry.key).is_some()) =>
+                {
+                    "a mesh config without a kind stands in a file named mesh.yaml".to_owned()
+                }
                 None => "a resource begins with `apiVersion` and `kind`".to_owned(),
             };
             self.push(group, diagnostic.hint(hint));

@@ -2,7 +2,7 @@
 //!
 //! What a resource says by itself is [`analysis`](crate::analysis)'s affair.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::api::documents::each_list;
 use crate::api::istio::{DestinationRule, OutlierDetection, TrafficPolicy};
@@ -15,6 +15,7 @@ use crate::plan::compile::destinations::destination_rules::{Rule, losses};
 use crate::plan::compile::destinations::policies;
 use crate::plan::compile::inputs::labels::has_labels;
 use crate::plan::compile::inputs::names::{self, server_host};
+use crate::plan::compile::inputs::refusal;
 use crate::plan::compile::registry;
 use crate::plan::compile::rules::virtual_services::{Virtual, VirtualServices};
 use crate::plan::compile::{Compiler, MESH};
@@ -30,6 +31,7 @@ impl Compiler<'_> {
         for rule in &self.documents.destination_rules {
             destination_rule(self, rule);
         }
+        self.delegates_are_used();
         self.hosts_have_endpoints(virtuals);
     }
 
@@ -74,6 +76,29 @@ impl Compiler<'_> {
                         message,
                     ));
                 }
+            }
+        }
+    }
+
+    /// IST0130: a VirtualService without hosts that no other one delegates to. Those that are refused count,
+    /// or what is wrong would seem to be here.
+    fn delegates_are_used(&mut self) {
+        let documents = self.documents;
+        let refused = refusal::refused(documents, |documents| &documents.virtual_services);
+        let mut used: HashSet<(&str, &str)> = HashSet::new();
+        for root in documents.virtual_services.iter().chain(refused).filter(|one| !one.spec.hosts.is_empty())
+        {
+            for to in root.spec.http.iter().filter_map(|rule| rule.delegate.as_ref()) {
+                let namespace = if to.namespace.is_empty() { &root.meta.namespace } else { &to.namespace };
+                used.insert((namespace.as_str(), to.name.as_str()));
+            }
+        }
+        for one in documents.virtual_services.iter().filter(|one| one.spec.hosts.is_empty()) {
+            if !used.contains(&(one.meta.namespace.as_str(), one.meta.name.as_str())) {
+                let origin = one.locate(one.spec.at.field("hosts"));
+                let message = "no VirtualService delegates to this one, and without `hosts` it does nothing";
+                let finding = Diagnostic::new(Code::VirtualServiceUnreachableRule, origin, message);
+                self.out.push(finding.hint("write `hosts`"));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Rules taken from other VirtualServices (VA-13).
 
 use super::yaml::object;
-use super::{clusters, codes, documents, gateway, options, outbound, sidecar};
+use super::{Documents, clusters, codes, documents, gateway, options, outbound, sidecar};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::compile::{CompileOptions, compile};
 
@@ -160,4 +160,27 @@ spec:
     let names: Vec<_> = routes.iter().map(|route| route.name.to_string()).collect();
     assert_eq!(names, ["root-edge", "root-all"]);
     assert!(codes(&compiled.diagnostics).contains(&Code::VirtualServiceUnreachableRule));
+}
+
+#[test]
+fn va_13_rules_that_nobody_takes_are_told() {
+    let alone = delegate("", RULES);
+    let told = |text: &str| -> Vec<String> {
+        let (documents, _) = Documents::parse([("mesh.yaml", text)]);
+        let findings = compile(&documents, &CompileOptions::default(), None).diagnostics;
+        let unreachable = findings.iter().filter(|found| found.code == Code::VirtualServiceUnreachableRule);
+        unreachable.map(|found| format!("{found:#}")).filter(|text| text.contains("hosts")).collect()
+    };
+    let found = told(&alone);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains("VirtualService team/cart")
+            && found[0].ends_with(
+                "no VirtualService delegates to this one, and without `hosts` it does nothing\n    hint: write `hosts`"
+            ),
+        "{found:?}"
+    );
+    assert!(told(&format!("{SERVICES}{alone}")).is_empty(), "somebody takes them");
+    let refused = SERVICES.replace("timeout: 3s", "timeout: 3 s");
+    assert!(told(&format!("{refused}{alone}")).is_empty(), "somebody would");
 }

@@ -236,6 +236,39 @@ fn weights_and_delays_that_may_not_do_what_was_meant_are_told() {
                  it\n    hint: to see callers time out, delay a service that this one calls, or give the timeout to the \
                  rule that calls this one";
     assert_eq!(told(&text), [delay, weights]);
+    let to = "  - route:\n    - {destination: {host: shop, port: {number: 80}}, weight: 90}\n    - destination: {host: shop, port: {number: 81}}\n";
+    let none = "Info [MESH0014] (VirtualService default/shop mesh.yaml:9:7) spec.http[0].route[1]: the weights add up to \
+                90, not to 100: each is a share of their sum\n    hint: `host shop` has no weight and gets no requests";
+    assert_eq!(told(&rule(to)), [none]);
+}
+
+#[test]
+fn p_6_pods_without_metadata_are_told_of_where_they_stand() {
+    let deployment = |spec: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  selector: {{}}\n{spec}"
+        )
+    };
+    let found = |place: &str| {
+        format!(
+            "Info [MESH0001] (Deployment default/web mesh.yaml:{place}: pods have no label app and version"
+        )
+    };
+    let template = "  template:\n    spec: {containers: []}\n";
+    assert_eq!(told(&deployment(template)), [found("7:5) spec.template.metadata.labels")]);
+    assert_eq!(told(&deployment("")), [found("1:1) labels")], "without a template it is the whole");
+}
+
+#[test]
+fn y_1_a_mesh_config_in_a_file_of_another_name_is_told_where_it_belongs() {
+    let expected = "Warning [IST0133] (foo.yaml:1:1) kind: `kind` is missing: skipped\n    hint: a mesh config without \
+                    a kind stands in a file named mesh.yaml";
+    let told = |text: &str| {
+        let (_, findings) = Documents::parse([("foo.yaml", text)]);
+        findings.iter().map(|finding| format!("{finding:#}")).collect::<Vec<_>>()
+    };
+    assert_eq!(told("accessLogFile: /dev/stdout\n"), [expected]);
+    assert!(told("replicas: 3\n")[0].ends_with("hint: a resource begins with `apiVersion` and `kind`"));
 }
 
 #[test]
