@@ -65,6 +65,21 @@ fn group<'a>(finding: &'a Diagnostic, text: Option<&Lines<'a>>) -> Group<'a> {
     }
 }
 
+/// How far a quoted text reaches that a line goes on with, if it ends there.
+fn quoted(rest: &str) -> Option<usize> {
+    let quote = rest.chars().next().filter(|first| matches!(first, '"' | '\''))?;
+    let mut letters = rest.char_indices().skip(1).peekable();
+    while let Some((at, letter)) = letters.next() {
+        let doubled = quote == '\'' && letters.peek().is_some_and(|(_, next)| *next == quote);
+        if letter == '\\' && quote == '"' || letter == quote && doubled {
+            letters.next();
+        } else if letter == quote {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
 /// A few lines of a file, and a place in them.
 struct Window<'a> {
     text: &'a str,
@@ -96,7 +111,11 @@ impl<'a> Lines<'a> {
         let content = text[at..to].lines().next().unwrap_or_default();
         let offset = content.char_indices().nth(column).map_or(content.len(), |(offset, _)| offset);
         let rest = &content[offset..];
-        let word = rest.find([':', ' ', ',', '}', ']', '#']).unwrap_or(rest.len()).max(1).min(rest.len());
+        let word = quoted(rest)
+            .or_else(|| rest.find([':', ' ', ',', '}', ']', '#']))
+            .unwrap_or(rest.len())
+            .max(1)
+            .min(rest.len());
         let start = at - from + offset;
         // The place may stand in blanks at the end, which are shown as far as it goes.
         let shown = &text[from..to];
@@ -152,6 +171,19 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_quoted_text_is_marked_to_its_end() {
+        let marked = |text: &'static str| {
+            let window = Lines::of(text).around(1, 4).unwrap();
+            &window.text[window.span]
+        };
+        assert_eq!(marked("a: \"5xx, reset\" # or so"), "\"5xx, reset\"");
+        assert_eq!(marked("a: 'it''s, so', b"), "'it''s, so'");
+        assert_eq!(marked(r#"a: "a \" b", c"#), r#""a \" b""#);
+        assert_eq!(marked("a: 'open, b"), "'open", "what doesn't end is marked like a word");
+        assert_eq!(marked("a: 5xx, reset"), "5xx");
     }
 
     #[test]
