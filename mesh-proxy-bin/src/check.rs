@@ -81,7 +81,10 @@ pub(crate) fn run(check: &Check) -> anyhow::Result<ExitCode> {
     findings.retain(|finding| check.output_threshold.admits(finding.level));
     let mut output = std::io::stdout().lock();
     let status = if check.status { gateway_status(&documents) } else { Vec::new() };
-    let lines: String = status.iter().map(ToString::to_string).collect();
+    let lines: String = match check.status && status.is_empty() {
+        true => "no resource of the Gateway API\n".to_owned(),
+        false => status.iter().map(ToString::to_string).collect(),
+    };
     match check.output {
         Output::Text => write!(output, "{}{lines}", report::render(&findings, &files)),
         Output::Line => write!(output, "{findings}{lines}"),

@@ -172,4 +172,10 @@ async fn ga_11_check_prints_the_conditions() {
     assert!(text.contains("\"reason\": \"BackendNotFound\""), "{text}");
     let (_, text) = check(&["-o", "json"]).await;
     assert!(text.starts_with('['), "without --status the form is as ever");
+    std::fs::write(folder.path().join("mesh.yaml"), "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n")
+        .unwrap();
+    let (_, text) = check(&["--status"]).await;
+    assert!(text.ends_with("\nno resource of the Gateway API\n"), "{text}");
+    let (_, text) = check(&[]).await;
+    assert!(!text.contains("Gateway API"), "nobody asked: {text}");
 }
