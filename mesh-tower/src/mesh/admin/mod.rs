@@ -43,6 +43,8 @@ mod listeners;
 mod logging;
 mod service;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 pub use listeners::ListenerStatus;
 pub use service::{Admin, Readiness};

@@ -18,6 +18,8 @@ use crate::clock::now;
 use crate::mesh::Mesh;
 
 const INDEX: &str = include_str!("index.html");
+const LOGGING: &str = "/logging";
+const QUIT: &str = "/quitquitquit";
 
 /// Whether requests can be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +136,7 @@ impl Admin {
         if inner.status_only && !matches!(path, "/healthz/ready" | "/ready" | "/stats/prometheus") {
             return with_status(StatusCode::NOT_FOUND, text("no such path\n"));
         }
-        if path == "/quitquitquit"
+        if path == QUIT
             && let Some(quit) = &inner.quit
         {
             if request.method() != Method::POST {
@@ -143,7 +145,7 @@ impl Admin {
             quit();
             return text("OK\n");
         }
-        if path == "/logging"
+        if path == LOGGING
             && let Some(change) = &inner.logging
         {
             if request.method() != Method::POST {
@@ -154,12 +156,15 @@ impl Admin {
                 Err(reason) => with_status(StatusCode::BAD_REQUEST, text(format!("{reason}\n"))),
             };
         }
+        if matches!(path, LOGGING | QUIT) {
+            return no_such_path();
+        }
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return not_allowed("GET, HEAD");
         }
         let as_json = parameter(query, "format") == Some("json");
         match path {
-            "/" => page(INDEX),
+            "/" => page(inner.index()),
             "/ready" | "/healthz/ready" => ready_answer(inner.readiness()),
             "/stats/prometheus" => text(inner.prometheus()),
             "/stats" if parameter(query, "format") == Some("prometheus") => text(inner.prometheus()),
@@ -172,12 +177,19 @@ impl Admin {
             "/listeners" if as_json => value(&listeners::json(&inner.list())),
             "/listeners" => text(listeners::text(&inner.list())),
             "/server_info" => value(&inner.info()),
-            _ => with_status(StatusCode::NOT_FOUND, text("no such path; / lists them\n")),
+            _ => no_such_path(),
         }
     }
 }
 
 impl Inner {
+    /// A row for each path there is.
+    fn index(&self) -> String {
+        let lacks = [(LOGGING, self.logging.is_none()), (QUIT, self.quit.is_none())];
+        let shown = |row: &&str| !lacks.iter().any(|(path, lacks)| *lacks && row.contains(path));
+        INDEX.split_inclusive('\n').filter(shown).collect()
+    }
+
     fn readiness(&self) -> Readiness {
         match self.readiness.as_ref().map_or(Readiness::Ready, |readiness| readiness()) {
             Readiness::Ready if !self.mesh.is_ready() => Readiness::Unready,
@@ -244,7 +256,11 @@ fn text(body: impl Into<Body>) -> Response<Body> {
     of_type("text/plain; charset=utf-8", body.into())
 }
 
-fn page(body: &'static str) -> Response<Body> {
+fn no_such_path() -> Response<Body> {
+    with_status(StatusCode::NOT_FOUND, text("no such path; / lists them\n"))
+}
+
+fn page(body: impl Into<Body>) -> Response<Body> {
     of_type("text/html; charset=utf-8", body.into())
 }
 
