@@ -182,7 +182,7 @@ impl Story {
         let (_, findings) = self.application.fleet.folder.documents();
         if findings.has_errors() {
             for finding in findings.iter().filter(|finding| finding.is_error()) {
-                self.tell(format!("the edit is wrong, what was good stays in force: {finding}"));
+                self.tell(format!("the edit is wrong, what was good stays in force: {finding:#}"));
             }
             return Ok(());
         }
