@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use mesh_benches::measure::{self, Usage};
 use mesh_benches::process::{self, Conversation, Process};
 use mesh_benches::report::write_json;
