@@ -31,30 +31,16 @@
 //! `dns`, `file`, `tls` (all on by default) bring name resolution, the watched folder and TLS; `test`
 //! brings the test kit.
 
-pub mod attempt;
-pub mod balance;
-pub mod circuit;
 pub mod clock;
-pub mod context;
-pub mod cors;
 pub mod error;
-pub mod fault;
-pub mod grpc_web;
 mod http;
+mod layer;
 pub mod mesh;
-pub mod mirror;
-pub mod normalize;
-pub mod outlier;
 mod request;
-pub mod retry;
-pub mod rewrite;
-pub mod route;
-pub mod split;
 pub mod stack;
 pub mod telemetry;
 #[cfg(feature = "test")]
 pub mod test;
-pub mod timeout;
 pub mod tls;
 mod upstream;
 
@@ -63,6 +49,10 @@ pub use crate::http::body::guard as guarded;
 use crate::http::body::{observe as observed, upload};
 pub use crate::http::write_batch as gather;
 pub use crate::http::{body, frames, future, grpc, tap, upgrade};
+pub use crate::layer::{
+    attempt, balance, circuit, context, cors, fault, grpc_web, mirror, normalize, outlier, retry, rewrite,
+    route, split, timeout,
+};
 #[doc(no_inline)]
 pub use crate::request::options as call;
 pub use crate::request::{passage, record, snapshot};
