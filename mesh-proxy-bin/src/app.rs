@@ -15,12 +15,13 @@ use mesh_tower::discover::Resolver;
 use mesh_tower::mesh::{Mesh, MeshBuilder, read_folder};
 use mesh_tower::pool::SocketConnector;
 
+use crate::admin::{self, metrics};
+use crate::connection::registry::Order;
 use crate::drain::Shutdown;
-use crate::listeners::Listeners;
-use crate::registry::Order;
+use crate::listen::listeners::Listeners;
+use crate::listen::worker::{Command, Handle};
+use crate::logging;
 use crate::settings::{Bind, Role, Settings};
-use crate::worker::{Command, Handle};
-use crate::{admin, logging, metrics};
 
 /// The exporter keeps raw samples of histograms until it is asked to fold them.
 const UPKEEP: Duration = Duration::from_secs(5);

@@ -16,37 +16,24 @@
 //! |---|---|
 //! | `cli`, `settings` | what was asked for |
 //! | `app`, `drain` | starts everything; ends it without losing a request |
-//! | `listeners`, `bind`, `tls` | follows the plan's listeners: opens, closes, renews certificates |
-//! | `worker`, `accept`, `entrance`, `connection`, `registry`, `io` | one core's share of the connections |
-//! | `front`, `reply`, `upgrade` | between hyper and the stack |
-//! | `admin`, `metrics` | what is shown to operators |
-//! | `check`, `report` | `mesh-proxy check` |
+//! | `listen` | follows the plan's listeners: opens, closes, renews certificates; a worker for each core accepts |
+//! | `connection` | one connection: TLS, protocol, and what stands between hyper and the stack |
+//! | `admin` | what is shown to operators |
+//! | `check` | `mesh-proxy check` |
 //!
 //! # Exit codes
 //! 0: done, or drained. 1: it could not start; the message names the file and line, or the address.
 //! 2: wrong usage. 79: `check` found something.
 
-mod accept;
 mod admin;
 mod app;
-mod bind;
 mod check;
 mod cli;
 mod connection;
 mod drain;
-mod entrance;
-mod front;
-mod io;
-mod listeners;
+mod listen;
 mod logging;
-mod metrics;
-mod registry;
-mod reply;
-mod report;
 mod settings;
-mod tls;
-mod upgrade;
-mod worker;
 
 pub use app::Proxy;
 pub use cli::run;

@@ -7,7 +7,7 @@ use mesh_core::headers::FieldLimit;
 use mesh_core::plan::{Direction, Listener};
 use mesh_tower::tls::Acceptor;
 
-use crate::registry::Registry;
+use crate::connection::registry::Registry;
 
 /// What a connection of one listener needs.
 #[derive(Clone, Debug)]

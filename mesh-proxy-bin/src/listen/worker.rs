@@ -15,9 +15,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::accept::accept;
-use crate::entrance::{Entrance, Shared};
-use crate::registry::{Order, Registry};
+use crate::connection::entrance::{Entrance, Shared};
+use crate::connection::registry::{Order, Registry};
+use crate::listen::accept::accept;
 
 /// Commands come a few at a reload; who sends more waits.
 const COMMANDS: usize = 64;

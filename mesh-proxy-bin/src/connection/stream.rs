@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use crate::registry::Activity;
+use crate::connection::registry::Activity;
 
 /// A connection's stream; reads are noted, so that a caller who sends half a request is found out.
 #[derive(Debug)]

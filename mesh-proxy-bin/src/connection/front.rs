@@ -23,9 +23,9 @@ use mesh_tower::{Body, BoxError, Error, grpc};
 use pin_project::pin_project;
 use tower_service::Service;
 
-use crate::registry::{Activity, Open, Order, Registry};
-use crate::reply::Reply;
-use crate::upgrade;
+use crate::connection::registry::{Activity, Open, Order, Registry};
+use crate::connection::reply::Reply;
+use crate::connection::upgrade;
 
 /// How we call ourselves in `server` (HD-3).
 pub(crate) const SERVER_NAME: HeaderValue = HeaderValue::from_static("mesh-proxy");

@@ -1,5 +1,7 @@
 //! The admin and the status endpoint: the [`Admin`] service on sockets of the control runtime.
 
+pub(crate) mod metrics;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use hyper_util::service::TowerToHyperService;
 use mesh_tower::admin::Admin;
 use tokio::net::TcpListener;
 
-use crate::bind;
+use crate::listen::bind;
 
 /// How long the head of an admin request may take.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use http_body::{Frame, SizeHint};
 use mesh_tower::{Body, BoxError};
 use pin_project::pin_project;
 
-use crate::registry::Open;
+use crate::connection::registry::Open;
 
 /// A response body; the request counts as open until it is dropped.
 #[pin_project]

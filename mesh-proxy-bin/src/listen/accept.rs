@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tower_service::Service;
 
 use crate::connection;
-use crate::entrance::Entrance;
+use crate::connection::entrance::Entrance;
 
 /// How long to leave the listener alone when the process is out of descriptors: trying again at once would
 /// only burn the core that could close some.

@@ -7,7 +7,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use mesh_tower::tap::{Tap, Tapped};
 
-use crate::registry::{Activity, Order, Registry, Ticket};
+use crate::connection::registry::{Activity, Order, Registry, Ticket};
 
 /// Joins the two halves once both have switched. `body` is the response that allowed it: it ends, and is
 /// reported, with the tunnel.

@@ -15,12 +15,12 @@ use mesh_core::plan::{Direction, Discovery, Listener, ListenerProtocol, Listener
 use mesh_tower::admin::ListenerStatus;
 use tokio::sync::oneshot;
 
-use crate::bind::{self, BindError};
-use crate::entrance::Shared;
-use crate::front::SERVER_NAME;
+use crate::connection::entrance::Shared;
+use crate::connection::front::SERVER_NAME;
+use crate::listen::bind::{self, BindError};
+use crate::listen::tls;
+use crate::listen::worker::{Command, Handle};
 use crate::settings::Settings;
-use crate::tls;
-use crate::worker::{Command, Handle};
 
 #[derive(Debug)]
 struct Standing {

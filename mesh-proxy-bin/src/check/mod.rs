@@ -1,5 +1,7 @@
 //! `mesh-proxy check`: what is wrong with a folder, found by the same code that loads it (AN-1).
 
+mod report;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,8 +13,6 @@ use mesh_core::api::Documents;
 use mesh_core::plan::{CompileOptions, ResourceStatus, WorkloadSource, compile, gateway_status};
 use mesh_tower::mesh::{Folder, read_folder};
 use serde_json::{Value, json};
-
-use crate::report;
 
 /// What `check` exits with when it found something.
 const FOUND: u8 = 79;
