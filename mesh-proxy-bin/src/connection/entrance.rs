@@ -1,4 +1,4 @@
-//! What connections of one listener share on their way in.
+//! What the connections of one listener share.
 
 use std::sync::{Arc, RwLock};
 
@@ -17,12 +17,12 @@ pub(crate) struct Entrance<S> {
     pub(crate) stack: S,
 }
 
-/// What all workers know of a listener.
+/// The part of a listener that all workers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) name: Arc<str>,
     pub(crate) direction: Direction,
-    /// `server` of what is answered here; `None` leaves it alone.
+    /// `server` of local replies; `None` adds none.
     pub(crate) server: Option<HeaderValue>,
     /// How large the head and the trailers of a request may be, each.
     pub(crate) max_fields: FieldLimit,

@@ -23,11 +23,12 @@ use mesh_tower::{Body, BoxError, Error, grpc};
 use pin_project::pin_project;
 use tower_service::Service;
 
-use crate::connection::registry::{Activity, Open, Order, Registry};
+use crate::connection::activity::{Activity, Open, Order};
+use crate::connection::registry::Registry;
 use crate::connection::reply::Reply;
 use crate::connection::upgrade;
 
-/// How we call ourselves in `server` (HD-3).
+/// Our value of `server` (HD-3).
 pub(crate) const SERVER_NAME: HeaderValue = HeaderValue::from_static("mesh-proxy");
 
 /// The service that hyper calls for one connection.
@@ -39,7 +40,7 @@ pub(crate) struct Front<S> {
     pub(crate) registry: Arc<Registry>,
     /// How large a request's trailers may be.
     pub(crate) max_fields: FieldLimit,
-    /// Whether answers of our own say who we are: not to the application, whose own proxy we are (HD-3).
+    /// Whether local replies carry `server`: not those to the application behind its own sidecar (HD-3).
     pub(crate) server: Option<HeaderValue>,
 }
 
@@ -58,7 +59,7 @@ where
         let http1 = request.version() < Version::HTTP_2;
         let connect = request.method() == Method::CONNECT;
         let silent = !http1 && request.method() == Method::HEAD;
-        // A gRPC error is a 200, which would open a stream to nobody.
+        // A gRPC error is a 200, which would open a tunnel without an endpoint.
         let is_grpc = !connect && grpc::is_grpc(request.headers());
         let switch = if connect || (http1 && request.headers().contains_key(UPGRADE)) {
             let caller = hyper::upgrade::on(&mut request);
@@ -87,7 +88,7 @@ struct Switch {
     activity: Arc<Activity>,
 }
 
-/// What is kept of a request until its answer.
+/// Facts of a request that its response needs.
 #[derive(Debug)]
 struct Facts {
     open: Open,
@@ -123,7 +124,7 @@ where
         let mut closing = http1 && facts.open.order() >= Order::Drain;
         let mut response = match result {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => switch(response, facts),
-            // A success would open the caller's stream, with nobody at its other end.
+            // A success would open the caller's tunnel without an endpoint.
             Ok(response) if !http1 && facts.switch.is_some() && response.status().is_success() => {
                 local(&protocol_error(), facts)
             }
@@ -137,14 +138,14 @@ where
                 let error = Error::from_box(error);
                 closing |= http1 && error.reply().closes();
                 if !http1 && error.reply().details == TRAILERS_TOO_LARGE {
-                    // Its stream is reset: what it sent was no request.
+                    // The stream is reset: its request was malformed.
                     return Poll::Ready(Err(h2::Reason::ENHANCE_YOUR_CALM.into()));
                 }
                 local(&error, facts)
             }
         };
         if http1 {
-            // The endpoint's version is between it and us.
+            // The endpoint's version does not concern the caller.
             *response.version_mut() = Version::HTTP_11;
         } else if let Some(id) = response.headers_mut().get_mut(REQUEST_ID) {
             // Never the same again: not worth a place in the connection's table of headers.
@@ -157,7 +158,7 @@ where
     }
 }
 
-/// An answer that no endpoint gave (RF-2, RF-4).
+/// A local reply (RF-2, RF-4).
 fn local<B>(error: &Error, facts: Facts) -> Response<Reply<B>> {
     let mut response = error.response(facts.is_grpc);
     if let Some(name) = facts.server {
@@ -176,7 +177,7 @@ where
     B: http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static,
 {
     let Some(switch) = facts.switch.take() else {
-        // Nobody asked for it, so nobody would understand it.
+        // The caller did not ask for an upgrade, and would not understand its answer.
         return local(&protocol_error(), facts);
     };
     let endpoint = mesh_tower::upgrade::on(&mut response);

@@ -1,5 +1,6 @@
-//! One connection: TLS or plain, HTTP/1.1 or HTTP/2, until it ends or is told to.
+//! One connection: TLS or plain, HTTP/1.1 or HTTP/2, until it ends or has the order to.
 
+pub(crate) mod activity;
 pub(crate) mod entrance;
 pub(crate) mod front;
 mod opening;
@@ -26,25 +27,26 @@ use metrics::counter;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use crate::connection::activity::Order;
 use crate::connection::entrance::Entrance;
 use crate::connection::front::Front;
 use crate::connection::opening::{Protocol, open};
 use crate::connection::ordered::Ordered;
-use crate::connection::registry::{Order, Ticket};
+use crate::connection::registry::Ticket;
 
-/// What is read ahead of what is understood, beside a head of the largest size (GW-12).
+/// Bytes of read-ahead beside a head of the largest size (GW-12).
 const READ_AHEAD: usize = 4 * 1024;
 
 /// Streams that one HTTP/2 connection may have open.
 const MAX_STREAMS: u32 = 1024;
 
-/// Streams that a caller may open and reset before the connection is given up: a flood of them costs us
-/// work and the caller nothing.
+/// Streams that a caller may open and reset before the connection is closed: such a flood costs the proxy work,
+/// and the caller nothing.
 const MAX_RESETS: usize = 64;
 
 /// How much a caller may send ahead, on one stream and on all of a connection. Half of the latter is what `h2` lets
 /// DATA frames below 256 bytes cost that wait unread, 256 less its length each, before it closes the connection with all
-/// its streams: a stream of 15-byte messages that nobody reads comes to 4 MiB before its own window is full.
+/// its streams: a stream of 15-byte messages that is not read comes to 4 MiB before its own window is full.
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
@@ -63,8 +65,8 @@ where
     let opening = open(stream, entrance.shared.tls(), downstream, activity);
     let opened = tokio::select! {
         opened = opening => opened,
-        // It has asked for nothing yet.
-        () = activity.told(Order::Leave) => return,
+        // The caller has sent no request yet.
+        () = activity.ordered(Order::Leave) => return,
     };
     let (stream, protocol, downstream) = match opened {
         Ok(opened) => opened,
@@ -85,7 +87,7 @@ where
     let ended = match protocol {
         Protocol::Http1 => {
             let mut http = http1::Builder::new();
-            // The registry's sweep sees to slow heads.
+            // The registry's sweep ends slow heads.
             http.header_read_timeout(None).timer(TokioTimer::new());
             http.max_header_size(limit.bytes()).max_buf_size(limit.bytes() + READ_AHEAD);
             let connection = http.serve_connection(TokioIo::new(stream), front).with_upgrades();
@@ -103,8 +105,8 @@ where
                 .max_pending_accept_reset_streams(MAX_RESETS)
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW);
-            let told = activity.clone();
-            let on_unfinished = Box::new(move |head| told.unfinished(head));
+            let noted = activity.clone();
+            let on_unfinished = Box::new(move |head| noted.unfinished(head));
             let (stream, outlet) = gather(Watched::client(stream, limit, on_unfinished));
             let connection = http.serve_connection(TokioIo::new(stream), front);
             let leave = http2::Connection::graceful_shutdown;
@@ -122,7 +124,7 @@ where
     }
 }
 
-/// Whether `h2` has had enough of the caller.
+/// Whether `h2` closed the connection because of a flood.
 fn is_flood(error: &(dyn StdError + 'static)) -> bool {
     let h2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
     h2.is_some_and(|error| error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM))

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ProtocolVersion;
 
-use crate::connection::registry::{Activity, HEAD_LIMIT};
+use crate::connection::activity::{Activity, HEAD_LIMIT};
 use crate::connection::stream::Stream;
 
 /// How long a TLS handshake may take.
@@ -85,8 +85,8 @@ async fn sniff(stream: &TcpStream) -> io::Result<Protocol> {
         }
         match decide(&bytes[..count]) {
             Some(protocol) => return Ok(protocol),
-            // Looking again returns at once while nothing was taken, so a caller who sends the preface in
-            // pieces is looked at now and then.
+            // Looking again returns at once while nothing was taken, so after a part
+            // of the preface this waits between two looks.
             None => tokio::time::sleep(wait).await,
         }
         wait = (wait * 2).min(Duration::from_millis(100));

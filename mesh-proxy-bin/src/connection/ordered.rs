@@ -10,7 +10,7 @@ use mesh_tower::frames::Watched;
 use mesh_tower::gather::Outlet;
 use pin_project::pin_project;
 
-use crate::connection::registry::{Activity, Order};
+use crate::connection::activity::{Activity, Order};
 use crate::connection::stream::Stream;
 
 /// A connection that follows orders.
@@ -23,7 +23,7 @@ pub(super) struct Ordered<C> {
     /// The order at which that is done.
     leave_at: Order,
     activity: Arc<Activity>,
-    /// Where HTTP/2 gathers what it writes.
+    /// Batches the writes of HTTP/2.
     outlet: Option<Outlet<Watched<Stream>>>,
     watched: bool,
     leaving: bool,

@@ -1,4 +1,4 @@
-//! The body of what goes back to the caller: the stack's, or that of an answer made here.
+//! The body of a response to the caller: the stack's, or a local reply's.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,7 +8,7 @@ use http_body::{Frame, SizeHint};
 use mesh_tower::{Body, BoxError};
 use pin_project::pin_project;
 
-use crate::connection::registry::Open;
+use crate::connection::activity::Open;
 
 /// A response body; the request counts as open until it is dropped.
 #[pin_project]
@@ -35,7 +35,7 @@ impl<B> Reply<B> {
         Self { kind: Kind::Stack(body), unannounced: false, _open: open }
     }
 
-    /// To HEAD over HTTP/2, where DATA would break the stream and hyper writes what it is given.
+    /// To HEAD over HTTP/2: DATA would break the stream, and hyper writes every body.
     pub(crate) const fn silent(body: B, open: Open) -> Self {
         Self { kind: Kind::Silent(body), unannounced: false, _open: open }
     }

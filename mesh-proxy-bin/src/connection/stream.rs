@@ -9,9 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use crate::connection::registry::Activity;
+use crate::connection::activity::Activity;
 
-/// A connection's stream; reads are noted, so that a caller who sends half a request is found out.
+/// A connection's stream; reads are counted, so that a sweep notices half a request.
 #[derive(Debug)]
 pub(crate) struct Stream {
     kind: Kind,

@@ -1,4 +1,4 @@
-//! A connection that has become something else: bytes, both ways, until both sides have ended (VA-14).
+//! Tunnels: a connection after an upgrade carries bytes both ways until both sides have ended (VA-14).
 
 use std::io;
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use mesh_tower::tap::{Tap, Tapped};
 
-use crate::connection::registry::{Activity, Order, Registry, Ticket};
+use crate::connection::activity::{Activity, Order};
+use crate::connection::registry::{Registry, Ticket};
 
 /// Joins the two halves once both have switched. `body` is the response that allowed it: it ends, and is
 /// reported, with the tunnel.
@@ -22,14 +23,14 @@ pub(crate) fn tunnel<B: Send + 'static>(
 ) {
     let ticket = Ticket::again(registry, activity);
     ticket.activity.tunnel();
-    // It is at work for as long as it stands.
+    // An open tunnel counts as an open request.
     let open = ticket.activity.begin();
     tokio::spawn(async move {
         let copy = async {
             let caller = async { Ok(caller.await?) };
             let (caller, endpoint) = tokio::try_join!(caller, endpoint)?;
             let mut caller = TokioIo::new(caller);
-            // All that passes, passes here.
+            // Every byte of the tunnel passes here.
             let mut endpoint = Tapped::over(endpoint, Use(ticket.activity.clone()));
             tokio::io::copy_bidirectional(&mut caller, &mut endpoint).await?;
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
@@ -38,7 +39,7 @@ pub(crate) fn tunnel<B: Send + 'static>(
             result = copy => if let Err(error) = result {
                 tracing::debug!(%error, "a tunnel broke");
             },
-            () = ticket.activity.told(Order::End) => {}
+            () = ticket.activity.ordered(Order::End) => {}
         }
         drop((open, body));
     });
