@@ -16,7 +16,7 @@ use mesh_tower::mesh::{Mesh, MeshBuilder, read_folder};
 use mesh_tower::pool::SocketConnector;
 
 use crate::admin::{self, metrics};
-use crate::connection::registry::Order;
+use crate::connection::activity::Order;
 use crate::drain::Shutdown;
 use crate::listen::listeners::Listeners;
 use crate::listen::worker::{Command, Handle};
@@ -26,13 +26,13 @@ use crate::settings::{Bind, Role, Settings};
 /// The exporter keeps raw samples of histograms until it is asked to fold them.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// How often certificates are looked at that stand in files of their own.
+/// Interval at which certificate files are checked for changes.
 const CERTIFICATES: Duration = Duration::from_secs(2);
 
-/// How long the access log's last lines may take.
+/// How long writing the access log's last lines may take.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
-/// A proxy that has started: all its listeners stand.
+/// A proxy that has started: all its listeners are open.
 ///
 /// ```no_run
 /// # async fn example() -> anyhow::Result<()> {
@@ -116,7 +116,9 @@ impl Proxy {
         );
         if settings.workload.is_none() && settings.identity.is_none() && !plan.workload.gateway {
             // MC-4: rules that select by label, and metrics, depend on it.
-            tracing::warn!("this proxy does not know whose it is: name the workload with --workload");
+            tracing::warn!(
+                "no workload is set, so rules for workloads and labels of metrics do not know it: name it with --workload"
+            );
         }
         let workers = (0..settings.worker_count(&plan).get())
             .map(|index| Handle::start(index, &mesh))
@@ -161,7 +163,7 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// Answers at an endpoint of our own.
+    /// Serves one of our own endpoints.
     async fn show(&mut self, name: &'static str, address: SocketAddr, service: Admin) -> anyhow::Result<()> {
         let socket = admin::bind(name, address).await.map_err(anyhow::Error::msg)?;
         let address =
@@ -203,7 +205,7 @@ impl Proxy {
         &self.mesh
     }
 
-    /// Serves, following the configuration, until told to stop; then drains (OP-4).
+    /// Serves, following the configuration, until it is asked to stop; then drains (OP-4).
     ///
     /// # Errors
     /// If a worker fails.
@@ -243,7 +245,7 @@ impl Proxy {
     async fn until_stopped(&mut self, shutdown: &Shutdown) -> bool {
         let mut generations = self.mesh.generations();
         generations.mark_unchanged();
-        // What came while the listeners were bound.
+        // The plan may have changed while the listeners were bound.
         let mut generation = 0;
         let mut certificates = tokio::time::interval(CERTIFICATES);
         loop {
@@ -277,7 +279,7 @@ impl Proxy {
     }
 }
 
-/// Tells of each `--bind` that no listener answers to yet: one may come with a reload, but a slip would
+/// Warns of each `--bind` that no listener has yet: one may come with a reload, but a slip would
 /// leave the port that was meant where the configuration has it.
 fn warn_of_unused_binds(plan: &Plan, settings: &Settings) {
     let known = || plan.listeners.iter().map(|listener| listener.name.to_string()).collect::<Vec<_>>();
@@ -291,9 +293,9 @@ fn warn_of_unused_binds(plan: &Plan, settings: &Settings) {
     }
 }
 
-/// Loads the configuration as what the settings say this proxy is.
+/// Loads the configuration for the role in the settings.
 async fn load(settings: &Settings, connector: &SocketConnector) -> anyhow::Result<Mesh> {
-    // Who has a name of its own stands beside an application, unless told otherwise.
+    // A proxy with a workload of its own is a sidecar, unless its role is set.
     let named = settings.workload.is_some() || settings.identity.is_some();
     let role = settings
         .role
@@ -301,8 +303,8 @@ async fn load(settings: &Settings, connector: &SocketConnector) -> anyhow::Resul
     Ok(builder(settings, role).connector(Arc::new(connector.clone())).start().await?)
 }
 
-/// Whether a gateway would have something to listen for. What is wrong with the files is found, and told, when
-/// they are loaded.
+/// Whether a gateway would have something to listen for. Errors in the files are reported when they are
+/// loaded.
 fn has_gateways(settings: &Settings) -> bool {
     let Ok(folder) = read_folder(&settings.config) else { return false };
     let strictness = if settings.istio_runtime { Strictness::Lenient } else { Strictness::Strict };

@@ -48,12 +48,12 @@ struct Run {
     /// Folder of YAML files; changes are followed.
     #[arg(long, env = "MESH_CONFIG", value_name = "DIR")]
     config: PathBuf,
-    /// What this proxy is. Unset: a sidecar if a workload is named (by --workload or by Istio's environment
+    /// The role of this proxy. Unset: a sidecar if a workload is named (by --workload or by Istio's environment
     /// variables), else a gateway if the files have a Gateway, else a sidecar.
     #[arg(long, value_enum)]
     role: Option<Role>,
-    /// Who this proxy is: NAMESPACE/KIND/NAME of a document, such as default/Deployment/web. Unset: what
-    /// Istio's environment variables (POD_NAME, POD_NAMESPACE, …) and the files of --pod-info say.
+    /// The workload of this proxy: NAMESPACE/KIND/NAME of a document, such as default/Deployment/web. Unset: Istio's
+    /// environment variables (POD_NAME, POD_NAMESPACE, …) and the files of --pod-info describe it.
     #[arg(long, env = "MESH_WORKLOAD", value_name = "NAME")]
     workload: Option<String>,
     /// Folder of the pod's downward API, whose files `labels` and `annotations` complete those variables.
@@ -275,7 +275,7 @@ mod tests {
         assert_eq!((&*workload.labels["app"], &*workload.labels["version"]), ("cart", "v2"));
         assert_eq!(workload.annotations["proxy.istio.io/config"], "concurrency: 3\n");
         let named = settings(&format!("mesh-proxy run --config x --workload a --pod-info {info}"));
-        assert!(named.identity.is_none(), "who is named is described by a document");
+        assert!(named.identity.is_none(), "its document describes the workload");
         let nothing = settings(&format!("mesh-proxy run --config x --pod-info {info}/none"));
         assert!(nothing.identity.is_none());
     }

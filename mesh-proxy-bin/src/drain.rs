@@ -1,4 +1,4 @@
-//! How a proxy is told to stop (OP-4).
+//! The order to stop a proxy (OP-4).
 //!
 //! ```text
 //! serving ──drain──▶ draining: not ready, accepts, answers close ──terminationDrainDuration──▶
@@ -11,7 +11,7 @@ use std::io::Read;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Tells a [`Proxy`](crate::Proxy) to stop. Clones tell the same one.
+/// Stops a [`Proxy`](crate::Proxy). Clones stop the same one.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     drain: CancellationToken,
@@ -24,7 +24,7 @@ impl Shutdown {
         self.drain.cancel();
     }
 
-    /// End, whatever is open.
+    /// End at once, and break what is open.
     pub fn now(&self) {
         self.drain.cancel();
         self.now.cancel();
@@ -36,7 +36,7 @@ impl Shutdown {
             self.now.cancel();
         } else {
             tracing::info!(
-                "told to stop: open work is finished first; a second signal (Ctrl-C) ends it at once"
+                "stop requested: open work is finished first; a second signal (Ctrl-C) ends it at once"
             );
         }
         self.drain.cancel();

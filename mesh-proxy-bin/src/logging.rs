@@ -14,10 +14,9 @@ type Handle = reload::Handle<EnvFilter, Formatter<DefaultFields, Format, fn() ->
 /// The filter of the subscriber that [`install`] made.
 static FILTER: OnceLock<Handle> = OnceLock::new();
 
-/// Logs to standard error what the filter lets.
+/// Logs to standard error what passes the filter.
 ///
-/// A program that runs this proxy inside itself may log already, in its own way: then nothing is changed, and
-/// there is no `/logging`.
+/// If the program that runs this proxy has a subscriber already, nothing changes, and there is no `/logging`.
 pub(crate) fn install(filter: &str) -> Result<(), ParseError> {
     let stderr: fn() -> Stderr = std::io::stderr;
     let subscriber = tracing_subscriber::fmt()
@@ -37,7 +36,7 @@ pub(crate) fn is_ours() -> bool {
     FILTER.get().is_some()
 }
 
-/// Puts a filter in force if there is one; gives the one that then is.
+/// Sets the filter, if one is given, and returns the filter in force.
 pub(crate) fn change(filter: Option<&str>) -> Result<String, String> {
     let Some(handle) = FILTER.get() else { return Err("the program logs in its own way".into()) };
     if let Some(filter) = filter {

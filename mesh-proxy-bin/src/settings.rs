@@ -1,4 +1,4 @@
-//! What one proxy was asked to do; flags and programs make the same value.
+//! Settings of one proxy; flags and programs make the same value.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -10,7 +10,7 @@ use mesh_core::headers::FieldLimit;
 use mesh_core::identity::Workload;
 use mesh_core::plan::Plan;
 
-/// What the proxy is to its surroundings.
+/// The role of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Role {
     /// Beside an application: its calls out, and calls to it.
@@ -24,12 +24,12 @@ pub enum Role {
 pub struct Bind {
     /// A port as rules know it, such as `80`, or a listener's name, such as `inbound|5000`.
     pub listener: String,
-    /// Where it really listens; port 0 is a free one.
+    /// The socket's address; port 0 is a free port.
     pub address: SocketAddr,
 }
 
 impl Bind {
-    /// Whether it speaks of this listener.
+    /// Whether it names this listener.
     pub(crate) fn is_for(&self, listener: &mesh_core::plan::Listener) -> bool {
         *self.listener == *listener.name || self.listener.parse() == Ok(listener.port)
     }
@@ -68,7 +68,7 @@ impl FromStr for App {
     }
 }
 
-/// What one proxy was asked to do.
+/// Settings of one proxy.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub(crate) config: PathBuf,
@@ -132,7 +132,7 @@ impl Settings {
         self
     }
 
-    /// Who this proxy is: `namespace/kind/name` of a document (MC-4).
+    /// The workload of this proxy: `namespace/kind/name` of its document (MC-4).
     #[must_use]
     pub fn workload(mut self, name: impl Into<String>) -> Self {
         self.workload = Some(name.into());
@@ -264,9 +264,9 @@ mod tests {
         assert_eq!(plain.worker_count(&plan).get(), 3);
         assert_eq!(plain.admin_address(&plan), "127.0.0.1:16000".parse().ok());
         assert_eq!(plain.status_address(&plan), "0.0.0.0:16020".parse().ok());
-        let told = plain.workers(NonZeroUsize::MIN).admin(None).status(None);
-        assert_eq!(told.worker_count(&plan).get(), 1);
-        assert_eq!((told.admin_address(&plan), told.status_address(&plan)), (None, None));
+        let set = plain.workers(NonZeroUsize::MIN).admin(None).status(None);
+        assert_eq!(set.worker_count(&plan).get(), 1);
+        assert_eq!((set.admin_address(&plan), set.status_address(&plan)), (None, None));
     }
 
     #[test]

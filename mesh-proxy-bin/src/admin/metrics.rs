@@ -7,8 +7,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// The recorder, installed by the first proxy of the process.
 ///
-/// If the program that runs this proxy has installed one of its own, that one counts, and this page is
-/// empty.
+/// If the program that runs this proxy installed its own recorder, metrics go there, and this page is empty.
 pub(crate) fn install() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! `mesh-proxy check`: what is wrong with a folder, found by the same code that loads it (AN-1).
+//! `mesh-proxy check`: errors in a folder, found by the same code that loads it (AN-1).
 
 mod report;
 
@@ -14,7 +14,7 @@ use mesh_core::plan::{CompileOptions, ResourceStatus, WorkloadSource, compile, g
 use mesh_tower::mesh::{Folder, read_folder};
 use serde_json::{Value, json};
 
-/// What `check` exits with when it found something.
+/// Exit code of `check` when it found something.
 const FOUND: u8 = 79;
 
 /// Options of `check`.

@@ -1,4 +1,4 @@
-//! Takes connections in.
+//! Accepts connections.
 
 use std::io;
 use std::time::Duration;
@@ -12,8 +12,7 @@ use tower_service::Service;
 use crate::connection;
 use crate::connection::entrance::Entrance;
 
-/// How long to leave the listener alone when the process is out of descriptors: trying again at once would
-/// only burn the core that could close some.
+/// How long to wait when the process is out of descriptors: a retry at once would burn the core that could close some.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
 
 /// Accepts until dropped.
@@ -26,7 +25,7 @@ where
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Answers are small and written whole: waiting for more would only delay them.
+                // Responses are written whole: Nagle's algorithm would only delay them.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%peer, %error, "no TCP_NODELAY");
                 }
@@ -42,7 +41,7 @@ where
     }
 }
 
-/// Whether the error is about a caller who has left again.
+/// Whether the error is of one connection, which its caller closed already.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)

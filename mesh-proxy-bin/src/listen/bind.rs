@@ -3,7 +3,7 @@
 //! With `SO_REUSEPORT` the kernel spreads connections over the workers without a lock. But a socket bound
 //! with it does not notice another program of the same user that did the same, and half of the connections
 //! would go there. So the first socket binds **without** it, which fails if the address is taken; only then
-//! the option is set on it, and the others join. The port is never let go in between, so port 0 works too.
+//! the option is set on it, and the others join. The port is held throughout, so port 0 works too.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -50,7 +50,7 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Why a listener does not stand.
+/// Why a listener is not open.
 #[derive(Debug, thiserror::Error)]
 #[error("listener {listener}{origin}: {address}: {reason}")]
 pub(crate) struct BindError {

@@ -1,4 +1,4 @@
-//! The listeners that stand, kept as the plan has them.
+//! The open listeners, kept as the plan has them.
 //!
 //! A listener is known by its name. Over a reload one that stays keeps its sockets and connections, a new one
 //! is bound, and one that is gone lets its connections finish. Routes need nothing here: each request asks
@@ -27,17 +27,17 @@ struct Standing {
     shared: Arc<Shared>,
     wanted: SocketAddr,
     protocol: ListenerProtocol,
-    /// What its certificate files held when they were last read.
+    /// Fingerprint of its certificate files when they were last read.
     files: u64,
     status: ListenerStatus,
 }
 
-/// The listeners that stand.
+/// The open listeners.
 #[derive(Debug, Default)]
 pub(crate) struct Listeners(BTreeMap<Arc<str>, Standing>);
 
 impl Listeners {
-    /// Follows the plan. What cannot be done is in the result; everything else is done all the same.
+    /// Follows the plan. Listeners that fail are in the result; all others follow nevertheless.
     pub(crate) async fn follow(
         &mut self,
         plan: &Plan,
@@ -84,8 +84,8 @@ impl Listeners {
         errors
     }
 
-    /// Reads certificates and keys anew where their files have changed. A pair that does not belong
-    /// together, because only half of it was written yet, changes nothing.
+    /// Reads certificates and keys again where their files have changed. A pair that does not match, because one half
+    /// is not written yet, changes nothing.
     pub(crate) fn reread(&mut self) {
         for (name, standing) in &mut self.0 {
             let files = tls::digest(&standing.protocol);
@@ -141,14 +141,14 @@ impl Listeners {
         Ok(())
     }
 
-    /// What stands, by name.
+    /// The open listeners, by name.
     pub(crate) fn status(&self) -> Vec<ListenerStatus> {
         self.0.values().map(|standing| standing.status.clone()).collect()
     }
 }
 
 impl Standing {
-    /// Takes new certificates for connections to come; keeps the old ones if the new cannot be used.
+    /// Uses new certificates for new connections; keeps the old ones if the new cannot be used.
     fn renew(&mut self, listener: &Listener) -> Result<(), String> {
         self.status.origin = listener.origin.to_string();
         // Files may have changed although their names have not.
@@ -163,7 +163,7 @@ impl Standing {
     }
 }
 
-/// The proxy names itself to callers from elsewhere, unless the configuration says otherwise (HD-3, HD-4).
+/// `server` of responses to callers from elsewhere: the proxy's name, unless the configuration sets another (HD-3, HD-4).
 fn server(direction: Direction, configured: &ServerHeader) -> Option<HeaderValue> {
     match configured {
         _ if direction == Direction::Outbound => None,
@@ -177,7 +177,7 @@ fn is_served(listener: &Listener, settings: &Settings) -> bool {
     settings.inbound || listener.direction != Direction::Inbound
 }
 
-/// Where a listener is to stand: the flags, else what was written, else what its direction suggests.
+/// The address of a listener: of the flags, else of the configuration, else the default of its direction.
 fn address(listener: &Listener, plan: &Plan, settings: &Settings) -> SocketAddr {
     let bound = settings.bind.iter().find(|bind| bind.is_for(listener));
     if let Some(bind) = bound {
@@ -195,8 +195,8 @@ fn address(listener: &Listener, plan: &Plan, settings: &Settings) -> SocketAddr 
     SocketAddr::new(ip, listener.port)
 }
 
-/// Whether it is the one that `--outbound` speaks of: for all ports of all services, else the first that
-/// is told the port with each request.
+/// Whether `--outbound` sets the address of this listener: the one for all ports of all services, else the first whose
+/// requests name the port.
 fn is_for_calls_out(listener: &Listener, plan: &Plan) -> bool {
     let mut out = plan.listeners.iter().filter(|listener| listener.direction == Direction::Outbound);
     let all = out.clone().find(|listener| matches!(listener.routes, ListenerRoutes::ByAuthority));

@@ -19,7 +19,7 @@ pub(crate) fn config(protocol: &ListenerProtocol) -> Result<Option<Arc<Acceptor>
     }
 }
 
-/// What the files of a listener's certificates hold, in a number; the same for none.
+/// A fingerprint of the files of a listener's certificates; constant without files.
 pub(crate) fn digest(protocol: &ListenerProtocol) -> u64 {
     let mut hasher = DefaultHasher::new();
     let servers = match protocol {
@@ -29,7 +29,7 @@ pub(crate) fn digest(protocol: &ListenerProtocol) -> u64 {
     for server in servers {
         if let Material::Files { certificate, key } = &server.material {
             for path in [certificate, key] {
-                // One that cannot be read now is another state than any content.
+                // An unreadable file differs from any content.
                 std::fs::read(path).ok().hash(&mut hasher);
             }
         }

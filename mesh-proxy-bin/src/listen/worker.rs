@@ -15,24 +15,25 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::connection::activity::Order;
 use crate::connection::entrance::{Entrance, Shared};
-use crate::connection::registry::{Order, Registry};
+use crate::connection::registry::Registry;
 use crate::listen::accept::accept;
 
-/// Commands come a few at a reload; who sends more waits.
+/// Commands in the queue. A reload sends a few; the sender of more waits.
 const COMMANDS: usize = 64;
 
-/// How often connections are looked through for idle and stalled ones.
+/// Interval of the sweep for idle and stalled connections.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// What the control runtime tells a worker.
+/// A command of the control runtime to a worker.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Accept on this socket.
     Listen { shared: Arc<Shared>, socket: TcpListener },
-    /// Close a listener, and say when its socket is closed; its connections may finish for that long.
+    /// Close a listener, and answer when its socket is closed; its connections may finish for that long.
     Close { listener: Arc<str>, drain: Duration, done: oneshot::Sender<()> },
-    /// Accept no more; connections leave when nothing is open.
+    /// Accept no more; connections close when they have no open request.
     Leave,
 }
 
@@ -64,7 +65,7 @@ impl Handle {
         Ok(Self { commands, registry, thread: Some(thread), ended })
     }
 
-    /// Sends a command. A worker that has panicked takes none; its end is noticed elsewhere.
+    /// Sends a command. A worker that panicked takes none; [`failed`](Self::failed) reports that.
     pub(crate) async fn send(&self, command: Command) {
         let _ = self.commands.send(command).await;
     }
@@ -74,7 +75,7 @@ impl Handle {
         self.ended.cancelled().await;
     }
 
-    /// Ends the worker and all that it has open.
+    /// Ends the worker and its connections.
     pub(crate) async fn end(self) {
         let Self { commands, thread, ended, .. } = self;
         drop(commands);
@@ -124,7 +125,7 @@ impl Worker {
                         let _ = task.await;
                     }
                     self.registry.leave(&listener, Instant::now() + drain);
-                    // Whoever asked may have gone.
+                    // The receiver may be gone.
                     let _ = done.send(());
                 }
                 Some(Command::Leave) => {
