@@ -51,6 +51,14 @@ pub(super) fn ipv4(out: &mut String, address: Ipv4Addr, port: Option<u16>) {
     ascii(out, &text[..length]);
 }
 
+/// Writes a number into the whole of `place`, with leading zeros.
+pub(super) fn fill(place: &mut [u8], mut number: u16) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
 /// Appends bytes that this module or a neighbour made of ASCII.
 pub(super) fn ascii(out: &mut String, bytes: &[u8]) {
     out.push_str(std::str::from_utf8(bytes).expect("digits are ASCII"));
