@@ -105,7 +105,7 @@ impl Redirect {
         location.push_str(if port.is_some() { host_of(authority) } else { authority });
         if let Some(port) = port.filter(|_| port != default_port(scheme)) {
             location.push(':');
-            location.push_str(&port.to_string());
+            location.push_str(itoa::Buffer::new().format(port));
         }
     }
 

@@ -2,53 +2,24 @@
 
 use std::net::Ipv4Addr;
 
-/// Appends a number with at least `width` digits, at most 20.
-pub(super) fn write(out: &mut String, number: u64, width: usize) {
-    let mut buffer = [b'0'; 20];
-    let (mut at, mut rest) = (buffer.len(), number);
-    // Zero has no digit of its own: the width gives it one.
-    while rest > 0 {
-        at -= 1;
-        buffer[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    let at = at.min(buffer.len().saturating_sub(width));
-    ascii(out, &buffer[at..]);
+/// Appends a number.
+pub(super) fn write(out: &mut String, number: u64) {
+    out.push_str(itoa::Buffer::new().format(number));
 }
 
-/// Appends an IPv4 address, and a port if there is one to be told, in one piece.
+/// Appends an IPv4 address, and the port if one is given.
 pub(super) fn ipv4(out: &mut String, address: Ipv4Addr, port: Option<u16>) {
-    // "255.255.255.255:65535"
-    let mut text = [0; 21];
-    let mut length = 0;
-    let mut put = |byte: u8| {
-        text[length] = byte;
-        length += 1;
-    };
+    let mut digits = itoa::Buffer::new();
     for (index, octet) in address.octets().into_iter().enumerate() {
         if index > 0 {
-            put(b'.');
+            out.push('.');
         }
-        if octet >= 100 {
-            put(b'0' + octet / 100);
-        }
-        if octet >= 10 {
-            put(b'0' + octet / 10 % 10);
-        }
-        put(b'0' + octet % 10);
+        out.push_str(digits.format(octet));
     }
     if let Some(port) = port {
-        put(b':');
-        let mut unit = 10_000;
-        while unit > 1 && port < unit {
-            unit /= 10;
-        }
-        while unit > 0 {
-            put(b'0' + (port / unit % 10) as u8);
-            unit /= 10;
-        }
+        out.push(':');
+        out.push_str(digits.format(port));
     }
-    ascii(out, &text[..length]);
 }
 
 /// Writes a number into the whole of `place`, with leading zeros.
@@ -87,12 +58,15 @@ mod tests {
 
     #[test]
     fn numbers_are_decimal_and_padded() {
-        for (number, width, want) in
-            [(0, 1, "0"), (0, 3, "000"), (7, 2, "07"), (123, 2, "123"), (u64::MAX, 1, "18446744073709551615")]
-        {
+        for (number, want) in [(0, "0"), (7, "7"), (123, "123"), (u64::MAX, "18446744073709551615")] {
             let mut out = String::new();
-            write(&mut out, number, width);
+            write(&mut out, number);
             assert_eq!(out, want);
+        }
+        for (number, want) in [(0, "000"), (7, "007"), (23, "023"), (123, "123")] {
+            let mut place = *b"xxx";
+            fill(&mut place, number);
+            assert_eq!(place, want.as_bytes());
         }
     }
 }

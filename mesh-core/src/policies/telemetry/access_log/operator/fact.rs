@@ -168,7 +168,7 @@ fn show(out: &mut String, value: impl Display) -> bool {
 }
 
 pub(super) fn number(out: &mut String, value: u64) -> bool {
-    digits::write(out, value, 1);
+    digits::write(out, value);
     true
 }
 
