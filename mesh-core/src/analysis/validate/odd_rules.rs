@@ -155,7 +155,7 @@ fn retries(rule: &HttpRoute, retries: &HttpRetry, check: &mut Check<'_>) {
     }
     let on = retries.retry_on.as_deref().unwrap_or_default();
     let Ok((conditions, _)) = RetryOn::parse(on) else { return };
-    let risky = HARMLESS.iter().fold(conditions, |rest, harmless| rest.without(*harmless));
+    let risky = HARMLESS.iter().fold(conditions, |rest, harmless| rest.difference(*harmless));
     if !on.is_empty() && !risky.is_empty() && !only_idempotent(rule) {
         let message = format!("`{on}` may repeat a POST or PATCH that was processed");
         let hint = "match the methods that may be repeated, or keep to connect-failure, refused-stream and \

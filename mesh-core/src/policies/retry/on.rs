@@ -1,13 +1,9 @@
 //! Which failures are retried: Envoy's `retryOn` names as a set (RT-8).
 
 use std::fmt;
-use std::ops::{BitOr, BitOrAssign};
 
+use bitflags::bitflags;
 use http::StatusCode;
-
-/// A set of retry conditions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct RetryOn(u32);
 
 /// A `retryOn` token that is neither a condition nor a standard HTTP status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,10 +14,16 @@ pub struct UnknownToken {
 }
 
 macro_rules! conditions {
-    ($($(#[$doc:meta])* $name:ident = $bit:literal, $text:literal;)+) => {
-        impl RetryOn {
-            $($(#[$doc])* pub const $name: Self = Self(1 << $bit);)+
+    ($($(#[doc = $doc:literal])* $name:ident = $bit:literal, $text:literal;)+) => {
+        bitflags! {
+            /// A set of retry conditions; by default empty.
+            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+            pub struct RetryOn: u32 {
+                $($(#[doc = $doc])* const $name = 1 << $bit;)+
+            }
+        }
 
+        impl RetryOn {
             /// Every condition with its name, in the order of the documentation.
             pub const NAMES: &'static [(&'static str, Self)] = &[$(($text, Self::$name)),+];
         }
@@ -65,7 +67,7 @@ conditions! {
 
 impl RetryOn {
     /// Nothing is retried.
-    pub const NONE: Self = Self(0);
+    pub const NONE: Self = Self::empty();
 
     /// The list of RT-6, which also stands in for an empty one (RT-7).
     pub const DEFAULT: Self = Self::CONNECT_FAILURE
@@ -120,30 +122,6 @@ impl RetryOn {
         }
         Ok((set, codes))
     }
-
-    /// Both sets joined.
-    #[must_use]
-    pub const fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// The conditions that are in this set and not in the other.
-    #[must_use]
-    pub const fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
-    }
-
-    /// Whether any condition of `other` is in this set.
-    #[must_use]
-    pub const fn has(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    /// Whether the set is empty.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
 }
 
 /// The token as a status that has a name, as Istio's validator asks.
@@ -152,23 +130,10 @@ fn standard_status(token: &str) -> Option<u16> {
     status.canonical_reason().map(|_| status.as_u16())
 }
 
-impl BitOr for RetryOn {
-    type Output = Self;
-    fn bitor(self, other: Self) -> Self {
-        self.union(other)
-    }
-}
-
-impl BitOrAssign for RetryOn {
-    fn bitor_assign(&mut self, other: Self) {
-        *self = self.union(other);
-    }
-}
-
 impl fmt::Display for RetryOn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
-        for (name, _) in Self::NAMES.iter().filter(|(_, condition)| self.has(*condition)) {
+        for (name, _) in Self::NAMES.iter().filter(|(_, condition)| self.contains(*condition)) {
             write!(f, "{separator}{name}")?;
             separator = ",";
         }

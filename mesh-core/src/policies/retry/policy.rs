@@ -145,7 +145,7 @@ impl RetryPolicy {
             Outcome::Response { .. } => {
                 // Looked up only where it decides something: most responses succeed.
                 let limited = || response.is_some_and(|headers| headers.contains_key(RATE_LIMITED));
-                match (self.matches(request, outcome, response), self.on.has(RetryOn::RATE_LIMITED)) {
+                match (self.matches(request, outcome, response), self.on.intersects(RetryOn::RATE_LIMITED)) {
                     (true, false) => limited().then_some(GiveUp::RateLimited),
                     (true, true) => None,
                     (false, true) if limited() => None,
@@ -165,8 +165,8 @@ impl RetryPolicy {
     /// Whether any outcome could lead to another try of this request.
     #[must_use]
     pub fn may_retry_at_all(&self, request: &Traits) -> bool {
-        let on = if request.grpc { self.on } else { self.on.without(RetryOn::GRPC) };
-        self.attempts > 0 && !on.without(RetryOn::HTTP3_POST_CONNECT_FAILURE).is_empty()
+        let on = if request.grpc { self.on } else { self.on.difference(RetryOn::GRPC) };
+        self.attempts > 0 && !on.difference(RetryOn::HTTP3_POST_CONNECT_FAILURE).is_empty()
     }
 
     /// Whether this policy can repeat a request that an application has processed although it is
@@ -177,9 +177,9 @@ impl RetryPolicy {
             .union(RetryOn::RESET_BEFORE_REQUEST)
             .union(RetryOn::REFUSED_STREAM)
             .union(RetryOn::HTTP3_POST_CONNECT_FAILURE);
-        let mut on = self.on.without(PROVABLY_NOT);
+        let mut on = self.on.difference(PROVABLY_NOT);
         if self.status_codes.is_empty() {
-            on = on.without(RetryOn::RETRIABLE_STATUS_CODES);
+            on = on.difference(RetryOn::RETRIABLE_STATUS_CODES);
         }
         self.written && self.attempts > 0 && !on.is_empty()
     }
@@ -191,26 +191,30 @@ impl RetryPolicy {
         match *outcome {
             Outcome::Response { status, grpc, in_trailers } => {
                 let status = status.as_u16();
-                on.has(RetryOn::SERVER_ERROR) && (500..600).contains(&status)
-                    || on.has(RetryOn::GATEWAY_ERROR) && (502..=504).contains(&status)
-                    || on.has(RetryOn::RETRIABLE_4XX) && status == 409
-                    || on.has(RetryOn::RETRIABLE_STATUS_CODES) && self.status_codes.contains(&status)
-                    || on.has(RetryOn::RETRIABLE_HEADERS) && self.has_retriable_header(response)
-                    || request.grpc && !in_trailers && grpc.is_some_and(|code| on.has(condition_of(code)))
+                on.intersects(RetryOn::SERVER_ERROR) && (500..600).contains(&status)
+                    || on.intersects(RetryOn::GATEWAY_ERROR) && (502..=504).contains(&status)
+                    || on.intersects(RetryOn::RETRIABLE_4XX) && status == 409
+                    || on.intersects(RetryOn::RETRIABLE_STATUS_CODES) && self.status_codes.contains(&status)
+                    || on.intersects(RetryOn::RETRIABLE_HEADERS) && self.has_retriable_header(response)
+                    || request.grpc
+                        && !in_trailers
+                        && grpc.is_some_and(|code| on.intersects(condition_of(code)))
             }
             Outcome::Reset { reset, written } => {
-                on.has(ANY_RESET)
-                    || on.has(RetryOn::RESET_BEFORE_REQUEST) && !written
+                on.intersects(ANY_RESET)
+                    || on.intersects(RetryOn::RESET_BEFORE_REQUEST) && !written
                     || match reset {
-                        Reset::ConnectFailure | Reset::ConnectTimeout => on.has(RetryOn::CONNECT_FAILURE),
-                        Reset::RemoteRefused => on.has(RetryOn::REFUSED_STREAM),
+                        Reset::ConnectFailure | Reset::ConnectTimeout => {
+                            on.intersects(RetryOn::CONNECT_FAILURE)
+                        }
+                        Reset::RemoteRefused => on.intersects(RetryOn::REFUSED_STREAM),
                         Reset::ConnectionTermination
                         | Reset::RemoteReset
                         | Reset::LocalReset
                         | Reset::Protocol => false,
                     }
             }
-            Outcome::PerTryTimeout => on.has(ANY_RESET),
+            Outcome::PerTryTimeout => on.intersects(ANY_RESET),
             Outcome::Timeout | Outcome::Cancelled => false,
         }
     }

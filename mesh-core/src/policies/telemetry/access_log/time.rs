@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn al_3_every_field_of_the_format() {
-        let fields = "%Y %m %d %e %H %M %S %s %T %F %D %R %Z %z %j %a %A %b %B %h %y %I %p %t %u %w %C %f %1f %9f";
+        let fields =
+            "%Y %m %d %e %H %M %S %s %T %F %D %R %Z %z %j %a %A %b %B %h %y %I %p %t %u %w %C %f %1f %9f";
         let mut out = String::new();
         TimeFormat::parse(fields).unwrap().write(at(1_709_424_005, 60_000_000), &mut out);
         assert_eq!(
