@@ -35,7 +35,25 @@
 //! | [`health`] | does it say that it is well? |
 //! | [`headers`] | which headers end here, and which may a caller send? |
 //! | [`telemetry`] | which labels and which log line? |
-//! | [`outcome`], [`reply`], [`decision`] | how did it end, what is the caller told, what was decided? |
+//! | [`outcome`], [`reply`], [`decision`] | how did it end, which answer does the caller get, what was decided? |
+//!
+//! # Rule ids
+//! Comments and tests cite rules of behaviour by id: letters for the subject, and a number. `RT-5` is the fifth rule
+//! about timeouts and retries (trusted headers), `VA-10` the tenth about a route's action (mirrors). `docs/rules.md` in
+//! the repository lists every id; a test that carries one in its name (`rt_5_headers_pass_over_unknown_tokens`) shows the
+//! exact behaviour.
+//!
+//! | letters | subject |
+//! |---|---|
+//! | Y, N, MC | files, names and scope, mesh configuration and identity |
+//! | H, P, SE | hosts, ports and protocols, services and endpoints |
+//! | VS, VM, VA, L4 | `VirtualService`: its fields, match, action, TLS and TCP routes |
+//! | RT, FI, RF | timeouts and retries, faults, local replies |
+//! | DR, LB, CB, OD, HC, TL | `DestinationRule`, load balancing, connection pools and budgets, outlier detection, health checks, upstream TLS |
+//! | GW, SC, GA, MO, FO | `Gateway`, `Sidecar`, Gateway API, merging, order of filters |
+//! | HD, AZ | headers, paths |
+//! | ME, AL, TR | metrics, access log, trace context |
+//! | AN, OP, KI, OU | findings of analysis, operation, injected pods, behaviour that only this mesh has |
 
 pub mod analysis;
 pub mod api;
