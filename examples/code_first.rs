@@ -19,7 +19,7 @@ async fn main() -> Result<(), BoxError> {
         tokio::spawn(async move { axum::serve(listener, app).await });
     }
 
-    // What would be a VirtualService and a DestinationRule.
+    // In YAML: a VirtualService and a DestinationRule.
     let canary = Rule::to("reviews")
         .weighted("v1", 90)
         .weighted("v2", 10)

@@ -1,4 +1,4 @@
-//! The fault layer alone: one call in five fails, to see what its caller makes of it.
+//! The fault layer alone: one call in five fails, to test its caller.
 
 use http::{Request, Response, StatusCode};
 use mesh_tower::clock::SharedRng;
@@ -24,7 +24,7 @@ async fn main() -> Result<(), BoxError> {
     for _ in 0..1000 {
         let request = Request::get("http://anything/").body(Body::empty())?;
         if let Err(error) = service.clone().oneshot(request).await {
-            // A fault says that it is one: nobody mistakes it for the application's own failure.
+            // A fault says that it is injected: no one takes it for the application's own failure.
             let error = Error::from_box(error);
             assert!(error.is_injected());
             injected += 1;

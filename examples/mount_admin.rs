@@ -1,4 +1,4 @@
-//! The admin pages of a mesh, on a path of an axum server: readiness, metrics, what is in force.
+//! The admin pages of a mesh, on a path of an axum server: readiness, metrics, the configuration in force.
 
 use axum::Router;
 use axum::routing::get;

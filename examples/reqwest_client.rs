@@ -26,7 +26,7 @@ async fn main() -> Result<(), BoxError> {
     let echoed: Vec<String> = send(&mesh, order).await?.error_for_status()?.json().await?;
     println!("ordered {echoed:?}");
 
-    // And in a request: what came from elsewhere goes on as it is.
+    // And in a request: a body of any other source.
     let came = mesh_tower::Body::from("[\"salt\"]");
     let order = reqwest.post("http://orders:8080/orders").body(reqwest::Body::wrap(came));
     println!("passed on {}", send(&mesh, order).await?.text().await?);

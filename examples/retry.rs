@@ -27,7 +27,7 @@ async fn main() -> Result<(), BoxError> {
     let response = service.clone().oneshot(get).await?;
     println!("GET: {} after {} tries", response.status(), tries.swap(0, Relaxed));
 
-    // The policy was not written for this request, so what may have been processed is not repeated.
+    // The policy was not written for this request, so a request that may have been processed is not repeated.
     let post = Request::post("http://anything/").body(Body::empty())?;
     let response = service.oneshot(post).await?;
     println!("POST: {} after {} try", response.status(), tries.swap(0, Relaxed));

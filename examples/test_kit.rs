@@ -23,6 +23,6 @@ async fn main() {
     let answer = test.get("http://reviews:9080/").await;
     println!("too slow: {} {} after {:?}", answer.status(), answer.flags(), started.elapsed());
 
-    // A scripted fault that never happened would fail here: such a test proves nothing.
+    // Fails if a scripted fault never happened: such a test would prove nothing.
     test.assert_all_fired();
 }

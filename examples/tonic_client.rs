@@ -29,7 +29,7 @@ async fn main() -> Result<(), BoxError> {
     let answer = reviews.check(HealthCheckRequest { service: "shop".into() }).await?;
     println!("reviews: {:?}", answer.into_inner().status());
 
-    // What the endpoint says and what the mesh says are both a status.
+    // Errors of the endpoint and of the mesh are both a status.
     let unknown = reviews.check(HealthCheckRequest { service: "cart".into() }).await.unwrap_err();
     println!("reviews: {:?}: {}", unknown.code(), unknown.message());
     let mut ratings = HealthClient::new(mesh.channel("ratings:9000")?);

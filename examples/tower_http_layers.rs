@@ -24,7 +24,7 @@ async fn main() -> Result<(), BoxError> {
     let ratings = ratings.endpoint(echo_headers().await?, [("version", "v1")]);
     let mesh = Mesh::builder().service(ratings).rule(Rule::to("ratings")).start().await?;
 
-    // The client is a tower service like any other: what stands around it sees each call once, not its retries.
+    // The client is a tower service like any other: layers around it see each call once, not its retries.
     let client = ServiceBuilder::new()
         .layer(SetRequestHeaderLayer::if_not_present(USER_AGENT, HeaderValue::from_static("shop/1")))
         .service(mesh.client());

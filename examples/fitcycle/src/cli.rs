@@ -81,7 +81,7 @@ fn asynchronously(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyho
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
     let outcome = runtime.block_on(work);
-    // Whoever still waits for the end of standard input would wait for ever.
+    // A task that still waits for the end of standard input would wait for ever.
     runtime.shutdown_background();
     outcome
 }

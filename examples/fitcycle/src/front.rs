@@ -1,6 +1,6 @@
-//! What the services that call the API have in common: web-server, mobile-server and report-server.
+//! The common part of the services that call the API: web-server, mobile-server and report-server.
 //!
-//! Each passes on who answered its call, signs with its own name, and says 503 when nothing usable came back.
+//! Each passes on the name of the api-server that answered, adds its own, and answers 503 when no usable answer came.
 
 use axum::Json;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -24,7 +24,7 @@ impl Front {
         Self { api, instance: instance.to_owned() }
     }
 
-    /// Says in the headers who answered and who wrote.
+    /// Puts the names of both services into headers.
     pub(crate) fn sign(&self, headers: &mut HeaderMap, by: Option<&AnsweredBy>) {
         if let Some(by) = by {
             by.write(headers);

@@ -24,19 +24,19 @@ use tower::util::BoxCloneSyncService;
 use crate::serve;
 use crate::upstream::Upstream;
 
-/// The exporter keeps raw samples of histograms until it is told to fold them.
+/// The exporter keeps raw samples of histograms until it is asked to fold them.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// What a service that may be a member is told on its command line.
+/// Arguments of a service that can be a member.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct MemberArgs {
     /// Be a member of the mesh that the YAML files in DIR describe.
     #[arg(long, value_name = "DIR")]
     mesh: Option<PathBuf>,
-    /// Who this service is in the mesh, such as default/Deployment/web-server.
+    /// The workload of this service in the mesh, such as default/Deployment/web-server.
     #[arg(long, value_name = "NAMESPACE/KIND/NAME", requires = "mesh")]
     workload: Option<String>,
-    /// Where a member tells what it does; port 0 takes a free one.
+    /// The address of a member's metrics; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", requires = "mesh")]
     admin: SocketAddr,
 }

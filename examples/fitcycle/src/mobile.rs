@@ -1,4 +1,4 @@
-//! mobile-server: what a phone needs and no more.
+//! mobile-server: short answers for phones.
 //!
 //! `GET /mobile` gives the newest members by name, small enough for a bad connection; the e-mail addresses stay behind.
 

@@ -1,4 +1,4 @@
-//! What the application is about: people who sign up.
+//! The data of the application: people who sign up.
 //!
 //! The rules for a valid sign-up stand here once, so that the web form and the JSON API can never disagree about them.
 
@@ -25,7 +25,7 @@ impl Signup {
     }
 }
 
-/// What somebody typed, before anything was checked.
+/// A sign-up as it was typed, before any check.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Draft {

@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     Report,
 }
 
-/// Runs one of them until it is told to stop.
+/// Runs one of them until it is asked to stop.
 pub(crate) async fn run(kind: Kind, args: FrontArgs) -> anyhow::Result<()> {
     let (service, router): (_, fn(Front) -> axum::Router) = match kind {
         Kind::Web => ("web-server", web::router),

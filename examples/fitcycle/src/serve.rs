@@ -1,7 +1,7 @@
 //! How every service of fitcycle starts and ends.
 //!
 //! A service binds port 0 if asked to, says on one line of its standard output which address it really got,
-//! and drains when it is told to stop: by SIGTERM, by ctrl-c, or (under the launcher) by the end of its
+//! and drains when it is asked to stop: by SIGTERM, by ctrl-c, or (under the launcher) by the end of its
 //! standard input. The last one holds even when the launcher is killed: the kernel closes the pipe, so no
 //! service outlives it.
 
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// How long open requests may take to finish once a stop was asked for.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// What every service is told on its command line.
+/// Arguments of every service.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServeArgs {
     /// Address to listen on; port 0 takes a free one.
@@ -44,7 +44,7 @@ impl ServeArgs {
 /// Serves `router` until a stop is asked for, then lets open requests finish.
 pub(crate) async fn run(args: &ServeArgs, router: Router) -> anyhow::Result<()> {
     let listener = bind(args.listen).await?;
-    // Watched before the address is known to anybody: who has read it may already ask for a stop.
+    // Watched before the address is printed: its reader may ask for a stop at once.
     let stop = stop_requested(args.until_stdin_closes)?;
     announce("http", listener.local_addr()?)?;
 

@@ -44,7 +44,7 @@ impl AnsweredBy {
         Self { version: text(VERSION), instance: text(INSTANCE) }
     }
 
-    /// Says the same to the next one who asks.
+    /// Passes the same answer on.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         for (name, value) in [(VERSION, &self.version), (INSTANCE, &self.instance)] {
             if let Some(value) = value.as_deref().and_then(|v| v.parse().ok()) {
@@ -64,9 +64,9 @@ pub(crate) struct SignupList {
 /// Why there is no answer to show.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
-    /// The API refused what was typed.
+    /// The API refused the input.
     Refused(Vec<FieldError>),
-    /// Nothing usable came back; the text says what did.
+    /// No usable answer came; the text describes the one that did.
     Unavailable(String),
 }
 
@@ -95,7 +95,7 @@ impl ApiClient {
         Self { upstream, base: base.trim_end_matches('/').to_owned() }
     }
 
-    /// The newest sign-ups, and who answered, whatever the outcome.
+    /// The newest sign-ups, and the name of the server that answered, whatever the outcome.
     pub(crate) async fn newest(&self) -> (AnsweredBy, Result<SignupList, Failure>) {
         let request = self.request(&Method::GET, Body::empty());
         self.call(request, StatusCode::OK).await
@@ -163,7 +163,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// An ordinary HTTP client, without any mesh: it dials what the URL says, or the proxy that `http_proxy` names.
+/// An ordinary HTTP client, without any mesh: it dials the URL's address, or the proxy that `http_proxy` names.
 pub(crate) fn plain() -> anyhow::Result<Upstream> {
     let client = reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(5))
@@ -195,7 +195,7 @@ pub(crate) mod test {
         BoxCloneSyncService::new(tower::service_fn(call))
     }
 
-    /// An upstream that nobody stands behind.
+    /// An upstream without a server.
     pub(crate) fn unreachable() -> Upstream {
         let refuse =
             |_: Request<Body>| async { Err::<Response<Body>, BoxError>("connection refused".into()) };

@@ -1,4 +1,4 @@
-//! What the API says when it cannot do what was asked: always JSON, always the same shape.
+//! Errors of the API: always JSON, always the same shape.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;

@@ -73,7 +73,7 @@ pub(crate) struct ApiArgs {
     database: Location,
 }
 
-/// Runs an api-server until it is told to stop.
+/// Runs an api-server until it is asked to stop.
 pub(crate) async fn run(args: ApiArgs) -> anyhow::Result<()> {
     let store = Store::open(&args.database).await?;
     let instance = args.serve.instance_or(&format!("api-server-{}", args.version));

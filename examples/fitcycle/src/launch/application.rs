@@ -6,7 +6,8 @@
 //!                       ├──> sidecar ─> report-server ─> sidecar ─┐
 //!                       └─────────────────────────────────────────┴──> api-server v1 ×2, v2 ×2 ──> database
 //! ```
-//! Started from the right to the left and stopped from the left to the right, so that nobody calls what is not there.
+//! Started from the right to the left and stopped from the left to the right, so that no service calls one that is not
+//! running.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -89,7 +90,7 @@ impl Application {
         start_api(&mut self.fleet, API_V1, &self.database).await
     }
 
-    /// Every member of the mesh, and where it tells what it does.
+    /// Every member of the mesh, and the address of its metrics.
     pub(super) fn members(&self) -> anyhow::Result<BTreeMap<String, SocketAddr>> {
         let mut members = BTreeMap::new();
         for role in [WEB, MOBILE] {
@@ -104,7 +105,7 @@ impl Application {
         Ok(members)
     }
 
-    /// What each member did so far.
+    /// The counts of each member so far.
     pub(super) async fn deeds(&self) -> anyhow::Result<BTreeMap<String, Deeds>> {
         let pages = self.metrics().await?;
         Ok(pages.into_iter().map(|(name, page)| (name, Deeds::read(&page))).collect())
@@ -133,14 +134,14 @@ impl Application {
         Ok(None)
     }
 
-    /// An error if anything ended that nobody killed.
+    /// An error if a process ended that was not killed.
     pub(super) fn check(&mut self) -> anyhow::Result<()> {
         self.fleet.check()?;
         self.gateway.check()?;
         self.sidecar.check()
     }
 
-    /// Drains and ends everything: how many processes that were, and what did not go in order.
+    /// Drains and ends all processes; returns their number and the failures on the way.
     pub(super) async fn stop(self) -> (usize, Vec<String>) {
         let Self { mut fleet, gateway, sidecar, .. } = self;
         let fronts = [WEB, MOBILE, REPORT].into_iter().flat_map(|role| fleet.leave(role.service)).collect();

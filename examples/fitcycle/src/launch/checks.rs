@@ -1,9 +1,9 @@
-//! What a run is to show, and whether it did.
+//! The checks of a run.
 
 use super::check::Check;
 use super::report::{Fault, Report};
 
-/// What the launcher did besides sending load.
+/// The launcher's own actions besides the load.
 #[derive(Debug, Default)]
 pub(super) struct Deeds {
     /// Instances that were killed and replaced.
@@ -11,7 +11,7 @@ pub(super) struct Deeds {
     /// Edits that came into force everywhere, and edits that did not.
     pub(super) edits: u32,
     pub(super) edits_ignored: u32,
-    /// Processes that were stopped at the end, and what did not go in order.
+    /// Processes that were stopped at the end, and failures on the way.
     pub(super) stopped: usize,
     pub(super) problems: Vec<String>,
 }

@@ -27,7 +27,7 @@ const STOP: Duration = Duration::from_secs(12);
 /// How much of its output is shown when it fails.
 const TAIL: usize = 2_000;
 
-/// What to run.
+/// The program to run.
 #[derive(Debug)]
 pub(super) struct Order {
     pub(super) name: String,

@@ -1,4 +1,4 @@
-//! The services that are running, and what the mesh is told about them.
+//! The running services, and their endpoints in the mesh's folder.
 //!
 //! An instance is listed once it listens, and taken off the list a while after it is gone: a real cluster
 //! does not notice at once either, and that gap is what retries and outlier detection are for.
@@ -27,7 +27,7 @@ struct Instance {
 pub(super) struct Start {
     /// Where it listens, if not where the user wants its pod.
     pub(super) listen: Option<SocketAddr>,
-    /// Arguments beside those that every service takes.
+    /// Arguments besides those that every service takes.
     pub(super) arguments: Vec<String>,
     pub(super) environment: Vec<(&'static str, String)>,
     /// Listeners beside `http`.
@@ -109,7 +109,7 @@ impl Fleet {
             .collect()
     }
 
-    /// SIGKILL. The mesh is not told: see [`unlist`](Self::unlist).
+    /// SIGKILL. Its endpoint stays listed: see [`unlist`](Self::unlist).
     pub(super) async fn kill(&mut self, pod: &str) -> anyhow::Result<()> {
         let at = self
             .running
@@ -119,7 +119,7 @@ impl Fleet {
         self.running.remove(at).child.kill().await
     }
 
-    /// An error if an instance ended that nobody killed.
+    /// An error if an instance ended that was not killed.
     pub(super) fn check(&mut self) -> anyhow::Result<()> {
         self.running.iter_mut().try_for_each(|instance| instance.child.check())
     }

@@ -26,7 +26,7 @@ pub(super) struct Folder {
     seen: Manifests,
 }
 
-/// Manifests that differ from those that are in force.
+/// Manifests that differ from those in force.
 #[derive(Debug)]
 pub(super) struct Edit(Manifests);
 
@@ -50,7 +50,7 @@ impl Folder {
         &self.manifests
     }
 
-    /// The manifests as they were copied last, parsed, with what is wrong about them.
+    /// The manifests of the last copy, parsed, with their findings.
     pub(super) fn documents(&self) -> (Documents, Diagnostics) {
         Documents::parse(self.copied.iter().map(|(name, text)| (name, String::from_utf8_lossy(text))))
     }
@@ -69,7 +69,7 @@ impl Folder {
         Ok(Some(Edit(now)))
     }
 
-    /// Copies what differs, and drops what is gone.
+    /// Copies changed files, and deletes those that are gone.
     pub(super) fn apply(&mut self, edit: Edit) -> anyhow::Result<()> {
         let Edit(now) = edit;
         for (name, text) in &now {

@@ -1,4 +1,4 @@
-//! The live load: users who come at a steady rate, whatever the services do.
+//! The live load: users arrive at a steady rate, whatever the services do.
 //!
 //! The rate does not slow down when answers do, as real users would not; so a pause shows in the latencies
 //! instead of hiding in a lower number of requests. Only so many requests may be open at once; what is due
@@ -23,7 +23,7 @@ const OPEN: usize = 512;
 /// After this a user gives up.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What the load needs to know.
+/// Inputs of the load.
 #[derive(Debug)]
 pub(super) struct Load {
     /// Where the gateway is: `http://127.0.0.1:port`.
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::upstream::SIGNUPS;
 
-    /// Stands for the whole application: everything succeeds, and `seen` is told of every request.
+    /// Stands for the whole application: everything succeeds, and `seen` gets every request.
     fn application(seen: tokio::sync::mpsc::UnboundedSender<String>) -> Router {
         let tell = move |answer: StatusCode| {
             let seen = seen.clone();

@@ -7,7 +7,7 @@
 //! | [`folder`] | the configuration that everything watches |
 //! | [`load`], [`traffic`] | the users |
 //! | [`tally`], [`scrape`], [`rules`] | what users saw, what the mesh did, what was configured |
-//! | [`report`], [`check`], [`checks`], [`table`], [`progress`] | how it is told |
+//! | [`report`], [`check`], [`checks`], [`table`], [`progress`] | the report |
 
 mod application;
 mod check;

@@ -36,7 +36,7 @@ pub(crate) struct LaunchArgs {
     /// End with an error if a check of the summary fails; so it is with --duration in any case.
     #[arg(long)]
     pub(super) check: bool,
-    /// End when standard input does, as when whoever started this is gone.
+    /// End when standard input ends, as it does when the parent process is gone.
     #[arg(long)]
     pub(super) until_stdin_closes: bool,
     /// Draw the same requests again.

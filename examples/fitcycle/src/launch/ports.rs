@@ -33,7 +33,7 @@ impl Ports {
     }
 }
 
-/// An address that is taken, though nobody listens there yet: for two processes that must know each other's
+/// An address that is taken, though no process listens there yet: for two processes that must know each other's
 /// address before either starts.
 ///
 /// The socket is bound and does not listen; a process that binds the address with `SO_REUSEADDR`, as servers

@@ -1,4 +1,4 @@
-//! What the user sees while it runs: one line that is written over and over on a terminal, a line every few
+//! Progress while it runs: one line that is written over and over on a terminal, a line every few
 //! seconds elsewhere.
 
 use std::fmt::Write as _;

@@ -100,14 +100,14 @@ pub(super) struct Fault {
     pub(super) within: bool,
 }
 
-/// What the members of the mesh say of themselves.
+/// Counts of the mesh's members.
 #[derive(Debug, Serialize)]
 pub(super) struct Mesh {
     pub(super) total: Deeds,
     pub(super) by_member: BTreeMap<String, Deeds>,
 }
 
-/// Sign-ups that users were told of, beside those that are stored.
+/// Sign-ups that were confirmed to users, beside those that are stored.
 #[derive(Debug, Serialize)]
 pub(super) struct Signups {
     pub(super) acknowledged: u64,
@@ -157,7 +157,7 @@ impl Report {
     }
 }
 
-/// What a report needs beside the tally.
+/// Inputs of a report besides the tally.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) length: Duration,
@@ -185,7 +185,7 @@ impl Fault {
         Self {
             kind,
             method,
-            // A sum of many small chances: what is behind the fourth place is rounding.
+            // A sum of many small chances: digits after the fourth place are rounding.
             configured: (points(mean) * 1e4).round() / 1e4,
             injected,
             requests,

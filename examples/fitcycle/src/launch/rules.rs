@@ -1,4 +1,4 @@
-//! What the manifests promise about calls to api-server, so that the run can be held against it.
+//! The rules of the manifests for calls to api-server, which the run is compared with.
 //!
 //! Read from the same typed objects that the mesh compiles its plan from, not from numbers written down a second time.
 

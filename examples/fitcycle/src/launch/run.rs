@@ -50,7 +50,7 @@ pub(crate) async fn run(args: LaunchArgs) -> anyhow::Result<ExitCode> {
     };
     print(&addresses(&application)?)?;
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
-    // Another name each time, so that the sign-ups of this run are told from all others.
+    // Another name each time, so that the sign-ups of this run can be counted alone.
     let domain = format!("run-{:016x}.example", fastrand::Rng::new().u64(..));
 
     let began = Instant::now();
@@ -96,7 +96,7 @@ pub(crate) async fn run(args: LaunchArgs) -> anyhow::Result<ExitCode> {
     Ok(if failed && matters { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// What happens at a set time.
+/// An event at a set time.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Kill,
@@ -200,7 +200,7 @@ impl Story {
         Ok(())
     }
 
-    /// Holds the run against what the manifests say now.
+    /// Compares the run with the manifests as they are now.
     fn configure(&self, now: Instant) {
         let (documents, _) = self.application.fleet.folder.documents();
         for route in Route::ALL {
@@ -246,7 +246,7 @@ fn addresses(application: &Application) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// What is stored, beside what users were told.
+/// Stored sign-ups, beside those confirmed to users.
 async fn signups(database: &Location, domain: &str, tally: &SharedTally) -> anyhow::Result<Signups> {
     let store = Store::open(database).await?;
     let (stored, different) = store.of_domain(domain).await.context("counting the sign-ups")?;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// What one member of the mesh did, or several together.
+/// Counts of one member of the mesh, or of several together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Deeds {
     pub(super) retries: u64,
@@ -74,7 +74,7 @@ struct Sample<'a> {
 }
 
 impl<'a> Sample<'a> {
-    /// `None` for comments, and for what is no count.
+    /// `None` for comments, and for lines that are no count.
     fn parse(line: &'a str) -> Option<Self> {
         if line.starts_with('#') {
             return None;
@@ -107,7 +107,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// Splits text behind an opening quote into the value and what follows its closing quote.
+/// Splits text behind an opening quote into the value and the text behind its closing quote.
 fn unquote(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices();

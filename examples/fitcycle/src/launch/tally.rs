@@ -1,4 +1,4 @@
-//! What the live load saw, counted while it runs.
+//! Counts of the live load.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use super::traffic::{Kind, Route};
 
 /// After new weights are in force, requests that were already under way may still follow the old ones.
 const SETTLING: Duration = Duration::from_secs(1);
-/// Longest latency told apart from longer ones.
+/// Latencies above this one count as this one.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Who was asked, how, and which api-server version answered (`-`: none).
+/// The service, the method, and the version of the api-server that answered (`-`: none).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) service: &'static str,
@@ -118,7 +118,7 @@ impl Tally {
         self.phases.push(Phase { route, from, configured, observed: BTreeMap::new(), faults, settled });
     }
 
-    /// What was configured last is in force by `now`.
+    /// The last edit is in force by `now`.
     pub(super) fn settle(&mut self, now: Instant) {
         let settled = now.saturating_duration_since(self.began) + SETTLING;
         for phase in &mut self.phases {

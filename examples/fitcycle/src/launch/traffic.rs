@@ -1,4 +1,4 @@
-//! What the users of the live load do, and what counts as a failure for them.
+//! The requests of the live load's users, and which answers count as failures.
 
 use http::{Method, StatusCode};
 
@@ -118,7 +118,7 @@ impl Kind {
         if self.write { Method::POST } else { Method::GET }
     }
 
-    /// True if this answer is what the user wanted.
+    /// Whether this answer is the one that the user wanted.
     pub(super) fn succeeded(&self, status: StatusCode) -> bool {
         match (self.write, self.route) {
             (false, _) => status == StatusCode::OK,

@@ -7,7 +7,7 @@
 //! GET  /healthz   200 while the process serves
 //! ```
 //! Everything it shows comes from the API. When that does not answer, the page still stands, says so, and has
-//! status 503: a failure that looked like a success would hide what a mesh is there to prevent.
+//! status 503: a failure that looked like a success would hide the failures that a mesh prevents.
 
 mod html;
 mod page;

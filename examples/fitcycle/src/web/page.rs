@@ -13,7 +13,7 @@ const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'
 /// How many members the welcome page names.
 const TEASER: usize = 8;
 
-/// What is the same on every page: who answered, and who wrote it.
+/// The part that every page has: which service answered, and which one wrote the page.
 #[derive(Debug)]
 pub(super) struct Page<'a> {
     pub(super) origin: Origin<'a>,
@@ -47,7 +47,7 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// The form as it was sent, with what was wrong about it.
+/// The form as it was sent, with its errors.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
     pub(super) draft: Draft,
