@@ -2,6 +2,7 @@
 //!
 //! Layers do not look into one another; what one of them finds out for the others stands here.
 
+pub(crate) mod announced;
 mod downstream;
 pub(crate) mod expiry;
 mod facts;
@@ -12,7 +13,6 @@ pub mod passage;
 pub mod record;
 mod slot;
 pub mod snapshot;
-pub(crate) mod told;
 mod undeclared;
 
 pub use downstream::Downstream;

@@ -8,11 +8,11 @@
 //! 1.5 s. An attempt that starts 0.4 s in, with `perTryTimeout: 500ms`, carries
 //! `grpc-timeout: 1100000u` and `x-envoy-expected-rq-timeout-ms: 500`.
 
+mod announced;
 mod deadline;
 pub mod grpc_timeout;
 mod policy;
-mod told;
 
+pub use announced::AnnouncedDeadline;
 pub use deadline::{Deadline, Elapsed};
 pub use policy::{CONTROL_HEADERS, EXPECTED_TIMEOUT, TimeoutHeaders, effective};
-pub use told::ToldDeadline;

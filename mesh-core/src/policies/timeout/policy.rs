@@ -9,7 +9,7 @@ use super::{Deadline, grpc_timeout};
 const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-upstream-rq-timeout-ms");
 const ALTERNATIVE: HeaderName = HeaderName::from_static("x-envoy-upstream-rq-timeout-alt-response");
 
-/// The header that tells an upstream how long an attempt may take (HD-3).
+/// The header that announces to an upstream how long an attempt may take (HD-3).
 pub const EXPECTED_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
 /// The headers that [`TimeoutHeaders`] reads; they are removed before sending upstream.

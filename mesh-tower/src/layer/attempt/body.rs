@@ -11,13 +11,13 @@ use http_body::{Frame, SizeHint};
 use mesh_core::balance::BalancePolicy;
 use mesh_core::circuit::Permit;
 use mesh_core::outcome::{Class, Fault, GrpcCode, Outcome, Reset};
-use mesh_core::timeout::ToldDeadline;
+use mesh_core::timeout::AnnouncedDeadline;
 
 use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::grpc;
 use crate::request::Record;
-use crate::request::told::Limit;
+use crate::request::announced::AnnouncedTime;
 use crate::upstream::pool::{Broken, Endpoint, Lease, UpstreamBody};
 use crate::upstream::state::Cluster;
 
@@ -51,9 +51,9 @@ pub(super) struct End {
     pub(super) awaits_trailers: bool,
     pub(super) start: Instant,
     /// The time that the endpoint is to be told, if any.
-    pub(super) limit: Option<Limit>,
+    pub(super) limit: Option<AnnouncedTime>,
     /// The deadline that it was told.
-    pub(super) told: Option<ToldDeadline>,
+    pub(super) announced: Option<AnnouncedDeadline>,
     pub(super) _permit: Permit,
 }
 
@@ -92,7 +92,7 @@ impl End {
     /// endpoint was told: then there is an error in place of it, as if our own timer had been first.
     pub(super) fn judged(&mut self, outcome: Outcome) -> Option<Error> {
         self.awaits_trailers = false;
-        let judged = self.told.map_or(outcome, |told| told.judge(now(), outcome));
+        let judged = self.announced.map_or(outcome, |announced| announced.judge(now(), outcome));
         self.outcome(judged);
         let stats = self.cluster.stats();
         match judged {

@@ -34,8 +34,8 @@ use self::send::{Unsent, send};
 use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::grpc;
+use crate::request::announced::AnnouncedTime;
 use crate::request::passage::{Carry as _, Passage};
-use crate::request::told::Limit;
 use crate::request::{self, Matched, PerTryTimeout, Record};
 use crate::upstream::health::IMMEDIATE_FAIL;
 use crate::upstream::pool::{ClusterPool, Endpoint};
@@ -99,7 +99,7 @@ async fn run(mut passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
         awaits_trailers: false,
         start: now(),
         limit: None,
-        told: None,
+        announced: None,
         _permit: permit,
     });
     let request = passage.request();
@@ -107,7 +107,7 @@ async fn run(mut passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
     let switches = matched.survey().hop_by_hop && request.headers().contains_key(UPGRADE);
     let per_try = || request.extensions().get().map(|PerTryTimeout(limit)| *limit);
     let whole = matched.deadline().is_some();
-    end.limit = if is_grpc { Limit::told(request.headers(), per_try(), whole) } else { None };
+    end.limit = if is_grpc { AnnouncedTime::of(request.headers(), per_try(), whole) } else { None };
     match send(&endpoint, protocol, switches, passage, &mut end).await {
         Ok((response, lease)) => {
             let (mut head, body) = response.into_parts();

@@ -14,8 +14,8 @@ use super::body::End;
 use crate::body::Body;
 use crate::error::{BoxError, Error};
 use crate::request::PerTryTimeout;
+use crate::request::announced::AnnouncedTime;
 use crate::request::passage::{Carry as _, Passage};
-use crate::request::told::Limit;
 use crate::upload;
 use crate::upstream::pool::{CheckoutError, Endpoint, Failure, Lease, UpstreamBody};
 use crate::upstream::transport::{DialError, Protocol};
@@ -53,7 +53,7 @@ pub(super) async fn send(
         }
         // From here on until an outcome is known, being dropped means that the caller left.
         end.awaits_trailers = true;
-        end.told = end.limit.map(Limit::sent);
+        end.announced = end.limit.map(AnnouncedTime::start);
         let result = match per_try {
             None => lease.send(passage).await,
             // Boxed: most attempts have no limit, and would keep room for it.

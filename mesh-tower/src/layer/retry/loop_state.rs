@@ -20,8 +20,8 @@ use crate::body::replay::Replay;
 use crate::clock::{SharedRng, now};
 use crate::error::Error;
 use crate::grpc;
+use crate::request::announced::Announcement;
 use crate::request::passage::Carrier;
-use crate::request::told::Told;
 use crate::request::{Matched, PerTryTimeout};
 use crate::timeout::Until;
 use crate::upstream::state::Retrying;
@@ -64,7 +64,7 @@ pub(super) struct Again {
     /// Of the try under way, where none does.
     limit: Option<Limit>,
     /// What its endpoint was told, likewise.
-    told: Option<Told>,
+    announced: Option<Announcement>,
     /// `None`: the worker's.
     rng: Option<SharedRng>,
     attempts: u32,
@@ -101,7 +101,7 @@ impl Again {
             budget,
             judged_within,
             limit: None,
-            told: None,
+            announced: None,
             rng,
             attempts: 1,
             raced: false,
@@ -144,7 +144,8 @@ impl Again {
             return mark(request, self.attempts, per_try_timeout);
         }
         mark_attempt(request, self.attempts, per_try_timeout);
-        self.told = if self.traits.grpc { Told::attempt(request, per_try_timeout) } else { None };
+        self.announced =
+            if self.traits.grpc { Announcement::attempt(request, per_try_timeout) } else { None };
         self.limit = per_try_timeout.map(|limit| Limit::begin(request, limit));
     }
 
@@ -165,7 +166,7 @@ impl Again {
         let grpc = if self.traits.grpc { grpc::status(headers) } else { None };
         let outcome = Outcome::Response { status: response.status(), grpc, in_trailers: false };
         if grpc.is_some()
-            && let Some(error) = self.told.as_ref().and_then(|told| told.timed_out(outcome))
+            && let Some(error) = self.announced.as_ref().and_then(|announced| announced.timed_out(outcome))
         {
             return self.after_error(error);
         }

@@ -1,4 +1,4 @@
-//! A response body that the deadline follows.
+//! The response body of a bounded call.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -10,11 +10,11 @@ use http_body::{Body, Frame, SizeHint};
 use super::bound::Bound;
 use crate::error::BoxError;
 
-/// What is left of a response may be here already, read or not, if it is no more than this: a caller that comes
-/// for it late has not been answered late.
+/// The most bytes of a response's rest that pass after the deadline, if they arrived before it: a caller that reads late
+/// was not answered late.
 const BUFFERED: u64 = 64 * 1024;
 
-/// The inner body, while there is time.
+/// The inner body until the time is up.
 #[pin_project::pin_project]
 #[derive(Debug)]
 pub struct ResponseBody<B, D = Bytes> {
@@ -23,12 +23,12 @@ pub struct ResponseBody<B, D = Bytes> {
     rest: Rest<D>,
 }
 
-/// What is left of the body.
+/// The rest of the body.
 #[derive(Debug)]
 enum Rest<D> {
     // Inner => Here
     Inner(Bound),
-    /// The time is up, but all of the rest was here.
+    /// The time is up, but the whole rest had arrived.
     #[expect(clippy::box_collection, reason = "one pointer, because it goes through every layer")]
     Here(Box<VecDeque<Frame<D>>>),
 }
@@ -65,7 +65,7 @@ where
             Rest::Inner(bound) => bound,
             Rest::Here(frames) => return Poll::Ready(frames.pop_front().map(Ok)),
         };
-        // A caller that reads slowly always finds something to read, and so never comes to wait.
+        // A caller that reads slowly always finds data to read, so it never waits and never polls the timer below.
         let fits = |inner: &B| {
             inner.is_end_stream() || inner.size_hint().upper().is_some_and(|left| left <= BUFFERED)
         };
@@ -121,8 +121,8 @@ where
     }
 }
 
-/// All that is left of a body whose time is up, if all of it is here. How much a connection holds of it is not known
-/// before it is taken, so that the frames are kept.
+/// The rest of a body whose time is up, if the whole rest has arrived. The connection does not say how much it holds: so
+/// the frames are read and kept.
 fn take_rest<B>(
     mut inner: Pin<&mut B>,
     bound: &mut Bound,
@@ -142,7 +142,7 @@ where
         if let Some(error) = bound.refuses(&frame) {
             return Err(error.into());
         }
-        // An empty one takes room too.
+        // An empty frame takes memory too.
         size += frame.data_ref().map_or(1, |data| data.remaining().max(1) as u64);
         let last = frame.is_trailers() || inner.is_end_stream();
         frames.push_back(frame);

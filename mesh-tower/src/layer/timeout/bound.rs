@@ -1,4 +1,4 @@
-//! What bounds one call.
+//! The bounds of one call.
 
 use http::{StatusCode, response};
 use http_body::Frame;
@@ -7,20 +7,20 @@ use mesh_core::outcome::Outcome;
 use super::timer::Timer;
 use crate::error::Error;
 use crate::grpc;
-use crate::request::told::Told;
+use crate::request::announced::Announcement;
 
-/// The time, if it is bounded, and what the endpoint was told of it where that is judged here.
+/// The timer of a bounded call, and its announcement to the endpoint where this layer judges by it.
 ///
-/// One pointer: it goes with the response through every layer, and most calls have no bound.
+/// One pointer: it travels with the response through every layer, and most calls have no bound.
 #[derive(Debug, Default)]
-pub(super) struct Bound(Option<Box<(Timer, Option<Told>)>>);
+pub(super) struct Bound(Option<Box<(Timer, Option<Announcement>)>>);
 
 impl Bound {
-    /// Nothing is bounded.
+    /// No bound.
     pub(super) const FREE: Self = Self(None);
 
-    pub(super) fn new(timer: Option<Timer>, told: Option<Told>) -> Self {
-        Self(timer.map(|timer| Box::new((timer, told))))
+    pub(super) fn new(timer: Option<Timer>, announced: Option<Announcement>) -> Self {
+        Self(timer.map(|timer| Box::new((timer, announced))))
     }
 
     pub(super) const fn is_free(&self) -> bool {
@@ -31,30 +31,30 @@ impl Bound {
         self.0.as_deref_mut().map(|(timer, _)| timer)
     }
 
-    /// What bounds the body of this response; an error if the response only says that the time is up.
+    /// The bound of this response's body; an error if the response only reports that the time is up.
     pub(super) fn of_body(mut self, response: &response::Parts) -> Result<Self, Error> {
-        if let Some((_, told)) = self.0.as_deref_mut()
-            && let Some(before) = told
+        if let Some((_, announced)) = self.0.as_deref_mut()
+            && let Some(before) = announced
             && let Some(outcome) = grpc::outcome_of_head(true, response.status, &response.headers)
         {
             if let Some(error) = before.timed_out(outcome) {
                 return Err(error);
             }
-            *told = None;
+            *announced = None;
         }
         Ok(self)
     }
 
-    /// Ends the call; for where the time is known to be up.
+    /// Ends a call whose time is up.
     pub(super) fn expire(&mut self) -> Error {
-        self.timer().expect("it is bounded, or its time would not be up").expire()
+        self.timer().expect("only the time of a bounded call is ever up").expire()
     }
 
-    /// An error in place of trailers that only say that the time is up.
+    /// The error in place of trailers that only report that the time is up.
     pub(super) fn refuses<D>(&self, frame: &Frame<D>) -> Option<Error> {
-        let told = self.0.as_deref()?.1.as_ref()?;
+        let announced = self.0.as_deref()?.1.as_ref()?;
         let (status, grpc) = (StatusCode::OK, grpc::status(frame.trailers_ref()?));
-        told.timed_out(Outcome::Response { status, grpc, in_trailers: true })
+        announced.timed_out(Outcome::Response { status, grpc, in_trailers: true })
     }
 }
 

@@ -12,7 +12,7 @@ use super::bound::Bound;
 use super::timer::Timer;
 use crate::error::{BoxError, Error};
 
-/// The inner call, while there is time.
+/// The inner call until the time is up.
 #[pin_project::pin_project]
 #[derive(Debug)]
 pub struct ResponseFuture<F> {
@@ -36,7 +36,7 @@ impl<F> ResponseFuture<F> {
         Self { alternative, ..self }
     }
 
-    /// The time was up before the call.
+    /// For a call whose time is up before it begins.
     pub(super) const fn expired(error: Error) -> Self {
         Self {
             inner: None,
@@ -72,7 +72,7 @@ where
             }
             Poll::Ready(Err(error)) => {
                 let error = error.into();
-                // Of the last try, too.
+                // The error may be the timeout of the last try.
                 let alternative = *this.alternative;
                 return Poll::Ready(Err(match alternative {
                     true => Error::from_box(error).alternative().into(),

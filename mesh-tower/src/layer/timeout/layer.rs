@@ -14,8 +14,8 @@ pub struct TimeoutLayer {
 }
 
 impl TimeoutLayer {
-    /// Every request may take this long; a shorter `grpc-timeout` holds. `x-envoy-…` headers that would change the
-    /// limit change nothing, and end here: who sent them is not known.
+    /// Every request may take this long; a shorter `grpc-timeout` holds. The layer removes `x-envoy-…` headers that would
+    /// change the limit, and does not obey them: their sender is not known.
     #[must_use]
     pub const fn new(limit: Duration) -> Self {
         Self { fixed: Some(limit), judges: true }
@@ -27,7 +27,7 @@ impl TimeoutLayer {
         Self { fixed: None, judges: true }
     }
 
-    /// Leaves it to the attempt within to judge answers by the deadline that their endpoint was told.
+    /// Leaves it to the attempt within to judge answers by the announced deadline.
     pub(crate) const fn judged_within(self) -> Self {
         Self { judges: false, ..self }
     }

@@ -1,14 +1,16 @@
 //! Bounds the whole request, all attempts and back-offs included (RT-1, RT-2, RT-4).
 //!
-//! The clock starts when the request's last byte has been read, and stops with the response's last
-//! byte: the body carries the deadline on. What is left is told to the next hop
-//! (`x-envoy-expected-rq-timeout-ms`, `grpc-timeout`), so that nobody works for a caller that has
-//! gone. A deadline that a handler's request brought along is an instant, which no upload puts off. A timer
-//! exists only where a timeout does, and nobody but the caller wakes it once there is a response: a caller that
-//! stops reading finds out when it reads on. What has arrived to its end by then, up to 64 KiB, is passed on.
+//! The clock starts when the request's last byte has been read, and stops with the response's last byte: the body
+//! carries the deadline on. The layer announces the time left to the next hop (`x-envoy-expected-rq-timeout-ms`,
+//! `grpc-timeout`), so that no server works for a caller that has gone. A deadline that a handler's request brought along
+//! is an instant: an upload does not put it off.
 //!
-//! A gRPC endpoint that keeps the deadline it was told gives up at the same moment. Its `CANCELLED` or `DEADLINE_EXCEEDED`
-//! is our timeout then, in the head and in trailers; in the stack the attempt judges that.
+//! Only a call with a timeout has a timer. Once there is a response, only the caller's reads poll that timer: a caller
+//! that stops reading learns of the timeout when it reads on. If the rest of the response has arrived by then, and has at
+//! most 64 KiB, the caller gets it.
+//!
+//! A gRPC endpoint that keeps the announced deadline gives up at the same moment. Its `CANCELLED` or `DEADLINE_EXCEEDED`
+//! is then our timeout, in the head and in trailers; in the stack the attempt judges that.
 //!
 //! # Readiness
 //! The inner service's.

@@ -9,7 +9,7 @@ use mesh_core::headers::Survey;
 use mesh_core::headers::control::has_any;
 use mesh_core::outcome::Outcome;
 use mesh_core::timeout::{
-    CONTROL_HEADERS, Deadline, EXPECTED_TIMEOUT, TimeoutHeaders, ToldDeadline, effective, grpc_timeout,
+    AnnouncedDeadline, CONTROL_HEADERS, Deadline, EXPECTED_TIMEOUT, TimeoutHeaders, effective, grpc_timeout,
 };
 use tower_service::Service;
 
@@ -20,14 +20,14 @@ use crate::body::Body;
 use crate::clock::now;
 use crate::context::Context;
 use crate::error::{BoxError, Error};
+use crate::request::announced::Announcement;
 use crate::request::options::CallTimeout;
 use crate::request::passage::Carrier;
-use crate::request::told::Told;
 use crate::request::{Matched, Record};
 use crate::upload;
 
-/// When a request of a layer used alone has to be answered: for the retries within, which tell each try's next hop
-/// what is left.
+/// The instant by which a request of a layer used alone must be answered. The retries within announce the time left to
+/// each try's next hop.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Until(Instant);
 
@@ -38,15 +38,15 @@ impl Until {
 }
 
 thread_local! {
-    /// The latest limit that was told on, and its text: mostly the next one is the same.
-    static TOLD: RefCell<Option<(Duration, HeaderValue)>> = const { RefCell::new(None) };
+    /// The latest limit that was announced, and its text: the next limit is mostly the same.
+    static LATEST: RefCell<Option<(Duration, HeaderValue)>> = const { RefCell::new(None) };
 }
 
-/// The limit as the next hop is told of it, without making the same text again.
+/// The limit as a header value for the next hop; the same limit does not make the same text again.
 fn expected(limit: Duration) -> HeaderValue {
-    TOLD.with_borrow_mut(|told| match told {
+    LATEST.with_borrow_mut(|latest| match latest {
         Some((known, text)) if *known == limit => text.clone(),
-        _ => told.insert((limit, Deadline::expected_ms(limit))).1.clone(),
+        _ => latest.insert((limit, Deadline::expected_ms(limit))).1.clone(),
     })
 }
 
@@ -55,7 +55,7 @@ fn expected(limit: Duration) -> HeaderValue {
 pub struct Timeout<S> {
     pub(super) inner: S,
     pub(super) fixed: Option<Duration>,
-    /// Whether no attempt within does (RT-2).
+    /// Whether this layer judges answers by the announced deadline, because no attempt within does (RT-2).
     pub(super) judges: bool,
 }
 
@@ -111,11 +111,11 @@ where
         let now = now();
         let alone = carrier.matched().is_none();
         if alone && carrier.record().is_none() {
-            // Who judges the endpoint further in reads there that the time is up.
+            // The layers within that judge the endpoint read there that the time is up.
             carrier.slot_or_empty().open().record = Some(Record::default());
         }
         let record = carrier.record().cloned();
-        // Not told on: the server may go on with a stream for as long as it likes.
+        // The next hop gets no announcement of it: a server may go on with a stream without limit.
         let until_headers = to_headers.and_then(|limit| {
             Timer::new(now, Bounds { limit: Some(limit), deadline: None }, None, record.clone())
         });
@@ -134,12 +134,12 @@ where
             Some(matched) => matched.set_deadline(after(now, limit)),
             None => drop(carrier.request_mut().extensions_mut().insert(Until(after(now, limit)))),
         }
-        let told = (grpc && self.judges).then(|| {
-            let deadline = ToldDeadline::new(now, limit, false);
-            Told::begin(carrier.request_mut().extensions_mut(), deadline, record.clone())
+        let announced = (grpc && self.judges).then(|| {
+            let deadline = AnnouncedDeadline::new(now, limit, false);
+            Announcement::begin(carrier.request_mut().extensions_mut(), deadline, record.clone())
         });
         let future = self.inner.call(carrier);
         let timer = Timer::new(now, Bounds { limit: own, deadline }, uploaded, record);
-        ResponseFuture::new(future, Bound::new(timer, told), until_headers).alternative(alternative)
+        ResponseFuture::new(future, Bound::new(timer, announced), until_headers).alternative(alternative)
     }
 }

@@ -90,8 +90,8 @@ async fn rt_4_a_shorter_grpc_timeout_holds_and_is_told_on() {
     let mut call = tokio_test::task::spawn(service.call(request));
     assert_pending!(call.poll());
     let (request, _send) = handle.next_request().await.unwrap();
-    let told = mesh_core::timeout::grpc_timeout::of(request.headers());
-    assert_eq!(told, Some(Duration::from_millis(500)));
+    let announced = mesh_core::timeout::grpc_timeout::of(request.headers());
+    assert_eq!(announced, Some(Duration::from_millis(500)));
     assert_eq!(request.headers()["x-envoy-expected-rq-timeout-ms"], "500");
     tokio::time::advance(Duration::from_millis(501)).await;
     let error = Error::from_box(assert_ready!(call.poll()).unwrap_err());

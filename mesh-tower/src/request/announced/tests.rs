@@ -1,4 +1,4 @@
-//! Layers alone: an answer at the end of the time that was told is the timeout, whichever side wins.
+//! Layers alone: an answer at the end of the announced time is the timeout, whichever side fires first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ use crate::request::Record;
 use crate::retry::RetryLayer;
 use crate::timeout::TimeoutLayer;
 
-/// Where an endpoint's status stands.
+/// The part of a response that carries the endpoint's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Head,
@@ -33,7 +33,7 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// An endpoint that gives each of its calls up after so long.
+/// An endpoint that gives up each call after this time.
 #[derive(Clone)]
 struct Endpoint {
     after: Duration,
@@ -82,7 +82,7 @@ fn request() -> Request<Body> {
     Request::post("/s/m").header("content-type", "application/grpc").body(Body::from("hello")).unwrap()
 }
 
-/// The status of a call, or the error in place of it; with what its record says.
+/// The status of a call, or the error in place of it; then the flags of its record.
 async fn call<S, B>(service: S, mut request: Request<Body>) -> (String, String)
 where
     S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
@@ -96,7 +96,7 @@ where
         let trailers = collected.trailers().unwrap_or(&head.headers);
         Ok::<_, BoxError>(format!("grpc {:?}", grpc::status(trailers)))
     };
-    let told = match outcome.await {
+    let ended = match outcome.await {
         Ok(status) => status,
         Err(error) => {
             let error = Error::from_box(error);
@@ -104,7 +104,7 @@ where
             error.to_string()
         }
     };
-    (told, record.note(|decision| decision.flags.to_string()))
+    (ended, record.note(|decision| decision.flags.to_string()))
 }
 
 fn policy(per_try: u64) -> RetryPolicy {
@@ -162,7 +162,7 @@ async fn rt_2_an_answer_to_what_is_not_grpc_is_what_it_says() {
 
 #[tokio::test(start_paused = true)]
 async fn rt_3_an_answer_at_the_end_of_a_try_of_a_retry_layer_alone_is_the_end_of_the_try() {
-    // Not by what the endpoint says of itself: only by the timeout is it repeated.
+    // The policy repeats timeouts, not the endpoint's own statuses.
     let policy = RetryPolicy { on: RetryOn::parse("gateway-error").unwrap().0, ..policy(300) };
     for status in [1, 4] {
         for after in [286, 299, 300, 301, 2_000] {
@@ -197,7 +197,7 @@ async fn rt_2_retries_within_a_timeout_do_not_repeat_its_end() {
     }
 }
 
-/// The line is drawn by the deadline that the last try was sent with: 400 ms, of which less than 20 ms are left.
+/// The deadline of the last try draws the line: 400 ms, of which less than 20 ms are left.
 #[tokio::test(start_paused = true)]
 async fn rt_4_the_line_is_that_of_the_try_that_answered() {
     for (after, ended) in [(375, "grpc Some(1)"), (385, "504 UT response_timeout")] {
