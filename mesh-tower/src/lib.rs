@@ -82,8 +82,7 @@ mod upstream;
 #[doc(no_inline)]
 pub use crate::http::body::guard as guarded;
 use crate::http::body::{observe as observed, upload};
-pub use crate::http::write_batch as gather;
-pub use crate::http::{body, frames, future, grpc, tap, upgrade};
+pub use crate::http::{body, frames, future, grpc, tap, upgrade, write_batch};
 pub use crate::layer::{
     attempt, balance, circuit, context, cors, fault, grpc_web, mirror, normalize, outlier, retry, rewrite,
     route, split, timeout,

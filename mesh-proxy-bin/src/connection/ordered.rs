@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use mesh_tower::BoxError;
 use mesh_tower::frames::Watched;
-use mesh_tower::gather::Outlet;
+use mesh_tower::write_batch::Flusher;
 use pin_project::pin_project;
 
 use crate::connection::activity::{Activity, Order};
@@ -24,7 +24,7 @@ pub(super) struct Ordered<C> {
     leave_at: Order,
     activity: Arc<Activity>,
     /// Batches the writes of HTTP/2.
-    outlet: Option<Outlet<Watched<Stream>>>,
+    flusher: Option<Flusher<Watched<Stream>>>,
     watched: bool,
     leaving: bool,
 }
@@ -35,10 +35,10 @@ impl<C> Ordered<C> {
         leave: fn(Pin<&mut C>),
         leave_at: Order,
         activity: &Arc<Activity>,
-        outlet: Option<Outlet<Watched<Stream>>>,
+        flusher: Option<Flusher<Watched<Stream>>>,
     ) -> Self {
         let activity = activity.clone();
-        Self { connection, leave, leave_at, activity, outlet, watched: false, leaving: false }
+        Self { connection, leave, leave_at, activity, flusher, watched: false, leaving: false }
     }
 }
 
@@ -61,8 +61,8 @@ impl<C: Future<Output = hyper::Result<()>>> Future for Ordered<C> {
             (this.leave)(this.connection.as_mut());
         }
         let ended = this.connection.poll(cx).map_err(BoxError::from);
-        if let Some(outlet) = this.outlet
-            && let Poll::Ready(Err(error)) = outlet.poll_flush(cx)
+        if let Some(flusher) = this.flusher
+            && let Poll::Ready(Err(error)) = flusher.poll_flush(cx)
         {
             return Poll::Ready(Err(error.into()));
         }

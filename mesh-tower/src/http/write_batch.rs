@@ -1,16 +1,16 @@
-//! All that a connection writes in one turn of its task, written at once.
+//! Batches all writes of one turn of a connection's task into one write.
 //!
-//! HTTP/2 multiplexes: one turn may answer a dozen streams. The `h2` crate hands each larger DATA frame to the
-//! socket by itself, and a system call costs more than all else that a proxy does for a small response. So the
-//! connection writes into memory here, and whoever polls it lets that go, once, when the turn is over:
+//! HTTP/2 multiplexes: one turn may answer a dozen streams. The `h2` crate writes each larger DATA frame to the socket by
+//! itself, and one system call costs more than all other work of a proxy for a small response. So the connection writes
+//! into memory here, and its task flushes that memory once, at the end of the turn:
 //!
 //! ```text
-//! task's turn ─▶ connection ─▶ Gathered: frame, frame, frame ─┐
-//!       └──────▶ Outlet::poll_flush ◀─────────────────────────┘─▶ one write
+//! task's turn ─▶ connection ─▶ WriteBatch: frame, frame, frame ─┐
+//!       └──────▶ Flusher::poll_flush ◀──────────────────────────┘─▶ one write
 //! ```
 //!
-//! Large frames are not copied: what waits goes first, then they go directly. What a slow peer does not take is
-//! bounded; beyond that the connection has to wait, as it would for the socket.
+//! Large frames are not copied: the batch is written first, then the frame directly. A batch is bounded: when a slow peer
+//! leaves it full, the connection waits, as it would for the socket.
 
 use std::cell::Cell;
 use std::fmt;
@@ -21,44 +21,44 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// From this size on a write is passed on as it is: a copy would cost more than a call.
+/// Writes of at least this size go directly to the stream: a copy would cost more than a call.
 const DIRECT: usize = 16 * 1024;
-/// Most bytes that wait for the end of a turn.
+/// The most bytes that wait for the end of a turn.
 const LIMIT: usize = 64 * 1024;
 
 thread_local! {
-    /// The buffer that the next connection of this thread uses: idle ones hold none.
+    /// The buffer for the next connection of this thread: idle connections hold no buffer.
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Wraps a stream: what is written to the first part leaves when the second is flushed.
-pub fn gather<S>(stream: S) -> (Gathered<S>, Outlet<S>) {
+/// Wraps a stream: bytes that are written to the batch reach the stream when the flusher flushes.
+pub fn batch_writes<S>(stream: S) -> (WriteBatch<S>, Flusher<S>) {
     let inner = Inner { stream, out: Vec::new(), gone: 0, unflushed: false, reads: 0 };
     let inner = Arc::new(Mutex::new(inner));
-    (Gathered(inner.clone()), Outlet(inner))
+    (WriteBatch(inner.clone()), Flusher(inner))
 }
 
 /// The stream as the connection reads and writes it.
 ///
-/// Reads are passed on. Flushing does nothing: that is the [`Outlet`]'s. Shutting down flushes first.
-pub struct Gathered<S>(Arc<Mutex<Inner<S>>>);
+/// Reads go to the stream. A flush does nothing: the [`Flusher`] flushes. A shutdown flushes first.
+pub struct WriteBatch<S>(Arc<Mutex<Inner<S>>>);
 
-/// Lets out what the connection has written; to be flushed after each poll of the connection, in the same task.
-pub struct Outlet<S>(Arc<Mutex<Inner<S>>>);
+/// Writes the batch to the stream; flush it after each poll of the connection, in the same task.
+pub struct Flusher<S>(Arc<Mutex<Inner<S>>>);
 
 struct Inner<S> {
     stream: S,
-    /// What was written; a buffer of the thread's while there is anything.
+    /// The batch; a buffer of the thread's while it is not empty.
     out: Vec<u8>,
-    /// How much of it the stream has taken.
+    /// The number of its bytes that the stream has taken.
     gone: usize,
-    /// Whether the stream was written to since it was flushed.
+    /// Whether the stream has had a write since its last flush.
     unflushed: bool,
     reads: u64,
 }
 
-impl<S: AsyncWrite + Unpin> Outlet<S> {
-    /// Writes all that was gathered; `Pending` once the stream takes no more for now.
+impl<S: AsyncWrite + Unpin> Flusher<S> {
+    /// Writes the whole batch; `Pending` while the stream takes no more bytes.
     ///
     /// # Errors
     /// If the stream fails.
@@ -72,7 +72,7 @@ impl<S: AsyncWrite + Unpin> Outlet<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// How often something was read, the end of the stream included.
+    /// The number of completed reads, the end of the stream included.
     #[must_use]
     pub fn reads(&self) -> u64 {
         lock(&self.0).reads
@@ -99,7 +99,7 @@ impl<S: AsyncWrite + Unpin> Inner<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Makes room for that much to be copied; `false` if it is to be written directly, and may be now.
+    /// Makes room to copy `length` bytes; `false` if the write goes directly to the stream, which is possible now.
     fn poll_room(&mut self, cx: &mut Context<'_>, length: usize) -> Poll<io::Result<bool>> {
         let copied = length < DIRECT;
         if !copied || self.out.len() + length > LIMIT {
@@ -114,7 +114,7 @@ impl<S: AsyncWrite + Unpin> Inner<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Gathered<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteBatch<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut inner = lock(&self.0);
         let result = ready!(Pin::new(&mut inner.stream).poll_read(cx, buf));
@@ -123,7 +123,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gathered<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteBatch<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let mut inner = lock(&self.0);
         if ready!(inner.poll_room(cx, buf.len()))? {
@@ -164,21 +164,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
     }
 }
 
-impl<S> fmt::Debug for Gathered<S> {
+impl<S> fmt::Debug for WriteBatch<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Gathered")
+        f.write_str("WriteBatch")
     }
 }
 
-impl<S> fmt::Debug for Outlet<S> {
+impl<S> fmt::Debug for Flusher<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Outlet")
+        f.write_str("Flusher")
     }
 }
 
-/// Both parts are used by one task in turns: nobody ever waits here.
+/// One task uses both parts in turns: this lock never waits.
 fn lock<S>(inner: &Mutex<Inner<S>>) -> MutexGuard<'_, Inner<S>> {
-    inner.lock().expect("no panic while bytes are gathered")
+    inner.lock().expect("no panic while bytes are batched")
 }
 
 #[cfg(test)]
@@ -192,15 +192,15 @@ mod tests {
     #[tokio::test]
     async fn writes_of_a_turn_leave_at_once_when_it_ends() {
         let (stream, mut peer) = tokio::io::duplex(1 << 20);
-        let (mut gathered, outlet) = gather(stream);
-        gathered.write_all(b"one ").await.unwrap();
-        gathered.write_all(b"two").await.unwrap();
-        gathered.flush().await.unwrap();
+        let (mut batch, flusher) = batch_writes(stream);
+        batch.write_all(b"one ").await.unwrap();
+        batch.write_all(b"two").await.unwrap();
+        batch.flush().await.unwrap();
         let mut cx = Context::from_waker(Waker::noop());
         let mut bytes = [0; 16];
         let mut buf = ReadBuf::new(&mut bytes);
         assert!(Pin::new(&mut peer).poll_read(&mut cx, &mut buf).is_pending());
-        assert!(outlet.poll_flush(&mut cx).is_ready());
+        assert!(flusher.poll_flush(&mut cx).is_ready());
         assert!(Pin::new(&mut peer).poll_read(&mut cx, &mut buf).is_ready());
         assert_eq!(buf.filled(), b"one two");
     }
@@ -208,7 +208,7 @@ mod tests {
     #[tokio::test]
     async fn order_is_kept_between_small_and_large_writes_and_a_slow_peer() {
         let (stream, mut peer) = tokio::io::duplex(1000);
-        let (mut gathered, outlet) = gather(stream);
+        let (mut batch, flusher) = batch_writes(stream);
         let mut expected = Vec::new();
         let sizes =
             [10, 300, DIRECT, 5, LIMIT, 7, DIRECT - 1, DIRECT - 1, DIRECT - 1, DIRECT - 1, DIRECT - 1, 1];
@@ -218,28 +218,28 @@ mod tests {
         }
         let write = async move {
             for chunk in chunks {
-                gathered.write_all(&chunk).await.unwrap();
+                batch.write_all(&chunk).await.unwrap();
             }
-            gathered.shutdown().await.unwrap();
+            batch.shutdown().await.unwrap();
         };
         let mut read = Vec::new();
         let (_, count) = tokio::join!(write, peer.read_to_end(&mut read));
         count.unwrap();
         assert!(read == expected);
-        std::future::poll_fn(|cx| outlet.poll_flush(cx)).await.unwrap();
+        std::future::poll_fn(|cx| flusher.poll_flush(cx)).await.unwrap();
     }
 
     #[test]
     fn a_peer_that_takes_nothing_stops_the_writer() {
         let (stream, _peer) = tokio::io::duplex(1);
-        let (mut gathered, outlet) = gather(stream);
+        let (mut batch, flusher) = batch_writes(stream);
         let mut cx = Context::from_waker(Waker::noop());
         let chunk = [0; 1000];
         let mut taken = 0;
-        while Pin::new(&mut gathered).poll_write(&mut cx, &chunk).is_ready() {
+        while Pin::new(&mut batch).poll_write(&mut cx, &chunk).is_ready() {
             taken += chunk.len();
         }
         assert!(taken <= LIMIT);
-        assert!(outlet.poll_flush(&mut cx).is_pending());
+        assert!(flusher.poll_flush(&mut cx).is_pending());
     }
 }

@@ -23,7 +23,7 @@ use super::{Http2, State};
 use crate::clock::now;
 use crate::error::BoxError;
 use crate::frames::Watched;
-use crate::gather::{Gathered, Outlet, gather};
+use crate::http::write_batch::{Flusher, WriteBatch, batch_writes};
 use crate::upstream::state::ConnectionPermit;
 use crate::upstream::transport::Counted;
 
@@ -51,7 +51,7 @@ pub(in crate::upstream::pool) async fn open(
     let local = stream.local_addr();
     let (io, written) = Counted::new(stream);
     let max_fields = endpoint.policy().circuit.max_fields;
-    let (io, outlet) = gather(Watched::server(io.whole(), max_fields));
+    let (io, flusher) = batch_writes(Watched::server(io.whole(), max_fields));
     let mut builder = Builder::new();
     builder
         .enable_push(false)
@@ -68,7 +68,7 @@ pub(in crate::upstream::pool) async fn open(
     let keepalive = keepalive.and_then(|policy| Some(Keepalive::new(policy, connection.ping_pong()?)));
     let driver = Driver {
         connection,
-        outlet,
+        flusher,
         settings: Some(settings),
         keepalive,
         _closed: Closed(state.clone()),
@@ -98,8 +98,8 @@ const UNSETTLED: &str = "the peer closed the connection before its HTTP/2 settin
 
 /// Ends when the connection does; it is closed when nobody holds it and no stream is open.
 struct Driver {
-    connection: Connection<Gathered<Watched<Counted>>, Bytes>,
-    outlet: Outlet<Watched<Counted>>,
+    connection: Connection<WriteBatch<Watched<Counted>>, Bytes>,
+    flusher: Flusher<Watched<Counted>>,
     /// Told once the peer's settings have come.
     settings: Option<oneshot::Sender<()>>,
     keepalive: Option<Keepalive>,
@@ -116,7 +116,7 @@ impl Future for Driver {
         let this = self.get_mut();
         // An error reaches the streams that met it.
         let ended = Pin::new(&mut this.connection).poll(cx).is_ready();
-        let flushed = this.outlet.poll_flush(cx);
+        let flushed = this.flusher.poll_flush(cx);
         if ended || matches!(flushed, Poll::Ready(Err(_))) {
             return Poll::Ready(());
         }
@@ -132,7 +132,7 @@ impl Future for Driver {
             }
         }
         match &mut this.keepalive {
-            Some(keepalive) => keepalive.poll(cx, this.outlet.reads()),
+            Some(keepalive) => keepalive.poll(cx, this.flusher.reads()),
             None => Poll::Pending,
         }
     }
@@ -228,7 +228,7 @@ mod tests {
     /// How long the connection lasts with that peer, if it does not last for ever.
     async fn lasts(answers: bool) -> Option<Duration> {
         let (client, server) = tokio::io::duplex(1 << 16);
-        let (io, outlet): (Gathered<DuplexStream>, _) = gather(client);
+        let (io, flusher): (WriteBatch<DuplexStream>, _) = batch_writes(client);
         let peer = tokio::spawn(async move {
             let mut server = h2::server::handshake(server).await.unwrap();
             if answers {
@@ -243,8 +243,8 @@ mod tests {
         let begun = Instant::now();
         let gone = poll_fn(|cx| {
             assert!(Pin::new(&mut connection).poll(cx).is_pending());
-            assert!(!matches!(outlet.poll_flush(cx), Poll::Ready(Err(_))));
-            keepalive.poll(cx, outlet.reads())
+            assert!(!matches!(flusher.poll_flush(cx), Poll::Ready(Err(_))));
+            keepalive.poll(cx, flusher.reads())
         });
         let lasted = timeout(Duration::from_secs(100), gone).await.ok().map(|()| begun.elapsed());
         peer.abort();
