@@ -79,8 +79,6 @@ pub mod test;
 pub mod tls;
 mod upstream;
 
-#[doc(no_inline)]
-pub use crate::http::body::guard as guarded;
 use crate::http::body::{observe as observed, upload};
 pub use crate::http::{body, frames, future, grpc, tap, upgrade, write_batch};
 pub use crate::layer::{

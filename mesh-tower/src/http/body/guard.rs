@@ -1,4 +1,4 @@
-//! A response body that holds something until it ends: a place among active requests, a count.
+//! A response body that holds a guard until it ends: a permit, or a count of active requests.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -6,28 +6,28 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// The inner body; the guard is dropped at its end, or with it.
+/// The inner body and its guard. The guard is dropped when the body ends or is dropped.
 #[pin_project::pin_project]
 #[derive(Debug)]
-pub struct Guarded<B, G> {
+pub struct GuardedBody<B, G> {
     #[pin]
     inner: B,
     guard: Option<G>,
 }
 
-impl<B, G> Guarded<B, G> {
+impl<B, G> GuardedBody<B, G> {
     pub(crate) const fn new(inner: B, guard: Option<G>) -> Self {
         Self { inner, guard }
     }
 }
 
-impl<B: From<Bytes>, G> From<Bytes> for Guarded<B, G> {
+impl<B: From<Bytes>, G> From<Bytes> for GuardedBody<B, G> {
     fn from(bytes: Bytes) -> Self {
         Self::new(bytes.into(), None)
     }
 }
 
-impl<B: Body, G> Body for Guarded<B, G> {
+impl<B: Body, G> Body for GuardedBody<B, G> {
     type Data = B::Data;
     type Error = B::Error;
 

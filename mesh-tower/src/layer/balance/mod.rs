@@ -40,4 +40,4 @@ pub use future::ResponseFuture;
 pub use service::Balance;
 
 /// A response body that counts as an active request.
-pub type ResponseBody<B> = crate::guarded::Guarded<B, Active>;
+pub type ResponseBody<B> = crate::http::body::guard::GuardedBody<B, Active>;

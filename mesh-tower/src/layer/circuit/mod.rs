@@ -34,4 +34,4 @@ pub use layer::CircuitLayer;
 pub use service::Circuit;
 
 /// A response body that keeps its request's place.
-pub type ResponseBody<B> = crate::guarded::Guarded<B, mesh_core::circuit::Permit>;
+pub type ResponseBody<B> = crate::http::body::guard::GuardedBody<B, mesh_core::circuit::Permit>;
