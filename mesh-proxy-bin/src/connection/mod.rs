@@ -18,10 +18,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use mesh_tower::frames::Watched;
-use mesh_tower::write_batch::batch_writes;
+use mesh_tower::frames::GuardedStream;
 use mesh_tower::normalize::Downstream;
 use mesh_tower::telemetry::names::{HTTP2_FLOOD, PROTOCOL_ERROR};
+use mesh_tower::write_batch::batch_writes;
 use mesh_tower::{Body, BoxError};
 use metrics::counter;
 use tokio::net::TcpStream;
@@ -107,7 +107,7 @@ where
                 .initial_connection_window_size(CONNECTION_WINDOW);
             let noted = activity.clone();
             let on_unfinished = Box::new(move |head| noted.unfinished(head));
-            let (stream, flusher) = batch_writes(Watched::client(stream, limit, on_unfinished));
+            let (stream, flusher) = batch_writes(GuardedStream::client(stream, limit, on_unfinished));
             let connection = http.serve_connection(TokioIo::new(stream), front);
             let leave = http2::Connection::graceful_shutdown;
             Ordered::new(connection, leave, Order::Drain, activity, Some(flusher)).await

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use mesh_tower::BoxError;
-use mesh_tower::frames::Watched;
+use mesh_tower::frames::GuardedStream;
 use mesh_tower::write_batch::Flusher;
 use pin_project::pin_project;
 
@@ -24,7 +24,7 @@ pub(super) struct Ordered<C> {
     leave_at: Order,
     activity: Arc<Activity>,
     /// Batches the writes of HTTP/2.
-    flusher: Option<Flusher<Watched<Stream>>>,
+    flusher: Option<Flusher<GuardedStream<Stream>>>,
     watched: bool,
     leaving: bool,
 }
@@ -35,7 +35,7 @@ impl<C> Ordered<C> {
         leave: fn(Pin<&mut C>),
         leave_at: Order,
         activity: &Arc<Activity>,
-        flusher: Option<Flusher<Watched<Stream>>>,
+        flusher: Option<Flusher<GuardedStream<Stream>>>,
     ) -> Self {
         let activity = activity.clone();
         Self { connection, leave, leave_at, activity, flusher, watched: false, leaving: false }

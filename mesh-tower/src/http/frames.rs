@@ -1,11 +1,10 @@
-//! A connection's stream whose frames of HTTP/2 are counted as they are read.
+//! Counts the HTTP/2 frames that a connection reads, and ends a connection that floods.
 //!
-//! What is counted, and how much is too much, is [`FrameGuard`]'s; here a connection that sends too much is ended,
-//! and that is counted in the metrics. It ends without a word: `h2`, which would say GOAWAY, does not
-//! know.
+//! [`FrameGuard`] decides which frames count and how many are too many. This stream ends the connection and counts the
+//! end in the metrics. The connection ends without GOAWAY: `h2`, which would send it, does not know of the flood.
 //!
-//! A read costs one step for each frame in it, some twenty instructions, beside the thousands that `h2` spends on
-//! the frame. The clock is read for PING, SETTINGS and GOAWAY, and for those alone.
+//! A read costs one step for each frame in it: some twenty instructions, beside the thousands that `h2` spends on the
+//! frame. Only PING, SETTINGS and GOAWAY read the clock.
 
 use std::fmt;
 use std::io;
@@ -18,52 +17,52 @@ use crate::clock::now;
 use crate::http::names;
 use crate::tap::{Tap, Tapped};
 
-/// The kind of error with which a flood ends a connection: `h2` keeps it, and no other error of a stream has it.
+/// The kind of the error with which a flood ends a connection: `h2` keeps the kind, and no other error of a stream has it.
 pub(crate) const FLOODED: io::ErrorKind = io::ErrorKind::QuotaExceeded;
 
-/// Is called with the number of the fields that have begun and not ended, 0 for none: first for the preface of the
-/// connection, then where a read changes it.
+/// A callback that gets the number of the header block that has begun and not ended; 0 if there is none. It is called
+/// first for the preface of the connection, then for each read that changes the number.
 pub type OnUnfinished = Box<dyn Fn(u64) + Send + Sync>;
 
-/// A stream that fails once its peer has sent too much of what costs it nothing.
-pub type Watched<S> = Tapped<S, Guard>;
+/// A stream that fails once its peer has sent too many frames that cost the peer nothing.
+pub type GuardedStream<S> = Tapped<S, FrameTap>;
 
-/// Counts a connection's frames.
-pub struct Guard {
+/// The tap that counts a connection's frames.
+pub struct FrameTap {
     guard: FrameGuard,
     sent: u64,
-    /// What was told last.
+    /// The number that the callback got last.
     unfinished: u64,
     on_unfinished: Option<OnUnfinished>,
 }
 
-impl<S> Watched<S> {
-    /// The peer is a client, which sends the preface first.
+impl<S> GuardedStream<S> {
+    /// Wraps the stream of a client, which sends the preface first.
     pub fn client(stream: S, limit: FieldLimit, on_unfinished: OnUnfinished) -> Self {
         let guard = FrameGuard::of_client(limit.max_block());
         let unfinished = guard.unfinished();
         on_unfinished(unfinished);
-        Self { stream, tap: Guard { guard, sent: 0, unfinished, on_unfinished: Some(on_unfinished) } }
+        Self { stream, tap: FrameTap { guard, sent: 0, unfinished, on_unfinished: Some(on_unfinished) } }
     }
 
-    /// The peer is a server.
+    /// Wraps the stream of a server.
     pub(crate) fn server(stream: S, limit: FieldLimit) -> Self {
         let guard = FrameGuard::of_server(limit.max_block());
-        Self { stream, tap: Guard { guard, sent: 0, unfinished: 0, on_unfinished: None } }
+        Self { stream, tap: FrameTap { guard, sent: 0, unfinished: 0, on_unfinished: None } }
     }
 }
 
-impl Tap for Guard {
+impl Tap for FrameTap {
     fn has_read(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.guard.read(bytes, self.sent, now).map_err(|flood| {
             count(flood);
             io::Error::new(FLOODED, flood)
         })?;
-        if let Some(tell) = &self.on_unfinished {
+        if let Some(report) = &self.on_unfinished {
             let unfinished = self.guard.unfinished();
             if unfinished != self.unfinished {
                 self.unfinished = unfinished;
-                tell(unfinished);
+                report(unfinished);
             }
         }
         Ok(())
@@ -74,7 +73,7 @@ impl Tap for Guard {
     }
 }
 
-/// Counts a connection that is closed for this reason.
+/// Counts the close of a connection for this reason.
 fn count(flood: Flood) {
     counter!(match flood {
         Flood::Control => names::HTTP2_CONTROL_FLOOD,
@@ -85,9 +84,9 @@ fn count(flood: Flood) {
     .increment(1);
 }
 
-impl fmt::Debug for Guard {
+impl fmt::Debug for FrameTap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("guard", &self.guard).finish_non_exhaustive()
+        f.debug_struct("FrameTap").field("guard", &self.guard).finish_non_exhaustive()
     }
 }
 
@@ -105,25 +104,25 @@ mod tests {
     #[tokio::test]
     async fn a_head_that_is_not_whole_is_told_and_so_is_its_end() {
         let (stream, mut peer) = tokio::io::duplex(1 << 10);
-        let told = std::sync::Arc::new(Mutex::new(Vec::new()));
-        let list = told.clone();
-        let tell = Box::new(move |number| list.lock().unwrap().push(number));
-        let mut watched = Watched::client(stream, FieldLimit::default(), tell);
+        let reported = std::sync::Arc::new(Mutex::new(Vec::new()));
+        let list = reported.clone();
+        let report = Box::new(move |number| list.lock().unwrap().push(number));
+        let mut stream = GuardedStream::client(stream, FieldLimit::default(), report);
         let mut buffer = [0; 64];
         for part in [&b"PRI * HTTP/2.0\r\n"[..], b"\r\nSM\r\n\r\n", &HEADERS, b"x", &CONTINUATION, &HEADERS] {
             peer.write_all(part).await.unwrap();
-            let count = watched.read(&mut buffer).await.unwrap();
+            let count = stream.read(&mut buffer).await.unwrap();
             assert_eq!(&buffer[..count], part);
         }
-        assert_eq!(*told.lock().unwrap(), [1, 0, 2, 0, 3]);
+        assert_eq!(*reported.lock().unwrap(), [1, 0, 2, 0, 3]);
     }
 
     #[tokio::test]
     async fn a_flood_ends_the_stream() {
         let (stream, mut peer) = tokio::io::duplex(1 << 20);
-        let mut watched = Watched::server(stream, FieldLimit::default());
+        let mut stream = GuardedStream::server(stream, FieldLimit::default());
         peer.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0].repeat(2_000)).await.unwrap();
-        let error = watched.read_to_end(&mut Vec::new()).await.unwrap_err();
+        let error = stream.read_to_end(&mut Vec::new()).await.unwrap_err();
         assert_eq!(error.to_string(), "a flood of control frames");
     }
 }

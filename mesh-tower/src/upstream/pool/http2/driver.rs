@@ -22,7 +22,7 @@ use super::super::{Endpoint, Protocol, Stream};
 use super::{Http2, State};
 use crate::clock::now;
 use crate::error::BoxError;
-use crate::frames::Watched;
+use crate::frames::GuardedStream;
 use crate::http::write_batch::{Flusher, WriteBatch, batch_writes};
 use crate::upstream::state::ConnectionPermit;
 use crate::upstream::transport::Counted;
@@ -51,7 +51,7 @@ pub(in crate::upstream::pool) async fn open(
     let local = stream.local_addr();
     let (io, written) = Counted::new(stream);
     let max_fields = endpoint.policy().circuit.max_fields;
-    let (io, flusher) = batch_writes(Watched::server(io.whole(), max_fields));
+    let (io, flusher) = batch_writes(GuardedStream::server(io.whole(), max_fields));
     let mut builder = Builder::new();
     builder
         .enable_push(false)
@@ -98,8 +98,8 @@ const UNSETTLED: &str = "the peer closed the connection before its HTTP/2 settin
 
 /// Ends when the connection does; it is closed when nobody holds it and no stream is open.
 struct Driver {
-    connection: Connection<WriteBatch<Watched<Counted>>, Bytes>,
-    flusher: Flusher<Watched<Counted>>,
+    connection: Connection<WriteBatch<GuardedStream<Counted>>, Bytes>,
+    flusher: Flusher<GuardedStream<Counted>>,
     /// Told once the peer's settings have come.
     settings: Option<oneshot::Sender<()>>,
     keepalive: Option<Keepalive>,
