@@ -79,7 +79,6 @@ pub mod test;
 pub mod tls;
 mod upstream;
 
-use crate::http::body::{observe as observed, upload};
 pub use crate::http::{body, frames, future, grpc, tap, upgrade, write_batch};
 pub use crate::layer::{
     attempt, balance, circuit, context, cors, fault, grpc_web, mirror, normalize, outlier, retry, rewrite,

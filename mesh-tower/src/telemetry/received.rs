@@ -1,16 +1,16 @@
-//! How many bytes of a request's body came in.
+//! Counts the bytes of a request's body.
 //!
-//! A body in memory, or a short one whose length was announced, says so itself. Only long uploads and
-//! streams are counted frame by frame, as they may end early.
+//! A body in memory, or a short body with an announced length, states its size. Only long uploads and streams are counted
+//! frame by frame, because they may end early.
 
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::body::Body;
-use crate::observed::{Seen, Watch, observed};
+use crate::http::body::observe::{BodyEvent, BodyObserver, observe};
 
-/// Up to here an announced length is believed: such a body mostly arrives with its head.
+/// An announced length up to this size is believed: such a body mostly arrives with its head.
 const BELIEVED: u64 = 64 * 1024;
 
 /// Body bytes from the caller.
@@ -21,8 +21,8 @@ pub(super) enum Received {
 }
 
 impl Received {
-    /// Finds out how to know it. Bodies of other types than ours cannot be wrapped without changing
-    /// the request's type; what they announce is believed.
+    /// Begins to count a body. Bodies of foreign types cannot be wrapped without a change of the request's type: their
+    /// announced length is believed.
     pub(super) fn watch<B: http_body::Body + 'static>(body: &mut B) -> Self {
         let hint = body.size_hint();
         if hint.exact().is_some_and(|length| length <= BELIEVED) {
@@ -33,14 +33,14 @@ impl Received {
         };
         let count = Arc::new(AtomicU64::new(0));
         let inner = std::mem::take(own);
-        *own = observed(inner, Counted(count.clone()));
+        *own = observe(inner, Counted(count.clone()));
         Self::Counted(count)
     }
 
     pub(super) fn bytes(&self) -> u64 {
         match self {
             Self::Announced(bytes) => *bytes,
-            // Relaxed: a count, read when the request is over; it orders nothing.
+            // Relaxed: a count that orders no other access; it is read when the request is over.
             Self::Counted(count) => count.load(Ordering::Relaxed),
         }
     }
@@ -48,9 +48,9 @@ impl Received {
 
 struct Counted(Arc<AtomicU64>);
 
-impl Watch for Counted {
-    fn saw(&mut self, seen: Seen<'_>) {
-        if let Seen::Data(data) = seen {
+impl BodyObserver for Counted {
+    fn on_event(&mut self, event: BodyEvent<'_>) {
+        if let BodyEvent::Data(data) = event {
             self.0.fetch_add(data.len() as u64, Ordering::Relaxed);
         }
     }

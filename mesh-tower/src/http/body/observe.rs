@@ -1,4 +1,4 @@
-//! A request body that somebody looks at on its way.
+//! A body whose frames an observer sees on their way.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,45 +10,47 @@ use http_body::{Frame, SizeHint};
 use crate::body::Body;
 use crate::http::BoxError;
 
-/// What of a body has just passed.
-pub(crate) enum Seen<'a> {
+/// An event in the passage of a body.
+pub(crate) enum BodyEvent<'a> {
+    /// A frame of data.
     Data(&'a Bytes),
+    /// The trailers.
     Trailers(&'a HeaderMap),
-    /// The announced length has passed, told with each frame from then on; trailers may follow. Who has sent it
-    /// may not ask for more.
+    /// The announced length has passed; repeated with each later frame. Trailers may follow, and the reader may never
+    /// poll for them.
     Whole,
-    /// Nothing more is to come.
+    /// The body has ended.
     End,
-    /// It broke off.
+    /// The body failed.
     Failed,
 }
 
-/// Who looks. Dropped with the body, read to its end or not.
-pub(crate) trait Watch: Send + Sync + Unpin + 'static {
-    fn saw(&mut self, seen: Seen<'_>);
+/// Observes a body. It is dropped with the body, whether or not the body was read to its end.
+pub(crate) trait BodyObserver: Send + Sync + Unpin + 'static {
+    fn on_event(&mut self, event: BodyEvent<'_>);
 }
 
-/// The same body, of which `watch` sees all that is read.
-pub(crate) fn observed(body: Body, watch: impl Watch) -> Body {
-    Body::shared(Observed { inner: body, watch, over: false })
+/// The same body; `observer` sees each frame that is read from it.
+pub(crate) fn observe(body: Body, observer: impl BodyObserver) -> Body {
+    Body::shared(ObservedBody { inner: body, observer, over: false })
 }
 
-struct Observed<W> {
+struct ObservedBody<W> {
     inner: Body,
-    watch: W,
+    observer: W,
     over: bool,
 }
 
-impl<W: Watch> Observed<W> {
-    /// Tells of the end, which some bodies announce and then come to.
+impl<W: BodyObserver> ObservedBody<W> {
+    /// Reports the end once: some bodies announce their end and then also reach it.
     fn end(&mut self) {
         if !std::mem::replace(&mut self.over, true) {
-            self.watch.saw(Seen::End);
+            self.observer.on_event(BodyEvent::End);
         }
     }
 }
 
-impl<W: Watch> http_body::Body for Observed<W> {
+impl<W: BodyObserver> http_body::Body for ObservedBody<W> {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -61,21 +63,21 @@ impl<W: Watch> http_body::Body for Observed<W> {
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
-                    this.watch.saw(Seen::Data(data));
+                    this.observer.on_event(BodyEvent::Data(data));
                     if this.inner.size_hint().exact() == Some(0) {
-                        this.watch.saw(Seen::Whole);
+                        this.observer.on_event(BodyEvent::Whole);
                     }
                 } else if let Some(trailers) = frame.trailers_ref() {
-                    this.watch.saw(Seen::Trailers(trailers));
+                    this.observer.on_event(BodyEvent::Trailers(trailers));
                 }
-                // Nothing follows trailers: who sends them may keep the body, and not ask for more.
+                // No frame follows trailers: the reader may keep the body and not poll it again.
                 if frame.is_trailers() || this.inner.is_end_stream() {
                     this.end();
                 }
             }
             Some(Err(_)) => {
                 this.over = true;
-                this.watch.saw(Seen::Failed);
+                this.observer.on_event(BodyEvent::Failed);
             }
             None => this.end(),
         }
@@ -91,7 +93,7 @@ impl<W: Watch> http_body::Body for Observed<W> {
     }
 }
 
-/// Announces its length, as an upload with `content-length` does, and its end only on another poll.
+/// A body that announces its length, as an upload with `content-length` does, and its end only on another poll.
 #[cfg(test)]
 pub(crate) fn announced(text: &'static str) -> Body {
     struct Announced(Option<Bytes>);
@@ -126,14 +128,14 @@ mod tests {
     #[derive(Clone, Default)]
     struct Notes(Arc<Mutex<Vec<String>>>);
 
-    impl Watch for Notes {
-        fn saw(&mut self, seen: Seen<'_>) {
-            self.0.lock().unwrap().push(match seen {
-                Seen::Data(data) => String::from_utf8(data.to_vec()).unwrap(),
-                Seen::Trailers(trailers) => format!("{} trailers", trailers.len()),
-                Seen::Whole => "whole".to_owned(),
-                Seen::End => "end".to_owned(),
-                Seen::Failed => "failed".to_owned(),
+    impl BodyObserver for Notes {
+        fn on_event(&mut self, event: BodyEvent<'_>) {
+            self.0.lock().unwrap().push(match event {
+                BodyEvent::Data(data) => String::from_utf8(data.to_vec()).unwrap(),
+                BodyEvent::Trailers(trailers) => format!("{} trailers", trailers.len()),
+                BodyEvent::Whole => "whole".to_owned(),
+                BodyEvent::End => "end".to_owned(),
+                BodyEvent::Failed => "failed".to_owned(),
             });
         }
     }
@@ -141,7 +143,7 @@ mod tests {
     async fn notes(frames: Vec<Result<Frame<Bytes>, BoxError>>) -> Vec<String> {
         let notes = Notes::default();
         let body = Body::new(StreamBody::new(futures_util::stream::iter(frames)));
-        let mut body = observed(body, notes.clone());
+        let mut body = observe(body, notes.clone());
         while let Some(Ok(_)) = body.frame().await {}
         drop(body);
         Arc::into_inner(notes.0).unwrap().into_inner().unwrap()
@@ -157,11 +159,11 @@ mod tests {
         assert_eq!(notes(vec![]).await, ["end"]);
         let notes = Notes::default();
         let frames = futures_util::stream::iter([data("a"), trailers()]);
-        let mut body = observed(Body::new(StreamBody::new(frames)), notes.clone());
+        let mut body = observe(Body::new(StreamBody::new(frames)), notes.clone());
         while !body.frame().await.unwrap().unwrap().is_trailers() {}
         assert_eq!(*notes.0.lock().unwrap(), ["a", "1 trailers", "end"], "nobody asks for more");
         let notes = Notes::default();
-        let mut body = observed(announced("abc"), notes.clone());
+        let mut body = observe(announced("abc"), notes.clone());
         body.frame().await.unwrap().unwrap();
         assert_eq!(*notes.0.lock().unwrap(), ["abc", "whole"]);
         assert!(body.frame().await.is_none());

@@ -13,10 +13,10 @@ use mesh_core::retry::is_idempotent;
 use super::body::End;
 use crate::body::Body;
 use crate::error::{BoxError, Error};
+use crate::http::body::upload;
 use crate::request::PerTryTimeout;
 use crate::request::announced::AnnouncedTime;
 use crate::request::passage::{Carry as _, Passage};
-use crate::upload;
 use crate::upstream::pool::{CheckoutError, Endpoint, Failure, Lease, UpstreamBody};
 use crate::upstream::transport::{DialError, Protocol};
 

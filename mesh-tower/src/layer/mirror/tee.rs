@@ -1,4 +1,4 @@
-//! One body, two readers, of whom only the first counts.
+//! Splits one body for two readers; the second never holds up the first.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use tokio::sync::mpsc;
 use super::BUFFER;
 use crate::body::Body;
 use crate::error::BoxError;
-use crate::observed::{Seen, Watch, observed};
+use crate::http::body::observe::{BodyEvent, BodyObserver, observe};
 
-/// Splits a body: the first is read at its own pace, the second gets what has been read, and fails
-/// when it falls more than [`BUFFER`] bytes behind.
+/// Splits a body: the caller's reader reads the first at its own pace. The second gets the frames that were read, and
+/// fails when it falls more than [`BUFFER`] bytes behind.
 pub(super) fn tee(body: Body, slow: Counter) -> (Body, Body) {
-    // Bounded by bytes below; frames without bytes are not forwarded.
+    // `BUFFER` bounds the bytes in this channel; frames without bytes are not forwarded.
     let (sender, receiver) = mpsc::unbounded_channel();
     let lag = Arc::new(AtomicUsize::new(0));
     let hint = body.size_hint();
-    let first = observed(body, First { copy: Some(sender), lag: lag.clone(), slow, whole: false });
+    let first = observe(body, First { copy: Some(sender), lag: lag.clone(), slow, whole: false });
     (first, Body::shared(Second { receiver, lag, hint, ended: false }))
 }
 
@@ -37,7 +37,7 @@ struct First {
     copy: Option<mpsc::UnboundedSender<Piece>>,
     lag: Arc<AtomicUsize>,
     slow: Counter,
-    /// Whether the announced length has passed: who has sent it may let go of the body.
+    /// Whether the announced length has passed: the connection may then drop the body before its end.
     whole: bool,
 }
 
@@ -56,18 +56,18 @@ impl First {
     }
 }
 
-impl Watch for First {
-    fn saw(&mut self, seen: Seen<'_>) {
-        match seen {
-            Seen::Data(data) if data.is_empty() => {}
-            Seen::Data(data) => self.forward(Piece::Data(data.clone())),
-            Seen::Trailers(trailers) => self.forward(Piece::Trailers(trailers.clone())),
-            Seen::Whole => self.whole = true,
-            Seen::End => {
+impl BodyObserver for First {
+    fn on_event(&mut self, event: BodyEvent<'_>) {
+        match event {
+            BodyEvent::Data(data) if data.is_empty() => {}
+            BodyEvent::Data(data) => self.forward(Piece::Data(data.clone())),
+            BodyEvent::Trailers(trailers) => self.forward(Piece::Trailers(trailers.clone())),
+            BodyEvent::Whole => self.whole = true,
+            BodyEvent::End => {
                 self.forward(Piece::End);
                 self.copy = None;
             }
-            Seen::Failed => self.copy = None,
+            BodyEvent::Failed => self.copy = None,
         }
     }
 }
@@ -130,7 +130,7 @@ mod tests {
     use http_body_util::{BodyExt, StreamBody};
 
     use super::*;
-    use crate::observed::announced;
+    use crate::http::body::observe::announced;
 
     fn streamed(chunks: Vec<Bytes>) -> Body {
         Body::new(StreamBody::new(futures_util::stream::iter(
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(second.collect().await.unwrap().to_bytes(), "onetwo");
     }
 
-    /// As a connection does that has sent the announced length.
+    /// A connection drops the body once it has sent the announced length.
     #[tokio::test]
     async fn va_10_the_copy_is_whole_though_nobody_asked_for_the_end() {
         let (mut first, second) = tee(announced("all"), Counter::noop());

@@ -12,8 +12,8 @@ use tokio::time::{Sleep, sleep};
 
 use crate::body::Body;
 use crate::error::Error;
+use crate::http::body::upload::{self, Uploaded};
 use crate::request::expiry::Expiry;
-use crate::upload::{self, Uploaded};
 
 /// Runs from the end of the upload until response headers.
 pub(super) struct Limit {

@@ -20,11 +20,11 @@ use crate::body::Body;
 use crate::clock::now;
 use crate::context::Context;
 use crate::error::{BoxError, Error};
+use crate::http::body::upload;
 use crate::request::announced::Announcement;
 use crate::request::options::CallTimeout;
 use crate::request::passage::Carrier;
 use crate::request::{Matched, Record};
-use crate::upload;
 
 /// The instant by which a request of a layer used alone must be answered. The retries within announce the time left to
 /// each try's next hop.

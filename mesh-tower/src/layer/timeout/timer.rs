@@ -12,8 +12,8 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::clock::now;
 use crate::error::Error;
+use crate::http::body::upload::Uploaded;
 use crate::request::Record;
-use crate::upload::Uploaded;
 
 /// Longer than any limit in use.
 const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
