@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::proxy::DEADLINE;
 
 #[derive(Clone, Debug)]
-enum Said {
+enum ScriptedAnswer {
     Addresses(Vec<IpAddr>, u32),
     Code(ResponseCode),
     Nothing,
@@ -23,7 +23,7 @@ enum Said {
 #[derive(Debug)]
 pub struct NameServer {
     address: SocketAddr,
-    zone: Arc<Mutex<HashMap<String, Said>>>,
+    zone: Arc<Mutex<HashMap<String, ScriptedAnswer>>>,
     questions: watch::Receiver<usize>,
     task: JoinHandle<()>,
 }
@@ -36,7 +36,7 @@ impl NameServer {
     pub async fn start() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
         let address = socket.local_addr().expect("it is bound");
-        let zone: Arc<Mutex<HashMap<String, Said>>> = Arc::default();
+        let zone: Arc<Mutex<HashMap<String, ScriptedAnswer>>> = Arc::default();
         let (count, questions) = watch::channel(0);
         let known = zone.clone();
         let task = tokio::spawn(async move {
@@ -66,17 +66,17 @@ impl NameServer {
     /// If one is not an IP address.
     pub fn addresses(&self, name: &str, addresses: &[&str], ttl: u32) {
         let addresses = addresses.iter().map(|text| text.parse().expect("an IP address")).collect();
-        self.say(name, Said::Addresses(addresses, ttl));
+        self.script(name, ScriptedAnswer::Addresses(addresses, ttl));
     }
 
     /// From now on questions for the name end with this code, without a record.
     pub fn code(&self, name: &str, code: ResponseCode) {
-        self.say(name, Said::Code(code));
+        self.script(name, ScriptedAnswer::Code(code));
     }
 
     /// From now on questions for the name are not answered.
     pub fn silence(&self, name: &str) {
-        self.say(name, Said::Nothing);
+        self.script(name, ScriptedAnswer::Nothing);
     }
 
     /// Waits until so many more questions have been answered.
@@ -90,8 +90,8 @@ impl NameServer {
         tokio::time::timeout(DEADLINE, asked).await.expect("somebody asks").expect("the server runs");
     }
 
-    fn say(&self, name: &str, said: Said) {
-        self.zone.lock().expect("no panic while the zone is written").insert(format!("{name}."), said);
+    fn script(&self, name: &str, answer: ScriptedAnswer) {
+        self.zone.lock().expect("no panic while the zone is written").insert(format!("{name}."), answer);
     }
 }
 
@@ -101,17 +101,17 @@ impl Drop for NameServer {
     }
 }
 
-fn answer(zone: &HashMap<String, Said>, message: &Message) -> Option<Message> {
+fn answer(zone: &HashMap<String, ScriptedAnswer>, message: &Message) -> Option<Message> {
     let question = message.queries.first()?;
     let mut answer = Message::response(message.metadata.id, message.metadata.op_code);
     answer.metadata.recursion_desired = message.metadata.recursion_desired;
     answer.metadata.recursion_available = true;
     answer.add_query(question.clone());
     match zone.get(&question.name().to_ascii().to_ascii_lowercase()) {
-        Some(Said::Nothing) => return None,
-        Some(Said::Code(code)) => answer.metadata.response_code = *code,
+        Some(ScriptedAnswer::Nothing) => return None,
+        Some(ScriptedAnswer::Code(code)) => answer.metadata.response_code = *code,
         None => answer.metadata.response_code = ResponseCode::NXDomain,
-        Some(Said::Addresses(addresses, ttl)) => {
+        Some(ScriptedAnswer::Addresses(addresses, ttl)) => {
             let records = addresses.iter().filter_map(|address| {
                 let data = match (address, question.query_type()) {
                     (IpAddr::V4(address), RecordType::A) => RData::A((*address).into()),

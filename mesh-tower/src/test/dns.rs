@@ -41,12 +41,12 @@ pub struct Dns(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     start: Instant,
-    names: Mutex<BTreeMap<String, Said>>,
+    names: Mutex<BTreeMap<String, ScriptedAnswer>>,
     questions: Mutex<Vec<(Duration, String)>>,
 }
 
 #[derive(Clone, Debug)]
-enum Said {
+enum ScriptedAnswer {
     Answer(Answer),
     Silence,
 }
@@ -65,22 +65,22 @@ impl Dns {
     /// If one is not an IP address.
     pub fn addresses<'a>(&self, name: &str, addresses: impl IntoIterator<Item = &'a str>, ttl: Duration) {
         let addresses = addresses.into_iter().map(|text| text.parse().expect("an IP address")).collect();
-        self.say(name, Said::Answer(Answer::Addresses { addresses, ttl, unanswered: None }));
+        self.script(name, ScriptedAnswer::Answer(Answer::Addresses { addresses, ttl, unanswered: None }));
     }
 
     /// From now on there is no such name.
     pub fn empty(&self, name: &str) {
-        self.say(name, Said::Answer(Answer::Empty));
+        self.script(name, ScriptedAnswer::Answer(Answer::Empty));
     }
 
     /// From now on questions for the name fail.
     pub fn fail(&self, name: &str) {
-        self.say(name, Said::Answer(Answer::Failed));
+        self.script(name, ScriptedAnswer::Answer(Answer::Failed));
     }
 
     /// From now on questions for the name are never answered.
     pub fn hang(&self, name: &str) {
-        self.say(name, Said::Silence);
+        self.script(name, ScriptedAnswer::Silence);
     }
 
     /// What was asked so far, and when.
@@ -89,8 +89,8 @@ impl Dns {
         lock(&self.0.questions).clone()
     }
 
-    fn say(&self, name: &str, said: Said) {
-        lock(&self.0.names).insert(name.to_owned(), said);
+    fn script(&self, name: &str, answer: ScriptedAnswer) {
+        lock(&self.0.names).insert(name.to_owned(), answer);
     }
 }
 
@@ -104,8 +104,8 @@ impl Resolve for Dns {
     fn resolve(&self, name: &str) -> Resolving {
         lock(&self.0.questions).push((self.0.start.elapsed(), name.to_owned()));
         match lock(&self.0.names).get(name).cloned() {
-            Some(Said::Answer(answer)) => Box::pin(ready(Ok(answer))),
-            Some(Said::Silence) => Box::pin(pending()),
+            Some(ScriptedAnswer::Answer(answer)) => Box::pin(ready(Ok(answer))),
+            Some(ScriptedAnswer::Silence) => Box::pin(pending()),
             None => Box::pin(ready(Ok(Answer::Empty))),
         }
     }

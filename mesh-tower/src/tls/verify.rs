@@ -13,12 +13,12 @@ use crate::error::BoxError;
 /// Judges a server otherwise than by the name that it is called.
 #[derive(Debug)]
 pub(crate) struct Verifier {
-    good: Good,
+    accepted: AcceptedNames,
     signatures: WebPkiSupportedAlgorithms,
 }
 
 #[derive(Debug)]
-enum Good {
+enum AcceptedNames {
     Any,
     AnyOf(Vec<ServerName<'static>>, Arc<WebPkiServerVerifier>),
 }
@@ -26,7 +26,7 @@ enum Good {
 impl Verifier {
     /// Accepts every certificate: `insecureSkipVerify: true`, the user asked for it.
     pub(crate) fn any(provider: &CryptoProvider) -> Self {
-        Self { good: Good::Any, signatures: provider.signature_verification_algorithms }
+        Self { accepted: AcceptedNames::Any, signatures: provider.signature_verification_algorithms }
     }
 
     /// Accepts a certificate that is good for one of these names (`subjectAltNames`), whatever name
@@ -46,7 +46,7 @@ impl Verifier {
         let names = names.iter().map(parse).collect::<Result<_, _>>()?;
         let signatures = provider.signature_verification_algorithms;
         let chain = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
-        Ok(Self { good: Good::AnyOf(names, chain), signatures })
+        Ok(Self { accepted: AcceptedNames::AnyOf(names, chain), signatures })
     }
 }
 
@@ -59,7 +59,7 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let Good::AnyOf(names, chain) = &self.good else {
+        let AcceptedNames::AnyOf(names, chain) = &self.accepted else {
             return Ok(ServerCertVerified::assertion());
         };
         let mut result = Err(rustls::Error::General(format!("no name to accept for {server_name:?}")));

@@ -88,14 +88,14 @@ pub(crate) struct Replay(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<ReplayState>,
     budget: ReplayBudget,
     cap: usize,
     hint: SizeHint,
 }
 
 #[derive(Debug)]
-struct State {
+struct ReplayState {
     source: Body,
     ended: bool,
     failed: bool,
@@ -110,7 +110,7 @@ impl ReplayBody {
     pub(crate) fn new(source: Body, budget: ReplayBudget, cap: usize) -> (Replay, Self) {
         let hint = source.size_hint();
         let shared = Arc::new(Shared {
-            state: Mutex::new(State {
+            state: Mutex::new(ReplayState {
                 source,
                 ended: false,
                 failed: false,
@@ -166,11 +166,11 @@ impl Replay {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ReplayState> {
         self.state.lock().expect("no panic while the replay buffer is locked")
     }
 
-    fn keep(&self, state: &mut State, data: &Bytes) -> bool {
+    fn keep(&self, state: &mut ReplayState, data: &Bytes) -> bool {
         if state.replayable && state.kept_bytes + data.len() <= self.cap && self.budget.take(data.len()) {
             state.kept.push(data.clone());
             state.kept_bytes += data.len();

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-use super::held::Held;
+use super::active::ActiveFault;
 
 /// So many pieces a second make up the rate: about as smooth as Envoy's.
 const PIECES: u64 = 16;
@@ -27,7 +27,7 @@ pub struct ResponseBody<B> {
 struct Fault {
     throttle: Option<Throttle>,
     /// Its request's place among those under a fault, until it is over (FI-7).
-    _held: Option<Held>,
+    _active: Option<ActiveFault>,
 }
 
 struct Throttle {
@@ -42,9 +42,9 @@ impl<B> ResponseBody<B> {
         Self { inner, fault: None }
     }
 
-    pub(super) fn under_fault(inner: B, bytes_per_second: Option<u64>, held: Option<Held>) -> Self {
+    pub(super) fn under_fault(inner: B, bytes_per_second: Option<u64>, active: Option<ActiveFault>) -> Self {
         let throttle = |bytes_per_second| Throttle { bytes_per_second, pending: Bytes::new(), sleep: None };
-        let fault = Fault { throttle: bytes_per_second.map(throttle), _held: held };
+        let fault = Fault { throttle: bytes_per_second.map(throttle), _active: active };
         Self { inner, fault: Some(Box::new(fault)) }
     }
 

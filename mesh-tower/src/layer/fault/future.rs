@@ -11,25 +11,25 @@ use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use super::ResponseBody;
-use super::held::Held;
+use super::active::ActiveFault;
 use crate::error::{BoxError, Error};
 
 /// Delays, then aborts or calls.
 #[pin_project::pin_project]
 pub struct ResponseFuture<S: Service<R>, R> {
     #[pin]
-    state: State<S, R, S::Future>,
+    state: FaultState<S, R, S::Future>,
     /// What goes with the response of a request under a fault.
     after: Option<Box<After>>,
 }
 
 struct After {
     bytes_per_second: Option<u64>,
-    held: Option<Held>,
+    active: Option<ActiveFault>,
 }
 
 #[pin_project::pin_project(project = Project)]
-enum State<S, R, F> {
+enum FaultState<S, R, F> {
     // Delaying => (Calling | Aborted)
     Delaying(Box<Delayed<S, R>>),
     // Calling => done
@@ -46,23 +46,23 @@ struct Delayed<S, R> {
 
 impl<S: Service<R>, R> ResponseFuture<S, R> {
     pub(super) fn calling(future: S::Future) -> Self {
-        Self { state: State::Calling(future), after: None }
+        Self { state: FaultState::Calling(future), after: None }
     }
 
     pub(super) fn aborted(error: Error) -> Self {
-        Self { state: State::Aborted(Some(error)), after: None }
+        Self { state: FaultState::Aborted(Some(error)), after: None }
     }
 
     pub(super) fn delayed(delay: Duration, abort: Option<Error>, service: S, request: R) -> Self {
         let next = Some(abort.map_or(Ok((service, request)), Err));
-        let state = State::Delaying(Box::new(Delayed { sleep: Box::pin(sleep(delay)), next }));
+        let state = FaultState::Delaying(Box::new(Delayed { sleep: Box::pin(sleep(delay)), next }));
         Self { state, after: None }
     }
 
     /// Slows the response down, and counts as a request under a fault until it is over.
-    pub(super) fn holding(mut self, bytes_per_second: Option<u64>, held: Option<Held>) -> Self {
-        if bytes_per_second.is_some() || held.is_some() {
-            self.after = Some(Box::new(After { bytes_per_second, held }));
+    pub(super) fn holding(mut self, bytes_per_second: Option<u64>, active: Option<ActiveFault>) -> Self {
+        if bytes_per_second.is_some() || active.is_some() {
+            self.after = Some(Box::new(After { bytes_per_second, active }));
         }
         self
     }
@@ -82,16 +82,16 @@ where
                 Project::Delaying(delayed) => {
                     ready!(delayed.sleep.as_mut().poll(cx));
                     match delayed.next.take().expect("left at once") {
-                        Ok((mut service, request)) => State::Calling(service.call(request)),
-                        Err(error) => State::Aborted(Some(error)),
+                        Ok((mut service, request)) => FaultState::Calling(service.call(request)),
+                        Err(error) => FaultState::Aborted(Some(error)),
                     }
                 }
                 Project::Calling(future) => {
                     let response = ready!(future.poll(cx)).map_err(Into::into)?;
                     let after = this.after.take();
                     return Poll::Ready(Ok(response.map(|body| match after.map(|after| *after) {
-                        Some(After { bytes_per_second, held }) => {
-                            ResponseBody::under_fault(body, bytes_per_second, held)
+                        Some(After { bytes_per_second, active }) => {
+                            ResponseBody::under_fault(body, bytes_per_second, active)
                         }
                         None => ResponseBody::new(body),
                     })));

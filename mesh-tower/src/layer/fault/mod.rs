@@ -29,9 +29,9 @@
 //! # }
 //! ```
 
+mod active;
 mod body;
 mod future;
-mod held;
 mod layer;
 mod service;
 

@@ -11,7 +11,7 @@ use mesh_core::reply::Flag;
 use metrics::counter;
 use tower_service::Service;
 
-use super::held::Held;
+use super::active::ActiveFault;
 use super::{ResponseBody, ResponseFuture};
 use crate::clock::SharedRng;
 use crate::error::{BoxError, Error};
@@ -63,7 +63,7 @@ where
             return ResponseFuture::calling(self.inner.call(carrier));
         };
         let injection = self.rng.draw(|rng| policy.decide(rng));
-        let (injection, held) = self.admit(injection, &policy);
+        let (injection, active) = self.admit(injection, &policy);
         if let (Some(delay), Some(record)) = (injection.delay, carrier.record()) {
             record.note(|decision| {
                 decision.delay = Some(delay);
@@ -89,13 +89,13 @@ where
         count(&injection);
         match (injection.delay, abort) {
             (None, None) => {
-                ResponseFuture::calling(self.inner.call(carrier)).holding(injection.throttle, held)
+                ResponseFuture::calling(self.inner.call(carrier)).holding(injection.throttle, active)
             }
             (None, Some(error)) => ResponseFuture::aborted(error),
             (Some(delay), abort) => {
                 let spare = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, spare);
-                ResponseFuture::delayed(delay, abort, ready, carrier).holding(injection.throttle, held)
+                ResponseFuture::delayed(delay, abort, ready, carrier).holding(injection.throttle, active)
             }
         }
     }
@@ -103,12 +103,12 @@ where
 
 impl<S> Fault<S> {
     /// No more faults at once than the policy allows (FI-7).
-    fn admit(&self, injection: Injection, policy: &FaultPolicy) -> (Injection, Option<Held>) {
+    fn admit(&self, injection: Injection, policy: &FaultPolicy) -> (Injection, Option<ActiveFault>) {
         if injection.is_none() || policy.max_active.is_none() {
             return (injection, None);
         }
         if self.active.try_begin(policy) {
-            return (injection, Some(Held(self.active.clone())));
+            return (injection, Some(ActiveFault(self.active.clone())));
         }
         counter!("envoy_http_fault_faults_overflow").increment(1);
         (Injection::NONE, None)

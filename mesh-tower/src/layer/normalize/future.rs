@@ -18,12 +18,12 @@ use crate::error::{BoxError, Error};
 #[derive(Debug)]
 pub struct ResponseFuture<F> {
     #[pin]
-    state: State<F>,
+    state: NormalizeState<F>,
 }
 
 #[pin_project::pin_project(project = Project)]
 #[derive(Debug)]
-enum State<F> {
+enum NormalizeState<F> {
     // Calling => done
     Calling {
         #[pin]
@@ -37,11 +37,11 @@ enum State<F> {
 
 impl<F> ResponseFuture<F> {
     pub(super) const fn calling(future: F, policy: Option<Arc<Policy>>) -> Self {
-        Self { state: State::Calling { future, policy } }
+        Self { state: NormalizeState::Calling { future, policy } }
     }
 
     pub(super) const fn refused(error: Error) -> Self {
-        Self { state: State::Refused(Some(error)) }
+        Self { state: NormalizeState::Refused(Some(error)) }
     }
 }
 

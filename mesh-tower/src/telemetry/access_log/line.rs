@@ -119,7 +119,7 @@ impl Line {
             route_name: decision.route.as_ref().map(|route| &*route.name),
             attempts: Some(decision.attempt_count),
             downstream_peer_uri: peer,
-            extra: Some(&Told(decision)),
+            extra: Some(&DecisionExtra(decision)),
             ..Record::default()
         });
     }
@@ -133,9 +133,9 @@ impl Line {
 }
 
 /// `%METADATA(MESH:decision)%`: the whole decision.
-struct Told<'a>(&'a Decision);
+struct DecisionExtra<'a>(&'a Decision);
 
-impl Extra for Told<'_> {
+impl Extra for DecisionExtra<'_> {
     fn write(&self, kind: ExtraKind, argument: &str, out: &mut String) -> bool {
         kind == ExtraKind::Metadata && argument == "MESH:decision" && write!(out, "{}", self.0).is_ok()
     }

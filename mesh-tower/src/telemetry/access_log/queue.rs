@@ -25,7 +25,7 @@ const KEEP: usize = 64 * 1024;
 pub(super) struct Queue(Arc<Shared>);
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     wake: Condvar,
     written: Condvar,
     capacity: usize,
@@ -34,7 +34,7 @@ struct Shared {
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     pending: String,
     writing: bool,
     /// Somebody waits for the text to be written.
@@ -105,7 +105,7 @@ impl Drop for Queue {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().expect("no panic under this lock")
     }
 
@@ -119,13 +119,14 @@ impl Shared {
     fn run(&self, mut target: Box<dyn Write + Send>) {
         let mut batch = String::new();
         loop {
-            let idle = |state: &mut State| state.pending.is_empty() && !state.closed;
+            let idle = |state: &mut QueueState| state.pending.is_empty() && !state.closed;
             let mut state = self.wake.wait_while(self.lock(), idle).expect("no panic under this lock");
             if state.pending.is_empty() {
                 return;
             }
-            let gathering =
-                |state: &mut State| !state.hurry && !state.closed && state.pending.len() < self.capacity / 2;
+            let gathering = |state: &mut QueueState| {
+                !state.hurry && !state.closed && state.pending.len() < self.capacity / 2
+            };
             (state, _) =
                 self.wake.wait_timeout_while(state, GATHER, gathering).expect("no panic under this lock");
             std::mem::swap(&mut state.pending, &mut batch);

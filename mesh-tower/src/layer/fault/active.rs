@@ -6,9 +6,9 @@ use mesh_core::fault::ActiveFaults;
 
 /// A request's place among those under a fault.
 #[derive(Debug)]
-pub(super) struct Held(pub(super) Arc<ActiveFaults>);
+pub(super) struct ActiveFault(pub(super) Arc<ActiveFaults>);
 
-impl Drop for Held {
+impl Drop for ActiveFault {
     fn drop(&mut self) {
         self.0.release();
     }
