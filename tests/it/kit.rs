@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mesh_tests::config::{service, virtual_service};
-use mesh_tower::test::{Fault, MeshTest, What};
+use mesh_tower::test::{EventKind, Fault, MeshTest};
 
 fn flaky() -> String {
     let retries = "  - retries: {attempts: 5, retryOn: '5xx', backoff: 10s}
@@ -74,8 +74,11 @@ async fn arrivals_and_events_tell_what_came() {
     let arrival = &api.arrivals()[0];
     assert_eq!((arrival.path(), arrival.authority(), arrival.attempt()), ("/things?x=1", "api", 1));
     assert_eq!((arrival.body.text().as_str(), arrival.body.complete), ("hello", true));
-    let what: Vec<What> = test.events().into_iter().map(|event| event.what).collect();
-    assert!(matches!(&what[..], [What::Connected, What::Arrived { .. }, What::Answered(_)]), "{what:?}");
+    let kinds: Vec<EventKind> = test.events().into_iter().map(|event| event.kind).collect();
+    assert!(
+        matches!(&kinds[..], [EventKind::Connected, EventKind::Arrived { .. }, EventKind::Answered(_)]),
+        "{kinds:?}"
+    );
     assert_eq!(api.fault(Fault::Hang).unfired(), [Fault::Hang]);
     let _ = tokio::time::timeout(Duration::from_secs(1), test.get("http://api/")).await;
 }

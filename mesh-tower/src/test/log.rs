@@ -1,4 +1,4 @@
-//! What happened at the scripted upstreams, in order and with the (virtual) time of each event.
+//! The events at the scripted upstreams, in order, each with its (virtual) time.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,35 +10,35 @@ use tokio::time::Instant;
 
 use super::Fault;
 
-/// How much of a request body is kept word for word; of the rest, length and hash are kept.
+/// The most bytes of a request body that are kept; the rest is counted and hashed.
 const KEPT: usize = 16 * 1024;
 
-/// Something that happened at an upstream.
+/// An event at an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Since the test began.
+    /// Time since the test began.
     pub at: Duration,
-    /// Where.
+    /// The address of the upstream.
     pub upstream: SocketAddr,
-    /// What.
-    pub what: What,
+    /// The kind of the event.
+    pub kind: EventKind,
 }
 
 /// The kinds of [`Event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum What {
+pub enum EventKind {
     /// A connection was accepted.
     Connected,
-    /// A connection ended, whoever closed it.
+    /// A connection ended; either side may have closed it.
     Closed,
-    /// A request's head arrived, with the number of the attempt that it says it is.
+    /// A request's head arrived, with the number of its attempt.
     Arrived {
         /// The method.
         method: Method,
         /// Path and query.
         path: String,
-        /// `x-envoy-attempt-count`; 1 where none was sent.
+        /// `x-envoy-attempt-count`; 1 if the request has none.
         attempt: u32,
     },
     /// A scripted fault was applied.
@@ -50,12 +50,12 @@ pub enum What {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:10.3}s {} ", self.at.as_secs_f64(), self.upstream)?;
-        match &self.what {
-            What::Connected => f.write_str("connected"),
-            What::Closed => f.write_str("closed"),
-            What::Arrived { method, path, attempt } => write!(f, "{method} {path} (attempt {attempt})"),
-            What::Fired(fault) => write!(f, "fault {fault:?}"),
-            What::Answered(status) => write!(f, "answered {}", status.as_u16()),
+        match &self.kind {
+            EventKind::Connected => f.write_str("connected"),
+            EventKind::Closed => f.write_str("closed"),
+            EventKind::Arrived { method, path, attempt } => write!(f, "{method} {path} (attempt {attempt})"),
+            EventKind::Fired(fault) => write!(f, "fault {fault:?}"),
+            EventKind::Answered(status) => write!(f, "answered {}", status.as_u16()),
         }
     }
 }
@@ -64,9 +64,9 @@ impl fmt::Display for Event {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Arrival {
-    /// When its head arrived, since the test began.
+    /// The arrival of its head, as time since the test began.
     pub at: Duration,
-    /// Which connection of this upstream it came on, counted from 1.
+    /// The number of its connection at this upstream, from 1.
     pub connection: u64,
     /// The method.
     pub method: Method,
@@ -76,7 +76,7 @@ pub struct Arrival {
     pub version: Version,
     /// The headers as received.
     pub headers: HeaderMap,
-    /// What came of the body so far.
+    /// The body as far as it has been received.
     pub body: Received,
 }
 
@@ -87,7 +87,7 @@ impl Arrival {
         self.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str)
     }
 
-    /// The number of this attempt, as `x-envoy-attempt-count` tells it.
+    /// The number of this attempt, as `x-envoy-attempt-count` states it.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         attempt(&self.headers)
@@ -110,11 +110,11 @@ impl Arrival {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Received {
-    /// Bytes.
+    /// The number of bytes.
     pub length: u64,
-    /// FNV-1a of all bytes; equal bodies have equal hashes however they were cut into frames.
+    /// FNV-1a of all bytes; equal bodies have equal hashes, whatever their frames were.
     pub hash: u64,
-    /// The beginning, at most 16 KiB.
+    /// The first bytes, at most 16 KiB.
     pub start: Vec<u8>,
     /// Trailers.
     pub trailers: Option<HeaderMap>,
@@ -131,7 +131,7 @@ impl Received {
         body.hash
     }
 
-    /// The beginning, as text.
+    /// The first bytes, as text.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.start).into_owned()
@@ -169,8 +169,8 @@ impl Log {
         self.start.elapsed()
     }
 
-    pub(super) fn note(&self, upstream: SocketAddr, what: What) {
-        let event = Event { at: self.elapsed(), upstream, what };
+    pub(super) fn note(&self, upstream: SocketAddr, kind: EventKind) {
+        let event = Event { at: self.elapsed(), upstream, kind };
         self.events.lock().expect("no panic while an event is noted").push(event);
     }
 

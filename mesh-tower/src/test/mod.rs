@@ -59,7 +59,7 @@ mod time;
 mod upstream;
 
 pub use dns::Dns;
-pub use log::{Arrival, Event, Received, What};
+pub use log::{Arrival, Event, EventKind, Received};
 pub use mesh::{Answer, MeshTest, TestMesh};
 pub use network::Network;
 pub use pipe::{Close, Pipe};

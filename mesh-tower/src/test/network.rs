@@ -1,4 +1,4 @@
-//! A network in memory: what the mesh dials, and who answers there.
+//! A network in memory: the mesh dials its addresses, and scripted upstreams answer there.
 
 use std::collections::BTreeMap;
 use std::future::{pending, ready};
@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex};
 use mesh_core::circuit::Keepalive;
 use mesh_core::endpoint::Address;
 
-use super::log::{Event, Log, What};
+use super::log::{Event, EventKind, Log};
 use super::scripted::lock;
 use super::{Fault, Upstream};
 use crate::upstream::transport::{Connect, Connecting, Stream};
 
-/// Upstreams by address. Nobody listens anywhere else: such a connection is refused.
+/// Upstreams by address. The network refuses connections to all other addresses.
 ///
 /// Give it to [`MeshBuilder::connector`](crate::mesh::MeshBuilder::connector), or let
 /// [`MeshTest`](super::MeshTest) do so.
@@ -29,13 +29,13 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network in which nobody listens yet. Its log's time begins now.
+    /// A network without upstreams. The time of its log begins now.
     #[must_use]
     pub fn new() -> Self {
         Self { upstreams: Arc::default(), log: Log::new() }
     }
 
-    /// The upstream at this address; from now on somebody listens there.
+    /// The upstream at this address; it listens from now on.
     ///
     /// # Panics
     /// If `address` is not `IP:port`.
@@ -52,7 +52,7 @@ impl Network {
         lock(&self.upstreams).values().cloned().collect()
     }
 
-    /// What happened, in order.
+    /// All events, in order.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         self.log.events()
@@ -82,11 +82,11 @@ impl Network {
         let fault = inner.script.next_connection();
         let goaway = match fault {
             Some(fault @ Fault::Refuse) => {
-                self.log.note(inner.address, What::Fired(fault));
+                self.log.note(inner.address, EventKind::Fired(fault));
                 return Box::pin(ready(Err(io::ErrorKind::ConnectionRefused.into())));
             }
             Some(fault @ Fault::Blackhole) => {
-                self.log.note(inner.address, What::Fired(fault));
+                self.log.note(inner.address, EventKind::Fired(fault));
                 return Box::pin(pending());
             }
             Some(Fault::GoAwayAfter(after)) => Some(after),

@@ -20,21 +20,21 @@ use tokio_util::sync::CancellationToken;
 
 use super::Fault;
 use super::goaway;
-use super::log::{Arrival, Received, What, attempt};
+use super::log::{Arrival, EventKind, Received, attempt};
 use super::pipe::Close;
 use super::scripted::{Inner, lock};
 use crate::body::Body;
 use crate::error::BoxError;
 
-/// More than any test sends: what is refused is refused by the mesh.
+/// More than any test sends, so that only the mesh refuses fields.
 const MAX_FIELDS: u32 = 1 << 20;
 
-/// What the requests of one connection share.
+/// The state that the requests of one connection share.
 struct Connection {
     upstream: Arc<Inner>,
     number: u64,
     kill: CancellationToken,
-    /// Whether the caller's end is to fail.
+    /// Decides whether reads at the caller's end fail or end.
     end: Close,
 }
 
@@ -42,7 +42,7 @@ struct Connection {
 pub(super) fn connection(upstream: &Arc<Inner>, stream: DuplexStream, end: Close, goaway: Option<u32>) {
     let number = upstream.connections.fetch_add(1, Ordering::Relaxed) + 1;
     upstream.open.send_modify(|open| *open += 1);
-    upstream.log.note(upstream.address, What::Connected);
+    upstream.log.note(upstream.address, EventKind::Connected);
     let (close, drain) = (lock(&upstream.close).clone(), lock(&upstream.drain).clone());
     let kill = close.child_token();
     let connection = Arc::new(Connection { upstream: upstream.clone(), number, kill, end });
@@ -52,7 +52,7 @@ pub(super) fn connection(upstream: &Arc<Inner>, stream: DuplexStream, end: Close
             let upstream = upstream.clone();
             goaway::filter(stream, after, move || {
                 upstream.script.said_goaway(Fault::GoAwayAfter(after));
-                upstream.log.note(upstream.address, What::Fired(Fault::GoAwayAfter(after)));
+                upstream.log.note(upstream.address, EventKind::Fired(Fault::GoAwayAfter(after)));
             })
         }
     };
@@ -74,13 +74,13 @@ pub(super) fn connection(upstream: &Arc<Inner>, stream: DuplexStream, end: Close
                         draining = true;
                         serving.as_mut().graceful_shutdown();
                     }
-                    // How it ended is seen at the other end.
+                    // The other end sees how the connection ended.
                     _ = serving.as_mut() => break,
                 }
             }
         }
         connection.kill.cancel();
-        connection.upstream.log.note(connection.upstream.address, What::Closed);
+        connection.upstream.log.note(connection.upstream.address, EventKind::Closed);
         connection.upstream.open.send_modify(|open| *open -= 1);
     });
 }
@@ -96,7 +96,7 @@ async fn respond(
         response = scripted(&connection, request) => {
             let response = response?;
             let upstream = &connection.upstream;
-            upstream.log.note(upstream.address, What::Answered(response.status()));
+            upstream.log.note(upstream.address, EventKind::Answered(response.status()));
             Ok(response)
         }
     }
@@ -107,10 +107,10 @@ async fn scripted(connection: &Connection, request: Request<Incoming>) -> Result
     let request = receive(connection, request);
     let handler = lock(&upstream.handler).clone();
     let Some(fault) = upstream.script.next_request() else { return Ok(handler(request).await) };
-    upstream.log.note(upstream.address, What::Fired(fault));
+    upstream.log.note(upstream.address, EventKind::Fired(fault));
     match fault {
         Fault::Status(status) => {
-            // A body cut short is the caller's affair; the arrival shows it.
+            // The caller may cut the body short; the arrival shows it.
             let _ = request.into_body().collect().await;
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::from_u16(status)?;
@@ -159,7 +159,7 @@ async fn scripted(connection: &Connection, request: Request<Incoming>) -> Result
     }
 }
 
-/// Writes the request down; its body is written down as it is read.
+/// Records the request; its body is recorded as it is read.
 fn receive(connection: &Connection, request: Request<Incoming>) -> Request<Body> {
     let upstream = &connection.upstream;
     let arrival = Arc::new(Mutex::new(Arrival {
@@ -171,18 +171,18 @@ fn receive(connection: &Connection, request: Request<Incoming>) -> Request<Body>
         headers: request.headers().clone(),
         body: Received { complete: http_body::Body::is_end_stream(request.body()), ..Received::default() },
     }));
-    let what = What::Arrived {
+    let kind = EventKind::Arrived {
         method: request.method().clone(),
         path: lock(&arrival).path().to_owned(),
         attempt: attempt(request.headers()),
     };
-    upstream.log.note(upstream.address, what);
+    upstream.log.note(upstream.address, kind);
     lock(&upstream.arrivals).push(arrival.clone());
     upstream.arrived.send_modify(|count| *count += 1);
     request.map(|body| Body::new(Recorded { body, arrival }))
 }
 
-/// A request body that is written down as it is read.
+/// A request body that is recorded as it is read.
 struct Recorded {
     body: Incoming,
     arrival: Arc<Mutex<Arrival>>,
@@ -224,7 +224,7 @@ impl http_body::Body for Recorded {
     }
 }
 
-/// A body that begins after a while.
+/// A body that begins after a delay.
 struct Late {
     wait: Pin<Box<tokio::time::Sleep>>,
     body: Body,
@@ -247,7 +247,7 @@ impl http_body::Body for Late {
     }
 }
 
-/// A body that promises more than comes.
+/// A body that announces more bytes than it gives.
 struct Broken {
     half: Bytes,
     length: usize,
@@ -263,7 +263,7 @@ impl http_body::Body for Broken {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if self.wait.is_none() && !self.half.is_empty() {
-            // The half must be on the wire before the error throws it away.
+            // The half must be on the wire first: the error would discard it.
             self.wait = Some(Box::pin(tokio::time::sleep(Duration::from_millis(1))));
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.half)))));
         }
