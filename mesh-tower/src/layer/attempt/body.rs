@@ -94,11 +94,10 @@ impl End {
         self.awaits_trailers = false;
         let judged = self.announced.map_or(outcome, |announced| announced.judge(now(), outcome));
         self.outcome(judged);
-        let stats = self.cluster.stats();
         match judged {
-            Outcome::PerTryTimeout => stats.upstream_rq_per_try_timeout.increment(1),
+            Outcome::PerTryTimeout => self.cluster.stats().upstream_rq_per_try_timeout.increment(1),
             Outcome::Timeout => {
-                stats.upstream_rq_timeout.increment(1);
+                self.cluster.stats().upstream_rq_timeout.increment(1);
                 self.record.note_time_up();
             }
             _ => return None,

@@ -12,7 +12,8 @@
 //! balancer cursor) is the worker's own, in `ClusterPool` of [`pool`](super::pool).
 //!
 //! # Metrics
-//! Envoy's cluster counters (ME-7), under `envoy_cluster_`, label `cluster_name`.
+//! Envoy's cluster counters (ME-7), under `envoy_cluster_`, label `cluster_name`. A cluster has membership gauges from the
+//! start, and the rest from the first request that uses it.
 
 mod authorities;
 mod health_check_trigger;

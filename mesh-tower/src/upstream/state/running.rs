@@ -32,7 +32,8 @@ pub struct Cluster {
     hosts: ArcSwap<Hosts>,
     /// Held while the set of hosts is replaced, so that two updates do not lose one another.
     update: Mutex<u64>,
-    stats: Stats,
+    /// Made when a request first uses the cluster.
+    stats: OnceLock<Box<Stats>>,
     /// Of the task that asks the endpoints; `None` without active health checks.
     trigger: Option<TriggerOnDrop>,
     /// The names that its endpoints come from, if they do.
@@ -72,7 +73,7 @@ impl Cluster {
             detector: plan.outlier.clone().map(Detector::new),
             hosts: ArcSwap::default(),
             update: Mutex::new(0),
-            stats: Stats::new(&plan.name),
+            stats: OnceLock::new(),
             trigger: plan.health.as_ref().map(|_| TriggerOnDrop::default()),
             following: OnceLock::new(),
             plan,
@@ -107,10 +108,10 @@ impl Cluster {
         &self.limits
     }
 
-    /// Counters.
+    /// Counters. The first call registers all of them with the metrics recorder of the calling thread.
     #[must_use]
     pub fn stats(&self) -> &Stats {
-        &self.stats
+        self.stats.get_or_init(|| Box::new(Stats::new(&self.plan.name)))
     }
 
     /// Replaces the endpoints; those whose address stays keep their state (LB-17).
@@ -154,8 +155,11 @@ impl Cluster {
         self.following.get()
     }
 
-    /// Takes over the state of hosts that an earlier cluster of the same name had.
+    /// Takes over the state of hosts that an earlier cluster of the same name had, and its rows of metrics.
     pub(crate) fn inherit(&self, earlier: &Self) {
+        if let Some(stats) = earlier.stats.get() {
+            let _: Result<(), _> = self.stats.set(stats.clone());
+        }
         let before = earlier.hosts.load_full();
         if self.plan.health.is_some() != earlier.plan.health.is_some() {
             // What nobody asks about any more is no matter, and what was once found is not either.
@@ -200,7 +204,7 @@ impl Cluster {
         }
         let permit = Permit::try_take(&self.limits, Resource::Requests, &self.plan.circuit);
         if permit.is_none() {
-            self.stats.upstream_rq_pending_overflow.increment(1);
+            self.stats().upstream_rq_pending_overflow.increment(1);
         }
         permit
     }
@@ -208,7 +212,7 @@ impl Cluster {
     pub(crate) fn try_pending(&self) -> Option<Permit> {
         let permit = Permit::try_take(&self.limits, Resource::Pending, &self.plan.circuit);
         if permit.is_none() {
-            self.stats.upstream_rq_pending_overflow.increment(1);
+            self.stats().upstream_rq_pending_overflow.increment(1);
         }
         permit
     }
@@ -216,16 +220,16 @@ impl Cluster {
     pub(crate) fn try_connection(&self, pool_is_empty: bool) -> Option<ConnectionPermit> {
         let permit = Permit::try_connection(&self.limits, &self.plan.circuit, pool_is_empty);
         if permit.is_none() {
-            self.stats.upstream_cx_overflow.increment(1);
+            self.stats().upstream_cx_overflow.increment(1);
         }
         permit
     }
 
     /// A dial has ended.
     pub(crate) fn dialled(&self, failed: bool) {
-        self.stats.upstream_cx_total.increment(1);
+        self.stats().upstream_cx_total.increment(1);
         if failed {
-            self.stats.upstream_cx_connect_fail.increment(1);
+            self.stats().upstream_cx_connect_fail.increment(1);
             if let Some(following) = self.following() {
                 following.ask_again();
             }
@@ -239,13 +243,13 @@ impl Cluster {
         let recent = self.recent.as_ref().map_or(0, |recent| recent.count(now));
         match retry::admit(&self.limits, &self.plan.circuit, budget, recent, now) {
             Ok(()) => {
-                self.stats.upstream_rq_retry.increment(1);
+                self.stats().upstream_rq_retry.increment(1);
                 Ok(Retrying(self.limits.clone()))
             }
             Err(reason) => {
                 match reason {
-                    GiveUp::Overflow => self.stats.upstream_rq_retry_overflow_concurrency.increment(1),
-                    _ => self.stats.upstream_rq_retry_overflow_budget.increment(1),
+                    GiveUp::Overflow => self.stats().upstream_rq_retry_overflow_concurrency.increment(1),
+                    _ => self.stats().upstream_rq_retry_overflow_budget.increment(1),
                 }
                 Err(reason)
             }
@@ -271,7 +275,7 @@ impl Cluster {
         match detector.record(host.outlier(), outcome, hosts.set().members(), now()) {
             Some(Event::Ejected { .. }) => {
                 drop(hosts);
-                self.stats.outlier_detection_ejections_enforced_total.increment(1);
+                self.stats().outlier_detection_ejections_enforced_total.increment(1);
                 tracing::warn!(
                     cluster = %self.plan.name,
                     endpoint = %host.endpoint().address,
@@ -280,7 +284,7 @@ impl Cluster {
                 );
                 self.replace(|_| None);
             }
-            Some(Event::Overflow { .. }) => self.stats.outlier_detection_ejections_overflow.increment(1),
+            Some(Event::Overflow { .. }) => self.stats().outlier_detection_ejections_overflow.increment(1),
             None => {}
         }
     }
@@ -352,12 +356,13 @@ impl Cluster {
     }
 
     /// Sets the gauges of ME-7 to what holds now; called before metrics are rendered.
+    ///
+    /// A cluster that no request has used shows its membership and health alone: the rest would be zeros.
     pub fn publish(&self) {
         if let Some(following) = self.following() {
             following.publish();
         }
         let hosts = self.hosts.load();
-        let ejected = hosts.list().iter().filter(|host| host.is_ejected()).count();
         let set = |name: &'static str, value: f64| {
             gauge!(name, "cluster_name" => self.plan.name.clone()).set(value);
         };
@@ -367,6 +372,10 @@ impl Cluster {
             let well = hosts.list().iter().filter(|host| host.health() == Health::Healthy).count();
             set("envoy_cluster_health_check_healthy", well as f64);
         }
+        if self.stats.get().is_none() {
+            return;
+        }
+        let ejected = hosts.list().iter().filter(|host| host.is_ejected()).count();
         set("envoy_cluster_outlier_detection_ejections_active", ejected as f64);
         set("envoy_cluster_upstream_rq_active", f64::from(self.limits.active(Resource::Requests)));
         set("envoy_cluster_upstream_rq_pending_active", f64::from(self.limits.active(Resource::Pending)));

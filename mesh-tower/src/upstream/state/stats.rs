@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use metrics::{Counter, Label, counter};
 
-/// Handles, looked up once when the cluster starts.
+/// Handles, looked up once: when a request first uses the cluster. Most clusters of a large configuration are never
+/// called, and each handle costs a row of the recorder.
 ///
 /// The gauges of ME-7 are not kept but read from the cluster's own state when somebody asks:
 /// [`Cluster::publish`](super::Cluster::publish).

@@ -185,3 +185,22 @@ async fn me_7_membership_counts_who_is_in_service() {
     let values = ["total", "healthy"].map(|name| gauges.value(&format!("envoy_cluster_membership_{name}")));
     assert_eq!(values, [3.0, 1.0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn me_7_a_cluster_that_no_request_has_used_shows_membership_alone() {
+    let gauges = Gauges::default();
+    let names = |cluster: &Cluster| {
+        metrics::with_local_recorder(&gauges, || cluster.publish());
+        std::mem::take(&mut *gauges.0.lock().unwrap()).into_keys().collect::<Vec<_>>()
+    };
+    let unused = cluster(ClusterPlan { health: None, ..plan() });
+    assert_eq!(names(&unused), ["envoy_cluster_membership_healthy", "envoy_cluster_membership_total"]);
+    let used = cluster(ClusterPlan { health: None, ..plan() });
+    drop(used.try_request());
+    used.stats().upstream_rq_total.increment(1);
+    assert_eq!(names(&used).len(), 10);
+    // Its rows go on when its policy changes.
+    let next = cluster(ClusterPlan { health: None, panic_threshold: 1, ..plan() });
+    next.inherit(&used);
+    assert_eq!(names(&next).len(), 10);
+}
