@@ -96,7 +96,7 @@ macro_rules! message {
                 fields: &[$(
                     $crate::api::message::Field {
                         ident: stringify!($field),
-                        json: $crate::api::message::optional!($($json)?),
+                        json: $crate::api::schema::json_name!($field $($json)?),
                         status: $crate::api::message::status!($status),
                         oneof: $crate::api::message::optional!($(stringify!($group))?),
                         shape: <$ty as $crate::api::message::Decode>::SHAPE,
@@ -118,7 +118,7 @@ macro_rules! message {
                 let (mut message, at, mut fields) = $crate::api::message::begin::<Self>(node, decoder)?;
                 message.at = at;
                 $( decoder.field(&mut fields, &mut message.$field); )*
-                fields.finish();
+                decoder.finish(&fields);
                 Some(message)
             }
         }

@@ -20,16 +20,19 @@ pub mod gateway_api;
 pub mod istio;
 pub mod kubernetes;
 pub mod message;
+mod places;
 pub(crate) mod resource;
 pub(crate) mod schema;
+pub(crate) mod source;
 mod strictness;
 mod timestamp;
 pub mod tree;
 pub mod values;
 
-pub use at::{At, Mark, Source};
+pub use at::At;
 pub use documents::{Documents, Files};
 pub use resource::{Metadata, Resource, creation_order};
+pub use source::{Mark, Source};
 pub use strictness::Strictness;
 pub use timestamp::Timestamp;
 

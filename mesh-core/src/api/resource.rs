@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::at::Source;
 use super::message::message;
+use super::source::Source;
 use super::timestamp::Timestamp;
 use crate::diagnostic::Code;
 use crate::error::{Group, Identity, Origin};

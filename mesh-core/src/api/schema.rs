@@ -87,7 +87,7 @@ pub struct Table {
 #[derive(Debug)]
 pub struct Field {
     pub(crate) ident: &'static str,
-    pub(crate) json: Option<&'static str>,
+    pub(crate) json: &'static str,
     /// Whether it does what it says.
     pub status: Status,
     /// The oneof it belongs to.
@@ -102,22 +102,18 @@ impl Field {
     /// The proto name, in `snake_case`.
     #[must_use]
     pub fn proto_name(&self) -> &'static str {
-        self.ident.strip_prefix("r#").unwrap_or(self.ident)
+        proto_name(self.ident)
     }
 
     /// The JSON name, in `lowerCamelCase`.
     #[must_use]
-    pub fn json_name(&self) -> String {
-        self.json.map_or_else(|| lower_camel(self.proto_name()), str::to_owned)
+    pub const fn json_name(&self) -> &'static str {
+        self.json
     }
 
     /// Whether `key` names this field.
     pub(crate) fn is_named(&self, key: &str, form: Form) -> bool {
-        (form == Form::Proto && key == self.proto_name())
-            || match self.json {
-                Some(json) => key == json,
-                None => is_lower_camel(key, self.proto_name()),
-            }
+        key == self.json || (form == Form::Proto && key == self.proto_name())
     }
 }
 
@@ -157,41 +153,66 @@ pub(crate) enum Form {
     Json,
 }
 
-/// `per_try_timeout` → `perTryTimeout`, `consecutive_5xx_errors` → `consecutive5xxErrors`.
-pub(crate) fn lower_camel(snake: &str) -> String {
-    camel(snake).collect()
-}
-
-/// Whether `text` is the camel form of a name, without making it.
-fn is_lower_camel(text: &str, snake: &str) -> bool {
-    camel(snake).eq(text.chars())
-}
-
-fn camel(snake: &str) -> impl Iterator<Item = char> + '_ {
-    let mut raise = false;
-    snake.chars().filter_map(move |c| {
-        if c == '_' {
-            raise = true;
-            return None;
+/// The JSON name of a field: as given, else made from the proto name.
+macro_rules! json_name {
+    ($field:ident) => {{
+        const PROTO: &str = $crate::api::schema::proto_name(stringify!($field));
+        const CAMEL: [u8; $crate::api::schema::camel_length(PROTO)] = $crate::api::schema::lower_camel(PROTO);
+        match std::str::from_utf8(&CAMEL) {
+            Ok(name) => name,
+            Err(_) => panic!("a field's name is ASCII"),
         }
-        Some(if std::mem::take(&mut raise) { c.to_ascii_uppercase() } else { c })
-    })
+    }};
+    ($field:ident $json:literal) => {
+        $json
+    };
+}
+pub(crate) use json_name;
+
+/// The proto name of a field that is called `ident`.
+pub(crate) const fn proto_name(ident: &'static str) -> &'static str {
+    match ident.as_bytes() {
+        [b'r', b'#', ..] => ident.split_at(2).1,
+        _ => ident,
+    }
+}
+
+/// How long the name is that [`lower_camel`] makes.
+pub(crate) const fn camel_length(snake: &str) -> usize {
+    let (bytes, mut at, mut length) = (snake.as_bytes(), 0, 0);
+    while at < bytes.len() {
+        length += (bytes[at] != b'_') as usize;
+        at += 1;
+    }
+    length
+}
+
+/// `per_try_timeout` → `perTryTimeout`, `consecutive_5xx_errors` → `consecutive5xxErrors`.
+pub(crate) const fn lower_camel<const LENGTH: usize>(snake: &str) -> [u8; LENGTH] {
+    let (bytes, mut at) = (snake.as_bytes(), 0);
+    let (mut camel, mut length, mut raise) = ([0; LENGTH], 0, false);
+    while at < bytes.len() {
+        if bytes[at] == b'_' {
+            raise = true;
+        } else {
+            camel[length] = if raise { bytes[at].to_ascii_uppercase() } else { bytes[at] };
+            (length, raise) = (length + 1, false);
+        }
+        at += 1;
+    }
+    camel
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn y_3_camel_names_are_the_protos() {
-        for (snake, camel) in [
-            ("per_try_timeout", "perTryTimeout"),
-            ("consecutive_5xx_errors", "consecutive5xxErrors"),
-            ("http1_max_pending_requests", "http1MaxPendingRequests"),
-            ("http2_keep_alive", "http2KeepAlive"),
-            ("hosts", "hosts"),
-        ] {
-            assert_eq!(lower_camel(snake), camel);
-        }
+        assert_eq!(json_name!(per_try_timeout), "perTryTimeout");
+        assert_eq!(json_name!(consecutive_5xx_errors), "consecutive5xxErrors");
+        assert_eq!(json_name!(http1_max_pending_requests), "http1MaxPendingRequests");
+        assert_eq!(json_name!(http2_keep_alive), "http2KeepAlive");
+        assert_eq!(json_name!(hosts), "hosts");
+        assert_eq!(json_name!(r#match), "match");
+        assert_eq!(json_name!(mesh_mtls "meshMTLS"), "meshMTLS");
     }
 }

@@ -4,8 +4,6 @@
 //! not implement is an error by name; where it says who may call, the error also forbids the
 //! configuration as a whole, because without the document more would be allowed than was written.
 
-use std::sync::LazyLock;
-
 use crate::api::envoy_gateway::BackendTrafficPolicy;
 use crate::api::gateway_api::{self, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant};
 use crate::api::istio::{
@@ -161,15 +159,17 @@ pub(crate) fn mesh_field(path: &str) -> Option<String> {
         return Some(field);
     }
     let name = first_name(path)?;
-    static NAMES: LazyLock<Vec<String>> =
-        LazyLock::new(|| MESH_CONFIG.fields.iter().map(Field::json_name).collect());
-    nearest(name, NAMES.iter().map(String::as_str)).map(str::to_owned)
+    nearest(name, MESH_CONFIG.fields.iter().map(Field::json_name)).map(str::to_owned)
 }
 
 /// The field of the mesh config that a path begins with.
 pub(crate) fn written_mesh_field(path: &str) -> Option<String> {
     let name = first_name(path)?;
-    MESH_CONFIG.fields.iter().find(|field| field.is_named(name, Form::Proto)).map(Field::json_name)
+    MESH_CONFIG
+        .fields
+        .iter()
+        .find(|field| field.is_named(name, Form::Proto))
+        .map(|field| field.json_name().into())
 }
 
 fn first_name(path: &str) -> Option<&str> {

@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::at::{At, Items, Mark, Source, Written, WrittenField, path_key};
+use super::at::At;
+use super::places::PlacesBuilder;
 use super::schema::{EnumValue, Field, Form, Shape, Status, Table};
+use super::source::{Mark, Source, path_key};
 pub use super::strictness::Strictness;
 use super::tree::{Entry, Node, Plain, Value, classify};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
@@ -37,6 +39,8 @@ pub struct Decoder<'d> {
     path: String,
     /// The messages around the present node, each with the length of its path.
     around: Vec<(usize, &'static Table)>,
+    /// Where what was decoded of the present tree stands.
+    places: Option<PlacesBuilder>,
     diagnostics: &'d mut Diagnostics,
     errors: usize,
 }
@@ -49,13 +53,6 @@ pub struct Fields<'n> {
     next: usize,
 }
 
-impl Fields<'_> {
-    /// Every field of the table was offered a place to go.
-    pub(crate) fn finish(&self) {
-        debug_assert_eq!(self.next, self.table.fields.len(), "{}", self.table.name);
-    }
-}
-
 impl<'d> Decoder<'d> {
     /// A decoder whose paths begin with `path` (such as `spec`).
     pub fn new(
@@ -65,7 +62,7 @@ impl<'d> Decoder<'d> {
         diagnostics: &'d mut Diagnostics,
     ) -> Self {
         let (path, around) = (path.to_owned(), Vec::new());
-        Self { source, strictness, form: Form::Proto, path, around, diagnostics, errors: 0 }
+        Self { source, strictness, form: Form::Proto, path, around, places: None, diagnostics, errors: 0 }
     }
 
     /// The same for a kind of that form.
@@ -115,7 +112,7 @@ impl<'d> Decoder<'d> {
         };
         let mut nodes: Vec<Option<&Node>> = vec![None; table.fields.len()];
         let mut spelled: Vec<Option<&str>> = vec![None; table.fields.len()];
-        let mut oneofs: BTreeMap<&str, String> = BTreeMap::new();
+        let mut oneofs: BTreeMap<&str, &str> = BTreeMap::new();
         let mut written = Vec::with_capacity(entries.len());
         let mut owners = None;
         for entry in entries {
@@ -141,23 +138,28 @@ impl<'d> Decoder<'d> {
             if let Some(group) = field.oneof {
                 if let Some(other) = oneofs.get(group) {
                     let message = format!("excludes `{other}`: only one of them may be set");
-                    self.below(&path_key(&name), |d| d.error(entry.key_mark, message));
+                    self.below(&path_key(name), |d| d.error(entry.key_mark, message));
                     continue;
                 }
-                oneofs.insert(group, name.clone());
+                oneofs.insert(group, name);
             }
-            written.push(written_field(&name, &entry.value));
-            if self.is_usable(field, &name, entry) {
+            written.push((index, &entry.value));
+            if self.is_usable(field, name, entry) {
                 nodes[index] = Some(&entry.value);
             }
         }
-        let at = At::written(Written {
-            source: self.source.clone(),
-            path: self.path.as_str().into(),
-            mark: node.mark,
-            fields: written.into(),
-        });
-        Some((at, Fields { table, nodes, next: 0 }))
+        let (source, path) = (&self.source, &self.path);
+        let places = self.places.get_or_insert_with(|| PlacesBuilder::new(source.clone(), path, table, node));
+        let (places, place) = places.begin(node, table, &written);
+        Some((At::written(places, place), Fields { table, nodes, next: 0 }))
+    }
+
+    /// A message is decoded: every field of its table was offered a place to go.
+    pub(crate) fn finish(&mut self, fields: &Fields<'_>) {
+        debug_assert_eq!(fields.next, fields.table.fields.len(), "{}", fields.table.name);
+        if self.places.as_mut().is_some_and(PlacesBuilder::end) {
+            self.places = None;
+        }
     }
 
     fn unknown_field(&mut self, entry: &Entry, owners: &[&'static Field], table: &Table) {
@@ -166,7 +168,7 @@ impl<'d> Decoder<'d> {
             .iter()
             .map(|field| match self.form {
                 Form::Proto if entry.key.contains('_') => field.proto_name().into(),
-                Form::Proto | Form::Json => field.json_name(),
+                Form::Proto | Form::Json => field.json_name().into(),
             })
             .collect();
         let near = || nearest(&entry.key, names.iter().map(String::as_str));
@@ -234,7 +236,7 @@ impl<'d> Decoder<'d> {
         let index = fields.next;
         fields.next += 1;
         let Some(node) = fields.nodes[index] else { return };
-        let name = path_key(&fields.table.fields[index].json_name());
+        let name = path_key(fields.table.fields[index].json_name());
         self.around.push((self.path.len(), fields.table));
         if let Some(decoded) = self.below(&name, |d| T::decode(node, d)) {
             *value = decoded;
@@ -285,15 +287,4 @@ fn some_names(names: &[String]) -> Option<String> {
     }
     let _ = write!(text, "`{last}`");
     Some(text)
-}
-
-fn written_field(name: &str, node: &Node) -> WrittenField {
-    let items = match &node.value {
-        Value::Scalar(_) => Items::None,
-        Value::Sequence(nodes) => Items::List(nodes.iter().map(|node| node.mark).collect()),
-        Value::Mapping(entries) => {
-            Items::Map(entries.iter().map(|entry| (entry.key.as_str().into(), entry.value.mark)).collect())
-        }
-    };
-    WrittenField { name: name.into(), mark: node.mark, items }
 }

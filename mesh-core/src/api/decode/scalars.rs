@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{Decode, Decoder};
-use crate::api::at::path_key;
 use crate::api::schema::{Form, Shape};
+use crate::api::source::path_key;
 use crate::api::tree::{Node, Plain, Style, Value, classify};
 use crate::diagnostic::{Code, Level};
 

@@ -1,6 +1,6 @@
 //! The tree of a document: every value and every key knows its line and column.
 
-use super::at::Mark;
+use super::source::Mark;
 
 mod scalar;
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{Reader, Written, drop_consequences, embedded};
-use crate::api::at::{Source, path_key};
 use crate::api::decode::{Decode, Decoder};
 use crate::api::documents::Documents;
 use crate::api::istio::MeshConfig;
 use crate::api::resource::{Metadata, Resource};
+use crate::api::source::{Source, path_key};
 use crate::api::tree::Node;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::read::kinds::written_mesh_field;

@@ -15,7 +15,7 @@ use super::explain::explain;
 use super::indent::Indented;
 use super::merge;
 use super::split::{Piece, split};
-use crate::api::at::{Mark, path_key};
+use crate::api::source::{Mark, path_key};
 use crate::api::tree::{Entry, Node, Scalar, Style, Value, measure};
 
 /// Reads all documents of a stream, empty ones left out.

@@ -1,6 +1,6 @@
 //! A document of a stream, and what is wrong with it as YAML.
 
-use crate::api::at::Mark;
+use crate::api::source::Mark;
 use crate::api::tree::{Node, Plain, classify};
 
 /// One document of a stream.

@@ -137,7 +137,7 @@ fn offset(line: &str, column: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::api::at::Mark;
+    use crate::api::source::Mark;
     use crate::read::yaml::parse;
 
     /// Place, message and hint.

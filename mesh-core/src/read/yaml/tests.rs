@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::api::at::Mark;
+use crate::api::source::Mark;
 
 fn one(text: &str) -> Node {
     let mut documents = parse(text);
