@@ -282,7 +282,7 @@ impl Proxy {
 /// Warns of each `--bind` that no listener has yet: one may come with a reload, but a slip would
 /// leave the port that was meant where the configuration has it.
 fn warn_of_unused_binds(plan: &Plan, settings: &Settings) {
-    let known = || plan.listeners.iter().map(|listener| listener.name.to_string()).collect::<Vec<_>>();
+    let known = || plan.listeners.iter().map(|listener| listener.key.to_string()).collect::<Vec<_>>();
     for Bind { listener, address } in
         settings.bind.iter().filter(|bind| !plan.listeners.iter().any(|listener| bind.is_for(listener)))
     {

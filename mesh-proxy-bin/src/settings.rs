@@ -31,7 +31,7 @@ pub struct Bind {
 impl Bind {
     /// Whether it names this listener.
     pub(crate) fn is_for(&self, listener: &mesh_core::plan::Listener) -> bool {
-        *self.listener == *listener.name || self.listener.parse() == Ok(listener.port)
+        self.listener == listener.key.to_string() || self.listener.parse() == Ok(listener.port)
     }
 }
 

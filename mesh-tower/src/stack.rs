@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
-use mesh_core::plan::{Direction, Plan};
+use mesh_core::plan::{Direction, ListenerKey, Plan};
 use tower::ServiceBuilder;
 use tower_service::Service;
 
@@ -154,10 +154,10 @@ impl Edge {
         Self { worker, front, route }
     }
 
-    /// Routes by the plan's listener of this name; unless this is set, by the port of the authority.
+    /// Routes by the plan's listener of this key; unless this is set, by the port of the authority.
     #[must_use]
-    pub fn listener(mut self, name: Arc<str>) -> Self {
-        self.route = RouteLayer::listener(self.worker.clone(), name);
+    pub fn listener(mut self, key: ListenerKey) -> Self {
+        self.route = RouteLayer::listener(self.worker.clone(), key);
         self
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Request;
 use mesh_core::api::Documents;
 use mesh_core::identity::{Labels, Workload};
+use mesh_core::plan::ClusterKey;
 use mesh_tests::config::{service, virtual_service};
 use mesh_tests::gateway::in_process;
 use mesh_tower::Body;
@@ -356,7 +357,10 @@ async fn dr_5_endpoints_of_one_address_stand_in_the_subsets_of_each_ones_labels(
         assert_eq!(test.get(&format!("http://api.test{path}")).await.status(), 200, "{path}");
     }
     let plan = test.mesh().plan();
-    let of = |subset: &str| plan.cluster_named(&format!("outbound|80|{subset}|api.test")).unwrap();
+    let of = |subset: &str| {
+        let id = plan.cluster_id(&ClusterKey::outbound("api.test", 80, subset));
+        plan.cluster(id.unwrap()).unwrap()
+    };
     let mesh_core::plan::Discovery::Static(all) = &of("").discovery else { panic!("they are written") };
     assert_eq!(all.len(), 1, "one address is one endpoint of the whole");
 }

@@ -11,7 +11,9 @@ use tower::util::BoxCloneSyncService;
 /// If the plan has no such listener.
 #[must_use]
 pub fn in_process(mesh: &Mesh, listener: &str) -> BoxCloneSyncService<Request<Body>, Response<Body>, Error> {
-    let direction = mesh.plan().listener(listener).expect("it listens").direction;
-    let stack = stack::gateway(mesh.edge(mesh.worker(), direction).listener(listener.into()));
+    let plan = mesh.plan();
+    let listener = plan.listeners.iter().find(|one| one.key.to_string() == listener).expect("it listens");
+    let edge = mesh.edge(mesh.worker(), listener.direction);
+    let stack = stack::gateway(edge.listener(listener.key.clone()));
     BoxCloneSyncService::new(stack.map_response(|response| response.map(Body::new)).map_err(Error::from_box))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::key::ClusterKey;
 use crate::balance::{BalancePolicy, LocalityPolicy, WarmUp};
 use crate::circuit::CircuitPolicy;
 use crate::endpoint::Endpoint;
@@ -25,7 +26,9 @@ pub struct ClusterNode {
 /// What is decided about one destination.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClusterPlan {
-    /// `outbound|<port>|<subset>|<fqdn>` or `inbound|<port>||` (VA-1).
+    /// What it is known by.
+    pub key: ClusterKey,
+    /// The key's text, made once for log lines and metrics (VA-1).
     pub name: Arc<str>,
     /// The service it belongs to.
     pub service: ServiceIdentity,
@@ -63,9 +66,10 @@ impl ClusterPlan {
     /// A destination of which nothing but these is written: round robin over all, default limits, plaintext, in
     /// the caller's protocol.
     #[must_use]
-    pub fn new(name: &str, service: ServiceIdentity, port: u16) -> Self {
+    pub fn new(key: ClusterKey, service: ServiceIdentity, port: u16) -> Self {
         Self {
-            name: name.into(),
+            name: key.to_string().into(),
+            key,
             service,
             port,
             subset: "".into(),
@@ -88,25 +92,22 @@ impl ClusterPlan {
     /// endpoints.
     #[must_use]
     pub fn black_hole() -> Self {
-        const NAME: &str = "BlackHoleCluster";
-        Self::new(
-            NAME,
-            ServiceIdentity { name: NAME.into(), external: true, ..ServiceIdentity::default() },
-            0,
-        )
+        let key = ClusterKey::BlackHole;
+        let name = key.to_string().into();
+        Self::new(key, ServiceIdentity { name, external: true, ..ServiceIdentity::default() }, 0)
     }
 
     /// What stands for a host that only a request names (H-8).
     #[must_use]
     pub fn passthrough(host: &str, port: u16) -> Self {
-        const NAME: &str = "PassthroughCluster";
+        let key = ClusterKey::Passthrough;
         let service = ServiceIdentity {
             host: host.into(),
-            name: NAME.into(),
+            name: key.to_string().into(),
             namespace: "unknown".into(),
             external: true,
         };
-        Self::new(NAME, service, port)
+        Self::new(key, service, port)
     }
 
     /// Whether both decide alike, wherever they were written: a line added above a rule restarts
@@ -114,7 +115,7 @@ impl ClusterPlan {
     #[must_use]
     pub fn same_policy(&self, other: &Self) -> bool {
         // Few rules move between two loads: copies are made of those alone.
-        self == other || (self.name == other.name && self.unplaced() == other.unplaced())
+        self == other || (self.key == other.key && self.unplaced() == other.unplaced())
     }
 
     fn unplaced(&self) -> Self {

@@ -4,25 +4,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::key::{Direction, ListenerKey};
 use crate::error::Origin;
 use crate::route::RouteTable;
-
-/// Which way the traffic of a listener goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// From the local application to others.
-    Outbound,
-    /// From others to the local application.
-    Inbound,
-    /// From outside the mesh.
-    Gateway,
-}
 
 /// One listener.
 #[derive(Clone, Debug)]
 pub struct Listener {
-    /// Unique name, such as `gateway|80`, `inbound|5000`, `outbound|15001`.
-    pub name: Arc<str>,
+    /// What it is known by; unique.
+    pub key: ListenerKey,
     /// Which way.
     pub direction: Direction,
     /// The number that rules match. `--bind 80=127.0.0.1:0` says which socket serves it.

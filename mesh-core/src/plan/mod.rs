@@ -13,6 +13,7 @@
 pub mod builder;
 mod cluster;
 mod compile;
+mod key;
 mod listener;
 mod load;
 mod settings;
@@ -27,14 +28,15 @@ pub use compile::{
     CompileOptions, Compiled, Condition, PartStatus, ResourceStatus, WorkloadSource, compile,
     complete_by_pod_info, gateway_status, workload_of_environment,
 };
+pub use key::{ClusterKey, Direction, ListenerKey};
 pub use listener::{
-    CipherSuite, Direction, Listener, ListenerProtocol, ListenerRoutes, Material, ServerTls, TlsTerms,
-    TlsVersion,
+    CipherSuite, Listener, ListenerProtocol, ListenerRoutes, Material, ServerTls, TlsTerms, TlsVersion,
 };
 pub use load::{Loaded, load};
 pub use settings::{AccessLogTarget, OutboundMode, ServerHeader, Settings};
 
 use crate::endpoint::ClusterId;
+use crate::hash::WordHash;
 use crate::health::ReadinessPolicy;
 use crate::identity::Workload;
 use crate::route::RouteTable;
@@ -57,12 +59,12 @@ pub struct Plan {
     pub egress_proxy: Option<ClusterId>,
     /// What the proxy binds, in the order of creation.
     pub listeners: Vec<Listener>,
-    /// Their places, by name.
-    pub listener_ids: HashMap<Arc<str>, usize>,
+    /// Their places.
+    pub listener_ids: HashMap<ListenerKey, usize, WordHash>,
     /// Destinations, indexed by [`ClusterId`].
     pub clusters: Vec<ClusterNode>,
-    /// Destinations by name.
-    pub cluster_ids: HashMap<Arc<str>, ClusterId>,
+    /// Their places.
+    pub cluster_ids: HashMap<ClusterKey, ClusterId, WordHash>,
 }
 
 impl Plan {
@@ -72,15 +74,21 @@ impl Plan {
         self.clusters.get(id.index()?)
     }
 
-    /// The listener of this name.
+    /// The id of the cluster of this key.
     #[must_use]
-    pub fn listener(&self, name: &str) -> Option<&Listener> {
-        self.listeners.get(*self.listener_ids.get(name)?)
+    pub fn cluster_id(&self, key: &ClusterKey) -> Option<ClusterId> {
+        self.cluster_ids.get(key).copied()
     }
 
-    /// The cluster of this name, such as `outbound|5000|v1|api-server.default.svc.cluster.local`.
+    /// The listener of this key.
     #[must_use]
-    pub fn cluster_named(&self, name: &str) -> Option<&ClusterNode> {
-        self.cluster(*self.cluster_ids.get(name)?)
+    pub fn listener(&self, key: &ListenerKey) -> Option<&Listener> {
+        self.listeners.get(*self.listener_ids.get(key)?)
+    }
+
+    /// The cluster that is shown so.
+    #[cfg(test)]
+    pub(crate) fn cluster_named(&self, name: &str) -> Option<&ClusterNode> {
+        self.clusters.iter().find(|node| *node.policy.name == *name)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mesh_core::plan::Loaded;
 
-use super::{call, loaded, options};
+use super::{call, cluster, loaded, options};
 
 /// Of another namespace: a service, its rules and its policy. The service says who sees it where `export` does.
 fn theirs(export: &str) -> String {
@@ -32,7 +32,7 @@ const TO_ALL: &str = ", annotations: {networking.istio.io/exportTo: '*'}";
 
 /// Whether the default namespace sees the service, its rules and its policy.
 fn seen(loaded: &Loaded) -> [bool; 3] {
-    let Some(cluster) = loaded.plan.cluster_named("outbound|80||a.b.svc.cluster.local") else {
+    let Some(cluster) = cluster(loaded, "outbound|80||a.b.svc.cluster.local") else {
         assert_ne!(call(loaded, "a.b"), "rule", "it leads nowhere");
         return [false; 3];
     };

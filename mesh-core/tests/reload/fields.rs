@@ -1,6 +1,6 @@
 //! A field that is refused, for every kind: on a reload, and at a start.
 
-use super::{SERVICE, WEB, action, call, client, errors, loaded, options, refused, table};
+use super::{SERVICE, WEB, action, call, client, cluster, errors, loaded, options, refused, table};
 
 /// A good document of every kind that is read, and what makes it a bad one.
 const KINDS: &[(&str, &str, &str)] = &[
@@ -225,7 +225,7 @@ fn y_12_a_refused_destination_rule_with_tls_at_start_sends_nothing_in_plaintext(
     ] {
         let first = client(&rule(protects), None);
         assert_eq!(call(&first, "a"), refused("DestinationRule default/d"), "{protects}");
-        assert!(first.plan.cluster_named("outbound|80||a.default.svc.cluster.local").is_none());
+        assert!(cluster(&first, "outbound|80||a.default.svc.cluster.local").is_none());
         let still = client(&rule(protects), Some(&first));
         assert_eq!(call(&still, "a"), refused("DestinationRule default/d"), "{protects}");
     }

@@ -1,6 +1,6 @@
 //! What a refused document leaves of a gateway.
 
-use super::{SERVICE, action, gateway, refused, request, table};
+use super::{SERVICE, action, gateway, listener, refused, request, table};
 
 const EDGE: &str = "
 apiVersion: networking.istio.io/v1
@@ -189,8 +189,7 @@ fn gw_7_a_refused_secret_at_start_leaves_its_listener_without_a_certificate() {
     let text = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: edge}\n\
                 spec: {selector: {app: web}, servers: [{port: {number: 443, name: https, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: c}}]}\n\
                 ---\napiVersion: v1\nkind: Secret\nmetadata: {name: c}\ndata: {tls.crt: Yg==, tls.key: Yg==}\n";
-    let kind = |loaded: &mesh_core::plan::Loaded| match &loaded.plan.listener("gateway|443").unwrap().protocol
-    {
+    let kind = |loaded: &mesh_core::plan::Loaded| match &listener(loaded, "gateway|443").unwrap().protocol {
         ListenerProtocol::Https(certificates) => {
             certificates.iter().all(|one| one.material == Material::Missing)
         }

@@ -2,7 +2,7 @@
 
 use mesh_core::analysis::Level;
 
-use super::{SERVICE, call, client, errors, gateway, request};
+use super::{SERVICE, call, client, errors, gateway, listener, request};
 
 const RULE: &str = "
 apiVersion: networking.istio.io/v1
@@ -168,7 +168,7 @@ spec: {{gatewayClassName: istio, listeners: [{{name: http, port: 81, protocol: H
             assert_ne!(text, good);
             let second = gateway(&text, Some(&first));
             assert_eq!(request(&second, "a.org"), "good", "{slip:?}");
-            assert!(second.plan.listener("gateway|81").is_some(), "{kind} {slip:?}");
+            assert!(listener(&second, "gateway|81").is_some(), "{kind} {slip:?}");
             assert!(!errors(&second.diagnostics).is_empty(), "{slip:?}");
         }
         if kind == "edge" {

@@ -14,7 +14,7 @@ mod slips;
 use mesh_core::analysis::Diagnostics;
 use mesh_core::api::Documents;
 use mesh_core::endpoint::ClusterId;
-use mesh_core::plan::{CompileOptions, ListenerRoutes, Loaded, WorkloadSource, load};
+use mesh_core::plan::{ClusterNode, CompileOptions, Listener, ListenerRoutes, Loaded, WorkloadSource, load};
 use mesh_core::route::{Action, Route, RouteTable, VirtualHost};
 
 /// A service `a` and one endpoint of it.
@@ -97,8 +97,18 @@ fn call(loaded: &Loaded, host: &str) -> String {
     )
 }
 
-fn table<'l>(loaded: &'l Loaded, listener: &str) -> Option<&'l RouteTable> {
-    match &loaded.plan.listener(listener)?.routes {
+/// The cluster that is shown so.
+fn cluster<'l>(loaded: &'l Loaded, shown: &str) -> Option<&'l ClusterNode> {
+    loaded.plan.clusters.iter().find(|node| *node.policy.name == *shown)
+}
+
+/// The listener that is shown so.
+fn listener<'l>(loaded: &'l Loaded, shown: &str) -> Option<&'l Listener> {
+    loaded.plan.listeners.iter().find(|listener| listener.key.to_string() == shown)
+}
+
+fn table<'l>(loaded: &'l Loaded, shown: &str) -> Option<&'l RouteTable> {
+    match &listener(loaded, shown)?.routes {
         ListenerRoutes::Table(table) => Some(table),
         ListenerRoutes::ByAuthority | ListenerRoutes::ByAuthorityOf(_) => None,
     }

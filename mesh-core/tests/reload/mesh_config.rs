@@ -3,7 +3,7 @@
 use mesh_core::analysis::Level;
 use mesh_core::plan::{Loaded, OutboundMode};
 
-use super::{client, errors, loaded, options};
+use super::{client, cluster, errors, loaded, options};
 
 const STOCK: &str = "
 accessLogFile: /dev/stdout
@@ -147,8 +147,7 @@ fn y_12_a_refused_value_of_the_mesh_config_has_its_default_at_start() {
             let again = loaded(&files, &options(false), Some(&start));
             for one in [&start, &again] {
                 let policy = |loaded: &Loaded| {
-                    let cluster =
-                        loaded.plan.cluster_named("outbound|80||a.default.svc.cluster.local").unwrap();
+                    let cluster = cluster(loaded, "outbound|80||a.default.svc.cluster.local").unwrap();
                     let route = &loaded.plan.outbound[&80].host("a").unwrap().routes[0].action;
                     (cluster.policy.circuit.connect_timeout, format!("{route:?}"))
                 };

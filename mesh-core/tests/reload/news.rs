@@ -1,6 +1,6 @@
 //! What is refused and comes with a reload, so that it never was good: what works goes on, and moves on.
 
-use super::{API_EDGE, SERVICE, call, client, errors, gateway, refused, request};
+use super::{API_EDGE, SERVICE, call, client, cluster, errors, gateway, refused, request};
 
 const RULE: &str = "
 apiVersion: networking.istio.io/v1
@@ -30,14 +30,14 @@ fn y_12_a_new_refused_destination_rule_leaves_what_works_and_lets_the_rest_move_
         let second = client(&[SERVICE, &moved, after, &bad].concat(), Some(&first));
         assert_eq!(call(&second, "a"), "new", "{before}");
         let name = "outbound|80||a.default.svc.cluster.local";
-        let policy = &second.plan.cluster_named(name).unwrap().policy;
+        let policy = &cluster(&second, name).unwrap().policy;
         assert_eq!(
             policy.tls.is_some(),
             !before.is_empty() && before != least,
             "as the good one says: {before}"
         );
         let without = client(&[SERVICE, &moved, after].concat(), Some(&first));
-        assert_eq!(policy, &without.plan.cluster_named(name).unwrap().policy, "{before}");
+        assert_eq!(policy, &cluster(&without, name).unwrap().policy, "{before}");
         let again = moved.replace("name: new", "name: newer");
         let third = client(&[SERVICE, &again, after, &bad].concat(), Some(&second));
         assert_eq!(call(&third, "a"), "newer", "{before}");
@@ -54,7 +54,7 @@ fn y_12_a_new_refused_destination_rule_does_not_hide_a_wider_one() {
     let moved = RULE.replace("name: good", "name: new");
     let second = client(&[SERVICE, &moved, &wide, &bad].concat(), Some(&first));
     assert_eq!(call(&second, "a"), "new");
-    let node = second.plan.cluster_named("outbound|80||a.default.svc.cluster.local").unwrap();
+    let node = cluster(&second, "outbound|80||a.default.svc.cluster.local").unwrap();
     assert!(node.policy.tls.is_some());
 }
 

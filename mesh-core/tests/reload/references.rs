@@ -1,6 +1,6 @@
 //! A reference that leads nowhere.
 
-use super::{API_EDGE, SERVICE, call, client, errors, gateway, request};
+use super::{API_EDGE, SERVICE, call, client, errors, gateway, listener, request};
 
 const EDGE: &str = "
 apiVersion: networking.istio.io/v1
@@ -93,7 +93,7 @@ fn y_12_a_credential_that_is_gone_keeps_the_last_good_one() {
                 spec: {selector: {app: web}, servers: [{port: {number: 443, name: https, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: c}}]}\n";
     let secret =
         "---\napiVersion: v1\nkind: Secret\nmetadata: {name: c}\ndata: {tls.crt: Yg==, tls.key: Yg==}\n";
-    let missing = |loaded: &Loaded| match &loaded.plan.listener("gateway|443").unwrap().protocol {
+    let missing = |loaded: &Loaded| match &listener(loaded, "gateway|443").unwrap().protocol {
         ListenerProtocol::Https(certificates) => {
             certificates.iter().all(|one| one.material == Material::Missing)
         }

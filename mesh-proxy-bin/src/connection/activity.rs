@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use mesh_core::plan::ListenerKey;
 use mesh_tower::telemetry::names::HEADER_TIMEOUT;
 use metrics::counter;
 
@@ -51,7 +52,7 @@ pub(crate) enum Order {
 /// One connection as seen from outside its task.
 #[derive(Debug)]
 pub(crate) struct Activity {
-    pub(super) listener: Arc<str>,
+    pub(super) listener: ListenerKey,
     order: AtomicU8,
     /// Frames of HTTP/2 come at any time and say nothing of a head.
     multiplexed: AtomicBool,
@@ -81,7 +82,7 @@ struct Still {
 
 // Relaxed throughout: each value is read alone, and an order is followed by a wake, which orders it.
 impl Activity {
-    pub(super) fn new(listener: Arc<str>, order: Order) -> Self {
+    pub(super) fn new(listener: ListenerKey, order: Order) -> Self {
         Self {
             listener,
             order: AtomicU8::new(order as u8),

@@ -4,7 +4,7 @@ use std::sync::{Arc, RwLock};
 
 use http::HeaderValue;
 use mesh_core::headers::FieldLimit;
-use mesh_core::plan::{Direction, Listener};
+use mesh_core::plan::{Direction, Listener, ListenerKey};
 use mesh_tower::tls::Acceptor;
 
 use crate::connection::registry::Registry;
@@ -20,7 +20,7 @@ pub(crate) struct Entrance<S> {
 /// The part of a listener that all workers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) name: Arc<str>,
+    pub(crate) key: ListenerKey,
     pub(crate) direction: Direction,
     /// `server` of local replies; `None` adds none.
     pub(crate) server: Option<HeaderValue>,
@@ -37,8 +37,8 @@ impl Shared {
         max_fields: FieldLimit,
         tls: Option<Arc<Acceptor>>,
     ) -> Self {
-        let (name, direction) = (listener.name.clone(), listener.direction);
-        Self { name, direction, server, max_fields, tls: RwLock::new(tls) }
+        let (key, direction) = (listener.key.clone(), listener.direction);
+        Self { key, direction, server, max_fields, tls: RwLock::new(tls) }
     }
 
     /// TLS for connections that come now.
@@ -55,7 +55,7 @@ impl Shared {
     #[cfg(test)]
     pub(crate) fn plain(name: &str) -> Self {
         Self {
-            name: name.into(),
+            key: ListenerKey::Named(name.into()),
             direction: Direction::Gateway,
             server: None,
             max_fields: FieldLimit::default(),

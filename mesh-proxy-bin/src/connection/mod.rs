@@ -71,7 +71,7 @@ where
     let (stream, protocol, downstream) = match opened {
         Ok(opened) => opened,
         Err(error) => {
-            tracing::debug!(listener = %entrance.shared.name, %peer, %error, "no connection");
+            tracing::debug!(listener = %entrance.shared.key, %peer, %error, "no connection");
             return;
         }
     };
@@ -120,7 +120,7 @@ where
         if protocol == Protocol::Http1 && error.downcast_ref().is_some_and(hyper::Error::is_parse) {
             counter!(PROTOCOL_ERROR).increment(1);
         }
-        tracing::debug!(listener = %entrance.shared.name, %peer, %error, "a connection broke");
+        tracing::debug!(listener = %entrance.shared.key, %peer, %error, "a connection broke");
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
             let (stream, peer) = listener.accept().await.unwrap();
             let (shared, registry) = (Arc::new(Shared::plain("gateway|80")), Arc::<Registry>::default());
             let stack = tower::service_fn(async |_| Ok::<_, BoxError>(Response::new(Body::empty())));
-            let ticket = registry.enter(&shared.name);
+            let ticket = registry.enter(&shared.key);
             let activity = ticket.activity.clone();
             let entrance = Entrance { shared, registry: registry.clone(), stack };
             let serving = tokio::spawn(serve(stream, peer, entrance, ticket));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use mesh_core::plan::ListenerKey;
 use tokio::sync::Notify;
 
 use crate::connection::activity::{Activity, Order, lock};
@@ -31,7 +32,7 @@ impl Default for Entries {
 
 impl Registry {
     /// A connection begins.
-    pub(crate) fn enter(self: &Arc<Self>, listener: &Arc<str>) -> Ticket {
+    pub(crate) fn enter(self: &Arc<Self>, listener: &ListenerKey) -> Ticket {
         let mut entries = lock(&self.entries);
         let id = entries.next;
         entries.next += 1;
@@ -55,8 +56,8 @@ impl Registry {
     }
 
     /// Lets the connections of a listener that is gone finish their work until `deadline`.
-    pub(crate) fn leave(&self, listener: &str, deadline: Instant) {
-        for activity in lock(&self.entries).open.values().filter(|activity| &*activity.listener == listener) {
+    pub(crate) fn leave(&self, listener: &ListenerKey, deadline: Instant) {
+        for activity in lock(&self.entries).open.values().filter(|activity| activity.listener == *listener) {
             *lock(&activity.deadline) = Some(deadline);
             activity.tell(Order::Leave);
         }
@@ -110,12 +111,18 @@ impl Drop for Ticket {
 mod tests {
     use std::time::Duration;
 
+    use mesh_core::plan::Direction;
+
     use super::*;
     use crate::connection::activity::{HEAD_LIMIT, IDLE_LIMIT};
 
+    fn gateway(port: u16) -> ListenerKey {
+        ListenerKey::port(Direction::Gateway, port)
+    }
+
     fn entered() -> (Arc<Registry>, Ticket) {
         let registry = Arc::new(Registry::default());
-        let ticket = registry.enter(&"gateway|80".into());
+        let ticket = registry.enter(&gateway(80));
         (registry, ticket)
     }
 
@@ -200,7 +207,7 @@ mod tests {
         registry.tell(Order::Leave);
         registry.tell(Order::Drain);
         assert_eq!(ticket.activity.order(), Order::Leave);
-        let later = registry.enter(&"gateway|80".into());
+        let later = registry.enter(&gateway(80));
         assert_eq!(later.activity.order(), Order::Leave);
         drop((ticket, later));
         registry.emptied().await;
@@ -209,9 +216,9 @@ mod tests {
     #[test]
     fn a_listener_that_is_gone_takes_only_its_own_connections() {
         let (registry, ticket) = entered();
-        let other = registry.enter(&"gateway|443".into());
+        let other = registry.enter(&gateway(443));
         let now = Instant::now();
-        registry.leave("gateway|80", now + IDLE_LIMIT);
+        registry.leave(&gateway(80), now + IDLE_LIMIT);
         assert_eq!((ticket.activity.order(), other.activity.order()), (Order::Leave, Order::Serve));
         let _open = ticket.activity.begin();
         registry.sweep(now + IDLE_LIMIT);

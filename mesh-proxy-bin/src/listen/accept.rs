@@ -29,12 +29,12 @@ where
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%peer, %error, "no TCP_NODELAY");
                 }
-                let ticket = entrance.registry.enter(&entrance.shared.name);
+                let ticket = entrance.registry.enter(&entrance.shared.key);
                 tokio::spawn(connection::serve(stream, peer, entrance.clone(), ticket));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(listener = %entrance.shared.name, %error, "cannot accept");
+                tracing::warn!(listener = %entrance.shared.key, %error, "cannot accept");
                 tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
             }
         }

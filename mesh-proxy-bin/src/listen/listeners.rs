@@ -1,6 +1,6 @@
 //! The open listeners, kept as the plan has them.
 //!
-//! A listener is known by its name. Over a reload one that stays keeps its sockets and connections, a new one
+//! A listener is known by its key. Over a reload one that stays keeps its sockets and connections, a new one
 //! is bound, and one that is gone lets its connections finish. Routes need nothing here: each request asks
 //! the plan in force.
 
@@ -11,7 +11,10 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use mesh_core::endpoint::Address;
-use mesh_core::plan::{Direction, Discovery, Listener, ListenerProtocol, ListenerRoutes, Plan, ServerHeader};
+use mesh_core::plan::{
+    ClusterKey, Direction, Discovery, Listener, ListenerKey, ListenerProtocol, ListenerRoutes, Plan,
+    ServerHeader,
+};
 use mesh_tower::admin::ListenerStatus;
 use tokio::sync::oneshot;
 
@@ -34,7 +37,7 @@ struct Standing {
 
 /// The open listeners.
 #[derive(Debug, Default)]
-pub(crate) struct Listeners(BTreeMap<Arc<str>, Standing>);
+pub(crate) struct Listeners(BTreeMap<ListenerKey, Standing>);
 
 impl Listeners {
     /// Follows the plan. Listeners that fail are in the result; all others follow nevertheless.
@@ -45,38 +48,38 @@ impl Listeners {
         workers: &[Handle],
     ) -> Vec<BindError> {
         let served = || plan.listeners.iter().filter(|listener| is_served(listener, settings));
-        let mut wanted: BTreeMap<&str, SocketAddr> = BTreeMap::new();
+        let mut wanted: BTreeMap<&ListenerKey, SocketAddr> = BTreeMap::new();
         for listener in served() {
-            wanted.insert(&listener.name, address(listener, plan, settings));
+            wanted.insert(&listener.key, address(listener, plan, settings));
         }
-        let gone: Vec<Arc<str>> = self
+        let gone: Vec<ListenerKey> = self
             .0
             .iter()
-            .filter(|(name, standing)| wanted.get(&***name) != Some(&standing.wanted))
-            .map(|(name, _)| name.clone())
+            .filter(|(key, standing)| wanted.get(key) != Some(&standing.wanted))
+            .map(|(key, _)| key.clone())
             .collect();
-        for name in gone {
-            self.0.remove(&name);
-            tracing::info!(listener = %name, "closes");
+        for key in gone {
+            self.0.remove(&key);
+            tracing::info!(listener = %key, "closes");
             let drain = settings.drain.unwrap_or(plan.settings.drain_duration);
             for worker in workers {
                 let (done, closed) = oneshot::channel();
-                worker.send(Command::Close { listener: name.clone(), drain, done }).await;
+                worker.send(Command::Close { listener: key.clone(), drain, done }).await;
                 // Its address may be wanted again at once. A worker that has panicked has closed it too.
                 let _ = closed.await;
             }
         }
         let mut errors = Vec::new();
         for listener in served() {
-            let result = match self.0.get_mut(&listener.name) {
+            let result = match self.0.get_mut(&listener.key) {
                 Some(standing) => standing.renew(listener),
-                None => self.open(listener, wanted[&*listener.name], plan, workers).await,
+                None => self.open(listener, wanted[&listener.key], plan, workers).await,
             };
             if let Err(reason) = result {
                 errors.push(BindError {
-                    listener: listener.name.to_string(),
+                    listener: listener.key.to_string(),
                     origin: origin(listener),
-                    address: wanted[&*listener.name],
+                    address: wanted[&listener.key],
                     reason,
                 });
             }
@@ -87,7 +90,7 @@ impl Listeners {
     /// Reads certificates and keys again where their files have changed. A pair that does not match, because one half
     /// is not written yet, changes nothing.
     pub(crate) fn reread(&mut self) {
-        for (name, standing) in &mut self.0 {
+        for (key, standing) in &mut self.0 {
             let files = tls::digest(&standing.protocol);
             if files == standing.files {
                 continue;
@@ -96,10 +99,10 @@ impl Listeners {
             match tls::config(&standing.protocol) {
                 Ok(tls) => {
                     standing.shared.renew(tls);
-                    tracing::info!(listener = %name, "new certificates");
+                    tracing::info!(listener = %key, "new certificates");
                 }
                 Err(error) => {
-                    tracing::warn!(listener = %name, error, "its new certificates cannot be used; the last good ones stay");
+                    tracing::warn!(listener = %key, error, "its new certificates cannot be used; the last good ones stay");
                 }
             }
         }
@@ -127,9 +130,9 @@ impl Listeners {
         for (worker, socket) in workers.iter().zip(sockets.list) {
             worker.send(Command::Listen { shared: shared.clone(), socket }).await;
         }
-        tracing::info!(listener = %listener.name, address = %sockets.address, "listens");
+        tracing::info!(listener = %listener.key, address = %sockets.address, "listens");
         let status = ListenerStatus {
-            name: listener.name.clone(),
+            name: listener.key.to_string().into(),
             address: sockets.address,
             port: listener.port,
             direction: listener.direction,
@@ -137,13 +140,15 @@ impl Listeners {
             origin: listener.origin.to_string(),
         };
         let protocol = listener.protocol.clone();
-        self.0.insert(listener.name.clone(), Standing { shared, wanted, protocol, files, status });
+        self.0.insert(listener.key.clone(), Standing { shared, wanted, protocol, files, status });
         Ok(())
     }
 
     /// The open listeners, by name.
     pub(crate) fn status(&self) -> Vec<ListenerStatus> {
-        self.0.values().map(|standing| standing.status.clone()).collect()
+        let mut list: Vec<_> = self.0.values().map(|standing| standing.status.clone()).collect();
+        list.sort_by(|a, b| a.name.cmp(&b.name));
+        list
     }
 }
 
@@ -201,7 +206,7 @@ fn is_for_calls_out(listener: &Listener, plan: &Plan) -> bool {
     let mut out = plan.listeners.iter().filter(|listener| listener.direction == Direction::Outbound);
     let all = out.clone().find(|listener| matches!(listener.routes, ListenerRoutes::ByAuthority));
     let meant = all.or_else(|| out.find(|one| matches!(one.routes, ListenerRoutes::ByAuthorityOf(_))));
-    meant.is_some_and(|meant| meant.name == listener.name)
+    meant.is_some_and(|meant| meant.key == listener.key)
 }
 
 /// The application's address, if an inbound listener there would forward to itself for ever (OP-7).
@@ -209,7 +214,7 @@ fn calls_itself(listener: &Listener, wanted: SocketAddr, plan: &Plan) -> Option<
     if listener.direction != Direction::Inbound {
         return None;
     }
-    let cluster = plan.cluster_named(&format!("{}||", listener.name))?;
+    let cluster = plan.cluster(plan.cluster_id(&ClusterKey::Inbound(listener.key.clone()))?)?;
     let Discovery::Static(endpoints) = &cluster.discovery else { return None };
     let covers = |ip: IpAddr| wanted.ip() == ip || wanted.ip().is_unspecified();
     endpoints.iter().find_map(|endpoint| match endpoint.address {

@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mesh_core::plan::Direction;
+use mesh_core::plan::{Direction, ListenerKey};
 use mesh_tower::mesh::Mesh;
 use mesh_tower::stack::{self, Stack};
 use tokio::sync::{mpsc, oneshot};
@@ -32,7 +32,7 @@ pub(crate) enum Command {
     /// Accept on this socket.
     Listen { shared: Arc<Shared>, socket: TcpListener },
     /// Close a listener, and answer when its socket is closed; its connections may finish for that long.
-    Close { listener: Arc<str>, drain: Duration, done: oneshot::Sender<()> },
+    Close { listener: ListenerKey, drain: Duration, done: oneshot::Sender<()> },
     /// Accept no more; connections close when they have no open request.
     Leave,
 }
@@ -96,7 +96,7 @@ struct Worker {
 impl Worker {
     async fn run(self, mut commands: mpsc::Receiver<Command>) {
         let worker = self.mesh.worker();
-        let mut accepting: HashMap<Arc<str>, JoinHandle<()>> = HashMap::new();
+        let mut accepting: HashMap<ListenerKey, JoinHandle<()>> = HashMap::new();
         let mut sweep = tokio::time::interval(SWEEP);
         loop {
             let command = tokio::select! {
@@ -109,13 +109,13 @@ impl Worker {
             match command {
                 None => return,
                 Some(Command::Listen { shared, socket }) => {
-                    let name = shared.name.clone();
+                    let key = shared.key.clone();
                     match tokio::net::TcpListener::from_std(socket) {
                         Ok(socket) => {
                             let task = self.listen(&worker, shared, socket);
-                            accepting.insert(name, task);
+                            accepting.insert(key, task);
                         }
-                        Err(error) => tracing::error!(listener = %name, %error, "cannot accept"),
+                        Err(error) => tracing::error!(listener = %key, %error, "cannot accept"),
                     }
                 }
                 Some(Command::Close { listener, drain, done }) => {
@@ -146,7 +146,7 @@ impl Worker {
         socket: tokio::net::TcpListener,
     ) -> JoinHandle<()> {
         let direction = shared.direction;
-        let mut edge = self.mesh.edge(worker.clone(), direction).listener(shared.name.clone());
+        let mut edge = self.mesh.edge(worker.clone(), direction).listener(shared.key.clone());
         if let Some(name) = &shared.server {
             edge = edge.server_name(name.clone());
         }

@@ -10,6 +10,7 @@ use mesh_core::fault::FaultPolicy;
 use mesh_core::grpc_web;
 use mesh_core::headers::Survey;
 use mesh_core::outcome::GrpcCode;
+use mesh_core::plan::ClusterKey;
 use mesh_core::reply::LocalReply;
 use mesh_core::route::{self, RequestView};
 
@@ -131,8 +132,8 @@ impl Matched {
         let Some(subset) = self.options.as_ref().and_then(|options| options.subset.clone()) else { return };
         let drawn = self.destination().and_then(|destination| self.view.plan().cluster(destination.cluster));
         let Some(plan) = drawn.map(|node| &node.policy) else { return };
-        let name = format!("outbound|{}|{subset}|{}", plan.port, plan.service.host);
-        let id = self.view.plan().cluster_ids.get(name.as_str()).copied();
+        let key = ClusterKey::outbound(plan.service.host.clone(), plan.port, subset);
+        let id = self.view.plan().cluster_id(&key);
         self.instead = Some(id.unwrap_or(ClusterId::UNKNOWN));
     }
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use mesh_core::endpoint::{ClusterId, Endpoint};
-use mesh_core::plan::{ClusterNode, Discovery, DnsTarget, Plan, Settings};
+use mesh_core::hash::WordHash;
+use mesh_core::plan::{ClusterKey, ClusterNode, Discovery, DnsTarget, Plan, Settings};
 
 use crate::clock::SharedRng;
 use crate::upstream::discover::{Following, Names};
@@ -37,23 +38,23 @@ impl Live {
     /// they end when nobody uses the cluster any more.
     pub(crate) fn link(plan: Arc<Plan>, previous: Option<&Self>, tools: &Tools) -> Self {
         tools.names.set_refresh_rate(plan.settings.dns_refresh_rate);
-        let known: HashMap<&str, &Arc<Cluster>> = previous
+        let known: HashMap<&ClusterKey, &Arc<Cluster>, WordHash> = previous
             .into_iter()
             .flat_map(|live| &live.clusters)
-            .map(|cluster| (&*cluster.plan().name, cluster))
+            .map(|cluster| (&cluster.plan().key, cluster))
             .collect();
-        let discoveries: HashMap<&str, &Discovery> = previous
+        let discoveries: HashMap<&ClusterKey, &Discovery, WordHash> = previous
             .into_iter()
             .flat_map(|live| &live.plan.clusters)
-            .map(|node| (&*node.policy.name, &node.discovery))
+            .map(|node| (&node.policy.key, &node.discovery))
             .collect();
         let link = |node: &ClusterNode| {
-            let earlier = known.get(&*node.policy.name).copied();
+            let earlier = known.get(&node.policy.key).copied();
             let same_source = |earlier: &Arc<Cluster>| match &node.discovery {
                 Discovery::Static(_) => {
-                    matches!(discoveries.get(&*earlier.plan().name), Some(Discovery::Static(_)))
+                    matches!(discoveries.get(&earlier.plan().key), Some(Discovery::Static(_)))
                 }
-                other => discoveries.get(&*earlier.plan().name) == Some(&other),
+                other => discoveries.get(&earlier.plan().key) == Some(&other),
             };
             match earlier {
                 Some(cluster) if cluster.plan().same_policy(&node.policy) && same_source(cluster) => {

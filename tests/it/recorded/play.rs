@@ -62,7 +62,7 @@ pub(super) type Listener = BoxCloneSyncService<Request<Body>, Response<Body>, Er
 pub(super) fn listener(test: &TestMesh) -> Option<Listener> {
     let plan = test.mesh().plan();
     let listener = plan.listeners.iter().find(|listener| listener.port == PORT)?;
-    Some(in_process(test.mesh(), &listener.name))
+    Some(in_process(test.mesh(), &listener.key.to_string()))
 }
 
 /// The request of a case, as a connection of HTTP/1.1 would bring it.

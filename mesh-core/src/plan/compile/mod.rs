@@ -249,8 +249,8 @@ impl Compiler<'_> {
     }
 
     fn finish(mut self, mut plan: Plan) -> Compiled {
-        let names = plan.listeners.iter().map(|listener| listener.name.clone());
-        plan.listener_ids = names.zip(0..).collect();
+        let keys = plan.listeners.iter().map(|listener| listener.key.clone());
+        plan.listener_ids = keys.zip(0..).collect();
         plan.settings = self.mesh.settings;
         plan.settings.header_faults = self.options.header_faults;
         plan.workload = self.workload;

@@ -117,8 +117,8 @@ spec:
         let options = CompileOptions { workload, gateway, ..CompileOptions::default() };
         compile(&documents, &options, None).plan.listeners
     };
-    assert_eq!(&*listeners(WorkloadSource::Unknown, true)[0].name, "gateway|80");
-    assert_eq!(&*listeners(WorkloadSource::Named("edge".into()), true)[0].name, "gateway|80");
+    assert_eq!(listeners(WorkloadSource::Unknown, true)[0].key.to_string(), "gateway|80");
+    assert_eq!(listeners(WorkloadSource::Named("edge".into()), true)[0].key.to_string(), "gateway|80");
     let other = Workload { labels: [("istio".into(), "other".into())].into(), ..Workload::default() };
     assert!(listeners(other.into(), true).is_empty());
 }

@@ -14,6 +14,7 @@
 mod action;
 mod headers;
 mod host;
+mod key;
 mod matcher;
 pub mod normalize;
 mod record;
@@ -26,6 +27,7 @@ mod table;
 pub use action::{Action, Destination, DirectResponse, Forward, Mirror};
 pub use headers::{Direction, HeaderOps, HeaderOpsError, Vars, is_framing};
 pub use host::{HostMap, host_of};
+pub use key::VirtualHostKey;
 pub use matcher::{Matcher, Mismatch};
 pub use record::{Earlier, Recorder};
 pub use redirect::{Redirect, RedirectPath, RedirectPort};

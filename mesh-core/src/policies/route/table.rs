@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{HostMap, Recorder, RequestView, Route};
+use super::{HostMap, Recorder, RequestView, Route, VirtualHostKey};
 use crate::error::Origin;
 
 #[cfg(test)]
@@ -23,8 +23,8 @@ pub enum Fallback {
 /// The routes for some domains, in order.
 #[derive(Clone, Debug)]
 pub struct VirtualHost {
-    /// Such as `reviews.default.svc.cluster.local:9080`.
-    pub name: Arc<str>,
+    /// What it is known by; unique in its table.
+    pub key: VirtualHostKey,
     /// The domains it answers for, as in H-6.
     pub domains: Vec<String>,
     /// Its routes; the first that matches serves.
@@ -37,14 +37,14 @@ pub struct VirtualHost {
 
 /// Two virtual hosts claim one domain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("domain {domain:?} is declared by {first:?} and by {second:?}")]
+#[error("domain {domain:?} is declared by \"{first}\" and by \"{second}\"")]
 pub struct TableError {
     /// The domain.
     pub domain: String,
     /// The virtual host that has it.
-    pub first: Arc<str>,
+    pub first: VirtualHostKey,
     /// The virtual host that claims it too.
-    pub second: Arc<str>,
+    pub second: VirtualHostKey,
 }
 
 /// All that one listener, or one library client, routes by.
@@ -80,8 +80,8 @@ impl RouteTable {
             for domain in &host.domains {
                 index.insert(domain, position).map_err(|first| TableError {
                     domain: domain.clone(),
-                    first: Arc::clone(&hosts[first].name),
-                    second: Arc::clone(&host.name),
+                    first: hosts[first].key.clone(),
+                    second: host.key.clone(),
                 })?;
             }
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mesh_core::plan::ListenerKey;
 use tower_layer::Layer;
 
 use super::Route;
@@ -11,7 +12,7 @@ use crate::upstream::worker::Worker;
 #[derive(Clone, Debug)]
 pub struct RouteLayer {
     worker: Arc<Worker>,
-    listener: Option<Arc<str>>,
+    listener: Option<ListenerKey>,
 }
 
 impl RouteLayer {
@@ -22,10 +23,10 @@ impl RouteLayer {
         Self { worker, listener: None }
     }
 
-    /// Routes by the table of the plan's listener of this name.
+    /// Routes by the table of the plan's listener of this key.
     #[must_use]
-    pub const fn listener(worker: Arc<Worker>, name: Arc<str>) -> Self {
-        Self { worker, listener: Some(name) }
+    pub const fn listener(worker: Arc<Worker>, key: ListenerKey) -> Self {
+        Self { worker, listener: Some(key) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mesh_core::plan::{ListenerRoutes, Plan};
+use mesh_core::plan::{ListenerKey, ListenerRoutes, Plan};
 use mesh_core::route::RouteTable;
 
 /// Where the rules for a request stand.
@@ -16,9 +16,14 @@ pub(super) enum Rules<'a> {
 }
 
 /// The table that serves a request of `authority`, under `listener` if one is given.
-pub(super) fn rules<'a>(plan: &'a Plan, listener: Option<&str>, authority: &str, https: bool) -> Rules<'a> {
-    if let Some(name) = listener {
-        match plan.listener(name).map(|found| &found.routes) {
+pub(super) fn rules<'a>(
+    plan: &'a Plan,
+    listener: Option<&ListenerKey>,
+    authority: &str,
+    https: bool,
+) -> Rules<'a> {
+    if let Some(key) = listener {
+        match plan.listener(key).map(|found| &found.routes) {
             Some(ListenerRoutes::Table(table)) => return Rules::Table(table),
             Some(ListenerRoutes::ByAuthority) => {}
             Some(ListenerRoutes::ByAuthorityOf(tables)) => return by_port(tables, authority, https),

@@ -8,6 +8,7 @@ use http::header::LOCATION;
 use http::{Request, Response};
 use mesh_core::grpc_web::Call;
 use mesh_core::headers::Survey;
+use mesh_core::plan::ListenerKey;
 use mesh_core::reply::{Dialect, LocalReply};
 use mesh_core::route::{Action, Fallback, Found, RequestView};
 use tower_service::Service;
@@ -26,7 +27,7 @@ use crate::upstream::worker::{View, Worker};
 pub struct Route<S> {
     pub(super) inner: S,
     pub(super) worker: Arc<Worker>,
-    pub(super) listener: Option<Arc<str>>,
+    pub(super) listener: Option<ListenerKey>,
 }
 
 enum Step {
@@ -39,7 +40,7 @@ impl<S> Route<S> {
     fn decide<B>(&self, view: Arc<View>, request: &Request<B>, record: &Record) -> Step {
         let facts = RequestView::of(request);
         let https = facts.scheme == "https";
-        let rules = rules(view.plan(), self.listener.as_deref(), facts.authority, https);
+        let rules = rules(view.plan(), self.listener.as_ref(), facts.authority, https);
         let found = match &rules {
             Rules::Table(table) if table.reads_claims() => {
                 let context = request.extensions().get::<Context>();

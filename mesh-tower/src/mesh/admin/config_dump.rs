@@ -4,7 +4,6 @@ use mesh_core::plan::{ClusterNode, Discovery, Listener, ListenerProtocol, Listen
 use mesh_core::route::{Action, Route, RouteTable};
 use serde_json::{Value, json};
 
-use super::listeners::direction;
 use crate::mesh::Status;
 
 /// Private keys are no part of it.
@@ -47,8 +46,8 @@ fn listener(plan: &Plan, listener: &Listener) -> Value {
             .collect(),
     };
     json!({
-        "name": &*listener.name,
-        "direction": direction(listener.direction),
+        "name": listener.key.to_string(),
+        "direction": listener.direction.as_str(),
         "port": listener.port,
         "tls": tls,
         "routes": routes,
@@ -62,7 +61,7 @@ fn table(plan: &Plan, routes: &RouteTable) -> Value {
         .iter()
         .map(|host| {
             json!({
-                "name": &*host.name,
+                "name": host.key.to_string(),
                 "domains": host.domains,
                 "origin": host.origin.to_string(),
                 "routes": host.routes.iter().map(|one| route(plan, one)).collect::<Value>(),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// A listener that stands.
 #[derive(Clone, Debug)]
 pub struct ListenerStatus {
-    /// Its name in the plan.
+    /// The text of its key in the plan.
     pub name: Arc<str>,
     /// Where it really listens.
     pub address: SocketAddr,
@@ -41,19 +41,11 @@ pub(super) fn json(listeners: &[ListenerStatus]) -> Value {
                 "name": &*listener.name,
                 "local_address": listener.address.to_string(),
                 "port": listener.port,
-                "direction": direction(listener.direction),
+                "direction": listener.direction.as_str(),
                 "protocol": listener.protocol,
                 "origin": listener.origin,
             })
         })
         .collect();
     json!({ "listener_statuses": list })
-}
-
-pub(super) const fn direction(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Outbound => "outbound",
-        Direction::Inbound => "inbound",
-        Direction::Gateway => "gateway",
-    }
 }

@@ -10,7 +10,7 @@ use http::{HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
 use mesh_core::decision::Decision;
 use mesh_core::identity::Workload;
-use mesh_core::plan::{ClusterPlan, Direction, ServiceIdentity, UpstreamProtocol};
+use mesh_core::plan::{ClusterKey, ClusterPlan, Direction, ServiceIdentity, UpstreamProtocol};
 use mesh_core::telemetry::access_log::Format;
 use metrics::LocalRecorderGuard;
 use tokio_test::{assert_pending, assert_ready, task};
@@ -153,7 +153,8 @@ pub(super) fn cluster() -> ClusterPlan {
         namespace: "default".into(),
         external: false,
     };
-    let plan = ClusterPlan::new("outbound|9080|v1|reviews.default.svc.cluster.local", service, 9080);
+    let key = ClusterKey::outbound(service.host.clone(), 9080, "v1");
+    let plan = ClusterPlan::new(key, service, 9080);
     ClusterPlan { subset: "v1".into(), protocol: UpstreamProtocol::Http1, ..plan }
 }
 

@@ -5,11 +5,9 @@
 //! some worker has one, the [cluster](crate::upstream::state) lives and its name is followed like any other.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use mesh_core::hash::WordHash;
 use mesh_core::plan::ClusterPlan;
 
 use super::ClusterPool;
@@ -90,7 +88,7 @@ impl Passthrough {
 
     fn make(&self, cluster: Arc<Cluster>, authority: &Authority) -> ClusterPool {
         let tls = cluster.plan().tls.as_ref().map(|tls| ClientTls::new(tls, authority.bare_host()));
-        let rng = FastRng::seeded(WordHash::default().hash_one((self.seed, authority)));
+        let rng = FastRng::seeded(authority.seed(self.seed));
         ClusterPool::new(cluster, self.connector.clone(), tls, rng)
     }
 

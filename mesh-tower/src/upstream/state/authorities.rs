@@ -5,12 +5,14 @@
 //! other's; so they count all workers' requests (CB-8, CB-10).
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, Weak};
 
 use mesh_core::balance::BalancePolicy;
 use mesh_core::endpoint::Endpoint;
+use mesh_core::hash::WordHash;
 use mesh_core::headers::FieldLimit;
-use mesh_core::plan::{self, ClusterPlan, DnsTarget};
+use mesh_core::plan::{self, ClusterKey, ClusterPlan, DnsTarget};
 use tokio::runtime::Handle;
 
 use super::Cluster;
@@ -26,7 +28,7 @@ pub(crate) struct Authority {
     name: String,
     https: bool,
     /// The cluster whose policy holds, if the registry has one.
-    cluster: Option<Arc<str>>,
+    cluster: Option<ClusterKey>,
 }
 
 /// See the [module](self).
@@ -69,8 +71,14 @@ impl Policy {
 
 impl Authority {
     pub(crate) fn new(name: &str, https: bool, policy: Option<&Arc<ClusterPlan>>) -> Self {
-        let cluster = policy.map(|policy| policy.name.clone());
+        let cluster = policy.map(|policy| policy.key.clone());
         Self { name: name.to_ascii_lowercase(), https, cluster }
+    }
+
+    /// The seed of the draws of a worker for it: the same texts give the same seed in every process (OU-1).
+    pub(crate) fn seed(&self, of_worker: u64) -> u64 {
+        let cluster = self.cluster.as_ref().map(ToString::to_string);
+        WordHash::default().hash_one((of_worker, &self.name, self.https, cluster))
     }
 
     fn host(&self) -> &str {

@@ -10,7 +10,7 @@ use mesh_core::health::{Finding, HealthPolicy, Probe};
 use mesh_core::identity::Locality;
 use mesh_core::outcome::{Outcome, Reset};
 use mesh_core::outlier::OutlierPolicy;
-use mesh_core::plan::{ClusterPlan, ServiceIdentity, UpstreamProtocol};
+use mesh_core::plan::{ClusterKey, ClusterPlan, ServiceIdentity, UpstreamProtocol};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
 use super::Cluster;
@@ -57,7 +57,7 @@ pub(crate) fn plan() -> ClusterPlan {
             max_ejection_percent: 100,
             ..OutlierPolicy::default()
         }),
-        ..ClusterPlan::new("outbound|80||api", ServiceIdentity::default(), 80)
+        ..ClusterPlan::new(ClusterKey::outbound("api", 80, ""), ServiceIdentity::default(), 80)
     }
 }
 

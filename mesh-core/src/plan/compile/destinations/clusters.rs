@@ -13,11 +13,12 @@ use crate::balance::{BalancePolicy, HashSource};
 use crate::diagnostic::Diagnostics;
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
+use crate::hash::WordHash;
 use crate::identity::{Labels, Workload};
 use crate::plan::compile::inputs::names;
 use crate::plan::compile::inputs::settings::Mesh;
 use crate::plan::compile::registry::{self, Port, Registry, Service};
-use crate::plan::{ClusterNode, ClusterPlan, Discovery, UpstreamProtocol};
+use crate::plan::{ClusterKey, ClusterNode, ClusterPlan, Discovery, UpstreamProtocol};
 
 /// Envoy's threshold where no outlier detection says another (LB-14).
 const DEFAULT_PANIC: u32 = 50;
@@ -32,7 +33,9 @@ pub(crate) struct Clusters {
     /// Where something was found: a rule stands for many clusters.
     found_at: HashSet<Origin>,
     nodes: Vec<ClusterNode>,
-    ids: HashMap<Arc<str>, ClusterId>,
+    ids: HashMap<ClusterKey, ClusterId, WordHash>,
+    /// The names of subsets, each text once.
+    subsets: HashSet<Arc<str>>,
     /// What those hash that balance by hash.
     keys: HashMap<ClusterId, HashSource>,
 }
@@ -55,7 +58,8 @@ impl Clusters {
             findings: Diagnostics::new(),
             found_at: HashSet::new(),
             nodes: Vec::new(),
-            ids: HashMap::new(),
+            ids: HashMap::default(),
+            subsets: HashSet::new(),
             keys: HashMap::new(),
         }
     }
@@ -65,12 +69,12 @@ impl Clusters {
         std::mem::take(&mut self.findings)
     }
 
-    pub(crate) fn into_parts(self) -> (Vec<ClusterNode>, HashMap<Arc<str>, ClusterId>) {
+    pub(crate) fn into_parts(self) -> (Vec<ClusterNode>, HashMap<ClusterKey, ClusterId, WordHash>) {
         (self.nodes, self.ids)
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<ClusterId> {
-        self.ids.get(name).copied()
+    pub(crate) fn get(&self, key: &ClusterKey) -> Option<ClusterId> {
+        self.ids.get(key).copied()
     }
 
     pub(crate) fn node(&self, id: ClusterId) -> Option<&ClusterNode> {
@@ -84,7 +88,7 @@ impl Clusters {
 
     pub(crate) fn insert(&mut self, node: ClusterNode) -> ClusterId {
         let id = ClusterId(u32::try_from(self.nodes.len()).expect("clusters are numbered in 32 bits"));
-        self.ids.insert(Arc::clone(&node.policy.name), id);
+        self.ids.insert(node.policy.key.clone(), id);
         self.nodes.push(node);
         id
     }
@@ -92,7 +96,7 @@ impl Clusters {
     /// Changes the plans of the clusters that are called; those of listeners stay.
     pub(crate) fn each(&mut self, mut change: impl FnMut(&mut ClusterPlan)) {
         for node in &mut self.nodes {
-            if node.policy.name.starts_with("outbound|") {
+            if node.policy.key.is_outbound() {
                 change(Arc::make_mut(&mut node.policy));
             }
         }
@@ -174,6 +178,16 @@ impl Clusters {
         (*service.identity.host == *end && service.port(port).is_some()).then_some(service)
     }
 
+    /// The text as all clusters share it.
+    fn shared(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.subsets.get(name) {
+            return Arc::clone(known);
+        }
+        let name = Arc::<str>::from(name);
+        self.subsets.insert(Arc::clone(&name));
+        name
+    }
+
     fn ensure<'a>(
         &mut self,
         service: &Service,
@@ -182,9 +196,9 @@ impl Clusters {
         rule: Option<&Rule<'a>>,
         mesh: &Mesh<'a>,
     ) -> ClusterId {
-        let subset_name = subset.map_or("", |subset| subset.name.as_str());
-        let name = format!("outbound|{port}|{subset_name}|{}", service.identity.host);
-        if let Some(id) = self.get(&name) {
+        let subset_name = self.shared(subset.map_or("", |subset| subset.name.as_str()));
+        let key = ClusterKey::outbound(Arc::clone(&service.identity.host), port, Arc::clone(&subset_name));
+        if let Some(id) = self.get(&key) {
             return id;
         }
         let written = service.port(port).expect("asked for a port of the service");
@@ -223,13 +237,14 @@ impl Clusters {
             Some(outlier) => outlier.min_health_percent,
             None => DEFAULT_PANIC,
         };
-        let key = blocks.balancer.and_then(|balancer| keys::source(balancer.consistent_hash.as_ref()?));
+        let hashed = blocks.balancer.and_then(|balancer| keys::source(balancer.consistent_hash.as_ref()?));
         let id = self.insert(ClusterNode {
             policy: Arc::new(ClusterPlan {
-                name: name.into(),
+                name: key.to_string().into(),
+                key,
                 service: service.identity.clone(),
                 port,
-                subset: subset_name.into(),
+                subset: subset_name,
                 subset_labels: subset.map(|subset| subset.labels.clone()).unwrap_or_default(),
                 protocol,
                 balance,
@@ -245,8 +260,8 @@ impl Clusters {
             }),
             discovery,
         });
-        if let Some(key) = key {
-            self.keys.insert(id, key);
+        if let Some(hashed) = hashed {
+            self.keys.insert(id, hashed);
         }
         id
     }

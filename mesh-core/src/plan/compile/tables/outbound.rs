@@ -21,7 +21,7 @@ use crate::plan::compile::rules::gateway_api::GatewayApi;
 use crate::plan::compile::rules::routes::{Place, Routes};
 use crate::plan::compile::rules::virtual_services::{Claim, VirtualServices};
 use crate::plan::{Discovery, OutboundMode, Plan};
-use crate::route::{Action, Fallback, Forward, Matcher, Route, RouteTable, VirtualHost};
+use crate::route::{Action, Fallback, Forward, Matcher, Route, RouteTable, VirtualHost, VirtualHostKey};
 
 /// The port where hosts without a service are looked for.
 const DEFAULT_PORT: u16 = 80;
@@ -47,7 +47,14 @@ impl Port {
 }
 
 impl Tables {
-    fn add(&mut self, port: Port, host: &str, names: &[String], routes: Vec<Arc<Route>>, origin: Origin) {
+    fn add(
+        &mut self,
+        port: Port,
+        host: &Arc<str>,
+        names: &[String],
+        routes: Vec<Arc<Route>>,
+        origin: Origin,
+    ) {
         let Port { number: port, grpc_web } = port;
         let (hosts, claimed) = self.tables.entry(port).or_default();
         let mut domains = Vec::with_capacity(names.len() * 2);
@@ -60,8 +67,8 @@ impl Tables {
             }
         }
         if !domains.is_empty() {
-            let name = format!("{host}:{port}").into();
-            hosts.push(VirtualHost { name, domains, routes, grpc_web, origin });
+            let key = VirtualHostKey::host(Arc::clone(host), port);
+            hosts.push(VirtualHost { key, domains, routes, grpc_web, origin });
         }
     }
 }
@@ -178,6 +185,7 @@ impl<'a> Compiler<'a> {
             if self.registry.find_visible(host).is_some_and(|service| *service.identity.host == **host) {
                 continue;
             }
+            let host: &Arc<str> = &host.as_str().into();
             let domains = names::domains(host, &self.workload.namespace, &self.mesh.settings.domain_suffix);
             // Of each port the first has the domains that has a rule there (VS-3, VS-5).
             let mut taken = BTreeSet::new();
@@ -192,7 +200,9 @@ impl<'a> Compiler<'a> {
                     // What is refused and never was good leaves calls to such a host as they were.
                     let is_known = |plan: &Plan| {
                         let table = plan.outbound.get(&port);
-                        table.is_some_and(|table| last_host(table, &format!("{host}:{port}")).is_some())
+                        table.is_some_and(|table| {
+                            last_host(table, &VirtualHostKey::host(Arc::clone(host), port)).is_some()
+                        })
                     };
                     if virtuals.all[*one].refused.is_some() && !self.last_good.is_none_or(is_known) {
                         continue;
@@ -252,10 +262,10 @@ impl<'a> Compiler<'a> {
     }
 
     /// The routes, or the last good ones of the host if a reference was lost (Y-12).
-    fn kept_or(&mut self, host: &str, port: u16, routes: &Routes) -> Vec<Arc<Route>> {
+    fn kept_or(&mut self, host: &Arc<str>, port: u16, routes: &Routes) -> Vec<Arc<Route>> {
         if routes.lost
             && let Some(table) = self.last_good.and_then(|plan| plan.outbound.get(&port))
-            && let Some(kept) = self.keep(table, &format!("{host}:{port}"))
+            && let Some(kept) = self.keep(table, &VirtualHostKey::host(Arc::clone(host), port))
         {
             return kept;
         }

@@ -6,11 +6,15 @@ use crate::endpoint::ClusterId;
 use crate::plan::compile::Compiler;
 use crate::plan::compile::destinations::clusters::discovery_of;
 use crate::plan::{ClusterNode, Plan};
-use crate::route::{Action, Destination, Forward, Mirror, Route, RouteTable, VirtualHost};
+use crate::route::{Action, Destination, Forward, Mirror, Route, RouteTable, VirtualHost, VirtualHostKey};
 
 impl Compiler<'_> {
     /// The routes of this virtual host in the last good plan, if all they lead to existed then.
-    pub(crate) fn keep(&mut self, table: &RouteTable, virtual_host: &str) -> Option<Vec<Arc<Route>>> {
+    pub(crate) fn keep(
+        &mut self,
+        table: &RouteTable,
+        virtual_host: &VirtualHostKey,
+    ) -> Option<Vec<Arc<Route>>> {
         if self.options.istio_runtime {
             return None;
         }
@@ -20,7 +24,7 @@ impl Compiler<'_> {
             return None;
         }
         let routes = host.routes.iter().map(|route| Arc::new(self.carried(route, last))).collect();
-        self.stale.insert(virtual_host.to_owned());
+        self.stale.insert(virtual_host.to_string());
         Some(routes)
     }
 
@@ -45,11 +49,11 @@ impl Compiler<'_> {
         route
     }
 
-    /// The cluster of the same name; where there is none any more, the last good one, with the
+    /// The cluster of the same key; where there is none any more, the last good one, with the
     /// endpoints that its service has now, if it still has any.
     fn carried_cluster(&mut self, id: ClusterId, last: &Plan) -> ClusterId {
         let Some(node) = last.cluster(id) else { return ClusterId::UNKNOWN };
-        if let Some(id) = self.clusters.get(&node.policy.name) {
+        if let Some(id) = self.clusters.get(&node.policy.key) {
             return id;
         }
         let service = self.registry.exact(&node.policy.service.host).map(|index| self.registry.get(index));
@@ -62,11 +66,10 @@ impl Compiler<'_> {
     }
 }
 
-/// The virtual host of this name. Its own name is a domain of it, so the index finds it.
-pub(crate) fn last_host<'t>(table: &'t RouteTable, name: &str) -> Option<&'t VirtualHost> {
-    let domain = name.rsplit_once(':').map_or(name, |(domain, _)| domain);
-    let is_it = |host: &&VirtualHost| *host.name == *name;
-    let indexed = table.host(name).filter(is_it).or_else(|| table.host(domain).filter(is_it));
+/// The virtual host of this key. Mostly its name is a domain of it, so the index finds it.
+pub(crate) fn last_host<'t>(table: &'t RouteTable, key: &VirtualHostKey) -> Option<&'t VirtualHost> {
+    let is_it = |host: &&VirtualHost| host.key == *key;
+    let indexed = key.domain().and_then(|domain| table.host(domain)).filter(is_it);
     indexed.or_else(|| table.hosts().iter().find(is_it))
 }
 

@@ -2,7 +2,7 @@
 
 use super::yaml::{object, service};
 use super::{clusters, gateway, outbound, sidecar};
-use crate::plan::ListenerRoutes;
+use crate::plan::{Direction, ListenerKey, ListenerRoutes};
 
 /// A rule that leads to another name of a service leads to the service, with what is said of that: in the mesh, at
 /// a gateway, from a VirtualService and from an HTTPRoute.
@@ -42,7 +42,9 @@ fn se_1_an_external_name_is_a_destination_as_its_service_is() {
         assert_eq!(clusters(&in_mesh.plan, found)[0].0, cluster, "{to}");
         assert!(in_mesh.plan.cluster_named(cluster).unwrap().policy.tls.is_some(), "{to}");
         let at_edge = gateway(&text, "web");
-        let ListenerRoutes::Table(table) = &at_edge.plan.listener("gateway|80").unwrap().routes else {
+        let ListenerRoutes::Table(table) =
+            &at_edge.plan.listener(&ListenerKey::port(Direction::Gateway, 80)).unwrap().routes
+        else {
             panic!("it has routes of its own");
         };
         let found = super::found(table, "front.test", "/").unwrap();
@@ -53,7 +55,7 @@ fn se_1_an_external_name_is_a_destination_as_its_service_is() {
     assert_eq!(clusters(&plan, found)[0].0, "outbound|80||a.default.svc.cluster.local");
     // What is said of the other name itself holds for those who use it.
     let own = object("DestinationRule", "known", "{host: known, subsets: [{name: own, labels: {v: one}}]}");
-    let plan = sidecar(&(base.clone() + &own + &rule("host: known, subset: own")), "web").plan;
+    let plan = sidecar(&(base + &own + &rule("host: known, subset: own")), "web").plan;
     let found = outbound(&plan, 80, "front.test", "/").unwrap();
     assert_eq!(clusters(&plan, found)[0].0, "outbound|80|own|known.default.svc.cluster.local");
 }

@@ -380,7 +380,7 @@ fn mo_4_of_gateways_that_conflict_the_older_one_serves() {
         .replace("protocol: HTTP}", "protocol: HTTPS}, tls: {mode: SIMPLE, credentialName: a}");
     let compiled = super::gateway(&format!("{EDGE}{second}"), "edge");
     assert!(codes(&compiled.diagnostics).contains(&Code::ConflictingGateways));
-    let names: Vec<&str> = compiled.plan.listeners.iter().map(|one| &*one.name).collect();
+    let names: Vec<_> = compiled.plan.listeners.iter().map(|one| one.key.to_string()).collect();
     assert_eq!(names, ["gateway|80"]);
 }
 

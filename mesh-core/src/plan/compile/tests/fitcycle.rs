@@ -57,7 +57,8 @@ fn the_library_shares_reads_between_versions() {
 fn the_gateway_routes_paths_to_services() {
     let plan = compiled("istio-ingressgateway", true).plan;
     let [listener] = plan.listeners.as_slice() else { panic!("{:?}", plan.listeners) };
-    assert_eq!((&*listener.name, listener.port, listener.direction), ("gateway|80", 80, Direction::Gateway));
+    let shown = listener.key.to_string();
+    assert_eq!((&*shown, listener.port, listener.direction), ("gateway|80", 80, Direction::Gateway));
     assert_eq!(listener.protocol, ListenerProtocol::Http);
     let ListenerRoutes::Table(table) = &listener.routes else { panic!("a gateway has a table") };
     let name = |path: &str| found(table, "shop.example:8080", path).unwrap().name.to_string();
@@ -69,7 +70,7 @@ fn the_gateway_routes_paths_to_services() {
 #[test]
 fn the_sidecar_has_its_two_listeners() {
     let plan = compiled("report-server", false).plan;
-    let names: Vec<_> = plan.listeners.iter().map(|listener| listener.name.to_string()).collect();
+    let names: Vec<_> = plan.listeners.iter().map(|listener| listener.key.to_string()).collect();
     assert_eq!(names, ["outbound|15080", "inbound|5000"]);
     assert!(
         matches!(plan.listeners[0].routes, ListenerRoutes::ByAuthorityOf(_)),

@@ -177,7 +177,7 @@ spec:
   - {port: {number: 8080, name: bound, protocol: HTTP}, bind: 10.0.0.1, hosts: [e.example.com]}
 "#;
     let compiled = gateway(&format!("{EDGE}{more}"), "edge");
-    let names: Vec<_> = compiled.plan.listeners.iter().map(|listener| listener.name.to_string()).collect();
+    let names: Vec<_> = compiled.plan.listeners.iter().map(|listener| listener.key.to_string()).collect();
     assert_eq!(names, ["gateway|80", "gateway|443", "gateway|8080", "gateway|8080|10.0.0.1"]);
     assert!(codes(&compiled.diagnostics).contains(&Code::ConflictingGateways));
 }

@@ -48,7 +48,7 @@ spec:
 }
 
 fn path(plan: &Plan, name: &str) -> Option<String> {
-    let node = plan.cluster(*plan.cluster_ids.get(name)?)?;
+    let node = plan.cluster_named(name)?;
     match &node.policy.health.as_ref()?.probe {
         Probe::Http { path, .. } => Some(path.to_string()),
         other => panic!("{other:?}"),
@@ -72,7 +72,7 @@ fn hc_1_the_nearest_policy_holds() {
     assert_eq!(at("80|").as_deref(), Some("/service"));
     assert_eq!(at("80|v1").as_deref(), Some("/service"));
     assert_eq!(at("81|v1").as_deref(), Some("/port"));
-    let node = plan.cluster(plan.cluster_ids["outbound|80||a.default.svc.cluster.local"]).unwrap();
+    let node = plan.cluster_named("outbound|80||a.default.svc.cluster.local").unwrap();
     assert_eq!(node.policy.panic_threshold, 7);
     let health = node.policy.health.as_ref().unwrap();
     assert_eq!((health.interval, health.timeout), (Duration::from_secs(3), Duration::from_secs(1)));

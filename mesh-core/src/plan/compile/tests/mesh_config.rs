@@ -116,7 +116,7 @@ fn mc_2_the_defaults() {
         assert_eq!(plan.outbound[&80].fallback(), Fallback::Passthrough);
         assert_eq!(settings.dns_refresh_rate, Duration::from_secs(60));
         assert!(settings.access_log.is_none());
-        assert_eq!((plan.listeners[0].port, &*plan.listeners[0].name), (15001, "outbound|15001"));
+        assert_eq!((plan.listeners[0].port, &*plan.listeners[0].key.to_string()), (15001, "outbound|15001"));
         let api = &plan.cluster_named(CLUSTER).unwrap().policy;
         assert_eq!(api.circuit.connect_timeout, Duration::from_secs(10));
         assert!(api.circuit.tcp_keepalive.is_none() && api.outlier.is_none());
@@ -152,7 +152,7 @@ fn mc_2_each_field_changes_what_it_names() {
 
     let plan = plan_of("defaultHttpRetryPolicy: {attempts: 5}\ndefaultInboundHttpRetryPolicy: {attempts: 6}");
     assert_eq!(outbound(&plan, 80, "api", "/").unwrap().retry.attempts, 5);
-    let inbound = plan.listeners.iter().find(|one| &*one.name == "inbound|8080").unwrap();
+    let inbound = plan.listeners.iter().find(|one| one.key.to_string() == "inbound|8080").unwrap();
     let ListenerRoutes::Table(table) = &inbound.routes else { panic!("a table") };
     assert_eq!(found(table, "web", "/").unwrap().retry.attempts, 6);
 

@@ -86,7 +86,7 @@ spec: {template: {metadata: {labels: {app: cart}}}}
 ";
     let inbound = |spec: &str| {
         let plan = plan(&format!("{text}{}", object("Sidecar", "cart", spec)), "cart", false);
-        let listener = plan.listeners.iter().find(|one| &*one.name == "inbound|5000").unwrap();
+        let listener = plan.listeners.iter().find(|one| one.key.to_string() == "inbound|5000").unwrap();
         let ListenerRoutes::Table(table) = &listener.routes else { panic!("it has a table") };
         let shut = matches!(super::found(table, "cart", "/").unwrap().action, Action::Refused(_));
         let Discovery::Static(endpoints) = &plan.cluster_named("inbound|5000||").unwrap().discovery else {

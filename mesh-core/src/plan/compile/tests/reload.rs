@@ -113,7 +113,7 @@ fn the_same_documents_give_the_same_plan_in_any_order() {
     };
     assert_eq!(names(&forth), names(&back));
     let hosts = |compiled: &crate::plan::Compiled| -> Vec<String> {
-        compiled.plan.outbound[&80].hosts().iter().map(|host| host.name.to_string()).collect()
+        compiled.plan.outbound[&80].hosts().iter().map(|host| host.key.to_string()).collect()
     };
     assert_eq!(hosts(&forth), hosts(&back));
 }

@@ -290,7 +290,7 @@ spec:
     assert!(outbound(&plan, 9080, "reviews", "/").is_some());
     assert!(!plan.outbound.contains_key(&80));
     assert_eq!(plan.outbound[&9080].fallback(), Fallback::BlackHole, "SC-4: present without mode");
-    assert_eq!(plan.listeners[0].name.as_ref(), "outbound|15001");
+    assert_eq!(plan.listeners[0].key.to_string(), "outbound|15001");
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn sc_2_hosts_of_an_egress_listener() {
 }
 
 fn table<'p>(plan: &'p Plan, listener: &str, port: u16) -> Option<&'p RouteTable> {
-    match &plan.listeners.iter().find(|one| &*one.name == listener).unwrap().routes {
+    match &plan.listeners.iter().find(|one| one.key.to_string() == listener).unwrap().routes {
         ListenerRoutes::ByAuthority => plan.outbound.get(&port).map(|table| &**table),
         ListenerRoutes::ByAuthorityOf(tables) => tables.get(&port).map(|table| &**table),
         ListenerRoutes::Table(table) => Some(table),
@@ -216,14 +216,15 @@ fn sc_5_sc_8_where_listeners_stand() {
         ),
         "shop/Deployment/cart",
     );
-    let binds: Vec<(&str, Option<String>)> =
-        compiled.plan.listeners.iter().map(|one| (&*one.name, one.bind.map(|ip| ip.to_string()))).collect();
+    let binds: Vec<(String, Option<String>)> = (compiled.plan.listeners.iter())
+        .map(|one| (one.key.to_string(), one.bind.map(|ip| ip.to_string())))
+        .collect();
     let expected = [
         ("outbound|80", Some("127.0.0.1".to_owned())),
         ("outbound|81", Some("127.0.0.3".to_owned())),
         ("inbound|8080", Some("127.0.0.2".to_owned())),
     ];
-    assert_eq!(binds, expected);
+    assert_eq!(binds, expected.map(|(shown, bind)| (shown.to_owned(), bind)));
     let refused = compiled.diagnostics.iter().filter(|finding| finding.code == Code::NotImplemented);
     assert_eq!(refused.count(), 1, "a unix socket stands nowhere else instead");
     assert_eq!(super::addresses(&compiled.plan, "inbound|8080||"), ["127.0.0.1:9000"]);
@@ -249,7 +250,7 @@ fn sc_5_listeners_of_one_port_on_two_addresses_stay_apart() {
         ),
         "shop/Deployment/cart",
     );
-    let names: Vec<&str> = compiled.plan.listeners.iter().map(|one| &*one.name).collect();
+    let names: Vec<_> = compiled.plan.listeners.iter().map(|one| one.key.to_string()).collect();
     assert_eq!(names, ["outbound|80", "outbound|80|127.0.0.3", "inbound|8080", "inbound|8080|127.0.0.3"]);
     assert_eq!(super::addresses(&compiled.plan, "inbound|8080||"), ["127.0.0.1:9000"]);
     assert_eq!(super::addresses(&compiled.plan, "inbound|8080|127.0.0.3||"), ["127.0.0.1:9001"]);
@@ -272,7 +273,7 @@ fn rt_15_inbound_retries_are_for_http_and_not_for_grpc() {
         let plan = cart(&format!("{service}{mesh}"));
         [1001, 1002, 1003, 1004].map(|port| {
             let name = format!("inbound|{port}");
-            let listener = plan.listeners.iter().find(|one| *one.name == *name).expect("a listener");
+            let listener = plan.listeners.iter().find(|one| one.key.to_string() == name).expect("a listener");
             let ListenerRoutes::Table(table) = &listener.routes else { panic!("a table") };
             found(table, "cart", "/").expect("a route").retry.attempts
         })

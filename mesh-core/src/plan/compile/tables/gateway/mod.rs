@@ -22,8 +22,8 @@ use crate::plan::compile::inputs::names::{self, server_host};
 use crate::plan::compile::rules::gateway_api::{GatewayApi, Serves};
 use crate::plan::compile::rules::routes::Place;
 use crate::plan::compile::rules::virtual_services::VirtualServices;
-use crate::plan::{Direction, Listener, ListenerProtocol, ListenerRoutes};
-use crate::route::{Action, Fallback, Matcher, Redirect, Route, RouteTable, VirtualHost};
+use crate::plan::{Direction, Listener, ListenerKey, ListenerProtocol, ListenerRoutes};
+use crate::route::{Action, Fallback, Matcher, Redirect, Route, RouteTable, VirtualHost, VirtualHostKey};
 
 /// Servers that share a port and an address (GW-9).
 #[derive(Debug)]
@@ -128,15 +128,13 @@ impl<'a> Compiler<'a> {
 
     fn gateway_listener(&mut self, draft: Draft) -> Listener {
         let Draft { port, bind, https, grpc_web, certificates, hosts, serves: _, origin } = draft;
-        let name: Arc<str> = match bind {
-            Some(bind) => format!("gateway|{port}|{bind}").into(),
-            None => format!("gateway|{port}").into(),
-        };
+        let key = ListenerKey::port(Direction::Gateway, port);
+        let key = bind.map_or(key.clone(), |bind| key.at(bind));
         let scheme = if https { "https" } else { "http" };
-        let table = self.gateway_table(&format!("{scheme}.{port}"), &name, port, hosts);
+        let table = self.gateway_table(&format!("{scheme}.{port}"), &key, port, hosts);
         let table = if grpc_web { table.grpc_web() } else { table };
         Listener {
-            name,
+            key,
             direction: Direction::Gateway,
             port,
             bind,
@@ -211,9 +209,9 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn gateway_table(&mut self, table: &str, listener: &str, port: u16, hosts: Hosts) -> RouteTable {
+    fn gateway_table(&mut self, table: &str, listener: &ListenerKey, port: u16, hosts: Hosts) -> RouteTable {
         let last = self.last_good.and_then(|plan| {
-            let listener = plan.listeners.iter().find(|known| &*known.name == listener)?;
+            let listener = plan.listeners.iter().find(|known| known.key == *listener)?;
             match &listener.routes {
                 ListenerRoutes::Table(table) => Some(Arc::clone(table)),
                 ListenerRoutes::ByAuthority | ListenerRoutes::ByAuthorityOf(_) => None,
@@ -223,13 +221,13 @@ impl<'a> Compiler<'a> {
         let mut virtual_hosts = Vec::with_capacity(order.len());
         for name in order {
             let Some(mut host) = by_name.remove(&name) else { continue };
-            let full = format!("{name}:{port}");
-            let kept = last.as_deref().filter(|_| host.lost).and_then(|table| self.keep(table, &full));
+            let key = VirtualHostKey::host(name.as_str(), port);
+            let kept = last.as_deref().filter(|_| host.lost).and_then(|table| self.keep(table, &key));
             // On a reload, requests that went to a wider host go on to: what is refused never was good. A good
             // rule that leads to what is refused is no such news.
             let is_its_own = |route: &Arc<Route>| matches!(&route.action, Action::Refused(document) if *document == route.origin.resource);
             let had_any = !host.routes.is_empty();
-            if last.as_deref().is_some_and(|table| last_host(table, &full).is_none()) {
+            if last.as_deref().is_some_and(|table| last_host(table, &key).is_none()) {
                 host.routes.retain(|route| !is_its_own(route));
             }
             let is_news = had_any && host.routes.is_empty();
@@ -245,7 +243,7 @@ impl<'a> Compiler<'a> {
                 routes
             });
             virtual_hosts.push(VirtualHost {
-                name: full.into(),
+                key,
                 domains: vec![names::bracketed(&name)],
                 routes,
                 grpc_web: false,

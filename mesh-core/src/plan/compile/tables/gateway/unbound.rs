@@ -126,7 +126,7 @@ impl<'a> Compiler<'a> {
             let at = |draft: &&mut Draft| draft.port == listener.port && draft.bind == listener.bind;
             let Some(draft) = drafts.iter_mut().find(at) else { continue };
             for host in table.hosts() {
-                let name = host.name.rsplit_once(':').map_or(&*host.name, |(name, _)| name);
+                let Some(name) = host.key.domain() else { continue };
                 let serves = |pattern: &String| names::narrower(name, pattern) == Some(name);
                 let origins = host.routes.iter().map(|route| &route.origin).chain([&host.origin]);
                 let names = |hosts: &&[String]| hosts.is_empty() || hosts.iter().any(serves);

@@ -20,11 +20,11 @@ use crate::plan::compile::inputs::protocol::Protocol;
 use crate::plan::compile::inputs::workload::{self, WorkloadSource};
 use crate::plan::compile::registry::target_port;
 use crate::plan::{
-    ClusterNode, ClusterPlan, Direction, Discovery, Listener, ListenerProtocol, ListenerRoutes,
-    ServiceIdentity,
+    ClusterKey, ClusterNode, ClusterPlan, Direction, Discovery, Listener, ListenerKey, ListenerProtocol,
+    ListenerRoutes, ServiceIdentity,
 };
 use crate::retry::RetryPolicy;
-use crate::route::{Action, Fallback, Forward, Matcher, Route, RouteTable, VirtualHost};
+use crate::route::{Action, Fallback, Forward, Matcher, Route, RouteTable, VirtualHost, VirtualHostKey};
 
 /// An inbound port: where it listens, and where the application is.
 #[derive(Debug)]
@@ -39,8 +39,8 @@ pub(super) struct Inbound<'a> {
 }
 
 impl Inbound<'_> {
-    pub(super) fn name(&self) -> Arc<str> {
-        format!("inbound|{}", self.port).into()
+    pub(super) const fn key(&self) -> ListenerKey {
+        ListenerKey::port(Direction::Inbound, self.port)
     }
 
     pub(super) const fn bind(&self) -> Option<IpAddr> {
@@ -187,7 +187,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// The listener, with a cluster of its own that is called after it.
-    pub(super) fn inbound_listener(&mut self, inbound: Inbound<'a>, name: Arc<str>) -> Listener {
+    pub(super) fn inbound_listener(&mut self, inbound: Inbound<'a>, key: ListenerKey) -> Listener {
         let Inbound { port, bind, protocol, address, service, pool, origin } = inbound;
         let told = &self.options.applications;
         let told = told
@@ -206,7 +206,7 @@ impl<'a> Compiler<'a> {
                 balance: BalancePolicy::default(),
                 circuit,
                 origin: origin.clone(),
-                ..ClusterPlan::new(&format!("{name}||"), service, port)
+                ..ClusterPlan::new(ClusterKey::Inbound(key.clone()), service, port)
             }),
             discovery: Discovery::Static(endpoints),
         });
@@ -219,7 +219,7 @@ impl<'a> Compiler<'a> {
             table = table.grpc_web();
         }
         Listener {
-            name,
+            key,
             direction: Direction::Inbound,
             port,
             bind,
@@ -242,9 +242,10 @@ impl<'a> Compiler<'a> {
             _ => Arc::clone(&self.mesh.inbound_retry),
         };
         route.origin = origin.clone();
-        let name: Arc<str> = format!("inbound|http|{port}").into();
+        let key = VirtualHostKey::Inbound { port };
+        let name = key.to_string().into();
         let host = VirtualHost {
-            name: Arc::clone(&name),
+            key,
             domains: vec!["*".into()],
             routes: vec![Arc::new(route)],
             grpc_web: false,

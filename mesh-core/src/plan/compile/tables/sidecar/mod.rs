@@ -17,7 +17,7 @@ use crate::plan::compile::inputs::protocol::Protocol;
 use crate::plan::compile::inputs::scope::EgressScope;
 use crate::plan::compile::rules::gateway_api::GatewayApi;
 use crate::plan::compile::rules::virtual_services::VirtualServices;
-use crate::plan::{Direction, Listener, ListenerProtocol, ListenerRoutes, OutboundMode};
+use crate::plan::{Direction, Listener, ListenerKey, ListenerProtocol, ListenerRoutes, OutboundMode};
 use crate::route::RouteTable;
 
 /// What the Sidecar says of calls to unknown hosts (SC-4); `None` leaves it to the mesh.
@@ -29,11 +29,11 @@ pub(crate) fn outbound_mode(sidecar: &Resource<Sidecar>) -> Option<OutboundMode>
     })
 }
 
-/// The name of a listener: its own, with its address if another one has the port (SC-8).
-fn own_name(listeners: &[Listener], name: Arc<str>, bind: Option<IpAddr>) -> Arc<str> {
-    match bind.filter(|_| listeners.iter().any(|other| other.name == name)) {
-        Some(bind) => format!("{name}|{bind}").into(),
-        None => name,
+/// The key of a listener: its port, with its address if another one has the port (SC-8).
+fn own_key(listeners: &[Listener], key: ListenerKey, bind: Option<IpAddr>) -> ListenerKey {
+    match bind.filter(|_| listeners.iter().any(|other| other.key == key)) {
+        Some(bind) => key.at(bind),
+        None => key,
     }
 }
 
@@ -89,7 +89,7 @@ impl<'a> Compiler<'a> {
         if egress.is_empty() || egress.iter().any(|listener| listener.port.is_none()) {
             let port = self.mesh.listen_port;
             listeners.push(Listener {
-                name: format!("outbound|{port}").into(),
+                key: ListenerKey::port(Direction::Outbound, port),
                 direction: Direction::Outbound,
                 port,
                 bind: None,
@@ -101,7 +101,7 @@ impl<'a> Compiler<'a> {
         if let Some(sidecar) = sidecar {
             for listener in egress {
                 if let Some(mut listener) = self.egress_listener(sidecar, listener, virtuals, api) {
-                    listener.name = own_name(&listeners, listener.name, listener.bind);
+                    listener.key = own_key(&listeners, listener.key, listener.bind);
                     listeners.push(listener);
                 }
             }
@@ -111,8 +111,8 @@ impl<'a> Compiler<'a> {
             None => self.service_inbound(sidecar),
         };
         for inbound in inbound {
-            let name = own_name(&listeners, inbound.name(), inbound.bind());
-            listeners.push(self.inbound_listener(inbound, name));
+            let key = own_key(&listeners, inbound.key(), inbound.bind());
+            listeners.push(self.inbound_listener(inbound, key));
         }
         listeners
     }
@@ -156,7 +156,7 @@ impl<'a> Compiler<'a> {
         }
         let loopback = || (written.capture_mode == CaptureMode::None).then_some(Ipv4Addr::LOCALHOST.into());
         Some(Listener {
-            name: format!("outbound|{number}").into(),
+            key: ListenerKey::port(Direction::Outbound, number),
             direction: Direction::Outbound,
             port: number,
             bind: written.bind.parse().ok().or_else(loopback),
