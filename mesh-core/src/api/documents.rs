@@ -13,6 +13,7 @@ use super::istio::{
 };
 use super::kubernetes::{ConfigMap, EndpointSlice, Endpoints, Namespace, Node, Secret, Service, Workload};
 use super::resource::{Resource, creation_order};
+use super::source::Source;
 
 /// Calls a macro with the names of all lists of [`Documents`], so that each is thought of wherever all are
 /// meant.
@@ -106,7 +107,7 @@ pub struct Documents {
 /// The texts that documents were read from, by which a reload sees that one was cut short. Documents that say the
 /// same are equal, in whatever files they stand.
 #[derive(Clone, Default)]
-pub struct Files(pub(crate) BTreeMap<Arc<str>, File>);
+pub struct Files(pub(crate) BTreeMap<Arc<str>, FileTexts>);
 
 impl PartialEq for Files {
     fn eq(&self, _: &Self) -> bool {
@@ -121,21 +122,26 @@ impl fmt::Debug for Files {
     }
 }
 
-/// A file, as it was read.
+/// The texts of a file: as it was read, and before that.
 #[derive(Clone)]
-pub(crate) struct File {
-    pub(crate) text: Arc<str>,
+pub(crate) struct FileTexts {
+    pub(crate) now: Arc<FileText>,
+    /// Marks of the texts that it had before, oldest first.
+    pub(crate) earlier: Vec<u64>,
+}
+
+/// The text of a file, and what is seen in it as a whole.
+pub(crate) struct FileText {
+    pub(crate) text: Box<str>,
     /// Where its last document begins.
     pub(crate) last_document: u32,
     /// Whether its end may be missing: that of its last line is, or its last document is no YAML.
     pub(crate) is_open: bool,
     /// Whether any of its documents says what it is.
     pub(crate) says_something: bool,
-    /// Marks of the texts that it had before, oldest first.
-    pub(crate) earlier: Vec<u64>,
 }
 
-impl File {
+impl FileText {
     /// What texts are compared by that are not kept.
     pub(crate) fn mark(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
@@ -157,16 +163,24 @@ impl Documents {
     }
 
     /// The files that something was read from, be it refused.
-    fn sources(&self) -> HashSet<&str> {
-        let mut files: HashSet<&str> = HashSet::new();
+    fn sources<'d>(&'d self) -> HashSet<&'d str> {
+        let mut files = HashSet::new();
+        let mut last = "";
+        let mut add = |file: &'d str| {
+            // Those of one file stand together more often than not.
+            if !std::ptr::eq::<str>(last, file) {
+                files.insert(file);
+                last = file;
+            }
+        };
         for documents in std::iter::once(self).chain(self.refused.as_deref()) {
-            files.extend(documents.mesh_config.iter().map(|one| &*one.source.file));
-            macro_rules! add {
+            documents.mesh_config.iter().for_each(|one| add(&one.source.file));
+            macro_rules! add_each {
                 ($($list:ident),*) => {
-                    $(files.extend(documents.$list.iter().map(|one| &*one.source.file));)*
+                    $(documents.$list.iter().for_each(|one| add(&one.source.file));)*
                 };
             }
-            each_list!(add);
+            each_list!(add_each);
         }
         files
     }
@@ -174,6 +188,29 @@ impl Documents {
     /// What is refused, to add to it.
     pub(crate) fn refused(&mut self) -> &mut Self {
         self.refused.get_or_insert_default()
+    }
+
+    /// Adds the resources of a part. The parts' mesh configs and files are another's affair.
+    pub(crate) fn add(&mut self, part: &Self) {
+        macro_rules! add {
+            ($($list:ident),*) => { $(self.$list.extend_from_slice(&part.$list);)* };
+        }
+        each_list!(add);
+        if let Some(refused) = &part.refused {
+            self.refused().add(refused);
+        }
+    }
+
+    /// Keeps the resources whose source counts; of what is refused, too.
+    pub(crate) fn retain(&mut self, counts: &dyn Fn(&Source) -> bool) {
+        macro_rules! retain {
+            ($($list:ident),*) => { $(self.$list.retain(|one| counts(&one.source));)* };
+        }
+        each_list!(retain);
+        if let Some(refused) = &mut self.refused {
+            refused.retain(counts);
+        }
+        self.refused.take_if(|refused| **refused == Self::default());
     }
 
     /// Puts each list in creation order (N-3). Needed after adding resources in code.

@@ -31,7 +31,7 @@ pub mod values;
 
 pub use at::At;
 pub use documents::{Documents, Files};
-pub use resource::{Metadata, Resource, creation_order};
+pub use resource::{Metadata, Parts, Resource, creation_order};
 pub use source::{Mark, Source};
 pub use strictness::Strictness;
 pub use timestamp::Timestamp;

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use super::message::message;
@@ -68,15 +70,62 @@ pub fn creation_order(a: &Metadata, b: &Metadata) -> Ordering {
     key(a).cmp(&key(b)).then_with(|| a.name.cmp(&b.name)).then_with(|| a.namespace.cmp(&b.namespace))
 }
 
-/// A resource of kind `T`.
+/// A resource of kind `T`. Its parts are read as its fields: `resource.spec`, `resource.meta`.
+///
+/// # Clone
+/// Clones share the parts and cost as much as an [`Arc`]'s. A change through `DerefMut` is of one of them: the parts
+/// are copied first if another has them too.
+pub struct Resource<T>(Arc<Parts<T>>);
+
+/// What a [`Resource`] has.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Resource<T> {
+pub struct Parts<T> {
     /// Name, namespace, labels.
     pub meta: Metadata,
     /// What was written.
     pub spec: T,
     /// The document; `<builder>` if code made it. Shared by the [`At`](super::At)s inside.
     pub source: Arc<Source>,
+}
+
+impl<T> Clone for Resource<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Resource<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts { meta, spec, source } = &**self;
+        let mut parts = f.debug_struct("Resource");
+        parts.field("meta", meta).field("spec", spec).field("source", source).finish()
+    }
+}
+
+impl<T: PartialEq> PartialEq for Resource<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same(other) || self.0 == other.0
+    }
+}
+
+impl<T> Deref for Resource<T> {
+    type Target = Parts<T>;
+
+    fn deref(&self) -> &Parts<T> {
+        &self.0
+    }
+}
+
+impl<T: Clone> DerefMut for Resource<T> {
+    fn deref_mut(&mut self) -> &mut Parts<T> {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl<T> From<Parts<T>> for Resource<T> {
+    fn from(parts: Parts<T>) -> Self {
+        Self(Arc::new(parts))
+    }
 }
 
 impl<T> Resource<T> {
@@ -91,7 +140,15 @@ impl<T> Resource<T> {
             _ => Group::Other,
         };
         let source = Source::builder(&format!("{kind} {}/{}", meta.namespace, meta.name));
-        Self { meta, spec, source: Source { group, ..source }.into() }
+        Parts { meta, spec, source: Source { group, ..source }.into() }.into()
+    }
+
+    /// Whether the two are clones of one resource, none of which was changed.
+    ///
+    /// Resources that are not may be equal all the same.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The name of the resource in messages: `Kind namespace/name`.

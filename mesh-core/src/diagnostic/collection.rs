@@ -32,10 +32,13 @@ impl Diagnostics {
     /// Sorts by level, code, then place (AN-1), and drops repetitions.
     pub fn sort(&mut self) {
         self.0.sort_by(|a, b| {
-            let key = |d: &Diagnostic| {
-                (d.level, d.code.as_str(), d.origin.file.clone(), d.origin.line, d.origin.column)
-            };
-            key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+            let key = |one: &Diagnostic| (one.level, one.code.as_str());
+            let place = |one: &Diagnostic| (one.origin.line, one.origin.column);
+            key(a)
+                .cmp(&key(b))
+                .then_with(|| a.origin.file.cmp(&b.origin.file))
+                .then_with(|| place(a).cmp(&place(b)))
+                .then_with(|| a.message.cmp(&b.message))
         });
         self.0.dedup();
     }

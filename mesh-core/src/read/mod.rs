@@ -13,15 +13,20 @@
 //! |---|---|
 //! | [`yaml`] | the reader of text |
 //! | `kinds` | every kind that we know, in [`KINDS`] |
+//! | [`File`] | what one file says by itself |
 //! | `reader` | the way of a document from its tree to its list |
+//! | `join` | what several files say together |
 //! | `parse` | the way in |
 //! | `support` | what is implemented, by [`support`](support()) |
 
+mod file;
+mod join;
 pub(crate) mod kinds;
 mod parse;
 pub(crate) mod reader;
 mod support;
 pub mod yaml;
 
+pub use file::File;
 pub use kinds::{KINDS, Kind, MESH_CONFIG, Support};
 pub use support::{SupportRow, support};

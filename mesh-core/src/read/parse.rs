@@ -1,11 +1,35 @@
 //! The way in: from files to documents.
 
-use std::collections::BTreeMap;
-
+use super::file::File;
+use super::join::join;
 use super::reader::Reader;
 use crate::api::Strictness;
-use crate::api::documents::{Documents, Files};
+use crate::api::documents::Documents;
 use crate::diagnostic::Diagnostics;
+
+impl File {
+    /// Reads a file of this name (as the user knows it) and text.
+    ///
+    /// What is wrong is reported and left out; everything else is there (Y-12).
+    ///
+    /// ```
+    /// use mesh_core::api::{Documents, Strictness};
+    /// use mesh_core::read::File;
+    ///
+    /// let read = |name: &str, text: &str| File::read(name, text, Strictness::Strict);
+    /// let node = |name| format!("apiVersion: v1\nkind: Node\nmetadata: {{name: {name}}}\n");
+    /// let mut files = [read("a.yaml", &node("a")), read("b.yaml", &node("b"))];
+    /// let (before, _) = Documents::of_files(&files);
+    /// files[1] = read("b.yaml", &node("c"));
+    /// let (after, _) = Documents::of_files(&files);
+    /// // Of the file that stayed as it was nothing was decoded again.
+    /// assert!(after.nodes[0].is_same(&before.nodes[0]) && !after.nodes[1].is_same(&before.nodes[1]));
+    /// ```
+    #[must_use]
+    pub fn read(name: &str, text: &str, strictness: Strictness) -> Self {
+        Reader::read(name, text, strictness)
+    }
+}
 
 impl Documents {
     /// Reads files, each a name (as the user knows it) and its text.
@@ -29,17 +53,16 @@ impl Documents {
         N: AsRef<str>,
         T: AsRef<str>,
     {
-        let mut files: Vec<(N, T)> = files.into_iter().collect();
-        files.sort_by(|(a, _), (b, _)| a.as_ref().cmp(b.as_ref()));
-        let (mut documents, mut diagnostics) = (Self::default(), Diagnostics::new());
-        let mut read = BTreeMap::new();
-        let mut reader = Reader::new(strictness, &mut documents, &mut diagnostics);
-        for (name, text) in &files {
-            read.insert(name.as_ref().into(), reader.file(name.as_ref(), text.as_ref()));
-        }
-        documents.files = Files(read);
-        documents.sort();
-        diagnostics.sort();
-        (documents, diagnostics)
+        let files =
+            files.into_iter().map(|(name, text)| File::read(name.as_ref(), text.as_ref(), strictness));
+        Self::of_files(&files.collect::<Vec<_>>())
+    }
+
+    /// Puts together files that were read, as [`Documents::parse`] does with texts: the resources are shared with the
+    /// files, nothing is decoded.
+    pub fn of_files<'f>(files: impl IntoIterator<Item = &'f File>) -> (Self, Diagnostics) {
+        let mut files: Vec<&File> = files.into_iter().collect();
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        join(&files)
     }
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use super::news;
 use super::shortened::{cut, emptied, remember};
-use crate::api::documents::{File, each_list, places, without_end};
+use crate::api::documents::{FileText, each_list, places, without_end};
 use crate::api::istio::MeshConfig;
-use crate::api::{Documents, Resource, Source};
+use crate::api::{Documents, Parts, Resource, Source};
 use crate::diagnostic::{Code, Diagnostics};
 use crate::error::{Group, Identity};
 use crate::read::kinds::{mesh_field, written_mesh_field};
@@ -74,8 +74,9 @@ impl Invalid {
             let nameless = label.is_empty() || label.ends_with('/') || !label.contains('/');
             // What is proper and not implemented was not cut.
             let may_be_cut = finding.code != Code::NotImplemented;
-            let ends_in_it = |file: &File| may_be_cut && file.is_open && origin.line >= file.last_document;
-            let last = documents.files.0.get(&origin.file).is_some_and(ends_in_it);
+            let ends_in_it =
+                |file: &FileText| may_be_cut && file.is_open && origin.line >= file.last_document;
+            let last = documents.files.0.get(&origin.file).is_some_and(|file| ends_in_it(&file.now));
             if nameless || last {
                 invalid.files.insert(without_end(&origin.file).to_owned());
             }
@@ -91,6 +92,10 @@ impl Invalid {
         invalid
     }
 
+    fn is_empty(&self) -> bool {
+        self.known.is_empty() && self.files.is_empty()
+    }
+
     fn has<T>(&self, resource: &Resource<T>) -> bool {
         let Source { group, resource: label, file, .. } = &*resource.source;
         self.known.contains(&(*group, label.clone()))
@@ -104,6 +109,9 @@ fn keep_list<T: Clone>(
     invalid: &Invalid,
     kept: &mut BTreeSet<String>,
 ) {
+    if invalid.is_empty() {
+        return;
+    }
     let named = |one: &Resource<T>| (one.source.group, Arc::clone(&one.source.resource));
     // Of several of one name the first counts.
     let present = list.iter().enumerate().rev().map(|(place, new)| (named(new), place));
@@ -131,6 +139,9 @@ fn keep_refused<T: Clone>(
     invalid: &Invalid,
     news_count: bool,
 ) {
+    if list.is_empty() && before.is_empty() {
+        return;
+    }
     let good: HashSet<Identity<'_>> = good.iter().map(Resource::identity).collect();
     let known: HashSet<Identity<'_>> = before.iter().map(Resource::identity).collect();
     list.retain(|one| !good.contains(&one.identity()) && (news_count || known.contains(&one.identity())));
@@ -151,8 +162,8 @@ fn keep_mesh_config(
     let was_shut = refused_before.mesh_config.is_some();
     if let Some(config) = documents.mesh_config.as_mut().filter(|config| config.is_refused()) {
         // A field keeps its last good value, be it that nothing was said of it.
-        let unsaid = Resource { spec: MeshConfig::default(), ..config.clone() };
-        let unsaid = Resource { source: Source::builder("").into(), ..unsaid };
+        let (meta, source) = (config.meta.clone(), Source::builder("").into());
+        let unsaid = Resource::from(Parts { meta, spec: MeshConfig::default(), source });
         let before = last.mesh_config.as_ref().or((!was_shut).then_some(&unsaid));
         if let Some(before) = before {
             restore(config, before);

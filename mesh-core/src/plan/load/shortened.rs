@@ -29,8 +29,8 @@ pub(super) fn emptied(documents: &mut Documents, findings: &mut Diagnostics, las
     let told: HashSet<Arc<str>> = told.map(|one| Arc::clone(&one.origin.file)).collect();
     for (name, file) in &last.files.0 {
         let Some(now) = documents.files.0.get(name) else { continue };
-        let is_blank = now.text.trim().is_empty();
-        let is_emptied = !now.says_something && has(&said, name) && !has(&says, name);
+        let is_blank = now.now.text.trim().is_empty();
+        let is_emptied = !now.now.says_something && has(&said, name) && !has(&says, name);
         if is_emptied && !told.contains(name) {
             let origin = Origin { file: name.clone(), ..Origin::default() };
             let message =
@@ -53,8 +53,10 @@ pub(super) fn cut(documents: &mut Documents, findings: &mut Diagnostics, last: &
         .iter()
         .filter_map(|(name, file)| {
             let before = last.files.0.get(name)?;
-            let is_cut = ends_within(&file.text, &before.text) && !before.earlier.contains(&file.mark());
-            is_cut.then(|| (name.clone(), file.last_document, before.clone()))
+            let is_cut = !Arc::ptr_eq(&file.now, &before.now)
+                && ends_within(&file.now.text, &before.now.text)
+                && !before.earlier.contains(&file.now.mark());
+            is_cut.then(|| (name.clone(), file.now.last_document, before.clone()))
         })
         .collect();
     for (name, line, before) in cut {
@@ -90,15 +92,14 @@ const REMEMBERED: usize = 64;
 pub(super) fn remember(documents: &mut Documents, last: &Documents) {
     let refused = last.refused.as_deref().map(Documents::places).unwrap_or_default();
     for (name, now) in &mut documents.files.0 {
-        // What was put back remembers by itself.
-        let Some(before) = last.files.0.get(name).filter(|before| !Arc::ptr_eq(&before.text, &now.text))
-        else {
-            continue;
-        };
+        let Some(before) = last.files.0.get(name) else { continue };
         now.earlier.clone_from(&before.earlier);
-        let is_whole = before.text.ends_with('\n') && !refused.contains(without_end(name));
-        if is_whole && before.text != now.text {
-            let mark = before.mark();
+        if Arc::ptr_eq(&before.now, &now.now) {
+            continue;
+        }
+        let is_whole = before.now.text.ends_with('\n') && !refused.contains(without_end(name));
+        if is_whole && before.now.text != now.now.text {
+            let mark = before.now.mark();
             now.earlier.retain(|known| *known != mark);
             now.earlier.push(mark);
             let more = now.earlier.len().saturating_sub(REMEMBERED);

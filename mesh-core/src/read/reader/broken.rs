@@ -23,7 +23,7 @@ impl Mentions {
     }
 }
 
-impl Reader<'_> {
+impl Reader {
     /// Reports a document that is no proper YAML, and reads what stands before the mistake. An item of a list is
     /// a document of its own.
     pub(super) fn broken(
@@ -75,7 +75,7 @@ impl Reader<'_> {
             Some(kind) => self.known(&Written { kind, source, node, slips, is_whole }),
             None => {
                 if is_mesh_config && !mentions.api_version {
-                    self.refused_mesh_config(&mesh_config::bare(&source));
+                    self.unreadable_mesh_config(&source);
                 }
                 self.diagnostics.extend(slips);
             }

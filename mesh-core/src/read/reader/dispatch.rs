@@ -5,7 +5,7 @@ use crate::api::istio::GROUP as NETWORKING;
 use crate::read::kinds::{GATEWAY_API, WORKLOADS};
 
 /// Reads a document of a kind that is supported; `false` if no code here reads the kind.
-pub(super) fn read(reader: &mut Reader<'_>, doc: &Written<'_>) -> bool {
+pub(super) fn read(reader: &mut Reader, doc: &Written<'_>) -> bool {
     match (doc.kind.group, doc.kind.name) {
         ("", "Service") => reader.kubernetes_spec(doc, |out| &mut out.services),
         ("", "Endpoints") => reader.kubernetes_root(doc, |out| &mut out.endpoints),

@@ -15,7 +15,7 @@ use crate::read::yaml::{self, Document, Problem};
 /// Its path below an object's annotations.
 const PATH: &str = "[\"proxy.istio.io/config\"]";
 
-impl Reader<'_> {
+impl Reader {
     /// What the annotation says on the pods that `path` leads to from the document's root. A mistake in it
     /// costs the annotation, not the workload.
     pub(super) fn pod_proxy_config(&mut self, doc: &Written<'_>, path: &str) -> Option<ProxyConfig> {

@@ -6,10 +6,11 @@ use super::{Reader, Written, drop_consequences, embedded};
 use crate::api::decode::{Decode, Decoder};
 use crate::api::documents::Documents;
 use crate::api::istio::MeshConfig;
-use crate::api::resource::{Metadata, Resource};
+use crate::api::resource::{Metadata, Parts, Resource};
 use crate::api::source::{Source, path_key};
 use crate::api::tree::Node;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
+use crate::read::file::MeshConfigs;
 use crate::read::kinds::written_mesh_field;
 use crate::read::yaml::Problem;
 
@@ -28,7 +29,7 @@ struct Config<'n> {
     slips: &'n [Problem],
 }
 
-impl Reader<'_> {
+impl Reader {
     pub(super) fn config_map(&mut self, doc: &Written<'_>) {
         let before = self.documents.config_maps.len();
         self.kubernetes_root(doc, |out: &mut Documents| &mut out.config_maps);
@@ -42,69 +43,60 @@ impl Reader<'_> {
             return;
         }
         // One of which only something else is refused, such as a label, says what the mesh config is all the same.
+        let mut said = MeshConfigs::new(&doc.source, false);
         let is_guess = source.refused.iter().any(|path| matches!(&**path, "kind" | "apiVersion"));
         if is_guess || source.refuses(EMBEDDED) {
-            self.refused_mesh_config(&source);
-            return;
-        }
-        let data = doc.node.get("data");
-        if let Some(node) = data.and_then(|data| data.get("mesh")) {
-            self.embedded_mesh_config(doc, &meta, node);
-        }
-        if let Some(node) = data.and_then(|data| data.get("meshNetworks")) {
-            self.networks(&doc.source, node);
-        }
-    }
-
-    /// Istio's list of networks and their gateways, beside the mesh config: nothing is done for it.
-    fn networks(&mut self, source: &Source, node: &Node) {
-        for document in embedded::documents(node) {
-            embedded::problems(source, "data.meshNetworks", &document.problems, self.diagnostics);
-            let networks = document.node.get("networks").and_then(Node::entries).unwrap_or_default();
-            for network in networks {
-                let path = format!("data.meshNetworks.networks{}", path_key(&network.key));
-                let origin = source.origin(path, network.key_mark);
-                let message =
-                    "networks have no effect: endpoints of others are dialled at their own addresses";
-                self.diagnostics
-                    .push(Diagnostic::new(Code::NotImplemented, origin, message).level(Level::Warning));
+            said.refuse(&source);
+        } else {
+            let data = doc.node.get("data");
+            if let Some(node) = data.and_then(|data| data.get("mesh")) {
+                self.embedded_mesh_config(&mut said, doc, &meta, node);
+            }
+            if let Some(node) = data.and_then(|data| data.get("meshNetworks")) {
+                networks(&doc.source, node, &mut said.findings);
             }
         }
+        self.mesh_configs.push(said);
     }
 
-    fn embedded_mesh_config(&mut self, doc: &Written<'_>, meta: &Metadata, node: &Node) {
+    fn embedded_mesh_config(&self, said: &mut MeshConfigs, doc: &Written<'_>, meta: &Metadata, node: &Node) {
         for document in embedded::documents(node) {
             if document.problems.iter().all(|problem| problem.alone) {
                 let config = Config { path: EMBEDDED, node: &document.node, slips: &document.problems };
-                self.mesh_config(&doc.source, meta.clone(), &config, false);
+                self.mesh_config(said, &doc.source, meta.clone(), &config);
             } else {
-                embedded::problems(&doc.source, EMBEDDED, &document.problems, self.diagnostics);
-                self.refused_mesh_config(&doc.source);
+                embedded::problems(&doc.source, EMBEDDED, &document.problems, &mut said.findings);
+                said.refuse(&doc.source);
             }
         }
     }
 
     pub(super) fn bare_mesh_config(&mut self, source: &Arc<Source>, node: &Node, slips: &[Problem]) {
         let meta = Metadata::new(MESH_CONFIG.0, MESH_CONFIG.1);
-        self.mesh_config(&bare(source), meta, &Config { path: "", node, slips }, true);
+        let source = bare(source);
+        let mut said = MeshConfigs::new(&source, true);
+        self.mesh_config(&mut said, &source, meta, &Config { path: "", node, slips });
+        self.mesh_configs.push(said);
     }
 
-    /// A mesh config of which nothing can be read.
-    pub(super) fn refused_mesh_config(&mut self, source: &Source) {
-        let meta = Metadata::new(MESH_CONFIG.0, MESH_CONFIG.1);
-        let source = Source { refused: Arc::new(["".into()]), ..source.clone() };
-        let refused = Resource { meta, spec: MeshConfig::default(), source: source.into() };
-        self.documents.refused().mesh_config = Some(refused);
+    /// A file that should be the mesh config, and of which nothing can be read.
+    pub(super) fn unreadable_mesh_config(&mut self, source: &Source) {
+        let source = bare(source);
+        let mut said = MeshConfigs::new(&source, true);
+        said.refuse(&source);
+        self.mesh_configs.push(said);
     }
 
-    fn mesh_config(&mut self, source: &Arc<Source>, meta: Metadata, config: &Config<'_>, is_bare: bool) {
+    fn mesh_config(&self, said: &mut MeshConfigs, source: &Arc<Source>, meta: Metadata, config: &Config<'_>) {
         let mut found = Diagnostics::new();
         embedded::problems(source, config.path, config.slips, &mut found);
         let mut decoder = Decoder::new(source.clone(), config.path, self.strictness, &mut found);
         let spec = MeshConfig::decode(config.node, &mut decoder);
-        let Some(mut resource) = spec.map(|spec| Resource { meta, spec, source: source.clone() }) else {
-            self.diagnostics.append(found);
-            self.refused_mesh_config(source);
+        let Some(mut resource) =
+            spec.map(|spec| Resource::from(Parts { meta, spec, source: source.clone() }))
+        else {
+            said.findings.append(found);
+            said.refuse(source);
             return;
         };
         let mut invalid = resource.validate_with(self.strictness);
@@ -117,9 +109,9 @@ impl Reader<'_> {
             .map(|one| one.origin.path.strip_prefix(config.path).unwrap_or(&one.origin.path))
             .map(|path| path.trim_start_matches(['.', ':']).into())
             .collect();
-        self.diagnostics.append(found);
+        said.findings.append(found);
         if refused.iter().any(|path| path.is_empty()) {
-            self.refused_mesh_config(source);
+            said.refuse(source);
             return;
         }
         let unsaid = MeshConfig::default();
@@ -131,21 +123,35 @@ impl Reader<'_> {
         if !refused.is_empty() {
             resource.source = Arc::new(Source { refused: refused.into(), ..Source::clone(source) });
         }
-        if let Some(other) = &self.documents.mesh_config {
-            let (winner, loser) =
-                if is_bare && !self.bare_mesh_config { (&resource, other) } else { (other, &resource) };
-            let message = format!("ignored: the mesh config of {} is in force", winner.origin());
-            self.diagnostics.push(Diagnostic::new(Code::SchemaWarning, loser.origin(), message));
-        }
-        if self.documents.mesh_config.is_none() || (is_bare && !self.bare_mesh_config) {
-            self.documents.mesh_config = Some(resource);
-            self.bare_mesh_config |= is_bare;
+        said.read.push(resource);
+    }
+}
+
+impl MeshConfigs {
+    /// Nothing can be read of what this document says.
+    fn refuse(&mut self, source: &Source) {
+        let meta = Metadata::new(MESH_CONFIG.0, MESH_CONFIG.1);
+        let source = Source { refused: Arc::new(["".into()]), ..source.clone() }.into();
+        self.refused = Some(Parts { meta, spec: MeshConfig::default(), source }.into());
+    }
+}
+
+/// Istio's list of networks and their gateways, beside the mesh config: nothing is done for it.
+fn networks(source: &Source, node: &Node, findings: &mut Diagnostics) {
+    for document in embedded::documents(node) {
+        embedded::problems(source, "data.meshNetworks", &document.problems, findings);
+        let networks = document.node.get("networks").and_then(Node::entries).unwrap_or_default();
+        for network in networks {
+            let path = format!("data.meshNetworks.networks{}", path_key(&network.key));
+            let origin = source.origin(path, network.key_mark);
+            let message = "networks have no effect: endpoints of others are dialled at their own addresses";
+            findings.push(Diagnostic::new(Code::NotImplemented, origin, message).level(Level::Warning));
         }
     }
 }
 
 /// The source of a mesh config in a file by itself.
-pub(super) fn bare(source: &Source) -> Arc<Source> {
+fn bare(source: &Source) -> Arc<Source> {
     let resource = format!("MeshConfig {}/{}", MESH_CONFIG.0, MESH_CONFIG.1);
     Arc::new(Source { resource: resource.into(), ..source.clone() })
 }

@@ -1,4 +1,4 @@
-//! From files to [`Documents`].
+//! From the text of a file to what it says.
 //!
 //! Each document goes its own way: told apart by `apiVersion` and `kind`, decoded, validated, kept or
 //! dropped. Nothing that happens to one touches another (Y-12).
@@ -11,22 +11,25 @@ mod head;
 mod mesh_config;
 mod pods;
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::file::{File, MeshConfigs, Name};
+use super::join::written_twice;
 use super::kinds::{self, Kind, Support};
 use super::yaml;
 use crate::analysis::validate::{Validate, metadata};
 use crate::api::Strictness;
 use crate::api::decode::{Decode, Decoder};
-use crate::api::documents::{Documents, File};
+use crate::api::documents::{Documents, FileText};
 use crate::api::message::Message;
-use crate::api::resource::{Metadata, Resource};
+use crate::api::resource::{Metadata, Parts, Resource};
 use crate::api::schema::Form;
 use crate::api::source::{Mark, Source};
 use crate::api::tree::{Node, Value};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::{Group, Origin};
+use crate::hash::WordHash;
 use crate::nearest::nearest;
 
 use broken::Mentions;
@@ -34,15 +37,15 @@ use consequences::drop_consequences;
 pub(crate) use embedded::annotation;
 use head::{Foreign, Head, fields_of, is_list, items_of, says_what_it_is};
 
-/// Reads files into documents.
+/// Reads the documents of one file.
 #[derive(Debug)]
-pub(super) struct Reader<'o> {
+pub(super) struct Reader {
     strictness: Strictness,
-    documents: &'o mut Documents,
-    diagnostics: &'o mut Diagnostics,
-    /// Where each resource was first seen.
-    seen: HashMap<Arc<str>, Origin>,
-    bare_mesh_config: bool,
+    documents: Documents,
+    diagnostics: Diagnostics,
+    /// The resources that were seen, each where it was first.
+    names: HashSet<Name, WordHash>,
+    mesh_configs: Vec<MeshConfigs>,
 }
 
 /// A document on its way.
@@ -57,23 +60,28 @@ struct Written<'n> {
     is_whole: bool,
 }
 
-impl<'o> Reader<'o> {
-    pub(super) fn new(
-        strictness: Strictness,
-        documents: &'o mut Documents,
-        diagnostics: &'o mut Diagnostics,
-    ) -> Self {
-        Self { strictness, documents, diagnostics, seen: HashMap::new(), bare_mesh_config: false }
+impl Reader {
+    pub(super) fn read(name: &str, text: &str, strictness: Strictness) -> File {
+        let mut reader = Self {
+            strictness,
+            documents: Documents::default(),
+            diagnostics: Diagnostics::new(),
+            names: HashSet::default(),
+            mesh_configs: Vec::new(),
+        };
+        let name: Arc<str> = name.into();
+        let text = Arc::new(reader.text(&name, text));
+        let Self { strictness, mut documents, diagnostics: findings, names, mesh_configs } = reader;
+        documents.sort();
+        File { name, strictness, text, documents, names: names.into_iter().collect(), mesh_configs, findings }
     }
 
-    pub(super) fn file(&mut self, name: &str, text: &str) -> File {
-        let file: Arc<str> = name.into();
+    fn text(&mut self, file: &Arc<str>, text: &str) -> FileText {
         let mut is_empty = true;
-        let mut read = File {
+        let mut read = FileText {
             text: text.into(),
             last_document: 0,
             is_open: !text.ends_with('\n'),
-            earlier: Vec::new(),
             says_something: false,
         };
         for mut document in yaml::parse(text) {
@@ -88,15 +96,15 @@ impl<'o> Reader<'o> {
             read.is_open = !text.ends_with('\n') || !document.problems.is_empty();
             read.says_something |= says_what_it_is(&document.node);
             if document.problems.is_empty() {
-                self.node(&file, &document.node);
+                self.node(file, &document.node);
             } else {
                 let mentions = Mentions::of(document.text);
-                self.broken(&file, &document.node, document.problems, mentions, false);
+                self.broken(file, &document.node, document.problems, mentions, false);
             }
         }
         if is_empty {
             // Perhaps it was cut off: what it said before is gone.
-            let origin = Origin { file, ..Origin::default() };
+            let origin = Origin { file: file.clone(), ..Origin::default() };
             let message = "there is no document in this file";
             self.diagnostics.push(Diagnostic::new(Code::NothingToRead, origin, message));
         }
@@ -224,7 +232,7 @@ impl<'o> Reader<'o> {
     }
 
     /// An Istio kind: everything strict.
-    fn istio<T: Message + Validate>(
+    fn istio<T: Message + Validate + Clone>(
         &mut self,
         doc: &Written<'_>,
         list: fn(&mut Documents) -> &mut Vec<Resource<T>>,
@@ -244,7 +252,7 @@ impl<'o> Reader<'o> {
     }
 
     /// A Kubernetes kind of which we read the `spec`.
-    fn kubernetes_spec<T: Message + Validate>(
+    fn kubernetes_spec<T: Message + Validate + Clone>(
         &mut self,
         doc: &Written<'_>,
         list: fn(&mut Documents) -> &mut Vec<Resource<T>>,
@@ -263,7 +271,7 @@ impl<'o> Reader<'o> {
     }
 
     /// A Kubernetes kind whose fields stand at the root of the document.
-    fn kubernetes_root<T: Message + Validate>(
+    fn kubernetes_root<T: Message + Validate + Clone>(
         &mut self,
         doc: &Written<'_>,
         list: fn(&mut Documents) -> &mut Vec<Resource<T>>,
@@ -332,7 +340,7 @@ impl<'o> Reader<'o> {
     }
 
     /// Validates what was decoded and keeps it if nothing is wrong; else as what is refused.
-    fn finish<T: Validate + Default>(
+    fn finish<T: Validate + Default + Clone>(
         &mut self,
         doc: &Written<'_>,
         meta: Option<Metadata>,
@@ -342,7 +350,8 @@ impl<'o> Reader<'o> {
     ) {
         let is_read = spec.is_some();
         let made =
-            meta.map(|meta| Resource { meta, spec: spec.unwrap_or_default(), source: doc.source.clone() });
+            meta.map(|meta| Parts { meta, spec: spec.unwrap_or_default(), source: doc.source.clone() });
+        let made = made.map(Resource::from);
         if let Some(made) = made.as_ref().filter(|_| is_read) {
             let mut invalid = metadata(made, doc.kind.group, doc.kind.name);
             invalid.append(made.validate_with(self.strictness));
@@ -364,28 +373,25 @@ impl<'o> Reader<'o> {
             refused = vec!["".into()];
         }
         self.diagnostics.append(found);
-        let Some(made) = made else { return };
+        let Some(mut made) = made else { return };
         if refused.is_empty() {
-            list(self.documents).push(made);
+            list(&mut self.documents).push(made);
         } else if !is_twice {
             let stays = is_read && refused.iter().all(|path| made.spec.serves_without(path));
-            let source = Arc::new(Source { refused: refused.into(), ..Source::clone(&made.source) });
-            let documents = if stays { &mut *self.documents } else { self.documents.refused() };
-            list(documents).push(Resource { source, ..made });
+            made.source = Arc::new(Source { refused: refused.into(), ..Source::clone(&made.source) });
+            let documents = if stays { &mut self.documents } else { self.documents.refused() };
+            list(documents).push(made);
         }
     }
 
-    /// Whether a resource of this name was there before, which is reported.
+    /// Whether a resource of this name was in the file before, which is reported.
     fn is_twice(&mut self, doc: &Written<'_>, found: &mut Diagnostics) -> bool {
-        let key: Arc<str> = format!("{}/{}", doc.kind.group, doc.source.resource).into();
-        let origin = doc.source.origin("", doc.source.mark);
-        let Some(first) = self.seen.get(&key) else {
-            self.seen.insert(key, origin);
+        let name = Name { group: doc.kind.group, source: doc.source.clone() };
+        let Some(first) = self.names.get(&name) else {
+            self.names.insert(name);
             return false;
         };
-        let message = format!("{} is written a second time", doc.source.resource);
-        let hint = format!("the first is at {}:{}:{}", first.file, first.line, first.column);
-        found.push(Diagnostic::new(Code::SchemaValidationError, origin, message).hint(hint));
+        found.push(written_twice(&doc.source, &first.source));
         true
     }
 }

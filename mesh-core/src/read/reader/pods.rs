@@ -5,7 +5,7 @@ use crate::api::at::At;
 use crate::api::kubernetes::{Pod, PodController, PodTemplate, Workload};
 use crate::diagnostic::Diagnostics;
 
-impl Reader<'_> {
+impl Reader {
     pub(super) fn pod(&mut self, doc: &Written<'_>) {
         let mut found = Diagnostics::new();
         let meta = Self::metadata(doc, self.strictness, &mut found);

@@ -17,14 +17,14 @@ fn http(rule: &str) -> HttpRoute {
     let text = format!("{HEAD}kind: HTTPRoute\nspec: {{parentRefs: [{{name: g}}], rules: [{rule}]}}\n");
     let (mut documents, found) = Documents::parse([("r.yaml", text)]);
     assert!(found.is_empty(), "{found}");
-    documents.http_routes.remove(0).spec
+    documents.http_routes.remove(0).spec.clone()
 }
 
 fn grpc(rule: &str) -> GrpcRoute {
     let text = format!("{HEAD}kind: GRPCRoute\nspec: {{parentRefs: [{{name: g}}], rules: [{rule}]}}\n");
     let (mut documents, found) = Documents::parse([("r.yaml", text)]);
     assert!(found.is_empty(), "{found}");
-    documents.grpc_routes.remove(0).spec
+    documents.grpc_routes.remove(0).spec.clone()
 }
 
 fn http_match(written: &str) -> RouteMatch {
