@@ -2,18 +2,16 @@
 
 #[cfg(feature = "file")]
 use std::path::{Path, PathBuf};
-
 use std::sync::Arc;
 
-#[cfg(feature = "file")]
-use mesh_core::analysis::{Code, Diagnostic};
 use mesh_core::analysis::{Diagnostics, Level};
 use mesh_core::api::Documents;
 #[cfg(feature = "file")]
-use mesh_core::api::decode::Strictness;
-#[cfg(feature = "file")]
-use mesh_core::error::Origin;
+use mesh_core::api::Strictness;
 use mesh_core::plan::{CompileOptions, Loaded, Plan, load};
+
+#[cfg(feature = "file")]
+use crate::source::folder::{FolderReader, Reading, nothing_in};
 
 /// Where the configuration comes from.
 #[derive(Clone, Debug)]
@@ -45,8 +43,11 @@ pub struct Status {
 pub(super) struct Configuration {
     source: Source,
     options: CompileOptions,
+    /// Set if the source is a folder.
     #[cfg(feature = "file")]
-    read: Option<Folder>,
+    reader: Option<FolderReader>,
+    #[cfg(feature = "file")]
+    read: Option<Reading>,
     loaded: Option<Loaded>,
 }
 
@@ -70,9 +71,19 @@ impl Outcome {
 
 impl Configuration {
     pub(super) fn new(source: Source, options: CompileOptions) -> Self {
+        #[cfg(feature = "file")]
+        let reader = match &source {
+            Source::Folder(folder) => {
+                let strictness = if options.istio_runtime { Strictness::Lenient } else { Strictness::Strict };
+                Some(FolderReader::new(folder, strictness))
+            }
+            Source::Documents(_) => None,
+        };
         Self {
             source,
             options,
+            #[cfg(feature = "file")]
+            reader,
             #[cfg(feature = "file")]
             read: None,
             loaded: None,
@@ -81,15 +92,16 @@ impl Configuration {
 
     #[cfg(feature = "file")]
     pub(super) fn folder(&self) -> Option<&Path> {
-        match &self.source {
-            Source::Folder(folder) => Some(folder),
-            Source::Documents(_) => None,
-        }
+        self.reader.as_ref().map(FolderReader::folder)
     }
 
     /// The next load compiles these documents.
     pub(super) fn replace(&mut self, documents: Documents) {
         self.source = Source::Documents(Box::new(documents));
+        #[cfg(feature = "file")]
+        {
+            self.reader = None;
+        }
     }
 
     /// Reads and compiles; keeps what is last known to be good.
@@ -97,8 +109,9 @@ impl Configuration {
         let (documents, findings) = match &self.source {
             Source::Documents(documents) => ((**documents).clone(), Diagnostics::new()),
             #[cfg(feature = "file")]
-            Source::Folder(folder) => {
-                let read = match read_folder(folder) {
+            Source::Folder(_) => {
+                let reader = self.reader.as_mut().expect("a folder has a reader");
+                let read = match reader.read() {
                     Ok(read) => read,
                     Err(error) => {
                         // What is read next is news, even if it is what was read before.
@@ -106,14 +119,10 @@ impl Configuration {
                         return self.reject(error, Diagnostics::new());
                     }
                 };
-                if self.read.as_ref() == Some(&read) {
+                if self.read.as_ref().is_some_and(|before| read.is_as(before)) {
                     return Outcome::Unchanged;
                 }
-                let strictness =
-                    if self.options.istio_runtime { Strictness::Lenient } else { Strictness::Strict };
-                let files = read.texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-                let (documents, mut findings) = Documents::parse_with(files, strictness);
-                findings.append(read.findings.clone());
+                let (documents, mut findings) = read.documents();
                 // A folder that never had anything may be empty.
                 let last = self.loaded.as_ref().map(|loaded| &loaded.documents);
                 let emptied =
@@ -163,109 +172,6 @@ fn log(diagnostics: &Diagnostics) {
             Level::Info => tracing::info!("{finding:#}"),
         }
     }
-}
-
-/// What a folder holds.
-#[cfg(feature = "file")]
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Folder {
-    /// Names, as the user named the folder, and texts, sorted by name.
-    pub texts: Vec<(String, String)>,
-    /// Files that cannot be read; that there is none.
-    pub findings: Diagnostics,
-    /// Its sub-folders that are there, and in which no file is.
-    pub empty: Vec<String>,
-}
-
-/// The configuration files of a folder and its sub-folders (Y-1).
-///
-/// A file that cannot be read is left out, and told of: it must not take the others with it.
-///
-/// # Errors
-/// If a folder cannot be listed; the text names it.
-#[cfg(feature = "file")]
-pub fn read_folder(folder: &Path) -> Result<Folder, String> {
-    if folder.is_file() {
-        let inside = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let inside = inside.unwrap_or(Path::new(".")).display();
-        return Err(format!("{} is a file: name the folder that it is in, {inside}", folder.display()));
-    }
-    let mut found = Folder::default();
-    collect(folder, &mut Vec::new(), &mut found)
-        .map_err(|(path, error)| format!("{}: {error}", path.display()))?;
-    found.texts.sort();
-    found.empty.sort();
-    if found.texts.is_empty() && found.findings.is_empty() {
-        found.findings.push(nothing_in(&folder.display().to_string()));
-    }
-    Ok(found)
-}
-
-#[cfg(feature = "file")]
-fn nothing_in(folder: &str) -> Diagnostic {
-    let origin = Origin { file: folder.into(), ..Origin::default() };
-    let message = "there is no .yaml, .yml or .json file in this folder";
-    Diagnostic::new(Code::NothingToRead, origin, message)
-}
-
-#[cfg(feature = "file")]
-fn collect(
-    folder: &Path,
-    above: &mut Vec<PathBuf>,
-    found: &mut Folder,
-) -> Result<(), (PathBuf, std::io::Error)> {
-    let at = |error| (folder.to_owned(), error);
-    let real = folder.canonicalize().map_err(at)?;
-    if above.contains(&real) {
-        let origin = Origin { file: folder.display().to_string().into(), ..Origin::default() };
-        let message = "this link leads back to a folder above it: not followed";
-        found.findings.push(Diagnostic::new(Code::SchemaWarning, origin, message));
-        return Ok(());
-    }
-    above.push(real);
-    for entry in std::fs::read_dir(folder).map_err(at)? {
-        let path = entry.map_err(at)?.path();
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if hidden {
-            // Kubernetes mounts keep the real files behind `..data`; the visible links are read.
-            continue;
-        }
-        if path.is_dir() {
-            let before = (found.texts.len(), found.findings.len());
-            collect(&path, above, found)?;
-            if before == (found.texts.len(), found.findings.len()) {
-                found.empty.push(path.display().to_string());
-            }
-        } else if path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "json") {
-            match std::fs::read(&path) {
-                Ok(bytes) => match String::from_utf8(bytes) {
-                    Ok(text) => found.texts.push((path.display().to_string(), text)),
-                    Err(error) => found.findings.push(not_text(&path, &error)),
-                },
-                // Gone between listing and reading: the next event brings the new state.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => found.findings.push(unreadable(&path, 0, format!("cannot be read: {error}"))),
-            }
-        }
-    }
-    above.pop();
-    Ok(())
-}
-
-#[cfg(feature = "file")]
-fn not_text(path: &Path, error: &std::string::FromUtf8Error) -> Diagnostic {
-    let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-    let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
-    let message = "is not UTF-8 text".to_owned();
-    unreadable(path, u32::try_from(line).unwrap_or(u32::MAX), message).hint("save it as UTF-8")
-}
-
-/// An error about a file as a whole: on a reload, what it said before stays (Y-12).
-#[cfg(feature = "file")]
-fn unreadable(path: &Path, line: u32, message: String) -> Diagnostic {
-    let file = path.display().to_string().into();
-    let origin = Origin { file, line, column: u32::from(line > 0), ..Origin::default() };
-    Diagnostic::new(Code::SchemaValidationError, origin, message)
 }
 
 #[cfg(all(test, feature = "file"))]
@@ -326,26 +232,6 @@ mod tests {
         assert!(matches!(configuration.load(), Outcome::Unchanged));
     }
 
-    #[test]
-    fn y_1_a_file_in_place_of_a_folder_is_told_what_would_do() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("a.yaml");
-        std::fs::write(&file, SERVICE).unwrap();
-        let (file, folder) = (file.display(), folder.path().display());
-        let told = read_folder(Path::new(&file.to_string())).unwrap_err();
-        assert_eq!(told, format!("{file} is a file: name the folder that it is in, {folder}"));
-    }
-
-    #[test]
-    fn y_1_an_empty_folder_is_told_of() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("notes.txt"), "nothing").unwrap();
-        let found = read_folder(folder.path()).unwrap();
-        assert_eq!(found.findings.as_slice()[0].code, Code::NothingToRead);
-        assert!(!found.findings.has_errors());
-        assert!(read_folder(&folder.path().join("gone")).unwrap_err().contains("gone"));
-    }
-
     /// What a folder that loads these files, then changes, has of the hosts `a` and `b`.
     fn after(change: impl Fn(&Path)) -> (Vec<bool>, Status) {
         let folder = tempfile::tempdir().expect("the folder is ours");
@@ -395,23 +281,5 @@ mod tests {
         assert_eq!((seen, status.stale_resources.len()), (vec![false, true], 0));
         let (seen, status) = after(|folder| std::fs::remove_dir_all(folder.join("inner")).unwrap());
         assert_eq!((seen, status.stale_resources.len()), (vec![true, false], 0));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn y_1_a_link_to_a_folder_above_is_not_followed_and_one_aside_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let (inner, aside) = (folder.path().join("mesh/inner"), folder.path().join("aside"));
-        std::fs::create_dir_all(&inner).unwrap();
-        std::fs::create_dir(&aside).unwrap();
-        std::fs::write(inner.join("a.yaml"), SERVICE).unwrap();
-        std::fs::write(aside.join("b.yaml"), SERVICE).unwrap();
-        for (to, name) in [(&inner, "self"), (&folder.path().join("mesh"), "up"), (&aside, "aside")] {
-            std::os::unix::fs::symlink(to, inner.join(name)).unwrap();
-        }
-        let found = read_folder(&folder.path().join("mesh")).unwrap();
-        assert_eq!(found.texts.len(), 2, "{:?}", found.texts);
-        let told: Vec<_> = found.findings.iter().map(|finding| finding.origin.file.to_string()).collect();
-        assert!(told.len() == 2 && told.iter().all(|file| file.ends_with("/self") || file.ends_with("/up")));
     }
 }

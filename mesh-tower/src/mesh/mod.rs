@@ -37,8 +37,6 @@ use tokio_util::sync::CancellationToken;
 pub use builder::{MeshBuilder, StartError};
 pub use channel::{Channel, ChannelError};
 pub use client::Client;
-#[cfg(feature = "file")]
-pub use config::{Folder, read_folder};
 pub use config::{Source, Status};
 
 use self::config::{Configuration, Outcome};
@@ -46,6 +44,8 @@ use self::server::ServerLayer;
 use crate::body::replay::ReplayBudget;
 use crate::clock::SharedRng;
 use crate::request::snapshot::InForce;
+#[cfg(feature = "file")]
+pub use crate::source::folder::{Folder, read_folder};
 use crate::stack::{Edge, ServerEdge};
 use crate::telemetry::{AccessLog, Metrics};
 use crate::upstream::discover::Names;

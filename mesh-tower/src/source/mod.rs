@@ -1,0 +1,4 @@
+//! Where the configuration comes from.
+
+#[cfg(feature = "file")]
+pub(crate) mod folder;
