@@ -1,19 +1,20 @@
 //! The process-wide state of a destination.
 
+mod admission;
+mod gauges;
+mod outcomes;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use mesh_core::circuit::{Limits, Permit, Resource};
+use mesh_core::circuit::Limits;
 use mesh_core::endpoint::{Address, Endpoint};
-use mesh_core::health::{Finding, State as Health};
-use mesh_core::outcome::Outcome;
-use mesh_core::outlier::{Detector, Event};
+use mesh_core::outlier::Detector;
 use mesh_core::plan::ClusterPlan;
-use mesh_core::retry::{self, Budget, BudgetPolicy, GiveUp, Recent};
-use metrics::gauge;
+use mesh_core::retry::{Budget, BudgetPolicy, Recent};
 
+pub(crate) use self::admission::{ConnectionPermit, Retrying};
 use super::health_check_trigger::{HealthCheckTrigger, TriggerOnDrop};
 use super::{Host, Hosts, Stats};
 use crate::clock::now;
@@ -38,19 +39,6 @@ pub struct Cluster {
     trigger: Option<TriggerOnDrop>,
     /// The names that its endpoints come from, if they do.
     following: OnceLock<Arc<Following>>,
-}
-
-/// A place among the cluster's connections.
-pub(crate) type ConnectionPermit = Permit;
-
-/// A retry in flight; its place is freed when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Retrying(Arc<Limits>);
-
-impl Drop for Retrying {
-    fn drop(&mut self) {
-        self.0.release_retry();
-    }
 }
 
 /// The hosts by their addresses.
@@ -195,194 +183,6 @@ impl Cluster {
         self.hosts.store(Arc::new(hosts));
         if let Some(trigger) = self.health_check_trigger() {
             trigger.fire();
-        }
-    }
-
-    pub(crate) fn try_request(&self) -> Option<Permit> {
-        if let Some(recent) = &self.recent {
-            recent.note(now());
-        }
-        let permit = Permit::try_take(&self.limits, Resource::Requests, &self.plan.circuit);
-        if permit.is_none() {
-            self.stats().upstream_rq_pending_overflow.increment(1);
-        }
-        permit
-    }
-
-    pub(crate) fn try_pending(&self) -> Option<Permit> {
-        let permit = Permit::try_take(&self.limits, Resource::Pending, &self.plan.circuit);
-        if permit.is_none() {
-            self.stats().upstream_rq_pending_overflow.increment(1);
-        }
-        permit
-    }
-
-    pub(crate) fn try_connection(&self, pool_is_empty: bool) -> Option<ConnectionPermit> {
-        let permit = Permit::try_connection(&self.limits, &self.plan.circuit, pool_is_empty);
-        if permit.is_none() {
-            self.stats().upstream_cx_overflow.increment(1);
-        }
-        permit
-    }
-
-    /// A dial has ended.
-    pub(crate) fn dialled(&self, failed: bool) {
-        self.stats().upstream_cx_total.increment(1);
-        if failed {
-            self.stats().upstream_cx_connect_fail.increment(1);
-            if let Some(following) = self.following() {
-                following.ask_again();
-            }
-        }
-    }
-
-    /// Whether one more retry is allowed: a token, unless it is `free` of that, *and* room (CB-8, CB-10,
-    /// RT-13).
-    pub(crate) fn try_retry(&self, now: Instant, free: bool) -> Result<Retrying, GiveUp> {
-        let budget = self.budget.as_ref().filter(|_| !free);
-        let recent = self.recent.as_ref().map_or(0, |recent| recent.count(now));
-        match retry::admit(&self.limits, &self.plan.circuit, budget, recent, now) {
-            Ok(()) => {
-                self.stats().upstream_rq_retry.increment(1);
-                Ok(Retrying(self.limits.clone()))
-            }
-            Err(reason) => {
-                match reason {
-                    GiveUp::Overflow => self.stats().upstream_rq_retry_overflow_concurrency.increment(1),
-                    _ => self.stats().upstream_rq_retry_overflow_budget.increment(1),
-                }
-                Err(reason)
-            }
-        }
-    }
-
-    /// A connection to `host` was made (OD-2: it ends a row of local failures that are counted apart).
-    pub(crate) fn connected(&self, host: &Host) {
-        if let Some(detector) = &self.detector {
-            detector.record_connected(host.outlier());
-        }
-    }
-
-    /// Records how an attempt at `host` ended: for outlier detection and the retry budget.
-    pub(crate) fn record(&self, host: &Host, outcome: &Outcome) {
-        if outcome.class() == mesh_core::outcome::Class::Success
-            && let Some(budget) = &self.budget
-        {
-            budget.deposit();
-        }
-        let Some(detector) = &self.detector else { return };
-        let hosts = self.hosts.load();
-        match detector.record(host.outlier(), outcome, hosts.set().members(), now()) {
-            Some(Event::Ejected { .. }) => {
-                drop(hosts);
-                self.stats().outlier_detection_ejections_enforced_total.increment(1);
-                tracing::warn!(
-                    cluster = %self.plan.name,
-                    endpoint = %host.endpoint().address,
-                    ?outcome,
-                    "endpoint ejected by outlier detection"
-                );
-                self.replace(|_| None);
-            }
-            Some(Event::Overflow { .. }) => self.stats().outlier_detection_ejections_overflow.increment(1),
-            None => {}
-        }
-    }
-
-    /// Takes note of the answer to a health check (HC-1, HC-2).
-    pub(crate) fn checked(&self, host: &Host, finding: Finding, why: &str) {
-        let Some(policy) = &self.plan.health else { return };
-        let before = host.health();
-        let changed = host.checks().record(policy, finding);
-        if (before, changed) == (Health::Unhealthy, Some(Health::Healthy)) {
-            host.restart_warm_up();
-        }
-        let (cluster, endpoint) = (&self.plan.name, &host.endpoint().address);
-        match changed {
-            Some(Health::Unhealthy) => {
-                tracing::warn!(%cluster, %endpoint, why, "endpoint failed its health check");
-            }
-            Some(_) => tracing::info!(%cluster, %endpoint, "endpoint passed its health check"),
-            None => {}
-        }
-        let well = finding == Finding::Pass && host.health() == Health::Healthy && host.is_ejected();
-        let back =
-            well && self.detector.as_ref().is_some_and(|detector| detector.take_back(host.outlier(), now()));
-        if back {
-            tracing::info!(%cluster, %endpoint, "endpoint is back from ejection: it passed its health check");
-        }
-        if changed.is_some() || back {
-            self.replace(|_| None);
-        }
-    }
-
-    /// A response of this endpoint says that it wants no more (HC-2).
-    pub(crate) fn fail_now(&self, host: &Host) {
-        if self.plan.health.is_some() && host.checks().fail_now() {
-            let (cluster, endpoint) = (&self.plan.name, &host.endpoint().address);
-            tracing::warn!(%cluster, %endpoint, "endpoint asked to be taken out of service");
-            self.replace(|_| None);
-        }
-    }
-
-    /// Starts the task that ticks outlier detection, if there is any; it ends with the cluster.
-    pub(crate) fn keep_ticking(cluster: &Arc<Self>) {
-        let Some(interval) = cluster.detector.as_ref().map(|detector| detector.policy().interval) else {
-            return;
-        };
-        let owner = Arc::downgrade(cluster);
-        tokio::spawn(async move {
-            // Every process ticks by its own start; nothing is sent, so no jitter is needed.
-            loop {
-                tokio::time::sleep(interval).await;
-                match owner.upgrade() {
-                    Some(cluster) => cluster.tick(),
-                    None => return,
-                }
-            }
-        });
-    }
-
-    /// Returns endpoints whose ejection is over (OD-8).
-    pub(super) fn tick(&self) {
-        let Some(detector) = &self.detector else { return };
-        let hosts = self.hosts.load();
-        let returned = detector.tick(hosts.list().iter().map(Host::outlier), now());
-        drop(hosts);
-        if returned > 0 {
-            tracing::info!(cluster = %self.plan.name, returned, "endpoints are back from ejection");
-            self.replace(|_| None);
-        }
-    }
-
-    /// Sets the gauges of ME-7 to what holds now; called before metrics are rendered.
-    ///
-    /// A cluster that no request has used shows its membership and health alone: the rest would be zeros.
-    pub fn publish(&self) {
-        if let Some(following) = self.following() {
-            following.publish();
-        }
-        let hosts = self.hosts.load();
-        let set = |name: &'static str, value: f64| {
-            gauge!(name, "cluster_name" => self.plan.name.clone()).set(value);
-        };
-        set("envoy_cluster_membership_total", hosts.set().members() as f64);
-        set("envoy_cluster_membership_healthy", hosts.set().healthy() as f64);
-        if self.plan.health.is_some() {
-            let well = hosts.list().iter().filter(|host| host.health() == Health::Healthy).count();
-            set("envoy_cluster_health_check_healthy", well as f64);
-        }
-        if self.stats.get().is_none() {
-            return;
-        }
-        let ejected = hosts.list().iter().filter(|host| host.is_ejected()).count();
-        set("envoy_cluster_outlier_detection_ejections_active", ejected as f64);
-        set("envoy_cluster_upstream_rq_active", f64::from(self.limits.active(Resource::Requests)));
-        set("envoy_cluster_upstream_rq_pending_active", f64::from(self.limits.active(Resource::Pending)));
-        set("envoy_cluster_upstream_cx_active", f64::from(self.limits.active(Resource::Connections)));
-        for resource in Resource::ALL {
-            let open = self.limits.is_open(resource, &self.plan.circuit);
-            set(resource.open_name(), f64::from(u8::from(open)));
         }
     }
 }
