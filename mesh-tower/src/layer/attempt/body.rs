@@ -18,7 +18,7 @@ use crate::error::{BoxError, Error};
 use crate::grpc;
 use crate::request::Record;
 use crate::request::announced::AnnouncedTime;
-use crate::upstream::pool::{Broken, Endpoint, Lease, UpstreamBody};
+use crate::upstream::pool::{Broken, EndpointPool, Lease, UpstreamBody};
 use crate::upstream::state::Cluster;
 
 /// A body from an endpoint, or one made here.
@@ -43,7 +43,7 @@ enum Kind {
 #[derive(Debug)]
 pub(super) struct End {
     pub(super) cluster: Arc<Cluster>,
-    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) endpoint: Arc<EndpointPool>,
     pub(super) lease: Option<Lease>,
     pub(super) record: Record,
     pub(super) status: StatusCode,

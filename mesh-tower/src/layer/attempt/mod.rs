@@ -38,11 +38,11 @@ use crate::request::announced::AnnouncedTime;
 use crate::request::passage::{Carry as _, Passage};
 use crate::request::{self, Matched, PerTryTimeout, Record};
 use crate::upstream::health::IMMEDIATE_FAIL;
-use crate::upstream::pool::{ClusterPool, Endpoint};
+use crate::upstream::pool::{ClusterPool, EndpointPool};
 use crate::upstream::state::Cluster;
 
 /// Where an attempt goes, and what the balancer says of that.
-type Picked = (Arc<Endpoint>, Choice, Avoid);
+type Picked = (Arc<EndpointPool>, Choice, Avoid);
 
 /// How long the endpoint took until response headers, in milliseconds (HD-3).
 const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
@@ -174,7 +174,7 @@ fn chosen_or_picked(pool: &ClusterPool, matched: &Matched, passage: &Passage) ->
 }
 
 /// The attempt begins: it is counted, and the record says where it goes and why.
-fn begin(cluster: &Cluster, (endpoint, choice, avoid): Picked, record: &Record) -> Arc<Endpoint> {
+fn begin(cluster: &Cluster, (endpoint, choice, avoid): Picked, record: &Record) -> Arc<EndpointPool> {
     cluster.stats().upstream_rq_total.increment(1);
     endpoint.host().begin();
     if choice.panic {
@@ -247,7 +247,7 @@ fn undeclared(cluster: &Cluster, matched: &Matched) -> Option<String> {
     past.then(|| request::undeclared(matched.view().plan(), &plan.service.host, plan.port))?
 }
 
-fn place(cluster: &Cluster, endpoint: &Endpoint) -> String {
+fn place(cluster: &Cluster, endpoint: &EndpointPool) -> String {
     format!("{} at {}", cluster.plan().name, endpoint.target().address)
 }
 

@@ -17,7 +17,7 @@ use crate::http::body::upload;
 use crate::request::PerTryTimeout;
 use crate::request::announced::AnnouncedTime;
 use crate::request::passage::{Carry as _, Passage};
-use crate::upstream::pool::{CheckoutError, Endpoint, Failure, Lease, UpstreamBody};
+use crate::upstream::pool::{CheckoutError, EndpointPool, Failure, Lease, UpstreamBody};
 use crate::upstream::transport::{DialError, Protocol};
 
 /// How often a request that never left is moved to another connection before that counts as a
@@ -33,7 +33,7 @@ pub(super) enum Unsent {
 /// Sends the request; one that `switches` changes the protocol, on a stream where the peer takes that, else on a
 /// connection of its own.
 pub(super) async fn send(
-    endpoint: &Arc<Endpoint>,
+    endpoint: &Arc<EndpointPool>,
     mut protocol: Protocol,
     switches: bool,
     mut passage: Passage,
@@ -75,7 +75,7 @@ pub(super) async fn send(
 
 /// What the request is sent on.
 async fn checkout(
-    endpoint: &Arc<Endpoint>,
+    endpoint: &Arc<EndpointPool>,
     protocol: &mut Protocol,
     switches: bool,
     repeatable: bool,

@@ -14,7 +14,7 @@ use super::http2::StreamPermit;
 use super::lane::Waiter;
 use super::lease::Lease;
 use super::state::State;
-use super::{Endpoint, Protocol};
+use super::{EndpointPool, Protocol};
 use crate::clock::now;
 use crate::upstream::transport::DialError;
 
@@ -30,7 +30,7 @@ pub(crate) enum CheckoutError {
     Dial(DialError),
 }
 
-impl Endpoint {
+impl EndpointPool {
     /// A connection for one request: ready, newly dialled, or waited for. For one that is not `repeatable`
     /// it is none that may be closed on the way (see `Idle::take`).
     pub(crate) async fn checkout(

@@ -10,7 +10,7 @@ use mesh_core::plan::UpstreamProtocol;
 use mesh_core::rng::Rng;
 use mesh_core::route::host_of;
 
-use super::Endpoint;
+use super::EndpointPool;
 use crate::clock::{FastRng, now};
 use crate::upstream::state::{Cluster, Host, Hosts};
 use crate::upstream::transport::{ClientTls, Connect, Protocol};
@@ -29,7 +29,7 @@ struct Picker {
     balancer: Balancer,
     rng: FastRng,
     hosts: Arc<Hosts>,
-    endpoints: Vec<Arc<Endpoint>>,
+    endpoints: Vec<Arc<EndpointPool>>,
 }
 
 impl ClusterPool {
@@ -71,7 +71,7 @@ impl ClusterPool {
         tried: &[Address],
         redraws: u32,
         avoid: Option<Avoid>,
-    ) -> Option<(Arc<Endpoint>, Choice, Avoid)> {
+    ) -> Option<(Arc<EndpointPool>, Choice, Avoid)> {
         let mut picker = self.picker();
         let Picker { balancer, rng, hosts, endpoints } = &mut *picker;
         let set = hosts.set();
@@ -100,7 +100,7 @@ impl ClusterPool {
 
     /// The endpoint that a caller has chosen by its address or its own name, of a headless service's
     /// (SE-1). `None` where none was chosen; the chosen one may not be there.
-    pub(crate) fn chosen(&self, authority: &str) -> Option<Option<Arc<Endpoint>>> {
+    pub(crate) fn chosen(&self, authority: &str) -> Option<Option<Arc<EndpointPool>>> {
         let called = host_of(authority);
         let ip = called.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
         let service = &self.cluster.plan().service;
@@ -156,7 +156,7 @@ impl ClusterPool {
             picker.hosts = hosts.clone();
             return;
         }
-        let mut known: HashMap<Address, Arc<Endpoint>> = picker
+        let mut known: HashMap<Address, Arc<EndpointPool>> = picker
             .endpoints
             .drain(..)
             .map(|endpoint| (endpoint.target().address.clone(), endpoint))
@@ -177,11 +177,11 @@ impl ClusterPool {
     }
 
     /// A pool for one endpoint.
-    fn endpoint(&self, host: &Host, seed: u64) -> Arc<Endpoint> {
+    fn endpoint(&self, host: &Host, seed: u64) -> Arc<EndpointPool> {
         // Whoever was restoring it is gone with the pool before; the next dial tells.
         host.set_unreachable(false);
         let (cluster, connector, tls) = (self.cluster.clone(), self.connector.clone(), self.tls.clone());
-        Arc::new(Endpoint::new(host.clone(), cluster, connector, tls, seed))
+        Arc::new(EndpointPool::new(host.clone(), cluster, connector, tls, seed))
     }
 
     /// Closes connections that have been idle for too long.

@@ -9,7 +9,7 @@ use mesh_core::outcome::Reset;
 
 use super::connection::{Facts, Http1};
 use super::http2::{self, Http2};
-use super::{Endpoint, Protocol};
+use super::{EndpointPool, Protocol};
 use crate::clock::now;
 use crate::error::BoxError;
 use crate::upstream::state::ConnectionPermit;
@@ -27,14 +27,14 @@ pub(super) enum Connection {
 /// A dial under way, of which the pool learns how it ended: one that breaks off, because its task panicked or its
 /// runtime ended, has failed.
 pub(super) struct Dialing {
-    pool: Arc<Endpoint>,
+    pool: Arc<EndpointPool>,
     protocol: Protocol,
     told: bool,
 }
 
 impl Dialing {
     /// The pool has counted it.
-    pub(super) const fn new(pool: Arc<Endpoint>, protocol: Protocol) -> Self {
+    pub(super) const fn new(pool: Arc<EndpointPool>, protocol: Protocol) -> Self {
         Self { pool, protocol, told: false }
     }
 
@@ -55,7 +55,7 @@ impl Drop for Dialing {
 }
 
 async fn dial(
-    endpoint: &Arc<Endpoint>,
+    endpoint: &Arc<EndpointPool>,
     protocol: Protocol,
     permit: ConnectionPermit,
 ) -> Result<Connection, DialError> {
@@ -72,7 +72,7 @@ async fn dial(
 }
 
 async fn open(
-    endpoint: &Arc<Endpoint>,
+    endpoint: &Arc<EndpointPool>,
     target: &Arc<endpoint::Endpoint>,
     protocol: Protocol,
     permit: ConnectionPermit,
@@ -112,12 +112,12 @@ async fn open(
 
 /// Tells the pool that a connection's task is over, however it ended.
 pub(super) struct Ended {
-    owner: Weak<Endpoint>,
+    owner: Weak<EndpointPool>,
     protocol: Protocol,
 }
 
 impl Ended {
-    pub(super) fn of(endpoint: &Arc<Endpoint>, protocol: Protocol) -> Self {
+    pub(super) fn of(endpoint: &Arc<EndpointPool>, protocol: Protocol) -> Self {
         endpoint.connection_begun(protocol);
         Self { owner: Arc::downgrade(endpoint), protocol }
     }

@@ -21,7 +21,7 @@ use crate::upstream::transport::{ClientTls, DialError};
 
 /// See the [module](super); how requests use it is in `checkout`.
 #[derive(Debug)]
-pub(crate) struct Endpoint {
+pub(crate) struct EndpointPool {
     pub(super) host: Host,
     /// What new connections are made to: the latest facts of the host.
     target: ArcSwap<endpoint::Endpoint>,
@@ -35,7 +35,7 @@ pub(crate) struct Endpoint {
     state: Mutex<State>,
 }
 
-impl Endpoint {
+impl EndpointPool {
     pub(crate) fn new(
         host: Host,
         cluster: Arc<Cluster>,

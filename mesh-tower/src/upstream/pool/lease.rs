@@ -10,7 +10,7 @@ use mesh_core::endpoint;
 use tokio::runtime::Handle;
 
 use super::connection::Http1;
-use super::endpoint::Endpoint;
+use super::endpoint::EndpointPool;
 use super::failure::Failure;
 use super::http2::StreamPermit;
 use super::upstream_body::UpstreamBody;
@@ -23,7 +23,7 @@ pub(super) const SETTLE: Duration = Duration::from_secs(1);
 /// The right to send one request on a connection.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    owner: Arc<Endpoint>,
+    owner: Arc<EndpointPool>,
     kind: Option<Kind>,
     sent: bool,
     /// Whether its connection of HTTP/1.1 has become a tunnel.
@@ -37,11 +37,11 @@ enum Kind {
 }
 
 impl Lease {
-    pub(super) fn http1(owner: &Arc<Endpoint>, connection: Box<Http1>) -> Self {
+    pub(super) fn http1(owner: &Arc<EndpointPool>, connection: Box<Http1>) -> Self {
         Self { owner: owner.clone(), kind: Some(Kind::Http1(connection)), sent: false, tunnel: false }
     }
 
-    pub(super) fn http2(owner: &Arc<Endpoint>, permit: StreamPermit) -> Self {
+    pub(super) fn http2(owner: &Arc<EndpointPool>, permit: StreamPermit) -> Self {
         Self { owner: owner.clone(), kind: Some(Kind::Http2(permit)), sent: false, tunnel: false }
     }
 
@@ -140,7 +140,7 @@ impl Drop for Lease {
     }
 }
 
-fn give_back(owner: &Arc<Endpoint>, mut connection: Box<Http1>) {
+fn give_back(owner: &Arc<EndpointPool>, mut connection: Box<Http1>) {
     if connection.is_last
         || owner.has_served_enough(connection.served)
         || owner.is_too_old(connection.facts.since)

@@ -49,7 +49,7 @@ pub(crate) use crate::upstream::transport::Protocol;
 pub use crate::upstream::transport::{Connect, Connecting, SocketConnector, Stream};
 pub(crate) use checkout::CheckoutError;
 pub(crate) use cluster::ClusterPool;
-pub(crate) use endpoint::{Endpoint, SWEEP_INTERVAL};
+pub(crate) use endpoint::{EndpointPool, SWEEP_INTERVAL};
 pub(crate) use failure::Failure;
 pub use failure::TRAILERS_TOO_LARGE;
 pub(crate) use lease::Lease;

@@ -8,10 +8,10 @@ use tokio::runtime::Handle;
 
 use super::dial::Dialing;
 use super::state::{Due, State};
-use super::{Endpoint, Protocol};
+use super::{EndpointPool, Protocol};
 use crate::clock::FastRng;
 
-impl Endpoint {
+impl EndpointPool {
     /// Dials in the background until the endpoint is back, or gone from the configuration.
     pub(super) fn restore(&self, state: &mut State, protocol: Protocol) {
         if Handle::try_current().is_err() {
@@ -25,14 +25,14 @@ impl Endpoint {
 
 /// The task that does it. Should it break off, because it panicked or its runtime ended, the next request may try.
 pub(super) struct Restoring {
-    owner: Weak<Endpoint>,
+    owner: Weak<EndpointPool>,
     protocol: Protocol,
     rng: FastRng,
     restored: bool,
 }
 
 impl Restoring {
-    pub(super) fn new(pool: &Arc<Endpoint>, protocol: Protocol) -> Self {
+    pub(super) fn new(pool: &Arc<EndpointPool>, protocol: Protocol) -> Self {
         let rng = FastRng::seeded(pool.seed);
         Self { owner: Arc::downgrade(pool), protocol, rng, restored: false }
     }

@@ -11,7 +11,7 @@ use super::http2::Http2;
 use super::idle::Idle;
 use super::lane::Lane;
 use super::restore::Restoring;
-use super::{Endpoint, Protocol};
+use super::{EndpointPool, Protocol};
 use crate::upstream::state::ConnectionPermit;
 
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl State {
 }
 
 impl Due {
-    fn begin(self, pool: &Arc<Endpoint>) {
+    fn begin(self, pool: &Arc<EndpointPool>) {
         match self {
             Self::Dial(protocol, permit) => {
                 tokio::spawn(Dialing::new(pool.clone(), protocol).run(permit));
@@ -59,13 +59,13 @@ impl Due {
 
 /// The locked state; what is [due](State::due) begins when this is dropped.
 pub(super) struct Locked<'a> {
-    pool: &'a Arc<Endpoint>,
+    pool: &'a Arc<EndpointPool>,
     /// There until it is dropped.
     state: Option<MutexGuard<'a, State>>,
 }
 
 impl<'a> Locked<'a> {
-    pub(super) const fn new(pool: &'a Arc<Endpoint>, state: MutexGuard<'a, State>) -> Self {
+    pub(super) const fn new(pool: &'a Arc<EndpointPool>, state: MutexGuard<'a, State>) -> Self {
         Self { pool, state: Some(state) }
     }
 }

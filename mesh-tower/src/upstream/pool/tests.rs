@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_test::assert_pending;
 
-use super::{CheckoutError, Connect, Connecting, Endpoint, Lease, Protocol, Stream};
+use super::{CheckoutError, Connect, Connecting, EndpointPool, Lease, Protocol, Stream};
 use crate::upstream::state::{Cluster, Host, tests};
 
 /// Connects to HTTP/2 servers that take so many streams at once and never answer.
@@ -76,7 +76,7 @@ impl Connect for Servers {
     }
 }
 
-fn pool(connector: Servers, circuit: CircuitPolicy) -> Arc<Endpoint> {
+fn pool(connector: Servers, circuit: CircuitPolicy) -> Arc<EndpointPool> {
     let plan = ClusterPlan {
         protocol: UpstreamProtocol::Http2,
         circuit,
@@ -87,10 +87,10 @@ fn pool(connector: Servers, circuit: CircuitPolicy) -> Arc<Endpoint> {
     let address = std::net::SocketAddr::from(([10, 0, 0, 1], 80));
     let endpoint = Arc::new(mesh_core::endpoint::Endpoint::new(address));
     let cluster = Arc::new(Cluster::new(Arc::new(plan), std::slice::from_ref(&endpoint), false));
-    Arc::new(Endpoint::new(Host::new(endpoint), cluster, Arc::new(connector), None, 1))
+    Arc::new(EndpointPool::new(Host::new(endpoint), cluster, Arc::new(connector), None, 1))
 }
 
-async fn checkout(pool: &Arc<Endpoint>) -> Result<Lease, CheckoutError> {
+async fn checkout(pool: &Arc<EndpointPool>) -> Result<Lease, CheckoutError> {
     timeout(Duration::from_secs(60), pool.checkout(Protocol::Http2, true)).await.expect("an answer")
 }
 

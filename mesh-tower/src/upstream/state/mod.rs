@@ -1,7 +1,7 @@
 //! A destination at work: circuit limits, pick of an endpoint, the outcome's record.
 //!
 //! ```text
-//!  request ─▶ limits (Cluster, process-wide) ─▶ pick (ClusterPool, per worker) ─▶ pool::Endpoint ─▶ wire
+//!  request ─▶ limits (Cluster, process-wide) ─▶ pick (ClusterPool, per worker) ─▶ EndpointPool ─▶ wire
 //!                                                                                      │
 //!  outlier detector, retry budget, counters  ◀──────── outcome ◀── headers, or trailers; a body that breaks off
 //! ```

@@ -18,7 +18,7 @@ use tokio::time::{Sleep, sleep_until};
 
 use super::super::connection::Facts;
 use super::super::dial::Ended;
-use super::super::{Endpoint, Protocol, Stream};
+use super::super::{EndpointPool, Protocol, Stream};
 use super::{Http2, State};
 use crate::clock::now;
 use crate::error::BoxError;
@@ -43,7 +43,7 @@ const SEND_BUFFER: usize = 1 << 20;
 /// Greets the peer and waits for its settings: only they tell how many streams it allows, and a peer that does
 /// not speak HTTP/2 is found out before a request is at stake.
 pub(in crate::upstream::pool) async fn open(
-    endpoint: &Arc<Endpoint>,
+    endpoint: &Arc<EndpointPool>,
     target: &Arc<endpoint::Endpoint>,
     stream: Stream,
     permit: ConnectionPermit,

@@ -71,7 +71,7 @@ struct State {
 }
 
 // Relaxed, all but the streams: each value is read alone, and a stale one costs a try that is refused. Who waits
-// for a stream must not miss the end of one: see `Endpoint::checkout`.
+// for a stream must not miss the end of one: see `EndpointPool::checkout`.
 impl Http2 {
     pub(super) fn has_room(&self, cap: usize) -> bool {
         !self.draining.load(Ordering::Relaxed)
