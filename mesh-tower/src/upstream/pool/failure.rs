@@ -37,6 +37,13 @@ impl<R> Failure<R> {
     }
 }
 
+/// A response's body that broke off.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) reset: Reset,
+    pub(crate) source: BoxError,
+}
+
 /// Details of an answer to a request whose trailers were over the limit.
 pub const TRAILERS_TOO_LARGE: &str = "http2.trailers_too_large";
 

@@ -63,7 +63,8 @@ impl Lease {
             Kind::Http2(permit)
                 if permit.connection.takes_connect() && held.get().headers().contains_key(UPGRADE) =>
             {
-                permit.connect(held).await
+                let response = permit.connect(held).await?;
+                Ok(response.map(|body| body.map_or(UpstreamBody::None, UpstreamBody::Http2)))
             }
             Kind::Http2(permit) => permit.send(held).await.map(|response| response.map(UpstreamBody::Http2)),
         }

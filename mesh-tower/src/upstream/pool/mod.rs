@@ -50,8 +50,8 @@ pub use crate::upstream::transport::{Connect, Connecting, SocketConnector, Strea
 pub(crate) use checkout::CheckoutError;
 pub(crate) use cluster::ClusterPool;
 pub(crate) use endpoint::{EndpointPool, SWEEP_INTERVAL};
-pub(crate) use failure::Failure;
 pub use failure::TRAILERS_TOO_LARGE;
+pub(crate) use failure::{Broken, Failure};
 pub(crate) use lease::Lease;
 pub(crate) use passthrough::Passthrough;
-pub(crate) use upstream_body::{Broken, UpstreamBody};
+pub(crate) use upstream_body::UpstreamBody;

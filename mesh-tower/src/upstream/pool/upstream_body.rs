@@ -6,10 +6,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use mesh_core::outcome::Reset;
 
+use super::failure::Broken;
 use super::http2::Http2Body;
-use crate::error::BoxError;
 use crate::http::failure::classify;
 
 /// From a connection of either kind.
@@ -19,13 +18,6 @@ pub(crate) enum UpstreamBody {
     Http2(Http2Body),
     /// Of a response that opens a tunnel.
     None,
-}
-
-/// A body that broke off.
-#[derive(Debug)]
-pub(crate) struct Broken {
-    pub(crate) reset: Reset,
-    pub(crate) source: BoxError,
 }
 
 impl Body for UpstreamBody {

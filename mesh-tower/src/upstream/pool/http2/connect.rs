@@ -8,18 +8,17 @@ use http::{Method, Request, Response, StatusCode};
 use mesh_core::headers::websocket;
 
 use super::super::failure::Failure;
-use super::super::upstream_body::UpstreamBody;
-use super::{MapBody, StreamPermit, prepare};
+use super::{Http2Body, MapBody, StreamPermit, prepare};
 use crate::http::request_holder::RequestHolder;
 use crate::upgrade::Opened;
 
 impl StreamPermit {
-    /// Sends a request that asks for a `WebSocket`. A success is told as the 101 that an endpoint of HTTP/1.1
-    /// would have given, and the stream is [taken](crate::upgrade::on) from it.
+    /// Sends a request that asks for a `WebSocket`. A success becomes the 101 that an endpoint of HTTP/1.1 would
+    /// have given: it has no body, and the stream is [taken](crate::upgrade::on) from it.
     pub(in crate::upstream::pool) async fn connect<R: RequestHolder>(
         &self,
         held: R,
-    ) -> Result<Response<UpstreamBody>, Failure<R>> {
+    ) -> Result<Response<Option<Http2Body>>, Failure<R>> {
         let mut sender = self.connection.sender.clone();
         if let Err(error) = poll_fn(|cx| sender.poll_ready(cx)).await {
             return Err(self.unsent(error, held));
@@ -38,12 +37,12 @@ impl StreamPermit {
         if !response.status().is_success() {
             // Fails where the peer has ended the stream already.
             let _ = stream.send_data(Bytes::new(), true);
-            return Ok(response.map_body(self.connection.max_fields).map(UpstreamBody::Http2));
+            return Ok(response.map_body(self.connection.max_fields).map(Some));
         }
         let (mut head, receive) = response.into_parts();
         head.status = StatusCode::SWITCHING_PROTOCOLS;
         websocket::prove(&mut head.headers, key.as_ref());
         head.extensions.insert(Opened::new(stream, receive));
-        Ok(Response::from_parts(head, UpstreamBody::None))
+        Ok(Response::from_parts(head, None))
     }
 }

@@ -11,7 +11,7 @@ use mesh_core::headers::FieldLimit;
 use mesh_core::outcome::Reset;
 use metrics::counter;
 
-use super::super::upstream_body::Broken;
+use super::super::failure::Broken;
 use crate::body::FieldsTooLarge;
 use crate::http::failure::classify_h2;
 use crate::http::names;
