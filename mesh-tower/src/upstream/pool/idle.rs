@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use mesh_core::circuit::Patience;
 
-use super::connection::Http1;
+use super::http1::Http1;
 use crate::clock::now;
 
 /// Ready connections, and what their ends have taught.

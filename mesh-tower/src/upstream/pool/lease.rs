@@ -2,46 +2,69 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use http::header::UPGRADE;
 use http::{Response, StatusCode};
-use mesh_core::endpoint;
+use mesh_core::endpoint::Endpoint;
 use tokio::runtime::Handle;
 
-use super::connection::Http1;
-use super::endpoint::EndpointPool;
+use super::connection::SETTLE;
 use super::failure::Failure;
+use super::http1::Http1;
 use super::http2::StreamPermit;
 use super::upstream_body::UpstreamBody;
 use crate::http::request_holder::RequestHolder;
 
-/// How long a request may still be sent after its response ended. Then its HTTP/1.1 connection, which must
-/// become ready again, is closed, and its HTTP/2 stream reset.
-pub(super) const SETTLE: Duration = Duration::from_secs(1);
+/// What lends connections, and takes them back.
+///
+/// A trait, so that a lease needs to know nothing of lines, dials and locks; each program has one lender, so its
+/// calls are direct ones.
+pub(crate) trait Lender: Sized + Send + Sync + 'static {
+    /// Whether a connection has served as many requests as it may (CB-3).
+    fn has_served_enough(&self, served: u32) -> bool;
 
-/// The right to send one request on a connection.
+    /// Whether a connection has stood long enough (CB-2).
+    fn is_too_old(&self, since: Instant) -> bool;
+
+    /// An HTTP/1.1 connection is ready for another request.
+    fn give_back(self: &Arc<Self>, connection: Box<Http1>);
+
+    /// An HTTP/1.1 connection was lent in vain: it is as it was before.
+    fn take_back(self: &Arc<Self>, connection: Box<Http1>);
+
+    /// An HTTP/1.1 connection has become a tunnel: its task ends, but its place stays taken.
+    fn tunnel_begun(self: &Arc<Self>);
+
+    /// A tunnel has ended, and given its place back.
+    fn tunnel_ended(self: &Arc<Self>);
+
+    /// A response ended, or was dropped: the place of its HTTP/2 stream is free.
+    fn stream_ended(self: &Arc<Self>);
+}
+
+/// The right to send one request on a connection of `O`.
 #[derive(Debug)]
-pub(crate) struct Lease {
-    owner: Arc<EndpointPool>,
-    kind: Option<Kind>,
+pub(crate) struct Lease<O: Lender> {
+    owner: Arc<O>,
+    kind: Option<Kind<Self>>,
     sent: bool,
     /// Whether its connection of HTTP/1.1 has become a tunnel.
     tunnel: bool,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum Kind<L> {
     Http1(Box<Http1>),
-    Http2(StreamPermit),
+    Http2(StreamPermit<L>),
 }
 
-impl Lease {
-    pub(super) fn http1(owner: &Arc<EndpointPool>, connection: Box<Http1>) -> Self {
+impl<O: Lender> Lease<O> {
+    pub(super) fn http1(owner: &Arc<O>, connection: Box<Http1>) -> Self {
         Self { owner: owner.clone(), kind: Some(Kind::Http1(connection)), sent: false, tunnel: false }
     }
 
-    pub(super) fn http2(owner: &Arc<EndpointPool>, permit: StreamPermit) -> Self {
+    pub(super) fn http2(owner: &Arc<O>, permit: StreamPermit<Self>) -> Self {
         Self { owner: owner.clone(), kind: Some(Kind::Http2(permit)), sent: false, tunnel: false }
     }
 
@@ -94,8 +117,8 @@ impl Lease {
         }
     }
 
-    /// Whom this connection was made to; a host that moves has connections to several addresses.
-    pub(crate) fn target(&self) -> Option<&Arc<endpoint::Endpoint>> {
+    /// The endpoint that this connection was made to; a host that moves has connections to several addresses.
+    pub(crate) fn target(&self) -> Option<&Arc<Endpoint>> {
         match self.kind.as_ref()? {
             Kind::Http1(connection) => Some(&connection.facts.target),
             Kind::Http2(permit) => Some(&permit.connection.facts.target),
@@ -119,7 +142,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl<O: Lender> Drop for Lease<O> {
     fn drop(&mut self) {
         match self.kind.take() {
             Some(Kind::Http1(connection)) if self.tunnel => {
@@ -141,7 +164,7 @@ impl Drop for Lease {
     }
 }
 
-fn give_back(owner: &Arc<EndpointPool>, mut connection: Box<Http1>) {
+fn give_back<O: Lender>(owner: &Arc<O>, mut connection: Box<Http1>) {
     if connection.is_last
         || owner.has_served_enough(connection.served)
         || owner.is_too_old(connection.facts.since)

@@ -28,30 +28,25 @@
 //! A dropped checkout leaves the line. A dropped lease closes an HTTP/1.1 connection that was in
 //! the middle of an exchange and resets an HTTP/2 stream.
 
-mod checkout;
 mod cluster;
 mod connection;
-mod dial;
 mod endpoint;
 mod failure;
+mod handshake;
+mod http1;
 mod http2;
 mod idle;
 mod lane;
 mod lease;
 mod passthrough;
-mod restore;
-mod state;
 #[cfg(test)]
 mod tests;
 mod upstream_body;
 
-pub(crate) use crate::upstream::transport::Protocol;
 pub use crate::upstream::transport::{Connect, Connecting, SocketConnector, Stream};
-pub(crate) use checkout::CheckoutError;
 pub(crate) use cluster::ClusterPool;
-pub(crate) use endpoint::{EndpointPool, SWEEP_INTERVAL};
+pub(crate) use endpoint::{CheckoutError, EndpointPool, Lease, SWEEP_INTERVAL};
 pub use failure::TRAILERS_TOO_LARGE;
 pub(crate) use failure::{Broken, Failure};
-pub(crate) use lease::Lease;
 pub(crate) use passthrough::Passthrough;
 pub(crate) use upstream_body::UpstreamBody;

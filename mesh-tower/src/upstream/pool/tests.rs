@@ -15,8 +15,9 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_test::assert_pending;
 
-use super::{CheckoutError, Connect, Connecting, EndpointPool, Lease, Protocol, Stream};
+use super::{CheckoutError, Connect, Connecting, EndpointPool, Lease, Stream};
 use crate::upstream::state::{Cluster, Host, tests};
+use crate::upstream::transport::Protocol;
 
 /// Connects to HTTP/2 servers that take so many streams at once and never answer.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use super::{Http2Body, MapBody, StreamPermit, prepare};
 use crate::http::request_holder::RequestHolder;
 use crate::upgrade::Opened;
 
-impl StreamPermit {
+impl<P: Send + 'static> StreamPermit<P> {
     /// Sends a request that asks for a `WebSocket`. A success becomes the 101 that an endpoint of HTTP/1.1 would
     /// have given: it has no body, and the stream is [taken](crate::upgrade::on) from it.
     pub(in crate::upstream::pool) async fn connect<R: RequestHolder>(

@@ -10,22 +10,20 @@ use std::time::Instant;
 use bytes::Bytes;
 use h2::client::{Builder, Connection};
 use h2::{Ping, PingPong};
-use mesh_core::circuit::Http2Keepalive;
-use mesh_core::endpoint;
+use mesh_core::circuit::{CircuitPolicy, Http2Keepalive};
+use mesh_core::endpoint::Endpoint;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::{Sleep, sleep_until};
 
-use super::super::connection::Facts;
-use super::super::dial::Ended;
-use super::super::{EndpointPool, Protocol, Stream};
-use super::{Http2, State};
+use super::super::connection::{Facts, Lifeline};
+use super::{Http2, Shared};
 use crate::clock::now;
 use crate::error::BoxError;
 use crate::frames::GuardedStream;
 use crate::http::write_batch::{Flusher, WriteBatch, batch_writes};
 use crate::upstream::state::ConnectionPermit;
-use crate::upstream::transport::Counted;
+use crate::upstream::transport::{Counted, Stream};
 
 /// How much a response may be ahead of its reader, and all of a connection together: the readers who must stop
 /// before one connection does are many.
@@ -41,16 +39,17 @@ const UNTOLD: usize = usize::MAX - 1;
 const SEND_BUFFER: usize = 1 << 20;
 
 /// Greets the peer and waits for its settings: only they tell how many streams it allows, and a peer that does
-/// not speak HTTP/2 is found out before a request is at stake.
-pub(in crate::upstream::pool) async fn open(
-    endpoint: &Arc<EndpointPool>,
-    target: &Arc<endpoint::Endpoint>,
+/// not speak HTTP/2 is found out before a request is at stake. The connection's task holds what `begin` returns.
+pub(in crate::upstream::pool) async fn open<L: Lifeline>(
+    circuit: &CircuitPolicy,
+    target: &Arc<Endpoint>,
     stream: Stream,
     permit: ConnectionPermit,
+    begin: impl FnOnce() -> L,
 ) -> Result<Http2, BoxError> {
     let local = stream.local_addr();
     let (io, written) = Counted::new(stream);
-    let max_fields = endpoint.policy().circuit.max_fields;
+    let max_fields = circuit.max_fields;
     let (io, flusher) = batch_writes(GuardedStream::server(io.whole(), max_fields));
     let mut builder = Builder::new();
     builder
@@ -62,9 +61,9 @@ pub(in crate::upstream::pool) async fn open(
         .max_send_buffer_size(SEND_BUFFER)
         .initial_max_send_streams(UNTOLD);
     let (sender, mut connection) = builder.handshake::<_, Bytes>(io).await?;
-    let state = Arc::new(State::default());
+    let state = Arc::new(Shared::default());
     let (settings, settled) = oneshot::channel();
-    let keepalive = endpoint.policy().circuit.http2_keepalive;
+    let keepalive = circuit.http2_keepalive;
     let keepalive = keepalive.and_then(|policy| Some(Keepalive::new(policy, connection.ping_pong()?)));
     let driver = Driver {
         connection,
@@ -73,7 +72,7 @@ pub(in crate::upstream::pool) async fn open(
         keepalive,
         _closed: Closed(state.clone()),
         state: state.clone(),
-        ended: Ended::of(endpoint, Protocol::Http2),
+        lifeline: begin(),
     };
     let task = Abort(Some(tokio::spawn(driver).abort_handle()));
     settled.await.map_err(|_| UNSETTLED)?;
@@ -97,19 +96,19 @@ pub(in crate::upstream::pool) async fn open(
 const UNSETTLED: &str = "the peer closed the connection before its HTTP/2 settings";
 
 /// Ends when the connection does; it is closed when nobody holds it and no stream is open.
-struct Driver {
+struct Driver<L> {
     connection: Connection<WriteBatch<GuardedStream<Counted>>, Bytes>,
     flusher: Flusher<GuardedStream<Counted>>,
-    /// Told once the peer's settings have come.
+    /// Sent to once the peer's settings have come.
     settings: Option<oneshot::Sender<()>>,
     keepalive: Option<Keepalive>,
-    state: Arc<State>,
-    // In this order: who is told of the end asks whether the connection is closed.
+    state: Arc<Shared>,
+    // Dropped in this order: the end of the lifeline makes the pool ask whether the connection is closed.
     _closed: Closed,
-    ended: Ended,
+    lifeline: L,
 }
 
-impl Future for Driver {
+impl<L: Lifeline> Future for Driver<L> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -125,10 +124,10 @@ impl Future for Driver {
         if max_streams != UNTOLD && (max_streams != before || this.settings.is_some()) {
             this.state.max_streams.store(max_streams, Ordering::Relaxed);
             if let Some(settings) = this.settings.take() {
-                // Whoever dialled may have stopped waiting.
+                // The dial may have been given up.
                 let _ = settings.send(());
             } else if max_streams > before {
-                this.ended.has_room();
+                this.lifeline.room_was_made();
             }
         }
         match &mut this.keepalive {
@@ -187,7 +186,8 @@ impl Keepalive {
     }
 }
 
-struct Closed(Arc<State>);
+/// Marks the connection as closed when its driver is dropped.
+struct Closed(Arc<Shared>);
 
 impl Drop for Closed {
     fn drop(&mut self) {

@@ -36,7 +36,6 @@ pub(crate) use received::Http2Body;
 
 use super::connection::{Facts, expects_content};
 use super::failure::Failure;
-use super::lease::Lease;
 use crate::body::{Body, FieldsTooLarge};
 use crate::http::failure::classify_h2;
 use crate::http::names;
@@ -50,7 +49,7 @@ pub(crate) struct Http2 {
     sender: SendRequest<Bytes>,
     written: Written,
     pub(super) facts: Facts,
-    state: Arc<State>,
+    state: Arc<Shared>,
     /// Requests that it was lent to.
     pub(super) served: AtomicUsize,
     /// Refused by the peer (GOAWAY) or over its request limit: open streams finish, no new ones.
@@ -61,17 +60,17 @@ pub(crate) struct Http2 {
     max_fields: FieldLimit,
 }
 
-/// What a connection's driver and its users tell each other.
+/// What a connection's driver and the requests on it share.
 #[derive(Debug, Default)]
-struct State {
+struct Shared {
     streams: AtomicUsize,
     /// The peer's `SETTINGS_MAX_CONCURRENT_STREAMS`, as the driver last saw it.
     max_streams: AtomicUsize,
     closed: AtomicBool,
 }
 
-// Relaxed, all but the streams: each value is read alone, and a stale one costs a try that is refused. Who waits
-// for a stream must not miss the end of one: see `EndpointPool::checkout`.
+// Relaxed, all but the streams: each value is read alone, and a stale one costs a try that is refused. A
+// request that waits for a stream must not miss the end of one: see `EndpointPool::checkout`.
 impl Http2 {
     pub(super) fn has_room(&self, cap: usize) -> bool {
         !self.draining.load(Ordering::Relaxed)
@@ -114,18 +113,18 @@ impl Http2 {
     }
 }
 
-/// A stream's place on a shared connection.
+/// A stream's place on a shared connection; `P` is what holds it.
 #[derive(Debug)]
-pub(crate) struct StreamPermit {
+pub(crate) struct StreamPermit<P> {
     pub(super) connection: Arc<Http2>,
     /// Whether the connection was lent before.
     reused: bool,
-    /// Of an upload that was under way when the response began: it takes over the lease of a response that
-    /// has ended, and is itself ended where it gets none.
-    pub(super) upload: Option<oneshot::Sender<Lease>>,
+    /// Of an upload that was under way when the response began: it takes over this place from a response that
+    /// has ended. Where it does not get it, the upload ends.
+    pub(super) upload: Option<oneshot::Sender<P>>,
 }
 
-impl StreamPermit {
+impl<P: Send + 'static> StreamPermit<P> {
     pub(super) fn take(connection: &Arc<Http2>) -> Self {
         connection.state.streams.fetch_add(1, Ordering::Relaxed);
         let reused = connection.served.fetch_add(1, Ordering::Relaxed) > 0;
@@ -208,14 +207,14 @@ impl StreamPermit {
     }
 }
 
-impl Drop for StreamPermit {
+impl<P> Drop for StreamPermit<P> {
     fn drop(&mut self) {
         self.connection.state.streams.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 /// Sends what is at hand of the body; if that is not all, the rest is sent by a task.
-async fn begin(mut upload: Upload) -> Option<oneshot::Sender<Lease>> {
+async fn begin<P: Send + 'static>(mut upload: Upload) -> Option<oneshot::Sender<P>> {
     let all = poll_fn(|cx| Poll::Ready(upload.poll(cx).is_ready())).await;
     if all {
         return None;

@@ -11,7 +11,7 @@ use http_body::Body as _;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::super::lease::{Lease, SETTLE};
+use super::super::connection::SETTLE;
 use crate::body::Body;
 use crate::error::BoxError;
 
@@ -36,8 +36,9 @@ impl Upload {
         Poll::Ready(())
     }
 
-    /// Sends the rest, as long as the response goes on and a moment longer. Meanwhile the stream keeps its place.
-    pub(super) async fn run(mut self, mut response: oneshot::Receiver<Lease>) {
+    /// Sends the rest, as long as the response goes on and a moment longer. `response` yields what keeps the
+    /// stream's place meanwhile, when the response has ended.
+    pub(super) async fn run<P: Send>(mut self, mut response: oneshot::Receiver<P>) {
         let ended = tokio::select! {
             biased;
             ended = &mut response => ended,

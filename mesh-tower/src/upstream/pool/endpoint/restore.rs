@@ -4,26 +4,14 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use mesh_core::rng::Rng;
-use tokio::runtime::Handle;
 
-use super::dial::Dialing;
-use super::state::{Due, State};
-use super::{EndpointPool, Protocol};
+use super::EndpointPool;
+use super::dialing::Dialing;
 use crate::clock::FastRng;
+use crate::upstream::transport::Protocol;
 
-impl EndpointPool {
-    /// Dials in the background until the endpoint is back, or gone from the configuration.
-    pub(super) fn restore(&self, state: &mut State, protocol: Protocol) {
-        if Handle::try_current().is_err() {
-            // Outside of any runtime that is for the next request to do.
-            self.host.set_unreachable(false);
-        } else if !std::mem::replace(&mut state.lane(protocol).restoring, true) {
-            state.due.push(Due::Restore(protocol));
-        }
-    }
-}
-
-/// The task that does it. Should it break off, because it panicked or its runtime ended, the next request may try.
+/// The task that dials until the endpoint is back. If it breaks off, because it panicked or its runtime ended, the next
+/// request may try.
 pub(super) struct Restoring {
     owner: Weak<EndpointPool>,
     protocol: Protocol,

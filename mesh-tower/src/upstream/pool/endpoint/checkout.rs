@@ -1,24 +1,21 @@
-//! How a request gets a connection, and gives it back.
+//! How a request gets a connection.
 //!
-//! What is ready is lent at once; else the request stands in line, and whatever comes free or is newly dialled
+//! What is ready is lent at once; else the request stands in line, and a connection that comes free or is newly dialled
 //! goes to the first in line that can use it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::connection::Http1;
-use super::http2::StreamPermit;
-use super::lane::Waiter;
-use super::lease::Lease;
-use super::state::State;
-use super::{EndpointPool, Protocol};
-use crate::clock::now;
-use crate::upstream::transport::DialError;
+use super::super::http2::StreamPermit;
+use super::super::lane::Waiter;
+use super::super::lease::Lender as _;
+use super::state::PoolState;
+use super::{EndpointPool, Lease};
+use crate::upstream::transport::{DialError, Protocol};
 
-/// From here on the line is cleared of those who have left, when they are most of it.
+/// In a longer line, requests that were given up are taken out when they are most of it.
 const MANY_WAITERS: usize = 32;
 
 /// Why there is no connection.
@@ -31,8 +28,8 @@ pub(crate) enum CheckoutError {
 }
 
 impl EndpointPool {
-    /// A connection for one request: ready, newly dialled, or waited for. For one that is not `repeatable`
-    /// it is none that may be closed on the way (see `Idle::take`).
+    /// A connection for one request: ready, newly dialled, or waited for. A request that is not `repeatable` gets
+    /// no idle connection that the endpoint may be about to close (see `Idle::take`).
     pub(crate) async fn checkout(
         self: &Arc<Self>,
         protocol: Protocol,
@@ -57,9 +54,9 @@ impl EndpointPool {
             self.waiting.fetch_add(1, Ordering::SeqCst);
             let waiting = Waiting { receiver, waiting: &self.waiting };
             if protocol == Protocol::Http2 {
-                // A stream may have ended since room was looked for. Whoever ends one makes room, then looks for
-                // those who wait; who waits says so, then looks for room: in one order of all (`SeqCst`), one
-                // of the two sees the other.
+                // A stream may have ended since this request looked for room. A finishing stream frees its place,
+                // then reads `waiting`; a request counts itself in `waiting`, then looks for room. All four are in
+                // one order (`SeqCst`): so one of the two sees the other.
                 self.lend(&mut state, protocol);
             }
             (waiting, pending)
@@ -67,47 +64,11 @@ impl EndpointPool {
         receiver.wait().await.map_err(CheckoutError::Dial)
     }
 
-    /// A response ended, or was dropped: its stream's place may serve one who waits.
-    pub(super) fn stream_ended(self: &Arc<Self>) {
-        if self.waiting.load(Ordering::SeqCst) == 0 {
-            return;
-        }
-        let mut state = self.lock();
-        self.serve_waiters(&mut state);
-    }
-
-    /// A peer allows more streams than before.
-    pub(super) fn room_was_made(self: &Arc<Self>) {
-        let mut state = self.lock();
-        state.http2.useless = false;
-        self.serve_waiters(&mut state);
-    }
-
-    /// An HTTP/1.1 connection is ready for another request.
-    pub(super) fn give_back(self: &Arc<Self>, mut connection: Box<Http1>) {
-        connection.idle_since = now();
-        let mut state = self.lock();
-        state.idle.returned(&mut connection);
-        let lease = Lease::http1(self, connection);
-        let back = if state.http1.waiters.is_empty() { Some(lease) } else { state.http1.hand_over(lease) };
-        if let Some(connection) = back.and_then(Lease::into_http1) {
-            state.idle.put(connection);
-        }
-    }
-
-    /// An HTTP/1.1 connection was lent in vain: it is as it was before.
-    pub(super) fn take_back(self: &Arc<Self>, mut connection: Box<Http1>) {
-        connection.waited = Duration::ZERO;
-        let mut state = self.lock();
-        state.idle.put(connection);
-        self.lend(&mut state, Protocol::Http1);
-    }
-
-    fn ready(self: &Arc<Self>, state: &mut State, protocol: Protocol, repeatable: bool) -> Option<Lease> {
+    fn ready(self: &Arc<Self>, state: &mut PoolState, protocol: Protocol, repeatable: bool) -> Option<Lease> {
         let lease = match protocol {
             Protocol::Http1 => loop {
                 let connection = state.idle.take(repeatable)?;
-                // It may have grown old while it was idle. Dropping it ends it in good order.
+                // It may have grown too old while it was idle. Dropping it ends it gracefully.
                 if !self.is_too_old(connection.facts.since) {
                     break Lease::http1(self, connection);
                 }
@@ -118,9 +79,9 @@ impl EndpointPool {
         Some(lease)
     }
 
-    fn least_loaded(&self, state: &mut State) -> Option<StreamPermit> {
+    fn least_loaded(&self, state: &mut PoolState) -> Option<StreamPermit<Lease>> {
         let cap = usize::try_from(self.policy().circuit.max_concurrent_streams).unwrap_or(usize::MAX);
-        // What grew old lives on in its streams' permits.
+        // A connection that is too old lives on in its streams' permits.
         state.shared.retain(|connection| !self.is_too_old(connection.facts.since));
         let best = state
             .shared
@@ -137,7 +98,8 @@ impl EndpointPool {
         Some(permit)
     }
 
-    pub(super) fn serve_waiters(self: &Arc<Self>, state: &mut State) {
+    /// Lends what is ready, and dials for the requests that are still in line.
+    pub(super) fn serve_waiters(self: &Arc<Self>, state: &mut PoolState) {
         for protocol in [Protocol::Http1, Protocol::Http2] {
             if self.lend(state, protocol) {
                 self.try_dial(state, protocol, 0);
@@ -145,12 +107,12 @@ impl EndpointPool {
         }
     }
 
-    /// Lends what is ready to those who wait; whether somebody still does.
-    fn lend(self: &Arc<Self>, state: &mut State, protocol: Protocol) -> bool {
+    /// Lends what is ready to the requests in line; whether any is left there.
+    pub(super) fn lend(self: &Arc<Self>, state: &mut PoolState, protocol: Protocol) -> bool {
         while let Some(first) = state.lane(protocol).waiters.front() {
             let repeatable = first.repeatable;
             let Some(lease) = self.ready(state, protocol, repeatable) else { return true };
-            // Back if nobody is left to take it.
+            // It comes back if no request is left to take it.
             let back = state.lane(protocol).hand_over(lease);
             if let Some(connection) = back.and_then(Lease::into_http1) {
                 state.idle.put(connection);

@@ -1,42 +1,43 @@
 //! What a pool knows, under its lock.
 //!
-//! What is decided under the lock begins after it: a runtime that has ended drops a task in the moment in which it
-//! is spawned, and a dial that is dropped wants to tell the pool so.
+//! A task that is decided on under the lock is spawned after it: a runtime that has ended drops a task at the moment at
+//! which it is spawned, and a dial that is dropped locks the pool to report it.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, MutexGuard};
 
-use super::dial::Dialing;
-use super::http2::Http2;
-use super::idle::Idle;
-use super::lane::Lane;
+use super::super::http2::Http2;
+use super::super::idle::Idle;
+use super::super::lane::Lane;
+use super::dialing::Dialing;
 use super::restore::Restoring;
-use super::{EndpointPool, Protocol};
+use super::{EndpointPool, Lease};
 use crate::upstream::state::ConnectionPermit;
+use crate::upstream::transport::Protocol;
 
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct PoolState {
     /// Ready HTTP/1.1 connections.
     pub(super) idle: Idle,
     /// HTTP/2 connections that may take more streams.
     pub(super) shared: Vec<Arc<Http2>>,
-    /// HTTP/1.1 connections that carry something else now.
+    /// HTTP/1.1 connections that have become tunnels.
     pub(super) tunnels: usize,
-    pub(super) http1: Lane,
-    pub(super) http2: Lane,
+    pub(super) http1: Lane<Lease>,
+    pub(super) http2: Lane<Lease>,
     /// To be begun when the state is unlocked.
     pub(super) due: Vec<Due>,
 }
 
-/// A task of the pool's, from within a runtime.
+/// A task of the pool, to be spawned within a runtime.
 #[derive(Debug)]
 pub(super) enum Due {
     Dial(Protocol, ConnectionPermit),
     Restore(Protocol),
 }
 
-impl State {
-    pub(super) fn lane(&mut self, protocol: Protocol) -> &mut Lane {
+impl PoolState {
+    pub(super) fn lane(&mut self, protocol: Protocol) -> &mut Lane<Lease> {
         match protocol {
             Protocol::Http1 => &mut self.http1,
             Protocol::Http2 => &mut self.http2,
@@ -57,15 +58,15 @@ impl Due {
     }
 }
 
-/// The locked state; what is [due](State::due) begins when this is dropped.
+/// The locked state; what is [due](PoolState::due) begins when this is dropped.
 pub(super) struct Locked<'a> {
     pool: &'a Arc<EndpointPool>,
     /// There until it is dropped.
-    state: Option<MutexGuard<'a, State>>,
+    state: Option<MutexGuard<'a, PoolState>>,
 }
 
 impl<'a> Locked<'a> {
-    pub(super) const fn new(pool: &'a Arc<EndpointPool>, state: MutexGuard<'a, State>) -> Self {
+    pub(super) const fn new(pool: &'a Arc<EndpointPool>, state: MutexGuard<'a, PoolState>) -> Self {
         Self { pool, state: Some(state) }
     }
 }
@@ -73,15 +74,15 @@ impl<'a> Locked<'a> {
 const LOCKED: &str = "locked until it is dropped";
 
 impl Deref for Locked<'_> {
-    type Target = State;
+    type Target = PoolState;
 
-    fn deref(&self) -> &State {
+    fn deref(&self) -> &PoolState {
         self.state.as_ref().expect(LOCKED)
     }
 }
 
 impl DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut State {
+    fn deref_mut(&mut self) -> &mut PoolState {
         self.state.as_mut().expect(LOCKED)
     }
 }
