@@ -88,6 +88,8 @@ fn pool(connector: Servers, circuit: CircuitPolicy) -> Arc<EndpointPool> {
     let address = std::net::SocketAddr::from(([10, 0, 0, 1], 80));
     let endpoint = Arc::new(mesh_core::endpoint::Endpoint::new(address));
     let cluster = Arc::new(Cluster::new(Arc::new(plan), std::slice::from_ref(&endpoint), false));
+    // A request's first use registers them: here, with the recorder of the test.
+    cluster.stats();
     Arc::new(EndpointPool::new(Host::new(endpoint), cluster, Arc::new(connector), None, 1))
 }
 
