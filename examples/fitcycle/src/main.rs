@@ -11,6 +11,7 @@
 //! | [`web`], [`mobile`], [`report`] | the services that call the API; [`front`] is what they share, [`role`] runs one |
 //! | [`upstream`] | the seam through which they call it |
 //! | [`member`] | how a service joins the mesh in process |
+//! | [`layers`] | what stands around the routes of every service: trace, compression, catch-panic, body limit |
 //! | [`serve`] | how every service listens, announces itself and drains |
 //! | [`launch`] | the launcher: all of it behind the mesh, with one command |
 
@@ -18,6 +19,7 @@ mod api;
 mod cli;
 mod front;
 mod launch;
+mod layers;
 mod member;
 mod mobile;
 mod model;

@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use tower::BoxError;
 use tower::util::BoxCloneSyncService;
 
+use crate::layers;
 use crate::serve;
 use crate::upstream::Upstream;
 
@@ -100,8 +101,9 @@ async fn serve_admin(listener: TcpListener, mesh: Mesh, metrics: PrometheusHandl
             metrics.run_upkeep();
         }
     };
+    let router = layers::around(Router::new().fallback_service(admin));
     tokio::select! {
-        outcome = axum::serve(listener, Router::new().fallback_service(admin)) => outcome.context("serving the admin endpoint"),
+        outcome = axum::serve(listener, router) => outcome.context("serving the admin endpoint"),
         () = upkeep => Ok(()),
     }
 }

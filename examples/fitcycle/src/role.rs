@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::front::Front;
+use crate::layers;
 use crate::member::{Member, MemberArgs};
 use crate::serve::{self, ServeArgs};
 use crate::upstream::{self, API, ApiClient};
@@ -36,7 +37,7 @@ pub(crate) async fn run(kind: Kind, args: FrontArgs) -> anyhow::Result<()> {
         Kind::Report => ("report-server", report::router),
     };
     let instance = args.serve.instance_or(service);
-    let front = |upstream| router(Front::new(ApiClient::new(upstream, &args.api), &instance));
+    let front = |upstream| layers::around(router(Front::new(ApiClient::new(upstream, &args.api), &instance)));
     let router = match Member::join(&args.member, service).await? {
         Some(member) => member.serve(front(member.upstream())),
         None => front(upstream::plain()?),

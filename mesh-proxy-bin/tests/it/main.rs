@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test, in helpers too")]
 
+mod admin;
 mod drain;
 mod gateway;
 mod program;

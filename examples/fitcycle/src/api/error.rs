@@ -1,4 +1,6 @@
 //! Errors of the API: always JSON, always the same shape.
+//!
+//! The [layers](crate::layers) around the API answer a panic and a body over their limit in plain text.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;

@@ -24,6 +24,7 @@ use axum::{Json, Router};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use crate::layers;
 use crate::model::{Draft, Signup};
 use crate::serve::{self, ServeArgs};
 use crate::store::{Location, Store};
@@ -77,7 +78,8 @@ pub(crate) struct ApiArgs {
 pub(crate) async fn run(args: ApiArgs) -> anyhow::Result<()> {
     let store = Store::open(&args.database).await?;
     let instance = args.serve.instance_or(&format!("api-server-{}", args.version));
-    let outcome = serve::run(&args.serve, router(store.clone(), args.version, &instance)).await;
+    let router = layers::around(router(store.clone(), args.version, &instance));
+    let outcome = serve::run(&args.serve, router).await;
     store.close().await;
     outcome
 }

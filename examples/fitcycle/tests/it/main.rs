@@ -4,6 +4,7 @@
 
 mod browser;
 mod launcher;
+mod layers;
 mod mariadb;
 mod process;
 mod run;
