@@ -1,12 +1,12 @@
-//! The edge's clock and random source.
+//! The clock and the random source of the layers.
 //!
-//! The clock is tokio's, so that a paused test drives the `std` instants of the pure policies.
+//! The clock is tokio's, so that a test with a paused clock drives the `std` instants of the pure policies.
 
 use std::time::Instant;
 
 use mesh_core::rng::Rng;
 
-/// Now, by tokio's clock.
+/// The current instant by tokio's clock.
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
@@ -41,7 +41,7 @@ impl Rng for FastRng {
     }
 }
 
-/// A random source that the clones of a layer share; seeded in tests (OU-1).
+/// A random source; its clones share it, and so do the clones of a layer. Tests seed it (OU-1).
 #[derive(Clone, Debug, Default)]
 pub struct SharedRng(std::sync::Arc<std::sync::Mutex<FastRng>>);
 
@@ -52,7 +52,7 @@ impl SharedRng {
         Self(std::sync::Arc::new(std::sync::Mutex::new(FastRng::seeded(seed))))
     }
 
-    /// Draws; the lock is held for the draw only.
+    /// Calls `draw` with the generator, under the lock.
     pub(crate) fn draw<T>(&self, draw: impl FnOnce(&mut FastRng) -> T) -> T {
         draw(&mut self.0.lock().expect("no panic while drawing"))
     }

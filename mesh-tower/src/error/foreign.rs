@@ -1,8 +1,7 @@
-//! How errors that are not ours read: those of hyper, of its clients, of tower's own layers, of the system.
+//! Classifies foreign errors: those of hyper, of its clients, of tower's own layers, of the system.
 //!
-//! A layer used alone stands around any service, and its policy speaks of refused connections, refused streams and
-//! timeouts. What the service returns says which of these it was, if somebody looks: somewhere in the chain of
-//! causes there is an error that knows.
+//! A layer that is used alone wraps any service, and its policy names refused connections, refused streams and timeouts.
+//! The chain of causes of the service's error shows which of these it was.
 
 use std::any::Any;
 use std::error::Error as StdError;
@@ -15,19 +14,20 @@ use mesh_core::reply::LocalReply;
 use crate::error::{BoxError, Error};
 use crate::http::failure::{classify, classify_h2};
 
-/// What an error came to.
+/// The class of an error.
 pub(crate) enum Reading<'a> {
-    /// An attempt ended so.
+    /// An attempt ended with this outcome.
     Attempt(Outcome),
-    /// It was refused here, for want of room.
+    /// A limit of this process refused the request.
     Overflow,
-    /// One of ours is the cause.
+    /// An error of the mesh is the cause.
     Own(&'a Error),
 }
 
-/// Reads an error by its causes, from the outside in: the first that knows decides.
+/// Classifies an error by its causes, from the outside in: the first known cause decides.
 ///
-/// What nobody knows is a connection that ended after the request was sent: that is repeated least.
+/// An unknown error counts as a connection that ended after the request was sent: of all classes, policies repeat this one
+/// least.
 pub(crate) fn read<'a>(error: &'a (dyn StdError + 'static)) -> Reading<'a> {
     let mut connecting = false;
     Reading::Attempt(match known(error, &mut connecting) {
@@ -53,7 +53,7 @@ fn known<'a>(error: &'a (dyn StdError + 'static), connecting: &mut bool) -> Opti
         if let Some(outcome) = outcome(error, *connecting) {
             return Some(Reading::Attempt(outcome));
         }
-        // The cause of an `io::Error` is what its inner error is caused by, and not that itself.
+        // The source of an `io::Error` is the source of its inner error, not the inner error itself.
         let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         if let Some(inner) = inner
             && let Some(reading) = known(inner, connecting)
@@ -65,13 +65,13 @@ fn known<'a>(error: &'a (dyn StdError + 'static), connecting: &mut bool) -> Opti
     None
 }
 
-/// What one error says by itself.
+/// The outcome that one error shows, without its causes.
 fn outcome(error: &(dyn StdError + 'static), connecting: bool) -> Option<Outcome> {
     let elapsed = error.is::<tower::timeout::error::Elapsed>() || error.is::<tokio::time::error::Elapsed>();
     if let Some(io) = error.downcast_ref::<io::Error>() {
         return match io.kind() {
             ErrorKind::ConnectionRefused | ErrorKind::AddrNotAvailable => Some(unsent(Reset::ConnectFailure)),
-            // Reading from a connection that was made may end so too.
+            // A read from an open connection may fail in the same way.
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable if connecting => {
                 Some(unsent(Reset::ConnectFailure))
             }
@@ -80,7 +80,7 @@ fn outcome(error: &(dyn StdError + 'static), connecting: bool) -> Option<Outcome
         };
     }
     if connecting {
-        // Whatever else happens while a connection is being made: none was made.
+        // Any other error during a connect means that no connection was made.
         return elapsed.then(|| unsent(Reset::ConnectTimeout));
     }
     if elapsed {
@@ -103,7 +103,7 @@ const fn sent(reset: Reset) -> Outcome {
 }
 
 impl Error {
-    /// An error of ours that says the same; `error` is its cause.
+    /// The mesh's error of the same class; `error` is its cause.
     pub(crate) fn foreign(error: BoxError) -> Self {
         match read(&*error) {
             Reading::Attempt(outcome) => Self::attempt(outcome, Some(error)),
@@ -115,7 +115,7 @@ impl Error {
         }
     }
 
-    /// The same of an error that somebody else keeps.
+    /// The mesh's error of the same class, without a cause: the caller keeps `error`.
     pub(crate) fn of_foreign(error: &dyn Any) -> Self {
         let reading = match error.downcast_ref::<BoxError>() {
             Some(boxed) => read(&**boxed),
@@ -176,8 +176,8 @@ mod tests {
         let inner = Error::local(LocalReply::no_healthy_upstream());
         let error = Error::from_box(Wrapped(inner.into()).into());
         let causes: Vec<_> = std::iter::successors(error.source(), |error| (*error).source()).collect();
-        let told: Vec<_> = causes.iter().map(ToString::to_string).collect();
-        assert_eq!(told, ["wrapped", "503 UH no_healthy_upstream"]);
+        let texts: Vec<_> = causes.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["wrapped", "503 UH no_healthy_upstream"]);
         assert_eq!(error.to_string(), "503 UH no_healthy_upstream");
     }
 

@@ -19,7 +19,7 @@ pub use crate::http::BoxError;
 
 /// Why a call through the mesh got no response from an endpoint.
 ///
-/// `Display` prints one line: what happened and Envoy's flag; `source` gives the cause below it.
+/// `Display` prints one line: status, Envoy's flag and details; `source` gives the cause below it.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -27,15 +27,15 @@ struct Inner {
     reply: LocalReply,
     source: Option<BoxError>,
     context: Option<String>,
-    /// What would help the caller.
+    /// A hint for the caller.
     advice: Option<String>,
-    /// What layers add to the answer that stands for it.
+    /// Headers that layers add to the response made of this error.
     headers: HeaderMap,
-    /// How a caller is to be told, where that is known better than by whoever tells it (RF-6).
+    /// The dialect of the response, if a layer has set it; else the maker of the response chooses it (RF-6).
     dialect: Option<Dialect>,
     /// The connection had served an earlier request (RT-20).
     reused: bool,
-    /// The peer had announced the connection's end, and refused what came after.
+    /// The peer had announced the end of the connection, and refused the request for it.
     drained: bool,
 }
 
@@ -43,7 +43,7 @@ struct Inner {
 pub(crate) enum Kind {
     /// An attempt failed at the endpoint.
     Attempt(Outcome),
-    /// Decided here: no route, no endpoint, limit, injected.
+    /// The mesh decided it: no route, no endpoint, a limit, an injected fault.
     Local,
     /// The caller's own body or request failed.
     Caller,
@@ -89,13 +89,13 @@ impl Error {
         }))
     }
 
-    /// With another cause.
+    /// Replaces the cause.
     pub(crate) fn because(mut self, source: BoxError) -> Self {
         self.0.source = Some(source);
         self
     }
 
-    /// The same once more, without its cause: that stays with the first.
+    /// A copy without the cause, which stays with the original.
     pub(crate) fn same(&self) -> Self {
         let Inner { kind, reply, headers, dialect, reused, drained, .. } = &*self.0;
         let mut error = Self::new(*kind, reply.clone(), None).reused(*reused).drained(*drained);
@@ -114,41 +114,41 @@ impl Error {
         self
     }
 
-    /// Headers of the answer that stands for it, for layers that add to responses.
+    /// The headers of the response made of this error, for layers that add to responses.
     pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.0.headers
     }
 
-    /// A page made the call (RF-6).
+    /// Sets the dialect of the response: a page made the call (RF-6).
     pub(crate) fn set_dialect(&mut self, dialect: Dialect) {
         self.0.dialect = Some(dialect);
     }
 
-    /// How the caller is to be told: as a page, if it is one, else as it says.
-    pub(crate) fn dialect(&self, told: impl Into<Dialect>) -> Dialect {
-        self.0.dialect.unwrap_or_else(|| told.into())
+    /// The dialect of the response: the one that a layer has set, else `default`.
+    pub(crate) fn dialect(&self, default: impl Into<Dialect>) -> Dialect {
+        self.0.dialect.unwrap_or_else(|| default.into())
     }
 
-    /// Adds where it happened: cluster, endpoint, attempts.
+    /// Adds the place of the failure: cluster, endpoint, attempts.
     pub(crate) fn context(mut self, text: String) -> Self {
         self.0.context = Some(text);
         self
     }
 
-    /// Adds what would help the caller.
+    /// Adds a hint for the caller.
     pub(crate) fn advise(mut self, text: String) -> Self {
         self.0.advice = Some(text);
         self
     }
 
-    /// The text of the reply with what would help, if something would. Without the context: a program may well pass
-    /// a status on to its own callers, who have no business with addresses.
+    /// The text of the reply with the hint, if there is one. The context stays out: a program may pass a status on to its
+    /// own callers, and they must not see addresses.
     pub(crate) fn advised(&self) -> Option<String> {
         let Inner { reply, advice, .. } = &*self.0;
         Some(format!("{} ({})", reply.body, advice.as_ref()?))
     }
 
-    /// Adds Envoy's mark that the retries are used up (RT-13), and the words for it.
+    /// Marks the reply of the last attempt as retried, with Envoy's flag if the retries are used up (RT-13).
     pub(crate) fn retried(mut self, exhausted: bool) -> Self {
         if let Kind::Attempt(Outcome::Reset { reset, .. }) = self.0.kind {
             let text = match reset {
@@ -165,8 +165,9 @@ impl Error {
         self
     }
 
-    /// Finds our error in what a layer returned. Anything else is wrapped as the failure that its causes tell of:
-    /// hyper's and h2's errors, the system's, tower's timeouts; what nobody knows is a connection that broke off.
+    /// Finds the mesh's error in an error that a layer returned. Another error is wrapped as the failure that its chain of
+    /// causes shows: errors of hyper, of h2 and of the system, and timeouts of tower. An unknown error counts as a
+    /// connection that broke off.
     #[must_use]
     pub fn from_box(error: BoxError) -> Self {
         match error.downcast::<Self>() {
@@ -175,7 +176,7 @@ impl Error {
         }
     }
 
-    /// How the attempt ended, if one was made.
+    /// The outcome of the attempt, if there was one.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         match self.0.kind {
@@ -189,13 +190,13 @@ impl Error {
         self.0.reused
     }
 
-    /// Whether the request was refused because its connection ends (GOAWAY): it was never processed, and
-    /// the peer is well.
+    /// Whether the peer refused the request because it ends the connection (GOAWAY): the request was never processed, and
+    /// the peer is healthy.
     pub(crate) fn is_drained(&self) -> bool {
         self.0.drained
     }
 
-    /// Adds the answer that the caller asked for in place of a timeout (RT-5).
+    /// Makes a timeout the 204 that the caller asked for (RT-5).
     pub(crate) fn alternative(mut self) -> Self {
         if self.is_timeout() {
             self.0.reply = std::mem::replace(&mut self.0.reply, LocalReply::timeout()).no_content();
@@ -203,7 +204,7 @@ impl Error {
         self
     }
 
-    /// Whose fault it was.
+    /// The party at fault.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self.0.kind {
@@ -216,13 +217,13 @@ impl Error {
         }
     }
 
-    /// The answer a client of the proxy would get: status, flags, details, body.
+    /// The answer that a client of the proxy would get: status, flags, details, body.
     #[must_use]
     pub fn reply(&self) -> &LocalReply {
         &self.0.reply
     }
 
-    /// Whether a timeout of ours ran out, of the whole request or of its last try.
+    /// Whether a timeout of the mesh ended it, of the whole request or of its last try.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.0.reply.flags.has(Flag::UpstreamRequestTimeout)
@@ -234,14 +235,14 @@ impl Error {
         self.0.reply.flags.has(Flag::UpstreamOverflow)
     }
 
-    /// Whether it was injected by a fault rule.
+    /// Whether a fault rule injected it.
     #[must_use]
     pub fn is_injected(&self) -> bool {
         self.0.reply.flags.has(Flag::FaultInjected)
     }
 
-    /// The response that the proxy would send; `grpc` says that the request was gRPC. That it was
-    /// grpc-web, on a port that speaks it, is known from the call (RF-6).
+    /// The response that the proxy would send; `grpc` says that the request was gRPC. The error itself knows if the call
+    /// was grpc-web on a port that speaks it (RF-6).
     #[must_use]
     pub fn response(&self, grpc: bool) -> Response<Body> {
         let mut response = self.0.reply.response(self.dialect(grpc)).map(|body| match body {
@@ -253,7 +254,7 @@ impl Error {
             http::HeaderValue::try_from(self.0.reply.details.as_ref())
                 .unwrap_or_else(|_| http::HeaderValue::from_static("local")),
         );
-        // What a rule says of the type of a body stands, but for gRPC (VA-9); the rest of a reply is its own.
+        // The rule's content type of the body holds, except for gRPC (VA-9); other headers of the reply win.
         if let Some(written) = self.0.headers.get(CONTENT_TYPE)
             && response.headers().get("grpc-status").is_none()
         {
@@ -270,14 +271,14 @@ impl Error {
     }
 }
 
-/// An answer decided outside the stack, such as by a listener.
+/// A reply that was decided outside the stack, for example by a listener.
 impl From<LocalReply> for Error {
     fn from(reply: LocalReply) -> Self {
         Self::local(reply)
     }
 }
 
-/// Why no connection could be made, in Envoy's words where the system said no.
+/// The reason why no connection could be made; in Envoy's words if the system refused it.
 pub(crate) fn transport_failure(error: &(dyn StdError + 'static)) -> String {
     let cause = deepest(error);
     let text = cause.to_string();

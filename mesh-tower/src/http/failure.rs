@@ -1,4 +1,4 @@
-//! Which kind of reset an error of hyper or `h2` stands for.
+//! Classifies errors of hyper and `h2` as kinds of reset.
 
 use std::error::Error as StdError;
 use std::io;
@@ -7,12 +7,12 @@ use mesh_core::outcome::Reset;
 
 use super::frames::FLOODED;
 
-/// Reads hyper's error: which kind of reset was it, as the peer or the connection showed it?
+/// The kind of reset that hyper's error stands for.
 ///
-/// A GOAWAY with `NO_ERROR` fails only the streams above its last stream id, which the peer
-/// promises not to have processed (RFC 9113 §6.8); with another code nothing is promised.
+/// A GOAWAY with `NO_ERROR` fails only the streams above its last stream id, and the peer promises that it has not
+/// processed them (RFC 9113 §6.8). A GOAWAY with another code promises nothing.
 pub(crate) fn classify(error: &hyper::Error) -> Reset {
-    // First of all: a request body that failed carries its own connection's error, which is not ours.
+    // This check comes first: a failed request body carries the error of the caller's connection, not of this one.
     if error.is_user() {
         return Reset::LocalReset;
     }
@@ -29,7 +29,7 @@ pub(crate) fn classify(error: &hyper::Error) -> Reset {
     if error.is_parse() || error.is_parse_status() { Reset::Protocol } else { Reset::ConnectionTermination }
 }
 
-/// Reads an error of the `h2` crate likewise.
+/// The kind of reset that an error of the `h2` crate stands for.
 pub(crate) fn classify_h2(error: &h2::Error) -> Reset {
     if error.is_io() {
         let flooded = error.get_io().is_some_and(|error| error.kind() == FLOODED);

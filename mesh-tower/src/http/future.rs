@@ -1,4 +1,4 @@
-//! The future of a layer that sometimes answers by itself.
+//! The future of a layer that may answer without its inner service.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,13 +6,13 @@ use std::task::{Context, Poll};
 
 use crate::http::BoxError;
 
-/// Either the inner service's future, or an answer that was ready at once.
+/// Either the inner service's future, or the layer's own answer.
 #[pin_project::pin_project(project = Project)]
 #[derive(Debug)]
 pub enum ReadyOr<F, T> {
     /// The inner service answers.
     Calling(#[pin] F),
-    /// The layer answered; `None` once taken. Boxed: every call moves the room for it, and few need it.
+    /// The layer answered; `None` once taken. Boxed: every call moves this enum, and few calls need the answer.
     Done(Option<Box<Result<T, BoxError>>>),
 }
 

@@ -1,21 +1,21 @@
-//! What makes a request gRPC, and how its outcome is told.
+//! Recognises gRPC messages and reads their status.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use mesh_core::outcome::{GrpcCode, Outcome};
 
-/// Whether the message is gRPC: `application/grpc` or `application/grpc+…` (RF-4); grpc-web is not.
+/// Whether the message is gRPC: `application/grpc` or `application/grpc+…` (RF-4). grpc-web is not gRPC.
 #[must_use]
 pub fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| mesh_core::headers::is_grpc(value.as_bytes()))
 }
 
-/// `grpc-status` of headers (trailers-only) or trailers.
+/// The `grpc-status` in headers (trailers-only) or trailers.
 pub(crate) fn status(headers: &HeaderMap) -> Option<GrpcCode> {
     headers.get("grpc-status")?.to_str().ok()?.parse().ok()
 }
 
-/// How a call ended, by the head of its response; `None` if that stands in trailers yet to come.
+/// The outcome of a call by the head of its response; `None` if the trailers will carry the status.
 pub(crate) fn outcome_of_head(grpc: bool, head: StatusCode, headers: &HeaderMap) -> Option<Outcome> {
     let trailers_only = if grpc { status(headers) } else { None };
     let awaits_trailers = grpc && trailers_only.is_none() && head.is_success();

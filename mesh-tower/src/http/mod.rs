@@ -1,4 +1,4 @@
-//! What the stack knows of HTTP itself, with no word of routes, endpoints or the mesh.
+//! HTTP itself: bodies, frames, upgrades and gRPC, without routes, endpoints or the mesh.
 
 pub mod body;
 pub(crate) mod failure;

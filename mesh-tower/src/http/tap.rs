@@ -1,4 +1,4 @@
-//! A byte stream that somebody looks at as it is read and written.
+//! A byte stream with a tap, which sees the bytes that are read and counts those that are written.
 
 use std::fmt;
 use std::io;
@@ -7,45 +7,45 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Who looks at a stream's bytes.
+/// Sees a stream's bytes, and may fail its reads and writes.
 pub trait Tap: Unpin {
-    /// Before each read and write.
+    /// Called before each read and write.
     ///
     /// # Errors
-    /// The read's or the write's, in its place.
+    /// An error becomes the result of the read or the write, which does not happen.
     fn before(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// These bytes were read: none at the end.
+    /// Called after a read with its bytes; at the end of the stream there are none.
     ///
     /// # Errors
-    /// The read's, of which nothing counts as read.
+    /// An error becomes the result of the read; its bytes then do not count as read.
     fn has_read(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// A read failed.
+    /// Called after a read that failed.
     fn has_failed(&mut self) {}
 
-    /// Before each write.
+    /// Called before each write; calls [`before`](Self::before) by default.
     ///
     /// # Errors
-    /// The write's, in its place.
+    /// An error becomes the result of the write, which does not happen.
     fn before_write(&mut self) -> io::Result<()> {
         self.before()
     }
 
-    /// So many bytes were written.
+    /// Called after a write with the number of bytes written.
     fn has_written(&mut self, bytes: usize);
 }
 
-/// A stream, and who looks at it.
+/// A stream and its tap.
 pub struct Tapped<S, T> {
     pub(crate) stream: S,
     pub(crate) tap: T,
 }
 
 impl<S, T> Tapped<S, T> {
-    /// `stream`, looked at by `tap`.
+    /// Puts `tap` on `stream`.
     pub const fn over(stream: S, tap: T) -> Self {
         Self { stream, tap }
     }
@@ -76,15 +76,15 @@ impl<S: AsyncRead + Unpin, T: Tap> AsyncRead for Tapped<S, T> {
             return Poll::Ready(Err(error));
         }
         if before == buf.capacity() {
-            // There was no room, which is no end.
+            // The buffer had no room: this read of no bytes is not the end of the stream.
             return Poll::Ready(Ok(()));
         }
-        let looked = this.tap.has_read(&buf.filled()[before..]);
-        if looked.is_err() {
-            // Of a read that fails, nothing counts as read.
+        let seen = this.tap.has_read(&buf.filled()[before..]);
+        if seen.is_err() {
+            // The bytes of a failed read do not count as read.
             buf.set_filled(before);
         }
-        Poll::Ready(looked)
+        Poll::Ready(seen)
     }
 }
 

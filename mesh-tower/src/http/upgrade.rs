@@ -1,11 +1,12 @@
-//! What an endpoint's 101 opens: bytes both ways, over a connection or over a stream of one (VA-14).
+//! The tunnel that an endpoint's 101 opens: bytes in both directions, over a connection or over one stream (VA-14).
 //!
-//! An endpoint of HTTP/1.1 gives its whole connection away. One of HTTP/2 that takes an extended `CONNECT`
-//! (RFC 8441) gives a stream of it; the response is a 101 all the same, so that callers need not know.
-//! `hyper::upgrade::on` knows of connections only: for a stream it fails. Take both by [`on`].
+//! An HTTP/1.1 endpoint gives its whole connection to the tunnel. An HTTP/2 endpoint that accepts an extended `CONNECT`
+//! (RFC 8441) gives one stream; its response becomes a 101 too, so that callers handle both alike. [`on`] takes both;
+//! `hyper::upgrade::on` takes only connections and fails for a stream.
 //!
 //! # Cancellation
-//! Dropping a half that is not taken, or an [`Upgraded`], closes the connection or resets the stream.
+//! Dropping the response before [`on`] has taken its half, or dropping an [`Upgraded`], closes the connection or resets
+//! the stream.
 //!
 //! # Example
 //! ```
@@ -40,9 +41,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::http::BoxError;
 
-/// Takes the endpoint's half of a response that is a 101.
+/// Takes the endpoint's half of the tunnel from a 101 response.
 ///
-/// Keep the response's body as long as the tunnel stands: the request's place at the endpoint goes with it.
+/// Keep the response's body while the tunnel is open: dropping the body frees the request's place at the endpoint.
 pub fn on<B>(response: &mut Response<B>) -> OnUpgrade {
     let stream = response.extensions_mut().remove::<Opened>();
     let taken = stream.and_then(|Opened(stream)| stream.lock().ok()?.take());
@@ -52,7 +53,7 @@ pub fn on<B>(response: &mut Response<B>) -> OnUpgrade {
     })
 }
 
-/// Resolves once the endpoint has changed the protocol; fails if it never does.
+/// Resolves when the endpoint has changed the protocol; fails if it never does.
 #[derive(Debug)]
 #[must_use = "nothing is tunnelled until it is awaited"]
 pub struct OnUpgrade(Half);
@@ -90,7 +91,7 @@ enum Io {
     Stream(Box<Tunnel>),
 }
 
-/// An HTTP/2 stream that carries bytes; an extension of the response until somebody takes it.
+/// An HTTP/2 stream that carries bytes; an extension of the response until [`on`] takes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Opened(Arc<Mutex<Option<Box<Tunnel>>>>);
 
@@ -98,7 +99,7 @@ pub(crate) struct Opened(Arc<Mutex<Option<Box<Tunnel>>>>);
 struct Tunnel {
     send: SendStream<Bytes>,
     receive: RecvStream,
-    /// Come, and not yet read.
+    /// Received, and not yet read.
     data: Bytes,
 }
 
@@ -119,7 +120,7 @@ impl Tunnel {
         let length = self.data.len().min(buf.remaining());
         buf.put_slice(&self.data[..length]);
         self.data.advance(length);
-        // Fails only for a stream that is gone, which needs no window.
+        // Fails only for a stream that is closed and needs no window.
         let _ = self.receive.flow_control().release_capacity(length);
         Poll::Ready(Ok(()))
     }

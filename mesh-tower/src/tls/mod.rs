@@ -1,7 +1,7 @@
-//! TLS: at gateways, and how a certificate is judged.
+//! TLS at gateways, and the verification of servers' certificates.
 //!
-//! The crypto provider is always named, never taken from the process: an application that links two
-//! of them starts all the same.
+//! The crypto provider is always named, never taken from the process: so an application that links two providers starts
+//! too.
 
 #[cfg(feature = "tls")]
 mod server;

@@ -17,7 +17,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::error::BoxError;
 
-/// A certificate or key that cannot be used, and where it is named.
+/// A certificate or key that cannot be used, with the place that names it.
 #[derive(Debug, thiserror::Error)]
 #[error("{origin}: {reason}")]
 pub struct ServerTlsError {
@@ -25,17 +25,17 @@ pub struct ServerTlsError {
     reason: String,
 }
 
-/// Ends the TLS of one listener's connections. Each server's own terms hold for its hosts (GW-8).
+/// Terminates TLS for the connections of one listener. Each server's own terms hold for its hosts (GW-8).
 #[derive(Debug)]
 pub struct Acceptor {
-    /// One for each set of terms; every one has all certificates.
+    /// One for each set of terms; each has all certificates.
     configs: Vec<Config>,
     hosts: Arc<Hosts>,
-    /// Of each server: which of `configs` has its terms.
+    /// For each server, the index of its terms in `configs`.
     config_of: Vec<usize>,
 }
 
-/// What is spoken, in the order of preference.
+/// The protocols of the listener, in the order of preference.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// One set of terms.
@@ -43,8 +43,8 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 struct Config {
     /// ALPN [`PROTOCOLS`].
     agreeing: Arc<ServerConfig>,
-    /// No ALPN, for callers whose offer names none of them: rustls would refuse them, and Istio serves them. The same
-    /// sessions.
+    /// No ALPN, for callers that offer none of these protocols: rustls would refuse them, and Istio serves them. It shares
+    /// the sessions of `agreeing`.
     silent: Arc<ServerConfig>,
 }
 
@@ -62,17 +62,18 @@ impl Config {
 }
 
 impl Acceptor {
-    /// What the certificates of one listener make; ALPN `h2` and `http/1.1`, or none where a caller offers neither.
+    /// An acceptor with the certificates of one listener's servers; ALPN `h2` and `http/1.1`, or no ALPN for a caller that
+    /// offers neither.
     ///
     /// # Errors
-    /// If a certificate or key does not parse, they do not belong together, or the terms leave nothing to
-    /// agree on. A credential that does not exist is no error: handshakes for its hosts fail (GW-7).
+    /// If a certificate or key does not parse, if they do not belong together, or if the terms leave no version and cipher
+    /// suite to agree on. A credential that does not exist is no error: handshakes for its hosts fail (GW-7).
     pub fn new(servers: &[ServerTls]) -> Result<Self, ServerTlsError> {
         let provider = super::provider();
         let mut hosts = Hosts::default();
         for (index, server) in servers.iter().enumerate() {
             for host in &server.hosts {
-                // A host that an earlier server has keeps that server's certificate (GW-9).
+                // A host of an earlier server keeps that server's certificate (GW-9).
                 let _ = hosts.names.insert(host, index);
             }
             hosts.keys.push(load(&server.material, &provider).map_err(|reason| failed(server, &reason))?);
@@ -92,10 +93,10 @@ impl Acceptor {
         Ok(Self { configs, hosts, config_of })
     }
 
-    /// Shakes hands.
+    /// Does the TLS handshake.
     ///
     /// # Errors
-    /// If the caller breaks off, is for no server, or nothing can be agreed on.
+    /// If the caller breaks off, if its SNI names no server, or if caller and server cannot agree.
     pub async fn accept<S>(&self, stream: S) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -183,7 +184,7 @@ fn load(material: &Material, provider: &CryptoProvider) -> Result<Option<Arc<Cer
     Ok(Some(Arc::new(certified)))
 }
 
-/// Exact SNI, wildcard, then the first server's certificate, if that is for any host (GW-11).
+/// Finds the server by SNI: an exact name, then a wildcard, then the first server for any host (GW-11).
 #[derive(Default)]
 struct Hosts {
     names: HostMap,
@@ -192,7 +193,7 @@ struct Hosts {
 
 impl Hosts {
     fn server(&self, name: Option<&str>) -> Option<usize> {
-        // No SNI is served only where some server is for any host.
+        // A caller without SNI is served only if some server is for any host.
         self.names.get(name.unwrap_or("-"))
     }
 }

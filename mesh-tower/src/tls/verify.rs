@@ -1,4 +1,4 @@
-//! Which certificates of a server are good (TL-2, TL-3).
+//! Verifies a server's certificate by names of the rule (TL-2, TL-3).
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::error::BoxError;
 
-/// Judges a server otherwise than by the name that it is called.
+/// A verifier that does not use the server name of the connection.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     accepted: AcceptedNames,
@@ -24,13 +24,13 @@ enum AcceptedNames {
 }
 
 impl Verifier {
-    /// Accepts every certificate: `insecureSkipVerify: true`, the user asked for it.
+    /// Accepts every certificate, for `insecureSkipVerify: true`.
     pub(crate) fn any(provider: &CryptoProvider) -> Self {
         Self { accepted: AcceptedNames::Any, signatures: provider.signature_verification_algorithms }
     }
 
-    /// Accepts a certificate that is good for one of these names (`subjectAltNames`), whatever name
-    /// was asked for by SNI.
+    /// Accepts a certificate that is valid for one of these names (`subjectAltNames`); the SNI of the connection does not
+    /// matter.
     ///
     /// # Errors
     /// If a name is neither a DNS name nor an IP address.

@@ -1,8 +1,7 @@
 //! The one body type inside the stack.
 //!
-//! An enum rather than a box of boxes: what hyper received is forwarded frame by frame, without an
-//! allocation and with its size hint, so that `content-length` survives. Only a body that a user
-//! brings is boxed, once, at the edge.
+//! It is an enum, not a box of boxes: a body that hyper received is forwarded frame by frame, without an allocation and
+//! with its size hint, so that `content-length` survives. Only a body of the user's own type is boxed, once, at the edge.
 
 pub mod guard;
 pub(crate) mod observe;
@@ -28,28 +27,28 @@ use replay::ReplayBody;
 
 /// A request or response body; see the [module](self).
 ///
-/// It is `Sync`, whatever it was made of, so that other libraries take it: `reqwest::Body::wrap(body)`.
+/// It is `Sync`, whatever body it was made of, so that other libraries take it: `reqwest::Body::wrap(body)`.
 pub struct Body(Kind);
 
 enum Kind {
     Empty,
     Full(Bytes),
-    /// Of trailers up to the limit that is the default.
+    /// Trailers have the default limit.
     Incoming(Incoming),
-    /// Of others; boxed, so that the limit makes no body larger.
+    /// Trailers have another limit; boxed, so that the limit makes no body larger.
     Limited(Box<(Incoming, FieldLimit)>),
     Replay(ReplayBody),
     Boxed(BoxBody<Bytes, BoxError>),
 }
 
 impl Body {
-    /// A body without a byte.
+    /// A body of no bytes.
     #[must_use]
     pub const fn empty() -> Self {
         Self(Kind::Empty)
     }
 
-    /// Wraps any body; boxed once, unless it is one of ours already.
+    /// Wraps any body. A body of another type is boxed once; a `Body` stays as it is.
     pub fn new<B>(body: B) -> Self
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -63,7 +62,7 @@ impl Body {
         slot.map(|body| Self::shared(Exclusive::new(body))).unwrap_or_default()
     }
 
-    /// Boxes a body that can be shared as it is: it is asked for its end and size only when someone asks.
+    /// Boxes a body that is `Sync`: its end and its size hint are read on demand.
     pub(crate) fn shared<B>(body: B) -> Self
     where
         B: http_body::Body<Data = Bytes> + Send + Sync + 'static,
@@ -72,7 +71,7 @@ impl Body {
         Self(Kind::Boxed(body.map_err(Into::into).boxed()))
     }
 
-    /// What a server received; trailers over the limit are an error (GW-12).
+    /// A body that a server received; trailers over the limit are an error (GW-12).
     #[must_use]
     pub fn limited(body: Incoming, limit: FieldLimit) -> Self {
         if limit == FieldLimit::default() {
@@ -85,13 +84,13 @@ impl Body {
         Self(Kind::Replay(body))
     }
 
-    /// Whether all of it is at hand; unlike asking for a copy, this changes nothing.
+    /// Whether the whole body is in memory; unlike [`try_clone`](Self::try_clone), this clones nothing.
     pub(crate) const fn is_in_memory(&self) -> bool {
         matches!(self.0, Kind::Empty | Kind::Full(_))
     }
 
-    /// A copy, if that needs no buffering: for empty and complete in-memory bodies. Nobody reads what has ended
-    /// already, so that a copy made on reading would not come to its end.
+    /// A copy, if it needs no buffering: for empty and complete in-memory bodies. A body that has already ended counts as
+    /// empty: no connection reads it, so a copy that is made on reading would never reach its end.
     pub(crate) fn try_clone(&self) -> Option<Self> {
         match &self.0 {
             Kind::Empty => Some(Self(Kind::Empty)),
@@ -99,13 +98,13 @@ impl Body {
             Kind::Incoming(body) if http_body::Body::is_end_stream(body) => Some(Self(Kind::Empty)),
             Kind::Limited(limited) if http_body::Body::is_end_stream(&limited.0) => Some(Self(Kind::Empty)),
             Kind::Boxed(body) if http_body::Body::is_end_stream(body) => Some(Self(Kind::Empty)),
-            // Another reader of the replay buffer would take the body away from this one.
+            // A second reader of the replay buffer would take frames from this one.
             Kind::Replay(_) | Kind::Incoming(_) | Kind::Limited(_) | Kind::Boxed(_) => None,
         }
     }
 }
 
-/// A body that many may look at although it may not be: what they ask for is noted when it is read.
+/// Makes a body `Sync` that is not: it notes the end and the size hint after each read, and answers from the notes.
 #[pin_project]
 struct Exclusive<B> {
     #[pin]
@@ -241,7 +240,7 @@ impl fmt::Debug for Body {
     }
 }
 
-/// The next frame of what a server received; trailers over the limit are an error.
+/// The next frame of a body that a server received; trailers over the limit are an error.
 fn poll_limited(
     body: &mut Incoming,
     limit: FieldLimit,
@@ -259,7 +258,7 @@ fn poll_limited(
     Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
 }
 
-/// The reason of a stream that a caller's trailers have ended: no other part of the stack gives it.
+/// The reset reason of a stream whose caller sent too large trailers; no other part of the stack uses it.
 pub(crate) const TOO_MUCH: h2::Reason = h2::Reason::ENHANCE_YOUR_CALM;
 
 /// The head or the trailers of a message have too many bytes.
@@ -267,7 +266,7 @@ pub(crate) const TOO_MUCH: h2::Reason = h2::Reason::ENHANCE_YOUR_CALM;
 #[error("fields of more than {} bytes", limit.bytes())]
 pub(crate) struct FieldsTooLarge {
     pub(crate) limit: FieldLimit,
-    /// With what their stream is to be reset, if that is to be passed on.
+    /// The reason for the reset of their stream, if that reset is passed on.
     #[source]
     pub(crate) reason: Option<h2::Error>,
 }
@@ -306,7 +305,7 @@ mod tests {
         send_and_sync::<Body>();
     }
 
-    /// Two frames, which no two threads may look at together.
+    /// Two frames in a body that is not `Sync`.
     struct Unshared(std::cell::Cell<u8>);
 
     impl http_body::Body for Unshared {

@@ -161,7 +161,7 @@ mod tests {
         let frames = futures_util::stream::iter([data("a"), trailers()]);
         let mut body = observe(Body::new(StreamBody::new(frames)), notes.clone());
         while !body.frame().await.unwrap().unwrap().is_trailers() {}
-        assert_eq!(*notes.0.lock().unwrap(), ["a", "1 trailers", "end"], "nobody asks for more");
+        assert_eq!(*notes.0.lock().unwrap(), ["a", "1 trailers", "end"], "without another poll");
         let notes = Notes::default();
         let mut body = observe(announced("abc"), notes.clone());
         body.frame().await.unwrap().unwrap();

@@ -1,8 +1,8 @@
 //! A request body that can be sent again.
 //!
-//! Retrying a request means sending its body twice, and the caller sends it once. What has been
-//! read is kept, up to a cap, until the response is committed; past the cap the body streams on and
-//! the request is simply no longer repeatable (fail open): a gigabyte upload never lives in memory.
+//! A retry sends the body of a request twice, but the caller sends it once. So the frames that were read are kept, up to
+//! a cap, until the response is committed. Past the cap the body streams on and the request is no longer repeatable: an
+//! upload of a gigabyte is never in memory.
 //!
 //! ```text
 //!            attempt 1 reads          attempt 2 reads
@@ -10,8 +10,8 @@
 //!            kept: ≤ cap
 //! ```
 //!
-//! Only the newest attempt may read: an older one, still held by a connection that is being torn
-//! down, gets an error instead of stealing frames. A `kept` frame is shared bytes, not a copy.
+//! Only the newest attempt may read. A connection that is closing may still hold the body of an older attempt: that body
+//! gives an error and takes no frames. A `kept` frame shares its bytes; it is not a copy.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,10 +25,10 @@ use http_body::{Body as _, Frame, SizeHint};
 use crate::body::Body;
 use crate::http::BoxError;
 
-/// How much one request may keep: 1 MiB (RT-10).
+/// The most bytes that one request may keep: 1 MiB (RT-10).
 pub const REQUEST_CAP: usize = 1 << 20;
 
-/// How much all requests of a client or proxy may keep together.
+/// Bounds the bytes that all requests of a client or proxy keep together.
 ///
 /// Clones share the count.
 #[derive(Clone, Debug)]
@@ -45,20 +45,20 @@ impl Default for ReplayBudget {
 }
 
 impl ReplayBudget {
-    /// Room for `max` bytes.
+    /// A budget of `max` bytes.
     #[must_use]
     pub fn new(max: usize) -> Self {
         Self { used: Arc::default(), max }
     }
 
-    /// How many bytes are kept now.
+    /// The number of bytes kept now.
     #[must_use]
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
     fn take(&self, bytes: usize) -> bool {
-        // Relaxed: a count, which orders nothing else.
+        // Relaxed: a count that orders no other access.
         let before = self.used.fetch_add(bytes, Ordering::Relaxed);
         if before + bytes > self.max {
             self.used.fetch_sub(bytes, Ordering::Relaxed);
@@ -72,7 +72,7 @@ impl ReplayBudget {
     }
 }
 
-/// One attempt's view of a replayable body: what was kept, then the rest of the source.
+/// One attempt's view of a replayable body: first the kept frames, then the rest of the source.
 #[derive(Debug)]
 pub struct ReplayBody {
     shared: Arc<Shared>,
@@ -82,7 +82,7 @@ pub struct ReplayBody {
     trailers_sent: bool,
 }
 
-/// The handle by which the retry loop asks for another attempt's body.
+/// The handle by which the retry loop gets the body of another attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct Replay(Arc<Shared>);
 
@@ -130,8 +130,8 @@ impl ReplayBody {
 }
 
 impl Replay {
-    /// The body for the next attempt; `None` if it can no longer be repeated. The attempt before
-    /// may not read on.
+    /// The body for the next attempt; `None` if the body can no longer be repeated. The bodies of earlier attempts fail
+    /// from now on.
     pub(crate) fn again(&self) -> Option<ReplayBody> {
         let mut state = self.0.lock();
         if !state.replayable {
@@ -147,20 +147,20 @@ impl Replay {
         })
     }
 
-    /// Whether all that was read is still kept.
+    /// Whether all frames that were read are still kept.
     pub(crate) fn is_repeatable(&self) -> bool {
         self.0.lock().replayable
     }
 
-    /// Whether the caller's own body failed, which is nobody else's fault.
+    /// Whether the caller's own body failed: then the endpoint is not at fault.
     pub(crate) fn source_failed(&self) -> bool {
         self.0.lock().failed
     }
 
-    /// Lets go of what is kept: the response is committed, nothing will be repeated.
+    /// Ends the replay: the response is committed and no attempt follows, so the kept frames can go.
     pub(crate) fn commit(&self) {
         let mut state = self.0.lock();
-        // A reader that has not caught up still needs its frames; it is the last one.
+        // The last reader may not have caught up and still needs the kept frames: it frees them.
         state.replayable = false;
     }
 }
@@ -208,7 +208,7 @@ impl http_body::Body for ReplayBody {
             return Poll::Ready(Some(Ok(Frame::data(data.clone()))));
         }
         if !state.replayable && state.kept_bytes > 0 {
-            // Caught up and never to be repeated: what was kept has no reader left.
+            // The last reader has caught up: the kept frames have no reader left.
             let bytes = std::mem::take(&mut state.kept_bytes);
             state.kept = Vec::new();
             this.position = 0;
