@@ -1,4 +1,4 @@
-//! The response body, which knows when the request has ended.
+//! The response body: it reports the end of the request.
 
 use std::any::Any;
 use std::pin::Pin;
@@ -26,7 +26,7 @@ impl<B: http_body::Body> Body<B> {
         // Servers drop such a body without polling it.
         let over = inner.is_end_stream() || call.is_bodiless();
         if call.is_upgrade() {
-            // Over with the tunnel, of which whoever carries it keeps this body.
+            // The request ends with the tunnel: the server keeps this body while the tunnel is open.
             call.may_be_dropped(true);
             return Self { inner, call: Some(call) };
         }
@@ -38,7 +38,7 @@ impl<B: http_body::Body> Body<B> {
     }
 }
 
-/// Bodies that nobody counts: answers that a layer outside makes.
+/// Answers of outer layers; they are not counted.
 impl<B: From<Bytes>> From<Bytes> for Body<B> {
     fn from(bytes: Bytes) -> Self {
         Self { inner: bytes.into(), call: None }
@@ -73,11 +73,11 @@ where
                 } else if let Some(trailers) = frame.trailers_ref() {
                     call.trailers(trailers);
                 }
-                // A server does not poll behind trailers.
+                // A server does not poll after trailers.
                 if frame.is_trailers() || this.inner.is_end_stream() {
                     end(this.call, Ending::Complete);
                 } else {
-                    // A server that has sent the announced length does not poll on.
+                    // A server does not poll after the announced length.
                     call.may_be_dropped(this.inner.size_hint().exact() == Some(0));
                 }
             }

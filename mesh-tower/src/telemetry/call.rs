@@ -1,4 +1,4 @@
-//! One request on its way, as telemetry sees it.
+//! The telemetry of one request under way.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -26,18 +26,18 @@ use crate::grpc::{is_grpc, status};
 use crate::request::Record;
 use crate::request::passage::Carrier;
 
-/// How a request ended.
+/// The end of a request.
 #[derive(Clone, Copy)]
 pub(super) enum Ending<'a> {
-    /// The response was sent whole.
+    /// The whole response was sent.
     Complete,
-    /// There is no response, or not all of it.
+    /// There was no response, or only a part of it.
     Failed(&'a Error),
-    /// The caller went away.
+    /// The caller left.
     Left,
 }
 
-/// What is remembered of a request until it ends; reports the end when dropped.
+/// The facts of a request that are kept until its end; reports the end when dropped.
 #[derive(Debug)]
 pub(super) struct Call {
     handles: Arc<Handles>,
@@ -51,7 +51,7 @@ pub(super) struct Call {
     grpc: Option<GrpcCode>,
     is_grpc: bool,
     is_head: bool,
-    /// Nothing more is to come: being dropped is not the caller's leaving.
+    /// The whole response has passed: a drop then does not mean that the caller left.
     may_be_dropped: bool,
     done: bool,
     peer: Option<Arc<str>>,
@@ -89,7 +89,7 @@ impl Call {
             sent: 0,
             code: 0,
             grpc: None,
-            // A CONNECT is none, whatever it says: what answers it has a status.
+            // A CONNECT is never gRPC, whatever its content type is: its answer has an HTTP status.
             is_grpc: *request.method() != Method::CONNECT && is_grpc(request.headers()),
             is_head: request.method() == Method::HEAD,
             may_be_dropped: false,
@@ -97,7 +97,7 @@ impl Call {
             peer,
             line,
         };
-        // It goes from the future to the response's body, and through what stands around both.
+        // Boxed: it moves from the future to the response's body, and through all layers around both.
         Box::write(Box::new_uninit(), call)
     }
 
@@ -105,7 +105,7 @@ impl Call {
         &self.span
     }
 
-    /// The head is on its way.
+    /// Notes the head of the response.
     pub(super) fn head<B>(&mut self, response: &Response<B>) {
         self.code = response.status().as_u16();
         if self.is_grpc {
@@ -116,14 +116,14 @@ impl Call {
         }
     }
 
-    /// Whether this kind of response has no body, whatever the body says.
+    /// Whether this kind of response has no body, whatever its size hint is.
     pub(super) fn is_bodiless(&self) -> bool {
         const NO_CONTENT: u16 = StatusCode::NO_CONTENT.as_u16();
         const NOT_MODIFIED: u16 = StatusCode::NOT_MODIFIED.as_u16();
         self.is_head || matches!(self.code, 100..=199 | NO_CONTENT | NOT_MODIFIED)
     }
 
-    /// Whether the connection goes on as something else (VA-14).
+    /// Whether the response changes the protocol of the connection (VA-14).
     pub(super) fn is_upgrade(&self) -> bool {
         self.code == StatusCode::SWITCHING_PROTOCOLS.as_u16()
     }
@@ -145,7 +145,7 @@ impl Call {
         self.may_be_dropped = may;
     }
 
-    /// The end, reported once.
+    /// Reports the end, once.
     pub(super) fn end(&mut self, ending: Ending<'_>) {
         if std::mem::replace(&mut self.done, true) {
             return;
@@ -178,7 +178,7 @@ impl Call {
             }
             summary.facts.flags = decision.flags;
             if decision.grpc_web.is_some() {
-                // Bridged further in (RF-6): neither headers nor trailers showed it here.
+                // The grpc-web layer within has converted the call (RF-6): headers and trailers here do not show gRPC.
                 summary.facts.protocol = Protocol::Grpc;
                 summary.facts.grpc = summary.facts.grpc.or(decision.grpc_status);
             }
@@ -193,7 +193,8 @@ impl Call {
         }
     }
 
-    /// Flags and details of this end; fills in what an answer made of the error will say.
+    /// Flags and details of this end. For an error without a response, also sets code, status and size of the answer that
+    /// will be made of it.
     fn outcome<'a>(&mut self, ending: Ending<'a>) -> (ResponseFlags, Option<Cow<'a, str>>) {
         match ending {
             Ending::Complete => (ResponseFlags::NONE, None),
@@ -234,7 +235,7 @@ fn broken(reset: Reset) -> String {
     format!("upstream_reset_after_response_started{{{}}}", reset.reason().replace(' ', "_"))
 }
 
-/// Reads the error as one of ours: what it is, or is caused by, or else what it says.
+/// Reads the error as the mesh's own: the error itself, or one of its causes, or else its class.
 pub(super) fn as_ours<T>(error: &dyn Any, read: impl FnOnce(&Error) -> T) -> T {
     let own = match error.downcast_ref::<BoxError>() {
         Some(boxed) => chain(&**boxed).find_map(|error| error.downcast_ref()),
@@ -246,7 +247,7 @@ pub(super) fn as_ours<T>(error: &dyn Any, read: impl FnOnce(&Error) -> T) -> T {
     }
 }
 
-/// An error and what caused it, from the outside in.
+/// An error and its causes, from the outside in.
 pub(super) fn chain<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {

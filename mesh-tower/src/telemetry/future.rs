@@ -11,7 +11,7 @@ use http::Response;
 use super::Body;
 use super::call::{Call, Ending, as_ours};
 
-/// Waits for the response head, then gives the request's end to the body to watch for.
+/// Waits for the response head, then leaves the report of the request's end to the body.
 #[pin_project::pin_project]
 pub struct ResponseFuture<F> {
     #[pin]

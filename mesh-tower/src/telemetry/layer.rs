@@ -18,8 +18,8 @@ pub struct TelemetryLayer {
 }
 
 impl TelemetryLayer {
-    /// Reports as `workload`: as the client of outbound requests and at a gateway, as the server of
-    /// inbound ones. Metrics are on, the access log is off.
+    /// Reports as `workload`: as the client of outbound requests and at a gateway, as the server of inbound requests.
+    /// Metrics are on, the access log is off.
     #[must_use]
     pub fn new(direction: Direction, workload: Arc<Workload>) -> Self {
         let service = ServiceIdentity::default();
@@ -30,8 +30,7 @@ impl TelemetryLayer {
         }
     }
 
-    /// Names the service of requests for which no cluster is decided, such as those that an in-process
-    /// server answers itself.
+    /// Names the service of requests without a cluster, for example of those that an in-process server answers itself.
     #[must_use]
     pub fn service(mut self, service: ServiceIdentity) -> Self {
         let Scope { direction, workload, .. } = &*self.scope;
@@ -46,7 +45,7 @@ impl TelemetryLayer {
         self
     }
 
-    /// Logs here.
+    /// Writes the access log to `log`.
     #[must_use]
     pub fn access_log(mut self, log: AccessLog) -> Self {
         self.log = log;

@@ -1,9 +1,8 @@
 //! One span, one access log line and the standard metrics for each request (ME, AL, TR).
 //!
-//! Outermost of all layers, so that it sees what the caller sees: refusals, injected faults, retries as
-//! one request. It makes the [`Record`](crate::request::Record) on which the layers below note what they
-//! decide, and reads it once, when the request has ended: after the last byte or the trailers, on an
-//! error, or when the caller goes away.
+//! This layer is the outermost, so that it sees the same as the caller: refusals, injected faults, retries as one
+//! request. It makes the [`Record`](crate::request::Record) on which the layers below note their decisions, and reads it
+//! once, when the request has ended: after the last byte or the trailers, on an error, or when the caller leaves.
 //!
 //! ```text
 //! Waiting ─(head)──▶ Streaming ─(last frame)─▶ Ended: counted and logged, once
@@ -12,9 +11,9 @@
 //!    └─(dropped) code 0, DC └─(dropped) DC ─────┘
 //! ```
 //!
-//! What it costs: two looks at the clock and one search for metric handles that were made when the
-//! label set was first seen. Nothing is formatted unless an access log is on; then the few headers that
-//! its format names are kept, and the line is made at the end and handed to a writer thread.
+//! A request costs two reads of the clock and one search for metric handles, which the first request with the label set
+//! made. Only an access log formats text: it keeps the headers that its format names, makes the line at the end and
+//! hands it to a writer thread.
 //!
 //! # Readiness
 //! The inner service's.
@@ -26,13 +25,13 @@
 //! The inner service's, unchanged.
 //!
 //! # Cancellation
-//! Dropping the future is a caller that left: code 0, flag `DC`. Dropping the response body before its
-//! end keeps the code and adds `DC`.
+//! Dropping the future means that the caller left: code 0, flag `DC`. Dropping the response body before its end keeps the
+//! code and adds `DC`.
 //!
 //! # Metrics
-//! [`names`] lists them, but for those that a rule's `statPrefix` names: `route_<prefix>_upstream_rq_total`,
-//! `…_completed`, `…_1xx` to `…_5xx`, `…_timeout`, `…_retry` (VM-9). Install the recorder before the first
-//! request: handles are kept.
+//! [`names`] lists them, except those of a rule's `statPrefix`: `route_<prefix>_upstream_rq_total`, `…_completed`,
+//! `…_1xx` to `…_5xx`, `…_timeout`, `…_retry` (VM-9). Install the recorder before the first request, because the handles
+//! are kept.
 //!
 //! # Example
 //! ```

@@ -1,5 +1,4 @@
-//! Names of the metrics, and what they mean (ME-1).
-
+//! Names and meanings of the metrics (ME-1).
 //!
 //! A Prometheus exporter shows histograms as summaries until it is given buckets, and dashboards read
 //! `_bucket`. One line of its builder does it, whatever its version:
@@ -22,30 +21,30 @@ pub use crate::http::names::*;
 
 /// Requests, counted when they have ended.
 pub const REQUESTS: &str = "istio_requests_total";
-/// From the first byte of the request to the last of the response.
+/// Time from the first byte of the request to the last byte of the response.
 pub const DURATION: &str = "istio_request_duration_milliseconds";
 /// Sizes of request bodies.
 pub const REQUEST_BYTES: &str = "istio_request_bytes";
 /// Sizes of response bodies.
 pub const RESPONSE_BYTES: &str = "istio_response_bytes";
-/// Requests counted under the label value `overflow`, for want of room for another series.
+/// Requests counted under the label value `overflow`, because the cap on series was reached.
 pub const SERIES_OVERFLOW: &str = "mesh_telemetry_series_overflow_total";
 /// Access log lines that were not written.
 pub const ACCESS_LOG_DROPPED: &str = "mesh_access_log_dropped_total";
 
 /// HTTP/2 connections closed by the `h2` crate, which bounds resets, CONTINUATION and small DATA frames.
 pub const HTTP2_FLOOD: &str = "mesh_http2_flood_total";
-/// Requests over HTTP/1.1 whose head cannot be read, or is over the limit: nothing else tells of them.
+/// Requests over HTTP/1.1 whose head cannot be read or is over the limit; no other metric and no log line reports them.
 pub const PROTOCOL_ERROR: &str = "envoy_http_downstream_cx_protocol_error";
 /// Connections closed for the head of a request that did not end in time.
 pub const HEADER_TIMEOUT: &str = "envoy_http_downstream_rq_header_timeout";
-/// How the names of Istio's metrics begin; the histograms among them have the buckets [`BUCKETS`].
+/// The prefix of the names of Istio's metrics; the histograms among them have the buckets [`BUCKETS`].
 pub const ISTIO: &str = "istio_";
 
-/// The histograms whose buckets are [`BUCKETS`]; exporters want to be told (ME-5).
+/// The histograms whose buckets are [`BUCKETS`]; configure the exporter with them (ME-5).
 pub const HISTOGRAMS: [&str; 3] = [DURATION, REQUEST_BYTES, RESPONSE_BYTES];
 
-/// Tells the installed recorder what the metrics mean. A mesh does so when it starts.
+/// Describes the metrics to the installed recorder. A mesh does so when it starts.
 pub fn describe() {
     describe_counter!(REQUESTS, "Requests, counted when they have ended");
     describe_histogram!(

@@ -1,7 +1,7 @@
-//! Counters of rules that ask for their own, by `statPrefix` (VM-9).
+//! Counters of rules with a `statPrefix` (VM-9).
 //!
-//! They have Envoy's names for a route's counters behind `route_<prefix>_`, and count what its router does:
-//! requests that go to a destination, not those that end before, in a fault or a preflight's answer.
+//! They have Envoy's names for a route's counters after `route_<prefix>_`. Like Envoy's router they count requests that
+//! go to a destination, not those that end earlier, in a fault or in the answer to a preflight.
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
@@ -11,7 +11,7 @@ use mesh_core::reply::Flag;
 use mesh_core::route::Action;
 use metrics::{Counter, Key, Level, Metadata, with_recorder};
 
-/// Prefixes whose handles are kept; they come from the configuration, and reloads may change them.
+/// The most prefixes whose handles are kept. Prefixes come from the configuration, and reloads may change them.
 const CAP: usize = 1_000;
 
 static METADATA: Metadata<'static> = Metadata::new("mesh_tower::telemetry", Level::INFO, None);
@@ -30,7 +30,7 @@ struct Counters {
 }
 
 impl RouteStats {
-    /// Counts a request that has ended with this status; 0 is none.
+    /// Counts a request that has ended with this status; 0 stands for no status.
     pub(super) fn report(&self, decision: &Decision, code: u16) {
         let Some(route) = &decision.route else { return };
         let Some(prefix) = &route.stat_prefix else { return };
@@ -61,8 +61,8 @@ impl Counters {
         let legal = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
         let prefix: String = prefix.chars().map(legal).collect();
         with_recorder(|recorder| {
-            let counter = |what: &str| {
-                let key = Key::from_name(format!("route_{prefix}_upstream_rq_{what}"));
+            let counter = |name: &str| {
+                let key = Key::from_name(format!("route_{prefix}_upstream_rq_{name}"));
                 recorder.register_counter(&key, &METADATA)
             };
             Self {

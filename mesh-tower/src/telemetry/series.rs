@@ -1,7 +1,6 @@
-//! Metric handles, found by what was decided and how it ended.
+//! Metric handles, found by the decision on a request and by its end.
 //!
-//! A label set is 25 strings; making one and looking it up costs more than the rest of telemetry. So
-//! there are two stores:
+//! A label set is 25 strings: to make one and look it up costs more than the rest of telemetry. So there are two stores:
 //!
 //! ```text
 //! (cluster, endpoint, code, flags, …) ──▶ Handles: small keys, a few nanoseconds, one for each layer
@@ -10,8 +9,8 @@
 //!              the label set itself ──▶ Metrics: every series there is, capped, shared
 //! ```
 //!
-//! Callers cannot create series: a host that nobody declared is `unknown` (ME-4), and what goes past
-//! the cap is counted under the label value `overflow` (ME-8).
+//! Callers cannot create series: an undeclared host is `unknown` (ME-4), and requests past the cap are counted under the
+//! label value `overflow` (ME-8).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -30,14 +29,14 @@ use super::names;
 use super::route_stats::RouteStats;
 use super::summary::Summary;
 
-/// Series that are kept apart before the rest is `overflow`.
+/// The most series; further label sets are counted as `overflow`.
 const CAP: usize = 10_000;
 
 static METADATA: Metadata<'static> = Metadata::new("mesh_tower::telemetry", Level::INFO, None);
 
-/// Every series of this process, bounded.
+/// All series of this process, with a cap on their number.
 ///
-/// Clones share the bound: give the same one to all layers of a process.
+/// Clones share the series and the cap: give a clone to each layer of a process.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Registry>);
 
@@ -54,7 +53,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// At most `cap` label sets; the rest is counted under `overflow`.
+    /// At most `cap` label sets; requests of further sets are counted under `overflow`.
     #[must_use]
     pub fn with_cap(cap: usize) -> Self {
         Self(Arc::new(Registry { cap, known: Mutex::default() }))
@@ -80,7 +79,7 @@ impl Metrics {
     }
 }
 
-/// The label set that stands for all that found no room: one for each reporter.
+/// The label set of all requests past the cap: one for each reporter.
 fn overflow(labels: Vec<Label>) -> Vec<Label> {
     let rename = |label: Label| match label.key() {
         "reporter" => label,
@@ -136,7 +135,7 @@ impl Series {
     }
 }
 
-/// Who reports, and of what.
+/// The reporter: its direction, its workload and its service.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) direction: Direction,
@@ -154,7 +153,7 @@ pub(super) struct Handles {
     routes: RouteStats,
 }
 
-/// What tells one label set from another, without a string where there is no peer.
+/// The key of a label set; without a peer it has no string.
 #[derive(Debug, PartialEq, Eq)]
 struct Use {
     cluster: usize,
@@ -163,7 +162,7 @@ struct Use {
     facts: ResponseFacts,
 }
 
-/// By what tells most of them apart: each word takes its time.
+/// Hashes only the fields that differ most: each word costs time.
 impl Hash for Use {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_usize(self.cluster);
@@ -178,7 +177,7 @@ impl Hash for Use {
 #[derive(Debug)]
 struct Used {
     series: Arc<Series>,
-    // The key holds addresses; as long as these live, nothing else can be at the same place.
+    // The key holds the addresses of these allocations; while they live, no other object can have the same address.
     _cluster: Option<Weak<ClusterPlan>>,
     _endpoint: Option<Weak<Endpoint>>,
 }
@@ -196,7 +195,7 @@ impl Handles {
     pub(super) fn report(&self, decision: &Decision, peer: Option<&Arc<str>>, summary: &Summary<'_>) {
         self.routes.report(decision, summary.facts.code);
         let cluster = decision.cluster.as_ref();
-        // Nothing is told of such an endpoint: all of them share one label set.
+        // Endpoints without workload and labels add no label: they share one label set.
         let endpoint = decision.endpoint().filter(|endpoint| {
             self.scope.direction != Direction::Inbound
                 && (endpoint.workload.is_some() || !endpoint.labels.is_empty())
@@ -217,7 +216,7 @@ impl Handles {
         let _endpoint = endpoint.map(Arc::downgrade);
         let mut used = self.used.write().expect("no panic while handles are kept");
         if used.len() >= CAP {
-            // Reloads leave keys behind that never come again; what is in use returns at once.
+            // Reloads leave keys that never occur again; the keys in use return with their next request.
             used.clear();
         }
         used.insert(key, Used { series, _cluster, _endpoint });
@@ -258,7 +257,7 @@ impl Scope {
     }
 }
 
-/// The service as labels name it: the host of a call outside the registry is the caller's word (ME-4).
+/// The labels of a service. The host of a call outside the registry is left out, because the caller chooses it (ME-4).
 fn service(identity: &ServiceIdentity, inbound: bool) -> Service<'_> {
     match &*identity.name {
         "PassthroughCluster" => Service::passthrough(None),

@@ -1,4 +1,4 @@
-//! How one request ended, for its metrics and its line in the access log.
+//! The end of one request, for its metrics and its line in the access log.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use mesh_core::telemetry::labels::ResponseFacts;
 
 use crate::error::Error;
 
-/// What the end came to.
+/// The facts of a request that has ended.
 pub(super) struct Summary<'a> {
     pub(super) facts: ResponseFacts,
-    /// `None` leaves it to the record.
+    /// `None`: the record has the details.
     pub(super) details: Option<Cow<'a, str>>,
     pub(super) sizes: Sizes,
     pub(super) duration: Duration,

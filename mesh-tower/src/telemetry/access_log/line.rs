@@ -1,4 +1,4 @@
-//! What is kept of one request for its line.
+//! The facts of one request for its line.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::request::Downstream;
 use crate::telemetry::summary::Summary;
 
-/// The facts of a request that are gone when it has ended.
+/// The facts of a request that must be kept until its end.
 #[derive(Debug)]
 pub(in crate::telemetry) struct Line {
     sink: Arc<Sink>,
@@ -33,7 +33,7 @@ pub(in crate::telemetry) struct Line {
 }
 
 impl Line {
-    /// Begins the line of a request, if there is to be one.
+    /// Begins the line of a request; `None` if the log is off.
     pub(in crate::telemetry) fn begin<B>(log: &AccessLog, request: &Request<B>) -> Option<Box<Self>> {
         Some(Box::new(Self::of(log.sink()?, request)))
     }
@@ -65,7 +65,7 @@ impl Line {
         self.sink.format.capture_trailers(trailers, &mut self.captured);
     }
 
-    /// Makes the line and hands it over.
+    /// Makes the line and hands it to the sink.
     pub(in crate::telemetry) fn write(
         &mut self,
         decision: &Decision,
@@ -124,7 +124,7 @@ impl Line {
         });
     }
 
-    /// Headers that were made or changed below are logged as they went on.
+    /// Logs a header with the value that a layer below has made or changed.
     fn take_over(&mut self, name: &HeaderName, value: Option<&HeaderValue>) {
         if let Some(value) = value {
             self.captured.set_request(name, value);
@@ -141,7 +141,7 @@ impl Extra for DecisionExtra<'_> {
     }
 }
 
-/// Why no connection could be made, as one word.
+/// The reason why no connection could be made, as one word.
 fn transport_failure(error: &Error) -> Option<String> {
     let connect = matches!(
         error.outcome(),

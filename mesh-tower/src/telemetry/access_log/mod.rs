@@ -1,4 +1,4 @@
-//! The access log: where lines go, without a request ever waiting for it (AL-6).
+//! The access log: its lines reach the target, and no request ever waits for them (AL-6).
 //!
 //! ```text
 //! request ends -> line made in a buffer of the thread -> queue (bounded) -> writer thread -> target

@@ -1,8 +1,8 @@
 //! The bounded queue of lines, and the thread that writes them.
 //!
-//! Lines are appended to one text, and the writer takes the whole text at a time: a request pays for a
-//! short lock and a copy, and the target sees few large writes. Waking a thread costs more than a line;
-//! so the first line of a batch wakes the writer, which then waits a moment for others to join.
+//! Lines are appended to one text, and the writer takes the whole text at a time: a request pays for a short lock and a
+//! copy, and the target gets few large writes. Waking a thread costs more than a line: so the first line of a batch wakes
+//! the writer, which then waits a moment for more lines.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -14,14 +14,14 @@ use metrics::{Counter, counter};
 
 use super::super::names;
 
-/// Most bytes that wait to be written.
+/// The most bytes that wait for the writer.
 pub(super) const CAPACITY: usize = 1 << 20;
-/// How long the writer waits for a batch to fill.
-const GATHER: Duration = Duration::from_millis(10);
-/// What a buffer keeps after a burst.
+/// The time that the writer waits for a batch to fill.
+const FILL_TIME: Duration = Duration::from_millis(10);
+/// The capacity that a buffer keeps after a burst.
 const KEEP: usize = 64 * 1024;
 
-/// The requests' end of the queue. What is queued is still written after the last one is dropped.
+/// The requests' end of the queue. The writer still writes all queued lines after this end is dropped.
 pub(super) struct Queue(Arc<Shared>);
 
 struct Shared {
@@ -37,7 +37,7 @@ struct Shared {
 struct QueueState {
     pending: String,
     writing: bool,
-    /// Somebody waits for the text to be written.
+    /// A flush waits for the text to be written.
     hurry: bool,
     closed: bool,
 }
@@ -75,7 +75,7 @@ impl Queue {
         }
     }
 
-    /// Waits until all that was queued is written; false if that takes longer than `timeout`.
+    /// Waits until all queued lines are written; false if that takes longer than `timeout`.
     pub(super) fn flush(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         let mut state = self.0.lock();
@@ -91,7 +91,7 @@ impl Queue {
         true
     }
 
-    /// Lines that were not written.
+    /// The number of lines that were not written.
     pub(super) fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
     }
@@ -110,12 +110,12 @@ impl Shared {
     }
 
     fn drop_lines(&self, lines: u64) {
-        // Relaxed: a count that orders nothing.
+        // Relaxed: a count that orders no other access.
         self.dropped.fetch_add(lines, Ordering::Relaxed);
         self.counter.increment(lines);
     }
 
-    /// The writer.
+    /// The writer's loop.
     fn run(&self, mut target: Box<dyn Write + Send>) {
         let mut batch = String::new();
         loop {
@@ -124,11 +124,11 @@ impl Shared {
             if state.pending.is_empty() {
                 return;
             }
-            let gathering = |state: &mut QueueState| {
+            let filling = |state: &mut QueueState| {
                 !state.hurry && !state.closed && state.pending.len() < self.capacity / 2
             };
             (state, _) =
-                self.wake.wait_timeout_while(state, GATHER, gathering).expect("no panic under this lock");
+                self.wake.wait_timeout_while(state, FILL_TIME, filling).expect("no panic under this lock");
             std::mem::swap(&mut state.pending, &mut batch);
             state.writing = true;
             state.hurry = false;
@@ -156,7 +156,7 @@ mod tests {
 
     use super::*;
 
-    /// Tells what it is given, and waits for leave to go on.
+    /// Reports the text that it is given, and blocks until the test lets it go on.
     struct Gate(mpsc::Sender<String>, mpsc::Receiver<io::Result<()>>);
 
     impl Write for Gate {

@@ -1,4 +1,4 @@
-//! [`AccessLog`]: a format and a target, to be changed while requests run.
+//! [`AccessLog`]: a format and a target, which may change while requests run.
 
 use std::cell::RefCell;
 use std::fs::OpenOptions;
@@ -13,9 +13,9 @@ use mesh_core::telemetry::access_log::{Format, Record};
 
 use super::queue::{CAPACITY, Queue};
 
-/// Most lines that a log in memory keeps.
+/// The most lines that a log in memory keeps.
 const MEMORY: usize = 65_536;
-/// What a thread's buffer keeps after a long line.
+/// The capacity that a thread's buffer keeps after a long line.
 const KEEP: usize = 16 * 1024;
 
 thread_local! {
@@ -24,12 +24,12 @@ thread_local! {
 
 /// An access log; off by default.
 ///
-/// Clones share it. A line is made on the thread of the request and written by a thread of the log; a
-/// request never waits, and when the queue is full the line is dropped and counted.
+/// Clones share the log. The thread of the request makes the line, and a thread of the log writes it. A request never
+/// waits: when the queue is full, the line is dropped and counted.
 #[derive(Clone, Debug, Default)]
 pub struct AccessLog(Arc<Current>);
 
-/// The sink in force. Most logs are off, and a request only reads a flag then.
+/// The sink in force. If the log is off, as most logs are, a request only reads a flag.
 #[derive(Debug, Default)]
 struct Current {
     sink: ArcSwapOption<Sink>,
@@ -44,12 +44,12 @@ impl Current {
     fn store(&self, sink: Option<Arc<Sink>>) {
         let on = sink.is_some();
         self.sink.store(sink);
-        // Release, as it tells of the sink.
+        // Release: a reader of the flag must see the sink.
         self.on.store(on, Ordering::Release);
     }
 }
 
-/// A format and a target. A request keeps the one that it began with.
+/// A format and a target. A request keeps the sink that it began with.
 #[derive(Debug)]
 pub(super) struct Sink {
     pub(super) format: Format,
@@ -115,7 +115,7 @@ impl AccessLog {
         log
     }
 
-    /// Writes what the plan's settings say from now on; `None` is nothing. A target that stays is not
+    /// Writes by these settings of a plan from now on; `None` turns the log off. A target that stays the same is not
     /// opened again.
     ///
     /// # Errors
@@ -141,15 +141,15 @@ impl AccessLog {
         self.0.load().is_some()
     }
 
-    /// Writes one line; for what is not a request, such as a TCP connection.
+    /// Writes one line that is not of a request, for example of a TCP connection.
     pub fn write(&self, record: &Record<'_>) {
         if let Some(sink) = &*self.0.load() {
             sink.write(record);
         }
     }
 
-    /// Waits until what was logged is written; false if that takes longer than `timeout`. Blocks the
-    /// thread: it is for the end of a process.
+    /// Waits until all logged lines are written; false if that takes longer than `timeout`. It blocks the thread: call it
+    /// at the end of a process.
     #[must_use]
     pub fn flush(&self, timeout: Duration) -> bool {
         match self.0.load().as_deref().map(|sink| &*sink.output) {
@@ -158,7 +158,7 @@ impl AccessLog {
         }
     }
 
-    /// How many lines the present target has lost.
+    /// The number of lines that the present target has lost.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         match self.0.load().as_deref().map(|sink| &*sink.output) {
@@ -167,7 +167,7 @@ impl AccessLog {
         }
     }
 
-    /// Where the line of a request that begins now goes, if there is to be one.
+    /// The sink for the line of a request that begins now; `None` if the log is off.
     pub(super) fn sink(&self) -> Option<Arc<Sink>> {
         if !self.0.on.load(Ordering::Acquire) {
             return None;

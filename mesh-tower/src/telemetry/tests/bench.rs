@@ -1,4 +1,4 @@
-//! A telemetry layer over a mock, with everything it reports to.
+//! A telemetry layer over a mock, with its recorder and its log.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
@@ -28,7 +28,7 @@ pub(super) const FORMAT: &str = "%REQ(:METHOD)% %REQ(:AUTHORITY)% %REQ(:PATH)% %
     %RESPONSE_CODE_DETAILS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %GRPC_STATUS_NUMBER% %REQ(X-A)% %RESP(X-B)% \
     %TRAILER(X-C)% %UPSTREAM_CLUSTER_RAW% %UPSTREAM_HOST% %DOWNSTREAM_REMOTE_ADDRESS%";
 
-/// A response body of given frames; it waits when they are used up, unless it ends.
+/// A response body of given frames; after the last frame it ends, or waits for ever.
 #[derive(Debug)]
 pub(super) struct Script {
     frames: VecDeque<Result<Frame<Bytes>, BoxError>>,
@@ -71,7 +71,7 @@ impl http_body::Body for Script {
 
 pub(super) type Mock = mock::Mock<Request<Body>, Response<Script>>;
 
-/// A layer over a mock, with everything it reports to.
+/// A layer over a mock, with its recorder and its log.
 pub(super) struct Bench {
     pub(super) service: Telemetry<Mock>,
     pub(super) handle: Handle<Request<Body>, Response<Script>>,
@@ -86,7 +86,7 @@ impl Bench {
     }
 
     pub(super) fn with(direction: Direction, metrics: Metrics) -> Self {
-        // Leaked, since the guard borrows it: a few words a test.
+        // Leaked, because the guard borrows it: a few words for each test.
         let recording: &'static Arc<Recording> = Box::leak(Box::default());
         let guard = metrics::set_default_local_recorder(recording);
         let (log, lines) = AccessLog::in_memory(Format::text(FORMAT).unwrap());
@@ -97,7 +97,7 @@ impl Bench {
         Self { service: layer.layer(mock), handle, recording, lines, _guard: guard }
     }
 
-    /// Sends a request; returns its future and what the inner service got.
+    /// Sends a request; returns its future, and the request and the response's sender at the inner service.
     pub(super) fn send(
         &mut self,
         request: Request<Body>,
@@ -118,7 +118,7 @@ impl Bench {
         (future, request, send)
     }
 
-    /// The one report there is: labels and line.
+    /// The only report: its labels and its line.
     pub(super) fn report(&self) -> (BTreeMap<String, String>, String) {
         let mut series = self.recording.counters(names::REQUESTS);
         assert_eq!(series.len(), 1, "one series");

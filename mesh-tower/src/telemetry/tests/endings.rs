@@ -1,4 +1,4 @@
-//! However a request ends, it is reported once, and as what it was.
+//! Each end of a request is reported once, and correctly.
 
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ async fn a_body_that_has_given_its_announced_length_may_be_dropped() {
     assert_eq!(bench.report().0["response_flags"], "-");
 }
 
-/// As HTTP/1.1 endpoints' bodies: their end is told by another poll, which no server makes behind trailers.
+/// Bodies of HTTP/1.1 endpoints report their end on another poll, which no server makes after trailers.
 #[tokio::test(start_paused = true)]
 async fn a_body_that_has_given_its_trailers_may_be_dropped() {
     let mut bench = Bench::new();

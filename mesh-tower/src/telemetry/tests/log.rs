@@ -1,4 +1,4 @@
-//! What the access log's line is made of.
+//! The contents of the access log's line.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! One report for each request, however it ends.
+//! One report for each request, for each way to end.
 
 mod bench;
 mod endings;

@@ -1,4 +1,4 @@
-//! A recorder that can be asked.
+//! A recorder that a test can read.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

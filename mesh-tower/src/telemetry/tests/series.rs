@@ -1,4 +1,4 @@
-//! Under which labels a request is counted, and how many there may be.
+//! The labels of a request's counters, and the cap on label sets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,9 +76,9 @@ async fn vm_9_a_rule_with_a_prefix_has_counters_of_its_own() {
     serve(418, &forward, |decision| decision.flags.set(Flag::FaultInjected));
     serve(200, &forward, |decision| decision.details = "cors_response".into());
     serve(200, &answer, |_| {});
-    let count = |what: &str| {
-        let found = bench.recording.counters(&format!("route_shop_cart_1_upstream_rq_{what}"));
-        assert_eq!(found.len(), 1, "{what}");
+    let count = |name: &str| {
+        let found = bench.recording.counters(&format!("route_shop_cart_1_upstream_rq_{name}"));
+        assert_eq!(found.len(), 1, "{name}");
         found[0].1
     };
     let counts = ["total", "completed", "2xx", "4xx", "5xx", "timeout", "retry"].map(count);
