@@ -11,9 +11,9 @@ use mesh_core::api::Documents;
 use mesh_core::api::decode::Strictness;
 use mesh_core::plan::{CompileOptions, Direction, Plan, compile};
 use mesh_tower::admin::{Admin, ListenerStatus, Readiness};
-use mesh_tower::discover::Resolver;
 use mesh_tower::mesh::{Mesh, MeshBuilder, read_folder};
-use mesh_tower::pool::SocketConnector;
+use mesh_tower::upstream::discover::Resolver;
+use mesh_tower::upstream::pool::SocketConnector;
 
 use crate::admin::{self, metrics};
 use crate::connection::activity::Order;

@@ -39,8 +39,8 @@
 //! | spread calls over endpoints | [`Balance`](balance::Balance) |
 //! | eject an endpoint that fails | [`Outlier`](outlier::Outlier) |
 //! | count, log and trace requests | [`TelemetryLayer`](telemetry::TelemetryLayer) |
-//! | resolve names in another way | [`MeshBuilder::resolver`], with a [`discover::Resolve`] |
-//! | connect in another way | [`MeshBuilder::connector`], with a [`pool::Connect`] |
+//! | resolve names in another way | [`MeshBuilder::resolver`], with a [`Resolve`](upstream::discover::Resolve) |
+//! | connect in another way | [`MeshBuilder::connector`], with a [`Connect`](upstream::pool::Connect) |
 //! | find out why a call failed | [`Error`] |
 //!
 //! Every piece is a tower layer or service of its own, useful alone: around any
@@ -78,21 +78,16 @@ pub mod telemetry;
 #[cfg(feature = "test")]
 pub mod test;
 pub mod tls;
-mod upstream;
+pub mod upstream;
 
 pub use crate::http::{body, frames, future, grpc, tap, upgrade, write_batch};
 pub use crate::layer::{
     attempt, balance, circuit, context, cors, fault, grpc_web, mirror, normalize, outlier, retry, rewrite,
     route, split, timeout,
 };
-#[doc(no_inline)]
-pub use crate::request::options as call;
+pub use crate::request::options::CallOptions;
 pub use crate::request::{passage, record, snapshot};
-#[doc(no_inline)]
-pub use crate::upstream::state as cluster;
-pub use crate::upstream::{discover, live, pool, worker};
 pub use body::Body;
-pub use call::CallOptions;
 pub use error::{BoxError, Error};
 pub use mesh::{Channel, ChannelError, Client, Mesh, MeshBuilder, StartError};
 pub use mesh::{admin, server};

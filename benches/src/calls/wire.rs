@@ -15,8 +15,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use mesh_core::circuit::Keepalive;
 use mesh_core::endpoint::Address;
 use mesh_tower::Body;
-use mesh_tower::pool::{Connect, Connecting, Stream};
 use mesh_tower::telemetry::AccessLog;
+use mesh_tower::upstream::pool::{Connect, Connecting, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpStream;
 

@@ -16,11 +16,11 @@ use mesh_tower::Body;
 use mesh_tower::mesh::{Mesh, MeshBuilder};
 use mesh_tower::normalize::NormalizeLayer;
 use mesh_tower::passage::Passage;
-use mesh_tower::pool::Connect;
 use mesh_tower::route::RouteLayer;
 use mesh_tower::stack::Edge;
 use mesh_tower::telemetry::{AccessLog, TelemetryLayer};
-use mesh_tower::worker::Worker;
+use mesh_tower::upstream::pool::Connect;
+use mesh_tower::upstream::worker::Worker;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::runtime::Runtime;
 

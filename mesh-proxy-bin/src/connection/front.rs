@@ -18,7 +18,7 @@ use mesh_core::headers::{FieldLimit, websocket};
 use mesh_core::reply::LocalReply;
 use mesh_core::telemetry::trace::REQUEST_ID;
 use mesh_tower::normalize::Downstream;
-use mesh_tower::pool::TRAILERS_TOO_LARGE;
+use mesh_tower::upstream::pool::TRAILERS_TOO_LARGE;
 use mesh_tower::{Body, BoxError, Error, grpc};
 use pin_project::pin_project;
 use tower_service::Service;

@@ -141,7 +141,7 @@ impl Worker {
     /// Accepts on a socket, with a stack of its own for this listener.
     fn listen(
         &self,
-        worker: &Arc<mesh_tower::worker::Worker>,
+        worker: &Arc<mesh_tower::upstream::worker::Worker>,
         shared: Arc<Shared>,
         socket: tokio::net::TcpListener,
     ) -> JoinHandle<()> {

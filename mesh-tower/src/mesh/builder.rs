@@ -174,7 +174,7 @@ impl MeshBuilder {
     /// # #[cfg(feature = "dns")] {
     /// use std::sync::Arc;
     /// use mesh_tower::Mesh;
-    /// use mesh_tower::discover::Resolver;
+    /// use mesh_tower::upstream::discover::Resolver;
     ///
     /// let builder = Mesh::builder().resolver(Arc::new(Resolver::name_servers(["10.0.0.53:53".parse().unwrap()])));
     /// # }

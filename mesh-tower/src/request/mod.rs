@@ -1,6 +1,6 @@
-//! What a request carries through the stack: its caller, its options, what was decided about it.
+//! The facts that a request carries through the stack: its caller, its options, the decisions about it.
 //!
-//! Layers do not look into one another; what one of them finds out for the others stands here.
+//! Layers do not read one another's state: each fact that one layer finds for another has its type here.
 
 pub(crate) mod announced;
 mod downstream;
@@ -8,7 +8,7 @@ pub(crate) mod expiry;
 mod facts;
 mod limit;
 mod matched;
-pub mod options;
+pub(crate) mod options;
 pub mod passage;
 pub mod record;
 mod slot;

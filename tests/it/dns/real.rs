@@ -9,7 +9,7 @@ use mesh_tests::backend::Backend;
 use mesh_tests::config::mesh_config;
 use mesh_tests::dns::NameServer;
 use mesh_tests::proxy::Proxy;
-use mesh_tower::discover::Resolver;
+use mesh_tower::upstream::discover::Resolver;
 use mesh_tower::{Body, Mesh};
 use tokio::time::Instant;
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use mesh_core::circuit::Keepalive;
 use mesh_core::endpoint::Address;
-use mesh_tower::pool::{Connect, Connecting, Stream};
 use mesh_tower::test::{Close, Pipe, pass};
+use mesh_tower::upstream::pool::{Connect, Connecting, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 /// The header that tells one case from another, of those that are played at once.

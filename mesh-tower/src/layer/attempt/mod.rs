@@ -1,6 +1,6 @@
 //! One attempt at a destination: admission, the pick of an endpoint, the exchange with it, the record of its outcome.
 //!
-//! It knows the request and its route; [`cluster`](crate::cluster) and [`pool`](crate::pool), which it asks, know
+//! It knows the request and its route; [`state`](crate::upstream::state) and [`pool`](crate::upstream::pool), which it asks, know
 //! destinations and connections only.
 //!
 //! # Readiness

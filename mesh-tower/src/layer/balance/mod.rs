@@ -1,6 +1,6 @@
 //! Spreads requests over keyed services (LB).
 //!
-//! The stack balances in [`pool`](crate::pool), over endpoints that discovery brings and takes.
+//! The stack balances in [`pool`](crate::upstream::pool), over endpoints that discovery brings and takes.
 //! This is the same decision for a set of services of one's own: least request by default, by weight,
 //! without those that outlier detection has ejected.
 //!

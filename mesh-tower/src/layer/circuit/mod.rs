@@ -2,7 +2,7 @@
 //!
 //! Envoy's breakers are counters, not state machines: so many connections, waiting requests, active
 //! requests and retries for a destination, whatever its health. Here stands the limit on active
-//! requests around any service; the stack applies all four in [`cluster`](crate::cluster), where the
+//! requests around any service; the stack applies all four in [`state`](crate::upstream::state), where the
 //! connections are.
 //!
 //! # Readiness
