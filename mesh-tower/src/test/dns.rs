@@ -1,4 +1,4 @@
-//! A name server by script: what names stand for, changed as the test goes.
+//! A scripted name server: the test changes its answers.
 
 use std::collections::BTreeMap;
 use std::future::{pending, ready};
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::scripted::lock;
 use crate::upstream::discover::{Answer, Resolve, Resolving};
 
-/// Names by script. A name that was not told of does not exist.
+/// A name server with scripted answers. A name without a script does not exist.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
@@ -52,23 +52,23 @@ enum ScriptedAnswer {
 }
 
 impl Dns {
-    /// A server that knows no name. Its time begins now.
+    /// A server without names. The time of its log begins now.
     #[must_use]
     pub fn new() -> Self {
         let inner = Inner { start: Instant::now(), names: Mutex::default(), questions: Mutex::default() };
         Self(Arc::new(inner))
     }
 
-    /// From now on the name has these addresses, for this long.
+    /// From now on the name has these addresses, with this time to live.
     ///
     /// # Panics
-    /// If one is not an IP address.
+    /// If an address is not an IP address.
     pub fn addresses<'a>(&self, name: &str, addresses: impl IntoIterator<Item = &'a str>, ttl: Duration) {
         let addresses = addresses.into_iter().map(|text| text.parse().expect("an IP address")).collect();
         self.script(name, ScriptedAnswer::Answer(Answer::Addresses { addresses, ttl, unanswered: None }));
     }
 
-    /// From now on there is no such name.
+    /// From now on the name does not exist.
     pub fn empty(&self, name: &str) {
         self.script(name, ScriptedAnswer::Answer(Answer::Empty));
     }
@@ -78,12 +78,12 @@ impl Dns {
         self.script(name, ScriptedAnswer::Answer(Answer::Failed));
     }
 
-    /// From now on questions for the name are never answered.
+    /// From now on the server never answers questions for the name.
     pub fn hang(&self, name: &str) {
         self.script(name, ScriptedAnswer::Silence);
     }
 
-    /// What was asked so far, and when.
+    /// The names in all questions so far, each with the time of its question.
     #[must_use]
     pub fn questions(&self) -> Vec<(Duration, String)> {
         lock(&self.0.questions).clone()

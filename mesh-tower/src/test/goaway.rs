@@ -1,9 +1,9 @@
 //! A GOAWAY whose last stream id lies below a request that is on its way.
 //!
-//! No server library can be told to send one at a given request: the race is the point of it. So a
-//! filter stands in the pipe. It knows HTTP/2's frame header and nothing more: it counts the
-//! streams that the client opens, holds back the first that is too many, and tells the client that
-//! this stream was never processed (RFC 9113 §6.8). Streams before it go on to their end.
+//! No server library sends a GOAWAY at a given request, because the race is the point of it. So a filter stands in the
+//! pipe. It knows only HTTP/2's frame header: it counts the streams that the client opens, holds back the first stream
+//! over the limit, and sends the GOAWAY by which the server never processes that stream (RFC 9113 §6.8). Earlier streams
+//! go on to their end.
 
 use std::io;
 
@@ -15,16 +15,20 @@ const HEADERS: u8 = 1;
 const GOAWAY: u8 = 7;
 const HEADER_LENGTH: usize = 9;
 
-/// Stands between `client` and the returned end. `said` is called when GOAWAY is sent.
-pub(super) fn filter(client: DuplexStream, after: u32, said: impl FnOnce() + Send + 'static) -> DuplexStream {
+/// Stands between `client` and the returned end. It calls `on_sent` when it has sent GOAWAY.
+pub(super) fn filter(
+    client: DuplexStream,
+    after: u32,
+    on_sent: impl FnOnce() + Send + 'static,
+) -> DuplexStream {
     let (inner, server) = tokio::io::duplex(64 * 1024);
     let (client_read, client_write) = split(client);
     let (inner_read, inner_write) = split(inner);
-    let (say, asked) = oneshot::channel();
+    let (order, ordered) = oneshot::channel();
     tokio::spawn(async move {
-        let up = upstream(client_read, inner_write, after, say);
-        let down = downstream(inner_read, client_write, asked, said);
-        // Each direction ends with its stream; an error is a close.
+        let up = upstream(client_read, inner_write, after, order);
+        let down = downstream(inner_read, client_write, ordered, on_sent);
+        // Each direction ends with its stream; an error counts as a close.
         let _ = tokio::join!(up, down);
     });
     server
@@ -34,7 +38,7 @@ async fn upstream(
     mut from: ReadHalf<DuplexStream>,
     mut to: WriteHalf<DuplexStream>,
     after: u32,
-    say: oneshot::Sender<u32>,
+    order: oneshot::Sender<u32>,
 ) -> io::Result<()> {
     let mut preface = [0; PREFACE.len()];
     from.read_exact(&mut preface).await?;
@@ -43,20 +47,20 @@ async fn upstream(
         tokio::io::copy(&mut from, &mut to).await?;
         return to.shutdown().await;
     }
-    let (mut opened, mut last, mut say) = (0, 0, Some(say));
+    let (mut opened, mut last, mut order) = (0, 0, Some(order));
     while let Some(frame) = next(&mut from).await? {
         let stream = stream_of(&frame);
-        if frame[3] == HEADERS && stream > last && say.is_some() {
+        if frame[3] == HEADERS && stream > last && order.is_some() {
             opened += 1;
             if opened > after {
-                let say = say.take().expect("just seen");
-                // The other direction may have ended; then there is nobody to tell.
-                let _ = say.send(last);
+                let order = order.take().expect("just seen");
+                // Fails if the other direction has ended; then GOAWAY has no reader.
+                let _ = order.send(last);
             } else {
                 last = stream;
             }
         }
-        if say.is_some() || stream <= last {
+        if order.is_some() || stream <= last {
             to.write_all(&frame).await?;
         }
     }
@@ -66,19 +70,19 @@ async fn upstream(
 async fn downstream(
     mut from: ReadHalf<DuplexStream>,
     mut to: WriteHalf<DuplexStream>,
-    mut asked: oneshot::Receiver<u32>,
-    said: impl FnOnce(),
+    mut ordered: oneshot::Receiver<u32>,
+    on_sent: impl FnOnce(),
 ) -> io::Result<()> {
-    let mut said = Some(said);
+    let mut on_sent = Some(on_sent);
     let mut pending = Vec::new();
     loop {
         tokio::select! {
             biased;
-            last = &mut asked, if said.is_some() => {
-                let said = said.take().expect("asked once");
+            last = &mut ordered, if on_sent.is_some() => {
+                let on_sent = on_sent.take().expect("ordered once");
                 if let Ok(last) = last {
                     to.write_all(&goaway(last)).await?;
-                    said();
+                    on_sent();
                 }
             }
             read = from.read_buf(&mut pending) => {

@@ -14,9 +14,9 @@ use crate::error::{BoxError, Error};
 use crate::mesh::{Client, Mesh, MeshBuilder};
 use crate::telemetry::AccessLog;
 
-/// A mesh under test, about to start.
+/// A mesh under test that has not started yet.
 #[derive(Debug)]
-#[must_use = "nothing happens until it is started"]
+#[must_use = "the mesh does nothing until it is started"]
 pub struct MeshTest {
     builder: MeshBuilder,
     network: Network,
@@ -27,7 +27,7 @@ impl MeshTest {
     /// A mesh configured by YAML, one or several documents.
     ///
     /// # Panics
-    /// If anything is wrong with it; the message has every finding.
+    /// If the YAML has an error; the message has all findings.
     pub fn new(yaml: &str) -> Self {
         Self::from_documents(documents(yaml))
     }
@@ -50,19 +50,19 @@ impl MeshTest {
         &self.dns
     }
 
-    /// Draws all chance from this seed; 1 unless told.
+    /// Draws all random numbers from this seed; 1 by default.
     pub fn seed(mut self, seed: u64) -> Self {
         self.builder = self.builder.seed(seed);
         self
     }
 
-    /// Who the process is: `namespace/kind/name` of a document, or a workload's name.
+    /// Sets the workload of the process: `namespace/kind/name` of a document, or a workload's name.
     pub fn workload(mut self, name: &str) -> Self {
         self.builder = self.builder.workload(name);
         self
     }
 
-    /// Who the process is, told in full.
+    /// Sets the workload of the process with all its fields.
     pub fn identity(mut self, workload: Workload) -> Self {
         self.builder = self.builder.identity(workload);
         self
@@ -77,7 +77,7 @@ impl MeshTest {
     /// Starts it on the current runtime.
     ///
     /// # Panics
-    /// If the mesh does not start; the message has every finding.
+    /// If the mesh does not start; the message has all findings.
     pub async fn start(self) -> TestMesh {
         let mesh = match self.builder.start().await {
             Ok(mesh) => mesh,
@@ -91,7 +91,7 @@ impl MeshTest {
 /// A mesh under test.
 ///
 /// # Panics
-/// Dropping it fails the test if a scripted fault never happened: such a test proves nothing.
+/// Its drop fails the test if a scripted fault has not happened: such a test proves nothing.
 #[derive(Debug)]
 pub struct TestMesh {
     mesh: Mesh,
@@ -125,7 +125,7 @@ impl TestMesh {
         &self.dns
     }
 
-    /// The upstream at this address; from now on somebody listens there.
+    /// The upstream at this address; it listens from now on.
     ///
     /// # Panics
     /// If `address` is not `IP:port`.
@@ -134,7 +134,7 @@ impl TestMesh {
         self.network.upstream(address)
     }
 
-    /// Sends a GET and reads the whole answer; what the mesh answers itself comes as its response.
+    /// Sends a GET and reads the whole answer; an error of the mesh becomes its response.
     ///
     /// # Panics
     /// If the URI does not parse.
@@ -154,18 +154,18 @@ impl TestMesh {
     /// Puts another configuration in force, as a reload does.
     ///
     /// # Panics
-    /// If anything is wrong with the text.
+    /// If the text has an error.
     pub fn reload(&self, yaml: &str) {
         assert!(self.mesh.apply(documents(yaml)), "the reload was refused: {:?}", self.mesh.status());
     }
 
-    /// What happened at the upstreams, in order.
+    /// The events at the upstreams, in order.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         self.network.events()
     }
 
-    /// What happened at the upstreams, a line for each event.
+    /// The events at the upstreams, one line each.
     #[must_use]
     pub fn transcript(&self) -> String {
         self.events().iter().fold(String::new(), |mut text, event| {
@@ -174,10 +174,10 @@ impl TestMesh {
         })
     }
 
-    /// Fails if a scripted fault has not happened.
+    /// Checks that all scripted faults have happened.
     ///
     /// # Panics
-    /// That is how it fails.
+    /// If a scripted fault has not happened.
     pub fn assert_all_fired(&self) {
         let unfired = self.network.unfired();
         assert!(
@@ -202,7 +202,7 @@ impl Drop for TestMesh {
 pub struct Answer {
     /// Status, version and headers.
     pub head: http::response::Parts,
-    /// The body's bytes, as far as they came.
+    /// The received bytes of the body.
     pub body: bytes::Bytes,
     /// Trailers.
     pub trailers: Option<http::HeaderMap>,
@@ -248,13 +248,13 @@ impl Answer {
         self.head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Envoy's response flags, of an answer that the mesh made itself; `-` where an endpoint answered.
+    /// Envoy's response flags if the mesh made the answer; `-` if an endpoint answered.
     #[must_use]
     pub fn flags(&self) -> String {
         self.error.as_ref().map_or_else(|| "-".to_owned(), |error| error.reply().flags.to_string())
     }
 
-    /// `grpc-status`, wherever it stood.
+    /// The `grpc-status` of the trailers, else of the headers.
     #[must_use]
     pub fn grpc_status(&self) -> Option<u8> {
         let trailers = self.trailers.as_ref().and_then(crate::grpc::status);
@@ -262,10 +262,10 @@ impl Answer {
     }
 }
 
-/// What a test's text says.
+/// The documents in a test's text.
 ///
 /// # Panics
-/// If anything is wrong with it.
+/// If the text has an error.
 fn documents(yaml: &str) -> Documents {
     let (documents, findings) = Documents::parse([("test.yaml", yaml)]);
     let text =

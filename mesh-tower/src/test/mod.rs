@@ -1,23 +1,22 @@
 //! The public test kit: your configuration against scripted upstreams, in memory and virtual time.
 //!
-//! Whether a service survives a dead instance, a slow one, or one that closes its connection after
-//! it has read a POST, is a question about timing, and tests of timing over sockets are slow or
-//! flaky, mostly both. Here the production stack (route, fault, split, timeout, retry, limits, pool)
-//! runs unchanged, but the pool's connector opens pipes in memory. At the other end stand real
-//! HTTP/1.1 and HTTP/2 servers that do as the test says, so framing, trailers, GOAWAY and resets are
-//! real too. With tokio's paused clock half a minute of back-off takes a millisecond.
+//! A service should survive a dead instance, a slow instance, and an instance that closes its connection after it has
+//! read a POST. That depends on timing, and tests of timing over sockets are slow or flaky, mostly both. Here the
+//! production stack (route, fault, split, timeout, retry, limits, pool) runs unchanged, but the pool's connector opens
+//! pipes in memory. At their other end, real HTTP/1.1 and HTTP/2 servers follow the test's script, so framing, trailers,
+//! GOAWAY and resets are real too. With tokio's paused clock half a minute of back-off takes a millisecond.
 //!
 //! ```text
 //!  client ─▶ the stack ─▶ pool ─▶ Network ──pipe──▶ Upstream 10.0.0.1:5000   script, arrivals
 //!                                       └──pipe──▶ Upstream 10.0.0.2:5000   script, arrivals
 //! ```
 //!
-//! * Addresses are those of the configuration (`EndpointSlice`, `ServiceEntry` with `STATIC`); where
-//!   no [`Upstream`] was asked for, connections are refused.
-//! * Names of DNS are what [`Dns`] was told; others do not exist.
+//! * Addresses are those of the configuration (`EndpointSlice`, `ServiceEntry` with `STATIC`); the network refuses
+//!   connections to an address without an [`Upstream`].
+//! * [`Dns`] answers for the names of its script; other names do not exist.
 //! * The same seed gives the same [`Event`]s (OU-1), if the test runs on one thread (`#[tokio::test]`
 //!   does) and starts its requests in a fixed order.
-//! * A scripted fault that never happened fails the test.
+//! * A scripted fault that never happens fails the test.
 //!
 //! # Example
 //! ```

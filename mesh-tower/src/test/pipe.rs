@@ -1,7 +1,6 @@
 //! The caller's end of a connection in memory, which can be reset like a socket.
 //!
-//! tokio's pipe only knows an end: after a reset, a socket's reads and writes fail, and a client may draw other
-//! conclusions from that.
+//! tokio's pipe can only end. After a reset, a socket's reads and writes fail instead, and a client may act differently.
 
 use std::io;
 use std::sync::Arc;
@@ -11,18 +10,18 @@ use tokio::io::DuplexStream;
 
 use crate::tap::{Tap, Tapped};
 
-/// How much it holds: like a socket's buffer, so that back-pressure is felt.
+/// The capacity of the pipe: like a socket's buffer, so that a slow reader stops the writer.
 const SIZE: usize = 64 * 1024;
 
 /// The caller's end.
 pub type Pipe = Tapped<DuplexStream, Close>;
 
-/// How the server's end closes; clones are the same.
+/// The way in which the server's end closes; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Close(Arc<AtomicBool>);
 
 impl Close {
-    /// Said before the server drops its end: whether that is a reset.
+    /// Sets whether the close is a reset; call it before the server drops its end.
     pub fn set_reset(&self, reset: bool) {
         self.0.store(reset, Ordering::Relaxed);
     }
@@ -40,7 +39,7 @@ impl Pipe {
         (Self { stream, tap: Close::default() }, server)
     }
 
-    /// How the server's end closes.
+    /// The way in which the server's end closes.
     #[must_use]
     pub fn close(&self) -> Close {
         self.tap.clone()
@@ -49,7 +48,7 @@ impl Pipe {
 
 impl Tap for Close {
     fn before(&mut self) -> io::Result<()> {
-        // Whoever waits is woken by the close that follows.
+        // A reader that waits is woken by the close that follows.
         self.check()
     }
 

@@ -1,4 +1,4 @@
-//! What an upstream is told to do wrong.
+//! The faults that a test scripts for an upstream.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -12,8 +12,8 @@ pub enum Fault {
     Refuse,
     /// The next connection is never established; only the caller's timeout ends it.
     Blackhole,
-    /// The next connection serves this many requests, then says GOAWAY: the request that follows
-    /// lies above the last stream id and was never processed. HTTP/2 only.
+    /// The next connection serves this many requests, then sends GOAWAY: the request that follows lies above the last
+    /// stream id and was never processed. HTTP/2 only.
     GoAwayAfter(u32),
     /// The request is answered with this status and an empty body.
     Status(u16),
@@ -29,10 +29,10 @@ pub enum Fault {
     CloseBeforeResponse,
     /// The connection is closed when the request's last byte has arrived.
     CloseAfterRequestBody,
-    /// The same by a reset: reading and writing fail at the caller's end, where a close is an end.
+    /// The connection is reset when the request's last byte has arrived: then reads and writes fail at the caller's end.
     ResetAfterRequestBody,
-    /// The stream is refused (`REFUSED_STREAM`): the peer says that it was not processed. HTTP/2
-    /// only; over HTTP/1.1 the connection closes.
+    /// The stream is refused (`REFUSED_STREAM`): the peer states that it has not processed the request. HTTP/2 only; over
+    /// HTTP/1.1 the connection closes.
     RefuseStream,
     /// The stream is reset (`INTERNAL_ERROR`) before a response. HTTP/2 only; over HTTP/1.1 the
     /// connection closes.
@@ -55,7 +55,7 @@ pub(super) struct Script(Mutex<Pending>);
 struct Pending {
     connections: VecDeque<Fault>,
     requests: VecDeque<Fault>,
-    /// Taken by a connection that has not served enough requests yet.
+    /// Those of connections that have not yet served enough requests.
     goaways: Vec<Fault>,
 }
 
@@ -79,7 +79,7 @@ impl Script {
         self.lock().requests.pop_front()
     }
 
-    pub(super) fn said_goaway(&self, fault: Fault) {
+    pub(super) fn sent_goaway(&self, fault: Fault) {
         let mut pending = self.lock();
         if let Some(index) = pending.goaways.iter().position(|waiting| *waiting == fault) {
             pending.goaways.remove(index);

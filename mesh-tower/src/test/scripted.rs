@@ -1,4 +1,4 @@
-//! What a scripted upstream and its connections share.
+//! The state that a scripted upstream and its connections share.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -24,15 +24,15 @@ pub(super) struct Inner {
     pub(super) script: Script,
     pub(super) handler: Mutex<Handler>,
     pub(super) arrivals: Mutex<Vec<Arc<Mutex<Arrival>>>>,
-    /// Counts arrivals, and tells who waits for one.
+    /// Counts arrivals, and wakes the tests that wait for one.
     pub(super) arrived: watch::Sender<usize>,
     pub(super) connections: AtomicU64,
     pub(super) open: watch::Sender<usize>,
     pub(super) max_streams: AtomicU32,
     pub(super) down: AtomicBool,
-    /// Cancelled to close the connections open now; replaced by a fresh one then.
+    /// Its cancellation closes the connections open now; a fresh token replaces it then.
     pub(super) close: Mutex<CancellationToken>,
-    /// Cancelled to drain them.
+    /// Its cancellation drains them; likewise replaced.
     pub(super) drain: Mutex<CancellationToken>,
 }
 

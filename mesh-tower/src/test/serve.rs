@@ -51,7 +51,7 @@ pub(super) fn connection(upstream: &Arc<Inner>, stream: DuplexStream, end: Close
         Some(after) => {
             let upstream = upstream.clone();
             goaway::filter(stream, after, move || {
-                upstream.script.said_goaway(Fault::GoAwayAfter(after));
+                upstream.script.sent_goaway(Fault::GoAwayAfter(after));
                 upstream.log.note(upstream.address, EventKind::Fired(Fault::GoAwayAfter(after)));
             })
         }

@@ -1,15 +1,15 @@
-//! Time that passes because the test says so.
+//! Virtual time that a test lets pass.
 
 use std::time::Duration;
 
-/// Lets virtual time pass: timers due on the way fire in their order, and what they wake runs.
+/// Lets virtual time pass: the timers due in between fire in their order, and the tasks that they wake run.
 ///
-/// tokio's own [`advance`](tokio::time::advance) jumps over them to the end.
+/// tokio's own [`advance`](tokio::time::advance) jumps to the end at once.
 ///
 /// # Panics
-/// If the clock is not paused (`#[tokio::test(start_paused = true)]`): a test does not wait for real.
+/// If the clock is not paused (`#[tokio::test(start_paused = true)]`): a test does not wait in real time.
 pub async fn pass(time: Duration) {
-    // Advancing by nothing is how tokio tells whether its clock is paused.
+    // An advance by zero panics if the clock is not paused.
     tokio::time::advance(Duration::ZERO).await;
     tokio::time::sleep(time).await;
 }

@@ -20,18 +20,17 @@ use super::scripted::{Handler, Inner, lock};
 use super::{Fault, serve};
 use crate::body::Body;
 
-/// A server that does as it is told and writes down what it got.
+/// A server that follows a script and records its requests.
 ///
-/// It answers every request with `200` and an empty body until told otherwise. What is scripted with
-/// [`fault`](Self::fault) and its relatives happens once each, in the order of declaration;
-/// connection faults and request faults are two queues.
+/// By default it answers every request with `200` and an empty body. Each fault that [`fault`](Self::fault) or a similar
+/// method scripts happens once, in the order of the calls; connection faults and request faults have a queue each.
 ///
 /// # Clone
 /// Clones are the same upstream.
 #[derive(Clone)]
 pub struct Upstream(pub(super) Arc<Inner>);
 
-#[expect(clippy::must_use_candidate, reason = "told for its effect; what it returns only allows chains")]
+#[expect(clippy::must_use_candidate, reason = "called for the effect; the result only allows chains")]
 impl Upstream {
     pub(super) fn new(address: SocketAddr, log: Log) -> Self {
         Self(Arc::new(Inner {
@@ -59,21 +58,20 @@ impl Upstream {
     /// Answers from now on with this status and body, after the request's body was read.
     ///
     /// # Panics
-    /// If the status is not one.
+    /// If `status` is not an HTTP status.
     pub fn respond(&self, status: u16, body: impl Into<Bytes>) -> &Self {
         let status = StatusCode::from_u16(status).expect("a status from 100 to 999");
         self.set(answer(status, body.into()));
         self
     }
 
-    /// Answers from now on with one gRPC message of these bytes (length prefix added) and this
-    /// status in real trailers.
+    /// Answers from now on with one gRPC message of these bytes (a length prefix is added) and this status in trailers.
     pub fn respond_grpc(&self, status: u8, message: impl Into<Bytes>) -> &Self {
         let message = message.into();
         self.handle(move |request| {
             let message = grpc_frame(&message);
             async move {
-                // A body cut short is the caller's affair; the arrival shows it.
+                // The caller may cut the body short; the arrival shows it.
                 let _ = request.into_body().collect().await;
                 let mut trailers = HeaderMap::new();
                 trailers.insert("grpc-status", HeaderValue::from(u16::from(status)));
@@ -86,7 +84,7 @@ impl Upstream {
         })
     }
 
-    /// Answers from now on with what this function returns.
+    /// Answers from now on with the response of this function.
     pub fn handle<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Request<Body>) -> Fut + Send + Sync + 'static,
@@ -96,7 +94,7 @@ impl Upstream {
         self
     }
 
-    /// How many HTTP/2 streams a connection opened from now on takes at once; 100 unless told.
+    /// The most concurrent HTTP/2 streams of a connection that is opened from now on; 100 by default.
     pub fn max_streams(&self, streams: u32) -> &Self {
         self.0.max_streams.store(streams, Ordering::Relaxed);
         self
@@ -153,30 +151,30 @@ impl Upstream {
         self.fault(Fault::Delay(time))
     }
 
-    /// The next connection serves this many requests, then says GOAWAY.
+    /// The next connection serves this many requests, then sends GOAWAY.
     pub fn goaway_after(&self, requests: u32) -> &Self {
         self.fault(Fault::GoAwayAfter(requests))
     }
 
-    /// Dies: open connections break, new ones are refused, until [`up`](Self::up).
+    /// Stops the server: open connections break and new connections are refused, until [`up`](Self::up).
     pub fn down(&self) -> &Self {
         self.0.down.store(true, Ordering::Relaxed);
         self.close_connections()
     }
 
-    /// Comes back.
+    /// Starts the server again after [`down`](Self::down).
     pub fn up(&self) -> &Self {
         self.0.down.store(false, Ordering::Relaxed);
         self
     }
 
-    /// Closes the connections open now, as a server does with idle ones. New ones are welcome.
+    /// Closes the connections open now, as a server does with idle connections. It accepts new connections.
     pub fn close_connections(&self) -> &Self {
         cancel(&self.0.close);
         self
     }
 
-    /// Ends the connections open now gracefully: requests under way finish; HTTP/2 peers get GOAWAY.
+    /// Ends the connections open now gracefully: requests under way finish, and HTTP/2 peers get GOAWAY.
     pub fn drain_connections(&self) -> &Self {
         cancel(&self.0.drain);
         self
@@ -188,13 +186,13 @@ impl Upstream {
         lock(&self.0.arrivals).iter().map(|arrival| lock(arrival).clone()).collect()
     }
 
-    /// How many requests were received.
+    /// The number of requests received.
     #[must_use]
     pub fn arrival_count(&self) -> usize {
         lock(&self.0.arrivals).len()
     }
 
-    /// Forgets the requests received so far; what [`arrived`](Self::arrived) counts stays.
+    /// Forgets the requests received so far; the count of [`arrived`](Self::arrived) stays.
     pub fn forget_arrivals(&self) -> &Self {
         lock(&self.0.arrivals).clear();
         self
@@ -216,19 +214,19 @@ impl Upstream {
         wait(&self.0.open, "open connections", |have| have == count).await;
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     #[must_use]
     pub fn open_connections(&self) -> usize {
         *self.0.open.borrow()
     }
 
-    /// How many connections were ever accepted.
+    /// The number of connections accepted so far.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.0.connections.load(Ordering::Relaxed)
     }
 
-    /// Scripted faults that have not happened.
+    /// The scripted faults that have not happened.
     #[must_use]
     pub fn unfired(&self) -> Vec<Fault> {
         self.0.script.unfired()
@@ -238,7 +236,7 @@ impl Upstream {
         *lock(&self.0.handler) = handler;
     }
 
-    /// Accepts a connection: the other end of what is returned.
+    /// Accepts a connection and returns the caller's end.
     pub(super) fn accept(&self, goaway: Option<u32>) -> Pipe {
         let (ours, theirs) = Pipe::new();
         serve::connection(&self.0, theirs, ours.close(), goaway);
@@ -270,7 +268,7 @@ fn answer(status: StatusCode, body: Bytes) -> Handler {
     Arc::new(move |request| {
         let body = body.clone();
         Box::pin(async move {
-            // A body cut short is the caller's affair; the arrival shows it.
+            // The caller may cut the body short; the arrival shows it.
             let _ = request.into_body().collect().await;
             let mut response = Response::new(Body::from(body));
             *response.status_mut() = status;
@@ -283,9 +281,9 @@ fn cancel(token: &Mutex<CancellationToken>) {
     std::mem::take(&mut *lock(token)).cancel();
 }
 
-async fn wait(counter: &watch::Sender<usize>, what: &str, enough: impl Fn(usize) -> bool) {
+async fn wait(counter: &watch::Sender<usize>, counted: &str, enough: impl Fn(usize) -> bool) {
     let mut receiver = counter.subscribe();
     let waiting = receiver.wait_for(|have| enough(*have));
     let outcome = tokio::time::timeout(Duration::from_secs(60), waiting).await.map(|_| ());
-    assert!(outcome.is_ok(), "waited for {what} in vain; there are {}", *counter.borrow());
+    assert!(outcome.is_ok(), "waited for {counted} in vain; there are {}", *counter.borrow());
 }
