@@ -34,14 +34,14 @@ use crate::request::undeclared;
 /// Clones share connections, limits and budgets.
 ///
 /// # Errors
-/// None: what fails in the mesh is a gRPC status, as the proxy would send it (RF-4).
+/// None: an error of the mesh becomes the gRPC status that the proxy would send (RF-4).
 #[derive(Clone, Debug)]
 pub struct Channel {
     client: Client,
     authority: Authority,
 }
 
-/// Why there is no channel of this name; says what would do.
+/// Why there is no channel to this name; the message shows a name that works.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no channel to {service:?}: {reason}")]
 pub struct ChannelError {
@@ -57,7 +57,7 @@ impl Channel {
     }
 }
 
-/// Host and port of a service; the error is the reason why not.
+/// Host and port of a service; the error is the reason why there is no channel.
 fn authority(mesh: &Mesh, service: &str) -> Result<Authority, String> {
     if let Some((_, rest)) = service.split_once("://") {
         let host = rest.split('/').next().unwrap_or_default();
@@ -77,8 +77,8 @@ fn authority(mesh: &Mesh, service: &str) -> Result<Authority, String> {
     }
 }
 
-/// An error where calls of the host on this port would be refused: of a host that is described by its own name,
-/// where no host that nobody describes is dialled. Elsewhere it is dialled, as by a client.
+/// Checks the port of a host that a document declares by its own name. An undeclared port is an error under
+/// `REGISTRY_ONLY`, which refuses its calls. Under `ALLOW_ANY` it is a warning: the channel dials it, as a client does.
 fn declared(plan: &Plan, host: &str, port: u16) -> Result<(), String> {
     let is_own = |table: &Arc<RouteTable>| {
         let host = table.host(host);
@@ -90,14 +90,14 @@ fn declared(plan: &Plan, host: &str, port: u16) -> Result<(), String> {
     match undeclared(plan, host, port) {
         Some(known) if plan.settings.outbound_mode == OutboundMode::RegistryOnly => Err(known),
         Some(known) => {
-            tracing::warn!("{known}: what calls that port is dialled as it is named");
+            tracing::warn!("{known}: calls to that port go to the address that the host's name resolves to");
             Ok(())
         }
         None => Ok(()),
     }
 }
 
-/// The service's gRPC port, else its only port; `None` of a service that nobody declares.
+/// The service's gRPC port, else its only port; `None` if no document declares the service.
 fn grpc_port(mesh: &Mesh, service: &str) -> Result<Option<u16>, String> {
     let plan = mesh.plan();
     let known = plan.outbound.iter().filter(|(_, table)| table.host(service).is_some());
@@ -152,7 +152,7 @@ where
     }
 }
 
-/// The error as a gRPC status, whose message says what would help.
+/// The error as a gRPC status; its message has the hint.
 fn status(error: &Error) -> Response<Body> {
     let mut response = error.response(true);
     if let Some(message) = error.advised().and_then(|text| grpc_message(text.as_bytes())) {
@@ -181,7 +181,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_is_none_is_told_what_would_do() {
         let mesh = mesh().await;
-        for (name, told) in [
+        for (name, expected) in [
             (
                 "http://stock:80",
                 "no channel to \"http://stock:80\": it is a URL; name the host, and the port if there are several: \
@@ -197,11 +197,11 @@ mod tests {
                  \"reviews:9080\"",
             ),
         ] {
-            assert_eq!(mesh.channel(name).unwrap_err().to_string(), told);
+            assert_eq!(mesh.channel(name).unwrap_err().to_string(), expected);
         }
     }
 
-    /// What a client dials, a channel dials: hosts that a wildcard covers, and under `ALLOW_ANY` any port.
+    /// A channel dials whatever a client dials: hosts that a wildcard covers, and under `ALLOW_ANY` any port.
     #[tokio::test]
     async fn h_8_a_port_that_is_not_declared_is_refused_only_where_calls_to_it_are() {
         let text = "
@@ -215,7 +215,7 @@ kind: ConfigMap
 metadata: {name: istio, namespace: istio-system}
 data: {mesh: 'outboundTrafficPolicy: {mode: MODE}'}
 ";
-        for (mode, name, told) in [
+        for (mode, name, expected) in [
             ("ALLOW_ANY", "api.test:80", None),
             ("ALLOW_ANY", "a.example.com:80", None),
             ("REGISTRY_ONLY", "a.example.com:80", None),
@@ -228,11 +228,11 @@ data: {mesh: 'outboundTrafficPolicy: {mode: MODE}'}
             assert!(!found.has_errors(), "{found:?}");
             let mesh = Mesh::from_documents(documents).start().await.unwrap();
             let refused = mesh.channel(name).err().map(|error| error.reason);
-            assert_eq!(refused.as_deref(), told, "{mode} {name}");
+            assert_eq!(refused.as_deref(), expected, "{mode} {name}");
         }
     }
 
-    /// Knows no name.
+    /// A resolver without names.
     #[derive(Debug)]
     struct Nowhere;
 

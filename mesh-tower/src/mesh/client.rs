@@ -18,8 +18,8 @@ use crate::stack;
 
 /// Calls other services through the mesh.
 ///
-/// A request names its destination as any HTTP request does: `http://api-server:5000/path`. The
-/// plan's rules for that host and port say what happens.
+/// A request names its destination as any HTTP request does: `http://api-server:5000/path`. The plan's rules for that
+/// host and port apply.
 ///
 /// # Readiness
 /// Always ready; see the [crate](crate).
@@ -28,12 +28,12 @@ use crate::stack;
 /// Clones share connections, limits and budgets.
 ///
 /// # Errors
-/// [`Error`]: what a client of the proxy would see as a response made by the mesh.
+/// An [`Error`] where a client of the proxy would get a response that the mesh makes.
 ///
 /// # Upgrades
-/// What a 101 opens, such as a `WebSocket`, is taken by [`upgrade::on`](crate::upgrade::on).
-/// `hyper::upgrade::on` is not enough: on a port of HTTP/2 the endpoint may give a stream, which hyper does not
-/// know of.
+/// [`upgrade::on`](crate::upgrade::on) takes the tunnel that a 101 opens, for example a `WebSocket`.
+/// `hyper::upgrade::on` is not enough: on a port of HTTP/2 the endpoint may give a stream, and hyper only takes
+/// connections.
 ///
 /// # Cancellation
 /// Dropping the future, or the response body, cancels the request upstream.
@@ -56,11 +56,11 @@ impl Client {
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        // Always ready, and a clone of our own: nothing need be polled first.
+        // The stack is always ready, so the clone needs no poll before the call.
         self.0.clone().call(request.map(Body::new)).await
     }
 
-    /// Sends a request that wants something otherwise than its rule says.
+    /// Sends a request with per-call overrides of its rule.
     ///
     /// # Errors
     /// If no endpoint answered; see [`Error`].
@@ -80,14 +80,14 @@ impl Client {
     /// Sends a GET request without a body.
     ///
     /// # Errors
-    /// If the URI is no URL with a host, or no endpoint answered; see [`Error`].
+    /// If `uri` is not a URL with a host, or if no endpoint answered; see [`Error`].
     pub async fn get(&self, uri: &str) -> Result<Response<Body>, BoxError> {
         let request = Request::get(url(uri)?).body(Body::empty())?;
         Ok(self.request(request).await?)
     }
 }
 
-/// A whole URL; the error says what would be one.
+/// Parses a URL with scheme and host; the error suggests one.
 fn url(text: &str) -> Result<Uri, BoxError> {
     let parsed = text.parse::<Uri>();
     if let Ok(uri) = &parsed
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_is_no_url_is_told_what_would_be_one() {
-        for (text, told) in [
+        for (text, expected) in [
             ("stock/", "\"stock/\" is no URL that can be called (invalid format); write http://stock/"),
             (
                 "stock:80",
@@ -153,12 +153,12 @@ mod tests {
                  http://HOST:PORT/PATH",
             ),
         ] {
-            assert_eq!(url(text).unwrap_err().to_string(), told);
+            assert_eq!(url(text).unwrap_err().to_string(), expected);
         }
         assert_eq!(url("http://stock/items?a=b").unwrap(), "http://stock/items?a=b");
     }
 
-    /// H-8: such a call goes past the registry, to what a name server may know.
+    /// H-8: such a call bypasses the registry and goes to the address that a name server gives.
     #[cfg(feature = "test")]
     #[tokio::test(start_paused = true)]
     async fn a_port_that_the_host_does_not_declare_is_told() {

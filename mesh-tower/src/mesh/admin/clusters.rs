@@ -1,4 +1,4 @@
-//! `/clusters`: the endpoints as they are now.
+//! `/clusters`: the present state of the endpoints.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use crate::clock::now;
 use crate::upstream::live::Live;
 use crate::upstream::state::{Cluster, Host};
 
-/// One line a fact, as Envoy prints them.
+/// One line for each fact, as Envoy prints them.
 pub(super) fn text(live: &Live) -> String {
     let mut out = String::new();
     // Writing into a string cannot fail.
@@ -39,7 +39,7 @@ pub(super) fn text(live: &Live) -> String {
     out
 }
 
-/// The same as a value.
+/// The same facts as JSON.
 pub(super) fn json(live: &Live) -> Value {
     let clusters: Value = live.clusters().iter().map(|cluster| describe(cluster)).collect();
     json!({ "generation": live.plan().generation, "cluster_statuses": clusters })
@@ -126,7 +126,7 @@ fn health(host: &Host) -> &'static str {
     }
 }
 
-/// Seconds until it may return, if it is ejected.
+/// The seconds until the end of an ejection; `None` if the endpoint is not ejected.
 fn ejected_for(outlier: &HostState) -> Option<u64> {
     outlier
         .is_ejected()

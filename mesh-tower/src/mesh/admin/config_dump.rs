@@ -1,4 +1,4 @@
-//! `/config_dump`: the plan in force, each node with the place it was written at.
+//! `/config_dump`: the plan in force; each node has its origin.
 
 use mesh_core::plan::{ClusterNode, Discovery, Listener, ListenerProtocol, ListenerRoutes, Plan};
 use mesh_core::route::{Action, Route, RouteTable};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::mesh::Status;
 
-/// Private keys are no part of it.
+/// The dump of a plan; private keys are left out.
 pub(super) fn json(plan: &Plan, status: &Status) -> Value {
     let outbound: serde_json::Map<String, Value> =
         plan.outbound.iter().map(|(port, routes)| (port.to_string(), table(plan, routes))).collect();

@@ -7,20 +7,20 @@ use std::sync::Arc;
 use mesh_core::plan::Direction;
 use serde_json::{Value, json};
 
-/// A listener that stands.
+/// An open listener.
 #[derive(Clone, Debug)]
 pub struct ListenerStatus {
     /// The text of its key in the plan.
     pub name: Arc<str>,
-    /// Where it really listens.
+    /// The address of its socket.
     pub address: SocketAddr,
     /// The port that rules match.
     pub port: u16,
-    /// Which way its traffic goes.
+    /// The direction of its traffic.
     pub direction: Direction,
-    /// What it speaks: `HTTP` or `HTTPS`.
+    /// Its protocol: `HTTP` or `HTTPS`.
     pub protocol: &'static str,
-    /// Where it was written.
+    /// The file and position of the document that declares it.
     pub origin: String,
 }
 

@@ -1,16 +1,16 @@
-//! `/logging`: Envoy's way to ask, for tracing's filters.
+//! `/logging`: Envoy's query parameters, for tracing's filters.
 //!
-//! `level=debug` is for everything; `paths=mesh_tower:debug,hyper:info` and `mesh_tower=debug` are for what these
-//! modules log, and leave the rest as it is.
+//! `level=debug` sets the level of all modules. `paths=mesh_tower:debug,hyper:info` and `mesh_tower=debug` set the level
+//! of the named modules only.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// Reads the filter in force, or puts another in its place.
+/// Reads the filter in force, or replaces it.
 pub(super) type Change = dyn Fn(Option<&str>) -> Result<String, String> + Send + Sync;
 
-/// Does what the query says; the filter that is then in force.
+/// Applies the query; returns the filter that is then in force.
 pub(super) fn answer(query: &str, change: &Change) -> Result<String, String> {
     let mut all = None;
     let mut parts = Vec::new();
@@ -46,7 +46,7 @@ pub(super) fn answer(query: &str, change: &Change) -> Result<String, String> {
     change(Some(&filter))
 }
 
-/// As clients write a query that escape the colons in it.
+/// Decodes a part of the query: some clients escape its colons.
 fn decoded(text: &str) -> Result<Cow<'_, str>, String> {
     percent_decode_str(text).decode_utf8().map_err(|_| format!("{text:?} is not UTF-8"))
 }
@@ -63,7 +63,7 @@ fn directive(target: &str, value: &str) -> Result<String, String> {
     Ok(format!("{target}={}", level(value)?))
 }
 
-/// tracing's name of a level, by that or by Envoy's.
+/// tracing's name of a level, from tracing's or Envoy's name.
 fn level(name: &str) -> Result<&'static str, String> {
     Ok(match name {
         "trace" => "trace",
@@ -109,12 +109,12 @@ mod tests {
             "info,mesh_tower::upstream=warn"
         );
         assert_eq!(ask("level=info&hyper=off").unwrap(), "info,hyper=off");
-        for (wrong, told) in [
+        for (wrong, expected) in [
             ("level=loud", "\"loud\" is no level: trace, debug, info, warn, error or off"),
             ("paths=hyper", "\"hyper\" is not of the form target:level"),
             ("a%20b=info", "\"a b\" is no module such as mesh_tower::upstream"),
         ] {
-            assert_eq!(ask(wrong).unwrap_err(), told);
+            assert_eq!(ask(wrong).unwrap_err(), expected);
         }
         assert_eq!(ask("").unwrap(), "info,hyper=off", "what is wrong changes nothing");
     }

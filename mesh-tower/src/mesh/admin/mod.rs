@@ -1,32 +1,31 @@
-//! What an operator may ask of a running mesh (OP-3), as a plain service.
+//! The admin pages of a running mesh (OP-3), as a plain service.
 //!
-//! The proxy serves it on an address of its own; a program that links the mesh mounts it where it likes, or
-//! nowhere. `GET` never changes anything, so a page may be opened, and a scraper let loose, without a
-//! thought.
+//! The proxy serves them on an address of its own. A program that links the mesh may mount them on its own server. `GET`
+//! never changes the mesh, so browsers and scrapers may request every page.
 //!
 //! | path | answers |
 //! |---|---|
 //! | `/` | an index |
 //! | `/ready`, `/healthz/ready` | 200 while requests are served and the workload is ready (HC-3), else 503 (OP-2) |
 //! | `/stats/prometheus`, `/stats` | the metrics, for Prometheus and for readers |
-//! | `/config_dump` | what is in force: generation, findings, listeners, routes, clusters, each with its origin |
+//! | `/config_dump` | the plan in force: generation, findings, listeners, routes, clusters, each with its origin |
 //! | `/clusters` | the endpoints now: health, ejections, requests; and the limits |
-//! | `/listeners` | the real addresses |
-//! | `/server_info` | version, state, who we are |
-//! | `/logging` (POST) | what is logged; `?level=debug`, `?paths=mesh_tower:debug,hyper:info` change it |
+//! | `/listeners` | the listeners with their addresses |
+//! | `/server_info` | version, state, workload |
+//! | `/logging` (POST) | the filter of the program's log; `?level=debug`, `?paths=mesh_tower:debug,hyper:info` change it |
 //! | `/quitquitquit` (POST) | begins to drain |
 //!
 //! # Readiness
 //! Always ready.
 //!
 //! # Clone
-//! Clones are the same.
+//! Clones answer about the same mesh, with the same settings.
 //!
 //! # Errors
-//! None: what is wrong is answered.
+//! None: a wrong request gets a 4xx answer.
 //!
 //! # Cancellation
-//! The answer is made in `call`; there is nothing to cancel.
+//! The answer is made in `call`; dropping the future changes nothing.
 //!
 //! # Example
 //! ```

@@ -21,16 +21,16 @@ const INDEX: &str = include_str!("index.html");
 const LOGGING: &str = "/logging";
 const QUIT: &str = "/quitquitquit";
 
-/// Whether requests can be served.
+/// Whether the program serves requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// Not all listeners stand.
+    /// Not all listeners are open yet.
     Starting,
-    /// Yes.
+    /// It serves requests.
     Ready,
-    /// The workload says that it is not (HC-3).
+    /// The probe of the workload fails (HC-3).
     Unready,
-    /// Not for long: it is about to end.
+    /// It is about to end.
     Draining,
 }
 
@@ -52,7 +52,7 @@ struct Inner {
 }
 
 impl Admin {
-    /// Answers about `mesh`: it is ready, has no listeners, and tells no metrics until told how.
+    /// Answers about `mesh`. Without further settings it is ready, has no listeners and shows no metrics.
     #[must_use]
     pub fn new(mesh: Mesh) -> Self {
         Self(Arc::new(Inner {
@@ -68,46 +68,46 @@ impl Admin {
         }))
     }
 
-    /// The version of the program.
+    /// Sets the version of the program.
     #[must_use]
     pub fn version(mut self, version: &'static str) -> Self {
         self.inner().version = version;
         self
     }
 
-    /// Gives the metrics in Prometheus' text format; the gauges of clusters are set before each call.
+    /// Sets the source of the metrics, in Prometheus' text format. The gauges of clusters are set before each call.
     #[must_use]
     pub fn metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
         self.inner().metrics = Some(Arc::new(render));
         self
     }
 
-    /// Gives the listeners that stand.
+    /// Sets the source of the open listeners.
     #[must_use]
     pub fn listeners(mut self, list: impl Fn() -> Vec<ListenerStatus> + Send + Sync + 'static) -> Self {
         self.inner().listeners = Some(Arc::new(list));
         self
     }
 
-    /// Tells whether requests can be served; what the workload says of itself ([`Mesh::is_ready`]) counts
-    /// besides.
+    /// Sets the source of readiness. The probe of the workload ([`Mesh::is_ready`]) counts too.
     #[must_use]
     pub fn readiness(mut self, readiness: impl Fn() -> Readiness + Send + Sync + 'static) -> Self {
         self.inner().readiness = Some(Arc::new(readiness));
         self
     }
 
-    /// What `POST /quitquitquit` does; without it there is no such path.
+    /// Sets the action of `POST /quitquitquit`; without it the path does not exist.
     #[must_use]
     pub fn on_quit(mut self, quit: impl Fn() + Send + Sync + 'static) -> Self {
         self.inner().quit = Some(Arc::new(quit));
         self
     }
 
-    /// How `POST /logging` reads and changes what the program logs; without it there is no such path.
+    /// Sets the function by which `POST /logging` reads and changes the filter of the log; without it the path does not
+    /// exist.
     ///
-    /// It is given a filter as of `tracing_subscriber`'s `EnvFilter`, or nothing, and gives the one that is then
-    /// in force, or why it cannot be.
+    /// It gets a new filter in the syntax of `tracing_subscriber`'s `EnvFilter`, or `None` to read the present one. It
+    /// returns the filter that is then in force, or the reason why the new filter is refused.
     #[must_use]
     pub fn logging(
         mut self,
@@ -117,8 +117,8 @@ impl Admin {
         self
     }
 
-    /// Shows only readiness (`/healthz/ready`, `/ready`) and metrics (`/stats/prometheus`): what probes and
-    /// Prometheus may see from outside (OP-2).
+    /// Serves only readiness (`/healthz/ready`, `/ready`) and metrics (`/stats/prometheus`), for probes and Prometheus
+    /// outside the host (OP-2).
     #[must_use]
     pub fn status_only(mut self) -> Self {
         self.inner().status_only = true;
@@ -183,7 +183,7 @@ impl Admin {
 }
 
 impl Inner {
-    /// A row for each path there is.
+    /// The index page, with a row for each path that exists.
     fn index(&self) -> String {
         let lacks = [(LOGGING, self.logging.is_none()), (QUIT, self.quit.is_none())];
         let shown = |row: &&str| !lacks.iter().any(|(path, lacks)| *lacks && row.contains(path));
@@ -193,7 +193,7 @@ impl Inner {
     fn readiness(&self) -> Readiness {
         match self.readiness.as_ref().map_or(Readiness::Ready, |readiness| readiness()) {
             Readiness::Ready if !self.mesh.is_ready() => Readiness::Unready,
-            told => told,
+            readiness => readiness,
         }
     }
 
@@ -212,7 +212,7 @@ impl Inner {
         let plan = self.mesh.plan();
         let state = match self.readiness() {
             Readiness::Starting => "INITIALIZING",
-            // It lives, whatever its workload says.
+            // The program lives, whatever the probe of its workload says.
             Readiness::Ready | Readiness::Unready => "LIVE",
             Readiness::Draining => "DRAINING",
         };

@@ -1,8 +1,8 @@
-//! `/stats`: Prometheus' text for readers.
+//! `/stats`: the metrics as plain lines.
 
 use std::fmt::Write;
 
-/// `name{labels}: value` for each sample that holds `filter`, in order of the names.
+/// `name{labels}: value` for each sample whose line contains `filter`, sorted by name.
 pub(super) fn text(prometheus: &str, filter: &str) -> String {
     let mut lines: Vec<_> = prometheus
         .lines()

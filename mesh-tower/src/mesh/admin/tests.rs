@@ -1,4 +1,4 @@
-//! What is listed is there.
+//! The index lists exactly the paths that are served.
 
 use http::{Method, Request};
 use http_body_util::BodyExt;

@@ -1,4 +1,4 @@
-//! A command that tells whether the workload is ready (HC-3).
+//! Probes the workload's readiness by a command (HC-3).
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -7,15 +7,14 @@ use tokio::process::Command;
 
 use crate::upstream::health::Answer;
 
-/// Runs the command to its end. What it prints goes nowhere, so that it can't fill anything; when its time
-/// is up it is killed.
+/// Runs the command to its end. Its output is discarded. It is killed when its time is up.
 pub(super) async fn run(program: &str, arguments: &[String], limit: Duration) -> Answer {
     let child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        // Whoever stops waiting for it ends it.
+        // Dropping this future ends the command.
         .kill_on_drop(true)
         .spawn();
     let mut child = match child {
@@ -27,7 +26,7 @@ pub(super) async fn run(program: &str, arguments: &[String], limit: Duration) ->
         Ok(Ok(status)) => Answer::denied(format!("{program}: {status}")),
         Ok(Err(error)) => Answer::silent(error.to_string()),
         Err(_) => {
-            // It may have ended meanwhile; waited for, it leaves nothing behind.
+            // It may have ended meanwhile, and then this fails. `kill` also waits, so that no zombie stays.
             let _ = child.kill().await;
             Answer::silent(format!("{program} did not end within {limit:?}"))
         }

@@ -1,7 +1,7 @@
-//! Asks our own workload whether it is ready (HC-3).
+//! Probes whether our own workload is ready (HC-3).
 //!
-//! One task for a mesh. It goes by the plan in force: a reload that leaves the probe as it was leaves what
-//! is known of the workload too; another probe begins anew, unready. Without one, the workload is ready.
+//! Each mesh has one task for it, which follows the plan in force. A reload that does not change the probe keeps the
+//! known state of the workload; a changed probe begins again, unready. Without a probe, the workload is ready.
 
 mod exec;
 
@@ -18,12 +18,12 @@ use tokio::time::{Instant, sleep_until};
 use super::Inner;
 use crate::upstream::health::{Answer, Prober};
 
-/// Whether a workload of this plan is ready before it was asked.
+/// Whether a workload of this plan is ready before its first probe.
 pub(crate) const fn at_first(plan: &Plan) -> bool {
     plan.readiness.is_none()
 }
 
-/// Follows the probe of each plan until the mesh is gone.
+/// Follows the probe of each plan until the mesh is dropped.
 pub(crate) async fn follow(mesh: Weak<Inner>, mut generations: watch::Receiver<u64>) {
     loop {
         let Some(inner) = mesh.upgrade() else { return };
@@ -47,7 +47,7 @@ pub(crate) async fn follow(mesh: Weak<Inner>, mut generations: watch::Receiver<u
                             tracing::warn!(why, probe = %policy.origin, "the workload is not ready");
                         }
                     }
-                    // A slow answer puts the next question off; it is not made up for.
+                    // A slow answer delays the next probe; no probe is made up for.
                     due = (due + policy.period).max(Instant::now());
                     asking.set(ask(asked, due));
                 }
@@ -66,7 +66,7 @@ pub(crate) async fn follow(mesh: Weak<Inner>, mut generations: watch::Receiver<u
     }
 }
 
-/// Asks when it is time; never, where there is nothing to ask.
+/// Probes when it is due; waits for ever if there is no probe.
 async fn ask<'a>(
     asked: Option<(&'a ReadinessPolicy, &'a Prober)>,
     due: Instant,

@@ -19,7 +19,7 @@ use crate::telemetry;
 
 type Inner<S, B> = <ServerStack<Unready<S>> as Service<Request<B>>>::Future;
 
-/// The inner response, or the one that stands for its failure.
+/// The inner response, or the response made of its error.
 #[pin_project::pin_project]
 pub struct ResponseFuture<S, B>
 where
@@ -29,7 +29,7 @@ where
     future: Inner<S, B>,
     grpc: bool,
     http1: bool,
-    /// HEAD over HTTP/2, where servers write what body they are given.
+    /// HEAD over HTTP/2: servers would write the body of the error's response.
     silent: bool,
 }
 

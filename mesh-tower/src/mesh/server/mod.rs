@@ -1,7 +1,7 @@
-//! The layer for a Rust server: what a sidecar's inbound listener does, without the hop.
+//! The layer for a Rust server: it does the work of a sidecar's inbound listener, without the extra hop.
 //!
-//! Telemetry, normalisation and the request's [context](crate::context), around any service of
-//! `http` requests. Failures become responses, because a server's services do not fail.
+//! It puts telemetry, normalisation and the request's [context](crate::context) around any service of `http` requests.
+//! Failures become responses, because a server's services do not fail.
 //!
 //! # Readiness
 //! The inner service's.
@@ -10,10 +10,10 @@
 //! Clones share metrics and the access log; the cap on series and the seed of ids are the mesh's.
 //!
 //! # Errors
-//! None: `Infallible`. A service that cannot become ready says so to the request, as a response.
+//! None: `Infallible`. If the inner service cannot become ready, the request gets the error as a response.
 //!
 //! # Cancellation
-//! Dropping the future is a caller that left.
+//! Dropping the future means that the caller left.
 //!
 //! # Example
 //! ```no_run

@@ -30,7 +30,7 @@ where
     type Future = ResponseFuture<S, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Never an error: the call answers for it.
+        // `Unready` keeps an error for the call, which answers with it.
         self.0.poll_ready(cx).map(|_| Ok(()))
     }
 

@@ -10,7 +10,7 @@ use crate::body::Body;
 use crate::error::BoxError;
 use crate::mesh::Mesh;
 
-/// As tower's own: a service that failed to become ready may not be called.
+/// Like tower's own services, it may not be called after it failed to become ready.
 #[derive(Clone)]
 struct NeverReady;
 

@@ -1,4 +1,4 @@
-//! A service that could not become ready.
+//! Keeps the error of a service that cannot become ready.
 
 use std::task::{Context, Poll};
 
@@ -8,7 +8,7 @@ use tower_service::Service;
 use crate::error::BoxError;
 use crate::future::ReadyOr;
 
-/// Answers the call with the error that readiness ended in, since the service within may not be called after it.
+/// Answers the call with the inner service's readiness error, after which that service may not be called.
 #[derive(Debug)]
 pub struct Unready<S> {
     inner: S,
@@ -21,7 +21,7 @@ impl<S> Unready<S> {
     }
 }
 
-/// A clone has not been asked yet.
+/// A clone has not been polled yet.
 impl<S: Clone> Clone for Unready<S> {
     fn clone(&self) -> Self {
         Self::new(self.inner.clone())
