@@ -1,4 +1,4 @@
-//! The client's half: outgoing requests take the context on.
+//! The client's half: outgoing requests inherit the context.
 
 use std::task::{Context as Task, Poll};
 
@@ -20,7 +20,7 @@ impl<S> Layer<S> for InheritLayer {
     }
 }
 
-/// Gives requests their context; see the [module](super).
+/// Gives requests the context of their task; see the [module](super).
 #[derive(Clone, Debug)]
 pub struct Inherit<S> {
     inner: S,
@@ -43,7 +43,7 @@ where
         if let Some(context) = request.extensions().get::<Context>().cloned() {
             context.complete(request.headers_mut());
         } else {
-            // No clone of the headers: most calls are made in the task that serves the request.
+            // Most calls are made in the task that serves the request; this path does not clone the context's headers.
             let deadline = CURRENT.try_with(|context| {
                 context.complete(request.headers_mut());
                 context.deadline

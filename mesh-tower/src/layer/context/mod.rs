@@ -1,23 +1,22 @@
-//! What a handler's outgoing calls inherit from the request it serves: deadline, request id, trace.
+//! The context that a handler's outgoing calls inherit from the request it serves: deadline, request id, trace.
 //!
-//! A caller that will wait for 200 ms more is not served by a call that may take a minute, and a
-//! trace with a hole in it is two traces. Nobody remembers to pass these on by hand; so the server
-//! layer puts them into a task-local, and the client takes them from there. A task spawned by the
-//! handler is another task: it takes [`Context::current`] along, as an extension of its requests.
-//! The extension wins over the task-local.
+//! A caller that waits for 200 ms more gains nothing from a call that may take a minute, and a trace with a gap is two
+//! traces. Programs forget to pass these on by hand. So the server layer puts them into a task-local, and the client reads
+//! them from there. A task that the handler spawns has no task-local: let it take [`Context::current`] along, as an
+//! extension of its requests. The extension wins over the task-local.
 //!
 //! # Readiness
 //! The inner service's, for both layers.
 //!
 //! # Clone
-//! A clone of a [`Context`] is the same context.
+//! A clone of a [`Context`] has the same deadline, headers and claims.
 //!
 //! # Errors
 //! None of their own. A [timeout layer](crate::timeout) within makes no call whose deadline has passed: 504 `UT`;
 //! [`crate::Error::is_timeout`].
 //!
 //! # Cancellation
-//! Nothing is held.
+//! The layers hold no state.
 
 mod inherit;
 mod scope;
@@ -39,7 +38,7 @@ tokio::task_local! {
     static CURRENT: Context;
 }
 
-/// What is passed from an inbound request to the calls made for it.
+/// The facts that pass from an inbound request to the calls made for it.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     deadline: Option<Instant>,
@@ -66,13 +65,13 @@ impl Context {
         }
     }
 
-    /// The context of the request that the current task serves; `None` outside of one.
+    /// The context of the request that the current task serves; `None` if the task serves no request.
     #[must_use]
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Clone::clone).ok()
     }
 
-    /// When the caller stops waiting.
+    /// The instant at which the caller stops waiting.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
@@ -85,7 +84,7 @@ impl Context {
         self
     }
 
-    /// What the verified token of the request says, if it had one.
+    /// The claims of the request's verified token, if it had one.
     #[must_use]
     pub fn claims(&self) -> Option<&Claims> {
         self.claims.as_ref()
@@ -93,14 +92,14 @@ impl Context {
 
     /// The same context with the claims of a token; for authentication, once it has verified it.
     ///
-    /// They are this request's alone: calls made for it don't take them on.
+    /// Claims belong to this request only: calls made for it do not inherit them.
     #[must_use]
     pub fn verified(mut self, claims: Claims) -> Self {
         self.claims = Some(claims);
         self
     }
 
-    /// Gives an outgoing request the headers that it has not set itself.
+    /// Adds the headers that an outgoing request does not have.
     fn complete(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.headers {
             if !headers.contains_key(name) {

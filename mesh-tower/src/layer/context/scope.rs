@@ -41,11 +41,11 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let mut context = Context::of(request.headers());
-        // Authentication stands further out, and may have put one there.
+        // An authentication layer further out may have put claims there.
         if let Some(known) = request.extensions_mut().remove::<Context>() {
             context.claims = known.claims;
         }
-        // For handlers that spawn: an extractor finds it without the task-local.
+        // For handlers that spawn tasks: an extractor finds the context without the task-local.
         request.extensions_mut().insert(context.clone());
         // A service may do its work in `call` already.
         let future = CURRENT.sync_scope(context.clone(), || self.inner.call(request));

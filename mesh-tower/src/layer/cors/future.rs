@@ -20,7 +20,7 @@ pub struct ResponseFuture<F, ResB> {
     grant: Grant,
 }
 
-/// Boxed: every call moves the room for it, and few need it.
+/// Boxed: every call moves this field, and few calls need it.
 type Grant = Option<Box<(Arc<CorsPolicy>, HeaderValue)>>;
 
 impl<F, ResB> ResponseFuture<F, ResB> {

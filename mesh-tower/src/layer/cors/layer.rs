@@ -7,14 +7,14 @@ use tower_layer::Layer;
 
 use super::Cors;
 
-/// Allows other origins: by one policy, or by the matched route's.
+/// Allows other origins: by one policy, or by the matched route's policy.
 #[derive(Clone, Debug)]
 pub struct CorsLayer {
     policy: Option<Arc<CorsPolicy>>,
 }
 
 impl CorsLayer {
-    /// Allows by `policy`, whatever the request.
+    /// Allows by `policy` for every request.
     #[must_use]
     pub fn new(policy: CorsPolicy) -> Self {
         Self { policy: Some(Arc::new(policy)) }

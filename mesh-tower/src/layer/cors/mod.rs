@@ -1,10 +1,10 @@
 //! Lets pages of other origins read answers, and answers their preflights (VA-11, VA-12).
 //!
-//! What a rule allows is decided in [`mesh_core::cors`]. A failure made here is granted like a response:
-//! a page that can't read the 503 can't tell its user why. Redirects and direct responses are the
-//! configuration's own words and have headers of their own, as in Envoy.
+//! [`mesh_core::cors`] decides whether a rule allows an origin. An error of the mesh gets the same permission as a
+//! response: a page that cannot read the 503 cannot show the reason to its user. Redirects and direct responses of a rule
+//! get no permission; the rule sets their headers, as in Envoy.
 //!
-//! [`CorsLayer::new`] also serves around a server of one's own, where no rule is.
+//! [`CorsLayer::new`] also works around a server of your own, without a rule.
 //!
 //! # Readiness
 //! The inner service's.
@@ -13,10 +13,10 @@
 //! Clones share the policy.
 //!
 //! # Errors
-//! None of its own; [`Error::response`](crate::Error::response) of an inner one has the permission.
+//! None of its own. [`Error::response`](crate::Error::response) of an inner error has the permission.
 //!
 //! # Cancellation
-//! Nothing is held.
+//! The layer holds no state.
 //!
 //! # Example
 //! ```

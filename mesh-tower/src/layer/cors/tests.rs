@@ -92,7 +92,7 @@ async fn a_service_that_is_not_ready_is_waited_for() {
     assert!(spawned.is_woken());
     assert_ready!(spawned.poll()).unwrap();
     drop(spawned);
-    // Without a route there is no policy: even a preflight goes on.
+    // Without a route there is no policy: even a preflight goes to the inner service.
     let call = service.call(request(Method::OPTIONS));
     assert_eq!(handle.next_request().await.unwrap().0.method(), Method::OPTIONS);
     drop(call);

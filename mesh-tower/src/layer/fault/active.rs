@@ -1,10 +1,10 @@
-//! How the requests under a fault are counted.
+//! Counts the requests under a fault.
 
 use std::sync::Arc;
 
 use mesh_core::fault::ActiveFaults;
 
-/// A request's place among those under a fault.
+/// A request's share of the count; the drop releases it.
 #[derive(Debug)]
 pub(super) struct ActiveFault(pub(super) Arc<ActiveFaults>);
 

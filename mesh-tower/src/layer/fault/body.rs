@@ -1,4 +1,4 @@
-//! A response body, as slow as a fault wants it.
+//! A response body at the rate that a fault sets.
 
 use std::fmt;
 use std::future::Future;
@@ -12,21 +12,21 @@ use tokio::time::{Sleep, sleep};
 
 use super::active::ActiveFault;
 
-/// So many pieces a second make up the rate: about as smooth as Envoy's.
+/// The number of pieces in a second of the rate: about as smooth as Envoy's.
 const PIECES: u64 = 16;
 
-/// The inner body, and what a fault does to it.
+/// The inner body under its fault, if it has one.
 #[pin_project::pin_project]
 pub struct ResponseBody<B> {
     #[pin]
     inner: B,
-    /// Boxed: almost no response has any, and each goes through every layer.
+    /// Boxed: almost no response has a fault, and each response goes through every layer.
     fault: Option<Box<Fault>>,
 }
 
 struct Fault {
     throttle: Option<Throttle>,
-    /// Its request's place among those under a fault, until it is over (FI-7).
+    /// Counts the request as one under a fault until its end (FI-7).
     _active: Option<ActiveFault>,
 }
 
@@ -60,7 +60,7 @@ impl<B: From<Bytes>> From<Bytes> for ResponseBody<B> {
 }
 
 impl Throttle {
-    /// The next piece of what is pending; the one after it has to wait.
+    /// The next piece of the pending bytes; sets the wait before the following piece.
     fn piece(&mut self) -> Bytes {
         let most = (self.bytes_per_second / PIECES).max(1);
         let length = self.pending.len().min(usize::try_from(most).unwrap_or(usize::MAX));

@@ -14,12 +14,12 @@ use super::ResponseBody;
 use super::active::ActiveFault;
 use crate::error::{BoxError, Error};
 
-/// Delays, then aborts or calls.
+/// Waits for the delay, then aborts or calls.
 #[pin_project::pin_project]
 pub struct ResponseFuture<S: Service<R>, R> {
     #[pin]
     state: FaultState<S, R, S::Future>,
-    /// What goes with the response of a request under a fault.
+    /// The fault's effects on the response.
     after: Option<Box<After>>,
 }
 
@@ -59,7 +59,7 @@ impl<S: Service<R>, R> ResponseFuture<S, R> {
         Self { state, after: None }
     }
 
-    /// Slows the response down, and counts as a request under a fault until it is over.
+    /// Sets the rate of the response, and counts the request as one under a fault until its end.
     pub(super) fn holding(mut self, bytes_per_second: Option<u64>, active: Option<ActiveFault>) -> Self {
         if bytes_per_second.is_some() || active.is_some() {
             self.after = Some(Box::new(After { bytes_per_second, active }));

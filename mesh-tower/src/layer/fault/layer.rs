@@ -8,9 +8,9 @@ use tower_layer::Layer;
 use super::Fault;
 use crate::clock::SharedRng;
 
-/// Injects faults: by one policy, or by the matched route's.
+/// Injects faults: by one policy, or by the matched route's policy.
 ///
-/// Clones count the requests under a fault together.
+/// Clones share the count of requests under a fault, and the random source.
 #[derive(Clone, Debug)]
 pub struct FaultLayer {
     policy: Option<Arc<FaultPolicy>>,

@@ -1,23 +1,22 @@
 //! Injects delays and aborts (FI).
 //!
-//! A delay is served before anything is sent and outside every timeout (FI-4); an abort is a local
-//! answer that no retry, breaker or endpoint ever sees (FI-6). Delay first, then abort, each drawn
-//! on its own (FI-3).
+//! A delay passes before the request is sent, and outside every timeout (FI-4). An abort is a local answer: no retry,
+//! breaker or endpoint ever sees it (FI-6). The delay comes first, then the abort; each is drawn independently (FI-3).
 //!
-//! Where a workload allows it, requests may ask for faults by header (FI-7); a response may be slowed
-//! down too. What an attempt meets (FI-10) is injected further in, by the cluster: a retry must see it.
+//! If a workload allows it, a request may ask for faults by header (FI-7). A fault may also limit the rate of a response.
+//! The attempt layer injects the faults of single attempts (FI-10), because retries must see them.
 //!
 //! # Readiness
-//! The inner service's. While a delay runs, the ready inner service is held by the future.
+//! The inner service's. During a delay, the future holds the ready inner service.
 //!
 //! # Clone
-//! Clones share the random source.
+//! Clones share the random source and the count of requests under a fault.
 //!
 //! # Errors
 //! An abort is an error with flag `FI`; [`crate::Error::is_injected`].
 //!
 //! # Cancellation
-//! Dropping the future during the delay sends nothing.
+//! Dropping the future during the delay sends no request.
 //!
 //! # Metrics
 //! `envoy_http_fault_{delays,aborts,response_rl}_injected`, `envoy_http_fault_faults_overflow`.

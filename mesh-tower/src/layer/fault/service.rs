@@ -52,7 +52,7 @@ where
             (None, Some(matched)) => matched.view().plan().settings.header_faults,
             (None, None) => None,
         };
-        // A call's own option beats what headers ask for (RT-18).
+        // A call's own option beats the headers (RT-18).
         let permitted = permitted.filter(|_| of_call.is_none());
         let steered = matched.is_none_or(|matched| matched.survey().envoy);
         let asked = permitted.filter(|_| steered && has_any(carrier.request().headers(), &CONTROL_HEADERS));
@@ -72,7 +72,7 @@ where
         }
         let mut abort = injection.abort.map(|abort| Error::local(abort.reply()));
         if let Some(error) = &mut abort {
-            // Nothing below draws for a request that ends here.
+            // The layers below draw no destination for a request that ends here.
             if let Some(matched) = carrier.matched_mut() {
                 matched.draw(None, &self.rng);
             }
@@ -102,7 +102,7 @@ where
 }
 
 impl<S> Fault<S> {
-    /// No more faults at once than the policy allows (FI-7).
+    /// Admits the faults of a request, or none if the policy's limit of active faults is reached (FI-7).
     fn admit(&self, injection: Injection, policy: &FaultPolicy) -> (Injection, Option<ActiveFault>) {
         if injection.is_none() || policy.max_active.is_none() {
             return (injection, None);
@@ -115,7 +115,7 @@ impl<S> Fault<S> {
     }
 }
 
-/// The policy with what the headers ask for.
+/// The policy, changed by the headers as far as they are permitted.
 fn effective<'a>(
     policy: Option<&'a FaultPolicy>,
     asked: Option<HeaderFaults>,
@@ -130,7 +130,7 @@ fn effective<'a>(
     }
 }
 
-/// An abort carries what rule and destination do to response headers (RF-8).
+/// Applies the header operations of rule and destination to the response of an abort (RF-8).
 fn refuse<B>(error: &mut Error, matched: &Matched, request: &Request<B>) {
     if matched.changes_response() {
         let mut facts = matched.facts(request);

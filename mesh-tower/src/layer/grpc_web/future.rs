@@ -18,24 +18,24 @@ use crate::error::{BoxError, Error};
 use crate::grpc;
 use crate::request::Record;
 
-/// How much of an answer that is no gRPC is told as the message.
+/// The most bytes of a foreign answer's text that become the message.
 const MAX_MESSAGE: usize = 16 * 1024;
 
-/// The inner response, bridged where the request was.
+/// The inner response; converted if the request was.
 #[pin_project::pin_project]
 pub struct ResponseFuture<F, ResB> {
     #[pin]
     inner: F,
-    /// `None` where nothing is bridged.
+    /// `None` if the request is not grpc-web.
     bridging: Option<Box<Bridging<ResB>>>,
 }
 
-/// What is kept of a request until its answer.
+/// The facts of a grpc-web request that are kept until its answer.
 pub(super) struct Bridging<ResB> {
     kind: Kind,
     record: Record,
     refusal: Refusal,
-    /// An answer that is no gRPC, and its text so far.
+    /// An answer that is not gRPC, and its text so far.
     reading: Option<(Parts, Pin<Box<ResB>>, Vec<u8>)>,
 }
 
@@ -50,7 +50,7 @@ impl<ResB> Bridging<ResB> {
         Self { kind, record, refusal, reading: None }
     }
 
-    /// The failure, as a page is to be told.
+    /// The error in the page's dialect.
     fn failed(&self, error: BoxError) -> BoxError {
         let mut error = match self.refusal.reason() {
             Some(why) => Error::caller(malformed(why), Some(error)),
@@ -81,7 +81,7 @@ where
         None
     }
 
-    /// The status of a call that has it in its headers.
+    /// Notes the status of a call that has it in its headers.
     fn note(&self, headers: &HeaderMap) {
         let status = grpc::status(headers);
         if status.is_some() {
@@ -116,7 +116,7 @@ where
     }
 }
 
-/// Whether it is an answer that a page gets frame by frame.
+/// Whether the answer is gRPC and goes to the page frame by frame.
 fn is_bridged(head: &Parts) -> bool {
     let web = || head.headers.get(CONTENT_TYPE).and_then(|value| Kind::of_content_type(value.as_bytes()));
     head.status == StatusCode::OK && (grpc::is_grpc(&head.headers) || web() == Some(Kind::Binary))

@@ -4,20 +4,20 @@ use tower_layer::Layer;
 
 use super::GrpcWeb;
 
-/// Bridges grpc-web: of every request, or where the matched route's port speaks it.
+/// Converts grpc-web to gRPC: for every request, or for requests to ports that speak it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GrpcWebLayer {
     per_route: bool,
 }
 
 impl GrpcWebLayer {
-    /// Bridges every request that is grpc-web.
+    /// Converts every grpc-web request.
     #[must_use]
     pub const fn new() -> Self {
         Self { per_route: false }
     }
 
-    /// Bridges the requests to ports that speak grpc-web.
+    /// Converts the requests whose matched route has a port that speaks grpc-web.
     #[must_use]
     pub const fn per_route() -> Self {
         Self { per_route: true }

@@ -1,27 +1,26 @@
 //! Lets pages call gRPC services: grpc-web on one side, gRPC on the other (RF-6).
 //!
-//! A port whose protocol is GRPC-WEB (its name, or `appProtocol`) serves pages besides gRPC callers. What
-//! stands further in sees gRPC, so that timeouts, retries and outlier detection read the status of the call;
-//! the rules were chosen by the request as it came. What is written differently is decided in
-//! [`mesh_core::grpc_web`].
+//! A port with the protocol GRPC-WEB (by its name, or by `appProtocol`) serves pages besides gRPC callers. The layers
+//! within see gRPC, so that timeouts, retries and outlier detection read the status of the call. The route was matched
+//! before, by the request as it arrived. [`mesh_core::grpc_web`] encodes and decodes.
 //!
-//! An answer that is no gRPC, such as an error page of something in between, becomes the status that stands
-//! for it, with at most 16 KiB of its text as the message.
+//! An answer that is not gRPC, for example an error page of a proxy, becomes the gRPC status of its HTTP status, with at
+//! most 16 KiB of its text as the message.
 //!
-//! [`GrpcWebLayer::new`] also serves around a gRPC server of one's own, whatever the port.
+//! [`GrpcWebLayer::new`] also works around a gRPC server of your own, on any port.
 //!
 //! # Readiness
 //! The inner service's.
 //!
 //! # Clone
-//! Nothing is shared.
+//! Clones share no state.
 //!
 //! # Errors
-//! A body that is not the base64 that it is said to be: 400. Errors of the inner service become answers
-//! to a page, which [`Error::response`](crate::Error::response) knows from then on: 200 with `grpc-status`.
+//! A body that should be base64 and is not: 400. Errors of the inner service become answers to a page: from here on,
+//! [`Error::response`](crate::Error::response) makes them 200 with `grpc-status`.
 //!
 //! # Cancellation
-//! Nothing is held.
+//! The layer holds no state.
 //!
 //! # Example
 //! ```

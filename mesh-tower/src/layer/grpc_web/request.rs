@@ -1,4 +1,4 @@
-//! The body of a request written as text.
+//! The body of a request that is base64 text.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -11,7 +11,7 @@ use mesh_core::grpc_web::{Decoder, Malformed};
 use crate::body::Body;
 use crate::error::BoxError;
 
-/// Why the body was refused, for who waits for an answer to it.
+/// The reason why a body was refused; its clones share it with the response future.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Refusal(Arc<OnceLock<Malformed>>);
 
@@ -34,7 +34,7 @@ struct Decoded {
 
 impl Decoded {
     fn refuse(&self, why: Malformed) -> BoxError {
-        // The first reason is the one that counts; a body that failed is not read on.
+        // Only the first reason counts; a body that failed is not read again.
         let _ = self.refusal.0.set(why);
         why.into()
     }
@@ -71,7 +71,7 @@ impl http_body::Body for Decoded {
     }
 
     fn size_hint(&self) -> SizeHint {
-        // Padding decides; it is known at the end.
+        // The size depends on the padding, which is known at the end.
         SizeHint::default()
     }
 }

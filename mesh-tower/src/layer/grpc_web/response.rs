@@ -1,4 +1,4 @@
-//! The body of an answer to a page.
+//! The body of an answer to a grpc-web page.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,15 +12,15 @@ use crate::error::BoxError;
 use crate::grpc;
 use crate::request::Record;
 
-/// The inner body; bridged, its trailers are a last frame of data, and it may be text.
+/// The inner body. If it is converted, its trailers become a last frame of data, and the whole may be base64 text.
 ///
-/// What breaks the inner body breaks this one: a call without a status is no success.
+/// An error of the inner body is an error of this one: a call without a status has not succeeded.
 #[pin_project::pin_project]
 #[derive(Debug)]
 pub struct ResponseBody<B> {
     #[pin]
     inner: B,
-    /// `None` where nothing is bridged.
+    /// `None` if the request is not grpc-web.
     bridge: Option<Box<Bridge>>,
 }
 
@@ -58,7 +58,7 @@ impl Bridge {
         self.kind.trailers(trailers)
     }
 
-    /// What is left to say of an answer without trailers.
+    /// The last bytes of an answer without trailers.
     fn rest(&mut self) -> Bytes {
         self.done = true;
         self.encoder.finish()
@@ -116,7 +116,7 @@ where
     }
 }
 
-/// Answers that a layer makes.
+/// Answers of the layers within.
 impl<B: From<Bytes>> From<Bytes> for ResponseBody<B> {
     fn from(bytes: Bytes) -> Self {
         Self::new(bytes.into())

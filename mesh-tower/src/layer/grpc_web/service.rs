@@ -16,7 +16,7 @@ use crate::request::passage::{Carry, Convert};
 
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
-/// Bridges grpc-web to gRPC; see the [module](super).
+/// Converts grpc-web to gRPC; see the [module](super).
 #[derive(Clone, Debug)]
 pub struct GrpcWeb<S> {
     pub(super) inner: S,
@@ -69,8 +69,8 @@ where
 fn as_grpc(headers: &mut HeaderMap) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(TE, HeaderValue::from_static("trailers"));
-    // Of the text, or of HTTP/1.1.
+    // It is the length of the text, or belongs to HTTP/1.1.
     headers.remove(CONTENT_LENGTH);
-    // A page's library does not decompress.
+    // The gRPC libraries of pages do not decompress.
     headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
 }

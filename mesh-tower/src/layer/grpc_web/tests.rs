@@ -52,7 +52,7 @@ fn grpc(body: Body) -> Response<Body> {
     response.body(body).unwrap()
 }
 
-/// What the layer makes of this answer to a call of this kind.
+/// The layer's response for this inner answer to a call of this kind.
 async fn answered(content_type: &str, answer: Response<Body>) -> Response<ResponseBody<Body>> {
     let (mut service, mut handle) = ready().await;
     let call = tokio::spawn(service.call(request(content_type, "")));
@@ -146,8 +146,8 @@ async fn rf_6_an_answer_that_is_no_grpc_becomes_a_status() {
         assert_eq!(response.status(), status);
         assert_eq!(response.headers()["content-type"], "application/grpc-web+proto");
         assert_eq!(response.headers()["grpc-status"], code);
-        let told = response.headers().get("grpc-message").map(|value| value.to_str().unwrap().to_owned());
-        assert_eq!(told, message);
+        let sent = response.headers().get("grpc-message").map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(sent, message);
         assert!(response.body().is_end_stream());
     }
 }

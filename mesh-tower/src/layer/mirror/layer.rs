@@ -9,7 +9,7 @@ use tower_layer::Layer;
 use super::{MAX_RUNNING, Mirror};
 use crate::clock::SharedRng;
 
-/// Mirrors by the matched route, to a second service.
+/// Copies requests to a second service, by the matched route.
 #[derive(Clone, Debug)]
 pub struct MirrorLayer<M> {
     to: M,

@@ -1,8 +1,8 @@
-//! Sends copies of requests elsewhere: fire and forget (VA-10).
+//! Sends copies of requests to a second service, and ignores their outcome (VA-10).
 //!
-//! A mirror can neither delay nor fail the caller. Its response is read and thrown away; its body
-//! is streamed beside the caller's through a buffer of [`BUFFER`] bytes, and a mirror that cannot
-//! keep up is dropped. At most [`MAX_RUNNING`] mirrored requests run at a time.
+//! A mirror can neither delay nor fail the caller. Its response is read and discarded. Its body is streamed beside the
+//! caller's through a buffer of [`BUFFER`] bytes; a mirror that cannot keep up is dropped. At most [`MAX_RUNNING`]
+//! mirrored requests run at a time.
 //!
 //! # Readiness
 //! The inner service's; a mirror's readiness is awaited in its own task.
@@ -14,8 +14,7 @@
 //! None of its own.
 //!
 //! # Cancellation
-//! Dropping the caller's future does not end a mirror that runs, unless its body was still being
-//! sent.
+//! Dropping the caller's future does not end a running mirror, unless the body was not sent yet to its end.
 //!
 //! # Metrics
 //! `mesh_mirror_requests_total{result}`: `sent`, `failed`, `slow`, `refused`.
@@ -27,11 +26,11 @@ mod tee;
 pub use layer::MirrorLayer;
 pub use service::Mirror;
 
-/// How far a mirror may lag behind the caller's body.
+/// The most bytes that a mirror may lag behind the caller's body.
 pub const BUFFER: usize = 64 << 10;
 
-/// How long a mirrored request may take where the route has no timeout.
+/// The time limit of a mirrored request if the route has no timeout.
 pub const TIME_LIMIT: std::time::Duration = std::time::Duration::from_secs(15);
 
-/// How many mirrored requests may run at a time, for all clones of a layer.
+/// The most mirrored requests at a time, for all clones of a layer.
 pub const MAX_RUNNING: usize = 1024;

@@ -18,7 +18,7 @@ use crate::error::BoxError;
 use crate::request::passage::Carrier;
 use crate::request::{Matched, Slot};
 
-/// Mirrors; see the [module](super).
+/// Copies requests; see the [module](super).
 #[derive(Clone, Debug)]
 pub struct Mirror<S, M> {
     pub(super) inner: S,
@@ -51,7 +51,7 @@ where
     }
 
     fn call(&mut self, mut carrier: R) -> S::Future {
-        // Almost no route has mirrors: one look and on.
+        // Almost no route has mirrors: this check is all that other requests pay.
         let matched = carrier.matched().filter(|matched| !matched.route().mirrors.is_empty());
         if let Some(matched) = matched.cloned()
             && !carrier.request().headers().contains_key(http::header::UPGRADE)

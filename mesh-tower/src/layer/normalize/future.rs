@@ -13,7 +13,7 @@ use mesh_core::headers::hop::{self, Upgrade};
 use super::policy::Policy;
 use crate::error::{BoxError, Error};
 
-/// Waits for the response and takes from its headers what ends here.
+/// Waits for the response, then removes its hop-by-hop headers and sets `server`.
 #[pin_project::pin_project]
 #[derive(Debug)]
 pub struct ResponseFuture<F> {
@@ -28,7 +28,7 @@ enum NormalizeState<F> {
     Calling {
         #[pin]
         future: F,
-        /// If it names a server.
+        /// Some if the policy sets `server`.
         policy: Option<Arc<Policy>>,
     },
     // Refused => done
@@ -72,7 +72,7 @@ where
     }
 }
 
-/// Takes away what is about one hop only.
+/// Removes the hop-by-hop headers.
 fn clean<B>(response: &mut Response<B>) {
     let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();

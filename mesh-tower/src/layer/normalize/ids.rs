@@ -1,14 +1,14 @@
 //! Header values for request ids.
 //!
-//! Every request without one gets an id of 36 bytes, and its head is copied for retries: as a value of its
-//! own that is two allocations. Slices of a shared piece of memory are none.
+//! Every request without an id gets one of 36 bytes, and retries copy the request's head. An id in a value of its own
+//! costs two allocations; a slice of a shared piece of memory costs none.
 
 use std::cell::RefCell;
 
 use bytes::BytesMut;
 use http::HeaderValue;
 
-/// So much is kept alive by a long stream's id at most.
+/// The size of a piece, and so the most bytes that the id of a long stream keeps alive.
 const PIECE: usize = 576;
 
 thread_local! {
@@ -19,7 +19,7 @@ thread_local! {
 pub(super) fn header_value(id: &[u8]) -> HeaderValue {
     PIECES.with_borrow_mut(|piece| {
         if piece.capacity() < id.len() {
-            // Not `reserve`: that would copy into memory which earlier ids may have left.
+            // Not `reserve`: it would copy into memory that earlier ids may have left.
             *piece = BytesMut::with_capacity(PIECE.max(id.len()));
         }
         piece.extend_from_slice(id);

@@ -1,10 +1,10 @@
-//! Makes requests comparable and clean before anybody decides about them (H-7, AZ-15, HD).
+//! Normalises requests before any rule compares them (H-7, AZ-15, HD).
 //!
-//! A rule is only as good as the text that it compares: so the path is normalised, the method checked
-//! and the host said once. What speaks of the caller's connection ends here, what would steer us is
-//! believed only from who may, and the request gets what follows it through the mesh: its id, its
-//! scheme, and at gateways where it came from. What each of these does is decided in
-//! [`mesh_core::headers`] and [`mesh_core::route::normalize`]; here is who gets which.
+//! A rule is only as good as the text that it compares. So this layer normalises the path, checks the method and leaves
+//! one host. It removes headers of the caller's connection, and keeps headers that steer the mesh only from trusted
+//! callers. It adds the headers that follow the request through the mesh: id, scheme, and at gateways the caller's address.
+//! [`mesh_core::headers`] and [`mesh_core::route::normalize`] have the rules; this layer decides which rules apply to
+//! which request.
 //!
 //! | | outbound | inbound | gateway |
 //! |---|---|---|---|
@@ -16,10 +16,9 @@
 //! | `x-forwarded-for` (HD-5) | untouched | untouched | the peer is appended |
 //! | `x-forwarded-proto` | set if absent | set if absent | set |
 //!
-//! Trace headers pass through as they are (TR-1): while nobody exports our spans, a span id of ours
-//! would point at nothing. With [`NormalizeLayer::trace`] each request gets a span of its own, and a
-//! trace where none came in; the [`TraceContext`](mesh_core::telemetry::trace::TraceContext) is then an
-//! extension of the request.
+//! Trace headers pass through unchanged (TR-1): a span that is not exported must not be the parent of another. With
+//! [`NormalizeLayer::trace`] each request gets a span of its own, and a new trace if it came without one; the
+//! [`TraceContext`](mesh_core::telemetry::trace::TraceContext) is then an extension of the request.
 //!
 //! # Readiness
 //! The inner service's.
@@ -33,7 +32,7 @@
 //! 426 for HTTP/1.0; 431 for more than 60 KiB of headers (GW-12); 501 for a transfer coding other than `chunked`.
 //!
 //! # Cancellation
-//! Nothing is held.
+//! The layer holds no state.
 //!
 //! # Example
 //! ```

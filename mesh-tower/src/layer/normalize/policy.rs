@@ -1,4 +1,4 @@
-//! Who gets which of the rules.
+//! Decides which rules apply to which request.
 
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use hyper::ext::Protocol;
@@ -18,13 +18,13 @@ use crate::http::names;
 use crate::request::Downstream;
 use crate::request::passage::Carrier;
 
-/// How many headers this layer and those below it mostly add: scheme, request id, attempt; and a trace's.
+/// The number of headers that this layer and the layers below it mostly add: scheme, request id, attempt.
 const INSERTED: usize = 3;
 
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) direction: Direction,
-    /// `None`: the plan's that the request began with, else the default.
+    /// `None`: that of the request's plan, else the default.
     pub(super) paths: Option<PathNormalization>,
     pub(super) trusted_proxies: usize,
     pub(super) trust_peers: bool,
@@ -57,7 +57,7 @@ impl Policy {
         self.paths.or_else(of_plan).unwrap_or_default()
     }
 
-    /// Makes the request fit to be decided about.
+    /// Normalises the request, or refuses it.
     pub(super) fn apply<R: Carrier>(&self, carrier: &mut R) -> Result<(), LocalReply> {
         let level = self.level(carrier);
         let request = carrier.request_mut();
@@ -82,8 +82,8 @@ impl Policy {
         self.headers(carrier)
     }
 
-    /// A `WebSocket` over HTTP/2 becomes what it is over HTTP/1.1, for rules and endpoints alike (VA-14); nothing
-    /// else can be connected to.
+    /// Converts the extended CONNECT of a `WebSocket` over HTTP/2 to the upgrade of HTTP/1.1, for rules and endpoints alike
+    /// (VA-14); refuses every other CONNECT.
     fn extended_connect<B>(&self, request: &mut Request<B>) -> Result<(), LocalReply> {
         let Some(protocol) = request.extensions_mut().remove::<Protocol>() else {
             return Err(LocalReply::connect_refused());
@@ -99,7 +99,7 @@ impl Policy {
 
     fn headers<R: Carrier>(&self, carrier: &mut R) -> Result<(), LocalReply> {
         let request = carrier.request_mut();
-        // What ends here goes before anything is set: `Connection` may name any header.
+        // Remove hop-by-hop headers before any header is set: `Connection` may name any header.
         let survey = self.clean(request)?;
         unify_host(request, survey)?;
         let https = request.uri().scheme_str() == Some("https");
@@ -108,7 +108,7 @@ impl Policy {
         let tls = downstream.map_or(https, Downstream::is_tls);
         let peer = downstream.map(Downstream::peer);
         let headers = request.headers_mut();
-        // For what is set here and below, so that the map grows once.
+        // Room for the headers set here and below, so that the map grows once.
         headers.reserve(INSERTED + usize::from(self.trace.is_some()));
         self.distrust(headers, survey, peer_proved);
         let gateway = self.direction == Direction::Gateway;
@@ -149,7 +149,7 @@ impl Policy {
         Ok(())
     }
 
-    /// Takes away what is about one hop only, and makes one of what may be said in pieces; tells what is left.
+    /// Removes the hop-by-hop headers and joins headers in several lines; returns the survey of the remaining headers.
     fn clean<B>(&self, request: &mut Request<B>) -> Result<Survey, LocalReply> {
         let survey = Survey::of(request.headers());
         let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
@@ -181,7 +181,7 @@ impl Policy {
         Ok(survey)
     }
 
-    /// Removes what this caller has no say in (HD-2, HD-6, GW-12).
+    /// Removes the headers that this caller may not set (HD-2, HD-6, GW-12).
     fn distrust(&self, headers: &mut HeaderMap, survey: Survey, peer_proved: bool) {
         match self.direction {
             Direction::Outbound => {}
@@ -202,7 +202,7 @@ impl Policy {
         }
     }
 
-    /// A span of our own below the caller's, or at the head of a new trace (TR-1, TR-2).
+    /// Begins a span below the caller's span, or at the head of a new trace (TR-1, TR-2).
     fn begin_span(
         &self,
         headers: &mut HeaderMap,
@@ -211,7 +211,7 @@ impl Policy {
     ) -> TraceContext {
         let incoming = TraceContext::extract(headers);
         let id = headers.get(REQUEST_ID).and_then(RequestId::parse);
-        // Who may not force a trace has lost this header by now.
+        // This header has been removed by now from callers that may not force a trace.
         let forced = headers.contains_key("x-envoy-force-trace");
         let (reason, context) = self.rng.draw(|rng| {
             let reason = sample(incoming.sampled, forced, id.map(|id| id.reason()), share, rng);

@@ -1,4 +1,4 @@
-//! Who gets which of the rules.
+//! Which rules apply to which request.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     std::mem::take(request("/", pairs).headers_mut())
 }
 
-/// What the inner service gets, or why it gets nothing.
+/// The request that the inner service gets, or the error if it gets none.
 fn send(layer: &NormalizeLayer, request: Request<()>) -> Result<Request<()>, Error> {
     exchange(layer, request, Response::new(())).map(|(request, _)| request)
 }

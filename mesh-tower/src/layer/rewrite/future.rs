@@ -16,11 +16,11 @@ use crate::request::{Asked, Facts, Matched};
 pub struct ResponseFuture<F> {
     #[pin]
     inner: F,
-    /// Boxed: every call moves the room for it, and few need it.
+    /// Boxed: every call moves this field, and few calls need it.
     answers: Option<Box<Answers>>,
 }
 
-/// What is needed for the operations on the response.
+/// The input of the operations on the response.
 #[derive(Debug)]
 pub(super) struct Answers {
     pub(super) matched: Matched,
@@ -59,7 +59,7 @@ where
                 Poll::Ready(Ok(response))
             }
             Err(error) => {
-                // A transport of one's own has errors of its own, which become answers too.
+                // The errors of a user's own transport become answers too.
                 let mut error = Error::from_box(error.into());
                 matched.apply_refused(&mut error, facts.as_deref_mut());
                 Poll::Ready(Err(error.into()))

@@ -9,7 +9,7 @@ use super::Rewrite;
 pub struct RewriteLayer(());
 
 impl RewriteLayer {
-    /// Rewrites by the matched route; without one, nothing changes.
+    /// Rewrites by the matched route; a request without a route passes unchanged.
     #[must_use]
     pub const fn per_route() -> Self {
         Self(())

@@ -1,16 +1,15 @@
 //! Path, authority and header operations of the matched rule and destination (VA-4 to VA-7).
 //!
-//! Header operations first, then the authority, then the path, which leaves the old one in
-//! `x-envoy-original-path`. The destination's operations come first and the rule wins; those of an only
-//! destination were made one level with the rule's when the plan was (VA-5). A cookie that was made for
-//! the request's key is set on the response before its operations, which may change it (LB-6). A local
-//! reply of what is below has the operations on responses too (RF-8).
+//! The order is: header operations, then the authority, then the path; the old path stays in `x-envoy-original-path`. The
+//! destination's operations come before the rule's, so that the rule wins. The compiler has joined the operations of a
+//! single destination with the rule's (VA-5). A cookie made for the request's hash key is set on the response before the
+//! operations, which may change it (LB-6). A local reply of the layers below gets the response's operations too (RF-8).
 //!
 //! # Readiness
 //! The inner service's.
 //!
 //! # Clone
-//! Nothing is shared.
+//! Clones share no state.
 //!
 //! # Errors
 //! None of its own.

@@ -1,8 +1,8 @@
-//! Draws the destination of a route with several, and hashes the key of one that balances by hash.
+//! Draws the destination of a route with several destinations, and hashes the request's key if the route balances by hash.
 //!
-//! Once for a request, before any retry: retries stay in the chosen cluster (VA-3), and look the same
-//! hash up there (LB-5). The key is that of the request as it came, before the route's header operations.
-//! A call with a [key of its own](crate::CallOptions::hash_key) is hashed by that.
+//! It does so once for a request, before any retry: retries stay in the drawn cluster (VA-3) and use the same hash there
+//! (LB-5). The key comes from the request as it arrived, before the route's header operations. A call with a
+//! [key of its own](crate::CallOptions::hash_key) is hashed by that key.
 //!
 //! # Readiness
 //! The inner service's.

@@ -28,7 +28,7 @@ impl<S> Split<S> {
         matched.pin();
     }
 
-    /// The key of a request: the call's own, else by the headers that it came with.
+    /// The key of a request: the call's own key, else the key in its headers.
     fn key<R: Carrier>(&self, carrier: &R) -> Option<Hashed> {
         let request = carrier.request();
         let matched = carrier.matched()?;
@@ -41,8 +41,9 @@ impl<S> Split<S> {
         }
         let policy = policy?;
         let source = || {
-            let told = matched.record().note(|decision| decision.client);
-            told.or_else(|| request.extensions().get::<Downstream>().map(Downstream::peer))
+            let client = matched.record().note(|decision| decision.client);
+            client
+                .or_else(|| request.extensions().get::<Downstream>().map(Downstream::peer))
                 .map(|peer| peer.ip())
         };
         let draw = || self.rng.draw(|rng: &mut FastRng| rng.next_u64());

@@ -163,7 +163,7 @@ async fn rt_4_an_inherited_deadline_waits_for_no_upload() {
     }
 }
 
-/// The response has begun, and goes on as fast as it is read, while the upload still stands.
+/// The response has begun, and goes on as fast as it is read, while the upload has not ended.
 #[tokio::test(start_paused = true)]
 async fn rt_4_an_early_response_outlasts_no_inherited_deadline() {
     use crate::context::Context;
@@ -187,7 +187,7 @@ async fn rt_4_an_early_response_outlasts_no_inherited_deadline() {
     drop((upload, sent));
 }
 
-/// Nobody has said who sent it: a stranger must not lift a limit that a program has set.
+/// The sender of the header is not known: a stranger must not lift a limit that a program has set.
 #[tokio::test(start_paused = true)]
 async fn rt_5_a_header_changes_no_limit_of_a_layer_used_alone() {
     let (mut service, mut handle) = timeout(Duration::from_secs(1)).await;
@@ -200,7 +200,7 @@ async fn rt_5_a_header_changes_no_limit_of_a_layer_used_alone() {
     assert!(Error::from_box(assert_ready!(call.poll()).unwrap_err()).is_timeout());
 }
 
-/// What has arrived in time is passed on with its trailers, however late the caller comes for it.
+/// A body that has arrived in time passes with its trailers, even if the caller reads it late.
 #[tokio::test(start_paused = true)]
 async fn rt_2_trailers_that_are_here_are_no_timeout_unless_they_say_so() {
     for (status, frames, passed) in [("0", 1, true), ("14", 1, true), ("4", 1, false), ("0", 70, false)] {
@@ -231,7 +231,7 @@ async fn rt_2_trailers_that_are_here_are_no_timeout_unless_they_say_so() {
     }
 }
 
-/// The end comes at the same instant as the end of the time.
+/// The body ends at the same instant as the time.
 #[tokio::test(start_paused = true)]
 async fn rt_2_a_response_that_ends_with_the_time_has_ended() {
     for limit in [999, 1_000] {
