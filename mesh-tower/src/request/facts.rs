@@ -1,4 +1,4 @@
-//! What `%VAR%` values of header operations may ask (VA-6).
+//! The facts for `%VAR%` values of header operations (VA-6).
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,14 +12,14 @@ use mesh_core::telemetry::access_log::Record;
 
 use super::downstream::Downstream;
 
-/// The facts of a request; kept only where an operation has a variable.
+/// The facts of a request; kept only if an operation has a variable.
 #[derive(Debug)]
 pub(crate) struct Facts {
     start: SystemTime,
     method: Method,
     version: Version,
     came: Head,
-    /// What was made of it, once it was.
+    /// The head after header operations and rewrites, if there were any.
     sent: Option<Head>,
     downstream: Option<Downstream>,
     route: Arc<str>,
@@ -29,7 +29,7 @@ pub(crate) struct Facts {
     endpoint: Option<Arc<Endpoint>>,
 }
 
-/// What header operations and rewrites may change.
+/// The parts of a request that header operations and rewrites may change.
 #[derive(Debug)]
 struct Head {
     uri: Uri,
@@ -62,20 +62,19 @@ impl Facts {
         }
     }
 
-    /// The request is sent like this.
+    /// Notes the head that is sent.
     pub(crate) fn rewritten<B>(&mut self, request: &Request<B>) {
         self.sent = Some(Head::of(request));
     }
 
-    /// Completes them with what is known when the response is there.
+    /// Adds the facts of the response.
     pub(crate) fn responded(&mut self, code: u16, decision: &Decision) {
         self.code = code;
         self.flags = decision.flags;
         self.endpoint = decision.endpoint().cloned();
     }
 
-    /// Completes them with what is known of a local reply, which has no code yet (RF-8). A request without an
-    /// endpoint was never rewritten.
+    /// Adds the facts of a local reply, which has no code yet (RF-8). A request without an endpoint was not rewritten.
     pub(crate) fn refused(&mut self, flags: ResponseFlags) {
         self.flags = flags;
         if flags.has(Flag::NoHealthyUpstream) || flags.has(Flag::NoClusterFound) {
@@ -124,7 +123,7 @@ fn hostname() -> Option<&'static str> {
     NAME.get_or_init(read).as_deref()
 }
 
-/// Operations with facts, or without where none are asked.
+/// The source of variables: the request's facts, or no facts if no operation asks for them.
 pub(crate) enum Asked<'a> {
     Facts(&'a Facts),
     Nothing,

@@ -2,9 +2,9 @@
 
 use mesh_core::plan::Plan;
 
-/// What to say of them; `None` if the host has that port, or no port at all.
+/// The message about such a call; `None` if the host declares that port, or no port at all.
 ///
-/// Asked when a call has failed: all tables are looked through.
+/// It searches all tables: call it only for a failed call.
 pub(crate) fn undeclared(plan: &Plan, host: &str, port: u16) -> Option<String> {
     let known = plan.outbound.iter().filter(|(_, table)| table.host(host).is_some());
     let known: Vec<u16> = known.map(|(port, _)| *port).collect();
