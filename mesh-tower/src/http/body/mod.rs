@@ -3,14 +3,16 @@
 //! It is an enum, not a box of boxes: a body that hyper received is forwarded frame by frame, without an allocation and
 //! with its size hint, so that `content-length` survives. Only a body of the user's own type is boxed, once, at the edge.
 
+mod exclusive;
 pub mod guard;
+mod limited;
 pub(crate) mod observe;
 pub(crate) mod replay;
 pub(crate) mod upload;
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
@@ -18,11 +20,11 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
 use mesh_core::headers::FieldLimit;
-use metrics::counter;
-use pin_project::pin_project;
-use sync_wrapper::SyncWrapper;
 
-use crate::http::{BoxError, names};
+use crate::http::BoxError;
+use exclusive::Exclusive;
+use limited::poll_limited;
+pub(crate) use limited::{FieldsTooLarge, TOO_MUCH};
 use replay::ReplayBody;
 
 /// A request or response body; see the [module](self).
@@ -101,46 +103,6 @@ impl Body {
             // A second reader of the replay buffer would take frames from this one.
             Kind::Replay(_) | Kind::Incoming(_) | Kind::Limited(_) | Kind::Boxed(_) => None,
         }
-    }
-}
-
-/// Makes a body `Sync` that is not: it notes the end and the size hint after each read, and answers from the notes.
-#[pin_project]
-struct Exclusive<B> {
-    #[pin]
-    body: SyncWrapper<B>,
-    ended: bool,
-    hint: SizeHint,
-}
-
-impl<B: http_body::Body> Exclusive<B> {
-    fn new(body: B) -> Self {
-        Self { ended: body.is_end_stream(), hint: body.size_hint(), body: SyncWrapper::new(body) }
-    }
-}
-
-impl<B: http_body::Body> http_body::Body for Exclusive<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        let mut body = this.body.get_pin_mut();
-        let frame = ready!(body.as_mut().poll_frame(cx));
-        *this.ended = body.is_end_stream();
-        *this.hint = body.size_hint();
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.ended
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.hint
     }
 }
 
@@ -240,37 +202,6 @@ impl fmt::Debug for Body {
     }
 }
 
-/// The next frame of a body that a server received; trailers over the limit are an error.
-fn poll_limited(
-    body: &mut Incoming,
-    limit: FieldLimit,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-    let frame = ready!(http_body::Body::poll_frame(Pin::new(body), cx));
-    if let Some(Ok(frame)) = &frame
-        && let Some(trailers) = frame.trailers_ref()
-        && !limit.admits(trailers)
-    {
-        counter!(names::HTTP2_HEADER_OVERFLOW).increment(1);
-        let error = FieldsTooLarge { limit, reason: Some(TOO_MUCH.into()) };
-        return Poll::Ready(Some(Err(error.into())));
-    }
-    Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
-}
-
-/// The reset reason of a stream whose caller sent too large trailers; no other part of the stack uses it.
-pub(crate) const TOO_MUCH: h2::Reason = h2::Reason::ENHANCE_YOUR_CALM;
-
-/// The head or the trailers of a message have too many bytes.
-#[derive(Debug, thiserror::Error)]
-#[error("fields of more than {} bytes", limit.bytes())]
-pub(crate) struct FieldsTooLarge {
-    pub(crate) limit: FieldLimit,
-    /// The reason for the reset of their stream, if that reset is passed on.
-    #[source]
-    pub(crate) reason: Option<h2::Error>,
-}
-
 #[cfg(test)]
 mod tests {
     use http_body::Body as _;
@@ -303,41 +234,5 @@ mod tests {
     fn a_body_goes_where_shared_ones_are_wanted() {
         fn send_and_sync<T: Send + Sync>() {}
         send_and_sync::<Body>();
-    }
-
-    /// Two frames in a body that is not `Sync`.
-    struct Unshared(std::cell::Cell<u8>);
-
-    impl http_body::Body for Unshared {
-        type Data = Bytes;
-        type Error = BoxError;
-
-        fn poll_frame(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-            let left = self.0.get();
-            self.0.set(left.saturating_sub(1));
-            Poll::Ready((left > 0).then(|| Ok(Frame::data(Bytes::from_static(b"abc")))))
-        }
-
-        fn is_end_stream(&self) -> bool {
-            self.0.get() == 0
-        }
-
-        fn size_hint(&self) -> SizeHint {
-            SizeHint::with_exact(3 * u64::from(self.0.get()))
-        }
-    }
-
-    #[tokio::test]
-    async fn an_unshared_body_tells_its_size_and_end_after_each_frame() {
-        let mut body = Body::new(Unshared(2.into()));
-        for left in [6, 3] {
-            assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(left), false));
-            assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "abc");
-        }
-        assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(0), true));
-        assert!(body.frame().await.is_none());
     }
 }

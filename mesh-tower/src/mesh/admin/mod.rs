@@ -36,6 +36,7 @@
 //! }
 //! ```
 
+mod answer;
 mod clusters;
 mod config_dump;
 mod listeners;

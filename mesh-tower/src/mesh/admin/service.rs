@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tower_service::Service;
 
+use super::answer::{no_such_path, not_allowed, page, text, value, with_status};
 use super::{ListenerStatus, clusters, config_dump, listeners, logging, stats};
 use crate::body::Body;
 use crate::clock::now;
@@ -244,40 +244,6 @@ fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {
         .filter_map(|pair| pair.split_once('='))
         .find(|(key, _)| *key == name)
         .map(|(_, value)| value)
-}
-
-fn not_allowed(methods: &'static str) -> Response<Body> {
-    let mut response = with_status(StatusCode::METHOD_NOT_ALLOWED, text(""));
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
-    response
-}
-
-fn text(body: impl Into<Body>) -> Response<Body> {
-    of_type("text/plain; charset=utf-8", body.into())
-}
-
-fn no_such_path() -> Response<Body> {
-    with_status(StatusCode::NOT_FOUND, text("no such path; / lists them\n"))
-}
-
-fn page(body: impl Into<Body>) -> Response<Body> {
-    of_type("text/html; charset=utf-8", body.into())
-}
-
-fn value(value: &Value) -> Response<Body> {
-    of_type("application/json", format!("{value:#}\n").into())
-}
-
-fn of_type(kind: &'static str, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-fn with_status(status: StatusCode, mut response: Response<Body>) -> Response<Body> {
-    *response.status_mut() = status;
-    response
 }
 
 impl<B> Service<Request<B>> for Admin {
