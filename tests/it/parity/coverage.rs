@@ -43,7 +43,7 @@ const ELSEWHERE: [(&str, &str); 43] = [
     ("Gateway addresses", "where a gateway listens, not what it decides"),
     ("allowedRoutes.namespaces.from=None", "refused, as by a cluster: mesh-core's tests of the Gateway API"),
     ("=ExtensionRef", "the same"),
-    ("healthCheck.active", "checks come by the clock: tests/it/health.rs"),
+    ("healthCheck.active", "checks come by the clock: tests/it/health"),
     ("MeshConfig proxy", "where a proxy listens, not what it decides"),
     ("MeshConfig dnsRefreshRate", "needs a name server: tests/it/dns"),
     ("MeshConfig defaultInboundHttpRetryPolicy", "inbound: mesh-core's tests of sidecars"),

@@ -1,5 +1,8 @@
 //! Active health checks (HC-1, HC-2): who is asked, how often, and what the answers do.
 
+mod questions;
+mod targets;
+
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -171,66 +174,6 @@ async fn hc_1_an_endpoint_that_does_not_answer_in_time_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hc_1_the_question_is_as_written() {
-    let active = "{type: HTTP, http: {path: '/healthz?full', hostname: check.example.com, method: POST,
-      expectedStatuses: [200, 204], expectedResponse: {type: Text, text: am well}}}";
-    let (test, one, two) = world("http", active, "").await;
-    health(&one, 204);
-    two.respond(204, "something else");
-    pass(Duration::from_secs(1)).await;
-    let asked = &one.arrivals()[0];
-    assert_eq!((asked.path(), asked.authority()), ("/healthz?full", "check.example.com"));
-    // A 204 has no body, so neither says what it should.
-    assert_eq!(states(&test), [State::Unhealthy, State::Unhealthy]);
-    health(&one, 200);
-    pass(Duration::from_secs(120)).await;
-    one.handle(|_| async { Response::new(Body::from("yes, I am well")) });
-    pass(Duration::from_secs(120)).await;
-    assert_eq!(states(&test), [State::Healthy, State::Unhealthy]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn hc_1_grpc_health() {
-    let active = "{type: GRPC, interval: 5s, grpc: {service: shop.Reviews}}";
-    let (test, one, two) = world("grpc", active, "").await;
-    // SERVING, NOT_SERVING.
-    one.respond_grpc(0, vec![8, 1]);
-    two.respond_grpc(0, vec![8, 2]);
-    pass(Duration::from_secs(1)).await;
-    assert_eq!(states(&test), [State::Healthy, State::Unhealthy]);
-    let asked = &one.arrivals()[0];
-    assert_eq!(asked.path(), "/grpc.health.v1.Health/Check");
-    assert_eq!(asked.header("content-type"), "application/grpc");
-    assert_eq!(asked.body.length, 5 + 2 + "shop.Reviews".len() as u64);
-    one.respond_grpc(12, "");
-    two.respond_grpc(0, vec![8, 1]);
-    pass(Duration::from_secs(70)).await;
-    assert_eq!(states(&test), [State::Unhealthy, State::Healthy]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn hc_1_tcp_needs_a_connection_or_the_bytes() {
-    let (test, one, _two) = world("http", "{type: TCP, interval: 5s, tcp: {}}", "").await;
-    one.down();
-    call(&test, 1).await;
-    pass(Duration::from_secs(1)).await;
-    assert_eq!(states(&test), [State::Unhealthy, State::Healthy]);
-    one.up();
-    pass(Duration::from_secs(6)).await;
-    assert_eq!(states(&test), [State::Healthy, State::Healthy]);
-
-    let question = "GET / HTTP/1.0\\r\\n\\r\\n";
-    let active = format!(
-        "{{type: TCP, tcp: {{send: {{type: Text, text: \"{question}\"}}, receive: {{type: Text, text: ' 200 OK'}}}}}}"
-    );
-    let (test, one, two) = world("http", &active, "").await;
-    one.respond(200, "");
-    two.respond(404, "");
-    pass(Duration::from_secs(2)).await;
-    assert_eq!(states(&test), [State::Healthy, State::Unhealthy]);
-}
-
-#[tokio::test(start_paused = true)]
 async fn hc_2_a_good_answer_ends_an_ejection() {
     let outlier = destination_rule(
         "api",
@@ -287,82 +230,4 @@ async fn hc_2_an_endpoint_may_take_itself_out() {
     });
     call(&test, 5).await;
     assert_eq!(states(&test), [State::Unchecked]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn hc_1_a_virtual_service_names_what_it_leads_to() {
-    let subsets = destination_rule(
-        "api",
-        "  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]",
-    );
-    let yaml = versioned_service("api", "http", 80, &[("10.0.0.1", "v1"), ("10.0.0.2", "v2")])
-        + &subsets
-        + &virtual_service("api", "  - route: [{destination: {host: api, subset: v2}}]")
-        + &policy(
-            "{group: networking.istio.io, kind: VirtualService, name: api}",
-            "{type: HTTP, http: {path: /healthz}}",
-        );
-    let test = MeshTest::new(&yaml).start().await;
-    let (one, two) = (test.upstream("10.0.0.1:80"), test.upstream("10.0.0.2:80"));
-    pass(Duration::from_secs(5)).await;
-    assert_eq!((checks(&one), checks(&two)), (0, 1));
-}
-
-#[tokio::test(start_paused = true)]
-async fn hc_1_a_reload_starts_keeps_and_ends_the_questions() {
-    let plain = service("api", "http", 80, &["10.0.0.1"]);
-    let test = MeshTest::new(&plain).start().await;
-    let one = test.upstream("10.0.0.1:80");
-    call(&test, 1).await;
-    pass(Duration::from_secs(100)).await;
-    assert_eq!(checks(&one), 0);
-    let checked = plain.clone() + &policy(SERVICE, "{type: HTTP, interval: 10s, http: {path: /healthz}}");
-    test.reload(&checked);
-    call(&test, 1).await;
-    pass(Duration::from_secs(1)).await;
-    assert_eq!((checks(&one), states(&test)), (1, vec![State::Healthy]));
-    health(&one, 503);
-    pass(Duration::from_secs(11)).await;
-    // What did not change keeps its state: nobody starts again.
-    test.reload(&(checked + &service("other", "http", 80, &["10.0.1.1"])));
-    assert_eq!(states(&test)[0], State::Unhealthy);
-    // Half of it is unhealthy and all are used; without checks nobody asks any more.
-    test.reload(&plain);
-    let asked = checks(&one);
-    pass(Duration::from_secs(100)).await;
-    assert_eq!(checks(&one), asked);
-    call(&test, 5).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn hc_1_the_builder_says_the_same() {
-    let service = Service::new("api")
-        .port(80, Protocol::Http)
-        .endpoint("10.0.0.1:80".parse().unwrap(), [("", ""); 0])
-        .endpoint("10.0.0.2:80".parse().unwrap(), [("", ""); 0])
-        .health_check(ActiveHealthCheck::http("/healthz"));
-    let documents = MeshSpec::new().service(service).build().unwrap();
-    let test = MeshTest::from_documents(documents).start().await;
-    health(&test.upstream("10.0.0.1:80"), 503);
-    health(&test.upstream("10.0.0.2:80"), 200);
-    pass(Duration::from_secs(1)).await;
-    assert_eq!(states(&test), [State::Unhealthy, State::Healthy]);
-    let request = Request::get(URI).body(Body::empty()).unwrap();
-    assert_eq!(test.send(request).await.status(), 200);
-}
-
-#[tokio::test(start_paused = true)]
-async fn hc_1_when_too_few_are_well_all_are_used_unless_told_otherwise() {
-    for (threshold, status) in [("", 200), (", panicThreshold: 0", 503)] {
-        let yaml = service("api", "http", 80, &["10.0.0.1", "10.0.0.2"])
-            + &policy(SERVICE, &format!("{HTTP}{threshold}"));
-        let test = MeshTest::new(&yaml).start().await;
-        for address in ["10.0.0.1:80", "10.0.0.2:80"] {
-            health(&test.upstream(address), 503);
-        }
-        pass(Duration::from_secs(1)).await;
-        let answer = test.get(URI).await;
-        let flags = if status == 503 { "UH" } else { "-" };
-        assert_eq!((answer.status().as_u16(), answer.flags().as_str()), (status, flags));
-    }
 }

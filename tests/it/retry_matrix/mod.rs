@@ -3,6 +3,8 @@
 //!
 //! Every cell runs many times with different seeds; arrivals are exact.
 
+mod goaway;
+
 use std::time::Duration;
 
 use http::Request;
@@ -147,26 +149,6 @@ async fn rt_20_a_reused_connection_that_closes_is_retried_for_the_idempotent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rt_19_what_goaway_did_not_cover_is_retried_for_everyone() {
-    for after in [0, 1] {
-        for kind in KINDS {
-            let trouble = Trouble { fault: Fault::GoAwayAfter(after), reused: false, http2: true };
-            for seed in 0..runs() {
-                let (test, api) = world(trouble, kind, seed, "").await;
-                for _ in 0..after {
-                    assert_eq!(test.send(kind.request()).await.status(), 200);
-                }
-                let answer = test.send(kind.request()).await;
-                let context = format!("{kind:?} after {after}: {answer:?}\n{}", test.transcript());
-                assert_eq!((answer.status().as_u16(), answer.flags().as_str()), (200, "-"), "{context}");
-                // The filter held the refused request back: only processed ones arrived.
-                assert_eq!(api.arrival_count(), after as usize + 1, "{context}");
-            }
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn rt_19_a_refused_stream_is_retried_for_everyone() {
     for kind in KINDS {
         let trouble = Trouble { fault: Fault::RefuseStream, reused: false, http2: true };
@@ -237,53 +219,6 @@ async fn rt_10_that_there_is_no_endpoint_is_never_retried() {
         let status = if kind == Kind::Grpc { (200, Some(14)) } else { (503, None) };
         assert_eq!((answer.status().as_u16(), answer.grpc_status()), status, "{kind:?}");
         assert_eq!((answer.flags().as_str(), begin.elapsed().as_nanos()), ("UH", 0), "{kind:?}: no back-off");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn rt_19_what_goaway_covers_goes_on_to_its_end_and_is_not_repeated() {
-    for kind in KINDS {
-        for seed in 0..runs() {
-            let trouble = Trouble { fault: Fault::GoAwayAfter(1), reused: false, http2: true };
-            let (test, api) = world(trouble, kind, seed, "").await;
-            api.delay(Duration::from_secs(1));
-            let covered = async {
-                let answer = test.send(kind.request()).await;
-                (answer.status().as_u16(), answer.flags())
-            };
-            let refused = async {
-                api.arrived(1).await;
-                test.get("http://api/refused").await.status().as_u16()
-            };
-            assert_eq!(tokio::join!(covered, refused), ((200, "-".to_owned()), 200), "{kind:?} {seed}");
-            let mut paths: Vec<String> = api.arrivals().iter().map(|one| one.path().to_owned()).collect();
-            paths.sort();
-            assert_eq!(paths, ["/refused", "/thing"], "{kind:?} {seed}\n{}", test.transcript());
-            assert_eq!(api.connections(), 2);
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn rt_19_what_goaway_covered_and_then_broke_is_not_repeated_unless_it_may_be() {
-    for kind in [Kind::Post, Kind::Grpc] {
-        for seed in 0..runs() {
-            let trouble = Trouble { fault: Fault::GoAwayAfter(1), reused: false, http2: true };
-            let (test, api) = world(trouble, kind, seed, "").await;
-            api.delay(Duration::from_secs(1));
-            let covered = async {
-                let answer = test.send(kind.request()).await;
-                assert_eq!(answer.flags(), "UC", "{kind:?} {seed}");
-            };
-            let refused = async {
-                api.arrived(1).await;
-                assert_eq!(test.get("http://api/refused").await.status(), 200);
-                api.close_connections();
-            };
-            tokio::join!(covered, refused);
-            let again = api.arrivals().iter().filter(|one| one.path() == "/thing").count();
-            assert_eq!(again, 1, "{kind:?} {seed}\n{}", test.transcript());
-        }
     }
 }
 
