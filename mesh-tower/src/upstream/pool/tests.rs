@@ -89,7 +89,7 @@ fn pool(connector: Servers, circuit: CircuitPolicy) -> Arc<EndpointPool> {
     let endpoint = Arc::new(mesh_core::endpoint::Endpoint::new(address));
     let cluster = Arc::new(Cluster::new(Arc::new(plan), std::slice::from_ref(&endpoint), false));
     // A request's first use registers them: here, with the recorder of the test.
-    cluster.stats();
+    let _ = cluster.stats();
     Arc::new(EndpointPool::new(Host::new(endpoint), cluster, Arc::new(connector), None, 1))
 }
 
