@@ -13,7 +13,7 @@ use crate::upstream::health;
 use crate::upstream::state::Cluster;
 use crate::upstream::transport::Connect;
 
-/// What background work is done with.
+/// The parts that background tasks of clusters share.
 #[derive(Debug)]
 pub(crate) struct Tools {
     pub(crate) connector: Arc<dyn Connect>,
@@ -35,7 +35,7 @@ impl Live {
     /// Links a plan to running state, taking over from `previous` what did not change.
     ///
     /// Spawns the background tasks of new clusters (ejection ticks, health checks, DNS) on the current runtime;
-    /// they end when nobody uses the cluster any more.
+    /// they end when the cluster is not in use any more.
     pub(crate) fn link(plan: Arc<Plan>, previous: Option<&Self>, tools: &Tools) -> Self {
         tools.names.set_refresh_rate(plan.settings.dns_refresh_rate);
         let known: HashMap<&ClusterKey, &Arc<Cluster>, WordHash> = previous
@@ -100,8 +100,7 @@ fn start(
         Discovery::Dns(_) | Discovery::DnsFirst(_) | Discovery::Authority => &[],
     };
     let cluster = Arc::new(Cluster::new(node.policy.clone(), endpoints, settings.istio_runtime));
-    // Names that an earlier cluster follows are known: what they stand for is good until they are asked
-    // for again.
+    // Names that an earlier cluster follows are known: their addresses hold until the next lookup.
     match &node.discovery {
         Discovery::Dns(targets) => follow(&cluster, targets, false, &tools.names),
         Discovery::DnsFirst(target) => follow(&cluster, std::slice::from_ref(&**target), true, &tools.names),

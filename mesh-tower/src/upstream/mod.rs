@@ -1,4 +1,4 @@
-//! The endpoints and the ways to them: what is known of destinations, and the connections to them.
+//! The endpoints and the ways to them: the state of destinations, and the connections to them.
 //!
 //! From the ground up: names become addresses ([`discover`]), destinations have a state ([`state`]), streams are made to
 //! addresses (`transport`), health is asked for (`health`), connections are kept and lent ([`pool`]). A plan and its

@@ -1,4 +1,4 @@
-//! What one runtime thread owns: connections and balancer cursors, seen through the plan in force.
+//! The state of one runtime thread: connections and balancer cursors, seen through the plan in force.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -41,7 +41,7 @@ pub(crate) struct View {
     allow_any: Arc<Route>,
 }
 
-/// What is noted of a request to a host that nobody knows, under `REGISTRY_ONLY` (H-8).
+/// The route and cluster in the record of a request to an unknown host, under `REGISTRY_ONLY` (H-8).
 #[derive(Debug)]
 pub(crate) struct BlackHole {
     pub(crate) route: Arc<Route>,
@@ -51,7 +51,7 @@ pub(crate) struct BlackHole {
 /// Faults of attempts by service, for tests (FI-10).
 pub(crate) type AttemptFaults = HashMap<String, FaultPolicy>;
 
-/// What a worker keeps over all its views.
+/// The parts of a worker that all its views share.
 #[derive(Debug)]
 struct WorkerParts {
     connector: Arc<dyn Connect>,
@@ -133,7 +133,7 @@ impl Worker {
         &self.replay
     }
 
-    /// What opens this worker's connections.
+    /// The connector that opens this worker's connections.
     #[must_use]
     pub fn connector(&self) -> &Arc<dyn Connect> {
         &self.parts.connector
@@ -145,7 +145,7 @@ impl View {
         self.live.plan()
     }
 
-    /// What happens where not even a table exists for the port (H-8).
+    /// The fallback where no table exists for the port (H-8).
     pub(crate) fn unknown_port(&self) -> Fallback {
         match self.plan().settings.outbound_mode {
             OutboundMode::AllowAny => Fallback::Passthrough,
@@ -196,7 +196,7 @@ impl View {
     }
 }
 
-/// The route of hosts that nobody knows (H-8, SC-4).
+/// The route of unknown hosts (H-8, SC-4).
 fn allow_any(plan: &Plan) -> Route {
     let action = match plan.egress_proxy {
         Some(proxy) => Action::Forward(Forward::to(proxy)),

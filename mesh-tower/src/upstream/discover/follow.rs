@@ -1,4 +1,4 @@
-//! A cluster that goes by names.
+//! A cluster whose endpoints are the addresses of names.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -38,7 +38,7 @@ pub(crate) struct Following {
     on_demand: bool,
     /// Until when a request waits for a first answer.
     patience: Instant,
-    /// Held during an update: of two names that are answered at once, each brings all that is known.
+    /// Held during an update: when two names are answered at once, each update brings the addresses of all names.
     turn: Mutex<()>,
 }
 
@@ -49,8 +49,8 @@ enum Source {
 }
 
 impl Following {
-    /// Keeps the cluster's endpoints what the names resolve to, as long as the cluster lives, which keeps what is
-    /// returned. The known addresses of the names are in force at once.
+    /// Keeps the cluster's endpoints equal to what the names resolve to, until the value that is returned is
+    /// dropped: the cluster keeps it. The known addresses of the names are in force at once.
     pub(crate) fn start(
         endpoints: Weak<dyn Endpoints>,
         targets: &[DnsTarget],
@@ -124,14 +124,14 @@ impl Following {
         self.names().for_each(|name| name.ask_again());
     }
 
-    /// Sets the gauges to what holds now.
+    /// Sets the gauges to the present values.
     pub(crate) fn publish(&self) {
         self.names().for_each(|name| name.publish());
     }
 }
 
 impl Follow for Following {
-    /// Brings what the names stand for now to the cluster.
+    /// Makes the present addresses of the names the cluster's endpoints.
     fn update(&self) {
         let Some(target) = self.endpoints.upgrade() else { return };
         let _turn = self.turn.lock().expect("no panic while endpoints are updated");
@@ -145,7 +145,7 @@ impl Follow for Following {
             if self.first_only {
                 addresses.truncate(1);
             } else {
-                // Name servers rotate their answers; the set is what counts.
+                // Name servers rotate their answers; only the set of addresses matters.
                 addresses.sort_unstable();
             }
             for ip in addresses {

@@ -1,8 +1,8 @@
 //! Where endpoints come from when the configuration only names them (SE-7).
 //!
-//! Every name is asked for once, however many clusters, subsets and workers use it, and the answer
-//! outlives reloads as long as a cluster wants it. What an answer means is decided in
-//! [`mesh_core::discover`]; here it is asked for, and brought to the clusters.
+//! Every name is looked up once, however many clusters, subsets and workers use it, and the answer
+//! outlives reloads as long as a cluster uses it. [`mesh_core::discover`] decides the meaning of an answer; this
+//! module asks for it, and brings it to the clusters.
 //!
 //! ```text
 //! Resolve ──answer──▶ Name (one for each name, in the background) ──addresses──▶ Following ──▶ Cluster
@@ -37,7 +37,7 @@ pub type Resolving = Pin<Box<dyn Future<Output = Result<Answer, BoxError>> + Sen
 
 /// Asks for the addresses of names: the seam between discovery and DNS.
 ///
-/// Caching is not its affair: names are asked for when their answer has aged.
+/// An implementation does not cache: a name is looked up again when its answer has aged.
 ///
 /// # Errors
 /// An error is [`Answer::Failed`] with a reason for the log. That a name does not exist is no

@@ -1,4 +1,4 @@
-//! The names that are asked for, each once.
+//! The names that are looked up, each once.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::Resolve;
 use crate::clock::{FastRng, now};
 
-/// A dial that fails makes a name be asked for earlier, but this long after the last time at least.
+/// After a failed dial a name is looked up earlier, but not before this long after the last lookup.
 const EARLIEST: Duration = Duration::from_secs(5);
 
 /// All names of a mesh.
@@ -40,11 +40,11 @@ pub(crate) trait Follow: Send + Sync {
     fn update(&self);
 }
 
-/// A name that somebody follows. Its background task ends when nobody does any more.
+/// A name that clusters follow. Its background task ends when none does any more.
 #[derive(Debug)]
 pub(super) struct Name {
     name: Arc<str>,
-    /// What metrics call it; none if it came with a request, because requests have no end of names.
+    /// Its label in metrics; `None` if it came with a request, because requests may bring any number of names.
     label: Option<Arc<str>>,
     task: OnceLock<AbortHandle>,
     state: Mutex<discover::Name>,
@@ -74,7 +74,7 @@ impl Names {
         FastRng::seeded(self.0.seed ^ name.bytes().fold(0xcbf2_9ce4_8422_2325, fold))
     }
 
-    /// The name, asked for from now on if it is not yet.
+    /// The name, looked up from now on if it is not yet.
     pub(super) fn name(&self, name: &Arc<str>, label: Option<&Arc<str>>) -> Arc<Name> {
         let mut known = lock(&self.0.known);
         if let Some(name) = known.get(name).and_then(Weak::upgrade) {
@@ -98,8 +98,8 @@ impl Names {
     }
 }
 
-/// A question that is not answered for so long has failed, and is asked again: a resolver of one's own may have no
-/// limit of its own.
+/// A lookup without an answer for this long has failed, and is repeated: a resolver that the application brings may
+/// have no limit.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn keep_asking(owner: Weak<Name>, names: Names, again: Arc<Notify>, name: Arc<str>) {
@@ -183,7 +183,7 @@ impl Name {
         followers.push(follower);
     }
 
-    /// Ready once it has been asked for, whatever came of it.
+    /// Ready once the first lookup has ended, with or without an address.
     pub(super) async fn answered(&self) {
         self.answered.cancelled().await;
     }

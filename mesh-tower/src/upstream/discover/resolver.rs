@@ -2,7 +2,7 @@
 
 use super::{Resolve, Resolving};
 
-/// Asks the name servers of the system, or those it is told.
+/// Asks the name servers of the system, or those that it is given.
 ///
 /// With feature `dns` it knows TTLs. Without it, the system's own resolver is asked, which hides
 /// them: half a minute stands for all, a failure and an empty answer look alike, and name servers

@@ -2,7 +2,7 @@
 //!
 //! One task for each cluster that has a policy, on the runtime of the other background work: it
 //! remembers when each endpoint is due, asks at most [`MAX_RUNNING`] of them at once, and hands the
-//! answers to the cluster, where [`mesh_core::health`] says what they mean.
+//! answers to the cluster, where [`mesh_core::health`] decides their meaning.
 //!
 //! ```text
 //!  due ─▶ dial (the mesh's connector, the cluster's TLS) ─▶ ask ─▶ finding ─▶ Cluster::checked ─▶ balancer
@@ -11,9 +11,10 @@
 //! ```
 //!
 //! Every question has a connection of its own, which neither counts towards limits nor comes from the
-//! pool: that an endpoint still takes connections is half of the answer.
+//! pool: whether an endpoint still takes connections is half of the answer.
 //!
-//! Our own workload is asked in the same way where its WorkloadGroup says how ([`readiness`](crate::mesh::readiness)).
+//! Our own workload is checked in the same way where its WorkloadGroup has a probe
+//! ([`readiness`](crate::mesh::readiness)).
 //!
 //! # Cancellation
 //! The task holds the cluster weakly and ends with it.
@@ -27,5 +28,5 @@ mod task;
 pub(crate) use probe::{Answer, IMMEDIATE_FAIL, Prober};
 pub(crate) use task::follow;
 
-/// Questions under way at once, for each cluster.
+/// Health checks under way at once, for each cluster.
 pub(crate) const MAX_RUNNING: usize = 64;

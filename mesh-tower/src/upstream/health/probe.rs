@@ -1,4 +1,4 @@
-//! One question to one endpoint.
+//! One health check of one endpoint.
 
 use std::future::Future;
 use std::pin::pin;
@@ -23,17 +23,17 @@ use crate::error::BoxError;
 use crate::grpc;
 use crate::upstream::transport::{ClientTls, Connect, Protocol, Stream};
 
-/// The answer says that the endpoint wants no more requests (HC-2).
+/// The header by which an endpoint refuses further requests (HC-2).
 pub(crate) const IMMEDIATE_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health-check-fail");
 
 const AGENT: HeaderValue = HeaderValue::from_static("mesh-health-check");
 
-/// How much of an answer is looked at.
+/// How many bytes of an answer are read.
 const HTTP_BODY: usize = 1 << 10;
 const GRPC_BODY: usize = 4 << 10;
 const TCP_ANSWER: usize = 64 << 10;
 
-/// What came of a question, and in words.
+/// The finding of a check, and the reason in words.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) finding: Finding,
@@ -84,7 +84,7 @@ impl Prober {
         }
     }
 
-    /// Asks our own workload; commands are not its affair.
+    /// Checks our own workload; commands are run elsewhere.
     pub(crate) fn own(policy: &ReadinessPolicy, connector: Arc<dyn Connect>) -> Self {
         let anywhere = |tls: bool, host: &str| {
             let tls = tls.then(|| plan::ClientTls { insecure_skip_verify: true, ..Default::default() });
@@ -204,7 +204,7 @@ impl Prober {
         Ok(request)
     }
 
-    /// Sends the request and reads what `read` wants of the response, while the connection is driven.
+    /// Sends the request and reads the response with `read`, while the connection is driven.
     async fn exchange<T>(
         &self,
         stream: Stream,
@@ -227,8 +227,8 @@ impl Prober {
     }
 }
 
-/// Drives the connection as long as the exchange needs it. A connection that ends leaves the exchange with
-/// what has come: an answer, or an error.
+/// Drives the connection as long as the exchange needs it. When the connection ends, the exchange goes on with the
+/// bytes that have come, to an answer or an error.
 async fn beside<T>(exchange: impl Future<Output = T>, connection: impl Future) -> T {
     match select(pin!(exchange), pin!(connection)).await {
         Either::Left((answer, _)) => answer,

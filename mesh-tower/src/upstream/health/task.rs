@@ -1,4 +1,4 @@
-//! When whom is asked.
+//! When each endpoint of a cluster is checked.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -26,7 +26,7 @@ pub(crate) fn follow(cluster: &Arc<Cluster>, connector: &Arc<dyn Connect>, rng: 
     };
     let prober = Arc::new(Prober::new(cluster.plan(), policy.clone(), connector.clone()));
     let rng = FastRng::seeded(rng.draw(mesh_core::rng::Rng::next_u64));
-    let task = Task {
+    let checks = HealthChecks {
         owner: Arc::downgrade(cluster),
         trigger: trigger.clone(),
         counts: Counts::new(&cluster.plan().name),
@@ -39,10 +39,11 @@ pub(crate) fn follow(cluster: &Arc<Cluster>, connector: &Arc<dyn Connect>, rng: 
         due: BinaryHeap::new(),
         tickets: 0,
     };
-    tokio::spawn(task.run());
+    tokio::spawn(checks.run());
 }
 
-struct Task {
+/// The checks of one cluster.
+struct HealthChecks {
     owner: Weak<Cluster>,
     trigger: Arc<HealthCheckTrigger>,
     counts: Counts,
@@ -53,7 +54,7 @@ struct Task {
     /// The set that `members` was made from.
     hosts: Arc<Hosts>,
     members: HashMap<Address, Member>,
-    /// By time. An entry whose ticket is not its member's is of one that has gone.
+    /// By time. An entry with another ticket than its member belongs to an endpoint that has gone.
     due: BinaryHeap<Reverse<(Instant, u64, Address)>>,
     tickets: u64,
 }
@@ -63,10 +64,10 @@ struct Member {
     ticket: u64,
 }
 
-/// An answer, and who gave it.
+/// An answer, with the address and the ticket of the endpoint that gave it.
 type Asked = (Address, u64, Answer);
 
-impl Task {
+impl HealthChecks {
     async fn run(mut self) {
         let mut running: FuturesUnordered<BoxFuture<'static, Asked>> = FuturesUnordered::new();
         loop {

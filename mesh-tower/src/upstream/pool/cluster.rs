@@ -52,7 +52,7 @@ impl ClusterPool {
         &self.cluster
     }
 
-    /// What to speak to an endpoint for a request of this version (CB-7).
+    /// The protocol towards an endpoint for a request of this version (CB-7).
     pub(crate) fn protocol(&self, version: http::Version) -> Protocol {
         match self.cluster.plan().protocol {
             UpstreamProtocol::Http1 => Protocol::Http1,
@@ -62,9 +62,9 @@ impl ClusterPool {
         }
     }
 
-    /// Picks an endpoint. One that `tried` names, or that could not be reached lately, is drawn
-    /// again up to `redraws` times, then taken anyway (RT-12). Where the retry may go to remote localities,
-    /// `avoid` is what earlier attempts say of them; what the next one avoids is returned.
+    /// Picks an endpoint. If it is one of `tried`, or could not be reached lately, another is drawn, up to `redraws`
+    /// times; then it is taken (RT-12). Where a retry may go to remote localities, `avoid` holds the priorities that
+    /// earlier attempts have used; the value for the next attempt is returned.
     pub(crate) fn pick(
         &self,
         hash: Option<u64>,
@@ -98,8 +98,8 @@ impl ClusterPool {
         Some((endpoints[index].clone(), choice, next))
     }
 
-    /// The endpoint that a caller has chosen by its address or its own name, of a headless service's
-    /// (SE-1). `None` where none was chosen; the chosen one may not be there.
+    /// The endpoint of a headless service that a caller has chosen by its address or its own name (SE-1). `None` where
+    /// the caller chose none, `Some(None)` where the chosen one is not there.
     pub(crate) fn chosen(&self, authority: &str) -> Option<Option<Arc<EndpointPool>>> {
         let called = host_of(authority);
         let ip = called.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
@@ -131,7 +131,7 @@ impl ClusterPool {
         Some(index.map(|index| picker.endpoints[index].clone()))
     }
 
-    /// The picker, with the hosts of now.
+    /// The picker, with the present hosts.
     fn picker(&self) -> MutexGuard<'_, Picker> {
         let hosts = self.cluster.load_hosts();
         let mut picker = self.lock();
@@ -178,7 +178,7 @@ impl ClusterPool {
 
     /// A pool for one endpoint.
     fn endpoint(&self, host: &Host, seed: u64) -> Arc<EndpointPool> {
-        // Whoever was restoring it is gone with the pool before; the next dial tells.
+        // The task that would restore it is gone with the earlier pool; the next dial shows whether it is reachable.
         host.set_unreachable(false);
         let (cluster, connector, tls) = (self.cluster.clone(), self.connector.clone(), self.tls.clone());
         Arc::new(EndpointPool::new(host.clone(), cluster, connector, tls, seed))

@@ -1,4 +1,4 @@
-//! Why a connection or a request on it failed, in the words of the policies.
+//! Why a connection or a request on it failed, in terms of the policies.
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
@@ -26,7 +26,7 @@ pub(crate) struct Failure<R> {
 impl<R> Failure<R> {
     pub(crate) fn error(self) -> Error {
         if self.reset == Reset::LocalReset && is_malformed(&*self.source) {
-            // What the caller sent, no endpoint could have read.
+            // No endpoint could have read this request.
             return Error::caller(LocalReply::bad_request("http1.codec_error"), Some(self.source));
         }
         if self.reset == Reset::LocalReset && reason(&*self.source) == Some(TOO_MUCH) {

@@ -30,13 +30,13 @@ pub(crate) struct Http1 {
     pub(super) written: Written,
     pub(super) facts: Facts,
     pub(super) served: u32,
-    /// Whether it serves no other: hyper speaks HTTP/1.0 to a peer that has answered so, and would drop each body of
-    /// unknown length.
+    /// Whether it serves no further request: hyper speaks HTTP/1.0 to a peer that has answered so, and would drop each
+    /// body of unknown length.
     pub(super) is_last: bool,
     pub(super) idle_since: Instant,
-    /// How long it had been idle when it was lent, where that is of interest.
+    /// How long it had been idle when it was lent, where the pool knows how long the endpoint keeps it.
     pub(super) waited: Duration,
-    /// For how long the endpoint said that it keeps it idle (`Keep-Alive: timeout=`), until learned.
+    /// How long the endpoint keeps it idle by its own words (`Keep-Alive: timeout=`), until `Idle` has taken note.
     pub(super) announced: Option<Duration>,
 }
 
@@ -94,7 +94,7 @@ impl Http1 {
             sent = &mut sending => sent,
             _ = &mut self.task => {
                 // A request that is queued while the connection ends may be overlooked by it. It comes
-                // back, unsent, when nobody is left who could send more.
+                // back, unsent, when no task is left that could send it.
                 self.sender = None;
                 sending.await
             }
@@ -127,9 +127,9 @@ fn announced(headers: &HeaderMap) -> Option<Duration> {
 
 /// Frames the body where hyper would not.
 ///
-/// Of a request that could have a body it says that it has none, as RFC 9110 (8.6) asks: there are servers that
-/// answer 411 otherwise. A GET or HEAD of which no length is known is chunked, as others are: hyper takes it for one
-/// without a body, and drops what comes.
+/// A POST, PUT or PATCH without a body gets `content-length: 0`, as RFC 9110 (8.6) asks: some servers answer 411
+/// otherwise. A GET or HEAD with a body of unknown length is chunked: hyper would take it for one without a body, and
+/// drop the body.
 fn frame(request: &mut Request<Body>) {
     let (name, value) = if request.body().is_end_stream() {
         if !expects_content(request.method()) {
@@ -149,7 +149,7 @@ fn frame(request: &mut Request<Body>) {
     }
 }
 
-/// Refuses an answer that might end elsewhere than hyper thinks.
+/// Refuses an answer that another reader might take to end elsewhere than hyper does.
 fn judge(response: &mut Response<Incoming>) -> Result<(), Misframed> {
     // hyper takes a length only from where there is no transfer coding.
     let sized = response.body().size_hint().exact().is_some_and(|length| length > 0);

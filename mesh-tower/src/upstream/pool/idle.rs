@@ -7,7 +7,7 @@ use mesh_core::circuit::Patience;
 use super::http1::Http1;
 use crate::clock::now;
 
-/// Ready connections, and what their ends have taught.
+/// Ready connections, and how long the endpoint keeps them, as their ends have shown.
 #[derive(Debug, Default)]
 pub(super) struct Idle {
     /// The latest used last: it is the likeliest to be alive.
@@ -17,7 +17,7 @@ pub(super) struct Idle {
 }
 
 impl Idle {
-    /// A connection has served a request, and is to be put back or lent on.
+    /// A connection has served a request; the caller puts it back or lends it on.
     pub(super) fn returned(&mut self, connection: &mut Http1) {
         self.patience.served(std::mem::take(&mut connection.waited));
         if let Some(timeout) = connection.announced.take() {
@@ -30,8 +30,8 @@ impl Idle {
         self.connections.insert(earlier.map_or(0, |last| last + 1), connection);
     }
 
-    /// An open connection. For a request that must not be sent twice none whose time is nearly up: the
-    /// endpoint might close it before it has seen the request, and nobody could tell.
+    /// An open connection. A request that must not be sent twice gets none whose time is nearly up: the endpoint
+    /// might close it before it has seen the request, and we could not know whether it had.
     pub(super) fn take(&mut self, repeatable: bool) -> Option<Box<Http1>> {
         while let Some(mut connection) = self.connections.pop() {
             if !connection.is_open() {
@@ -41,8 +41,8 @@ impl Idle {
             if self.patience.is_known() {
                 connection.waited = idle(&connection, now());
                 if !repeatable && !self.patience.trusts(connection.waited) {
-                    // All others have been idle for longer. They stay for who may try, and to teach when
-                    // the endpoint closes them.
+                    // All others have been idle for longer. They stay for requests that may be sent twice, and
+                    // to show when the endpoint closes them.
                     self.connections.push(connection);
                     return None;
                 }
@@ -52,12 +52,12 @@ impl Idle {
         None
     }
 
-    /// One to be closed: the one used least lately.
+    /// Takes out the one that has been idle for longest, to be closed.
     pub(super) fn give_up(&mut self) -> Option<Box<Http1>> {
         if self.connections.is_empty() { None } else { Some(self.connections.remove(0)) }
     }
 
-    /// The endpoint cannot be reached: what it kept before it went says nothing of its return.
+    /// The endpoint cannot be reached. When it is back, it may keep idle connections for another time than before.
     pub(super) fn forget_patience(&mut self) {
         self.patience = Patience::default();
     }
@@ -74,7 +74,7 @@ impl Idle {
         });
     }
 
-    /// Closes those that have been idle for so long.
+    /// Closes those that have been idle for `limit`.
     pub(super) fn close_after(&mut self, limit: Duration, now: Instant) {
         self.connections.retain(|connection| idle(connection, now) < limit && connection.is_open());
     }

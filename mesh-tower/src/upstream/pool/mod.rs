@@ -17,9 +17,9 @@
 //! * HTTP/2: one dial at a time; the least loaded connection with room is used; another one is
 //!   opened when all are at the peer's `SETTINGS_MAX_CONCURRENT_STREAMS`.
 //! * An idle connection is watched by its task: one that the peer closes is gone before it is
-//!   handed out, but for a close that is on its way (RT-20, the reuse race). How long the endpoint
-//!   keeps idle connections is learned, and what must not be sent twice goes on none whose time is
-//!   nearly up.
+//!   handed out, but for a close that is on its way (RT-20, the reuse race). The pool learns how long
+//!   the endpoint keeps idle connections; a request that must not be sent twice gets none whose time
+//!   is nearly up.
 //! * An endpoint in use that loses its last HTTP/2 connection, or that cannot be reached, is dialled
 //!   again in the background, with backoff and jitter, so that it returns without a request having
 //!   to fail for it.

@@ -26,7 +26,7 @@ const FORGET_AFTER: Duration = Duration::from_secs(300);
 pub(crate) struct Passthrough {
     connector: Arc<dyn Connect>,
     authorities: Arc<Authorities>,
-    /// Of the balancers; each draws from its own, so that which is called first does not matter (OU-1).
+    /// Of the balancers; each draws from its own, so that the order of first calls does not matter (OU-1).
     seed: u64,
     known: Mutex<HashMap<Authority, Known>>,
 }
@@ -54,8 +54,8 @@ impl Passthrough {
         if let Some(pool) = self.known(&authority, policy) {
             return pool;
         }
-        // Outside of the lock, which others hold up their requests for. Should two make one at once, the later
-        // takes the earlier one's place; the cluster is the same.
+        // Outside of the lock, for which other requests wait. If two make one at once, the later takes the place of
+        // the earlier; the cluster is the same.
         let pool = Arc::new(self.make(self.authorities.cluster(&authority, policy), &authority));
         let mut known = self.lock();
         if known.len() >= MAX_AUTHORITIES
@@ -78,7 +78,7 @@ impl Passthrough {
         Some(one.pool.clone())
     }
 
-    /// Closes connections that have been idle for too long, and forgets who is not called any more.
+    /// Closes connections that have been idle for too long, and forgets authorities that are not called any more.
     pub(crate) fn sweep(&self) {
         let now = now();
         let mut known = self.lock();

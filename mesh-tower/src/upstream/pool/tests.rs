@@ -1,4 +1,4 @@
-//! What only shows at the pool itself: who is served at which moment.
+//! What only the pool itself shows: which request is served at which moment.
 
 use std::future::{pending, ready};
 use std::io;
@@ -23,13 +23,13 @@ use crate::upstream::transport::Protocol;
 #[derive(Clone, Debug)]
 struct Servers {
     max_streams: u32,
-    /// What becomes of the first dials.
+    /// How the first dials go.
     first: Arc<Mutex<Vec<Dial>>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Dial {
-    /// To somebody who says this, at once and then each second, and nothing more.
+    /// The peer sends these pieces, one at once and then one each second, and nothing more.
     Says(&'static [&'static [u8]]),
     Panics,
     Hangs,
@@ -101,7 +101,7 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }
 
-/// What is to happen when a connection is wanted and none may be made.
+/// Runs this when a connection is wanted and none may be made.
 #[derive(Clone, Default)]
 struct AtOverflow(Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
 
@@ -135,7 +135,7 @@ impl Recorder for AtOverflow {
     }
 }
 
-/// As when another thread ends it: the counter is told between the look for room and the wait for it.
+/// As when another thread ends it: the counter is raised between the look for room and the wait for it.
 #[tokio::test(start_paused = true)]
 async fn wish_24_a_stream_that_ends_while_one_begins_to_wait_serves_it() {
     let overflow = AtOverflow::default();
@@ -158,7 +158,7 @@ async fn a_dial_that_panics_has_failed() {
     // The third was in the background.
     sleep(Duration::from_secs(10)).await;
     assert!(connector.first.lock().unwrap().is_empty());
-    assert!(!pool.host().is_unreachable(), "nobody restores it: who needs it may try");
+    assert!(!pool.host().is_unreachable(), "nothing restores it: the next request may try");
     checkout(&pool).await.unwrap();
 }
 
@@ -187,7 +187,7 @@ fn an_endpoint_is_not_shunned_when_the_runtime_that_would_restore_it_has_ended()
     second.block_on(checkout(&pool)).unwrap();
 }
 
-/// Its connection ends with the runtime, which can begin no dial for who waits.
+/// Its connection ends with the runtime, which can start no dial for the request that waits.
 #[test]
 fn who_waits_for_a_connection_of_a_runtime_that_ends_is_told() {
     let circuit = CircuitPolicy { max_connections: 1, ..CircuitPolicy::default() };
@@ -268,13 +268,13 @@ async fn a_peer_that_does_not_come_to_its_settings_is_found_out_before_a_request
     assert_eq!(begun.elapsed(), CircuitPolicy::default().connect_timeout);
 }
 
-/// What its peer has not greeted is no connection that serves.
+/// A connection whose peer has not greeted does not serve.
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_accepts_and_stays_silent_cannot_be_reached() {
     let pool = pool(Servers::new(10, &[Dial::Says(&[])]), CircuitPolicy::default());
     assert!(matches!(checkout(&pool).await, Err(CheckoutError::Dial(_))));
     assert!(pool.host().is_unreachable());
-    // It comes back by itself: the second dial meets somebody.
+    // It comes back by itself: the second dial meets a server.
     timeout(Duration::from_secs(60), async {
         while pool.host().is_unreachable() {
             yield_now().await;

@@ -18,10 +18,10 @@ use tokio::runtime::Handle;
 use super::Cluster;
 use crate::upstream::discover::{Following, Names};
 
-/// When so many are known, those that nobody uses any more are forgotten.
+/// When this many are known, those that are not in use any more are forgotten.
 const MANY: usize = 1024;
 
-/// What a request names.
+/// The host that a request names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Authority {
     /// In lower case, with the port if the request has one.
@@ -36,9 +36,9 @@ pub(crate) struct Authority {
 pub(crate) struct Authorities {
     names: Names,
     istio_runtime: bool,
-    /// How large the fields of hosts may be of which no policy says it.
+    /// How large the fields of a host may be where no policy sets it.
     max_fields: FieldLimit,
-    /// Of the mesh: its tasks outlive the worker that calls an authority first.
+    /// The mesh's runtime: tasks on it outlive the worker that calls an authority first.
     runtime: Handle,
     known: Mutex<HashMap<Authority, Known>>,
 }
@@ -59,7 +59,7 @@ impl Policy {
         Self(policy.cloned())
     }
 
-    /// Whether what was made for one holds for the other.
+    /// Whether a cluster that was made for one serves the other.
     pub(crate) fn is(&self, other: Option<&Arc<ClusterPlan>>) -> bool {
         match (&self.0, other) {
             (None, None) => true,
@@ -96,7 +96,7 @@ impl Authority {
 }
 
 impl Authorities {
-    /// Follows names on the current runtime, whoever calls them.
+    /// Follows names on the current runtime, whichever thread calls an authority.
     pub(crate) fn new(names: Names, istio_runtime: bool, max_fields: FieldLimit) -> Self {
         Self { names, istio_runtime, max_fields, runtime: Handle::current(), known: Mutex::default() }
     }
@@ -133,7 +133,7 @@ impl Authorities {
         plan.circuit.max_fields = self.max_fields;
         // All addresses of the name alike, whatever was chosen for endpoints that are listed.
         plan.balance = BalancePolicy::RoundRobin;
-        // Nobody asks hosts that only requests know.
+        // Hosts that only requests name are not checked.
         plan.health = None;
         plan.locality = None;
         if authority.https && plan.tls.is_none() {

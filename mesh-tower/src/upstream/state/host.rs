@@ -1,4 +1,4 @@
-//! A running endpoint: what all workers know of it.
+//! A running endpoint: the state that all workers share.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,13 +18,13 @@ use crate::clock::now;
 #[derive(Clone, Debug)]
 pub struct Host {
     endpoint: Arc<Endpoint>,
-    state: Arc<State>,
+    state: Arc<HostShared>,
 }
 
 /// Aligned to a cache line of its own: the active count is written for every request.
 #[derive(Debug)]
 #[repr(align(64))]
-struct State {
+struct HostShared {
     active: AtomicU32,
     unreachable: AtomicBool,
     outlier: HostState,
@@ -37,7 +37,7 @@ struct State {
 
 impl Host {
     pub(crate) fn new(endpoint: Arc<Endpoint>) -> Self {
-        let state = State {
+        let state = HostShared {
             active: AtomicU32::new(0),
             unreachable: AtomicBool::new(false),
             outlier: HostState::new(),
@@ -53,18 +53,18 @@ impl Host {
         Self { endpoint, state: self.state.clone() }
     }
 
-    /// What is known of it from configuration or discovery.
+    /// Its facts from configuration or discovery.
     #[must_use]
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
     }
 
-    /// Whether both are one host, wherever it is and whatever is known of it.
+    /// Whether both are one host, also if its address or its facts differ.
     pub(crate) fn shares_state(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.state, &other.state)
     }
 
-    /// What its answers to health checks say (HC-1).
+    /// Its health by its answers to health checks (HC-1).
     #[must_use]
     pub fn health(&self) -> Health {
         self.state.health.state()
@@ -104,7 +104,7 @@ impl Host {
     }
 
     fn lock_since(&self) -> MutexGuard<'_, Instant> {
-        // An instant is whole whatever happened to who wrote it.
+        // An instant is whole even if its writer panicked.
         self.state.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -52,9 +52,9 @@ impl Hosts {
             ..HostView::new(host.endpoint().weight, !host.is_ejected())
         };
         let mut hosts: Vec<_> = list.iter().enumerate().map(view).collect();
-        // Without checks, what was once found is no matter.
+        // Without checks, earlier findings do not count.
         if plan.health.is_some() {
-            // Nor who gets nothing anyhow.
+            // Hosts outside the locality split get no traffic: ignore their health.
             let state = |(host, view): (&Host, &HostView)| match view.place {
                 Some(_) => host.health(),
                 None => Health::Unchecked,

@@ -6,14 +6,14 @@
 //!  outlier detector, retry budget, counters  ◀──────── outcome ◀── headers, or trailers; a body that breaks off
 //! ```
 //!
-//! State is kept in two places on purpose. What is a *fact about the destination* (how many requests
-//! run, which endpoints are ejected, what the retry budget holds) is process-wide, in [`Cluster`]:
-//! padded atomics, a lock only when the set of endpoints changes. What is *machinery* (connections,
-//! balancer cursor) is the worker's own, in `ClusterPool` of [`pool`](super::pool).
+//! State is kept in two places on purpose. The *facts about a destination* (how many requests run, which
+//! endpoints are ejected, how full the retry budget is) are process-wide, in [`Cluster`]: padded atomics, a
+//! lock only when the set of endpoints changes. The *machinery* (connections, balancer cursor) is the
+//! worker's own, in `ClusterPool` of [`pool`](super::pool).
 //!
 //! # Metrics
-//! Envoy's cluster counters (ME-7), under `envoy_cluster_`, label `cluster_name`. A cluster has membership gauges from the
-//! start, and the rest from the first request that uses it.
+//! Envoy's cluster counters (ME-7), under `envoy_cluster_`, label `cluster_name`. A cluster has membership
+//! gauges from the start, and the rest from the first request that uses it.
 
 mod authorities;
 mod health_check_trigger;

@@ -25,7 +25,7 @@ use crate::upstream::discover::{Endpoints, Following};
 pub struct Cluster {
     plan: Arc<ClusterPlan>,
     limits: Arc<Limits>,
-    /// None where Istio's running behaviour was asked for (CB-10).
+    /// `None` where Istio's running behaviour was asked for (CB-10).
     budget: Option<Budget>,
     /// Requests begun lately, where the retry budget counts them (CB-8).
     recent: Option<Recent>,
@@ -134,7 +134,7 @@ impl Cluster {
         });
     }
 
-    /// Says which names the endpoints come from; once.
+    /// Sets the names that the endpoints come from; once.
     pub(crate) fn set_following(&self, following: Arc<Following>) {
         let _: Result<(), _> = self.following.set(following);
     }
@@ -150,7 +150,7 @@ impl Cluster {
         }
         let before = earlier.hosts.load_full();
         if self.plan.health.is_some() != earlier.plan.health.is_some() {
-            // What nobody asks about any more is no matter, and what was once found is not either.
+            // Checks have begun or ended with the new policy: earlier findings do not count.
             for host in before.list() {
                 host.checks().forget();
             }

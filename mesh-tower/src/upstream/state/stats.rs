@@ -7,7 +7,7 @@ use metrics::{Counter, Label, counter};
 /// Handles, looked up once: when a request first uses the cluster. Most clusters of a large configuration are never
 /// called, and each handle costs a row of the recorder.
 ///
-/// The gauges of ME-7 are not kept but read from the cluster's own state when somebody asks:
+/// The gauges of ME-7 are not kept but read from the cluster's own state when metrics are rendered:
 /// [`Cluster::publish`](super::Cluster::publish).
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names are Envoy's, documented there")]

@@ -99,7 +99,7 @@ async fn lb_13_health_checks_and_ejections_both_move_load() {
     assert_eq!(loads(&cluster), [70, 30]);
 }
 
-/// What is not known yet is not ill: endpoints that come move no load before they were asked.
+/// An endpoint that was not checked yet counts as neither well nor ill: new endpoints move no load before their check.
 #[tokio::test(start_paused = true)]
 async fn lb_13_endpoints_that_come_wait_for_their_first_check() {
     let cluster = cluster(plan());
@@ -121,7 +121,7 @@ async fn lb_13_endpoints_that_come_wait_for_their_first_check() {
     assert_eq!((loads(&cluster), usable(&cluster)), (vec![84, 16], 3));
 }
 
-/// Connections belong to who is at the other end, not to what is said of it.
+/// Connections belong to the endpoint, whatever other facts about it change.
 #[tokio::test(start_paused = true)]
 async fn lb_17_what_is_said_of_an_endpoint_changes_and_its_connections_stay() {
     let known = Endpoint::new(std::net::SocketAddr::from(([10, 0, 0, 1], 80)));

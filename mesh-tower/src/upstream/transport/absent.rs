@@ -1,4 +1,4 @@
-//! What stands in for TLS in a build without it.
+//! Stands in for TLS in a build without it.
 
 use mesh_core::plan;
 

@@ -38,8 +38,8 @@ pub struct SocketConnector {
 }
 
 impl SocketConnector {
-    /// Never dials these addresses: a proxy's own listeners for its application's calls, which would
-    /// take the call again, and again (OP-7). An unspecified address stands for all of this machine's.
+    /// Never dials these addresses: a proxy's own listeners for its application's calls, which would take the call
+    /// again, and again (OP-7). An unspecified address stands for all addresses of this machine.
     ///
     /// # Panics
     /// If another thread panicked while replacing them.
@@ -53,7 +53,7 @@ impl SocketConnector {
     }
 }
 
-/// Whether a listener on `own` gets what is sent to `target`.
+/// Whether a listener on `own` takes connections to `target`.
 fn covers(own: IpAddr, target: IpAddr) -> bool {
     own == target
         || (target.is_unspecified() && (own.is_unspecified() || own.is_loopback()))
@@ -122,7 +122,7 @@ mod tests {
         dial(address).await.unwrap();
     }
 
-    /// What is written is the socket's; what is not stays the system's.
+    /// The socket has each value that is written; for the others the system's defaults stay.
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn cb_2_a_socket_is_kept_alive_as_it_is_written() {

@@ -6,7 +6,7 @@ use mesh_core::outcome::Reset;
 
 use crate::http::BoxError;
 
-/// A failed dial; shared by all who waited for it.
+/// Why a dial failed; shared by all requests that waited for it.
 #[derive(Clone, Debug)]
 pub(crate) struct DialError {
     pub(crate) reset: Reset,

@@ -17,7 +17,7 @@ pub(crate) use stream::{Counted, Written};
 #[cfg(feature = "tls")]
 pub(crate) use tls::ClientTls;
 
-/// What is spoken on a connection.
+/// The protocol of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http1,

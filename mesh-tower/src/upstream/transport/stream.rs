@@ -15,7 +15,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::tap::{Tap, Tapped};
 
-/// What a [`Connect`](super::Connect) yields.
+/// A byte stream that a [`Connect`](super::Connect) has opened.
 pub struct Stream(Kind);
 
 enum Kind {
@@ -134,7 +134,7 @@ impl Written {
 /// A stream that counts.
 pub(crate) type Counted = Tapped<Stream, Count>;
 
-/// What was written to a connection, and whether more may be.
+/// How many bytes were written to a connection, and whether more may be.
 #[derive(Debug, Default)]
 pub(crate) struct Count {
     written: Written,
@@ -151,8 +151,8 @@ impl Counted {
         (Self { stream, tap }, written)
     }
 
-    /// Nothing is written once reading has ended: what was not written when somebody learned of the end never
-    /// will be.
+    /// Nothing is written once reading has ended: bytes that are not written when the end of reading is seen never will
+    /// be.
     pub(crate) fn whole(mut self) -> Self {
         self.tap.whole = true;
         self

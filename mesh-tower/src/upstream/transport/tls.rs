@@ -67,8 +67,8 @@ impl Ready {
     }
 }
 
-/// The system's roots, read when they are first needed: hundreds of files, too much for each host that is called.
-/// Where there are none they are looked for again.
+/// The system's roots, read when they are first needed: hundreds of files, too many to read for each host that is
+/// called. If none was found, the next call looks again.
 fn system_roots() -> Result<Arc<RootCertStore>, BoxError> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     if let Some(roots) = ROOTS.get() {

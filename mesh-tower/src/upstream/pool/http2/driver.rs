@@ -1,4 +1,4 @@
-//! The task of a connection: reads frames, writes what its streams have to say, and notices its end.
+//! The task of a connection: reads frames, writes the frames of its streams, and notices its end.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,16 +25,16 @@ use crate::http::write_batch::{Flusher, WriteBatch, batch_writes};
 use crate::upstream::state::ConnectionPermit;
 use crate::upstream::transport::{Counted, Stream};
 
-/// How much a response may be ahead of its reader, and all of a connection together: the readers who must stop
-/// before one connection does are many.
+/// How many bytes of one response, and of all responses of a connection, may wait for their readers: many readers must
+/// stop before the connection does.
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 /// How much `h2` may count as overhead of DATA frames below 256 bytes that wait unread, before it closes the connection
-/// with all its streams. A stream of 5-byte messages that nobody reads comes to 13 MiB before its window is full.
+/// with all its streams. A stream of 5-byte messages without a reader comes to 13 MiB before its window is full.
 const DATA_FRAME_BUDGET: usize = 64 << 20;
-/// How many streams a peer allows that has not said so: no number of the protocol's, and not that of a peer that
-/// has said that it sets no limit either.
-const UNTOLD: usize = usize::MAX - 1;
+/// The stream limit before the peer's settings have come: not a number that the protocol can express, nor the one that
+/// stands for "no limit".
+const UNKNOWN_LIMIT: usize = usize::MAX - 1;
 /// Most that one stream may have waiting to be sent.
 const SEND_BUFFER: usize = 1 << 20;
 
@@ -59,7 +59,7 @@ pub(in crate::upstream::pool) async fn open<L: Lifeline>(
         .data_frame_budget(DATA_FRAME_BUDGET)
         .max_header_list_size(max_fields.max_list_size())
         .max_send_buffer_size(SEND_BUFFER)
-        .initial_max_send_streams(UNTOLD);
+        .initial_max_send_streams(UNKNOWN_LIMIT);
     let (sender, mut connection) = builder.handshake::<_, Bytes>(io).await?;
     let state = Arc::new(Shared::default());
     let (settings, settled) = oneshot::channel();
@@ -95,11 +95,11 @@ pub(in crate::upstream::pool) async fn open<L: Lifeline>(
 
 const UNSETTLED: &str = "the peer closed the connection before its HTTP/2 settings";
 
-/// Ends when the connection does; it is closed when nobody holds it and no stream is open.
+/// Ends when the connection does. The connection closes when no handle to it is left and no stream is open.
 struct Driver<L> {
     connection: Connection<WriteBatch<GuardedStream<Counted>>, Bytes>,
     flusher: Flusher<GuardedStream<Counted>>,
-    /// Sent to once the peer's settings have come.
+    /// Fires once the peer's settings have come.
     settings: Option<oneshot::Sender<()>>,
     keepalive: Option<Keepalive>,
     state: Arc<Shared>,
@@ -121,7 +121,7 @@ impl<L: Lifeline> Future for Driver<L> {
         }
         let max_streams = this.connection.max_concurrent_send_streams();
         let before = this.state.max_streams.load(Ordering::Relaxed);
-        if max_streams != UNTOLD && (max_streams != before || this.settings.is_some()) {
+        if max_streams != UNKNOWN_LIMIT && (max_streams != before || this.settings.is_some()) {
             this.state.max_streams.store(max_streams, Ordering::Relaxed);
             if let Some(settings) = this.settings.take() {
                 // The dial may have been given up.
@@ -137,7 +137,7 @@ impl<L: Lifeline> Future for Driver<L> {
     }
 }
 
-/// Asks a peer that has said nothing for a while whether it is still there, so that no call has to find out.
+/// Pings a peer that has sent nothing for a while, so that a dead connection is found before a call uses it.
 struct Keepalive {
     policy: Http2Keepalive,
     pings: PingPong,

@@ -5,9 +5,9 @@
 //! connection needs none of this; it opens its stream itself and waits for it:
 //!
 //! ```text
-//! request ─▶ send: HEADERS and what is at hand of the body ─▶ response head ─▶ body, read from the stream
+//! request ─▶ send: HEADERS and the part of the body at hand ─▶ response head ─▶ body, read from the stream
 //!              └ the rest of a long upload: a task of its own, ended soon after the response's body
-//! driver: one task for each connection; reads frames, writes all that its streams have to say at once
+//! driver: one task for each connection; reads frames, writes the frames of all its streams at once
 //! ```
 
 mod connect;
@@ -131,7 +131,7 @@ impl<P: Send + 'static> StreamPermit<P> {
         Self { connection: connection.clone(), reused, upload: None }
     }
 
-    /// It was lent in vain.
+    /// The permit was lent, and no request used it.
     pub(super) fn unserved(&self) {
         self.connection.served.fetch_sub(1, Ordering::Relaxed);
     }
@@ -158,7 +158,7 @@ impl<P: Send + 'static> StreamPermit<P> {
         Ok(response.map_body(self.connection.max_fields))
     }
 
-    /// A response whose head may pass. What `h2` itself finds too large is far above, and no response.
+    /// Refuses a response whose head is over the limit. The limit of `h2` itself is far above, and yields no response.
     fn checked<R>(&self, response: Response<h2::RecvStream>) -> Result<Response<h2::RecvStream>, Failure<R>> {
         let limit = self.connection.max_fields;
         if limit.admits(response.headers()) {
@@ -191,8 +191,8 @@ impl<P: Send + 'static> StreamPermit<P> {
 
     /// No response came; the connection had written `before` bytes when the request began.
     fn unanswered<R>(&self, error: h2::Error, before: u64) -> Failure<R> {
-        // On a shared connection nobody can tell whose bytes were written, unless there were none since. And
-        // only where it has failed for all will there be none.
+        // The bytes written on a shared connection may be of any stream: only if there were none since is it sure
+        // that none of this request was. Only a failed connection is sure to write none of it later.
         let written = !error.is_io() || self.connection.written.bytes() != before;
         self.failed(error, written)
     }
@@ -213,7 +213,7 @@ impl<P> Drop for StreamPermit<P> {
     }
 }
 
-/// Sends what is at hand of the body; if that is not all, the rest is sent by a task.
+/// Sends the part of the body that is at hand; if that is not all, a task sends the rest.
 async fn begin<P: Send + 'static>(mut upload: Upload) -> Option<oneshot::Sender<P>> {
     let all = poll_fn(|cx| Poll::Ready(upload.poll(cx).is_ready())).await;
     if all {
@@ -224,15 +224,15 @@ async fn begin<P: Send + 'static>(mut upload: Upload) -> Option<oneshot::Sender<
     Some(ended)
 }
 
-/// What HTTP/2 wants of a request's head (RFC 9113 section 8.2.2).
+/// Makes a request's head one of HTTP/2 (RFC 9113 section 8.2.2).
 fn prepare(head: &mut request::Parts, body: &Body) {
     let headers = &mut head.headers;
     hop::strip(headers, hop::Upgrade::None);
     if headers.get(TE).is_some_and(|te| te != "trailers") {
         hop::strip_te(headers);
     }
-    // Each request has its own: in the connection's table of headers they would push out all that repeat, and
-    // each would be compared with all before it.
+    // These differ for each request: in the connection's header table they would push out the fields that repeat,
+    // and each would be compared with all earlier ones.
     for name in [REQUEST_ID, TRACEPARENT] {
         if let Some(value) = headers.get_mut(name) {
             value.set_sensitive(true);

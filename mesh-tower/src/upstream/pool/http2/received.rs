@@ -1,4 +1,4 @@
-//! A response's body, read from its stream.
+//! The body of a response, read from its stream.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -16,10 +16,9 @@ use crate::body::FieldsTooLarge;
 use crate::http::failure::classify_h2;
 use crate::http::names;
 
-/// What an endpoint sends on a stream.
+/// The body that an endpoint sends on a stream.
 ///
-/// Dropped before its end, it resets the stream, unless the request is still being sent: then that is for the
-/// lease to tell.
+/// Dropped before its end, it resets the stream, unless the request is still being sent: then the lease decides.
 #[derive(Debug)]
 pub(crate) struct Http2Body {
     stream: RecvStream,

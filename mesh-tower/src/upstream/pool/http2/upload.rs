@@ -28,10 +28,10 @@ impl Upload {
         Self { body, stream, held: None }
     }
 
-    /// Ready when all was sent, or no more can be. What went wrong is told by the response.
+    /// Ready when all was sent, or no more can be. An error shows in the response.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let ended = ready!(self.try_poll(cx));
-        // A peer that has reset the stream, or a connection that is gone: the response says so.
+        // The peer has reset the stream, or the connection is gone: the response fails of the same cause.
         drop(ended);
         Poll::Ready(())
     }
@@ -76,14 +76,14 @@ impl Upload {
                 }
                 continue;
             }
-            // Room is asked for once there is data: what is reserved for a body that has none would be missing
-            // to the other streams.
+            // Room is asked for once there is data: other streams would lack the room that is reserved for a body
+            // without data.
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => {
                         let last = self.body.is_end_stream();
                         if data.is_empty() {
-                            // Peers count empty frames, and close the connection of one who sends many.
+                            // Peers count empty frames, and close a connection that brings many.
                             if last {
                                 return Poll::Ready(self.stream.send_data(data, true));
                             }

@@ -7,7 +7,7 @@ use metrics::gauge;
 use super::Cluster;
 
 impl Cluster {
-    /// Sets the gauges of ME-7 to what holds now; called before metrics are rendered.
+    /// Sets the gauges of ME-7 to the present values; called before metrics are rendered.
     ///
     /// A cluster that no request has used shows its membership and health alone: the rest would be zeros.
     pub fn publish(&self) {

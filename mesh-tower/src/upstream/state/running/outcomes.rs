@@ -71,7 +71,7 @@ impl Cluster {
         }
     }
 
-    /// A response of this endpoint says that it wants no more (HC-2).
+    /// A response of this endpoint refuses further requests (HC-2).
     pub(crate) fn fail_now(&self, host: &Host) {
         if self.plan.health.is_some() && host.checks().fail_now() {
             let (cluster, endpoint) = (&self.plan.name, &host.endpoint().address);
