@@ -19,7 +19,7 @@ async fn main() -> Result<(), BoxError> {
     let Err(error) = service.oneshot(request).await else { return Err("it never answers".into()) };
     let error = Error::from_box(error);
     assert!(error.is_timeout() && started.elapsed() >= Duration::from_millis(50));
-    // As a server would tell its caller.
+    // The answer that a server would give its caller.
     println!("{} after the time was spent: {error}", error.response(false).status());
     Ok(())
 }

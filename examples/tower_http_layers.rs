@@ -55,8 +55,8 @@ async fn main() -> Result<(), BoxError> {
     let order = Request::post(format!("http://{server}/orders")).body(Body::from("much ".repeat(1_000)))?;
     println!("an order of 5,000 bytes: {}", mesh.client().oneshot(order).await?.status());
 
-    // Decompression stands around the mesh's client: a retry repeats the compressed exchange, and mirrors and
-    // metrics see what is on the wire.
+    // Decompression is outside the mesh's client: a retry repeats the compressed exchange, and mirrors and metrics
+    // see the bytes on the wire.
     let asks = SetRequestHeaderLayer::if_not_present(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     let catalog = || Request::get(format!("http://{server}/catalog")).body(Body::empty());
     let packed = ServiceBuilder::new().layer(asks).service(mesh.client()).oneshot(catalog()?).await?;

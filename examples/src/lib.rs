@@ -1,4 +1,4 @@
-//! What the example programs share: services to call.
+//! The services that the example programs call.
 
 use std::net::SocketAddr;
 

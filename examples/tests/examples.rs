@@ -1,4 +1,4 @@
-//! Every example runs and says what it should; the README shows programs that compile.
+//! Each example runs and prints the expected lines; the README shows programs that compile.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -150,7 +150,7 @@ fn the_readme_shows_what_compiles() {
     }
 }
 
-/// What the README tells others to depend on is what this workspace is built with.
+/// The dependencies that the README lists are the dependencies of this workspace.
 #[test]
 fn the_dependencies_to_paste_are_ours() {
     let readme = std::fs::read_to_string(here("../README.md")).unwrap();

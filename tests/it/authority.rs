@@ -35,7 +35,7 @@ async fn h_8_rt_8_what_cannot_have_arrived_is_sent_again() {
     }
 }
 
-/// What is paid in by successes and taken out by retries is the same budget.
+/// Successes pay into the budget that retries take from.
 #[tokio::test(start_paused = true)]
 async fn h_8_cb_10_retries_are_paid_for_by_its_own_successes() {
     for resolution in [None, Some("NONE")] {
@@ -50,7 +50,7 @@ async fn h_8_cb_10_retries_are_paid_for_by_its_own_successes() {
             test.send(get()).await;
             requests += 1;
         }
-        // 10 at the start, 0.2 for each success, and what time grants during the back-offs.
+        // 10 at the start, 0.2 for each success, and the tokens that time grants during the back-offs.
         let retries = FAILURES - requests;
         assert!((30..45).contains(&retries), "{resolution:?}: {retries}");
     }

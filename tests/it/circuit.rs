@@ -72,7 +72,7 @@ async fn me_7_a_limit_that_is_reached_is_open() {
     let counters = Counters::leak();
     let _installed = counters.install();
     let (test, _api) = world("http", "http: {http2MaxRequests: 1}").await;
-    // Gauges are set when somebody asks for the page.
+    // Gauges are set when the page is requested.
     let open = async || {
         let request = Request::get("/stats/prometheus").body(Body::empty()).unwrap();
         Admin::new(test.mesh().clone()).oneshot(request).await.unwrap();
@@ -176,7 +176,7 @@ async fn cb_7_the_port_and_the_pool_say_what_is_spoken_upstream() {
         ("http", plain, [one, one]),
         ("http2", plain, [two, two]),
         ("grpc", plain, [two, two]),
-        // Its name tells nothing.
+        // The port's name does not show its protocol.
         ("web", plain, [one, two]),
         ("http", "http: {h2UpgradePolicy: UPGRADE}", [two, two]),
         ("http", "http: {h2UpgradePolicy: DO_NOT_UPGRADE}", [one, one]),

@@ -1,4 +1,4 @@
-//! Rules by what a verified token says, at a gateway in memory (VM-8).
+//! Rules by the claims of a verified token, at a gateway in memory (VM-8).
 
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ async fn ask(claims: Option<serde_json::Value>) -> String {
         .unwrap();
     let mut request = Request::get("http://shop.test/").body(Body::empty()).unwrap();
     if let Some(serde_json::Value::Object(claims)) = claims {
-        // What authentication does once it has verified a token.
+        // An authentication layer does this once it has verified a token.
         request.extensions_mut().insert(Context::default().verified(Claims::new(claims)));
     }
     let response = gateway::in_process(&mesh, "gateway|80").oneshot(request).await.unwrap();

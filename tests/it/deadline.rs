@@ -33,7 +33,7 @@ async fn chain(work: Duration) -> Chain {
         let (client, outcomes) = (client.clone(), outcomes.clone());
         Box::pin(async move {
             pass(work).await;
-            // Nothing is handed on: the task knows for whom it works.
+            // The handler passes nothing on: the task knows the request that it serves.
             let outcome = match client.get("http://c/").await {
                 Ok(answer) => Ok(answer.status().as_u16()),
                 Err(error) => Err(error.to_string()),

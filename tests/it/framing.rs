@@ -1,4 +1,4 @@
-//! How HTTP/1.1 messages are framed, in process: what goes to endpoints, and what a server takes.
+//! The framing of HTTP/1.1 messages, in process: requests to endpoints, and requests that a server accepts.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -109,7 +109,7 @@ async fn rfc_9112_6_1_what_a_server_refuses_ends_its_connection() {
     }
 }
 
-/// RFC 9110 9.3.2: hyper writes what body it is given over HTTP/2, and DATA breaks the stream of a HEAD.
+/// RFC 9110 9.3.2: hyper writes any body that it is given over HTTP/2, and DATA breaks the stream of a HEAD.
 #[tokio::test(start_paused = true)]
 async fn rfc_9110_9_3_2_an_error_of_a_server_has_no_body_for_head_over_http2() {
     let test = MeshTest::new("").start().await;

@@ -86,7 +86,7 @@ fn twice_the_configuration_is_twice_the_work() {
         eprintln!("SKIPPED: there is no valgrind");
         return;
     };
-    // What a start costs falls out; sorting and tables that double leave a little over 2.
+    // The fixed cost of a start cancels out; sorting and doubling tables leave a little over 2.
     let growth = (large - middle) / (middle - small);
     assert!((1.8..2.2).contains(&growth), "{growth}: {counted:?}");
 }

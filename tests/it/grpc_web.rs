@@ -162,7 +162,7 @@ async fn rf_6_retries_and_timeouts_read_the_status_of_the_call() {
         (vec![b"reply".to_vec()], "grpc-status:0\r\n".into())
     );
     assert_eq!(api.arrival_count(), 2);
-    // Trailers-only is told in the headers, as it came.
+    // A trailers-only answer has its status in the headers.
     api.fault_times(2, Fault::Grpc(14));
     let answer = test.send(hello(BINARY)).await;
     assert_eq!((answer.header("grpc-status"), answer.body.len()), ("14", 0));

@@ -132,7 +132,7 @@ async fn wish_24_a_stream_limit_that_comes_late_is_seen() {
     let address = listener.local_addr().unwrap();
     let connections = Arc::new(AtomicUsize::new(0));
     let count = connections.clone();
-    // Nobody is answered until all have arrived: on connections of one stream each, that takes four.
+    // No call is answered until all have arrived: on connections of one stream each, that takes four.
     let arrived = Arc::new(Barrier::new(CALLS));
     tokio::spawn(async move {
         loop {

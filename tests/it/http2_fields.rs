@@ -29,7 +29,8 @@ async fn world(port: &str) -> TestMesh {
     limited_world(port, FieldLimit::default()).await
 }
 
-/// An endpoint that answers `/head/N` and `/trailers/N` with fields of N KiB, and tells others what came.
+/// An endpoint that answers `/head/N` and `/trailers/N` with fields of N KiB, and other paths with the sizes that
+/// arrived.
 async fn limited_world(port: &str, limit: FieldLimit) -> TestMesh {
     let test = MeshTest::new(&service("api", port, 80, &["10.0.0.1"]));
     let test = test.with(|builder| builder.max_fields(limit)).start().await;

@@ -1,4 +1,4 @@
-//! The kit keeps its own promises: one seed, one history; a fault that never fired is told.
+//! The kit keeps its own promises: one seed, one history; a fault that never fired is reported.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What the mesh answers itself: Envoy's table, the same as error and as response (RF, VA-2, H).
+//! Answers that the mesh makes: Envoy's table, the same as error and as response (RF, VA-2, H).
 
 use http::Request;
 use mesh_tests::config::{destination_rule, service, virtual_service};

@@ -42,7 +42,7 @@ async fn a_mirror_gets_a_copy_and_its_answer_is_thrown_away() {
     assert_eq!(shadow.arrival_count(), 1, "a mirror is not retried");
 }
 
-/// VA-10: its end is there before anybody reads, so that a copy made on reading would never come to it.
+/// VA-10: the body has ended before its first read, so a copy made on reading would never reach its end.
 #[tokio::test(start_paused = true)]
 async fn va_10_a_body_of_the_callers_own_type_that_has_ended_is_mirrored() {
     let http = "  - route: [{destination: {host: api}}]
@@ -94,7 +94,7 @@ async fn wish_29_the_mirrored_share_is_the_written_one() {
         }
         pass(Duration::from_secs(1)).await;
         mirrored += shadow.arrival_count();
-        // They keep what they got.
+        // They keep their answers.
         api.forget_arrivals();
         shadow.forget_arrivals();
     }

@@ -128,7 +128,7 @@ async fn hc_3_a_reload_keeps_what_is_known_unless_the_probe_is_another() {
     pass(secs(10)).await;
     assert!(test.mesh().is_ready());
     status(&application, 500);
-    // Another document stands there now: one that is empty would keep what was known.
+    // Another document replaces it: an empty folder would keep the known state.
     test.reload("apiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n");
     let asked = application.arrival_count();
     pass(secs(60)).await;

@@ -142,7 +142,7 @@ async fn a_thread_without_a_runtime_may_make_a_client() {
     assert_eq!(client.request(get).await.unwrap().status(), 200);
 }
 
-/// What is refused of these documents is kept apart, as when a folder is read.
+/// Refused parts of these documents are kept apart, as when a folder is read.
 fn read(yaml: &str) -> Documents {
     Documents::parse([("mesh.yaml", yaml)]).0
 }
@@ -163,7 +163,7 @@ async fn y_12_a_refused_rule_at_start_answers_503_and_names_the_document() {
     assert_eq!(api.arrival_count(), 0);
     assert!(test.mesh().apply(read(&text.replace("timeuot", "timeout"))));
     assert_eq!(told(&test, "http://api/").await, (200, String::new()));
-    // What worked once goes on working.
+    // A configuration that worked once continues to work.
     assert!(test.mesh().apply(read(&text)));
     assert_eq!(told(&test, "http://api/").await, (200, String::new()));
     assert_eq!(test.mesh().status().stale_resources, ["VirtualService default/api"]);

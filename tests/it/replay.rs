@@ -1,4 +1,4 @@
-//! What is sent again is what was sent before, however it came (RT-10).
+//! A repeated request has the same bytes as the first, however its body arrives (RT-10).
 
 use bytes::Bytes;
 use http::Request;

@@ -235,7 +235,7 @@ async fn cb_10_a_hundred_clones_have_one_budget() {
     assert!(retries >= 15 && retries as u128 <= paid, "{retries} of {paid}");
 }
 
-/// RT-10, RT-13, RT-16, RT-19, CB-8, CB-10: the record of a call tells why nothing more was tried.
+/// RT-10, RT-13, RT-16, RT-19, CB-8, CB-10: the record of a call has the reason why no more tries followed.
 #[tokio::test(start_paused = true)]
 async fn rt_10_the_record_of_a_call_tells_why_it_was_not_tried_again() {
     const UNWRITTEN: &str = "  - route: [{destination: {host: api}}]";
@@ -266,7 +266,7 @@ async fn rt_10_the_record_of_a_call_tells_why_it_was_not_tried_again() {
             GiveUp::RateLimited => api.handle(move |_| async move { with("x-envoy-ratelimited", "1") }),
             GiveUp::PushedBack => api.handle(move |_| async move { with("grpc-retry-pushback-ms", "-1") }),
             GiveUp::NotRepeatable => api.fault(Fault::Grpc(14)),
-            // A server that ends with the time that it was told (RT-2).
+            // A server that ends with the announced time (RT-2).
             GiveUp::TimedOut => api.handle(|_| async {
                 pass(Duration::from_millis(980)).await;
                 let answer = http::Response::builder().header("content-type", "application/grpc");

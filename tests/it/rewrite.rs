@@ -140,7 +140,7 @@ async fn hd_7_hop_by_hop_headers_end_here_and_hd_1_a_request_id_is_made() {
     assert_eq!(arrival.header("x-forwarded-proto"), "http");
 }
 
-/// What the mesh config says of the headers that a proxy sets holds in process too.
+/// The mesh config's settings of the headers that a proxy sets hold in process too.
 #[tokio::test(start_paused = true)]
 async fn hd_4_no_request_id_is_made_in_process_where_the_mesh_config_says_so() {
     for (disabled, length) in [(true, 0), (false, 36)] {

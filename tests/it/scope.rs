@@ -1,4 +1,4 @@
-//! What a Sidecar and the mesh config decide about calls (SC, MC), through the whole stack.
+//! The decisions of a Sidecar and the mesh config about calls (SC, MC), through the whole stack.
 
 use mesh_tests::config::{mesh_config, service};
 use mesh_tower::test::MeshTest;

@@ -24,8 +24,7 @@ use tokio::time::{interval, timeout};
 const REQUESTS: usize = 100_000;
 const WORKERS: usize = 16;
 
-/// How long the server keeps an idle connection: a quarter of it is more than a busy machine keeps anybody
-/// waiting.
+/// The time that the server keeps an idle connection: a quarter of it is longer than any delay of a busy machine.
 const KEEP_ALIVE: Duration = Duration::from_millis(500);
 
 /// Which request it is, that a second arrival is seen.
@@ -78,7 +77,7 @@ async fn serve(stream: TcpStream, arrivals: Arc<Vec<AtomicU8>>) {
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let idle = async { while timeout(KEEP_ALIVE, active.notified()).await.is_ok() {} };
     tokio::select! {
-        // What has come is served, even if it was read too late.
+        // A request that has arrived is served, even if it was read too late.
         biased;
         _ = connection => {}
         () = idle => {}
@@ -118,7 +117,7 @@ async fn rt_20_a_server_that_closes_idle_connections_costs_nothing_over_sockets(
     assert!(!findings.has_errors(), "{findings}");
     let mesh = Mesh::from_documents(documents).start().await.unwrap();
     let client = mesh.client();
-    // Until a server has closed a connection nobody knows that it does.
+    // No mesh knows that a server closes idle connections until it has closed one.
     for id in 0..2 {
         let request = Request::get("http://api.test/").header(ID, id).body(Body::empty()).unwrap();
         let answer = client.request(request).await.unwrap();

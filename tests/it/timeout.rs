@@ -49,7 +49,7 @@ async fn rt_2_before_headers_it_is_504_ut() {
     assert_eq!(answer.header("x-mesh-reason"), "response_timeout");
     assert!(took(elapsed, 2_000), "{elapsed:?}");
     assert!(answer.error.unwrap().is_timeout());
-    // What nobody waits for is not worked on.
+    // The server does not work on a request without a waiting caller.
     api.open(0).await;
 }
 

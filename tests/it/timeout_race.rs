@@ -1,5 +1,5 @@
-//! An endpoint that keeps the deadline which it was told answers at the moment at which our own timer ends. Whichever
-//! is first, the outcome is the same.
+//! An endpoint that keeps the announced deadline answers at the moment at which our own timer ends. The outcome is
+//! the same, whichever is first.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ async fn rt_3_an_answer_at_the_end_of_a_try_is_the_end_of_the_try() {
             assert_eq!(answer.header("x-mesh-reason"), "upstream_per_try_timeout");
             assert!(answer.error.unwrap().is_timeout());
         }
-        // What the endpoint says of itself.
+        // The endpoint's own answer.
         for after in [1, 200, 283] {
             let test = world(PER_TRY, Duration::from_millis(after), status, Place::Head).await;
             let answer = call(&test).await;

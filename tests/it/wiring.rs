@@ -1,4 +1,4 @@
-//! What the parts of a mesh share, and what its stack keeps around a transport of one's own.
+//! The parts of a mesh share their state, and its stack holds around a user's own transport.
 
 use std::time::Duration;
 
@@ -32,7 +32,8 @@ async fn rt_3_a_try_over_a_transport_of_ones_own_is_bounded() {
     assert_eq!(Error::from_box(answer.err().unwrap()).to_string(), "504 UT upstream_per_try_timeout");
 }
 
-/// RT-2, RT-3: so does the line at which an endpoint's answer is the end of the time that it was told.
+/// RT-2, RT-3: the line at which an endpoint's answer counts as the end of the announced time holds over any
+/// transport too.
 #[tokio::test(start_paused = true)]
 async fn rt_2_an_answer_at_the_deadline_of_a_transport_of_ones_own_is_the_timeout() {
     let ms = Duration::from_millis;

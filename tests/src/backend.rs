@@ -24,7 +24,7 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// Serves what this function returns.
+    /// Serves the responses of this function.
     ///
     /// # Panics
     /// If the loopback has no free port.
@@ -36,10 +36,10 @@ impl Backend {
         Self::at("127.0.0.1:0".parse().expect("an address"), handler).await
     }
 
-    /// The same at an address: one that another has left.
+    /// The same at an address that another backend has left.
     ///
     /// # Panics
-    /// If somebody listens there.
+    /// If the address is in use.
     pub async fn at<F, Fut>(address: SocketAddr, handler: F) -> Self
     where
         F: Fn(Request<Incoming>) -> Fut + Send + Sync + 'static,
@@ -60,7 +60,7 @@ impl Backend {
         let address = listener.local_addr().expect("it is bound");
         let (handler, (count, served)) = (Arc::new(handler), watch::channel(0));
         let task = tokio::spawn(async move {
-            // Ended with this task: what is served here dies with it.
+            // Ends with this task, and so do the requests under way.
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 while connections.try_join_next().is_some() {}
@@ -80,10 +80,10 @@ impl Backend {
         Self { address, served, task }
     }
 
-    /// Dies: its connections break, and nobody listens any more.
+    /// Dies: its connections break, and its address refuses connections.
     ///
     /// # Panics
-    /// Never: an aborted task is what is waited for.
+    /// Never: the task that is awaited was aborted.
     pub async fn kill(mut self) {
         self.task.abort();
         let ended = (&mut self.task).await;
@@ -95,8 +95,8 @@ impl Backend {
         Self::start(move |_| async move { Response::new(Body::from(text)) }).await
     }
 
-    /// Several on one port, each on a loopback address of its own: what a name with several addresses
-    /// leads to. Each answers with its address.
+    /// Several backends on one port, each on a loopback address of its own, for a name with several addresses. Each
+    /// answers with its address.
     ///
     /// # Panics
     /// If no port is free on all of them.
@@ -140,10 +140,10 @@ impl Drop for Backend {
     }
 }
 
-/// A socket at an address that others of ours may hold too: while one does, nobody else gets it.
+/// A socket at an address that other sockets of this process may hold too: while one does, no other process gets it.
 ///
 /// # Panics
-/// If somebody else has it.
+/// If another process has it.
 #[must_use]
 pub fn shared(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().expect("a socket");
@@ -152,7 +152,7 @@ pub fn shared(address: SocketAddr) -> TcpSocket {
     socket
 }
 
-/// A port that is taken, so that nobody else gets it, and refuses connections.
+/// A port that is taken, so that no other process gets it, and refuses connections.
 #[derive(Debug)]
 pub struct Unheard(TcpSocket);
 
@@ -168,7 +168,7 @@ impl Unheard {
         Self(socket)
     }
 
-    /// Where nobody listens.
+    /// An address that refuses connections.
     ///
     /// # Panics
     /// Never: the socket is bound.

@@ -25,12 +25,12 @@ pub fn channel() -> (Sender, Body) {
 }
 
 impl Sender {
-    /// Writes data; whether anybody still reads.
+    /// Writes data; returns whether the body still has a reader.
     pub async fn data(&self, data: impl Into<Bytes>) -> bool {
         self.0.send(Ok(Frame::data(data.into()))).await.is_ok()
     }
 
-    /// Writes trailers; whether anybody still reads.
+    /// Writes trailers; returns whether the body still has a reader.
     pub async fn trailers(&self, trailers: http::HeaderMap) -> bool {
         self.0.send(Ok(Frame::trailers(trailers))).await.is_ok()
     }

@@ -68,7 +68,7 @@ impl Server {
         timeout(DEADLINE, self.lines.next_line()).await.expect("it says something").expect("text")
     }
 
-    /// Lets those go whom it holds, and holds nobody any more.
+    /// Releases the held requests, and holds none any more.
     ///
     /// # Panics
     /// If it has ended.
@@ -76,7 +76,7 @@ impl Server {
         self.input.write_all(b"go\n").await.expect("it runs");
     }
 
-    /// Kills it, as `kill -9` does, and waits until it is gone; what it still had to say.
+    /// Kills it, as `kill -9` does, and waits for its end; returns its last lines.
     ///
     /// # Panics
     /// If it has ended already.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// A Service of one port in namespace `default`, and its endpoints, all on the port's own number.
 ///
-/// The port's name tells the protocol: `http`, `http2`, `grpc`, `tcp`.
+/// The port's name sets the protocol: `http`, `http2`, `grpc`, `tcp`.
 #[must_use]
 pub fn service(name: &str, port_name: &str, port: u16, addresses: &[&str]) -> String {
     let endpoints: Vec<(&str, &str)> = addresses.iter().map(|address| (*address, "")).collect();

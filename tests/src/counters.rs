@@ -9,7 +9,7 @@ use metrics::{
     SharedString, Unit, set_default_local_recorder,
 };
 
-/// What was counted on this thread since [`Counters::install`].
+/// The counts on this thread since [`Counters::install`].
 #[derive(Debug, Default)]
 pub struct Counters(Mutex<BTreeMap<String, Arc<Count>>>);
 
@@ -53,7 +53,7 @@ impl Counters {
         counts.entry(name).or_default().clone()
     }
 
-    /// Counts until the guard is dropped; what is started meanwhile keeps its counters.
+    /// Counts until the guard is dropped; tasks that start meanwhile keep its counters.
     pub fn install(&'static self) -> LocalRecorderGuard<'static> {
         set_default_local_recorder(self)
     }

@@ -1,4 +1,4 @@
-//! A real name server on a free UDP port of the loopback; what it says changes as the test goes.
+//! A real name server on a free UDP port of the loopback; the test changes its answers.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -19,7 +19,7 @@ enum ScriptedAnswer {
     Nothing,
 }
 
-/// The name server, until dropped. A name that it was not told of does not exist.
+/// The name server, until dropped. A name without a script does not exist.
 #[derive(Debug)]
 pub struct NameServer {
     address: SocketAddr,
@@ -45,7 +45,7 @@ impl NameServer {
                 let Ok(question) = Message::from_vec(&buffer[..length]) else { continue };
                 let answer = answer(&known.lock().expect("no panic while the zone is read"), &question);
                 if let Some(bytes) = answer.and_then(|answer| answer.to_vec().ok()) {
-                    // Whoever asked may have left.
+                    // The sender of the question may have left.
                     let _ = socket.send_to(&bytes, from).await;
                 }
                 count.send_modify(|count| *count += 1);
@@ -79,10 +79,10 @@ impl NameServer {
         self.script(name, ScriptedAnswer::Nothing);
     }
 
-    /// Waits until so many more questions have been answered.
+    /// Waits until this many more questions have been answered.
     ///
     /// # Panics
-    /// If nobody asks.
+    /// If no question arrives in time.
     pub async fn asked(&self, more: usize) {
         let mut questions = self.questions.clone();
         let goal = *questions.borrow() + more;

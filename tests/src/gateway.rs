@@ -1,4 +1,4 @@
-//! A gateway in process: what its proxy does with a request, without the sockets.
+//! A gateway in process: the work of its proxy on a request, without the sockets.
 
 use http::{Request, Response};
 use mesh_tower::{Body, Error, Mesh, stack};

@@ -1,6 +1,6 @@
 //! Headers that comparisons leave out, each for one reason.
 
-/// Of the moment and of the connection: no decision is told by them.
+/// Headers of the moment and of the connection: they show no decision.
 pub const PASSING: [&str; 2] = ["connection", "date"];
 
 /// How the body is framed: that of the protocol, and not always the same for one answer.

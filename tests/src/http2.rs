@@ -1,4 +1,4 @@
-//! HTTP/2 frame by frame, for what no client library would send.
+//! HTTP/2 frame by frame, for bytes that no client library would send.
 
 use std::net::SocketAddr;
 
@@ -78,7 +78,7 @@ pub struct Frame {
     pub flags: u8,
     /// Its stream; 0 is the connection.
     pub stream: u32,
-    /// What it holds.
+    /// The payload.
     pub payload: Vec<u8>,
 }
 
@@ -93,7 +93,7 @@ impl Caller {
     /// Connects.
     ///
     /// # Panics
-    /// If nobody listens.
+    /// If the address refuses the connection.
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("somebody listens");
         stream.set_nodelay(true).expect("it is open");
@@ -150,7 +150,7 @@ impl Caller {
     pub async fn is_closed_by(self, bytes: Vec<u8>, stream: u32) -> bool {
         let Self { read: mut from, mut write } = self;
         let writing = tokio::spawn(async move {
-            // A peer that has closed takes no more, which is what is looked for.
+            // A peer that has closed takes no more bytes; the test looks for that.
             let _ = write.write_all(&bytes).await;
             write
         });

@@ -1,7 +1,7 @@
-//! The harness of the integration tests: configuration in a line, bodies that come in pieces, and
-//! the built proxy as a child process.
+//! The harness of the integration tests: configuration in a line, bodies that come in pieces, and the built proxy as
+//! a child process.
 //!
-//! What outsiders can use as well is in `mesh_tower::test`; here is what only our own tests need.
+//! `mesh_tower::test` has the parts that are useful outside; this crate has the parts that only our own tests need.
 
 pub mod backend;
 pub mod body;

@@ -29,7 +29,7 @@ pub struct Proxy {
     folder: TempDir,
     listeners: BTreeMap<String, SocketAddr>,
     log: watch::Receiver<String>,
-    /// Kept once somebody asks for it.
+    /// Kept once a test asks for it.
     output: watch::Sender<Option<mpsc::UnboundedSender<String>>>,
 }
 
@@ -75,7 +75,7 @@ impl Proxy {
         Self { child, folder, listeners, log, output }
     }
 
-    /// What it prints from now on, such as an access log; once.
+    /// Its output from now on, for example an access log; once.
     ///
     /// # Panics
     /// If it was taken before.
@@ -142,7 +142,7 @@ impl Proxy {
         timeout(DEADLINE, found).await.unwrap_or_else(|_| panic!("{path} never said it:\n{}", self.log()))
     }
 
-    /// What it has logged.
+    /// Its log.
     ///
     /// # Panics
     /// Never.
@@ -262,7 +262,7 @@ impl Page {
     /// Connects.
     ///
     /// # Panics
-    /// If nobody listens.
+    /// If the address refuses the connection.
     pub async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("somebody listens");
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");

@@ -1,4 +1,4 @@
-//! HTTP/1.1 byte by byte: what no client or server library would send.
+//! HTTP/1.1 byte by byte, for bytes that no client or server library would send.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::proxy::DEADLINE;
 
-/// An endpoint that answers with the bytes it is given and keeps what it was sent.
+/// An endpoint that answers with given bytes and records the requests.
 #[derive(Debug)]
 pub struct RawEndpoint {
     address: SocketAddr,
@@ -18,8 +18,8 @@ pub struct RawEndpoint {
 }
 
 impl RawEndpoint {
-    /// Answers each request with what this function makes of its head. The connection goes on only after an answer
-    /// that says `keep-alive`.
+    /// Answers each request with this function's bytes for its head. The connection goes on only after an answer that
+    /// says `keep-alive`.
     ///
     /// # Panics
     /// If the loopback has no free port.
@@ -95,7 +95,7 @@ async fn read(stream: &mut TcpStream) -> Option<String> {
 /// Sends these bytes and reads until the peer closes.
 ///
 /// # Panics
-/// If nobody listens, or the peer never closes.
+/// If the address refuses the connection, or the peer never closes.
 pub async fn exchange(address: SocketAddr, bytes: &str) -> String {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.expect("somebody listens");

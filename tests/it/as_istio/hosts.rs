@@ -31,7 +31,7 @@ async fn vs_5_a_virtual_service_without_a_rule_for_here_does_not_take_its_host()
     }
 }
 
-/// VS-3: what stands behind a catch-all of its own is dead, however many share the host.
+/// VS-3: rules behind a catch-all of their own document never match, even if several documents share the host.
 #[tokio::test(start_paused = true)]
 async fn vs_3_rules_behind_a_catch_all_of_their_own_stay_dead() {
     let rule = |uri: &str, status: u16| {
@@ -63,8 +63,8 @@ async fn sc_2_rules_wider_than_an_imported_host_are_seen() {
     }
 }
 
-/// SC-2: where nothing captures traffic, the block of a port serves the calls to that port of whoever names
-/// it: in process, and at the listener of all ports.
+/// SC-2: where no listener captures traffic, the block of a port serves the calls that name that port: in process,
+/// and at the listener of all ports.
 #[tokio::test(start_paused = true)]
 async fn sc_2_an_egress_block_with_a_port_serves_calls_that_name_the_port() {
     let far = "apiVersion: v1

@@ -1,4 +1,4 @@
-//! What recordings of real Istio showed, each kind by a small example through the whole stack.
+//! Behaviour that recordings of real Istio showed; each kind has a small example through the whole stack.
 
 mod hosts;
 
@@ -58,7 +58,7 @@ async fn edge(yaml: &str) -> TestMesh {
     test.with(|builder| builder.gateway(true).strict(false)).start().await
 }
 
-/// What the gateway answers to a caller.
+/// The gateway's answer to a request.
 async fn ask(test: &TestMesh, host: &str, path: &str) -> Answer {
     let request = Request::get(path).header("host", host).body(Body::empty()).unwrap();
     let (response, error) = match in_process(test.mesh(), "gateway|80").oneshot(request).await {
@@ -99,7 +99,7 @@ const LOCAL: &str = "
     corsPolicy: {allowOrigins: [{exact: 'http://o.test'}], allowMethods: [GET]}
     route: [{destination: {host: api}, headers: *to}]";
 
-/// RF-8: what was asked is of the request, and there is no code of an endpoint.
+/// RF-8: the variables come from the request, and there is no code of an endpoint.
 #[tokio::test(start_paused = true)]
 async fn rf_8_a_local_reply_carries_the_response_headers_of_rule_and_destination() {
     let yaml = service("api", "http", 80, &["10.0.0.1"])
@@ -209,7 +209,7 @@ async fn va_6_an_empty_value_leaves_the_header_as_it_was() {
     assert_eq!(headers.get("x-late"), None, "what is set is seen by no other value");
 }
 
-/// VA-6: what a response asks about is the request that was sent.
+/// VA-6: the variables of a response come from the request as it was sent.
 #[tokio::test(start_paused = true)]
 async fn va_6_a_response_asks_about_the_request_as_it_was_sent() {
     let rules = "

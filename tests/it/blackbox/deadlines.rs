@@ -1,4 +1,4 @@
-//! A tonic server that keeps the deadline it is told, and the mesh's own timers: the outcome is no matter of chance.
+//! A tonic server that keeps the announced deadline, and the mesh's own timers: chance does not decide the outcome.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -115,7 +115,7 @@ async fn wish_8_reloads_under_load_fail_no_request() {
     assert!(sent.load(Ordering::Relaxed) > 100, "{sent:?}");
 }
 
-/// What is in force as it was before.
+/// The parts of the plan that are kept from before.
 fn stale(dump: &str) -> Vec<serde_json::Value> {
     let dump: serde_json::Value = serde_json::from_str(dump).unwrap();
     dump["status"]["stale_resources"].as_array().cloned().unwrap_or_default()

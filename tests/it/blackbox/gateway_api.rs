@@ -68,7 +68,7 @@ async fn echo() -> Backend {
 async fn ga_2_ga_4_ga_6_ga_8_ga_9_an_http_route_at_a_gateway() {
     let backend = echo().await;
     let yaml = edge(backend.address(), "HTTP", &routes());
-    // Nobody says what it is: the Gateway in the folder makes it one.
+    // No flag sets its role: the Gateway in the folder makes it a gateway.
     let proxy = Proxy::start(PROXY, &yaml, "--bind 80=127.0.0.1:0").await;
     let address = proxy.address("gateway|80");
     let get = async |host: &str, path: &str| {

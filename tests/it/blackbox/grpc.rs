@@ -119,7 +119,7 @@ pub(super) fn codec() -> ProstCodec<Note, Note> {
     ProstCodec::default()
 }
 
-/// One call, and what it got.
+/// One call and its outcome.
 pub(super) async fn one_call(channel: Channel) -> Result<String, Status> {
     let mut grpc = Grpc::new(channel);
     grpc.ready().await.unwrap();

@@ -22,7 +22,7 @@ struct Page {
     content_type: &'static str,
 }
 
-/// What it got: headers, messages, and what the trailers' frame says.
+/// The response: headers, messages, and the text of the trailers' frame.
 struct Got {
     headers: HeaderMap,
     notes: Vec<String>,

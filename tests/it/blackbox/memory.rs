@@ -1,4 +1,5 @@
-//! What streams through is not held: a large upload through a route with retries (RT-10), or with a mirror (wish 29).
+//! Streamed data is not held in memory: a large upload through a route with retries (RT-10), or with a mirror (wish
+//! 29).
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -25,7 +26,7 @@ async fn a_proxy_starts_small_and_idle_connections_cost_little() {
     let start = proxy.own_memory();
     assert!(start <= 20 << 20, "{} KiB at the start", start >> 10);
     let address = proxy.address("gateway|80");
-    // What the first requests bring along stays whatever comes.
+    // The memory of the first requests stays, whatever follows.
     let mut idle = Vec::new();
     for _ in 0..20 {
         idle.push(Page::open(address).await);
@@ -88,7 +89,7 @@ async fn wish_29_a_mirror_that_stalls_keeps_memory_flat() {
         futures_util::future::join_all(uploads).await;
     }
     let grown = proxy.peak_memory().saturating_sub(before);
-    // Half a GiB was copied; each mirror may be 64 KiB behind, beside what its connection holds.
+    // Half a GiB was copied; each mirror may be 64 KiB behind, besides the buffers of its connection.
     assert!(grown < 24 << 20, "grown by {} KiB over {} KiB", grown >> 10, before >> 10);
     let slow = format!("mesh_mirror_requests_total{{result=\"slow\"}} {}", AT_ONCE * ROUNDS);
     proxy.until("/stats/prometheus", |_, text| text.lines().any(|line| line == slow)).await;

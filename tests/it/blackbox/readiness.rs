@@ -46,7 +46,7 @@ async fn hc_3_the_proxy_is_ready_when_its_workload_is() {
 async fn hc_3_a_command_tells_by_its_status() {
     let folder = tempfile::tempdir().unwrap();
     let flag = folder.path().join("flag");
-    // What it prints is nobody's.
+    // Its output is discarded.
     let script = format!("head -c 1000000 /dev/zero; test -e {}", flag.display());
     let probe = format!("{{periodSeconds: 1, failureThreshold: 1, exec: {{command: [sh, -c, '{script}']}}}}");
     let proxy = start(&probe, "").await;

@@ -66,8 +66,7 @@ async fn h_8_calls_out_go_by_their_host_header() {
     assert_eq!(answer.text().await.unwrap(), format!("/by-host {HOST}:8080"));
 }
 
-/// ME-4: a host that nobody knows is told of as such, dialled or refused; what is refused is logged and counted too
-/// (FO-1).
+/// ME-4: an undeclared host is named as such, dialled or refused; refused calls are logged and counted too (FO-1).
 #[tokio::test]
 async fn h_8_me_4_unknown_hosts_are_named_in_log_and_metrics() {
     for (mode, status, route, cluster) in [

@@ -20,7 +20,7 @@ use mesh_tests::proxy::Proxy;
 
 use super::{HOST, PROXY, gateway};
 
-/// Says back all that it hears. Who speaks plain HTTP is hung up on.
+/// Sends back all frames. It closes connections of plain HTTP.
 pub(crate) async fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -143,7 +143,7 @@ async fn va_14_an_endpoint_of_http2_gives_a_stream() {
         let request = Request::connect(uri).header("sec-websocket-version", "13");
         request.extension(Protocol::from_static("websocket")).body(Empty::<bytes::Bytes>::new()).unwrap()
     };
-    // What the connection may do is known once something was answered.
+    // The settings of the connection are known after the first answer.
     let plain = Request::get(format!("http://{gateway}/closed")).body(Empty::new()).unwrap();
     drop(sender.send_request(plain).await.unwrap());
     let refused = sender.send_request(ask("/closed")).await.unwrap();
@@ -167,7 +167,7 @@ async fn va_14_a_websocket_over_http2_is_one_over_http1_to_the_endpoint() {
         let request = Request::builder().method(method).uri(format!("http://{address}{path}"));
         request.header("sec-websocket-version", "13").body(Empty::<bytes::Bytes>::new()).unwrap()
     };
-    // An answer comes after the settings, which allow what follows.
+    // An answer arrives after the settings, which allow the next request.
     assert!(!sender.send_request(ask(Method::GET, "/")).await.unwrap().status().is_success());
 
     let mut foreign = ask(Method::CONNECT, "/chat");
@@ -184,7 +184,7 @@ async fn va_14_a_websocket_over_http2_is_one_over_http1_to_the_endpoint() {
     connection.abort();
 }
 
-/// It holds its place at the endpoint, and is told of when it is over.
+/// It counts as a request at the endpoint, and is reported at its end.
 #[tokio::test]
 async fn va_14_cb_1_a_websocket_is_a_request_until_it_ends() {
     let proxy = gateway(echo().await, "HTTP", "").await;

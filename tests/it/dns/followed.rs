@@ -37,7 +37,7 @@ async fn se_7_a_resolver_that_is_down_for_ten_minutes_costs_no_request() {
     let _installed = counters.install();
     let test = world("DNS", 30).await;
     assert_eq!(shares(&test, 1).await, [1, 0, 0]);
-    // Gauges are set when somebody asks for the page.
+    // Gauges are set when the page is requested.
     let stale = async || {
         let request = http::Request::get("/stats/prometheus").body(Body::empty()).unwrap();
         Admin::new(test.mesh().clone()).oneshot(request).await.unwrap();

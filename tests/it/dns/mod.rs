@@ -22,7 +22,7 @@ const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// Two upstreams that say who they are, and a name for the first.
+/// Two upstreams that answer with their names, and a DNS name for the first.
 async fn world(resolution: &str, ttl: u64) -> TestMesh {
     let test = MeshTest::new(&entry(resolution));
     test.dns().addresses(HOST, ["10.0.0.1"], secs(ttl));

@@ -57,7 +57,7 @@ impl Real {
         self.backends.iter().map(Backend::served).collect()
     }
 
-    /// Calls, and once more after each answer of the name server, until this holds of what a call says.
+    /// Calls, and again after each answer of the name server, until `enough` holds for the outcome of a call.
     async fn until(&self, enough: impl Fn(&Result<String, String>) -> bool) -> Result<String, String> {
         loop {
             let said = self.call().await;
@@ -132,7 +132,7 @@ async fn wish_13_the_proxy_asks_the_name_server_it_is_told_of() {
     let url = format!("http://{}/", proxy.address("outbound|15001"));
     let call = async |host: String| client().get(&url).header("host", host).send().await.unwrap();
     assert_eq!(call(HOST.to_owned()).await.text().await.unwrap(), "127.0.0.2");
-    // H-8: a host that nobody knows.
+    // H-8: an undeclared host.
     names.addresses("unknown.example.com", &["127.0.0.1"], 60);
     let answer = call(format!("unknown.example.com:{port}")).await;
     assert_eq!(answer.text().await.unwrap(), "127.0.0.1");

@@ -1,8 +1,8 @@
-//! What a rule does to a request and to its answer.
+//! The effects of a rule on a request and on its answer.
 
 use super::harness::{Pair, Step, get, post};
 
-/// The heading of what our access log tells.
+/// The heading of the difference in the access log.
 const AS_IT_CAME: &str = "The access log shows the request as it came";
 
 async fn pair() -> Option<Pair> {

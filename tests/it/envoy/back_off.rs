@@ -1,6 +1,6 @@
 //! How long a retry waits.
 //!
-//! A busy machine makes waits longer and never shorter. So what is held without tolerance is what holds
+//! A busy machine makes waits longer and never shorter. So the test checks without tolerance only the bounds that hold
 //! on any machine: over many requests the waits reach up to their bound, which a shorter back-off would
 //! not, and begin well below it, which a fixed one would not. From above, they are compared with
 //! Envoy's of the same moment.
@@ -13,7 +13,7 @@ use super::harness::{Pair, Side, get};
 
 /// Enough that the chance of all waits being in one half of their range is one in 2⁴⁰.
 const REQUESTS: usize = 40;
-/// What a busy machine may add.
+/// The time that a busy machine may add.
 const SLACK: Duration = Duration::from_secs(3);
 
 #[tokio::test]

@@ -1,7 +1,7 @@
-//! What is drawn by lot: weights, faults, mirrors.
+//! Random decisions: weights, faults, mirrors.
 //!
-//! A share p of n requests lies within 6 standard deviations, √(n·p·(1−p)), of n·p; that a right share
-//! does not is one case in five hundred million.
+//! A share p of n requests lies within 6 standard deviations, √(n·p·(1−p)), of n·p; a correct share fails this in one
+//! case of five hundred million.
 
 use super::harness::{Pair, Seen, Side, get};
 
@@ -11,7 +11,7 @@ async fn pair() -> Option<Pair> {
     Pair::sidecar("chance", &["one", "two"]).await
 }
 
-/// Sends many requests through one side, and says what came of each.
+/// Sends many requests through one side; returns the outcome of each.
 async fn many(pair: &Pair, side: &Side, path: &str) -> Vec<Seen> {
     let mut all = Vec::with_capacity(MANY);
     for _ in 0..MANY {

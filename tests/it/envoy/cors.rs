@@ -51,10 +51,10 @@ async fn va_12_requests() {
     let seen = pair.send(from("https://evil.test")).await.alike();
     assert_eq!((seen.status(), seen.header("access-control-allow-origin")), (200, ""));
     pair.send(get("cors.test", "/listed")).await.alike();
-    // No preflight: nobody asks for a method.
+    // Not a preflight: it asks for no method.
     let plain = get("cors.test", "/listed").method("OPTIONS").header("origin", "https://shop.test");
     assert_eq!(pair.send(plain).await.alike().arrivals.len(), 1);
-    // What the backend says of origins is overruled.
+    // The backend's own CORS headers are replaced.
     let own = from("https://shop.test").answer("access-control-allow-origin=*;vary=accept");
     assert_eq!(pair.send(own).await.alike().header("access-control-allow-origin"), "https://shop.test");
 }

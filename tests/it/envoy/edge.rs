@@ -1,4 +1,4 @@
-//! What a gateway does to every request: identity, forwarding, protocol.
+//! The changes of a gateway to every request: identity, forwarding, protocol.
 
 use super::harness::{Pair, get, post, recorded};
 
@@ -124,7 +124,7 @@ async fn h_7_az_15_malformed_requests() {
             400,
             400,
         ),
-        // Without a length beside it Envoy says 501; here nobody knows whether there was one.
+        // Without a length beside it Envoy answers 501; here the layer cannot know whether there was a length.
         ("POST / HTTP/1.1\r\nhost: rewrite.test\r\ntransfer-encoding: , chunked\r\n", 400, 501),
         ("GET / HTTP/1.1\r\nhost: me@rewrite.test\r\n", 400, 404),
         ("GET http://me@rewrite.test/ HTTP/1.1\r\nhost: rewrite.test\r\n", 400, 200),

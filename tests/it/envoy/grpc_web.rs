@@ -12,7 +12,7 @@ async fn pair() -> Option<Pair> {
 const TAKEN: &str = "grpc-web: what is taken for it";
 const OWN: &str = "grpc-web: answers of our own";
 
-/// The same, but that we tell the endpoint how long a binary upload is.
+/// The same outcome, but our proxy announces the length of a binary upload to the endpoint.
 #[track_caller]
 fn alike(both: Both, content_type: &str) -> Both {
     let lines: &[&str] = if content_type == BINARY { &["+ attempt 1 header content-length: 5"] } else { &[] };
@@ -58,7 +58,7 @@ async fn rf_6_answers_of_the_proxys_own() {
             let lines = [("+", 200), ("-", http)]
                 .map(|(side, code)| [format!("{side} log code: {code}"), format!("{side} status {code}")]);
             let mut lines: Vec<&str> = lines.iter().flatten().map(String::as_str).collect();
-            // Without a body Envoy's filter tells no status.
+            // Without a body Envoy's filter gives no status.
             let told = format!("+ header grpc-status: {grpc}");
             if matches!(path, "/unknown" | "/none") {
                 lines.push(&told);

@@ -1,7 +1,7 @@
 //! Against real Envoy: the same meaning in Istio's YAML and in Envoy's, the same requests, the same
 //! backends, and the same outcome.
 //!
-//! Envoy is the definition of what the YAML does at run time; that we do the same is shown by asking it.
+//! Envoy defines the meaning of the YAML at run time; the tests compare our behaviour with Envoy's.
 //! Where we differ on purpose, a test pins both outcomes and names the entry in
 //! `docs/differences-from-envoy.md` that says why.
 //!

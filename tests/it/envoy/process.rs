@@ -68,7 +68,7 @@ impl Envoy {
     }
 }
 
-/// Waits until it serves; an error is its log. What it says afterwards is of no use to anybody.
+/// Waits until it serves; the error is its log. Its later output is discarded.
 async fn started(stderr: ChildStderr) -> Result<(), String> {
     let mut lines = BufReader::new(stderr).lines();
     let mut log = String::new();

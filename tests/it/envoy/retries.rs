@@ -1,4 +1,4 @@
-//! What is tried again, how often, and what the caller gets in the end.
+//! Retries: which failures are retried, how often, and the caller's final response.
 
 use super::harness::{Pair, get, post, recorded};
 

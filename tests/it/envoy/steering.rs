@@ -11,7 +11,7 @@ fn steered() -> Step {
     post("one.test:8080", "/steered", "hello").header("x-forwarded-for", "127.0.0.1")
 }
 
-/// Both did the same, but that Envoy tells what the caller said to be honoured.
+/// Both had the same outcome, but Envoy also confirms the caller's header.
 #[track_caller]
 fn honoured(both: Both) -> Seen {
     let marks: Vec<String> = (1..=both.envoy.arrivals.len())

@@ -58,7 +58,7 @@ async fn rt_4_grpc_deadlines() {
         recorded("`grpc-timeout` is rewritten to the microsecond");
         assert_eq!(both.envoy.sent(1, "grpc-timeout"), "200m");
         let ours = both.ours.sent(1, "grpc-timeout");
-        // What is left of it, of which little is spent by then.
+        // The time left, of which little is spent by then.
         let left = ours.strip_suffix('u').map(|left| left.parse::<u32>().unwrap());
         assert!(ours == "200m" || (100_001..=200_000).contains(&left.unwrap()), "{ours}");
     }

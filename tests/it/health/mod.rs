@@ -1,4 +1,4 @@
-//! Active health checks (HC-1, HC-2): who is asked, how often, and what the answers do.
+//! Active health checks (HC-1, HC-2): their targets, their intervals, and the effects of their answers.
 
 mod questions;
 mod targets;
@@ -123,7 +123,7 @@ async fn hc_1_nobody_waits_for_the_first_answer_but_a_newcomer() {
     let yaml = |addresses: &[&str]| service("api", "http", 80, addresses) + &policy(SERVICE, HTTP);
     let test = MeshTest::new(&yaml(&["10.0.0.1"])).start().await;
     let old = test.upstream("10.0.0.1:80");
-    // Before anybody was asked.
+    // Before the first check.
     call(&test, 1).await;
     pass(Duration::from_secs(1)).await;
     let new = test.upstream("10.0.0.2:80");

@@ -12,7 +12,7 @@ async fn hc_1_the_question_is_as_written() {
     pass(Duration::from_secs(1)).await;
     let asked = &one.arrivals()[0];
     assert_eq!((asked.path(), asked.authority()), ("/healthz?full", "check.example.com"));
-    // A 204 has no body, so neither says what it should.
+    // A 204 has no body, so neither body matches.
     assert_eq!(states(&test), [State::Unhealthy, State::Unhealthy]);
     health(&one, 200);
     pass(Duration::from_secs(120)).await;

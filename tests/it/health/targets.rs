@@ -36,10 +36,10 @@ async fn hc_1_a_reload_starts_keeps_and_ends_the_questions() {
     assert_eq!((checks(&one), states(&test)), (1, vec![State::Healthy]));
     health(&one, 503);
     pass(Duration::from_secs(11)).await;
-    // What did not change keeps its state: nobody starts again.
+    // Unchanged endpoints keep their state: no check starts again.
     test.reload(&(checked + &service("other", "http", 80, &["10.0.1.1"])));
     assert_eq!(states(&test)[0], State::Unhealthy);
-    // Half of it is unhealthy and all are used; without checks nobody asks any more.
+    // Half of the endpoints are unhealthy and all are used; without checks no endpoint is checked any more.
     test.reload(&plain);
     let asked = checks(&one);
     pass(Duration::from_secs(100)).await;

@@ -124,7 +124,7 @@ async fn lb_14_od_9_too_few_are_well_and_all_are_used_again() {
     let all = spread(&test, &ADDRESSES, 99).await;
     assert_eq!(all, [33, 33, 33], "one of three is below 50 %");
     assert!(clusters(&test).await["panic"].as_bool().unwrap());
-    // Without a threshold nobody is left at last.
+    // Without a threshold no endpoint is left in the end.
     let test = world(&yaml(&places, &format!("{ROUND_ROBIN}, {OUTLIER}}}"))).await;
     let _ = spread(&test, &ADDRESSES, 3).await;
     for address in ADDRESSES {

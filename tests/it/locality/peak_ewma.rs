@@ -17,7 +17,7 @@ async fn ten(policy: Option<BalancePolicy>) -> (TestMesh, Vec<Upstream>) {
     (test, upstreams)
 }
 
-/// Wish 5: what the slowest of ten gets, one of them a hundred times slower, while 20 callers call.
+/// Wish 5: the share of the slowest of ten endpoints, which is a hundred times slower, while 20 callers call.
 async fn share_of_the_slow(policy: Option<BalancePolicy>) -> f64 {
     let (test, upstreams) = ten(policy).await;
     for (index, upstream) in upstreams.iter().enumerate() {
@@ -36,7 +36,7 @@ async fn share_of_the_slow(policy: Option<BalancePolicy>) -> f64 {
     upstreams[3].arrival_count() as f64 / 1_200.0
 }
 
-/// Wish 5: what one of ten gets that fails at once, in HTTP or in gRPC, headers alone or with trailers.
+/// Wish 5: the share of one of ten endpoints that fails at once, in HTTP or in gRPC.
 async fn share_of_the_broken(policy: Option<BalancePolicy>, fails: Fails) -> f64 {
     let (test, upstreams) = ten(policy).await;
     for (index, upstream) in upstreams.iter().enumerate() {

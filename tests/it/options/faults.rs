@@ -104,7 +104,7 @@ async fn fi_7_headers_ask_for_faults_where_they_may() {
         assert!(begin.elapsed() < Duration::from_millis(10));
     };
     tokio::join!(delayed, second);
-    // Nobody asked for permission here.
+    // The mesh config gives no permission here.
     let test = MeshTest::new(&yaml).start().await;
     let _api = test.upstream("10.0.0.1:80");
     assert_eq!(test.send(asked("x-envoy-fault-abort-request", "418")).await.status(), 200);

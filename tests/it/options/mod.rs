@@ -1,5 +1,4 @@
-//! What one call wants otherwise than its rule (RT-18, OU-4), and faults that are not of a rule
-//! (FI-7, FI-10).
+//! Per-call overrides of the rule (RT-18, OU-4).
 
 mod faults;
 
@@ -80,7 +79,7 @@ async fn wish_17_a_limit_to_headers_lets_a_stream_live() {
         let answer = send(&test, get(), options.clone()).await;
         assert_eq!(answer.body.len(), 120 * 5, "{port}: {:?}", answer.broken);
         assert!(took(begin.elapsed(), 3_600_000), "{:?}", begin.elapsed());
-        // The server is not told a limit that does not hold for it.
+        // The call does not announce a limit that does not bound the server.
         assert!(api.arrivals()[0].header("x-envoy-expected-rq-timeout-ms").is_empty());
         api.respond(200, "").fault(Fault::Hang);
         let begin = Instant::now();

@@ -1,4 +1,4 @@
-//! What comes to a gateway, in process and as it is built, by the same rules (FO-1).
+//! Requests to a gateway, in process and as it is built, by the same rules (FO-1).
 
 use http::Method;
 use mesh_core::telemetry::access_log::Format;

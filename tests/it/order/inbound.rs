@@ -1,4 +1,4 @@
-//! What comes to a service: through the layer of a program's own server, and through a built sidecar (FO-1).
+//! Requests to a service: through the layer of a program's own server, and through a built sidecar (FO-1).
 
 use http::{Method, Request, Response, StatusCode};
 use mesh_core::cors::CorsPolicy;
@@ -21,13 +21,13 @@ use tower::{Layer, ServiceExt};
 use super::{FOREIGN, LOG, ORIGIN, PAGE, PREFLIGHT, Row, are_counted, are_counted_by};
 use crate::blackbox::PROXY;
 
-/// What the application got: its path, and the id of the request.
+/// The application's answer: the path and the id of the request that it got.
 async fn told<B>(request: Request<B>) -> Response<Body> {
     let id = request.headers()["x-request-id"].to_str().unwrap();
     Response::new(Body::from(format!("{id} {}", request.uri().path())))
 }
 
-/// The answer of [`told`] is that of the log's request, at the path in normal form.
+/// The answer of [`told`] shows the request of the log, at the normalised path.
 fn check_told(row: &Row, body: &[u8], line: &str) {
     if row.log == "200 - via_upstream -" {
         let (id, path) = std::str::from_utf8(body).unwrap().split_once(' ').unwrap();

@@ -1,4 +1,4 @@
-//! The order in which the parts of a stack act: of calls out (FO-2), and of what comes in, at gateways and at
+//! The order of the layers of a stack: for outgoing calls (FO-2), and for incoming requests, at gateways and at
 //! services (FO-1).
 
 mod gateway;
@@ -19,18 +19,18 @@ use crate::blackbox::send;
 
 const ORIGIN: &str = "https://shop.test";
 const GRPC_WEB: &str = "application/grpc-web+proto";
-/// Refused by whoever normalises.
+/// The normalising layer refuses it.
 const FOREIGN: Headers = &[("connection", "upgrade"), ("upgrade", "quic")];
 const PREFLIGHT: Headers = &[("origin", ORIGIN), ("access-control-request-method", "PUT")];
 const PAGE: Headers = &[("content-type", GRPC_WEB), ("origin", ORIGIN)];
 
-/// A request's id, and what came of the request.
+/// The id of a request, and its outcome.
 const LOG: &str =
     "%REQ(X-REQUEST-ID)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %GRPC_STATUS_NUMBER%";
 
 type Headers = &'static [(&'static str, &'static str)];
 
-/// A request that comes in: what is asked, and what the log says after the id.
+/// An incoming request: its fields, and its log line after the id.
 #[derive(Debug)]
 struct Row {
     method: Method,
@@ -71,25 +71,25 @@ impl Row {
         timeout(DEADLINE, exchange).await.expect("an answer in time")
     }
 
-    /// The answer is that of the part that acts first. Its line has the id that the request was given: all but
-    /// what is refused before it is in normal form.
+    /// The answer is that of the layer that acts first. Its line has the id of the request, except for requests that
+    /// are refused before normalisation.
     fn check(&self, status: u16, headers: &HeaderMap, line: &str) {
         let (id, log) = line.split_once(' ').unwrap();
         assert_eq!((log, status.to_string().as_str()), (self.log, self.status()), "{self:?}");
         assert_eq!(id == "-", self.headers == FOREIGN, "{self:?}: {line}");
         let text = |name| headers.get(name).map_or("", |value| value.to_str().unwrap());
-        // Within faults: whom a fault answers, no page may read.
+        // CORS is within faults: a page cannot read the answer of a fault.
         let shared = self.headers == PREFLIGHT && self.flags() != "FI";
         assert_eq!(text("access-control-allow-origin"), if shared { ORIGIN } else { "" }, "{self:?}");
         if self.headers == PAGE {
-            // Outside faults: the page reads what they say.
+            // grpc-web is outside faults: the page can read the fault's answer.
             let number = self.log.rsplit(' ').next().unwrap();
             assert_eq!((text("content-type"), text("grpc-status")), (GRPC_WEB, number), "{self:?}");
         }
     }
 }
 
-/// All of them are counted, whoever answered.
+/// All requests are counted, whichever layer answered.
 fn are_counted(rows: &[Row], count: impl Fn(&str, &str) -> u64) -> bool {
     let mut expected: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for row in rows {

@@ -53,7 +53,7 @@ async fn fo_2_a_fault_comes_before_cors_and_cors_before_the_router() {
             .await;
     let answer = preflight(&test).await;
     assert_eq!((answer.status().as_u16(), answer.header("access-control-allow-origin")), (418, ""));
-    // Nobody could answer it, and nobody has to.
+    // No backend could answer it, and none has to.
     let (test, ..) = world(&format!("  - name: cors\n{cors}")).await;
     let answer = preflight(&test).await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What a backend does with an attempt, as the request's script says.
+//! A backend's action on an attempt, by the request's script.
 //!
 //! | act | what comes |
 //! |---|---|
@@ -29,7 +29,7 @@ pub(super) const SCRIPT: &str = "x-script";
 /// An empty gRPC message.
 pub(super) const MESSAGE: &str = "\0\0\0\0\0";
 
-/// What a body begins with that does not end.
+/// The first bytes of a body that does not end.
 const BEGINNING: &str = "the first bytes";
 
 /// Why something breaks.

@@ -1,4 +1,4 @@
-//! Services on loopback that do as the request says, and remember what they were sent.
+//! Services on loopback that follow the request's script and record the requests.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ const MIRROR: usize = COUNT - 1;
 /// The header that says which request of which run this is: `proxy 7/12`. No rule looks at it.
 pub(super) const RUN: &str = "x-run";
 
-/// What one backend got: method, target, headers in order of their names, body and trailers.
+/// A request as one backend received it: method, target, headers in order of their names, body and trailers.
 #[derive(Clone, Debug)]
 pub(super) struct Arrival {
     /// Which request, as [`RUN`] says.
@@ -40,13 +40,13 @@ pub(super) struct Arrival {
 /// Backends that live as long as this does.
 pub(super) struct Backends {
     pub(super) addresses: Vec<SocketAddr>,
-    /// Nobody listens here.
+    /// It refuses connections.
     pub(super) closed: Unheard,
     notes: Arc<Notes>,
     _tasks: JoinSet<()>,
 }
 
-/// What backends remember.
+/// The records of the backends.
 #[derive(Default)]
 struct Notes {
     arrivals: Mutex<Vec<Arrival>>,
@@ -67,7 +67,7 @@ impl Backends {
         Self { addresses, closed: Unheard::new(), notes, _tasks: tasks }
     }
 
-    /// What has arrived of this run since the last question.
+    /// The arrivals of this run since the last call.
     pub(super) fn take(&self, run: &str) -> Vec<Arrival> {
         let mut arrivals = self.notes.arrivals.lock().expect("no panic while an arrival is kept");
         let is_its = |of: &str| of.split_once('/').is_some_and(|(name, _)| name == run);
@@ -115,7 +115,7 @@ impl Arrival {
         arrivals.sort_unstable_by(|one, other| one.what().cmp(&other.what()));
     }
 
-    /// Without the values of `times`, and without the headers that are whoever sends it's.
+    /// Without the values of `times`, and without the headers that belong to the sender.
     pub(super) fn without_times(mut self, times: &[&str], left_out: fn(&str) -> bool) -> Self {
         let name = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
         self.headers.retain(|line| !left_out(&name(line)));
@@ -159,7 +159,7 @@ async fn answer(backend: usize, request: Request<Incoming>, notes: Arc<Notes>) -
     let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let attempt: usize = text("x-envoy-attempt-count").parse().unwrap_or(1);
     let of = text(RUN).to_owned();
-    // Nobody waits for what a mirror says, so it says it at once.
+    // No caller waits for a mirror's answer, so it answers at once.
     let act = if backend == MIRROR { String::new() } else { act::of(text(SCRIPT), attempt) };
     let headers = lines(head.headers.iter().filter(|(name, _)| *name != RUN));
     let line = format!("{} {} {:?}", head.method, head.uri, head.version);

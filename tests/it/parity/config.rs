@@ -40,7 +40,7 @@ pub(super) fn generate(draw: &mut Draw, backends: &Backends) -> String {
     yaml
 }
 
-/// Who sends.
+/// The sender.
 const WORKLOAD: &str = "apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web, namespace: default}
@@ -87,8 +87,8 @@ spec: {{address: {}, ports: {{http: {port}, http-two: {port}}}, \
     yaml
 }
 
-/// Services: `a.test` has two endpoints of version v1 and one of v2, `b.test` one of each, `dead.test` one where
-/// nobody listens, and `mirror.test` one that only mirrors go to.
+/// Services: `a.test` has two endpoints of version v1 and one of v2, `b.test` one of each, `dead.test` one that
+/// refuses connections, and `mirror.test` one that gets only mirrored requests.
 fn entries(draw: &mut Draw, backends: &Backends) -> String {
     let [first, second, third, mirror] = &backends.addresses[..] else { panic!("there are four") };
     let endpoint = |at: &std::net::SocketAddr, version: &str, locality: &str, weight: u32| {
@@ -104,7 +104,7 @@ fn entries(draw: &mut Draw, backends: &Backends) -> String {
         let location = draw.one(&["MESH_INTERNAL", "MESH_INTERNAL", "MESH_EXTERNAL"]);
         let more =
             draw.one(&["", "  exportTo: ['.']\n", "  exportTo: ['*']\n", "  addresses: [240.1.2.3]\n"]);
-        // Another address for each: two services of one address and port are told apart by nothing.
+        // Another address for each: two services of one address and port cannot be distinguished.
         let more =
             more.replace("240.1.2.3", &format!("240.1.2.{}", host.len() + usize::from(host.as_bytes()[0])));
         format!(

@@ -11,7 +11,7 @@ use super::config;
 use super::draw::Draw;
 use super::{CHUNKS, CONFIGURATIONS};
 
-/// What is not generated here, and why: part of a row's kind and path.
+/// Fields that are not generated here, with the reason: part of a row's kind and path.
 const ELSEWHERE: [(&str, &str); 43] = [
     ("=UNSPECIFIED", "the same as nothing"),
     ("Policy.tls", "certificates: tests/it/upstream_tls.rs"),
@@ -98,13 +98,13 @@ fn wanted() -> BTreeSet<String> {
     supported().into_iter().filter(|row| !is_alike(row) && !is_elsewhere(row)).collect()
 }
 
-/// What is open where the reader is.
+/// The open list or map at the reader's position.
 enum Open {
     List,
     Map { key: Option<String> },
 }
 
-/// What a document describes: its kind with its group, and the paths of what is said of it.
+/// The fields that a document sets: its kind with its group, and their paths.
 fn described(document: &str) -> (String, BTreeSet<String>) {
     let paths = paths(document);
     let text = |name: &str| {

@@ -1,4 +1,4 @@
-//! A gateway in both forms: the same rules, for whoever comes to its port.
+//! A gateway in both forms: the same rules for each caller of its port.
 
 use http::{Request, Response};
 use mesh_tower::normalize::Downstream;
@@ -14,7 +14,7 @@ pub(super) fn listener() -> String {
     format!("gateway|{PORT}")
 }
 
-/// What a gateway does with a request, in process: the stack of its listener, called from the loopback.
+/// A gateway in process: the stack of its listener, called from the loopback.
 pub(super) fn in_process(mesh: &Mesh) -> BoxCloneSyncService<Request<Body>, Response<Body>, Error> {
     let caller = Downstream::new(([127, 0, 0, 1], 1).into());
     let stack = mesh_tests::gateway::in_process(mesh, &listener());

@@ -7,9 +7,9 @@
 //!         + requests └─▶ Mesh::client(), or a listener's stack ─▶ backends ──┘
 //! ```
 //!
-//! A record is what the access log says (the whole decision with each try's endpoint, priority and outcome;
-//! flags, details, request id), what the caller got, and what each backend was sent. Only what differs by
-//! nature is left out: times, the proxy's `server`, `date` and framing headers.
+//! A record has the access log's line (the whole decision with each try's endpoint, priority and outcome; flags, details,
+//! request id), the caller's response, and the requests at each backend. Only parts that differ by nature are left out:
+//! times, the proxy's `server`, `date` and framing headers.
 //!
 //! `MESH_SEED=7 cargo test -p mesh-tests --test it parity` repeats the cases of one seed.
 
@@ -35,22 +35,22 @@ const CONFIGURATIONS: u64 = 50;
 const CHUNKS: u64 = 4;
 const REQUESTS: usize = 50;
 
-/// The budget of CB-10 grows with time, which is not the same for both: where it is on, what comes after the first
-/// retry that it refused, to either, is not compared.
+/// The budget of CB-10 grows with time, which is not the same for both: where it is on, requests after the first
+/// retry that it refused, to either, are not compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Default,
     IstioRuntime,
 }
 
-/// Who decides: an application's sidecar, or a gateway. In process both are this test's calls.
+/// The role of the proxy: an application's sidecar, or a gateway. In process the test itself is the caller of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Sidecar,
     Gateway,
 }
 
-/// What was compared.
+/// The counts of the compared requests.
 #[derive(Default)]
 struct Compared {
     requests: usize,

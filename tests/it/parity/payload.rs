@@ -1,4 +1,4 @@
-//! What requests bring: nothing, a body in one go, or one in pieces and of unknown length.
+//! The payload of requests: none, a body in one go, or a body in pieces and of unknown length.
 
 use std::convert::Infallible;
 

@@ -1,4 +1,4 @@
-//! All that can be told of one request's way, and what of it is left out.
+//! The record of one request, and the parts of it that are left out.
 
 use std::pin::pin;
 
@@ -10,12 +10,12 @@ use tokio::time::{Instant, timeout_at};
 
 use super::backends::Arrival;
 
-/// Written by whoever sends the message, not by a decision.
+/// The sender of a message writes it; no decision does.
 pub(super) fn is_senders(name: &str) -> bool {
     name == "server" || PASSING.contains(&name) || FRAMING.contains(&name)
 }
 
-/// What the caller saw, what each backend was sent, and what the access log says.
+/// The caller's response, the requests at each backend, and the access log's line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Record {
     /// None if the caller gave up before one came.
@@ -51,7 +51,7 @@ impl Record {
         }
     }
 
-    /// Reads a response until this instant; tells when its first bytes have been read.
+    /// Reads a response until this instant; reports when its first bytes have been read.
     pub(super) async fn read<B>(response: Response<B>, until: Instant, mut heard: impl FnMut()) -> Self
     where
         B: http_body::Body<Data = Bytes>,
@@ -73,8 +73,8 @@ impl Record {
                 },
             }
         };
-        // Trailers of HTTP/1.1 are for who asks for them with `te`, of a server that announces them: the
-        // proxy's caller does not, while in process nothing stands in their way. The log has their status.
+        // HTTP/1.1 sends trailers only to a caller that asks for them with `te`, from a server that announces them:
+        // the proxy's caller does not ask, while in process they pass. The log has their status.
         if head.version < http::Version::HTTP_2 {
             trailers.clear();
         }
@@ -87,7 +87,7 @@ impl Record {
         !self.arrivals.is_empty()
     }
 
-    /// Whether nothing went wrong: who is refused a retry has failed.
+    /// Whether the request succeeded; a refused retry is a failure.
     pub(super) fn is_good(&self) -> bool {
         let is_bad_status = |line: &String| line.starts_with("grpc-status") && line != "grpc-status: 0";
         let is_bad = self.headers.iter().chain(&self.trailers).any(is_bad_status);

@@ -10,7 +10,7 @@ use super::wait::{self, Wait};
 
 pub(super) use super::payload::Outgoing;
 
-/// What is sent, both ways.
+/// The request, in both forms.
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
     pub(super) method: Method,
@@ -120,9 +120,9 @@ fn answered(draw: &mut Draw) -> Sent {
     Sent { method, uri, headers, body }
 }
 
-/// A request too large to be kept for another try. Who is answered while it sends may not come to read that
-/// over HTTP/1.1, and a mirror may fall behind: it goes where nothing answers before the backend, which reads
-/// it all.
+/// A request too large to be kept for another try. A caller that is answered while it sends may not read that answer
+/// over HTTP/1.1, and a mirror may fall behind: so it goes to a route where only the backend answers, and the backend
+/// reads it all.
 fn large(draw: &mut Draw) -> Sent {
     let script = draw.one(&["", "503,200", "503", "break,200"]);
     let headers = vec![(SCRIPT, script.to_owned()), ("x-envoy-retry-on", "5xx,reset".to_owned())];
@@ -159,7 +159,7 @@ fn told(headers: &mut Vec<(&'static str, String)>, draw: &mut Draw) {
     maybe(4, "traceparent", &["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]);
 }
 
-/// A request for a service whose rules tell how long to wait, or with a limit of its own.
+/// A request for a service whose rules wait, or with a limit of its own.
 fn waiting(wait: Wait, role: Role, draw: &mut Draw) -> Sent {
     let (host, ruled) = draw.one(&[
         (HOSTS[0], true),

@@ -23,11 +23,11 @@ use super::{Mode, REQUESTS, Role, gateway};
 /// How often it is looked whether something has come.
 const TURN: Duration = Duration::from_millis(1);
 
-/// How long a caller waits before it gives up: far longer than every timeout that expires here, so that this
-/// happens to who has none.
+/// The time that a caller waits before it gives up: far longer than every timeout that expires here, so that it only
+/// ends requests without a timeout.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// Who sends: a Deployment of the configuration.
+/// The sender: a Deployment of the configuration.
 const WORKLOAD: &str = "default/Deployment/web";
 
 /// One configuration and its requests.
@@ -42,15 +42,14 @@ pub(super) struct Case<'a> {
     pub(super) backends: &'a Backends,
 }
 
-/// One way of sending them, and what came of it.
+/// One way to send the requests, and their records.
 pub(super) struct Run {
     name: String,
     pub(super) records: Vec<Record>,
     /// How many requests had ended before one was refused a retry by the budget.
     pub(super) within_budget: usize,
     is_refused: bool,
-    /// What was mirrored. Copies are on their way for longer than what they are copies of, and come in
-    /// any order.
+    /// The mirrored requests. Copies take longer than their originals, and arrive in any order.
     pub(super) copies: Vec<Arrival>,
 }
 
@@ -189,13 +188,13 @@ impl Run {
         request
     }
 
-    /// What backends know it by.
+    /// The name by which backends know it.
     fn request_name(&self) -> String {
         format!("{}/{}", self.name, self.records.len())
     }
 
-    /// A request has ended. Where its caller saw no end, this waits until whoever forwarded it has: what
-    /// comes next finds nothing of it.
+    /// A request has ended. If its caller saw no end, this waits until the forwarding side has ended it: the next
+    /// request finds no trace of it.
     async fn ended(&mut self, record: Record, log: &Path) {
         let seen = record.end == End::Whole;
         self.records.push(record);
@@ -204,7 +203,7 @@ impl Run {
         }
     }
 
-    /// Adds what has arrived since to the records.
+    /// Adds the new arrivals to the records.
     fn gather(&mut self, backends: &Backends) {
         for arrival in backends.take(&self.name) {
             let of = arrival.request();
@@ -224,7 +223,7 @@ impl Run {
         self.within_budget += usize::from(!self.is_refused);
     }
 
-    /// Adds what the log has come to, once it has a line for each request that has ended.
+    /// Adds the log's lines, once it has a line for each request that has ended.
     async fn log(&mut self, log: &Path) {
         let records = &mut self.records;
         let complete = async {

@@ -1,4 +1,4 @@
-//! Requests that a backend never answers, and what ends them.
+//! Requests that a backend never answers, and the limits that end them.
 //!
 //! Nothing that is answered has a limit that may expire, so that no answer races one, and no two such limits
 //! end at one time. Rules with such limits therefore ask for a header of requests that are never answered,
@@ -46,7 +46,7 @@ impl Wait {
         }
     }
 
-    /// What [`WAITS`] says of a request that a rule is to end.
+    /// The name of [`WAITS`] for a request that a rule ends.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Always => "always",
@@ -112,7 +112,7 @@ impl Wait {
         let ms = self.limit_ms();
         let grpc =
             || vec![("content-type", "application/grpc".to_owned()), ("grpc-timeout", format!("{ms}m"))];
-        // Nobody outside the mesh steers it (GW-12).
+        // No caller outside the mesh steers it (GW-12).
         if role == Role::Gateway || draw.percent(50) {
             return grpc();
         }

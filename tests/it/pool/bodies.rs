@@ -121,7 +121,7 @@ fn cut_short(text: &'static str, reason: Reason) -> Body {
     let frames = futures_util::stream::unfold(Some(text), move |text| async move {
         match text {
             Some(text) => Some((Ok(Frame::data(Bytes::from_static(text.as_bytes()))), None)),
-            // What has come before must be on the wire: a reset throws away what is not.
+            // The earlier data must be on the wire: a reset discards unsent data.
             None => {
                 pass(Duration::from_millis(1)).await;
                 Some((Err(BoxError::from(h2::Error::from(reason))), None))

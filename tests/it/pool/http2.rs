@@ -83,7 +83,7 @@ async fn many_answers_at_once_arrive_whole_through_one_http2_connection() {
         Response::new(Body::from(body))
     });
     let calls = (0_u8..200).map(|call| {
-        // Below, at and above what is gathered; some announced, some in pieces.
+        // Below, at and above the size of a batch; some announced, some in pieces.
         let size = [100, 1024, 16 * 1024, 100_000][usize::from(call % 4)];
         let bytes = Bytes::from(vec![call; size]);
         let body = if call % 8 < 4 { bytes.clone().into() } else { mesh_tests::body::chunked(&bytes, 7_000) };
@@ -96,7 +96,7 @@ async fn many_answers_at_once_arrive_whole_through_one_http2_connection() {
     assert_eq!(upstreams[0].connections(), 1);
 }
 
-/// `h2` closes a connection at the 101st empty DATA frame, and with it what others do on it.
+/// `h2` closes a connection at the 101st empty DATA frame, and with it the other streams on it.
 #[tokio::test(start_paused = true)]
 async fn empty_pieces_of_an_upload_cost_no_frames() {
     let (test, upstreams) = world("http2", &["10.0.0.1"]).await;

@@ -35,7 +35,8 @@ async fn rt_19_wish_6_a_close_that_crosses_the_request_hurts_nobody_and_doubles_
         ("http", Upstream::close_connections as fn(&Upstream) -> &Upstream, 1, 1),
         ("http", Upstream::drain_connections, 1, 1),
         ("http2", Upstream::drain_connections, 0, 0),
-        // A task with a turn to come writes before it can see the close: then nobody can tell what was read.
+        // A task with a turn to come writes before it can see the close: then the test cannot know which bytes were
+        // read.
         ("http2", Upstream::close_connections, 0, 50),
     ] {
         let (test, upstreams) = world(port, &["10.0.0.1"]).await;
@@ -45,7 +46,7 @@ async fn rt_19_wish_6_a_close_that_crosses_the_request_hurts_nobody_and_doubles_
             let post = round % 2 == 1;
             let is_busy = round % 4 > 1;
             if !is_busy {
-                // The connection's task has done what there was to do.
+                // The connection's task has finished its work.
                 pass(Duration::from_millis(1)).await;
             }
             // Closed in the very moment: no time for the client to see it.

@@ -17,7 +17,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-/// Whoever is dialled: HTTP/2 peers that answer when they may, and pings until they fall silent.
+/// The dialled peers: HTTP/2 peers that answer when they may, and answer pings until they fall silent.
 #[derive(Clone, Debug)]
 struct Peers {
     connections: Arc<AtomicUsize>,
@@ -41,7 +41,7 @@ impl Peers {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Open for ever: neither its end nor a reset tells that nobody is there.
+    /// Open for ever: neither its end nor a reset shows that the peer is gone.
     async fn serve(self, number: usize, stream: DuplexStream) {
         let mut server = h2::server::handshake(stream).await.unwrap();
         let mut silent = self.silent.subscribe();
@@ -96,7 +96,7 @@ async fn cb_3_a_peer_that_answers_no_ping_loses_its_connection_and_the_calls_on_
     assert_eq!(peers.connections(), 2);
 }
 
-/// Nobody waits for it.
+/// No request waits for it.
 #[tokio::test(start_paused = true)]
 async fn cb_3_an_idle_connection_is_asked_after_too() {
     for (silent, connection) in [(1, "2"), (0, "1")] {

@@ -1,4 +1,4 @@
-//! Retries and timeouts: which failures are repeated, how often, and what the caller gets in the end.
+//! Retries and timeouts: which failures are repeated, how often, and the caller's final response.
 //!
 //! Played twice: as Istio runs (`istio_runtime`), and with our own defaults, which are more careful (RT-19, CB-10).
 
@@ -54,10 +54,10 @@ fn gateway() -> Workload {
     }
 }
 
-/// A case, and what came of it here.
+/// A case and its outcome here.
 struct Played<'a> {
     case: Case<'a>,
-    /// What was sent; and, where the budget let no more tries be made, after how many.
+    /// The request; and, where the budget allowed no more tries, the number of tries made.
     sent: Value,
     ours: Value,
 }
@@ -98,9 +98,9 @@ async fn at_once(configuration: &Configuration, istio_runtime: bool) -> Vec<Play
     played
 }
 
-/// Where the budget stopped a request, as many retries were made as it pays for: the ten tokens that it begins
-/// with, ten a second, and a fifth of one for each success (CB-10). The number of tries of each request is read
-/// off our own run, so that this is what holds their sum.
+/// Where the budget stopped a request, the number of retries is the number that the budget pays for: the ten tokens
+/// that it begins with, ten a second, and a fifth of one for each success (CB-10). The number of tries of each
+/// request is read from our own run, so this checks their sum.
 fn assert_budget(played: &[Played<'_>], took: Duration, line: usize) {
     if played.iter().all(|one| one.sent.get(SPENT_AFTER).is_none()) {
         return;
@@ -120,10 +120,10 @@ fn file(istio_runtime: bool, kept: &[Kept]) -> compare::Report {
     })
 }
 
-/// How many tries a request had when the budget was spent; noted in what was sent.
+/// The number of tries of a request when the budget was spent; noted in the request.
 const SPENT_AFTER: &str = "budget spent after";
 
-/// What the caller gets where this step is the last of so many.
+/// The caller's response if this step is the last of this many.
 fn last(step: &str, tries: usize, head: bool) -> Value {
     let body = |text: String| if head { String::new() } else { text };
     let answer =

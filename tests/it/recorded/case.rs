@@ -11,13 +11,13 @@ pub(super) struct Configuration {
     whole: Value,
 }
 
-/// One request, and what Istio did with it.
+/// One request, and Istio's behaviour.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Case<'a> {
     pub(super) configuration: &'a Configuration,
-    /// What was sent.
+    /// The request.
     pub(super) request: &'a Value,
-    /// What was seen, in the recording's words.
+    /// The outcome, in the recording's words.
     pub(super) observed: &'a Value,
 }
 
@@ -53,7 +53,7 @@ impl Configuration {
 /// Documents as a folder would be read. JSON is YAML.
 pub(super) fn parse<'a>(documents: impl IntoIterator<Item = &'a Value>) -> Documents {
     let texts: Vec<String> = documents.into_iter().map(Value::to_string).collect();
-    // What is wrong with a document is left out by Istio's run time too.
+    // Istio's run time leaves out wrong parts of a document too.
     Documents::parse([("recorded.yaml", texts.join("\n---\n"))]).0
 }
 

@@ -13,7 +13,7 @@ use super::play::{self, Role};
 /// As many threads as a file is played by, each with a clock of its own.
 const THREADS: usize = 2;
 
-/// What came of the cases of a recording.
+/// The outcomes of the cases of a recording.
 #[derive(Default)]
 pub(super) struct Report {
     equal: usize,
@@ -22,7 +22,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Sorts a case by what we answered to it.
+    /// Sorts a case by our answer to it.
     pub(super) fn judge(&mut self, case: Case<'_>, ours: &Value, kept: &[Kept]) {
         if ours == case.observed {
             self.equal += 1;
@@ -76,7 +76,7 @@ fn say(line: &str) {
     writeln!(std::io::stderr(), "{line}").expect("there is a terminal, or a file");
 }
 
-/// The page that lists what stays.
+/// The page that lists the kept differences.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/differences-from-envoy.md");
 
 /// Names the one configuration to play.

@@ -1,4 +1,4 @@
-//! The server that recordings were made with: it names itself and tells what it saw.
+//! The server of the recordings: it answers with its name and the request that it received.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub(super) fn start(test: &TestMesh, names: &[&'static str]) {
     }
 }
 
-/// Names that no recording has: what each proxy adds for itself, and what the connection is about.
+/// Headers that no recording has: those that each proxy adds, and those of the connection.
 const LEFT_OUT: [&str; 14] = [
     "x-request-id",
     "date",

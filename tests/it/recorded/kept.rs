@@ -1,4 +1,4 @@
-//! The differences that stay: what Istio did, and the exact answer that we give instead.
+//! The differences that stay: Istio's behaviour, and the exact answer that we give instead.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ pub(super) struct Kept {
     pub(super) name: &'static str,
     /// The words that begin its entry in `docs/differences-from-envoy.md`.
     pub(super) page: &'static str,
-    /// What we answer to such a case; `None` if it is not one.
+    /// Our answer to such a case; `None` if the case is another.
     pub(super) instead: fn(Case<'_>) -> Option<Value>,
 }
 
@@ -20,7 +20,7 @@ pub(super) const OPEN_LISTENER: Kept = Kept {
     instead: |case| (case.observed["error"] == "ConnectionRefusedError").then(|| unknown_host(case)),
 };
 
-/// What a call to a host gets that nobody knows (H-8): nothing goes there, or DNS knows no such name.
+/// The outcome of a call to an undeclared host (H-8): it goes nowhere, or DNS has no such name.
 fn unknown_host(case: Case<'_>) -> Value {
     let mut documents = case.configuration.documents().iter();
     let sidecar = documents.find(|document| document["kind"] == "Sidecar").expect("each has one");
@@ -44,7 +44,7 @@ pub(super) const SLASH: Kept = Kept {
     },
 };
 
-/// Istio leaves out a redirect's `port` that is the scheme's default, and with it what it says.
+/// Istio leaves out a redirect's `port` if it is the scheme's default, and so loses an explicit port.
 pub(super) const EXPLICIT_PORT: Kept = Kept {
     name: "an explicit port of a redirect counts",
     page: "Redirects leave out default ports",
@@ -79,7 +79,7 @@ fn location(case: Case<'_>) -> Option<(&str, &str, &str)> {
     Some((scheme, authority, path))
 }
 
-/// What Istio answered, with another `Location`.
+/// Istio's answer, with another `Location`.
 fn moved(case: Case<'_>, to: &str) -> Value {
     let mut instead = case.observed.clone();
     instead["response"]["location"] = to.into();

@@ -1,4 +1,4 @@
-//! A request through the production stack, and what came of it in the recording's words.
+//! Plays a request through the production stack; its outcome is in the recording's words.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
@@ -17,7 +17,7 @@ use super::endpoint;
 /// The port that every recording listens on.
 const PORT: u16 = 54321;
 
-/// Who the proxy is.
+/// The workload of the proxy.
 pub(super) struct Role {
     pub(super) gateway: bool,
     pub(super) namespace: &'static str,
@@ -46,7 +46,7 @@ impl Role {
     pub(super) async fn start(&self, configuration: &Configuration) -> TestMesh {
         let test = MeshTest::from_documents(case::parse(configuration.documents()))
             .identity(self.workload())
-            // Istio leaves out what is wrong and serves the rest.
+            // Istio leaves out wrong parts and serves the rest.
             .with(|builder| builder.gateway(self.gateway).strict(false))
             .start()
             .await;
@@ -55,7 +55,7 @@ impl Role {
     }
 }
 
-/// What serves the recording's port.
+/// The service behind the recording's port.
 pub(super) type Listener = BoxCloneSyncService<Request<Body>, Response<Body>, Error>;
 
 /// The stack of the recording's port; `None` if nothing listens there.
@@ -90,7 +90,7 @@ fn value(text: &str) -> HeaderValue {
     HeaderValue::from_bytes(text.trim().as_bytes()).unwrap()
 }
 
-/// Sends it, and says what came as the recording would.
+/// Sends the request; returns the outcome in the recording's form.
 pub(super) async fn play(listener: &Listener, request: Request<Body>, only: &[&str]) -> Value {
     let speaks_grpc = grpc::is_grpc(request.headers());
     let is_head = request.method() == Method::HEAD;

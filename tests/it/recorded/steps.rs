@@ -16,7 +16,7 @@ use mesh_tower::test::{Close, Pipe, pass};
 use mesh_tower::upstream::pool::{Connect, Connecting, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-/// The header that tells one case from another, of those that are played at once.
+/// The header that distinguishes cases that are played at once.
 pub(super) const CASE: &str = "x-case";
 
 /// The network of the recording: both endpoints, and the steps that cases have taken so far.

@@ -55,7 +55,7 @@ impl Kind {
     }
 }
 
-/// What the caller sees: status, or for gRPC its status, and the flags of an answer of ours.
+/// The caller's view: the status, or the gRPC status, and the flags of an answer that the mesh makes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Seen {
     Success,

@@ -23,7 +23,7 @@ async fn chain(timeout: &str) -> Chain {
     Chain { gateway, b, c }
 }
 
-/// Status, how B's call of C ended, and what they were told.
+/// The status, the end of B's call of C, and the deadlines that were announced to both.
 async fn call(to: std::net::SocketAddr, headers: &[(&str, &str)]) -> (u16, String, Vec<u64>) {
     let mut request = client().get(format!("http://{to}/"));
     for (name, value) in headers {

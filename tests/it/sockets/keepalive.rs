@@ -1,4 +1,4 @@
-//! `tcpKeepalive`, as the kernel tells of it: the timer of the connection to an endpoint (CB-2, MC-2).
+//! `tcpKeepalive`, as the kernel shows it: the timer of the connection to an endpoint (CB-2, MC-2).
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -30,7 +30,7 @@ async fn due(peer: SocketAddr) -> Option<Duration> {
             let mut to_peer = rows.filter(|row| row[2] == remote && row[3] == ESTABLISHED);
             let row = to_peer.next().expect("it is connected");
             assert!(to_peer.next().is_none(), "one connection");
-            // What is sent and not acknowledged has the timer for itself.
+            // Unacknowledged data takes the place of the keepalive timer.
             match row[5].split_once(':').unwrap() {
                 (NO_TIMER, _) => return None,
                 (KEEPALIVE, ticks) => {

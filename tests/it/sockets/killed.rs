@@ -1,4 +1,4 @@
-//! A server that is killed as `kill -9` does costs what it had in its hands, and comes back (wish 5).
+//! The death of a server by `kill -9` costs only the requests that it holds, and the server comes back (wish 5).
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -48,7 +48,7 @@ async fn wish_5_a_server_that_is_killed_costs_a_tonic_channel_only_the_calls_in_
     assert_eq!(world.come_back(dead, calls).await, NOTHING, "calls after its death was seen");
 }
 
-/// Three servers, and their addresses, which nobody else gets.
+/// Three servers, and their addresses, which no other process gets.
 struct World {
     protocol: &'static str,
     mesh: mesh_tower::Mesh,
@@ -62,8 +62,8 @@ impl World {
         let addresses: Vec<SocketAddr> = held.iter().map(|socket| socket.local_addr().unwrap()).collect();
         let servers = addresses.iter().map(|address| Server::start(SERVER, *address, None));
         let servers = join_all(servers).await.into_iter().map(|server| (server.address(), server)).collect();
-        // Over HTTP/2 each has one connection: once that has broken, its death is known. Who fails is out for a second:
-        // three tries of one call may all draw an endpoint that is only avoided (RT-12).
+        // Over HTTP/2 each has one connection: once that has broken, its death is known. A failing endpoint is out
+        // for a second: three tries of one call may all draw an endpoint that is only avoided (RT-12).
         let most = if protocol == "HTTP" { 1_000 } else { 1 };
         let policy = format!(
             "  trafficPolicy:
@@ -86,7 +86,8 @@ impl World {
                 (name, ended)
             });
         }
-        // Each says whom it holds; what it says is kept while the others are listened to.
+        // Each server prints the names that it holds; the lines of one are kept while the test reads those of the
+        // others.
         let mut in_hand: BTreeMap<SocketAddr, Vec<String>> = BTreeMap::new();
         for _ in 0..HELD {
             let mut said = Vec::new();
@@ -115,8 +116,8 @@ impl World {
         (self, dead)
     }
 
-    /// It is started again, and gets its share within five seconds. The others have got nothing twice. Ends the load;
-    /// what failed of it.
+    /// It is started again, and gets its share within five seconds. The others have received no request twice. Ends
+    /// the load; returns its failures.
     async fn come_back(mut self, dead: SocketAddr, load: Load) -> Vec<String> {
         let protocol = self.protocol;
         let back = Server::start(SERVER, dead, None).await;

@@ -39,7 +39,7 @@ async fn mesh(yaml: &str) -> Mesh {
     Mesh::from_documents(documents(yaml)).strict(true).start().await.unwrap()
 }
 
-/// Who calls, and how.
+/// The caller, by its form.
 #[derive(Clone)]
 enum Caller {
     Http(Client, &'static str),
@@ -48,7 +48,7 @@ enum Caller {
 }
 
 impl Caller {
-    /// One call, which may ask to be held under a name; who answered, where it succeeded.
+    /// Makes one call, which may ask the server to hold it under a name; returns the server's name if it succeeds.
     async fn call(&self, hold: Option<&str>) -> Result<String, String> {
         match self {
             Self::Http(client, method) => {
@@ -78,7 +78,7 @@ impl Caller {
     }
 }
 
-/// Calls without end from so many tasks, until told to stop.
+/// Calls without end from this many tasks, until it is stopped.
 struct Load {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicUsize>,
@@ -127,14 +127,14 @@ impl Load {
         let mut turn = tokio::time::interval(Duration::from_millis(1));
         let wait = async {
             while self.sent() < until {
-                // No turn is taken from who answers.
+                // Waits between the checks, so that the answering tasks get their turns.
                 turn.tick().await;
             }
         };
         timeout(DEADLINE, wait).await.expect("requests are answered");
     }
 
-    /// What failed.
+    /// Stops the load; returns the failures.
     async fn end(self) -> Vec<String> {
         self.stop.store(true, Ordering::Relaxed);
         self.tasks.join_all().await;

@@ -1,15 +1,15 @@
-//! A service in a process of its own: what can be killed, and what a chain of processes is made of.
+//! A service in a process of its own, which a test can kill or chain with others.
 //!
-//! `mesh-tests-server ADDRESS [FOLDER]` listens, says so, and serves until its input is closed. With a folder of
-//! configuration it stands in the mesh. Requests say what it does:
+//! `mesh-tests-server ADDRESS [FOLDER]` listens, prints a line, and serves until its input is closed. With a folder of
+//! configuration it is a member of the mesh. Requests choose its action:
 //!
 //! | header | |
 //! |---|---|
-//! | `x-hold: NAME` | says `held NAME`, and answers once the input says `go`; `left NAME` if the caller leaves before |
-//! | `x-work: MS` | works so long, then calls `http://next.test/`, and answers with what was told to both of them |
+//! | `x-hold: NAME` | prints `held NAME`, and answers once the input is `go`; `left NAME` if the caller leaves before |
+//! | `x-work: MS` | works this long, then calls `http://next.test/`, and answers with the deadlines announced to both |
 //! | `x-next-hold: NAME` | `x-hold` for that call |
 //!
-//! Each answer tells in `x-by` who gave it, and in `x-told` how long the caller was said to wait.
+//! Each answer has the server's name in `x-by`, and the time that the caller was announced to wait in `x-told`.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ const TOLD: &str = "x-envoy-expected-rq-timeout-ms";
 
 #[derive(Clone)]
 struct Server {
-    /// Whether those who are held may go.
+    /// Whether the held requests may go.
     go: watch::Receiver<bool>,
     client: Option<Client>,
 }
@@ -133,7 +133,7 @@ fn grpc_answer(message: Bytes) -> Response<Body> {
     response
 }
 
-/// Prints a line; who started this reads it.
+/// Prints a line for the process that started this one.
 fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).expect("somebody reads");

@@ -1,6 +1,6 @@
-//! Answers of HTTP/1.1 endpoints whose end can't be told for certain, at the proxy and in process.
+//! Answers of HTTP/1.1 endpoints without a certain end, at the proxy and in process.
 //!
-//! Envoy 1.40 was asked too: it says the same to each of them, but for HTTP/1.0 with a transfer coding, which it
+//! Envoy 1.40 was compared too: it gives the same answers, except for HTTP/1.0 with a transfer coding, which it
 //! passes on.
 
 use http::Request;
@@ -39,7 +39,7 @@ const FAULTY: [(&str, &str); 19] = [
     ("length-of-204", "204 No Content\r\ncontent-length: 5"),
 ];
 
-/// What is sent behind each of them: five bytes or one chunk, as one reads it.
+/// The bytes after each head: five bytes or one chunk, depending on the reader.
 const BODY: &str = "5\r\nabcde\r\n0\r\n\r\n";
 
 fn answer(request: &str) -> String {
@@ -169,7 +169,7 @@ async fn rfc_9112_6_3_an_answer_with_one_framing_is_passed_on() {
             let (head, came) = answer.split_once("\r\n\r\n").unwrap();
             assert_eq!(head[9..12], sent[..3], "{method} {name}");
             let is_head = method == "HEAD";
-            // A HEAD need not tell how a GET is framed (RFC 9110 section 9.3.2), but for a length that is known.
+            // A HEAD need not show the framing of a GET (RFC 9110 section 9.3.2), except a known length.
             if !is_head || name == "length" {
                 assert!(format!("{head}\r\n").contains(framing), "{method} {name}: {head}");
             }

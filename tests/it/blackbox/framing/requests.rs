@@ -6,7 +6,7 @@ use mesh_tests::raw::{RawEndpoint, exchange};
 
 use crate::blackbox::{GATEWAY, PROXY, edge};
 
-/// What a reader takes for the next request who stops too early.
+/// The bytes that a reader takes for the next request if it ends this one too early.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
 async fn proxy(backend: &Backend) -> Proxy {
@@ -48,7 +48,7 @@ async fn rfc_9112_6_1_transfer_codings_other_than_one_chunked_are_refused_and_th
     assert_eq!(backend.served(), 0);
 }
 
-/// RFC 9112 section 6.3: the length is ignored, and nobody gets to see it; the connection ends with the answer.
+/// RFC 9112 section 6.3: the length is ignored and not passed on; the connection ends with the answer.
 #[tokio::test]
 async fn rfc_9112_6_3_a_length_beside_chunked_goes_and_the_connection_closes() {
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
@@ -91,7 +91,7 @@ async fn a_method_longer_than_any_is_refused() {
     assert!(answer.starts_with("HTTP/1.1 200 "), "of those that are registered: {answer}");
 }
 
-/// What no head could be read of leaves no line in the access log, but it is counted.
+/// A request without a readable head has no line in the access log, but it is counted.
 #[tokio::test]
 async fn requests_that_cannot_be_read_are_counted() {
     let backend = Backend::text("fine").await;

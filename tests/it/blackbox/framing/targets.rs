@@ -1,4 +1,4 @@
-//! Targets and authorities that name no path, or somebody besides the host: 400 over either protocol.
+//! Targets and authorities without a path, or with user information: 400 over either protocol.
 
 use http::{Request, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};

@@ -31,7 +31,8 @@ fn kib(map: &HeaderMap) -> usize {
 }
 
 /// An HTTP/2 server without limits of its own. `/head/N`, `/status/N` and `/trailers/N` answer with fields of N KiB:
-/// with the head, in a gRPC answer that is a head alone, and after the body. Other requests are told how much came.
+/// in the head, in a gRPC answer of headers only, and in trailers. Other requests are answered with the size that
+/// arrived.
 struct Endpoint {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -68,7 +69,7 @@ async fn answer(request: Request<h2::RecvStream>, mut respond: h2::server::SendR
     let (what, size) = (parts.next().unwrap(), parts.next().and_then(|size| size.parse().ok()));
     let large = fields(size.unwrap_or_default());
     let mut response = Response::new(());
-    // Nobody is left to be answered where these fail.
+    // Errors are ignored: the caller has left then.
     match what {
         "head" => {
             *response.headers_mut() = large;
@@ -96,7 +97,7 @@ async fn answer(request: Request<h2::RecvStream>, mut respond: h2::server::SendR
     }
 }
 
-/// What came back: the head, the body, and the trailers or why there are none.
+/// The response: head, body, and the trailers or the reason why there are none.
 type Came = (Response<()>, Bytes, Result<HeaderMap, h2::Error>);
 
 struct World {
@@ -116,7 +117,7 @@ impl World {
         Self { proxy, endpoint, sender }
     }
 
-    /// A request with such a head and such trailers, and what came back.
+    /// Sends a request with such a head and such trailers; returns the response.
     async fn send(
         &self,
         path: &str,
@@ -226,7 +227,7 @@ async fn trailers_over_the_limit_end_the_connection_of_an_http1_caller_before_th
     let world = World::start("").await;
     let address = world.proxy.address("gateway|80");
     for (size, whole) in [(1, true), (59, true), (61, false), (100, false), (400, false)] {
-        // Only what is whole needs to be told to close.
+        // Only a whole request needs `connection: close`.
         let close = if whole { "connection: close\r\n" } else { "" };
         let request = format!("GET /trailers/{size} HTTP/1.1\r\nhost: x\r\nte: trailers\r\n{close}\r\n");
         let answer = exchange(address, &request).await;

@@ -20,7 +20,7 @@ fn get(stream: u32) -> Vec<u8> {
     frame(kind::HEADERS, END_STREAM | END_HEADERS, stream, &request("GET", &[]))
 }
 
-/// What stands for a counter in the page of metrics; 0 if it is not there.
+/// The value of a counter in the page of metrics; 0 if it is missing.
 fn value(page: &str, metric: &str) -> u64 {
     let mut lines = page.lines().filter_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
     lines.next().map_or(0, |count| count.parse().expect("a counter"))

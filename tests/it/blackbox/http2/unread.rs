@@ -1,4 +1,4 @@
-//! What a caller sends in good order, and its endpoint does not read.
+//! Data that a caller sends correctly and its endpoint does not read.
 
 use std::net::SocketAddr;
 
@@ -8,10 +8,10 @@ use tokio::net::TcpListener;
 
 use super::super::gateway;
 
-/// What one stream may have on its way.
+/// The most unread bytes of one stream.
 const STREAM_WINDOW: usize = 256 * 1024;
 
-/// An HTTP/2 server that answers what has no body, and reads nothing of what has one.
+/// An HTTP/2 server that answers requests without a body, and never reads the body of others.
 async fn endpoint() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

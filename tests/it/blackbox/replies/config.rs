@@ -1,4 +1,4 @@
-//! What the mesh is told, and the endpoints that misbehave.
+//! The configuration of the mesh, and the endpoints that misbehave.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use super::rows::ROWS;
 
-/// What is compared of each request's log line.
+/// The fields of each request's log line that are compared.
 pub(super) const LOG: &str =
     "%REQ(X-STEP)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %GRPC_STATUS_NUMBER%";
 
@@ -93,7 +93,7 @@ spec:
     yaml += &destination_rule("fine.test", "  subsets: [{name: none, labels: {no: body}}]");
     yaml +=
         &destination_rule("full.test", "  trafficPolicy: {connectionPool: {http: {http2MaxRequests: 1}}}");
-    // Who does not shake hands is not connected.
+    // An endpoint that does not do the TLS handshake is not connected.
     yaml += &destination_rule(
         "mute.test",
         "  trafficPolicy:

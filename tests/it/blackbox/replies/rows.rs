@@ -1,11 +1,11 @@
-//! What can go wrong, row by row (RF-1, RF-2).
+//! The failures, row by row (RF-1, RF-2).
 
 /// One way to get an answer of the mesh's own.
 #[derive(Clone, Copy)]
 pub(super) struct Row {
     /// The host that is called is this name at `.test`.
     pub(super) name: &'static str,
-    /// What its rule says besides the route; empty for a host without a rule.
+    /// The rule's fields besides the route; empty for a host without a rule.
     pub(super) rule: &'static str,
     /// Where the rule leads.
     pub(super) to: &'static str,

@@ -31,7 +31,7 @@ pub(super) enum Place {
     Gateway,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub(super) struct Seen {
     /// Status, headers that say something, body.
@@ -116,7 +116,7 @@ impl World {
         };
         let log = self.lines.take().pop().expect("it is written at once");
         if let Some(error) = &answer.error {
-            // What the error says of itself is what the log says.
+            // The error states the same as the log.
             let reply = error.reply();
             assert!(
                 log.contains(&format!(" {} {} ", reply.flags, reply.details)) || log.contains(" DI,"),

@@ -1,8 +1,8 @@
-//! Backends that do what the request says, and remember it.
+//! Backends that follow the request's script, and record the request.
 //!
 //! `x-script` holds a word for each attempt of a step; the last one stands for all that follow:
 //!
-//! | word | what the backend does |
+//! | word | the backend's action |
 //! |---|---|
 //! | `200` … | answers with that status and its own name as the body |
 //! | `reset` | ends the connection (HTTP/1.1) or the stream (HTTP/2) without an answer |
@@ -33,7 +33,7 @@ use tokio::time::timeout;
 use super::DEADLINE;
 use super::servers::Server;
 
-/// What a backend received.
+/// A request as a backend received it.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
     pub(crate) step: String,
@@ -78,7 +78,7 @@ impl Backends {
         Self { servers, closed: Unheard::new(), shared }
     }
 
-    /// Where the backend of this name is; `closed` is a port at which nobody listens.
+    /// The address of the backend with this name; `closed` is a port that refuses connections.
     pub(crate) fn address(&self, name: &str) -> SocketAddr {
         if name == "closed" {
             return self.closed.address();
@@ -96,7 +96,7 @@ impl Backends {
         self.servers.iter().find(|(_, server)| at(server)).map(|(name, _)| name.as_str())
     }
 
-    /// What has come of a step so far.
+    /// The arrivals of a step so far.
     pub(crate) fn arrivals(&self, step: &str) -> Vec<Arrival> {
         self.shared.arrivals.lock().unwrap().iter().filter(|one| one.step == step).cloned().collect()
     }
@@ -171,7 +171,7 @@ async fn act(word: &str, backend: &str, shared: &Shared) -> Result<Response<Body
         "cut" => {
             let half = http_body::Frame::data(Bytes::from_static(b"half"));
             let pieces = futures_util::stream::iter([Ok(half), Err("the script says so".into())]);
-            // What comes after a pause finds the head sent.
+            // Data after a pause finds the head sent.
             let paused = pieces.then(|piece: Result<_, BoxError>| async {
                 tokio::task::yield_now().await;
                 piece

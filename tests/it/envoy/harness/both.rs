@@ -2,25 +2,25 @@
 
 use super::Seen;
 
-/// What came of one step behind each proxy.
+/// The outcomes of one step behind both proxies.
 #[derive(Debug)]
 pub(crate) struct Both {
     pub(crate) ours: Seen,
     pub(crate) envoy: Seen,
 }
 
-/// Where every difference that a test accepts is told and explained.
+/// The page that explains each difference that a test accepts.
 const RECORDED: &str = include_str!("../../../../docs/differences-from-envoy.md");
 
 impl Both {
-    /// Both did the same; returns what.
+    /// Both had the same outcome; returns it.
     #[track_caller]
     pub(crate) fn alike(self) -> Seen {
         compare(self.ours.lines(), self.envoy.lines(), "", &[]);
         self.envoy
     }
 
-    /// Both answered that no connection could be made, with this body; ours goes on to tell why.
+    /// Both answered that no connection could be made, with this body; our body adds the reason.
     #[track_caller]
     pub(crate) fn connect_failure(self, body: &str) -> Seen {
         let told = format!("{body}, transport failure reason: delayed connect error: Connection refused");
@@ -43,7 +43,7 @@ impl Both {
     }
 }
 
-/// The two differ by these lines and no others; with lines, by what is recorded under the heading.
+/// The two differ by exactly these lines; the page of differences records them under `heading`.
 #[track_caller]
 pub(super) fn compare(ours: &[String], envoy: &[String], heading: &str, lines: &[&str]) {
     if !lines.is_empty() {

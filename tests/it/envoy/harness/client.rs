@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{DEADLINE, Step};
 
-/// What the caller got.
+/// The caller's response.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,

@@ -1,11 +1,11 @@
-//! The two configurations of a scenario, and what all of them have in common.
+//! The two configurations of a scenario, and the parts that all scenarios share.
 //!
-//! `tests/fixtures/envoy/NAME.istio.yaml` is the folder of Istio's YAML, `NAME.envoy.yaml` says the same
-//! by hand in Envoy's words, without what never changes: its top-level keys are `virtual_hosts`,
-//! `clusters`, and where needed `filters` (before the router) and `manager` (more fields of the
-//! connection manager). In both, `{{endpoints a b}}` are the backends of these names; `{{service HOST
-//! PROTOCOL a b}}` is a ServiceEntry of port 8080, and `{{cluster HOST PROTOCOL a b}}` what Istio makes of
-//! it; `{{retry}}`, `{{unlimited}}` and `{{http2}}` are Istio's defaults.
+//! `tests/fixtures/envoy/NAME.istio.yaml` is the folder of Istio's YAML. `NAME.envoy.yaml` is the same configuration,
+//! written by hand for Envoy, without the parts that never change: its top-level keys are `virtual_hosts`, `clusters`, and
+//! where needed `filters` (before the router) and `manager` (more fields of the connection manager). In both,
+//! `{{endpoints a b}}` are the backends with these names; `{{service HOST PROTOCOL a b}}` is a ServiceEntry of port 8080,
+//! and `{{cluster HOST PROTOCOL a b}}` the cluster that Istio makes of it; `{{retry}}`, `{{unlimited}}` and `{{http2}}` are
+//! Istio's defaults.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -18,12 +18,12 @@ const MANAGER: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 const STDOUT: &str = "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog";
-/// What Istio gives a rule that has no `retries` (RT-6).
+/// Istio's retry policy for a rule without `retries` (RT-6).
 const RETRY: &str = "{retry_on: 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes', \
     num_retries: 2, retry_host_predicate: [{name: envoy.retry_host_predicates.previous_hosts, typed_config: \
     {'@type': type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate}}], \
     host_selection_retry_max_attempts: 5}";
-/// What Istio gives every cluster (CB-3).
+/// Istio's thresholds for every cluster (CB-3).
 const UNLIMITED: &str = "{thresholds: [{max_connections: 4294967295, max_pending_requests: 4294967295, \
     max_requests: 4294967295, max_retries: 4294967295, track_remaining: true}]}";
 const HTTP2: &str = "{envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {'@type': \

@@ -40,7 +40,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Reads what comes.
+    /// Reads the lines of the output.
     pub(crate) fn of(mut output: mpsc::UnboundedReceiver<String>) -> Self {
         let lines = Arc::<Mutex<Vec<_>>>::default();
         let (sender, count) = watch::channel(0);
@@ -56,7 +56,7 @@ impl Log {
         Self { lines, count }
     }
 
-    /// Takes the line of a step, when it has come; `None` is a request that told none.
+    /// Takes the line of a step once it has arrived; `None` is a request without a step.
     pub(crate) async fn take(&self, step: Option<&str>) -> Map<String, Value> {
         let mut count = self.count.clone();
         let taking = async {

@@ -1,8 +1,8 @@
-//! Runs one request through both proxies and compares what came of it.
+//! Runs one request through both proxies and compares the outcomes.
 //!
-//! A [`Pair`] is `mesh-proxy` and Envoy side by side, each before backends of its own. A [`Step`] is one
-//! request, with the script that the backends are to follow for it. What the caller got, what the access
-//! log says and what the backends received is one [`Seen`] for each proxy; [`Both`] compares them.
+//! A [`Pair`] is `mesh-proxy` and Envoy side by side, each before backends of its own. A [`Step`] is one request, with the
+//! script that the backends follow for it. A [`Seen`] is the outcome at one proxy: the caller's response, the access log's
+//! line and the backends' requests. [`Both`] compares the two.
 
 mod backend;
 mod both;

@@ -26,7 +26,7 @@ pub(crate) struct Pair {
     _processes: (Proxy, Envoy),
 }
 
-/// One proxy and what is around it.
+/// One proxy with its listeners, backends and log.
 #[derive(Debug)]
 pub(crate) struct Side {
     pub(crate) address: SocketAddr,
@@ -53,7 +53,7 @@ pub(crate) fn executable() -> Option<PathBuf> {
     found
 }
 
-/// Nothing in the folder is left out. That a rule leads nowhere is what some tests are about.
+/// No document is left out. Some tests need rules without a destination.
 #[track_caller]
 fn assert_loaded(log: &str) {
     let expected = |line: &str| ["[IST0101]", "[IST0173]"].iter().any(|code| line.contains(code));
@@ -74,7 +74,7 @@ impl Pair {
         Self::start(fixture, "outbound|15001", args, backends).await
     }
 
-    /// As sidecars, ours with `--istio-runtime`: without what Istio does not have, such as the second retry
+    /// As sidecars, ours with `--istio-runtime`: without features that Istio lacks, for example the second retry
     /// budget, which many failures in a short test would spend.
     pub(crate) async fn sidecar_like_istio(fixture: &str, backends: &[&str]) -> Option<Self> {
         let args = "--role sidecar --no-inbound --workload web --outbound 127.0.0.1:0 --istio-runtime";
@@ -108,8 +108,7 @@ impl Pair {
         Both { ours, envoy }
     }
 
-    /// What the backends received of a step, in any order, is the same but for these lines; see
-    /// [`Both::differ`].
+    /// The backends' arrivals of a step, in any order, are the same except for these lines; see [`Both::differ`].
     #[track_caller]
     pub(crate) fn arrivals_differ(&self, number: &str, heading: &str, lines: &[&str]) {
         let facts = |side: &Side| {

@@ -1,4 +1,4 @@
-//! What came of one step behind one proxy, as lines that can be compared.
+//! The outcome of one step behind one proxy, as lines to compare.
 
 use http::HeaderMap;
 use mesh_tests::headers::PASSING;
@@ -8,14 +8,14 @@ use super::backend::Arrival;
 use super::client::Answer;
 use super::{Backends, log};
 
-/// What differs from one request to the next, or on purpose in every request; `traces` and the reason
-/// header are told in `docs/differences-from-envoy.md`.
+/// Headers that differ from one request to the next, or on purpose in every request; `docs/differences-from-envoy.md`
+/// explains `traces` and the reason header.
 const NOT_COMPARED: [&str; 6] =
     ["x-step", "x-script", "x-answer", "x-mesh-reason", "traceparent", "tracestate"];
-/// What must be there or not on both sides, with any value.
+/// Headers whose presence is compared, but not their value.
 const ANY_VALUE: [&str; 3] = ["x-request-id", "x-envoy-upstream-service-time", "grpc-timeout"];
 
-/// What came of one step behind one proxy.
+/// The outcome of one step behind one proxy.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) answer: Answer,
@@ -73,13 +73,13 @@ impl Seen {
         joined(&self.arrivals[attempt - 1].headers, name)
     }
 
-    /// The first lines of what the backends received.
+    /// The request lines that the backends received.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.arrivals.iter().map(|one| format!("{}: {}", one.backend, one.line)).collect()
     }
 }
 
-/// What a backend received, a line a fact.
+/// A request as a backend received it, one line for each fact.
 pub(super) fn received(what: &str, arrival: &Arrival) -> Vec<String> {
     let mut lines = vec![format!("{what} at {}: {}", arrival.backend, arrival.line)];
     lines.extend(fields(&format!("{what} header"), &arrival.headers));

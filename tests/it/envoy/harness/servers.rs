@@ -20,7 +20,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves what this function returns, until dropped.
+    /// Serves the responses of this function, until dropped.
     pub(crate) async fn start<F, Fut>(handler: F) -> Self
     where
         F: Fn(Request<Incoming>) -> Fut + Clone + Send + Sync + 'static,

@@ -44,7 +44,7 @@ impl Step {
         self
     }
 
-    /// With what the backends do, attempt by attempt; see [`super::backend`].
+    /// With the script of the backends, attempt by attempt; see [`super::backend`].
     pub(crate) fn script(self, script: &str) -> Self {
         self.header("x-script", script)
     }

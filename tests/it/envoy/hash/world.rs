@@ -134,7 +134,7 @@ pub(super) async fn mesh(istio_runtime: bool, yaml: &str) -> Mesh {
     builder.istio_runtime(istio_runtime).start().await.unwrap()
 }
 
-/// A static cluster; `policy` is what tells it how to balance.
+/// A static cluster; `policy` has its load balancing.
 pub(super) fn cluster(name: &str, policy: &Value, endpoints: &Value) -> Value {
     let mut cluster = json!({
         "name": name,

@@ -67,7 +67,7 @@ spec:
         + &calls(draw)
 }
 
-/// Who may attach routes; theirs come from the Gateway's own namespace, which is of the team web.
+/// The namespaces that may attach routes; these routes come from the Gateway's own namespace, of the team web.
 fn allowed(draw: &mut Draw) -> String {
     const KINDS: &str = "{group: gateway.networking.k8s.io, kind: HTTPRoute}, {kind: GRPCRoute}";
     let expression = |words: &str| {
@@ -97,7 +97,7 @@ fn parent(draw: &mut Draw) -> &'static str {
     ])
 }
 
-/// Rules for HTTP, the last of which takes what the others leave.
+/// Rules for HTTP; the last rule takes the requests that the others leave.
 fn route(name: &str, hosts: &str, draw: &mut Draw) -> String {
     let mut rules = wait::http_rules(draw);
     rules.extend((0..1 + draw.below(3)).map(|number| gateway_api::http_rule(number, draw)));
@@ -112,7 +112,7 @@ fn calls(draw: &mut Draw) -> String {
     object("GRPCRoute", "calls", "[c.default]", &rules, draw)
 }
 
-/// The rules of the mesh lead into another namespace too; who is not let there is an error of a gateway's route.
+/// The rules of the mesh lead into another namespace too; a gateway's route without permission there is an error.
 fn object(kind: &str, name: &str, hosts: &str, rules: &[String], draw: &mut Draw) -> String {
     let rules = rules.concat().replace("name: far, namespace: other", "name: c-one");
     format!(

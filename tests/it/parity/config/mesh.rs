@@ -1,4 +1,4 @@
-//! The mesh config by chance: what holds where rules and policies say nothing, and the log.
+//! A random mesh config: the defaults where rules and policies set nothing, and the log.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::parity::draw::Draw;
 /// Stands for the file that the access log goes to, which is not the same for both.
 pub(in crate::parity) const LOG: &str = "<log>";
 
-/// What is logged of a request: every decision, and no time.
+/// The logged fields of a request: every decision, and no time.
 const LOGGED: [(&str, &str); 17] = [
     ("route", "ROUTE_NAME"),
     ("cluster", "UPSTREAM_CLUSTER_RAW"),

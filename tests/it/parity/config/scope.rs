@@ -1,4 +1,4 @@
-//! What the workload may see, by chance.
+//! Random scopes of the workload.
 
 use crate::parity::draw::Draw;
 

@@ -79,7 +79,7 @@ spec:
     )
 }
 
-/// What is said of an endpoint that is well.
+/// The fields of a healthy endpoint.
 fn good(draw: &mut Draw, index: usize) -> String {
     let place = draw.one(&["", ", zone: one", ", nodeName: node-1", ", zone: two, nodeName: node-2"]);
     let name = draw.one(&[
