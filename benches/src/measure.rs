@@ -1,4 +1,4 @@
-//! What the kernel says about processes and the machine.
+//! The kernel's figures about processes and the machine.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -34,10 +34,10 @@ fn parse_processor_time(stat: &str) -> Option<Duration> {
 pub struct ThreadTimes(HashMap<OsString, Duration>);
 
 impl ThreadTimes {
-    /// What the threads that are there have used.
+    /// The time that the present threads have used.
     ///
     /// # Errors
-    /// If the process has gone, or the kernel does not say it.
+    /// If the process has gone, or the kernel does not show it.
     pub fn now(pid: u32) -> anyhow::Result<Self> {
         let mut times = HashMap::new();
         for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -58,7 +58,7 @@ impl ThreadTimes {
         self.0.values().sum()
     }
 
-    /// What was used between the two, except by threads that have ended since.
+    /// The time used between the two, except by threads that have ended since.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Duration {
         let before = |thread| earlier.0.get(thread).copied().unwrap_or_default();
@@ -69,13 +69,13 @@ impl ThreadTimes {
 /// Processor time of all cores together, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
-    /// At work for anybody.
+    /// Busy, for any process.
     pub busy: f64,
     /// At work or idle.
     pub all: f64,
 }
 
-/// What the machine's cores have done since it started.
+/// The time of the machine's cores since it started.
 ///
 /// # Errors
 /// If the system has no `/proc/stat`.
@@ -105,7 +105,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// What was used until now.
+    /// The time used until now.
     ///
     /// # Errors
     /// If one of the processes has gone.
@@ -118,7 +118,7 @@ impl Usage {
         Ok(Self { proxy, crew, machine: machine_time()? })
     }
 
-    /// What was used between the two.
+    /// The time used between the two.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         Self {
@@ -161,7 +161,7 @@ pub fn descriptor_limit() -> anyhow::Result<u64> {
     if soft == "unlimited" { Ok(u64::MAX) } else { Ok(soft.parse()?) }
 }
 
-/// What the machine is, for a report.
+/// A description of the machine, for a report.
 #[must_use]
 pub fn machine() -> Value {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();

@@ -26,7 +26,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `program`; what it prints goes to `stdout.log` and `stderr.log` in `folder`.
+    /// Starts `program`; its output goes to `stdout.log` and `stderr.log` in `folder`.
     ///
     /// # Errors
     /// If the program or its files cannot be opened.
@@ -41,7 +41,7 @@ impl Process {
         Self::spawn(command, folder)
     }
 
-    /// Starts this executable again in a role; returns what it says and a way to answer.
+    /// Starts this executable again in a role; returns its lines and a way to answer.
     ///
     /// # Errors
     /// If this executable cannot be started again.
@@ -68,7 +68,7 @@ impl Process {
         self.pid
     }
 
-    /// Waits for the child to end by itself, which none should; says how it went and what it complained of.
+    /// Waits for the child to end by itself, which no child should; returns its exit status and its standard error.
     pub async fn ended(&mut self) -> anyhow::Error {
         match self.child.wait().await {
             Ok(status) => anyhow::anyhow!("ended by itself ({status}): {}", tail(&self.errors)),
@@ -76,7 +76,7 @@ impl Process {
         }
     }
 
-    /// The end of what the child wrote to its standard error.
+    /// The end of the child's standard error.
     #[must_use]
     pub fn complaint(&self) -> String {
         tail(&self.errors)
@@ -117,7 +117,7 @@ impl Conversation {
     }
 }
 
-/// Runs a program that ends by itself, in at most `limit`; returns what it printed.
+/// Runs a program that ends by itself, in at most `limit`; returns its output.
 ///
 /// # Errors
 /// If it cannot be started, does not end in time or ends with a failure.

@@ -38,7 +38,7 @@ async fn build() -> anyhow::Result<PathBuf> {
     ]);
     command.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
     if !cfg!(debug_assertions) {
-        // The other peers are what their projects ship, too.
+        // The other peers are the executables that their projects ship, too.
         command.args(["--profile", "dist"]);
     }
     let output = complete(command, BUILD_LIMIT).await?;

@@ -1,7 +1,7 @@
-//! Times calls in turns, so that what disturbs the machine disturbs all of them, and prints ratios.
+//! Times calls in turns, so that each disturbance of the machine disturbs all of them, and prints ratios.
 //!
-//! The figure of a call is the fastest of its rounds: other processes only ever add time. What a layer
-//! itself costs is the difference to its floor, the same call without it.
+//! The figure of a call is the fastest of its rounds: other processes only ever add time. The cost of a layer itself is
+//! the difference to its floor, the same call without it.
 
 use std::collections::HashMap;
 use std::io::{self, Write};

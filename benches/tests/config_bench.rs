@@ -1,4 +1,4 @@
-//! The command itself, with few services: that it measures what it says and fails on what does not work.
+//! The command itself, with few services: it measures the expected figures, and fails if a proxy does not work.
 
 use std::process::{Command, Output};
 

@@ -1,5 +1,5 @@
-//! The command itself, with few requests: that it measures what it says, checks what it measures, and leaves
-//! nothing behind.
+//! The command itself, with few requests: it measures the expected figures, checks the answers, and leaves no process
+//! or file behind.
 
 use std::process::{Command, Output};
 

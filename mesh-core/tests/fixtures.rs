@@ -1,6 +1,6 @@
 //! Documents as users write them, good ones and broken ones.
 //!
-//! Every broken file says in its first lines what must be found in it, exactly and completely:
+//! The first lines of each broken file list its findings, exactly and completely:
 //!
 //! ```text
 //! # expect: IST0106 14:7 unknown field `retrys`

@@ -71,7 +71,7 @@ enum Verdict {
 
 struct Case {
     kind: String,
-    /// Who refused it, and where; or that nobody did.
+    /// The party that refused it, and the place; or that none did.
     by: String,
     theirs: Verdict,
     changed: String,
@@ -98,7 +98,7 @@ impl Case {
         }
     }
 
-    /// What `mesh-proxy check` says.
+    /// The findings of `mesh-proxy check`.
     fn findings(&self) -> Diagnostics {
         let (documents, mut findings) = Documents::parse([("document.yaml", self.document.to_string())]);
         for gateway in [false, true] {
@@ -110,7 +110,7 @@ impl Case {
     }
 }
 
-/// What it refers to is not there, which is no error here.
+/// The referenced object does not exist, which is no error here.
 fn is_reference(finding: &Diagnostic) -> bool {
     matches!(
         finding.code,
@@ -135,7 +135,7 @@ fn verdict(findings: &Diagnostics) -> Verdict {
     }
 }
 
-/// To the terminal itself: what passes is not shown of what is printed.
+/// Prints to the terminal itself: the output of passing tests is not shown.
 fn say(line: &str) {
     writeln!(std::io::stderr(), "{line}").expect("there is a terminal, or a file");
 }

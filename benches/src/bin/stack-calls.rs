@@ -1,8 +1,8 @@
-//! Counts what a call costs, where a clock would only tell how busy the machine is.
+//! Counts the cost of a call in allocations and instructions, which do not depend on the load of the machine.
 //!
-//! `cargo run --release -p mesh-benches --bin stack-calls` prints allocations and bytes of each call, and what
-//! is over the call's floor. With `--callgrind` it runs itself under valgrind, twice for each call, and
-//! prints instructions: the difference of two runs has none of the start in it.
+//! `cargo run --release -p mesh-benches --bin stack-calls` prints allocations and bytes of each call, and the difference
+//! to the call's floor. With `--callgrind` it runs itself under valgrind, twice for each call, and prints instructions:
+//! the difference of two runs does not contain the start.
 
 use std::alloc::System;
 use std::collections::HashMap;

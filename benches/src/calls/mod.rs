@@ -1,8 +1,7 @@
 //! The calls that are measured: each layer, the stack, and the client, every one beside its floor.
 //!
-//! A [`Call`] can be repeated any number of times on the one runtime of its [`World`]. What measures
-//! them (a clock, an allocator, valgrind) knows nothing else of them, so that all figures are of the
-//! same work.
+//! A [`Call`] can be repeated any number of times on the one runtime of its [`World`]. A meter (a clock, an allocator,
+//! valgrind) knows nothing else of a call, so that all figures are of the same work.
 
 mod layers;
 mod server;
@@ -25,9 +24,9 @@ pub use world::World;
 
 /// Something to call again and again.
 pub struct Call {
-    /// What it is.
+    /// The name of the call.
     pub name: &'static str,
-    /// The call that it is compared with: the same without what this one adds.
+    /// The call that it is compared with: the same call without the part that this one adds.
     pub floor: &'static str,
     run: Box<dyn FnMut(u64)>,
 }

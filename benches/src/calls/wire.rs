@@ -85,7 +85,7 @@ impl Connect for Pipes {
 
 type Responding = Pin<Box<dyn Future<Output = Result<Response<Incoming>, hyper::Error>> + Send>>;
 
-/// What a program without a mesh has: one connection, and requests in the form of its protocol.
+/// The connection of a program without a mesh: one connection, and requests in the form of its protocol.
 enum Bare {
     Http1(http1::SendRequest<Body>),
     Http2(http2::SendRequest<Body>),

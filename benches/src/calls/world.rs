@@ -81,7 +81,7 @@ impl World {
         self.endpoints[0]
     }
 
-    /// What a program does every few seconds: samples become sums.
+    /// The work that a program does every few seconds: samples become sums.
     pub fn upkeep(&self) {
         self.metrics.run_upkeep();
     }

@@ -1,5 +1,5 @@
-//! The documentation says what is so: its support page is made from the decoder's tables, its links lead
-//! somewhere, its codes, metrics and commands exist.
+//! The documentation is correct: its support page is made from the decoder's tables, its links lead somewhere, its
+//! codes, metrics and commands exist.
 
 mod sources;
 mod support;
@@ -37,7 +37,7 @@ fn links_lead_somewhere() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// What newcomers look for first has a page, and the README leads there.
+/// The first topics of newcomers have a page, and the README leads there.
 #[test]
 fn the_readme_leads_to_the_pages_of_each_task() {
     let readme = std::fs::read_to_string(root().join("README.md")).expect("text");
@@ -47,7 +47,7 @@ fn the_readme_leads_to_the_pages_of_each_task() {
     }
 }
 
-/// AL-5: what the page shows is a mesh config, and the format in it one that is read.
+/// AL-5: the page shows a mesh config, and the reader takes the format in it.
 #[test]
 fn al_5_the_log_of_the_page_is_read_as_it_stands() {
     let page = std::fs::read_to_string(root().join("docs/access-log.md")).expect("text");

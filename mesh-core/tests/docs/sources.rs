@@ -1,4 +1,4 @@
-//! What the sources promise: codes, metrics and commands.
+//! The codes, metrics and commands of the sources.
 
 use std::path::{Path, PathBuf};
 

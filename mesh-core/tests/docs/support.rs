@@ -1,4 +1,4 @@
-//! The page of what is implemented.
+//! The page of implemented features.
 
 use std::fmt::Write as _;
 
@@ -132,8 +132,8 @@ fn documents_of(row: &SupportRow) -> Vec<String> {
     vec![spec, format!("{head}, {}", &fields[1..])]
 }
 
-/// Y-9: what the page calls refused is refused where it is written, and nothing else is: neither by the decoder
-/// nor by what looks at the values afterwards.
+/// Y-9: a field that the page calls refused is refused where it is written, and no other field is: neither by the
+/// decoder nor by the later checks of values.
 #[test]
 fn y_9_every_row_is_refused_or_not_as_the_page_says() {
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! `default…ExportTo` of the mesh config: who sees what says nothing of it itself.
+//! `default…ExportTo` of the mesh config: the default visibility of documents that set none.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use mesh_core::plan::Loaded;
 
 use super::{call, cluster, loaded, options};
 
-/// Of another namespace: a service, its rules and its policy. The service says who sees it where `export` does.
+/// Documents of another namespace: a service, its rules and its policy. `export` may set the service's visibility.
 fn theirs(export: &str) -> String {
     format!(
         "

@@ -2,7 +2,7 @@
 
 use super::{SERVICE, WEB, action, call, client, cluster, errors, loaded, options, refused, table};
 
-/// A good document of every kind that is read, and what makes it a bad one.
+/// A good document of each kind that is read, and an edit that makes it bad.
 const KINDS: &[(&str, &str, &str)] = &[
     (
         "VirtualService default/x",
@@ -305,7 +305,7 @@ fn y_12_a_refused_sidecar_with_ingress_at_start_lets_nothing_in() {
     assert_eq!(super::first(host), "default", "it says nothing of calls to us");
 }
 
-/// Who we are decides what holds for us.
+/// The identity of the workload decides which rules hold.
 #[test]
 fn y_12_a_refused_workload_at_start_is_still_who_we_are() {
     let sidecar = SIDECAR.replace(", nope: 1", "");
@@ -316,8 +316,8 @@ fn y_12_a_refused_workload_at_start_is_still_who_we_are() {
     assert_ne!(call(&first, "a"), "default", "the Sidecar that selects it holds");
 }
 
-/// Fewer endpoints, no health checks, other settings: nothing is open that was closed. What only gateways read is
-/// asked there.
+/// Fewer endpoints, no health checks, other settings: the rest opens nothing that was closed. Fields that only
+/// gateways read are tested at a gateway.
 #[test]
 fn y_12_what_protects_nothing_is_left_out_at_start() {
     for (label, rest, with) in KINDS {
@@ -342,7 +342,7 @@ fn y_12_what_protects_nothing_is_left_out_at_start() {
     }
 }
 
-/// A document that is no YAML is known by what stands before the mistake.
+/// A document that is not YAML is known by the text before the mistake.
 #[test]
 fn y_12_a_bad_document_at_start_closes_what_can_be_read_of_it() {
     let text = SERVICE.to_owned() + &RULE.replace("http: [{", "http: [{]");
@@ -353,7 +353,7 @@ fn y_12_a_bad_document_at_start_closes_what_can_be_read_of_it() {
     assert_eq!(call(&client(&misspelt, None), "a"), refused("VirtualService default/v"));
 }
 
-/// What Istio's running proxies do: a document that the webhook refuses is not there.
+/// As Istio's running proxies do: a document that the webhook refuses does not exist.
 #[test]
 fn y_12_under_istio_runtime_a_refused_document_is_not_there() {
     let lenient = mesh_core::plan::CompileOptions { istio_runtime: true, ..options(false) };

@@ -152,7 +152,7 @@ fn y_12_a_file_that_is_no_yaml_keeps_what_it_said() {
     assert_eq!(hosts(&second), hosts(&first));
 }
 
-/// What tools and servers write where nothing is: it is no blank, and says nothing.
+/// Text that tools and servers write in place of an empty file: it is not blank, and has no document.
 #[test]
 fn y_12_a_file_with_text_and_no_document_keeps_what_it_said() {
     let text = [rule("a"), rule("b")].concat();
@@ -167,7 +167,7 @@ fn y_12_a_file_with_text_and_no_document_keeps_what_it_said() {
         let start = read(&[("rules.yaml", nothing), ("service.yaml", SERVICE)], None);
         assert_eq!(errors(&start.diagnostics), Vec::<String>::new(), "{nothing:?}");
     }
-    // Somebody else's document in its place is an edit.
+    // A document of a foreign kind in its place is an edit.
     let other = "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c}\n";
     let second = read(&[("rules.yaml", other), ("service.yaml", SERVICE)], Some(&first));
     assert_eq!(hosts(&second), ["Passthrough"; 3]);

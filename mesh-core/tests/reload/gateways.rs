@@ -1,4 +1,4 @@
-//! What a refused document leaves of a gateway.
+//! The parts of a gateway that a refused document leaves in force.
 
 use super::{SERVICE, action, gateway, listener, refused, request, table};
 
@@ -27,7 +27,7 @@ fn y_12_a_refused_virtual_service_at_a_gateway_does_not_fall_to_a_wider_one() {
     assert_eq!(request(&second, "a.org"), "good");
 }
 
-/// On a reload, what a wider host served goes on.
+/// On a reload, the wider host goes on serving its requests.
 #[test]
 fn y_12_a_rule_for_a_new_host_that_never_was_good_leaves_the_wider_one() {
     let narrow = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v}\n\

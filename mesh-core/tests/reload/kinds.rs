@@ -109,7 +109,7 @@ fn y_1_a_kind_that_no_one_has_is_skipped_and_warned_of() {
     assert!(first.diagnostics.iter().any(|finding| finding.message.contains("skipped")));
 }
 
-/// Nobody can tell what was meant: what the document said before is gone, as if it were deleted, and that is told.
+/// The meaning is not known: the earlier document is gone, as if it were deleted, and a finding reports it.
 #[test]
 fn y_1_a_document_that_becomes_one_of_a_kind_that_no_one_has_is_skipped_and_warned_of() {
     let good = SERVICE.to_owned() + RULE;
@@ -175,7 +175,7 @@ spec: {{gatewayClassName: istio, listeners: [{{name: http, port: 81, protocol: H
             let text = good.replace(&whole, "kind: Gateway\nmetadata: {name: edge}");
             let start = gateway(&text, None);
             assert_eq!(request(&start, "a.org"), super::refused("Gateway default/edge"), "by its fields");
-            // Of the `spec` nothing is left to tell it by.
+            // No part of the `spec` is left that could show its meaning.
             let text = text.replace("servers:", "sevrers:").replace("selector:", "seelctor:");
             assert_eq!(request(&gateway(&text, Some(&first)), "a.org"), "good");
         }

@@ -1,4 +1,4 @@
-//! What stays in force when a document is refused, or is gone: a test for each row of `docs/reload.md`.
+//! The parts that stay in force when a document is refused or gone: a test for each row of `docs/reload.md`.
 
 mod exports;
 mod fields;
@@ -42,7 +42,7 @@ spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTT
 ---
 ";
 
-/// A workload `web`, with what it is selected by.
+/// A workload `web`, with the labels that select it.
 const WEB: &str = "
 apiVersion: apps/v1
 kind: Deployment
@@ -70,7 +70,7 @@ fn gateway(text: &str, last: Option<&Loaded>) -> Loaded {
     loaded(&[("mesh.yaml", text)], &options(true), last)
 }
 
-/// What the first route of a host does: the name of the route where it forwards, else how it answers.
+/// The action of a host's first route: the name of the route if it forwards, else its answer.
 fn answer(table: &RouteTable, host: &str) -> String {
     table.host(host).map_or_else(|| format!("{:?}", table.fallback()), first)
 }
@@ -89,7 +89,7 @@ fn action(route: &Route) -> String {
     }
 }
 
-/// What a call of a client to port 80 meets.
+/// The answer to a client's call to port 80.
 fn call(loaded: &Loaded, host: &str) -> String {
     loaded.plan.outbound.get(&80).map_or_else(
         || format!("no table, {:?}", loaded.plan.settings.outbound_mode),
@@ -114,12 +114,12 @@ fn table<'l>(loaded: &'l Loaded, shown: &str) -> Option<&'l RouteTable> {
     }
 }
 
-/// What a request to a gateway's port 80 meets.
+/// The answer to a request to a gateway's port 80.
 fn request(loaded: &Loaded, host: &str) -> String {
     table(loaded, "gateway|80").map_or_else(|| "closed".into(), |table| answer(table, host))
 }
 
-/// What an answer looks like that names the document.
+/// The answer that names the refused document.
 fn refused(label: &str) -> String {
     format!("Refused({label:?})")
 }

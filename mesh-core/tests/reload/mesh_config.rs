@@ -1,4 +1,4 @@
-//! The mesh config: what is refused of it leaves the rest in force, and closes what it may have closed.
+//! The mesh config: its refused parts leave the rest in force, and close whatever they may have closed.
 
 use mesh_core::analysis::Level;
 use mesh_core::plan::{Loaded, OutboundMode};
@@ -35,7 +35,7 @@ fn mc_2_providers_that_nothing_uses_are_remarks() {
     }
 }
 
-/// The level of what is told of that name.
+/// The level of the finding about that name.
 fn told_of(loaded: &Loaded, name: &str) -> Option<Level> {
     let found = loaded.diagnostics.iter().filter(|found| found.message.contains(name));
     found.map(|found| found.level).min()
@@ -183,7 +183,7 @@ fn y_12_a_key_of_the_mesh_config_that_is_written_twice_leaves_the_rest_in_force(
         assert!(settings.access_log.is_some(), "{text}");
         assert_eq!((&*settings.root_namespace, &*settings.trust_domain), ("base", trust), "{text}");
     }
-    // What cannot be read of it may have said anything.
+    // An unreadable part may have had any meaning.
     for text in ["<<: 7\ntrustDomain: a.org\n", "a: &a [*a]\ntrustDomain: a.org\n"] {
         assert_eq!(client(text, None).plan.settings.outbound_mode, OutboundMode::RegistryOnly, "{text}");
     }
@@ -201,7 +201,7 @@ fn y_12_an_unreadable_mesh_config_at_start_exports_to_the_own_namespace() {
     assert!(first.plan.outbound.get(&80).is_none_or(|table| table.host("a.b").is_none()));
 }
 
-/// What Istio's proxies are given has no such field.
+/// The configuration of Istio's proxies has no such field.
 #[test]
 fn y_12_under_istio_runtime_a_refused_field_of_the_mesh_config_has_its_default() {
     let lenient = mesh_core::plan::CompileOptions { istio_runtime: true, ..options(false) };
@@ -211,7 +211,7 @@ fn y_12_under_istio_runtime_a_refused_field_of_the_mesh_config_has_its_default()
     assert_eq!(first.plan.settings.trust_domain, "a.org");
 }
 
-/// What is written well beside a misspelt name moves on.
+/// A correct field beside a misspelt name takes effect.
 #[test]
 fn y_12_a_name_near_a_field_that_is_written_freezes_nothing() {
     let first = client("trustDomain: a.org\n", None);

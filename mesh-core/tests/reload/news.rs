@@ -1,4 +1,4 @@
-//! What is refused and comes with a reload, so that it never was good: what works goes on, and moves on.
+//! Refused documents that come with a reload and were never good: the rules in force stay, and take later edits.
 
 use super::{API_EDGE, SERVICE, call, client, cluster, errors, gateway, refused, request};
 
@@ -58,7 +58,7 @@ fn y_12_a_new_refused_destination_rule_does_not_hide_a_wider_one() {
     assert!(node.policy.tls.is_some());
 }
 
-/// What was encrypted does not become plaintext because the rule that said so is refused under another name.
+/// An encrypted connection does not become plaintext because the rule for it is refused under another name.
 #[test]
 fn y_12_a_refused_destination_rule_with_another_name_sends_nothing_in_plaintext() {
     let good = encrypts("d", "{tls: {mode: SIMPLE}}");
@@ -104,7 +104,7 @@ fn y_12_a_new_refused_route_does_not_freeze_a_host_because_another_one_is_refuse
         let mended = route(kind, "b-other", "b.org", &format!("{{name: mended, {TO_A}}}"));
         let second = gateway(&[SERVICE, API_EDGE, &mended, &beside].concat(), Some(&start));
         assert_eq!(request(&second, "b.org"), "mended", "{kind}");
-        // What was shut stays so, whatever it is called.
+        // A closed host stays closed, whatever the name of the document is.
         let renamed = other.replace("b-other", "y-other");
         let second = gateway(&[SERVICE, API_EDGE, &good("good"), &renamed].concat(), Some(&start));
         assert_eq!(request(&second, "b.org"), refused(&format!("{kind} default/y-other")));

@@ -41,7 +41,7 @@ fn y_12_a_gateway_that_is_not_there_keeps_the_last_good_rules_at_a_gateway() {
     assert_eq!(call(&client(&lost, Some(&client(&text, None))), "a.org"), "new");
     // At a start there is nothing to keep.
     assert_eq!(request(&gateway(&lost, None), "a.org"), "NotFound");
-    // What is taken away on purpose is gone.
+    // A reference that is removed on purpose is gone.
     let mesh_only = text.replace("gateways: [edge, mesh]", "gateways: [mesh]");
     assert_eq!(request(&gateway(&mesh_only, Some(&first)), "a.org"), "NotFound");
     let deleted = SERVICE.to_owned() + &EDGE[EDGE.find("---").unwrap()..];
@@ -103,7 +103,7 @@ fn y_12_a_credential_that_is_gone_keeps_the_last_good_one() {
     assert!(!missing(&gateway(text, Some(&gateway(&format!("{text}{secret}"), None)))));
 }
 
-/// One of its names leads nowhere, and always did: that is no reason to keep what was taken out of it.
+/// One of its names leads nowhere, and always did: that does not keep a host that was removed from it.
 #[test]
 fn y_12_a_host_that_is_taken_out_of_a_rule_with_a_lost_gateway_is_gone() {
     let both = EDGE.replace(
@@ -133,7 +133,7 @@ spec: {{parentRefs: [{{name: edge}}, {{name: missing}}], hostnames: [a.org, b.or
     assert_eq!([request(&second, "a.org"), request(&second, "b.org")], ["good", "no route"]);
 }
 
-/// A name that leads nowhere, and did so before, holds up nothing: who takes the other one out means it.
+/// A name that leads nowhere, and did so before, holds up no edit: the removal of the other name is meant.
 #[test]
 fn y_12_a_gateway_that_is_taken_out_beside_one_that_never_was_there_takes_the_rules_with_it() {
     let text = SERVICE.to_owned() + &EDGE.replace("[edge, mesh]", "[edge, missing]");
@@ -196,7 +196,7 @@ fn y_12_a_new_refused_rule_does_not_freeze_the_others_of_its_host() {
     assert!(!errors(&third.diagnostics).is_empty());
     let second = client(&(text.clone() + bad), Some(&client(&text, None)));
     assert_eq!(call(&client(&(edited + bad), Some(&second)), "a.org"), "new");
-    // What was shut at the start stays shut, whatever it is called.
+    // A host closed at the start stays closed, whatever the name of the document is.
     let start = client(&(SERVICE.to_owned() + bad), None);
     assert_eq!(call(&start, "a.org"), super::refused("VirtualService default/z"));
     let renamed = bad.replace("name: z", "name: y");
@@ -204,7 +204,7 @@ fn y_12_a_new_refused_rule_does_not_freeze_the_others_of_its_host() {
     assert_eq!(call(&second, "a.org"), super::refused("VirtualService default/y"));
 }
 
-/// It is good itself: what it leads to is refused, and calls of it answer so.
+/// The rule itself is good: it leads to a refused service, and calls of it answer so.
 #[test]
 fn y_12_a_new_rule_that_leads_to_a_refused_service_answers_503_at_a_gateway() {
     let broken = SERVICE.replace("spec: {ports", "spec: {type: [], ports") + EDGE;

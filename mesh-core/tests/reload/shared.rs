@@ -1,5 +1,5 @@
-//! A host that several documents share at a start, one of which is refused: the others serve what is theirs, and
-//! what the refused one would have had is shut.
+//! A host that several documents share at a start, one of which is refused: the others serve their own requests, and
+//! the requests of the refused one are closed.
 
 use http::Request;
 use mesh_core::plan::Loaded;
@@ -29,7 +29,7 @@ fn route(name: &str, rules: &str) -> String {
     )
 }
 
-/// What a GET of this path meets at port 80.
+/// The answer to a GET of this path at port 80.
 fn get(loaded: &Loaded, path: &str) -> String {
     let request = Request::builder().uri(format!("http://a.org{path}")).body(()).expect("it is a request");
     match table(loaded, "gateway|80").expect("it listens").find(&RequestView::of(&request)) {
@@ -71,7 +71,7 @@ fn y_12_a_refused_virtual_service_at_start_shuts_what_it_matches_on_a_host_of_se
     assert_eq!([get(&mended, "/x"), get(&mended, "/")], ["mended", "rest"]);
 }
 
-/// What it would have matched is unknown: all that no other rule asks for.
+/// Its matches are unknown: it closes all requests that no other rule matches.
 #[test]
 fn y_12_a_rule_whose_matches_cannot_be_read_shuts_what_no_other_matches() {
     let newer = service(
@@ -110,7 +110,7 @@ fn y_12_a_refused_http_route_at_start_shuts_what_it_matches_on_a_host_of_several
     }
     let moved = gateway(&text.replace("name: rest", "name: moved"), Some(&start));
     assert_eq!([get(&moved, "/x"), get(&moved, "/")], [&*shut, "moved"]);
-    // What it would have matched is unknown: all that nothing narrower matches.
+    // Its matches are unknown: it closes all requests that no narrower rule matches.
     for unread in ["matches: [{path: {valeu: /x}}]", "matches: 7", "mathces: [{path: {value: /x}}]"] {
         let bad = route("m", &format!("{{name: bad, {unread}, {to}}}"));
         let newer = newer.replace(", {name: rest, backendRefs: [{name: a, port: 80}]}", "");

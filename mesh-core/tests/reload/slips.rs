@@ -1,4 +1,5 @@
-//! Slips of YAML that leave a document legible, such as a key written twice: they cost what they stand in.
+//! Slips of YAML that leave a document legible, for example a key written twice: they cost only the part that
+//! contains them.
 
 use super::{API_EDGE, SERVICE, action, call, client, errors, gateway, refused, request, table};
 
@@ -37,7 +38,7 @@ fn y_12_a_slip_in_an_item_of_a_list_costs_the_item_alone() {
         let second = client(&moved, Some(&before));
         assert_eq!((call(&second, "a"), call(&second, "b")), ("newer".into(), "other".into()), "{slip}");
     }
-    // One that cannot be read ends the list; what stands before is there.
+    // An unreadable item ends the list; the items before it count.
     let text = good.replace("hosts: [b], http: [", "hosts: [b], http: [{]");
     let start = client(&text, None);
     assert_eq!((call(&start, "a"), call(&start, "b")), ("good".into(), refused("VirtualService default/w")));
@@ -51,7 +52,7 @@ fn y_12_a_slip_of_a_list_itself_is_told_of_and_its_items_stand() {
     assert!(errors(&start.diagnostics)[0].contains("written twice"), "{}", start.diagnostics);
 }
 
-/// What says who may call and may hide in the part that cannot be read forbids all, in a list as elsewhere.
+/// An unreadable part that may hide a rule about who may call forbids all calls, in a list as elsewhere.
 #[test]
 fn y_12_a_list_that_ends_before_a_policy_forbids_all() {
     let text = RULES.replace("http: [{name: other", "http: [{]name: other")
@@ -99,7 +100,7 @@ fn y_12_a_key_written_twice_in_a_route_closes_its_hosts() {
     assert_eq!(request(&start, "b.org"), "wide");
 }
 
-/// As any bad field: what may hide TLS closes, what does not is left out.
+/// As any bad field: a part that may hide TLS closes the host, another part is left out.
 #[test]
 fn y_12_a_slip_of_a_destination_rule_closes_where_it_may_hide_tls() {
     let rule = |spec: &str| {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// A clock that moves only when told to: decisions take `now` as an argument.
+/// A clock that moves only by a call: decisions take `now` as an argument.
 #[derive(Debug)]
 pub(crate) struct ManualClock {
     origin: Instant,

@@ -17,7 +17,7 @@ pub(crate) struct Aim {
     pub(crate) met: bool,
 }
 
-/// The aims of what was measured; none, if their size was not.
+/// The aims for the measured sizes; no aims for sizes that were not measured.
 pub(crate) fn of(sizes: &[Size]) -> Vec<Aim> {
     let Some(size) = sizes.iter().find(|size| size.services == SERVICES) else { return Vec::new() };
     let growth = || {

@@ -17,16 +17,16 @@ use crate::documents::REVISION;
 /// How long one answer may take.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// What of a right answer tells the configuration.
+/// The parts of a correct answer that depend on the configuration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Answer {
     /// The version of the endpoint.
     pub(crate) version: String,
-    /// What the route says in a header.
+    /// The revision that the route sets in a header.
     pub(crate) revision: Option<String>,
 }
 
-/// The one who asks.
+/// The caller of the proxy.
 #[derive(Debug)]
 pub(crate) struct Caller {
     proxy: SocketAddr,

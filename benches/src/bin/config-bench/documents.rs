@@ -5,7 +5,7 @@
 //! DestinationRule   two subsets
 //! VirtualService    canary:   a header      -> v2
 //!                   checkout: a prefix      -> v1 90 %, v2 10 %
-//!                   main:     what is left  -> v1 100 %, v2 0 %
+//!                   main:     the rest      -> v1 100 %, v2 0 %
 //! ```
 
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ pub(crate) const REVISION: &str = "x-revision";
 /// The port of the gateway and of every service.
 pub(crate) const PORT: u16 = 80;
 
-/// What a change does to a service. Each shows in the next answer to `GET /`.
+/// A change to a service. The next answer to `GET /` shows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Change {
     /// The last route sets another value in the response.
@@ -66,7 +66,7 @@ pub(crate) struct Service {
     pub(crate) index: u32,
     /// Of `v1` and `v2`.
     pub(crate) endpoints: [SocketAddr; 2],
-    /// What was changed.
+    /// The change, if there is one.
     pub(crate) change: Option<Change>,
 }
 

@@ -1,4 +1,4 @@
-//! What is measured at one size.
+//! The figures of one size.
 
 use mesh_benches::measure::median;
 use serde::Serialize;

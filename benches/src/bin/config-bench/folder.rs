@@ -15,7 +15,7 @@ const PER_FILE: usize = 50;
 /// The port of endpoints that no request reaches.
 const UNUSED_PORT: u16 = 8080;
 
-/// The folder, what is in it, and room beside it.
+/// The folder, its files, and a place for files beside it.
 #[derive(Debug)]
 pub(crate) struct Folder {
     root: TempDir,
@@ -45,7 +45,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// What the proxy is to follow.
+    /// The path that the proxy follows.
     pub(crate) fn path(&self) -> PathBuf {
         self.root.path().join("config")
     }

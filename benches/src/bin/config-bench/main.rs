@@ -1,4 +1,4 @@
-//! Measures what configuration costs as it grows: the start of the shipped proxy, its memory, and a change in one file.
+//! Measures the cost of a growing configuration: the start of the shipped proxy, its memory, and a change in one file.
 //!
 //! ```text
 //! files of 50 services ──> mesh-proxy (gateway) ──> two servers of ours, versions v1 and v2

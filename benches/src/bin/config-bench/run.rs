@@ -30,7 +30,7 @@ const MOMENT: Duration = Duration::from_millis(50);
 const IDLE: Duration = Duration::from_millis(1);
 const CALM: u32 = 4;
 
-/// Measures what `options` asks for; prints the table and writes the JSON.
+/// Measures by `options`; prints the table and writes the JSON.
 pub(crate) async fn all(options: Options) -> anyhow::Result<()> {
     let program = proxy::executable(options.proxy.as_deref()).await?;
     let version = first_line(&program, "--version").await?;

@@ -26,7 +26,8 @@ impl AccessLog {
         Self { path, file: None, records: 0, rest: Vec::new() }
     }
 
-    /// Waits until it has at least so many records; fails if they don't come, or if one is not what it should be.
+    /// Waits until the log has at least this many records; fails if they don't come, or if one differs from the
+    /// expected record.
     pub(crate) async fn wait_for(&mut self, records: u64) -> anyhow::Result<()> {
         let deadline = Instant::now() + LIMIT;
         loop {

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::name::Name;
 use crate::scenario::Scenario;
 
-/// Compares what a request costs mesh-proxy, Envoy, HAProxy and a bare hyper pass-through, side by side.
+/// Compares the cost of a request in mesh-proxy, Envoy, HAProxy and a bare hyper pass-through, side by side.
 #[derive(Debug, Parser)]
 #[command(name = "proxy-bench", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
@@ -18,7 +18,7 @@ pub(crate) struct Cli {
     pub(crate) role: Option<Role>,
 }
 
-/// What to compare.
+/// The options of a comparison.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Scenarios to run, in this order.
@@ -54,7 +54,7 @@ pub(crate) struct Options {
     pub(crate) proxy: Option<PathBuf>,
 }
 
-/// What this executable plays in a process of its own.
+/// The role of this executable in a process of its own.
 #[derive(Debug, Subcommand)]
 #[command(rename_all = "kebab-case")]
 pub(crate) enum Role {

@@ -1,4 +1,4 @@
-//! What one round says of one proxy.
+//! The figures of one proxy in one round.
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ pub(crate) struct Run {
     pub(crate) busy: f64,
     /// Share of the machine that was kept busy by processes that don't belong to the run.
     pub(crate) others: f64,
-    /// What the load generator saw.
+    /// The load generator's report.
     pub(crate) served: Served,
 }
 

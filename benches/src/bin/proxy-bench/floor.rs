@@ -1,7 +1,7 @@
-//! A bare pass-through on hyper: the least that a proxy built on hyper can cost.
+//! A bare pass-through on hyper: the least cost of a proxy that is built on hyper.
 //!
-//! No routing, no limits, no headers touched: a hyper server, a list of idle hyper client connections,
-//! nothing between. What mesh-proxy costs above this is our own work.
+//! It has no routing and no limits and changes no header: a hyper server, a list of idle hyper client connections,
+//! and nothing between them. The cost of mesh-proxy above this is our own work.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

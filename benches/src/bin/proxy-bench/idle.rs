@@ -1,4 +1,4 @@
-//! Holds idle keep-alive connections, so that the parent can see what they cost the proxy in memory.
+//! Holds idle keep-alive connections, so that the parent can read the proxy's memory.
 
 use mesh_benches::{measure, process};
 

@@ -1,8 +1,7 @@
 //! The load generator: a closed loop that checks every answer.
 //!
-//! A proxy that answers wrongly is fast, so each response's status, body and (for gRPC) trailers are compared
-//! with what the backend is known to say. Phases, each begun by a line from the parent, so that processor
-//! time is read at their borders:
+//! A proxy that answers wrongly is fast, so each response's status, body and (for gRPC) trailers are compared with the
+//! backend's known answer. A line from the parent begins each phase, so that processor time is read at their borders:
 //!
 //! ```text
 //! probe until the proxy answers rightly ─> does it retry? ─> warm-up ─> "ready"
@@ -29,7 +28,7 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// A proxy slower than this for one whole phase is not worth waiting for.
 const PHASE_LIMIT: Duration = Duration::from_secs(300);
 
-/// What the measured phase was like, from outside.
+/// The measured phase, seen from outside.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Served {
     /// Right answers.

@@ -1,10 +1,9 @@
-//! Starts proxies beside each other on one backend and prints what a request costs each of them.
+//! Starts proxies beside each other on one backend and prints the cost of a request in each of them.
 //!
-//! The figure that matters for a proxy is the processor time it takes from the application beside it, so that
-//! is what is compared: user plus system time of the proxy's process over the requests it served, as a ratio
-//! to each of Envoy, HAProxy and a bare hyper relay doing the same in the same run. A ratio to one of them alone
-//! moves with the machine. Throughput and latency of a closed loop on a shared machine are printed for
-//! information only.
+//! The figure that matters for a proxy is the processor time that it takes from the application beside it. So the figure
+//! compared is user plus system time of the proxy's process over the requests it served, as a ratio to each of Envoy,
+//! HAProxy and a bare hyper relay doing the same in the same run. A ratio to one of them alone moves with the machine.
+//! Throughput and latency of a closed loop on a shared machine are printed for information only.
 //!
 //! ```text
 //! load ──> proxy ──> backend      three processes; the proxy has one worker, all talk over loopback

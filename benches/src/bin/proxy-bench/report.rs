@@ -94,7 +94,7 @@ impl Report {
         Some(cell.cpu_us()? / self.cells.iter().find(same)?.cpu_us()?)
     }
 
-    /// Every round of every proxy, with medians, ratios and what the machine is.
+    /// Each round of each proxy, with medians, ratios and a description of the machine.
     pub(crate) fn to_json(&self) -> Value {
         let by_name = |list: &[(Name, String)]| -> BTreeMap<_, _> {
             list.iter().map(|(name, text)| (name.as_str(), text.clone())).collect()

@@ -21,7 +21,7 @@ use crate::scenario::Scenario;
 /// Longer than any phase of the load generator.
 const PHASE_LIMIT: Duration = Duration::from_secs(330);
 
-/// Compares what `options` asks for; prints the table and writes the JSON.
+/// Compares by `options`; prints the table and writes the JSON.
 pub(crate) async fn compare(options: Options) -> anyhow::Result<()> {
     let (mut peers, absent) = find_peers(&options).await?;
     let versions = peers.iter().map(|(name, peer)| (*name, peer.version())).collect();
@@ -46,7 +46,7 @@ pub(crate) async fn compare(options: Options) -> anyhow::Result<()> {
                     report.add_failure(scenario, *name, &error);
                 }
             }
-            // Whoever goes first meets a colder machine: let that be another one each time.
+            // The first proxy of a round meets a colder machine: so the order rotates.
             peers.rotate_left(1);
         }
         backend.process.stop().await?;
@@ -123,7 +123,7 @@ impl Scene {
         Ok(Self { proxy, load, conversation, folder })
     }
 
-    /// What the role says next; if it or the proxy ends instead, what that one complained of.
+    /// The next line of the role; an error with the standard error of the role or the proxy if one of them ends.
     async fn hear(&mut self) -> anyhow::Result<String> {
         tokio::select! {
             error = self.proxy.ended() => Err(error.context("the proxy is gone")),

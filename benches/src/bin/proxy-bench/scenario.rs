@@ -1,4 +1,4 @@
-//! What is asked of a proxy: protocol, features, and the one request that is repeated.
+//! The scenario of a proxy: protocol, features, and the one request that is repeated.
 //!
 //! Backend, load generator and every peer's configuration read the same values here, so that no two of them
 //! can disagree on what a scenario means.

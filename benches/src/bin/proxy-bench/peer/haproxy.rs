@@ -35,7 +35,7 @@ impl Peer for Haproxy {
         Process::start(&self.program, ["-db".as_ref(), "-f".as_ref(), file.as_os_str()], place.folder)
     }
 
-    // It cannot log to a file by itself: what it prints is its log.
+    // It cannot log to a file by itself: its output is its log.
     fn access_log(&self, place: &Place<'_>) -> PathBuf {
         place.folder.join("stdout.log")
     }

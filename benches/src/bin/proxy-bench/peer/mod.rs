@@ -21,7 +21,7 @@ mod ours;
 /// Where one run of a proxy takes place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
-    /// What is asked of it.
+    /// The scenario.
     pub(crate) scenario: Scenario,
     /// Where it accepts.
     pub(crate) listen: SocketAddr,
