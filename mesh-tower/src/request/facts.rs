@@ -124,12 +124,12 @@ fn hostname() -> Option<&'static str> {
 }
 
 /// The source of variables: the request's facts, or no facts if no operation asks for them.
-pub(crate) enum Asked<'a> {
+pub(crate) enum VariableSource<'a> {
     Facts(&'a Facts),
     Nothing,
 }
 
-impl Vars for Asked<'_> {
+impl Vars for VariableSource<'_> {
     fn record(&self) -> Record<'_> {
         match self {
             Self::Facts(facts) => facts.record(),
@@ -138,7 +138,7 @@ impl Vars for Asked<'_> {
     }
 }
 
-impl<'a> From<Option<&'a Facts>> for Asked<'a> {
+impl<'a> From<Option<&'a Facts>> for VariableSource<'a> {
     fn from(facts: Option<&'a Facts>) -> Self {
         facts.map_or(Self::Nothing, Self::Facts)
     }

@@ -14,7 +14,7 @@ use mesh_core::plan::ClusterKey;
 use mesh_core::reply::LocalReply;
 use mesh_core::route::{self, RequestView};
 
-use super::facts::{Asked, Facts};
+use super::facts::{Facts, VariableSource};
 use super::options::{ByChannel, CallOptions};
 use super::record::Record;
 use crate::clock::SharedRng;
@@ -198,7 +198,7 @@ impl Matched {
         if let Some(facts) = &mut facts {
             facts.refused(error.reply().flags);
         }
-        let facts = Asked::from(facts.map(|facts| &*facts));
+        let facts = VariableSource::from(facts.map(|facts| &*facts));
         self.route.apply_response(self.destination, error.headers_mut(), &facts);
     }
 

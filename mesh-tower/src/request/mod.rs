@@ -16,7 +16,7 @@ pub mod snapshot;
 mod undeclared;
 
 pub use downstream::Downstream;
-pub(crate) use facts::{Asked, Facts};
+pub(crate) use facts::{Facts, VariableSource};
 pub(crate) use limit::PerTryTimeout;
 pub use matched::Matched;
 pub(crate) use record::Record;

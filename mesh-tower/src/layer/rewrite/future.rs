@@ -8,7 +8,7 @@ use http::Response;
 use http::header::SET_COOKIE;
 
 use crate::error::{BoxError, Error};
-use crate::request::{Asked, Facts, Matched};
+use crate::request::{Facts, Matched, VariableSource};
 
 /// The inner call, then the operations on its response.
 #[pin_project::pin_project]
@@ -17,19 +17,19 @@ pub struct ResponseFuture<F> {
     #[pin]
     inner: F,
     /// Boxed: every call moves this field, and few calls need it.
-    answers: Option<Box<Answers>>,
+    operations: Option<Box<ResponseOperations>>,
 }
 
 /// The input of the operations on the response.
 #[derive(Debug)]
-pub(super) struct Answers {
+pub(super) struct ResponseOperations {
     pub(super) matched: Matched,
     pub(super) facts: Option<Box<Facts>>,
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) const fn new(inner: F, answers: Option<Box<Answers>>) -> Self {
-        Self { inner, answers }
+    pub(super) const fn new(inner: F, operations: Option<Box<ResponseOperations>>) -> Self {
+        Self { inner, operations }
     }
 }
 
@@ -42,8 +42,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let Some(answers) = this.answers else { return this.inner.poll(cx).map_err(Into::into) };
-        let Answers { matched, facts } = &mut **answers;
+        let Some(operations) = this.operations else { return this.inner.poll(cx).map_err(Into::into) };
+        let ResponseOperations { matched, facts } = &mut **operations;
         match ready!(this.inner.poll(cx)) {
             Ok(mut response) => {
                 if let Some(facts) = facts {
@@ -54,7 +54,7 @@ where
                     response.headers_mut().append(SET_COOKIE, cookie.clone());
                 }
                 let (route, destination) = (matched.route(), matched.destination_index());
-                let facts = Asked::from(facts.as_deref());
+                let facts = VariableSource::from(facts.as_deref());
                 route.apply_response(destination, response.headers_mut(), &facts);
                 Poll::Ready(Ok(response))
             }

@@ -10,10 +10,10 @@ use mesh_core::route::{HeaderOps, RequestView};
 use tower_service::Service;
 
 use super::ResponseFuture;
-use super::future::Answers;
+use super::future::ResponseOperations;
 use crate::error::BoxError;
 use crate::request::passage::Carrier;
-use crate::request::{Asked, Facts, Matched};
+use crate::request::{Facts, Matched, VariableSource};
 
 const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
@@ -65,13 +65,16 @@ where
             let survey = Survey::of(carrier.request().headers());
             carrier.matched_mut().expect("seen above").set_survey(survey);
         }
-        ResponseFuture::new(self.inner.call(carrier), answers.then(|| Box::new(Answers { matched, facts })))
+        ResponseFuture::new(
+            self.inner.call(carrier),
+            answers.then(|| Box::new(ResponseOperations { matched, facts })),
+        )
     }
 }
 
 fn rewrite<B>(matched: &Matched, request: &mut Request<B>, facts: Option<&Facts>) {
     let route = matched.route();
-    let facts = Asked::from(facts);
+    let facts = VariableSource::from(facts);
     if let Some(value) = route.apply_request(matched.destination_index(), request.headers_mut(), &facts) {
         set_authority(request, &value);
     }

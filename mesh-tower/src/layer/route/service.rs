@@ -19,7 +19,7 @@ use crate::error::{BoxError, Error};
 use crate::future::ReadyOr;
 use crate::grpc::{self, is_grpc};
 use crate::request::passage::Carrier;
-use crate::request::{Asked, Entered, Facts, Matched, Open, Record, Slot, undeclared};
+use crate::request::{Entered, Facts, Matched, Open, Record, Slot, VariableSource, undeclared};
 use crate::upstream::worker::{View, Worker};
 
 /// Routes requests; see the [module](super).
@@ -138,7 +138,7 @@ fn split_port(authority: &str, default: u16) -> (&str, u16) {
 fn answered<B>(route: &mesh_core::route::Route, request: &Request<B>, response: &mut Response<Bytes>) {
     let operations = &route.response_headers;
     let facts = operations.has_variables().then(|| Facts::of(&route.name, None, request));
-    operations.apply_response(response.headers_mut(), &Asked::from(facts.as_ref()));
+    operations.apply_response(response.headers_mut(), &VariableSource::from(facts.as_ref()));
 }
 
 /// The rule answers by itself.
