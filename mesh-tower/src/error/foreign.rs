@@ -15,7 +15,7 @@ use crate::error::{BoxError, Error};
 use crate::http::failure::{classify, classify_h2};
 
 /// The class of an error.
-pub(crate) enum Reading<'a> {
+pub(crate) enum ErrorClass<'a> {
     /// An attempt ended with this outcome.
     Attempt(Outcome),
     /// A limit of this process refused the request.
@@ -28,37 +28,37 @@ pub(crate) enum Reading<'a> {
 ///
 /// An unknown error counts as a connection that ended after the request was sent: of all classes, policies repeat this one
 /// least.
-pub(crate) fn read<'a>(error: &'a (dyn StdError + 'static)) -> Reading<'a> {
+pub(crate) fn class_of<'a>(error: &'a (dyn StdError + 'static)) -> ErrorClass<'a> {
     let mut connecting = false;
-    Reading::Attempt(match known(error, &mut connecting) {
-        Some(Reading::Attempt(outcome)) => outcome,
+    ErrorClass::Attempt(match known(error, &mut connecting) {
+        Some(ErrorClass::Attempt(outcome)) => outcome,
         Some(other) => return other,
         None if connecting => unsent(Reset::ConnectFailure),
         None => sent(Reset::ConnectionTermination),
     })
 }
 
-fn known<'a>(error: &'a (dyn StdError + 'static), connecting: &mut bool) -> Option<Reading<'a>> {
+fn known<'a>(error: &'a (dyn StdError + 'static), connecting: &mut bool) -> Option<ErrorClass<'a>> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(own) = error.downcast_ref() {
-            return Some(Reading::Own(own));
+            return Some(ErrorClass::Own(own));
         }
         if error.is::<tower::load_shed::error::Overloaded>() {
-            return Some(Reading::Overflow);
+            return Some(ErrorClass::Overflow);
         }
         if let Some(client) = error.downcast_ref::<legacy::Error>() {
             *connecting |= client.is_connect();
         }
         if let Some(outcome) = outcome(error, *connecting) {
-            return Some(Reading::Attempt(outcome));
+            return Some(ErrorClass::Attempt(outcome));
         }
         // The source of an `io::Error` is the source of its inner error, not the inner error itself.
         let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         if let Some(inner) = inner
-            && let Some(reading) = known(inner, connecting)
+            && let Some(class) = known(inner, connecting)
         {
-            return Some(reading);
+            return Some(class);
         }
         cause = error.source();
     }
@@ -105,10 +105,10 @@ const fn sent(reset: Reset) -> Outcome {
 impl Error {
     /// The mesh's error of the same class; `error` is its cause.
     pub(crate) fn foreign(error: BoxError) -> Self {
-        match read(&*error) {
-            Reading::Attempt(outcome) => Self::attempt(outcome, Some(error)),
-            Reading::Overflow => Self::local(LocalReply::overflow()).because(error),
-            Reading::Own(own) => {
+        match class_of(&*error) {
+            ErrorClass::Attempt(outcome) => Self::attempt(outcome, Some(error)),
+            ErrorClass::Overflow => Self::local(LocalReply::overflow()).because(error),
+            ErrorClass::Own(own) => {
                 let own = own.same();
                 own.because(error)
             }
@@ -117,14 +117,14 @@ impl Error {
 
     /// The mesh's error of the same class, without a cause: the caller keeps `error`.
     pub(crate) fn of_foreign(error: &dyn Any) -> Self {
-        let reading = match error.downcast_ref::<BoxError>() {
-            Some(boxed) => read(&**boxed),
-            None => Reading::Attempt(sent(Reset::ConnectionTermination)),
+        let class = match error.downcast_ref::<BoxError>() {
+            Some(boxed) => class_of(&**boxed),
+            None => ErrorClass::Attempt(sent(Reset::ConnectionTermination)),
         };
-        match reading {
-            Reading::Attempt(outcome) => Self::attempt(outcome, None),
-            Reading::Overflow => Self::local(LocalReply::overflow()),
-            Reading::Own(own) => own.same(),
+        match class {
+            ErrorClass::Attempt(outcome) => Self::attempt(outcome, None),
+            ErrorClass::Overflow => Self::local(LocalReply::overflow()),
+            ErrorClass::Own(own) => own.same(),
         }
     }
 }
