@@ -42,22 +42,22 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 #[derive(Debug)]
 struct Config {
     /// ALPN [`PROTOCOLS`].
-    agreeing: Arc<ServerConfig>,
+    with_alpn: Arc<ServerConfig>,
     /// No ALPN, for callers that offer none of these protocols: rustls would refuse them, and Istio serves them. It shares
-    /// the sessions of `agreeing`.
-    silent: Arc<ServerConfig>,
+    /// the sessions of `with_alpn`.
+    without_alpn: Arc<ServerConfig>,
 }
 
 impl Config {
     fn new(mut config: ServerConfig) -> Self {
-        let silent = Arc::new(config.clone());
+        let without_alpn = Arc::new(config.clone());
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
-        Self { agreeing: Arc::new(config), silent }
+        Self { with_alpn: Arc::new(config), without_alpn }
     }
 
     fn of(&self, hello: &ClientHello<'_>) -> Arc<ServerConfig> {
         let agrees = hello.alpn().is_none_or(|mut offer| offer.any(|protocol| PROTOCOLS.contains(&protocol)));
-        if agrees { self.agreeing.clone() } else { self.silent.clone() }
+        if agrees { self.with_alpn.clone() } else { self.without_alpn.clone() }
     }
 }
 
