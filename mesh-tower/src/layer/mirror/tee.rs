@@ -23,8 +23,8 @@ pub(super) fn tee(body: Body, slow: Counter) -> (Body, Body) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let lag = Arc::new(AtomicUsize::new(0));
     let hint = body.size_hint();
-    let first = observe(body, First { copy: Some(sender), lag: lag.clone(), slow, whole: false });
-    (first, Body::shared(Second { receiver, lag, hint, ended: false }))
+    let first = observe(body, CopyFeed { copy: Some(sender), lag: lag.clone(), slow, whole: false });
+    (first, Body::shared(CopyBody { receiver, lag, hint, ended: false }))
 }
 
 enum Piece {
@@ -33,7 +33,7 @@ enum Piece {
     End,
 }
 
-struct First {
+struct CopyFeed {
     copy: Option<mpsc::UnboundedSender<Piece>>,
     lag: Arc<AtomicUsize>,
     slow: Counter,
@@ -41,7 +41,7 @@ struct First {
     whole: bool,
 }
 
-impl First {
+impl CopyFeed {
     fn forward(&mut self, piece: Piece) {
         let Some(copy) = &self.copy else { return };
         let bytes = if let Piece::Data(data) = &piece { data.len() } else { 0 };
@@ -56,7 +56,7 @@ impl First {
     }
 }
 
-impl BodyObserver for First {
+impl BodyObserver for CopyFeed {
     fn on_event(&mut self, event: BodyEvent<'_>) {
         match event {
             BodyEvent::Data(data) if data.is_empty() => {}
@@ -72,7 +72,7 @@ impl BodyObserver for First {
     }
 }
 
-impl Drop for First {
+impl Drop for CopyFeed {
     fn drop(&mut self) {
         if self.whole {
             self.forward(Piece::End);
@@ -80,14 +80,14 @@ impl Drop for First {
     }
 }
 
-struct Second {
+struct CopyBody {
     receiver: mpsc::UnboundedReceiver<Piece>,
     lag: Arc<AtomicUsize>,
     hint: SizeHint,
     ended: bool,
 }
 
-impl http_body::Body for Second {
+impl http_body::Body for CopyBody {
     type Data = Bytes;
     type Error = BoxError;
 
