@@ -149,13 +149,13 @@ pub(super) struct Scope {
 pub(super) struct Handles {
     scope: Arc<Scope>,
     metrics: Metrics,
-    used: RwLock<HashMap<Use, Used, WordHash>>,
+    known: RwLock<HashMap<SeriesKey, KnownSeries, WordHash>>,
     routes: RouteStats,
 }
 
 /// The key of a label set; without a peer it has no string.
 #[derive(Debug, PartialEq, Eq)]
-struct Use {
+struct SeriesKey {
     cluster: usize,
     endpoint: usize,
     peer: Option<Arc<str>>,
@@ -163,7 +163,7 @@ struct Use {
 }
 
 /// Hashes only the fields that differ most: each word costs time.
-impl Hash for Use {
+impl Hash for SeriesKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_usize(self.cluster);
         state.write_usize(self.endpoint);
@@ -175,7 +175,7 @@ impl Hash for Use {
 }
 
 #[derive(Debug)]
-struct Used {
+struct KnownSeries {
     series: Arc<Series>,
     // The key holds the addresses of these allocations; while they live, no other object can have the same address.
     _cluster: Option<Weak<ClusterPlan>>,
@@ -184,7 +184,7 @@ struct Used {
 
 impl Handles {
     pub(super) fn new(scope: Arc<Scope>, metrics: Metrics) -> Self {
-        Self { scope, metrics, used: RwLock::default(), routes: RouteStats::default() }
+        Self { scope, metrics, known: RwLock::default(), routes: RouteStats::default() }
     }
 
     pub(super) fn direction(&self) -> Direction {
@@ -200,26 +200,26 @@ impl Handles {
             self.scope.direction != Direction::Inbound
                 && (endpoint.workload.is_some() || !endpoint.labels.is_empty())
         });
-        let key = Use {
+        let key = SeriesKey {
             cluster: cluster.map_or(0, |cluster| Arc::as_ptr(cluster).addr()),
             endpoint: endpoint.map_or(0, |endpoint| Arc::as_ptr(endpoint).addr()),
             peer: peer.cloned(),
             facts: summary.facts,
         };
-        if let Some(used) = self.used.read().expect("no panic while handles are looked up").get(&key) {
-            return used.series.record(summary);
+        if let Some(known) = self.known.read().expect("no panic while handles are looked up").get(&key) {
+            return known.series.record(summary);
         }
         let labels = self.scope.labels(cluster, endpoint, peer.map(|peer| &**peer), summary.facts);
         let series = self.metrics.series(labels);
         series.record(summary);
         let _cluster = cluster.map(Arc::downgrade);
         let _endpoint = endpoint.map(Arc::downgrade);
-        let mut used = self.used.write().expect("no panic while handles are kept");
-        if used.len() >= CAP {
+        let mut known = self.known.write().expect("no panic while handles are kept");
+        if known.len() >= CAP {
             // Reloads leave keys that never occur again; the keys in use return with their next request.
-            used.clear();
+            known.clear();
         }
-        used.insert(key, Used { series, _cluster, _endpoint });
+        known.insert(key, KnownSeries { series, _cluster, _endpoint });
     }
 }
 
