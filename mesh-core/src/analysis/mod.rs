@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`validate`] | values that no resource of the kind may hold, and rules that are probably not what was meant |
 
+pub(crate) mod blocks;
 pub mod validate;
 
 pub use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};

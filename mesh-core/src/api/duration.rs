@@ -108,17 +108,12 @@ pub fn parse_gateway_api(text: &str) -> Option<Duration> {
     None
 }
 
-/// Whether a duration keeps the rule of most fields (Y-6): at least 1 ms, whole milliseconds.
-#[must_use]
-pub fn is_standard(duration: Duration) -> bool {
-    !duration.is_zero() && duration.subsec_nanos().is_multiple_of(1_000_000)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::units::standard_duration;
 
     #[test]
     fn y_5_proto_and_go_forms() {
@@ -161,7 +156,7 @@ mod tests {
         for (text, standard) in
             [("1ms", true), ("0s", false), ("500us", false), ("1.0005s", false), ("2h", true)]
         {
-            assert_eq!(is_standard(parse(text).unwrap()), standard, "{text}");
+            assert_eq!(standard_duration(parse(text).unwrap()).is_ok(), standard, "{text}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! their paths at the root of the crate.
 
 pub mod endpoint;
+pub mod field;
 pub mod grpc;
 pub mod hash;
 pub mod identity;

@@ -1,5 +1,7 @@
 //! Amounts that are valid once built.
 
+use std::time::Duration;
+
 use crate::rng::Rng;
 
 /// A share of requests, held as Envoy holds it: a numerator over a million (FI-2).
@@ -58,6 +60,17 @@ impl Percent {
     #[must_use]
     pub const fn is_zero(self) -> bool {
         self.0 == 0
+    }
+}
+
+/// The rule of most durations of a configuration: at least 1 ms, whole milliseconds (Y-6).
+pub(crate) fn standard_duration(value: Duration) -> Result<(), &'static str> {
+    if value < Duration::from_millis(1) {
+        Err("a duration must be at least 1ms")
+    } else if value.subsec_nanos().is_multiple_of(1_000_000) {
+        Ok(())
+    } else {
+        Err("a duration must be whole milliseconds")
     }
 }
 

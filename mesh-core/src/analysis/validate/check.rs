@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{schema, text};
+use crate::analysis::blocks::Made;
 use crate::api::decode::Strictness;
 use crate::api::istio::Percent;
-use crate::api::{At, Metadata, Source, duration};
+use crate::api::{At, Metadata, Source};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::error::Origin;
 use crate::units;
@@ -51,6 +52,13 @@ impl<'a> Check<'a> {
         self.report(schema(origin, message).hint(hint));
     }
 
+    /// Reports the fields that the constructor of a policy refuses.
+    pub(super) fn refused<T>(&mut self, made: Made<T>) {
+        for finding in made.err().into_iter().flatten() {
+            self.report(finding);
+        }
+    }
+
     /// Reports that a field does not go together with another one of its object, and what would be right.
     pub(super) fn error_beside(&mut self, origin: Origin, message: &str, hint: &str) {
         self.report(schema(origin, message).hint(hint).of_two_fields());
@@ -78,12 +86,7 @@ impl<'a> Check<'a> {
 
     /// The rule of most durations: at least 1 ms, whole milliseconds (Y-6).
     pub(super) fn duration(&mut self, at: &At, field: &str, value: Option<Duration>) {
-        if let Some(value) = value.filter(|value| !duration::is_standard(*value)) {
-            let rule = if value < Duration::from_millis(1) {
-                "a duration must be at least 1ms"
-            } else {
-                "a duration must be whole milliseconds"
-            };
+        if let Some(Err(rule)) = value.map(units::standard_duration) {
             self.error(at.field(field), rule);
         }
     }

@@ -2,14 +2,15 @@
 
 use super::traffic_policy::destination;
 use super::{Check, http_match};
+use crate::analysis::blocks;
 use crate::api::istio::{
-    Abort, CorsPolicy, Delay, Headers, HttpDirectResponse, HttpFaultInjection, HttpRedirect, HttpRetry,
+    Abort, CorsPolicy, Delay, Headers, HttpDirectResponse, HttpFaultInjection, HttpRedirect,
     HttpRewrite, HttpRoute,
 };
 use crate::diagnostic::Code;
 use crate::error::Origin;
 use crate::fault::grpc_code;
-use crate::retry::RetryOn;
+use crate::retry::RetryPolicy;
 use crate::route::{Direction, HeaderOps, PathRewrite, Pattern, Redirect, is_framing};
 use crate::units::Percent;
 
@@ -32,7 +33,7 @@ pub(super) fn check(rule: &HttpRoute, check: &mut Check<'_>) {
     }
     check.duration(at, "timeout", rule.timeout);
     if let Some(retries) = &rule.retries {
-        self::retries(retries, check);
+        check.refused(blocks::retry(retries, &RetryPolicy::default_policy()));
     }
     if let Some(fault) = &rule.fault {
         self::fault(fault, check);
@@ -223,38 +224,6 @@ fn rewrite(rewrite: &HttpRewrite, check: &mut Check<'_>) {
                 if matches!(error, crate::route::RewriteError::Pattern(_)) { "match" } else { "rewrite" };
             let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
             check.error(regex.at.field(field), reason);
-        }
-    }
-}
-
-/// RT-7, RT-8.
-pub(super) fn retries(retries: &HttpRetry, check: &mut Check<'_>) {
-    let at = &retries.at;
-    let attempts = retries.attempts.unwrap_or(0);
-    check.not_negative(at, "attempts", attempts);
-    if attempts == 0 {
-        for (field, set) in [
-            ("perTryTimeout", retries.per_try_timeout.is_some()),
-            ("retryOn", retries.retry_on.as_ref().is_some_and(|on| !on.is_empty())),
-            ("retryRemoteLocalities", retries.retry_remote_localities.is_some()),
-        ] {
-            if set {
-                let hint = "write `attempts`, or leave the others out";
-                check.error_beside(at.field(field), "`attempts: 0` switches retries off", hint);
-            }
-        }
-    }
-    check.duration(at, "perTryTimeout", retries.per_try_timeout);
-    check.duration(at, "backoff", retries.backoff);
-    if let Some(on) = retries.retry_on.as_deref().filter(|on| !on.is_empty())
-        && let Err(error) = RetryOn::parse(on)
-    {
-        let names = RetryOn::NAMES.iter().map(|(name, _)| *name);
-        match crate::nearest::nearest(&error.token, names) {
-            Some(name) => {
-                check.error_hint(at.field("retryOn"), error.to_string(), format!("did you mean `{name}`?"))
-            }
-            None => check.error(at.field("retryOn"), error.to_string()),
         }
     }
 }

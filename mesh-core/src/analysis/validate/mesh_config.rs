@@ -1,11 +1,12 @@
 //! `MeshConfig` (MC).
 
-use super::http_action::retries;
 use super::proxy_config::proxy_config;
 use super::traffic_policy::{connection_pool, outlier_detection};
 use super::{Check, Validate, locality, names};
+use crate::analysis::blocks;
 use crate::api::Metadata;
 use crate::api::istio::MeshConfig;
+use crate::retry::RetryPolicy;
 
 impl Validate for MeshConfig {
     fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
@@ -26,7 +27,7 @@ impl Validate for MeshConfig {
         }
         let policies = [&self.default_http_retry_policy, &self.default_inbound_http_retry_policy];
         for policy in policies.into_iter().flatten() {
-            retries(policy, check);
+            check.refused(blocks::retry(policy, &RetryPolicy::default_policy()));
         }
         if let Some(policy) = &self.default_traffic_policy {
             if let Some(pool) = &policy.connection_pool {

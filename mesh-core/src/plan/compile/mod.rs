@@ -55,7 +55,7 @@ use super::{OutboundMode, Plan};
 use crate::api::istio::Sidecar;
 use crate::api::{Documents, Resource};
 use crate::balance::BalancePolicy;
-use crate::diagnostic::{Code, Diagnostics, Level};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::fault::HeaderFaults;
 use crate::headers::FieldLimit;
 use crate::identity::Workload;
@@ -239,6 +239,14 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
+    /// Reports the fields of a resource that the constructor of a policy refuses.
+    fn refused<T>(&mut self, resource: &Resource<T>, findings: Vec<Diagnostic>) {
+        for finding in findings {
+            let origin = resource.locate(finding.origin.clone());
+            self.out.push(Diagnostic { origin, ..finding });
+        }
+    }
+
     /// Makes the clusters of every service that is seen.
     fn all_clusters(&mut self, scope: &EgressScope) {
         for service in self.registry.services() {

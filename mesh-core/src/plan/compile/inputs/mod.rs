@@ -11,7 +11,6 @@ pub(super) mod nodes;
 pub(super) mod protocol;
 pub(super) mod proxy_config;
 pub(super) mod refusal;
-pub(super) mod retry;
 pub(super) mod scope;
 pub(super) mod settings;
 pub(super) mod workload;

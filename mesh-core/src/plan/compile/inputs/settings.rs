@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use super::retry;
+use crate::analysis::blocks;
 use crate::api::istio::{
     AccessLogEncoding, DefaultTrafficPolicy, EnvoyFileAccessLogProvider, HttpRetry,
     LocalityLoadBalancerSetting, MeshConfig, MeshH2UpgradePolicy, MeshOutboundMode, NormalizationType,
@@ -76,8 +76,8 @@ impl<'a> Mesh<'a> {
         let closed: HashSet<String> =
             written.source.refused.iter().filter_map(|path| mesh_field(path)).collect();
         let mut refused = Diagnostics::new();
-        let mut refuse = |origin, reason: String| {
-            out.push(Diagnostic::new(Code::SchemaValidationError, written.locate(origin), reason));
+        let mut refuse = |finding: Diagnostic| {
+            out.push(Diagnostic { origin: written.locate(finding.origin.clone()), ..finding });
         };
         set(&mut settings.root_namespace, &config.root_namespace);
         set(&mut settings.trust_domain, &config.trust_domain);
@@ -102,24 +102,20 @@ impl<'a> Mesh<'a> {
         }
         settings.dns_refresh_rate = config.dns_refresh_rate.unwrap_or(settings.dns_refresh_rate);
         settings.access_log = access_log(written, &mut refused);
-        let mut retry = |field, written: &Option<HttpRetry>, base: RetryPolicy| match written {
+        let mut retry = |written: &Option<HttpRetry>, base: RetryPolicy| match written {
             None => Arc::new(base),
-            Some(written) => Arc::new(retry::policy(written, &base).unwrap_or_else(|error| {
-                refuse(config.at.field(field), error);
+            Some(written) => Arc::new(blocks::retry(written, &base).unwrap_or_else(|findings| {
+                findings.into_iter().for_each(&mut refuse);
                 base
             })),
         };
         let base = RetryPolicy { written: istio_runtime, ..RetryPolicy::default_policy() };
-        mesh.retry = retry("defaultHttpRetryPolicy", &config.default_http_retry_policy, base);
+        mesh.retry = retry(&config.default_http_retry_policy, base);
         mesh.retry_hosts_written = config
             .default_http_retry_policy
             .as_ref()
             .is_some_and(|retry| retry.retry_ignore_previous_hosts.is_some());
-        mesh.inbound_retry = retry(
-            "defaultInboundHttpRetryPolicy",
-            &config.default_inbound_http_retry_policy,
-            RetryPolicy::inbound(),
-        );
+        mesh.inbound_retry = retry(&config.default_inbound_http_retry_policy, RetryPolicy::inbound());
         mesh.listen_port =
             config.proxy_listen_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(LISTEN_PORT);
         mesh.connect_timeout = config.connect_timeout;

@@ -6,6 +6,7 @@ use super::actions;
 use super::fault;
 use super::matches;
 use super::virtual_services::{Rule, Virtual};
+use crate::analysis::blocks;
 use crate::api::istio::{Destination as WrittenDestination, HttpMatchRequest};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::endpoint::ClusterId;
@@ -14,7 +15,6 @@ use crate::plan::compile::Compiler;
 use crate::plan::compile::destinations::missing::Missing;
 use crate::plan::compile::inputs::names;
 use crate::plan::compile::inputs::refusal;
-use crate::plan::compile::inputs::retry;
 use crate::plan::compile::registry::Port;
 use crate::retry::RetryPolicy;
 use crate::route::{Action, Destination, Forward, Matcher, Mirror, Route, Vantage};
@@ -151,12 +151,12 @@ impl Compiler<'_> {
         route.timeout = rule.timeout.filter(|timeout| !timeout.is_zero());
         route.retry = match &rule.retries {
             None => Arc::clone(&self.mesh.retry),
-            Some(written) => match retry::policy(written, &RetryPolicy::default_policy()) {
+            Some(written) => match blocks::retry(written, &RetryPolicy::default_policy()) {
                 Ok(policy) => {
-                    Arc::new(RetryPolicy { origin: resource.locate(policy.origin.clone()), ..policy })
+                    Arc::new(RetryPolicy { origin: resource.locate(written.at.origin()), ..policy })
                 }
-                Err(reason) => {
-                    self.out.push(refuse(written.at.origin(), reason));
+                Err(findings) => {
+                    self.refused(resource, findings);
                     *lost = true;
                     Arc::clone(&self.mesh.retry)
                 }
