@@ -4,12 +4,14 @@
 //! that it refuses; here each gets the place where it was written. The analyser reports them, the compiler keeps the
 //! policy.
 
+mod fault;
 mod retry;
 
 use crate::api::At;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::field::{FieldError, FieldErrors};
 
+pub(crate) use self::fault::fault;
 pub(crate) use self::retry::retry;
 
 /// A policy, or a finding for each field that its constructor refuses.

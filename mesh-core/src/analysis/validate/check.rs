@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::{schema, text};
 use crate::analysis::blocks::Made;
 use crate::api::decode::Strictness;
-use crate::api::istio::Percent;
 use crate::api::{At, Metadata, Source};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::error::Origin;
@@ -114,13 +113,6 @@ impl<'a> Check<'a> {
     pub(super) fn not_negative(&mut self, at: &At, field: &str, value: i32) {
         if value < 0 {
             self.error(at.field(field), format!("must be ≥ 0, not {value}"));
-        }
-    }
-
-    /// A percentage of requests (FI-1).
-    pub(super) fn percent(&mut self, percent: &Percent) {
-        if let Err(error) = units::Percent::new(percent.value) {
-            self.error(percent.at.field("value"), format!("the percentage {error}"));
         }
     }
 

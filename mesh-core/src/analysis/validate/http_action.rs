@@ -4,12 +4,10 @@ use super::traffic_policy::destination;
 use super::{Check, http_match};
 use crate::analysis::blocks;
 use crate::api::istio::{
-    Abort, CorsPolicy, Delay, Headers, HttpDirectResponse, HttpFaultInjection, HttpRedirect,
-    HttpRewrite, HttpRoute,
+    CorsPolicy, Headers, HttpDirectResponse, HttpFaultInjection, HttpRedirect, HttpRewrite, HttpRoute,
 };
 use crate::diagnostic::Code;
 use crate::error::Origin;
-use crate::fault::grpc_code;
 use crate::retry::RetryPolicy;
 use crate::route::{Direction, HeaderOps, PathRewrite, Pattern, Redirect, is_framing};
 use crate::units::Percent;
@@ -228,53 +226,24 @@ fn rewrite(rewrite: &HttpRewrite, check: &mut Check<'_>) {
     }
 }
 
-/// FI-1.
+/// FI-1: what is legal and does nothing, or something else than it says.
 fn fault(fault: &HttpFaultInjection, check: &mut Check<'_>) {
-    if fault.delay.is_none() && fault.abort.is_none() {
-        check.error(fault.at.origin(), "one of `delay` and `abort` is needed");
-    }
+    check.refused(blocks::fault(fault));
     if let Some(delay) = &fault.delay {
-        self::delay(delay, check);
+        if delay.fixed_delay.is_none() && !delay.at.is_written("exponentialDelay") {
+            check.note(Code::SchemaWarning, delay.at.origin(), "without `fixedDelay` nothing is delayed");
+        }
+        if delay.percent.is_some_and(|percent| !(0..=100).contains(&percent)) {
+            let message = "is not between 0 and 100: every request is delayed";
+            check.note(Code::SchemaWarning, delay.at.field("percent"), message);
+        }
     }
-    if let Some(abort) = &fault.abort {
-        self::abort(abort, check);
-    }
-}
-
-fn delay(delay: &Delay, check: &mut Check<'_>) {
-    if delay.fixed_delay.is_none() && !delay.at.is_written("exponentialDelay") {
-        check.note(Code::SchemaWarning, delay.at.origin(), "without `fixedDelay` nothing is delayed");
-    }
-    check.duration(&delay.at, "fixedDelay", delay.fixed_delay);
-    if delay.percent.is_some_and(|percent| !(0..=100).contains(&percent)) {
-        let message = "is not between 0 and 100: every request is delayed";
-        check.note(Code::SchemaWarning, delay.at.field("percent"), message);
-    }
-    if let Some(percentage) = &delay.percentage {
-        check.percent(percentage);
-    }
-}
-
-fn abort(abort: &Abort, check: &mut Check<'_>) {
-    let at = &abort.at;
-    if let Some(status) = abort.http_status.filter(|status| !(200..=599).contains(status)) {
-        check.error(at.field("httpStatus"), format!("must be a status from 200 to 599, not {status}"));
-    }
-    if let Some(name) = &abort.grpc_status
-        && grpc_code(name).is_none()
+    if let Some(abort) = &fault.abort
+        && abort.http_status.is_none()
+        && abort.grpc_status.is_none()
     {
-        let hint = "a name such as UNAVAILABLE; numbers are not accepted";
-        check.error_hint(at.field("grpcStatus"), format!("{name:?} is not a gRPC status"), hint);
-    }
-    if abort.http_status.is_none() && abort.grpc_status.is_none() {
-        check.note(
-            Code::SchemaWarning,
-            at.origin(),
-            "without `httpStatus` or `grpcStatus` nothing is aborted",
-        );
-    }
-    if let Some(percentage) = &abort.percentage {
-        check.percent(percentage);
+        let message = "without `httpStatus` or `grpcStatus` nothing is aborted";
+        check.note(Code::SchemaWarning, abort.at.origin(), message);
     }
 }
 

@@ -11,9 +11,11 @@
 mod grpc;
 mod headers;
 mod injection;
+mod parts;
 mod policy;
 
 pub use grpc::grpc_code;
 pub use headers::{CONTROL_HEADERS, HeaderFaults};
 pub use injection::{Abort, Delay, Injection, Throttle};
+pub use parts::{AbortParts, DelayParts, FaultParts};
 pub use policy::{ActiveFaults, FaultPolicy};

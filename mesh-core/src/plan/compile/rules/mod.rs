@@ -1,7 +1,6 @@
 //! Which rule serves a request, and its action: VirtualServices and the Gateway API.
 
 pub(super) mod actions;
-pub(super) mod fault;
 pub(super) mod gateway_api;
 pub(super) mod matches;
 pub(super) mod references;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::actions;
-use super::fault;
 use super::matches;
 use super::virtual_services::{Rule, Virtual};
 use crate::analysis::blocks;
@@ -11,6 +10,7 @@ use crate::api::istio::{Destination as WrittenDestination, HttpMatchRequest};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
+use crate::fault::FaultPolicy;
 use crate::plan::compile::Compiler;
 use crate::plan::compile::destinations::missing::Missing;
 use crate::plan::compile::inputs::names;
@@ -165,11 +165,16 @@ impl Compiler<'_> {
         let told = rule.retries.as_ref().map(|written| written.retry_ignore_previous_hosts.is_some());
         self.stay_with_key(&mut route, told);
         if let Some(fault) = &rule.fault {
-            route.fault = fault::policy(fault, resource.locate(fault.at.origin())).unwrap_or_else(|reason| {
-                self.out.push(refuse(fault.at.origin(), reason));
-                *lost = true;
-                None
-            });
+            match blocks::fault(fault) {
+                Ok(policy) => {
+                    let origin = resource.locate(fault.at.origin());
+                    route.fault = Some(FaultPolicy { origin, ..policy }).filter(|policy| !policy.is_empty());
+                }
+                Err(findings) => {
+                    self.refused(resource, findings);
+                    *lost = true;
+                }
+            }
         }
         if let Some(cors) = &rule.cors_policy {
             match actions::cors(cors) {
