@@ -5,32 +5,38 @@
 //! policy.
 
 mod fault;
+mod outlier;
+mod pool;
 mod retry;
+mod warm_up;
 
 use crate::api::At;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::field::{FieldError, FieldErrors};
 
 pub(crate) use self::fault::fault;
+pub(crate) use self::outlier::outlier;
+pub(crate) use self::pool::{budget, keepalive, pool};
 pub(crate) use self::retry::retry;
+pub(crate) use self::warm_up::warm_up;
 
 /// A policy, or a finding for each field that its constructor refuses.
 pub(crate) type Made<T> = Result<T, Vec<Diagnostic>>;
 
-/// The errors at the places of their fields. `blocks` are the messages within a block, each with the beginning of the
-/// paths that lead into it; the block itself has none.
+/// The errors at the places of their fields. `blocks` are the block, whose path is empty, and those within it.
 fn located(errors: FieldErrors, blocks: &[(&str, Option<&At>)]) -> Vec<Diagnostic> {
     errors.into_iter().map(|error| place(&error, blocks)).collect()
 }
 
 fn place(error: &FieldError, blocks: &[(&str, Option<&At>)]) -> Diagnostic {
-    let (block, field) = error.path().rsplit_once('.').unwrap_or(("", error.path()));
-    let at = blocks.iter().find(|(path, _)| *path == block).and_then(|(_, at)| *at);
-    let at = at.expect("an error is of a block that is written");
-    let origin = match (field, error.index()) {
-        ("", _) => at.origin(),
-        (field, None) => at.field(field),
-        (field, Some(index)) => at.item(field, index),
+    let at = |block: &str| blocks.iter().find(|(path, _)| *path == block).and_then(|(_, at)| *at);
+    let path = error.path();
+    let (block, field) = path.rsplit_once('.').unwrap_or(("", path));
+    let parent = || at(block).expect("an error is of a block that is written");
+    let origin = match (at(path), error.index()) {
+        (Some(whole), _) => whole.origin(),
+        (None, None) => parent().field(field),
+        (None, Some(index)) => parent().item(field, index),
     };
     let finding = Diagnostic::new(Code::SchemaValidationError, origin, error.message());
     let finding = match error.advice() {

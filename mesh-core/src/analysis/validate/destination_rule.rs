@@ -1,14 +1,14 @@
 //! `DestinationRule` (DR).
 
-use super::traffic_policy::{
-    client_tls, connection_pool, load_balancer, never_ejects, outlier_detection, retry_budget,
-};
+use super::traffic_policy::{client_tls, load_balancer, never_ejects};
 use super::{Check, Validate, hosts, text};
+use crate::analysis::blocks;
 use crate::api::Metadata;
 use crate::api::istio::{
     ClientTlsSettings, ConnectionPoolSettings, DestinationRule, LoadBalancerSettings, OutlierDetection,
     PortTrafficPolicy, TrafficPolicy,
 };
+use crate::circuit::CircuitPolicy;
 use crate::diagnostic::Code;
 
 impl Validate for DestinationRule {
@@ -72,7 +72,7 @@ fn traffic_policy(policy: &TrafficPolicy, check: &mut Check<'_>) {
         check.error(at.field("proxyProtocol"), "excludes `tunnel`");
     }
     if let Some(budget) = &policy.retry_budget {
-        retry_budget(budget, check);
+        check.refused(blocks::budget(budget));
     }
     check.count(at, "portLevelSettings", policy.port_level_settings.len(), 4_096);
     for (index, port) in policy.port_level_settings.iter().enumerate() {
@@ -111,10 +111,10 @@ fn blocks(
         load_balancer(balancer, check);
     }
     if let Some(pool) = pool {
-        connection_pool(pool, check);
+        check.refused(blocks::pool(pool, CircuitPolicy::default()));
     }
     if let Some(outlier) = outlier {
-        outlier_detection(outlier, check);
+        check.refused(blocks::outlier(outlier));
         never_ejects(outlier, check);
     }
     if let Some(tls) = tls {

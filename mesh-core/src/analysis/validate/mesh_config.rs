@@ -1,11 +1,11 @@
 //! `MeshConfig` (MC).
 
 use super::proxy_config::proxy_config;
-use super::traffic_policy::{connection_pool, outlier_detection};
 use super::{Check, Validate, locality, names};
 use crate::analysis::blocks;
 use crate::api::Metadata;
 use crate::api::istio::MeshConfig;
+use crate::circuit::CircuitPolicy;
 use crate::retry::RetryPolicy;
 
 impl Validate for MeshConfig {
@@ -31,10 +31,10 @@ impl Validate for MeshConfig {
         }
         if let Some(policy) = &self.default_traffic_policy {
             if let Some(pool) = &policy.connection_pool {
-                connection_pool(pool, check);
+                check.refused(blocks::pool(pool, CircuitPolicy::default()));
             }
             if let Some(outlier) = &policy.outlier_detection {
-                outlier_detection(outlier, check);
+                check.refused(blocks::outlier(outlier));
             }
         }
         if let Some(setting) = &self.locality_lb_setting {

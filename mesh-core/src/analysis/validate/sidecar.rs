@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::traffic_policy::{self, connection_pool};
+use super::traffic_policy;
 use super::workload_entry::unix_path;
 use super::{Check, Validate, hosts, names, text};
+use crate::analysis::blocks;
 use crate::api::Metadata;
 use crate::api::istio::{
     CaptureMode, Destination, IstioEgressListener, IstioIngressListener, OutboundMode, Sidecar, SidecarPort,
 };
+use crate::circuit::CircuitPolicy;
 
 impl Validate for Sidecar {
     fn validate(&self, _: &Metadata, check: &mut Check<'_>) {
@@ -26,7 +28,7 @@ impl Validate for Sidecar {
             check.selector(&selector.at, "labels", selector.labels.iter());
         }
         if let Some(pool) = &self.inbound_connection_pool {
-            connection_pool(pool, check);
+            check.refused(blocks::pool(pool, CircuitPolicy::default()));
         }
         if let Some(policy) = &self.outbound_traffic_policy
             && let Some(proxy) = &policy.egress_proxy
@@ -107,7 +109,7 @@ fn ingress(listener: &IstioIngressListener, check: &mut Check<'_>) {
         );
     }
     if let Some(pool) = &listener.connection_pool {
-        connection_pool(pool, check);
+        check.refused(blocks::pool(pool, CircuitPolicy::default()));
     }
 }
 

@@ -1,10 +1,9 @@
-//! The blocks of a traffic policy (CB, OD, TL, LB), and destinations.
+//! The blocks of a traffic policy (OD, TL, LB), and destinations.
 
 use super::{Check, consistent_hash, hosts, locality, text};
-use crate::api::At;
+use crate::analysis::blocks;
 use crate::api::istio::{
-    ClientTlsMode, ClientTlsSettings, ConnectionPoolSettings, Destination, H2UpgradePolicy, HttpSettings,
-    LoadBalancerSettings, OutlierDetection, RetryBudget, SimpleLb, TcpSettings, WarmupConfiguration,
+    ClientTlsMode, ClientTlsSettings, Destination, LoadBalancerSettings, OutlierDetection, SimpleLb,
 };
 use crate::diagnostic::Code;
 
@@ -24,93 +23,6 @@ pub(super) fn subset_and_port(to: &Destination, check: &mut Check<'_>) {
     }
     if let Some(port) = &to.port {
         check.port(&port.at, "number", port.number);
-    }
-}
-
-/// CB-2 to CB-4.
-pub(super) fn connection_pool(pool: &ConnectionPoolSettings, check: &mut Check<'_>) {
-    if pool.tcp.is_none() && pool.http.is_none() {
-        check.error(pool.at.origin(), "one of `tcp` and `http` is needed");
-    }
-    if let Some(tcp) = &pool.tcp {
-        self::tcp(tcp, check);
-    }
-    if let Some(http) = &pool.http {
-        self::http(http, check);
-    }
-}
-
-fn tcp(tcp: &TcpSettings, check: &mut Check<'_>) {
-    let at = &tcp.at;
-    check.not_negative(at, "maxConnections", tcp.max_connections);
-    check.duration(at, "connectTimeout", tcp.connect_timeout);
-    check.duration(at, "maxConnectionDuration", tcp.max_connection_duration);
-    // Less than a millisecond is off.
-    check.duration(at, "idleTimeout", tcp.idle_timeout.filter(|timeout| timeout.as_millis() > 0));
-    if let Some(keepalive) = &tcp.tcp_keepalive {
-        check.duration(&keepalive.at, "time", keepalive.time);
-        check.duration(&keepalive.at, "interval", keepalive.interval);
-    }
-}
-
-fn http(http: &HttpSettings, check: &mut Check<'_>) {
-    let at = &http.at;
-    for (field, value) in [
-        ("http1MaxPendingRequests", http.http1_max_pending_requests),
-        ("http2MaxRequests", http.http2_max_requests),
-        ("maxRequestsPerConnection", http.max_requests_per_connection),
-        ("maxRetries", http.max_retries),
-        ("maxConcurrentStreams", http.max_concurrent_streams),
-    ] {
-        check.not_negative(at, field, value);
-    }
-    check.duration(at, "idleTimeout", http.idle_timeout);
-    if http.use_client_protocol && http.h2_upgrade_policy == H2UpgradePolicy::Upgrade {
-        check.error(at.field("useClientProtocol"), "excludes `h2UpgradePolicy: UPGRADE`");
-    }
-    if let Some(keepalive) = &http.http2_keep_alive {
-        for (field, value) in [("interval", keepalive.interval), ("timeout", keepalive.timeout)] {
-            match value {
-                Some(value) => check.duration(&keepalive.at, field, Some(value)),
-                None => check.error(keepalive.at.origin(), format!("`{field}` is needed")),
-            }
-        }
-    }
-}
-
-/// OD-1.
-pub(super) fn outlier_detection(outlier: &OutlierDetection, check: &mut Check<'_>) {
-    let at = &outlier.at;
-    check.duration(at, "interval", outlier.interval);
-    check.duration(at, "baseEjectionTime", outlier.base_ejection_time);
-    percent(at, "maxEjectionPercent", outlier.max_ejection_percent.map(f64::from), check);
-    percent(at, "minHealthPercent", outlier.min_health_percent.map(f64::from), check);
-    if outlier.consecutive_local_origin_failures.is_some_and(|count| count > 0)
-        && !outlier.split_external_local_origin_errors
-    {
-        let hint = "set `splitExternalLocalOriginErrors: true`";
-        check.error_hint(
-            at.field("consecutiveLocalOriginFailures"),
-            "local failures are counted apart only when they are split off",
-            hint,
-        );
-    }
-    for (index, code) in outlier.outlier_detection_http_error_codes.iter().enumerate() {
-        if !(100..=599).contains(code) {
-            let origin = at.item("outlierDetectionHttpErrorCodes", index);
-            check.error(origin, format!("must be a status from 100 to 599, not {code}"));
-        }
-    }
-}
-
-/// CB-8.
-pub(super) fn retry_budget(budget: &RetryBudget, check: &mut Check<'_>) {
-    percent(&budget.at, "percent", budget.percent, check);
-}
-
-pub(super) fn percent(at: &At, field: &str, value: Option<f64>, check: &mut Check<'_>) {
-    if let Some(value) = value.filter(|value| !(0.0..=100.0).contains(value)) {
-        check.error(at.field(field), format!("must be between 0 and 100, not {value}"));
     }
 }
 
@@ -185,19 +97,7 @@ pub(super) fn load_balancer(balancer: &LoadBalancerSettings, check: &mut Check<'
         }
     }
     if let Some(warmup) = &balancer.warmup {
-        self::warmup(warmup, check);
-    }
-}
-
-fn warmup(warmup: &WarmupConfiguration, check: &mut Check<'_>) {
-    let at = &warmup.at;
-    if warmup.duration.is_none() {
-        check.error(at.origin(), "`duration` is needed");
-    }
-    check.duration(at, "duration", warmup.duration);
-    percent(at, "minimumPercent", warmup.minimum_percent, check);
-    if warmup.aggression.is_some_and(|aggression| aggression.is_nan() || aggression <= 0.0) {
-        check.error(at.field("aggression"), "must be > 0");
+        check.refused(blocks::warm_up(warmup));
     }
 }
 

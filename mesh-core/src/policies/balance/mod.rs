@@ -59,4 +59,4 @@ pub use priority::{Group, Priority};
 pub use ring::Ring;
 pub use share::{Share, host_key};
 pub use table::HashTable;
-pub use warm_up::{WarmUp, WarmUpError};
+pub use warm_up::{WarmUp, WarmUpError, WarmUpParts};

@@ -8,6 +8,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::field::{FieldError, FieldErrors};
+
 /// Istio's `warmup`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WarmUp {
@@ -27,6 +29,17 @@ pub enum WarmUpError {
     /// The curve has no shape.
     #[error("the aggression is above 0, not {0}")]
     Aggression(f64),
+}
+
+/// The parts of a [`WarmUp`] as the configuration has them; `None` is the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WarmUpParts {
+    /// How long it lasts: at least 1 ms, whole milliseconds. It has no default.
+    pub duration: Option<Duration>,
+    /// The least part of the weight, in percent.
+    pub minimum_percent: Option<f64>,
+    /// The shape of the curve; above 0.
+    pub aggression: Option<f64>,
 }
 
 impl WarmUp {
@@ -61,6 +74,30 @@ impl WarmUp {
         } else {
             Err(WarmUpError::Aggression(aggression))
         }
+    }
+
+    /// The warm-up of these parts.
+    ///
+    /// # Errors
+    /// Names each field that breaks a rule: a duration that is missing, below 1 ms or of broken milliseconds, a part
+    /// that is no percentage, an aggression that is not above 0.
+    pub fn of_parts(parts: WarmUpParts) -> Result<Self, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        if parts.duration.is_none() {
+            errors.push(FieldError::new("", "`duration` is needed"));
+        }
+        errors.duration("duration", parts.duration);
+        let mut warm_up = Self::new(parts.duration.unwrap_or_default());
+        errors.percentage("minimumPercent", parts.minimum_percent);
+        if let Some(Ok(made)) = parts.minimum_percent.map(|percent| warm_up.minimum(percent / 100.0)) {
+            warm_up = made;
+        }
+        match parts.aggression.map(|aggression| warm_up.aggression(aggression)) {
+            Some(Ok(made)) => warm_up = made,
+            Some(Err(_)) => errors.push(FieldError::new("aggression", "must be > 0")),
+            None => {}
+        }
+        errors.or(warm_up)
     }
 
     /// When a host in service since `since` will have warmed up; `None` if it has.
@@ -133,6 +170,20 @@ mod tests {
             assert!(warm_up.aggression(aggression).is_err(), "{aggression}");
         }
         assert_eq!(warm_up.minimum(0.1).unwrap().aggression(1.0), Ok(warm_up));
+    }
+
+    #[test]
+    fn lb_15_each_field_that_breaks_a_rule_is_named() {
+        let refused = |parts| WarmUp::of_parts(parts).unwrap_err().to_string();
+        assert_eq!(refused(WarmUpParts::default()), "`duration` is needed");
+        let duration = Some(Duration::from_secs(5));
+        let parts = WarmUpParts { duration, minimum_percent: Some(101.0), aggression: Some(0.0) };
+        assert_eq!(
+            refused(parts),
+            "minimumPercent: must be between 0 and 100, not 101; aggression: must be > 0"
+        );
+        let parts = WarmUpParts { duration, ..WarmUpParts::default() };
+        assert_eq!(WarmUp::of_parts(parts), Ok(WarmUp::new(Duration::from_secs(5))));
     }
 
     proptest! {

@@ -16,12 +16,14 @@
 
 mod concurrency;
 mod limits;
+mod parts;
 mod patience;
 mod permit;
 mod policy;
 
 pub use concurrency::{Concurrency, RetryBudget};
 pub use limits::{Limits, Resource};
+pub use parts::{BudgetParts, HttpParts, PingParts, PoolParts, TcpParts};
 pub use patience::Patience;
 pub use permit::Permit;
 pub use policy::{CircuitPolicy, Http2Keepalive, Keepalive};

@@ -22,8 +22,10 @@
 mod counters;
 mod detector;
 mod host;
+mod parts;
 mod policy;
 
 pub use detector::{Detector, Event};
 pub use host::{HostState, Reason};
+pub use parts::OutlierParts;
 pub use policy::OutlierPolicy;

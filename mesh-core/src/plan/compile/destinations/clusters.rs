@@ -10,7 +10,7 @@ use super::missing::Missing;
 use super::policies;
 use crate::api::istio::Subset;
 use crate::balance::{BalancePolicy, HashSource};
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
 use crate::hash::WordHash;
@@ -216,8 +216,12 @@ impl Clusters {
         let at =
             |origin: Origin| rule.map_or_else(|| origin.clone(), |rule| rule.resource.locate(origin.clone()));
         let pool_origin = blocks.pool.map_or_else(|| origin.clone(), |pool| at(pool.at.origin()));
-        let circuit = policies::circuit(&blocks, mesh, &pool_origin);
-        let outlier = blocks.outlier.map(|outlier| policies::outlier(outlier, at(outlier.at.origin())));
+        let mut refused = Vec::new();
+        let circuit = policies::circuit(&blocks, mesh, &pool_origin, &mut refused);
+        let mut outlier = policies::outlier(&blocks, &mut refused);
+        if let (Some(policy), Some(written)) = (&mut outlier, blocks.outlier) {
+            policy.origin = at(written.at.origin());
+        }
         let protocol = match written.protocol.upstream() {
             _ if circuit.use_client_protocol && written.protocol.is_routed() => UpstreamProtocol::Downstream,
             UpstreamProtocol::Http1 if circuit.h2_upgrade => UpstreamProtocol::Http2,
@@ -225,6 +229,10 @@ impl Clusters {
         };
         let told = self.picks.get(&*service.identity.host).copied();
         let balance = told.unwrap_or_else(|| policies::balance(&blocks));
+        let warm_up = policies::warm_up(&blocks, balance, &mut refused);
+        for finding in refused {
+            self.findings.push(Diagnostic { origin: at(finding.origin.clone()), ..finding });
+        }
         let labels = subset.map(|subset| &subset.labels);
         let discovery = discovery_of(balance, written, labels);
         let locality = locality::policy(&blocks, service, &self.workload, mesh, at);
@@ -250,7 +258,7 @@ impl Clusters {
                 balance,
                 panic_threshold: percent,
                 locality,
-                warm_up: policies::warm_up(&blocks, balance),
+                warm_up,
                 circuit,
                 outlier,
                 health: None,

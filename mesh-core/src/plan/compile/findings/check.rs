@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::analysis::blocks;
 use crate::api::documents::each_list;
 use crate::api::istio::{DestinationRule, OutlierDetection, TrafficPolicy};
 use crate::api::{Documents, Metadata, Resource};
@@ -12,7 +13,6 @@ use crate::error::Identity;
 use crate::identity::Labels;
 use crate::plan::Discovery;
 use crate::plan::compile::destinations::destination_rules::{Rule, losses};
-use crate::plan::compile::destinations::policies;
 use crate::plan::compile::inputs::labels::has_labels;
 use crate::plan::compile::inputs::names::{self, server_host};
 use crate::plan::compile::inputs::refusal;
@@ -221,7 +221,7 @@ fn never_ejects(
     }
     for (written, hosts, of) in smallest {
         let origin = rule.locate(written.at.origin());
-        let policy = policies::outlier(written, origin.clone());
+        let Ok(policy) = blocks::outlier(written) else { continue };
         let percent = policy.max_ejection_percent;
         if percent > 0 && !policy.has_room(0, hosts) {
             let message =

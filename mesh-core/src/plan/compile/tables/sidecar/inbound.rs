@@ -196,7 +196,9 @@ impl<'a> Compiler<'a> {
             .or_else(|| told.iter().find(|(of, _)| of.is_none()));
         let address = told.map_or(address, |(_, told)| Address::Socket(*told));
         let blocks = Blocks { pool, ..Blocks::default() };
-        let circuit = policies::circuit(&blocks, &self.mesh, &origin);
+        let mut refused = Vec::new();
+        let circuit = policies::circuit(&blocks, &self.mesh, &origin, &mut refused);
+        refused.into_iter().for_each(|finding| self.out.push(finding));
         // What answers nobody needs no application: where that is may be what could not be read.
         let shut = self.shut_inbound();
         let endpoints = if shut.is_some() { vec![] } else { vec![Arc::new(local(address))] };
