@@ -7,6 +7,7 @@ use std::time::Duration;
 
 /// Why a text is no duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DurationError {
     /// It does not follow the grammar.
     #[error("must be a duration such as 1.5s, 100ms or 1m30s")]

@@ -27,6 +27,7 @@ pub struct Origin {
 
 /// Whose kind a resource is of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Group {
     /// Of Kubernetes itself, or of somebody else.
     #[default]

@@ -11,6 +11,7 @@ pub use crate::grpc::GrpcCode;
 
 /// Why there was no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Reset {
     /// No connection could be made: refused, unreachable, TLS handshake failed.
     ConnectFailure,

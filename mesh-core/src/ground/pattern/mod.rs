@@ -99,6 +99,7 @@ impl PatternError {
 
 /// One condition on a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StringMatch {
     /// The text is this.
     Exact(Box<str>),

@@ -16,6 +16,7 @@ use crate::request::{RequestKey, RequestView};
 
 /// What a key is.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HashSource {
     /// A header; several values count in any order.
     Header(HashHeader),

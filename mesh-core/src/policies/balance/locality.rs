@@ -31,6 +31,7 @@ pub struct LocalityPolicy {
 
 /// What a client prefers.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LocalityRule {
     /// The nearest, then the next (LB-10, LB-11).
     Failover {

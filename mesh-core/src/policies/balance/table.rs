@@ -4,6 +4,7 @@ use super::{BalancePolicy, Maglev, Ring, Share};
 
 /// Picks the same host for the same hash as long as the hosts are the same (LB-7, LB-8).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HashTable {
     /// A ring.
     Ring(Ring),

@@ -22,6 +22,7 @@ pub struct WarmUp {
 
 /// A warm-up that cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WarmUpError {
     /// The least part of its weight is no part.
     #[error("the least part of a weight is within 0 and 1, not {0}")]

@@ -34,6 +34,7 @@ impl Default for RetryBudget {
 
 /// The limit on retries in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Concurrency {
     /// A plain number (`maxRetries`).
     MaxRetries(u32),

@@ -11,6 +11,7 @@ use crate::reply::{Flag, LocalReply};
 
 /// Why nobody can tell for certain where an answer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum Misframed {
     /// `Transfer-Encoding` is not `chunked`, or not in HTTP/1.1.
     #[error("the answer has a transfer coding other than one `chunked`")]

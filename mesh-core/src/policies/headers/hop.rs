@@ -14,6 +14,7 @@ const GONE: [HeaderName; 6] =
 
 /// What protocol a message asks, or agrees, to change to (VA-14).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Upgrade {
     /// None; or `h2c`, an offer that nobody has to take up.
     #[default]

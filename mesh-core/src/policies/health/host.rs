@@ -19,6 +19,7 @@ pub enum State {
 
 /// What came of one question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Finding {
     /// The expected answer.
     Pass,

@@ -8,6 +8,7 @@ use super::counters::Counters;
 
 /// Why a host was ejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Reason {
     /// Errors in a row.
     Consecutive5xx,

@@ -6,6 +6,7 @@ use crate::grpc_web;
 
 /// What the caller of a request understands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Dialect {
     /// Status and body.
     #[default]

@@ -10,6 +10,7 @@ macro_rules! flags {
         /// One response flag.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
+        #[non_exhaustive]
         pub enum Flag {
             $($(#[$doc])* $name),+
         }

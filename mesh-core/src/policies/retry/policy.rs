@@ -51,6 +51,7 @@ pub enum Verdict {
 /// Why there is no further attempt. The policy gives the reasons down to `Cancelled`; the rest
 /// are those of the limits and of the adapter that holds the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum GiveUp {
     /// The policy does not repeat this outcome (a success among them).
     NotRetriable,

@@ -28,6 +28,7 @@ pub enum PathNormalization {
 
 /// Why a request is answered with 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum Rejected {
     /// `%00` in the path.
     #[error("the path holds an encoded NUL")]

@@ -6,6 +6,7 @@ use super::{RequestView, host_of, rewrite};
 
 /// The port of a redirect's Location.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RedirectPort {
     /// Nothing was said, or `FROM_PROTOCOL_DEFAULT`: the default of the scheme where the redirect names a
     /// host, else the one the caller used.
@@ -19,6 +20,7 @@ pub enum RedirectPort {
 
 /// The path of a redirect's Location.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RedirectPath {
     /// The request's.
     #[default]

@@ -10,6 +10,7 @@ use crate::pattern::{PatternError, compile};
 
 /// What becomes of the path.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum PathRewrite {
     /// The matched prefix is replaced; without a uri condition the prefix is `/`.
     Prefix {
@@ -55,6 +56,7 @@ pub struct Rewrite {
 
 /// Why a rewrite was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RewriteError {
     /// The expression does not compile.
     #[error(transparent)]

@@ -16,6 +16,7 @@ pub struct WeightedSplit {
 
 /// Weights that give no split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SplitError {
     /// There is no destination.
     #[error("there is no destination")]

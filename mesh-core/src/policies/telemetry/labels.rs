@@ -47,6 +47,7 @@ pub enum Reporter {
 
 /// `request_protocol`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Protocol {
     /// HTTP that is not gRPC.
     #[default]

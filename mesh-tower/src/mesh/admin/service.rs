@@ -23,6 +23,7 @@ const QUIT: &str = "/quitquitquit";
 
 /// Whether the program serves requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Readiness {
     /// Not all listeners are open yet.
     Starting,

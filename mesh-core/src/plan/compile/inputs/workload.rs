@@ -15,6 +15,7 @@ use super::refusal;
 
 /// How a workload knows itself.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub enum WorkloadSource {
     /// Nothing is known: namespace `default`, account `default`, no labels.
     #[default]

@@ -55,6 +55,7 @@ enum Want {
 
 /// The first condition of a block that did not hold; [`Matcher::explain`] puts it in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mismatch {
     /// The path.
     Uri,

@@ -108,6 +108,7 @@ impl fmt::Debug for Record<'_> {
 
 /// An operator whose values this crate does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ExtraKind {
     /// `%METADATA(…)%`.
     Metadata,
