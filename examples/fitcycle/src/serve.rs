@@ -71,7 +71,7 @@ pub(crate) fn announce(name: &str, address: SocketAddr) -> anyhow::Result<()> {
     writeln!(out, "listening {name} {address}").and_then(|()| out.flush()).context("announcing the address")
 }
 
-/// A token that is cancelled once somebody wants this process to end.
+/// A token that is cancelled when this process is asked to end.
 pub(crate) fn stop_requested(until_stdin_closes: bool) -> anyhow::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate()).context("watching for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("watching for ctrl-c")?;

@@ -101,7 +101,7 @@ impl ApiClient {
         self.call(request, StatusCode::OK).await
     }
 
-    /// Signs somebody up.
+    /// Signs a person up.
     pub(crate) async fn create(&self, draft: &Draft) -> (AnsweredBy, Result<Signup, Failure>) {
         let json = serde_json::to_vec(draft).expect("a draft is three strings");
         let request = self.request(&Method::POST, Body::from(json));

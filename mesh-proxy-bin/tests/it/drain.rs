@@ -75,6 +75,6 @@ async fn mc_3_the_drain_times_are_the_configured_ones() {
     asking.write_all(REQUEST).await.unwrap();
     let (mut backend, _) = listener.accept().await.unwrap();
     read_head(&mut backend).await;
-    // Nobody answers: with Istio's 45 seconds it would outlast the deadline.
+    // No server answers: with Istio's 45 seconds the call would outlast the deadline.
     world.stop().await.unwrap();
 }

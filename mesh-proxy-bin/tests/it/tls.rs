@@ -168,7 +168,7 @@ async fn gw_8_each_server_of_a_port_has_its_own_terms() {
     world.stop().await.unwrap();
 }
 
-/// GW-8: terms that leave nothing to agree on are told when the proxy starts.
+/// GW-8: terms that leave nothing to agree on are reported at the start of the proxy.
 #[tokio::test]
 async fn gw_8_terms_without_a_way_to_agree_are_refused() {
     let yaml = gateway_to(echo_heads().await).replace(

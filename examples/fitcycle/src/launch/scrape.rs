@@ -1,7 +1,7 @@
 //! The mesh's own account of a run, read from the Prometheus text that every proxy and every in-process mesh serves.
 //!
-//! The load sees only what a user sees; how often a call was tried again, delayed or aborted on the way, and
-//! which endpoints were left out for a while, only those who did it can tell.
+//! The load sees only the user's view. Only the proxies and clients know how often a call was retried, delayed or
+//! aborted, and which endpoints were left out for a while.
 
 use std::collections::BTreeMap;
 

@@ -71,7 +71,7 @@ const LAST: [&str; 16] = [
     "Murphy", "Novak", "Jensen", "Osei", "Petrov", "Vargas",
 ];
 
-/// Somebody new.
+/// A new person.
 #[derive(Debug)]
 pub(super) struct Person {
     pub(super) firstname: &'static str,

@@ -1,7 +1,7 @@
 //! The served engine: MySQL or MariaDB.
 //!
-//! The database is created only when the server says that it is missing (error 1049), so an account that may
-//! use `prospect` but not create databases is enough once somebody has made it.
+//! The database is created only if the server reports that it is missing (error 1049). So an account that may use
+//! `prospect` but not create databases is enough once the database exists.
 
 use std::str::FromStr;
 

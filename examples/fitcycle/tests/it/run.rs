@@ -69,7 +69,7 @@ impl Run {
     /// Waits for its end: whether it was a success, what it wrote to its standard output, and the report.
     pub(crate) async fn end(mut self) -> (bool, String, Value) {
         let mut text = String::new();
-        // Nobody may wait for room in a pipe.
+        // The child must not wait for room in a pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = self.err.next_line().await {} });
         while let Some(line) = timeout(DEADLINE, self.out.next_line()).await.unwrap().unwrap() {
             text.push_str(&line);
