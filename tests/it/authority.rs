@@ -1,4 +1,4 @@
-//! Hosts that requests name are destinations like others: limits, budget, retries (H-8, SE-7).
+//! Hosts that only requests name are destinations like others: limits, budget, retries (H-8, SE-7).
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const URI: &str = "http://db.example.com/";
 
 const FAILURES: usize = 200;
 
-/// An upstream at the address of the host, which the registry knows by `resolution`, if it does.
+/// An upstream at the address of the host; `resolution` is that of its entry in the registry, if it has one.
 async fn world(resolution: Option<&str>, pool: &str) -> (TestMesh, Upstream) {
     let entry = |resolution| {
         named_entry(HOST, "HTTP2", resolution)
@@ -68,7 +68,7 @@ async fn se_7_cb_3_limits_count_the_requests_of_all_workers() {
     assert_eq!(upstream.arrival_count(), 1);
 }
 
-/// A burst at a name of which one address is not served.
+/// A burst of calls to a name, one address of which refuses connections.
 #[tokio::test(start_paused = true)]
 async fn h_8_another_address_of_a_name_is_tried_for_nothing() {
     let test = MeshTest::new("").start().await;

@@ -127,7 +127,7 @@ async fn cb_3_idle_connections_are_closed() {
     }
 }
 
-/// CB-3: where HTTP says nothing, `tcp.idleTimeout` does; `0s` is no limit (Y-6).
+/// CB-3: without a timeout of HTTP, `tcp.idleTimeout` holds; `0s` means no limit (Y-6).
 #[tokio::test(start_paused = true)]
 async fn cb_2_cb_3_the_idle_timeout_of_tcp_and_none_at_all() {
     for (pool, open) in [("tcp: {idleTimeout: 20s}", 0), ("tcp: {idleTimeout: 0s}", 1)] {

@@ -1,4 +1,4 @@
-//! Deadlines go down the chain, and so does giving up (wish 17, RT-4, HD-3).
+//! Deadlines pass down the chain, and so does the end of a call (wish 17, RT-4, HD-3).
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,7 +19,7 @@ struct Chain {
     _of_b: TestMesh,
     b: Upstream,
     c: Upstream,
-    /// How B's call of C ended.
+    /// The outcome of B's call of C.
     ended: Arc<Mutex<Vec<Result<u16, String>>>>,
 }
 
@@ -68,7 +68,7 @@ async fn wish_17_what_is_left_is_told_on() {
 #[tokio::test(start_paused = true)]
 async fn wish_17_with_nothing_left_nobody_is_called() {
     let chain = chain(Duration::from_millis(350)).await;
-    // A caller that says how long it waits, and waits on.
+    // A caller that announces its deadline, and waits longer.
     let request = Request::get("http://b/")
         .header("x-envoy-expected-rq-timeout-ms", "300")
         .body(Body::empty())

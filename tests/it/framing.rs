@@ -69,7 +69,7 @@ async fn rfc_9112_6_1_no_body_has_no_transfer_encoding_and_a_known_length_stays_
     }
 }
 
-/// Around a handler of one's own, served by hyper: one answer, and nothing behind it is read.
+/// Around a user's handler that hyper serves: one answer, and the server reads no more bytes.
 #[tokio::test(start_paused = true)]
 async fn rfc_9112_6_1_what_a_server_refuses_ends_its_connection() {
     let test = MeshTest::new("").start().await;

@@ -1,11 +1,12 @@
-//! Twice as much YAML costs twice as much, not four times: counted in instructions, from the text to the findings.
+//! Twice as much YAML costs twice as much, not four times as much: counted in instructions, from the text to the
+//! findings.
 
 use std::fmt::Write;
 use std::process::Command;
 
 use crate::blackbox::PROXY;
 
-/// `count` services, each with all that refers to it, and each with a finding.
+/// `count` services, each with all documents that refer to it, and each with a finding.
 fn yaml(count: usize) -> String {
     (0..count).fold(String::new(), |mut text, number| {
         let name = format!("s{number}");
@@ -58,7 +59,7 @@ spec:
     })
 }
 
-/// Instructions of `mesh-proxy check` of so many services; `None` without valgrind.
+/// The instructions of `mesh-proxy check` for this many services; `None` without valgrind.
 fn instructions(count: usize) -> Option<f64> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("mesh.yaml"), yaml(count)).unwrap();

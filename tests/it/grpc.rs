@@ -1,4 +1,4 @@
-//! gRPC through the stack: four kinds of streaming, trailers untouched (RF-4).
+//! gRPC through the stack: four kinds of streaming, trailers unchanged (RF-4).
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -68,7 +68,7 @@ async fn both_ways_at_once_message_by_message() {
     for number in 0..50 {
         let message = format!("message {number}");
         assert!(sender.data(message.clone()).await);
-        // The answer to one comes before the next is sent: nothing is held back.
+        // Each answer arrives before the next message is sent: no part is held back.
         assert_eq!(next_text(&mut answer).await.unwrap(), message);
     }
     drop(sender);

@@ -92,7 +92,7 @@ async fn rf_6_only_on_ports_that_speak_it() {
         test.send(hello(BINARY)).await;
         let seen = api.arrivals()[0].header("content-type").to_owned();
         assert_eq!(seen == "application/grpc", bridged, "{name}: {seen}");
-        // gRPC callers, and those of anything else, may use the port as before.
+        // gRPC callers and other callers may use the port as before.
         for content_type in ["application/grpc", "application/json"] {
             api.forget_arrivals();
             let answer = test.send(request(content_type, "{}".into())).await;
@@ -139,7 +139,7 @@ async fn rf_6_each_message_reaches_the_page_when_it_is_sent() {
         sender.data(grpc_frame(message.as_bytes())).await;
         assert_eq!(next().await, grpc_frame(message.as_bytes()));
     }
-    // A message too large to wait for comes as it is sent.
+    // A large message arrives as it is sent.
     sender.data(Bytes::from_static(b"\0\0\0\x01\0")).await;
     sender.data(vec![7; 100]).await;
     assert_eq!(next().await.len(), 3);

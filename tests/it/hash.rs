@@ -63,7 +63,7 @@ async fn lb_5_the_same_key_meets_the_same_endpoint() {
         assert_eq!(picked.iter().collect::<HashSet<_>>().len(), ADDRESSES.len(), "{settings}");
         picks.push(picked);
     }
-    // The same key on the same ring, wherever it stood.
+    // The same key on the same ring, whatever the order of the endpoints is.
     assert!(picks[0] == picks[2] && picks[0] == picks[3] && picks[0] != picks[1]);
 }
 
@@ -253,7 +253,7 @@ async fn wish_22_a_canary_sticks_to_its_users() {
     test.reload(&canary(10, "{httpHeaderName: x-user}"));
     let ten = users_of_v2(&test, 10_000).await;
     assert!(ten.is_superset(&five) && (900..1_100).contains(&ten.len()), "{}", ten.len());
-    // Another process, another seed.
+    // Another process with another seed.
     let other = MeshTest::new(&canary(5, "{httpHeaderName: x-user}")).seed(99).start().await;
     for address in ["10.0.0.1", "10.0.0.2"] {
         let _ = other.upstream(&format!("{address}:80")).respond(200, address);

@@ -1,4 +1,4 @@
-//! Peers and callers that break off at the worst moment, over sockets.
+//! Peers and callers that break off at bad moments, over sockets.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use tokio::sync::Barrier;
 
 const HOST: &str = "peer.example";
 
-/// More frames than any limit allows for nothing.
+/// More frames than any limit allows without a cost to the sender.
 const FLOOD: usize = 20_000;
 
-/// Nothing here takes long; a hang is a failure.
+/// No step here takes long; a hang is a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn mesh(protocol: &str, address: SocketAddr, rule: &str) -> Mesh {
@@ -43,7 +43,7 @@ async fn hello(_: http::Request<hyper::body::Incoming>) -> Result<http::Response
     Ok(http::Response::new(Full::new(Bytes::from("hello"))))
 }
 
-/// Wants the whole upload before it answers.
+/// Reads the whole upload before it answers.
 async fn whole(
     request: http::Request<hyper::body::Incoming>,
 ) -> Result<http::Response<Full<Bytes>>, BoxError> {
@@ -140,7 +140,7 @@ async fn wish_24_a_stream_limit_that_comes_late_is_seen() {
             count.fetch_add(1, Ordering::Relaxed);
             let arrived = arrived.clone();
             tokio::spawn(async move {
-                // The settings are sent only after the client's own have come.
+                // The settings are sent only after those of the client have arrived.
                 let mut preface = [0; 24 + 9];
                 while stream.peek(&mut preface).await.unwrap() < preface.len() {
                     tokio::task::yield_now().await;
@@ -174,7 +174,7 @@ async fn wish_24_a_stream_limit_that_comes_late_is_seen() {
 async fn no_request_is_left_behind_in_a_connection_that_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    // Closed at once, each: the request meets its connection's end at every moment there is.
+    // Each is closed at once: the request meets the end of its connection at every possible moment.
     tokio::spawn(async move {
         loop {
             drop(listener.accept().await.unwrap());
@@ -205,7 +205,7 @@ async fn a_peer_that_allows_no_stream_and_closes_blocks_nobody() {
             let handshake = builder.max_concurrent_streams(streams).handshake::<_, Bytes>(stream);
             let mut connection = handshake.await.unwrap();
             if streams == 0 {
-                // The settings reach it, and nothing more does.
+                // The settings reach it, and no more bytes do.
                 connection.graceful_shutdown();
             }
             while let Some(Ok((_, mut respond))) = connection.accept().await {
@@ -218,8 +218,8 @@ async fn a_peer_that_allows_no_stream_and_closes_blocks_nobody() {
     assert_eq!(get(&client).await.unwrap(), "hello", "by a retry");
 }
 
-/// A peer that answers the call on each connection but the first with 200. There it sends a flood of this frame once
-/// the call is open.
+/// A peer that answers the call with 200 on each connection but the first. On the first it sends a flood of this
+/// frame once the call is open.
 async fn flooding(one: Vec<u8>) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -233,7 +233,8 @@ async fn flooding(one: Vec<u8>) -> (SocketAddr, Arc<AtomicUsize>) {
             tokio::spawn(async move {
                 let mut peer = http2::Caller::accept(stream).await;
                 while peer.until(http2::kind::HEADERS, 1).await.is_some() {
-                    // The answers are read meanwhile, so that only the count can end it. 0x88 is `:status: 200`.
+                    // The answers are read meanwhile, so that only the count can end the connection. 0x88 is
+                    // `:status: 200`.
                     if first {
                         assert!(peer.is_closed_by(one.repeat(FLOOD), 3).await);
                         return;

@@ -1,4 +1,4 @@
-//! Heads and trailers of HTTP/2 endpoints as the library sees them: whole up to the limit, an error beyond it.
+//! Heads and trailers of HTTP/2 endpoints in the library: whole up to the limit, an error beyond it.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
@@ -8,7 +8,7 @@ use mesh_tests::config::{service, virtual_service};
 use mesh_tower::Body;
 use mesh_tower::test::{Answer, MeshTest, TestMesh};
 
-/// Fields of so many KiB in all, names included.
+/// Fields of this many KiB in all, names included.
 fn fields(kib: usize) -> HeaderMap {
     (0..kib)
         .map(|index| {
@@ -19,7 +19,7 @@ fn fields(kib: usize) -> HeaderMap {
         .collect()
 }
 
-/// How many KiB of such fields these are.
+/// The size of such fields in KiB.
 fn kib(map: &HeaderMap) -> usize {
     let ours = map.iter().filter(|(name, _)| name.as_str().len() == 5 && name.as_str().starts_with("x-"));
     ours.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() / 1024

@@ -1,4 +1,4 @@
-//! Mirrors cannot hurt the caller (VA-10, wish 29).
+//! A mirror cannot harm the caller (VA-10, wish 29).
 
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ async fn a_dead_slow_or_full_mirror_costs_the_caller_nothing() {
         assert!(begin.elapsed() < Duration::from_millis(5), "{trouble:?}: {:?}", begin.elapsed());
         assert_eq!(api.arrival_count(), 3);
         assert!(api.arrivals().iter().all(|arrival| arrival.body.length == 500_000));
-        // Let each of the faults happen.
+        // Makes each of the faults happen.
         for _ in 0..20 {
             pass(Duration::from_secs(30)).await;
             if shadow.unfired().is_empty() {
@@ -145,7 +145,7 @@ async fn wish_29_a_body_over_the_cap_skips_the_mirror_which_is_counted() {
     pass(Duration::from_secs(60)).await;
     assert_eq!((count("failed"), count("sent")), (5, 0));
     assert!(shadow.arrivals().iter().all(|arrival| !arrival.body.complete));
-    // Up to the cap it gets the whole of it, however slow it is.
+    // Up to the cap it gets the whole body, however slow it is.
     shadow.forget_arrivals().handle(|request| async move {
         pass(Duration::from_secs(1)).await;
         let _ = http_body_util::BodyExt::collect(request.into_body()).await;

@@ -137,9 +137,9 @@ async fn od_2_what_is_made_here_is_nobodys_fault() {
     assert!(one.arrival_count() > 50 && two.arrival_count() > 50);
 }
 
-/// One address with two sets of labels stands in the subsets of each. In a subset that has both it is one endpoint: one
-/// count, one ejection, one pool. Each subset is a destination of its own, which judges for itself, as a cluster of
-/// Envoy's does.
+/// One address with two sets of labels is in the subsets of each. In a subset that has both it is one endpoint: one
+/// count, one ejection, one pool. Each subset is a destination of its own and judges the endpoint by itself, as a
+/// cluster of Envoy's does.
 #[tokio::test(start_paused = true)]
 async fn dr_5_one_address_is_one_endpoint_of_each_destination_whatever_its_labels() {
     let endpoint = |address: &str, version: &str| {

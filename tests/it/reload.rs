@@ -123,7 +123,7 @@ async fn a_route_that_is_gone_is_gone_with_the_next_request() {
     assert_eq!(api.arrival_count(), 1);
 }
 
-/// As a signal handler, or a thread that waits for a key, does it.
+/// As a signal handler does, or a thread that waits for a key.
 #[tokio::test]
 async fn a_thread_without_a_runtime_may_reload() {
     let test = MeshTest::new(&to("10.0.0.1")).start().await;
@@ -132,7 +132,7 @@ async fn a_thread_without_a_runtime_may_reload() {
     assert_eq!(test.get("http://api/").await.text(), "new");
 }
 
-/// A program that builds its clients before it runs anything.
+/// A program that builds its clients before it starts a runtime.
 #[tokio::test]
 async fn a_thread_without_a_runtime_may_make_a_client() {
     let test = MeshTest::new(&to("10.0.0.1")).start().await;

@@ -54,7 +54,7 @@ async fn rt_12_a_retry_goes_to_another_endpoint() {
     let (bad, good) = (test.upstream("10.0.0.1:80"), test.upstream("10.0.0.2:80"));
     bad.respond(503, "");
     for _ in 0..40 {
-        // Re-picks are bounded: that all five meet the tried host has a probability of 1/32.
+        // Re-picks are bounded: all five draw the tried host with a probability of 1/32.
         pass(Duration::from_secs(1)).await;
         let _ = test.get(URI).await;
     }
@@ -173,7 +173,7 @@ async fn cb_8_requests_begun_lately_make_room_for_retries() {
         for _ in 0..20 {
             assert_eq!(test.get(URI).await.status(), 200);
         }
-        // One is active, of which 20 % is none; with the twenty before it is four.
+        // One is active, and 20 % of one is none; with the twenty before it is four.
         api.fail_next(1, 503);
         assert_eq!(test.get(URI).await.status(), status, "{interval}");
         pass(Duration::from_secs(11)).await;
@@ -201,7 +201,7 @@ async fn cb_10_a_connection_that_ends_in_good_order_costs_no_token() {
 
 #[tokio::test(start_paused = true)]
 async fn cb_10_refused_streams_do_cost_tokens() {
-    // A server that refuses single streams is busy, and twice the load would not help it.
+    // A server that refuses single streams is busy, and twice the load would not help.
     let test = MeshTest::new(&service("api", "http2", 80, &["10.0.0.1"])).start().await;
     let api = test.upstream("10.0.0.1:80");
     api.fault_times(40, Fault::RefuseStream);
@@ -284,7 +284,7 @@ async fn rt_10_the_record_of_a_call_tells_why_it_was_not_tried_again() {
             request.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
         }
         if reason == GiveUp::PushedBack {
-            // Only a channel listens to that.
+            // Only a channel obeys it.
             let _ = test.mesh().channel("api:80").unwrap().call(request).await;
         } else {
             test.send(request).await;

@@ -153,7 +153,7 @@ async fn hd_4_no_request_id_is_made_in_process_where_the_mesh_config_says_so() {
     }
 }
 
-/// VA-4: whatever a rule says of them, a message is as long as it is.
+/// VA-4: no rule changes the length of a message.
 #[tokio::test(start_paused = true)]
 async fn va_4_no_rule_changes_where_a_message_ends() {
     let wrong = "{set: {content-length: '3', connection: close}, add: {transfer-encoding: chunked, keep-alive: x}, \

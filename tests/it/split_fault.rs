@@ -1,4 +1,4 @@
-//! Shares: weights, injected faults, mirrors' percentages are in `mirror` (VA-3, FI).
+//! Shares: weights and injected faults (VA-3, FI); the percentages of mirrors are in `mirror`.
 
 use std::time::Duration;
 
@@ -166,7 +166,7 @@ async fn fi_4_a_caller_that_leaves_during_the_delay_reaches_nobody() {
     assert!(tokio::time::timeout(Duration::from_secs(1), test.get("http://api/")).await.is_err());
     pass(Duration::from_secs(10)).await;
     assert_eq!(api.arrival_count(), 0);
-    // The kit's faults lie behind the mesh's: they fire when the delay is over.
+    // The kit's faults come after the mesh's: they fire when the delay is over.
     api.fault(Fault::Status(500));
     assert_eq!(test.get("http://api/").await.status(), 500);
 }

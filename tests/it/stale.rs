@@ -1,5 +1,5 @@
-//! Connections that the server closes while they are idle, over real sockets: whether the close or the
-//! request comes first is for the kernel to say (RT-20).
+//! Connections that the server closes while they are idle, over real sockets: the kernel decides whether the close or
+//! the request comes first (RT-20).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ const WORKERS: usize = 16;
 /// The time that the server keeps an idle connection: a quarter of it is longer than any delay of a busy machine.
 const KEEP_ALIVE: Duration = Duration::from_millis(500);
 
-/// Which request it is, that a second arrival is seen.
+/// The number of the request, so that a second arrival is seen.
 const ID: &str = "x-id";
 
 struct Server {
@@ -59,7 +59,7 @@ impl Server {
     }
 }
 
-/// Serves until nothing has come for the keep-alive time, and then hangs up without a word.
+/// Serves until no request has come for the keep-alive time, and then closes without a reply.
 async fn serve(stream: TcpStream, arrivals: Arc<Vec<AtomicU8>>) {
     let active = Arc::new(Notify::new());
     let notify = active.clone();
@@ -84,10 +84,10 @@ async fn serve(stream: TcpStream, arrivals: Arc<Vec<AtomicU8>>) {
     }
 }
 
-/// One of the callers: which requests failed, and how.
+/// One of the callers; returns the requests that failed, with their errors.
 async fn call(client: Client, worker: usize) -> Vec<String> {
     let mut failed = Vec::new();
-    // Every worker rests for about as long as the server keeps connections, each at a time of its own.
+    // Each worker pauses for about the server's keep-alive time, each at a time of its own.
     let rest = KEEP_ALIVE - Duration::from_millis(8) + Duration::from_millis(worker as u64);
     for (round, id) in (worker..REQUESTS).step_by(WORKERS).enumerate() {
         if round % 1_000 == 998 {

@@ -1,4 +1,4 @@
-//! Wish 2: three tiers, the callers of both retry three times, the last one fails for a while.
+//! Wish 2: three tiers; the callers of both upper tiers retry three times, and the last tier fails for a while.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ async fn tier(budget: bool, per_try: u64) -> (TestMesh, Upstream) {
     (test, next)
 }
 
-/// 200 requests a second for this long: the share of successes among those sent after `from`, and how many
-/// requests had come to `last` when the last one was sent.
+/// 200 requests a second for this long: the share of successes among those sent after `from`, and the number of
+/// requests at `last` when the last one was sent.
 async fn load(first: &TestMesh, last: &Upstream, time: Duration, from: Duration) -> (f64, usize) {
     let (begin, mut calls) = (Instant::now(), JoinSet::new());
     while begin.elapsed() < time {
@@ -41,19 +41,19 @@ async fn load(first: &TestMesh, last: &Upstream, time: Duration, from: Duration)
     (counted.clone().filter(|(_, good)| *good).count() as f64 / counted.count() as f64, arrived)
 }
 
-/// How the last tier fails.
+/// The failure of the last tier.
 #[derive(Clone, Copy, Debug)]
 enum Outage {
-    /// At once.
+    /// It fails at once.
     Fast,
-    /// By saying nothing.
+    /// It does not answer.
     Slow,
-    /// By being gone: nothing arrives.
+    /// It is gone: no request arrives.
     Gone,
 }
 
-/// How many times the normal load the last tier got in the outage, and the successes from two
-/// seconds after it.
+/// The load of the last tier in the outage, as a multiple of the normal load, and the successes from two seconds
+/// after it.
 async fn storm(budget: bool, outage: Outage) -> (f64, f64) {
     let ((a, b), (mesh_of_b, c)) = (tier(budget, 2_000).await, tier(budget, 400).await);
     let to_c = mesh_of_b.client().clone();

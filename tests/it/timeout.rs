@@ -33,7 +33,7 @@ fn grpc() -> Builder {
     Request::post("http://api/").header("content-type", "application/grpc").header("te", "trailers")
 }
 
-/// `elapsed` is so many milliseconds, but for tokio's timers, which tick in them.
+/// Checks that `elapsed` is this many milliseconds, within the tick of tokio's timers.
 pub(crate) fn took(elapsed: Duration, millis: u64) -> bool {
     let expected = Duration::from_millis(millis);
     elapsed >= expected && elapsed <= expected + Duration::from_millis(3)
@@ -91,7 +91,7 @@ async fn rt_1_attempts_and_waits_share_one_timeout() {
     for _ in 0..5 {
         let (answer, elapsed) = timed(&test, get()).await;
         assert!(elapsed <= Duration::from_millis(5_003), "{elapsed:?}");
-        // RT-11: the timeout runs on during back-off and ends it.
+        // RT-11: the timeout goes on during back-off and ends it.
         assert_eq!((answer.status().as_u16(), answer.flags().as_str()), (504, "UT"));
         pass(Duration::from_secs(10)).await;
     }
@@ -137,7 +137,7 @@ async fn rt_3_a_try_begins_when_the_upload_is_done() {
     let body = slow(&["a", "b", "c"], Duration::from_secs(2));
     let (answer, elapsed) = timed(&test, Request::put("http://api/").body(body).unwrap()).await;
     assert_eq!(answer.status(), 200, "{answer:?}\n{}", test.transcript());
-    // The second try has the whole body at hand.
+    // The second try has the whole body in memory.
     assert!(elapsed >= Duration::from_secs(7) && elapsed <= Duration::from_millis(7_030), "{elapsed:?}");
     assert_eq!(api.arrivals()[1].body.text(), "abc");
 }
@@ -170,7 +170,7 @@ async fn rt_4_a_retry_tells_what_is_left() {
     let request = grpc().body(grpc_frame(b"hello").into()).unwrap();
     let (answer, _) = timed(&test, request).await;
     assert_eq!(answer.status(), 200);
-    // Of the request and of the attempt, whichever ends first.
+    // The time left of the request and of the attempt, whichever ends first.
     let left: Vec<u64> = api
         .arrivals()
         .iter()

@@ -10,14 +10,14 @@ use mesh_tests::counters::Counters;
 use mesh_tower::test::{Answer, MeshTest, TestMesh, grpc_frame, pass};
 use mesh_tower::{Body, Error};
 
-/// Where an endpoint's status stands.
+/// The part of a response that carries the endpoint's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Head,
     Trailers,
 }
 
-/// An endpoint that gives up after so long, with CANCELLED or `DEADLINE_EXCEEDED`.
+/// An endpoint that gives up after this time, with CANCELLED or `DEADLINE_EXCEEDED`.
 async fn world(rule: &str, after: Duration, status: u8, place: Place) -> TestMesh {
     let http = format!("  - {rule}\n    route: [{{destination: {{host: api}}}}]");
     let yaml = service("api", "grpc", 80, &["10.0.0.1"]) + &virtual_service("api", &http);
@@ -57,7 +57,7 @@ const PER_TRY: &str = "retries: {attempts: 2, retryOn: gateway-error, perTryTime
 #[tokio::test(start_paused = true)]
 async fn rt_3_an_answer_at_the_end_of_a_try_is_the_end_of_the_try() {
     for status in [1, 4] {
-        // Less than 15 ms left; and where our own timer is first.
+        // Less than 15 ms are left, or our own timer is first.
         for after in [286, 299, 300, 301, 2_000] {
             let test = world(PER_TRY, Duration::from_millis(after), status, Place::Head).await;
             let answer = call(&test).await;

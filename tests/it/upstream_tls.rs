@@ -34,7 +34,7 @@ async fn server(certificate: &CertifiedKey<rcgen::KeyPair>) -> SocketAddr {
             let (stream, _) = listener.accept().await.unwrap();
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
-                // A client that does not trust us hangs up here.
+                // A client that does not trust the certificate closes here.
                 let Ok(stream) = acceptor.accept(stream).await else { return };
                 let name = stream.get_ref().1.server_name().unwrap_or("-").to_owned();
                 let answer = hyper::service::service_fn(move |_| {
@@ -50,7 +50,7 @@ async fn server(certificate: &CertifiedKey<rcgen::KeyPair>) -> SocketAddr {
     address
 }
 
-/// Calls `http://secure.example:8443/` under these `tls` settings; the text, or the error's line.
+/// Calls `http://secure.example:8443/` under these `tls` settings; returns the text, or the error's line.
 async fn call(address: SocketAddr, protocol: &str, tls: &str) -> Result<String, String> {
     let yaml = format!(
         "apiVersion: networking.istio.io/v1

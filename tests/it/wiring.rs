@@ -81,7 +81,7 @@ async fn rt_2_an_answer_at_the_deadline_of_a_transport_of_ones_own_is_the_timeou
     }
 }
 
-/// ME-8: there is one cap, and not one for each client and layer.
+/// ME-8: all clients and layers share one cap.
 #[tokio::test]
 async fn me_8_clients_and_server_layers_share_the_cap_on_series() {
     let counters = Counters::leak();
@@ -107,7 +107,7 @@ async fn me_8_clients_and_server_layers_share_the_cap_on_series() {
     assert_eq!(counters.sum("istio_requests_total", "reporter=source"), 1);
 }
 
-/// RF-8: an error of the transport's own becomes an answer with the operations of its rule, too.
+/// RF-8: an error of the user's transport also becomes an answer with the operations of its rule.
 #[tokio::test]
 async fn rf_8_an_error_of_a_transport_of_ones_own_has_the_operations_of_its_rule() {
     let stock =
@@ -115,7 +115,7 @@ async fn rf_8_an_error_of_a_transport_of_ones_own_has_the_operations_of_its_rule
     let rule = Rule::to("stock").with(|rule| {
         let response = rule.headers.get_or_insert_default().response.get_or_insert_default();
         response.add.insert("x-rule".into(), "told".into());
-        // Nothing between it and the transport reads errors then.
+        // Then no layer between it and the transport reads errors.
         rule.retries.get_or_insert_default().attempts = Some(0);
     });
     let mesh = Mesh::builder().service(stock).rule(rule).start().await.unwrap();
@@ -131,7 +131,7 @@ async fn rf_8_an_error_of_a_transport_of_ones_own_has_the_operations_of_its_rule
     assert_eq!(answer.headers()["x-rule"], "told");
 }
 
-/// AL-6: the file that the code names stands in for that of the mesh config, which keeps the format.
+/// AL-6: the file that the code names replaces that of the mesh config, which keeps the format.
 #[tokio::test]
 async fn al_6_the_access_log_goes_to_the_file_that_the_code_names() {
     let folder = tempfile::tempdir().unwrap();

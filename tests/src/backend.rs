@@ -72,7 +72,7 @@ impl Backend {
                         async move { Ok::<_, Infallible>(answer.await) }
                     });
                     let builder = auto::Builder::new(TokioExecutor::new());
-                    // How a connection ends is seen at its other end.
+                    // The other end sees how a connection ends.
                     let _ = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
                 });
             }
@@ -127,7 +127,7 @@ impl Backend {
         self.address
     }
 
-    /// How many requests have come.
+    /// The number of requests received.
     #[must_use]
     pub fn served(&self) -> usize {
         *self.served.borrow()

@@ -1,4 +1,4 @@
-//! A service in a process of its own (`src/bin/server.rs`), as its parent sees it.
+//! A service in a process of its own (`src/bin/server.rs`), for the test that started it.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -21,7 +21,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the executable at an address; with a configuration it stands in the mesh.
+    /// Starts the executable at an address; with a configuration it is a member of the mesh.
     ///
     /// # Panics
     /// If it does not start.
@@ -45,13 +45,13 @@ impl Server {
         server
     }
 
-    /// Where it listens.
+    /// The address of its listener.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its process.
+    /// The id of its process.
     ///
     /// # Panics
     /// If it has ended.
@@ -60,10 +60,10 @@ impl Server {
         self.child.id().expect("it runs")
     }
 
-    /// The next line that it says; `None` once it has ended.
+    /// The next line that it prints; `None` once it has ended.
     ///
     /// # Panics
-    /// If it says nothing for long.
+    /// If it prints no line for long.
     pub async fn said(&mut self) -> Option<String> {
         timeout(DEADLINE, self.lines.next_line()).await.expect("it says something").expect("text")
     }

@@ -1,4 +1,4 @@
-//! Configuration in a line.
+//! Documents from a few arguments.
 
 use std::fmt::Write as _;
 
@@ -109,8 +109,8 @@ spec:
     yaml
 }
 
-/// A ServiceEntry of one host on port 80, whose endpoints are found by name: `DNS`, `NONE` and the like. The host
-/// may be a wildcard.
+/// A ServiceEntry of one host on port 80, whose endpoints are found by name: `DNS`, `NONE` and similar. The host may
+/// be a wildcard.
 #[must_use]
 pub fn named_entry(host: &str, protocol: &str, resolution: &str) -> String {
     format!(

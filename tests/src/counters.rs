@@ -1,4 +1,4 @@
-//! Counters and gauges that a test can read: a recorder for one thread.
+//! A recorder for one thread, whose counters and gauges a test can read.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,14 +58,14 @@ impl Counters {
         set_default_local_recorder(self)
     }
 
-    /// Counters that last: a test's.
+    /// Counters that last as long as the test's process.
     #[must_use]
     pub fn leak() -> &'static Self {
         Box::leak(Box::default())
     }
 
-    /// The sum of the counters, or gauges, of this name that have `label`, such as `limit=budget`; of all of
-    /// them if it is empty.
+    /// The sum of the counters, or gauges, of this name that have `label`, for example `limit=budget`; of all of them
+    /// if it is empty.
     ///
     /// # Panics
     /// If a counting thread panicked.

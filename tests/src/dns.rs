@@ -29,7 +29,7 @@ pub struct NameServer {
 }
 
 impl NameServer {
-    /// Starts one.
+    /// Starts a name server.
     ///
     /// # Panics
     /// If the loopback has no free port.
@@ -54,16 +54,16 @@ impl NameServer {
         Self { address, zone, questions, task }
     }
 
-    /// Where it listens.
+    /// The address of its socket.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// From now on the name has these addresses, for so many seconds.
+    /// From now on the name has these addresses, for this many seconds.
     ///
     /// # Panics
-    /// If one is not an IP address.
+    /// If an address is not an IP address.
     pub fn addresses(&self, name: &str, addresses: &[&str], ttl: u32) {
         let addresses = addresses.iter().map(|text| text.parse().expect("an IP address")).collect();
         self.script(name, ScriptedAnswer::Addresses(addresses, ttl));

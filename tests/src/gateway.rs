@@ -5,7 +5,7 @@ use mesh_tower::{Body, Error, Mesh, stack};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
-/// The stack of a listener of the plan, such as `gateway|80`.
+/// The stack of a listener of the plan, for example of `gateway|80`.
 ///
 /// # Panics
 /// If the plan has no such listener.

@@ -3,7 +3,7 @@
 /// Headers of the moment and of the connection: they show no decision.
 pub const PASSING: [&str; 2] = ["connection", "date"];
 
-/// How the body is framed: that of the protocol, and not always the same for one answer.
+/// The framing of the body: the protocol decides it, and not always in the same way for one answer.
 pub const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
 
 /// Their values are times.

@@ -44,7 +44,7 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A header block that leaves the compression's table alone: literals without indexing, spelt out.
+/// A header block that does not change the compression's table: literals without indexing, in plain text.
 ///
 /// # Panics
 /// If a name or value has 127 bytes or more, whose length takes more than one byte.
@@ -69,7 +69,7 @@ pub fn request(method: &str, fields: &[(&str, &str)]) -> Vec<u8> {
     block(&[&pseudo, fields].concat())
 }
 
-/// A frame that came.
+/// A received frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// See [`kind`].
@@ -82,7 +82,7 @@ pub struct Frame {
     pub payload: Vec<u8>,
 }
 
-/// A peer that speaks in frames. It has said its settings, and a caller the preface.
+/// A peer that sends and reads frames. It has sent its settings, and a caller has sent the preface.
 #[derive(Debug)]
 pub struct Caller {
     read: OwnedReadHalf,
@@ -103,10 +103,10 @@ impl Caller {
         caller
     }
 
-    /// The other side: takes a caller's preface.
+    /// The server's side: reads a caller's preface.
     ///
     /// # Panics
-    /// If something else comes, or nothing.
+    /// If other bytes come, or none.
     pub async fn accept(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("it is open");
         let (mut read, write) = stream.into_split();
@@ -118,7 +118,7 @@ impl Caller {
         peer
     }
 
-    /// Sends these bytes; a peer that has closed is seen by [`next`](Self::next).
+    /// Sends these bytes; [`next`](Self::next) shows whether the peer has closed.
     pub async fn send(&mut self, bytes: &[u8]) {
         // As above.
         let _ = self.write.write_all(bytes).await;
@@ -127,7 +127,7 @@ impl Caller {
     /// The next frame; `None` at the connection's end.
     ///
     /// # Panics
-    /// If nothing comes for too long.
+    /// If no frame comes for too long.
     pub async fn next(&mut self) -> Option<Frame> {
         timeout(DEADLINE, read(&mut self.read)).await.expect("a frame, or the end, in time")
     }
@@ -142,8 +142,8 @@ impl Caller {
         }
     }
 
-    /// Sends all of this while it reads, then waits for an answer on `stream`; whether the connection was closed
-    /// instead.
+    /// Sends all these bytes while it reads, then waits for an answer on `stream`; returns whether the connection was
+    /// closed instead.
     ///
     /// # Panics
     /// If neither comes for too long.

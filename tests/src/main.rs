@@ -1,4 +1,4 @@
-//! `mesh-proxy` as the tests run it: the library's entry and nothing more.
+//! `mesh-proxy` as the tests run it: only the library's entry.
 
 use std::process::ExitCode;
 

@@ -16,13 +16,13 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-/// Longer than anything here takes on a slow machine.
+/// Longer than any step takes on a slow machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// How often a page is asked for that is waited for.
+/// The interval between two requests for a page that a test waits for.
 pub(crate) const TURN: Duration = Duration::from_millis(5);
 
-/// A running proxy, its folder, and where it listens. Killed when dropped.
+/// A running proxy, its folder and its addresses. Killed when dropped.
 #[derive(Debug)]
 pub struct Proxy {
     child: Child,
@@ -85,10 +85,10 @@ impl Proxy {
         output
     }
 
-    /// Where a listener really is, such as `gateway|80`, or `admin`.
+    /// The address of a listener by its name, for example `gateway|80`, or `admin`.
     ///
     /// # Panics
-    /// If there is none of this name.
+    /// If there is no such listener.
     #[must_use]
     pub fn address(&self, listener: &str) -> SocketAddr {
         let found = self.listeners.get(listener);
@@ -105,7 +105,7 @@ impl Proxy {
         std::fs::rename(aside, self.folder.path().join("mesh.yaml")).expect("the folder is ours");
     }
 
-    /// Its process.
+    /// The id of its process.
     ///
     /// # Panics
     /// If it has ended.
@@ -122,13 +122,13 @@ impl Proxy {
         get(self.address("admin"), path).await
     }
 
-    /// Waits for an admin page of which this holds.
+    /// Waits until this holds of an admin page.
     ///
     /// # Panics
     /// If that takes too long.
     pub async fn until(&self, path: &str, enough: impl Fn(u16, &str) -> bool) -> String {
         let found = async {
-            // It asks the same connection again and again, and not as fast as it can.
+            // Uses one connection, and pauses between the requests.
             let mut turn = tokio::time::interval(TURN);
             let mut page = Page::open(self.address("admin")).await;
             loop {
@@ -172,7 +172,7 @@ impl Proxy {
         self.memory("VmHWM:")
     }
 
-    /// The memory that it holds now and that is no file's, in bytes.
+    /// The memory that it holds now and that does not come from files, in bytes.
     ///
     /// # Panics
     /// Where there is no `/proc`.
@@ -206,10 +206,10 @@ impl Proxy {
     }
 }
 
-/// Runs the executable where it must not start: exit code and standard error.
+/// Runs the executable with wrong arguments; returns exit code and standard error.
 ///
 /// # Panics
-/// If it starts all the same.
+/// If it starts.
 pub async fn failed(executable: &str, yaml: &str, args: &str) -> (Option<i32>, String, PathBuf) {
     let (folder, mut command) = command(executable, yaml, args);
     let mut child = command.spawn().expect("the executable is built");
@@ -266,12 +266,12 @@ impl Page {
     pub async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("somebody listens");
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
-        // Its error is the request's.
+        // The request reports the error too.
         tokio::spawn(connection);
         Self { address, sender }
     }
 
-    /// Asks for a page, once more on a new connection if the first was closed.
+    /// Requests a page, again on a new connection if the first was closed.
     ///
     /// # Panics
     /// If there is no answer.

@@ -34,7 +34,7 @@ impl RawEndpoint {
                 tokio::spawn(async move {
                     while let Some(request) = read(&mut stream).await {
                         let answer = answer(&request);
-                        // The test may look at no more requests, and the peer may hang up.
+                        // The test may read no more requests, and the peer may close.
                         let _ = seen.send(request);
                         let written = stream.write_all(answer.as_bytes()).await;
                         if written.is_err() || !answer.contains("keep-alive") {
@@ -47,28 +47,28 @@ impl RawEndpoint {
         Self { address, requests }
     }
 
-    /// Where it listens.
+    /// The address of its listener.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The next request as it came, head and body.
+    /// The next request, head and body.
     ///
     /// # Panics
-    /// If none comes.
+    /// If no request comes.
     pub async fn next(&mut self) -> String {
         timeout(DEADLINE, self.requests.recv()).await.expect("a request in time").expect("it accepts")
     }
 
-    /// Whether all requests have been looked at.
+    /// Whether all requests have been read.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.requests.is_empty()
     }
 }
 
-/// A whole request, by the framing that its head names; `None` at the end of the stream.
+/// Reads a whole request, by the framing of its head; `None` at the end of the stream.
 async fn read(stream: &mut TcpStream) -> Option<String> {
     let mut text = String::new();
     loop {
@@ -101,7 +101,7 @@ pub async fn exchange(address: SocketAddr, bytes: &str) -> String {
         let mut stream = TcpStream::connect(address).await.expect("somebody listens");
         stream.write_all(bytes.as_bytes()).await.expect("the peer reads");
         let mut text = Vec::new();
-        // A reset after the answer is an end too.
+        // A reset after the answer counts as the end too.
         let _ = stream.read_to_end(&mut text).await;
         String::from_utf8_lossy(&text).into_owned()
     };

@@ -16,10 +16,10 @@ use tonic::{Code, Request, Response, Status};
 use super::grpc::{Note, codec, note, path, serve};
 use super::{GATEWAY, HOST, PROXY, edge};
 
-/// How many calls meet the race at once: the budget has ten retries at the start (CB-10).
+/// The number of calls that meet the race at once: the budget has ten retries at the start (CB-10).
 const CALLS: usize = 5;
 
-/// Works on its call without end; tonic's server gives it up when its deadline says so.
+/// Works on its call without end; tonic's server gives it up at its deadline.
 async fn slow(request: Request<Note>) -> Result<Response<Note>, Status> {
     std::future::pending::<()>().await;
     Ok(Response::new(request.into_inner()))

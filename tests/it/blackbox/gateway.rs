@@ -68,7 +68,7 @@ async fn a_response_is_passed_on_piece_by_piece() {
     let url = format!("http://{}/", proxy.address("gateway|80"));
     let mut answer = client().get(url).send().await.unwrap();
     for number in 0..20 {
-        // The next piece is made only when this one has come.
+        // The next piece is made only when this piece has arrived.
         gate.add_permits(1);
         assert_eq!(answer.chunk().await.unwrap().unwrap(), format!("piece {number}"));
     }

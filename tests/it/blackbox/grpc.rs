@@ -33,7 +33,7 @@ pub(super) fn note(text: impl Into<String>) -> Note {
 
 type Notes = Pin<Box<dyn Stream<Item = Result<Note, Status>> + Send>>;
 
-/// A service as generated code would have it, which answers with this.
+/// A service in the form of generated code, which answers with this function.
 #[derive(Clone)]
 struct Service<F>(F);
 
@@ -97,7 +97,7 @@ pub(super) async fn server() -> SocketAddr {
     serve(echo).await
 }
 
-/// A server of tonic's that answers with this.
+/// A tonic server that answers with this function.
 pub(super) async fn serve<F, A>(answer: F) -> SocketAddr
 where
     F: Fn(http::Request<Body>) -> A + Clone + Send + Sync + 'static,
@@ -155,7 +155,7 @@ pub(super) async fn all_kinds(channel: Channel) {
     let answer = grpc.streaming(Request::new(Box::pin(notes)), path("Both"), codec()).await.unwrap();
     let mut answers = answer.into_inner();
     for number in 0..50 {
-        // Each answer comes before the next note is sent: nothing is held back.
+        // Each answer arrives before the next note is sent: no part is held back.
         sender.send(note(number.to_string())).await.unwrap();
         assert_eq!(answers.message().await.unwrap().unwrap().text, format!("echo {number}"));
     }
@@ -180,7 +180,7 @@ async fn all_four_kinds_through_the_gateway() {
         .await;
 }
 
-/// OD-3: HTTP/1.1 lets go of a body once its announced length is written, and the status stands behind that.
+/// OD-3: HTTP/1.1 drops a body once its announced length is written, and the status comes after that.
 #[tokio::test]
 async fn od_3_the_status_in_trailers_is_seen_whatever_the_caller_speaks() {
     let backend = Backend::start(|_| async {

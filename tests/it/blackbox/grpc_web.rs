@@ -14,7 +14,7 @@ use super::{GATEWAY, HOST, PROXY, client, edge};
 const BINARY: &str = "application/grpc-web+proto";
 const TEXT: &str = "application/grpc-web-text";
 
-/// A page: where it sends its calls, and to which host.
+/// A page: the address of its calls, and their host.
 struct Page {
     client: reqwest::Client,
     url: String,

@@ -16,8 +16,8 @@ use super::{GATEWAY, PROXY, client, edge, gateway};
 const SIZE: u64 = 1 << 30;
 const PIECE: usize = 256 * 1024;
 
-/// Issue 2: at most 20 MiB at the start, and 24 KiB for each idle connection. Not all of what an unoptimised build maps
-/// counts: code is shared and comes as it is used.
+/// Issue 2: at most 20 MiB at the start, and 24 KiB for each idle connection. Only a part of the mappings of an
+/// unoptimised build counts: code is shared and loaded on use.
 #[tokio::test]
 async fn a_proxy_starts_small_and_idle_connections_cost_little() {
     const CONNECTIONS: usize = 500;
@@ -95,14 +95,14 @@ async fn wish_29_a_mirror_that_stalls_keeps_memory_flat() {
     proxy.until("/stats/prometheus", |_, text| text.lines().any(|line| line == slow)).await;
 }
 
-/// So many bytes, in pieces.
+/// A body of this many bytes, in pieces.
 fn pieces(size: u64) -> reqwest::Body {
     let piece = Bytes::from(vec![7; PIECE]);
     let pieces = (0..size / PIECE as u64).map(move |_| Ok::<_, std::io::Error>(piece.clone()));
     reqwest::Body::wrap_stream(stream::iter(pieces))
 }
 
-/// Reads the body, and answers how long it was.
+/// Reads the body, and answers with its length.
 async fn length(request: Request<Incoming>) -> Response<Body> {
     let (mut body, mut length) = (request.into_body(), 0);
     while let Some(frame) = body.frame().await {

@@ -64,7 +64,7 @@ spec:
     )
 }
 
-/// How a gateway is run.
+/// The arguments of a gateway.
 pub(crate) const GATEWAY: &str = "--role gateway --bind 80=127.0.0.1:0";
 
 /// A gateway that serves [`edge`].

@@ -37,7 +37,7 @@ async fn hc_3_the_proxy_is_ready_when_its_workload_is() {
     assert_eq!(text, "the workload is not ready\n");
     let (status, info) = proxy.admin("/server_info").await;
     assert!(status == 200 && info.contains("\"LIVE\""), "the proxy itself lives: {info}");
-    // Another group, another probe.
+    // Another group with another probe.
     proxy.write(&group("{exec: {command: ['true']}}"));
     proxy.until("/ready", |status, _| status == 200).await;
 }

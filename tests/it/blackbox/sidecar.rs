@@ -1,4 +1,4 @@
-//! A sidecar: calls out by `Host` and as `http_proxy`, calls in to a local application.
+//! A sidecar: outgoing calls by `Host` and as `http_proxy`, and incoming calls to a local application.
 
 use std::net::SocketAddr;
 

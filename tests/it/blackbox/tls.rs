@@ -118,8 +118,8 @@ async fn until_served(address: SocketAddr, host: &str, trusted: &CertifiedKey<rc
     tokio::time::timeout(mesh_tests::proxy::DEADLINE, served).await.unwrap();
 }
 
-/// The same by a Gateway of the Gateway API: two listeners on one port, the Secret of one in another namespace, which
-/// grants it (GA-1).
+/// The same by a Gateway of the Gateway API: two listeners on one port; the Secret of one is in another namespace,
+/// which grants it (GA-1).
 #[tokio::test]
 async fn ga_1_gw_11_listeners_of_the_gateway_api_serve_by_sni() {
     let (one, two) = (certificate("one.test"), certificate("two.test"));
@@ -228,7 +228,7 @@ async fn a_certificate_in_a_file_is_read_again_by_itself_and_half_a_pair_changes
     until_served(address, "one.test", &renewed).await;
 }
 
-/// As Istio's gateways do it: an offer of which nothing is spoken here is no reason to speak nothing.
+/// As Istio's gateways do: an offer without a known protocol does not prevent the connection.
 #[tokio::test]
 async fn gw_11_an_alpn_offer_with_nothing_in_common_is_served_without_alpn() {
     let (one, two) = (certificate("one.test"), certificate("two.test"));

@@ -40,7 +40,7 @@ pub(crate) async fn echo() -> SocketAddr {
     address
 }
 
-/// Says back all that it hears on streams, by an extended `CONNECT` (RFC 8441); knows no HTTP/1.1. Refuses `/closed`.
+/// Sends back all data on streams, by an extended `CONNECT` (RFC 8441); speaks no HTTP/1.1. Refuses `/closed`.
 pub(crate) async fn echo_on_streams() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -89,7 +89,7 @@ pub(crate) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocke
 
 #[tokio::test]
 async fn va_14_an_echo_of_text_and_of_much() {
-    // To an endpoint of HTTP/2 too: a protocol is changed on a connection of its own.
+    // To an endpoint of HTTP/2 too: an upgrade gets a connection of its own.
     for protocol in ["HTTP", "HTTP2"] {
         let proxy = gateway(echo().await, protocol, "").await;
         let gateway = proxy.address("gateway|80");
@@ -116,12 +116,12 @@ async fn va_14_a_routes_timeout_does_not_cut_what_was_upgraded() {
     }
 }
 
-/// Both ways over HTTP/2 to the endpoint: asked for over HTTP/1.1, and by an extended `CONNECT`.
+/// In both directions over HTTP/2 to the endpoint: the caller asks over HTTP/1.1, or by an extended `CONNECT`.
 #[tokio::test]
 async fn va_14_an_endpoint_of_http2_gives_a_stream() {
     let proxy = gateway(echo_on_streams().await, "HTTP2", "").await;
     let gateway = proxy.address("gateway|80");
-    // The client checks the proof that an endpoint of HTTP/2 does not give.
+    // The client checks the proof, which an endpoint of HTTP/2 does not give.
     for _ in 0..2 {
         let stream = TcpStream::connect(gateway).await.unwrap();
         let (socket, response) =
@@ -225,7 +225,7 @@ async fn va_14_cb_1_no_more_websockets_than_connections() {
     };
     let (first, _) = open().await.unwrap();
     let (second, _) = open().await.unwrap();
-    // One waits in line; for the next there is no room.
+    // One call waits in line; the next call finds no room.
     let third = tokio::spawn(open());
     proxy
         .until("/stats/prometheus", |_, stats| {

@@ -1,4 +1,5 @@
-//! A service whose addresses its name gives: new ones come, old ones go, and the resolver has bad days (SE-7).
+//! A service whose addresses come from a name: new addresses come, old addresses go, and the resolver fails at times
+//! (SE-7).
 
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ async fn se_7_a_resolver_that_is_down_for_ten_minutes_costs_no_request() {
             assert_eq!(shares(&test, 1).await, [1, 0, 0]);
             pass(secs(1)).await;
         }
-        // For as long as the answer is older than it said, counted through both outages.
+        // While the answer is older than its TTL; counted through both outages.
         let known = if outage { 560..=600 } else { 1_160..=1_210 };
         let told = stale().await;
         assert!(known.contains(&told), "{told}");
@@ -78,7 +79,7 @@ async fn se_7_a_name_that_loses_its_addresses_keeps_them_for_the_grace_period() 
         }
         pass(secs(1)).await;
     };
-    // Asked again within the TTL, then doubted for the grace period.
+    // The name is asked again within the TTL, then the old answer holds for the grace period.
     let lasted = start.elapsed();
     assert!(lasted >= secs(45) && lasted <= secs(62), "{lasted:?}");
     assert_eq!((gone.status().as_u16(), gone.flags().as_str()), (503, "UH"));
@@ -138,7 +139,7 @@ async fn se_7_a_dial_that_fails_asks_earlier() {
     test.dns().addresses(HOST, ["10.0.0.2"], secs(300));
     test.upstream("10.0.0.1:80").down().close_connections();
     pass(Duration::from_millis(1)).await;
-    // Minutes before the TTL ends, and already for the retry of the very call that found out.
+    // Minutes before the TTL ends, and already for the retry of the call that found the failure.
     assert_eq!(shares(&test, 3).await, [0, 3, 0]);
     assert_eq!(test.dns().questions().len(), 2);
 }

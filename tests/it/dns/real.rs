@@ -74,7 +74,7 @@ async fn wish_13_a_real_name_server_scales_a_service_out_and_in() {
     let real = Real::start().await;
     assert_eq!(real.call().await.unwrap(), "127.0.0.1");
     real.names.addresses(HOST, &["127.0.0.1", "127.0.0.2", "127.0.0.3"], 1);
-    // A and AAAA: once both were asked twice more, the first answer is in force.
+    // A and AAAA: after two more questions each, the first answer is in force.
     real.names.asked(4).await;
     while real.served().iter().any(|served| *served <= 10) {
         real.call().await.unwrap();
@@ -137,7 +137,7 @@ async fn wish_13_the_proxy_asks_the_name_server_it_is_told_of() {
     let answer = call(format!("unknown.example.com:{port}")).await;
     assert_eq!(answer.text().await.unwrap(), "127.0.0.1");
     assert_eq!(call("nowhere.example.com".to_owned()).await.status(), 503);
-    // The label says where it would have gone, also when it did not get there.
+    // The label shows the intended destination, also of a call that did not reach it.
     proxy
         .until("/stats/prometheus", |_, text| {
             let denied = |line: &str| {

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 
 use super::harness::{Pair, Side, get};
 
-/// Enough that the chance of all waits being in one half of their range is one in 2⁴⁰.
+/// Enough requests: the chance that all waits are in one half of their range is one in 2⁴⁰.
 const REQUESTS: usize = 40;
 /// The time that a busy machine may add.
 const SLACK: Duration = Duration::from_secs(3);

@@ -55,7 +55,7 @@ async fn va_10_shares_of_mirrors() {
     for side in [&pair.ours, &pair.envoy] {
         let all = many(&pair, side, "/mirror").await;
         assert!(all.iter().all(|seen| seen.answer.body == "one"));
-        // The copies of the last few may still be on their way.
+        // The last copies may still be on their way.
         let copies = |seen: &Seen| side.backends.arrivals(seen.log["step"].as_str().unwrap()).len() - 1;
         about(0.5, all.iter().map(copies).sum::<usize>());
     }

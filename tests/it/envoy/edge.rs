@@ -138,7 +138,7 @@ async fn h_7_az_15_malformed_requests() {
     }
 }
 
-/// Also where the head was sound, and perhaps sent on: no endpoint could have read the rest.
+/// This holds also for a correct head that may already have been sent on: no endpoint could read the rest.
 #[tokio::test]
 async fn rf_2_a_chunk_without_a_size_is_its_callers_fault() {
     let Some(pair) = pair().await else { return };

@@ -44,7 +44,7 @@ async fn cb_5_over_the_limit_of_requests_is_503() {
     };
     let ((ours, envoy), ()) = tokio::join!(first, second);
     assert_eq!((ours.status(), envoy.status()), (200, 200));
-    // There is room again.
+    // The limit has room again.
     assert_eq!(pair.send(to("/full")).await.alike().status(), 200);
 }
 
@@ -56,7 +56,7 @@ async fn cb_5_a_full_queue_is_503() {
         let first = side.send(&held, &number);
         let others = async {
             side.backends.until(&number, 1).await;
-            // One of these waits for the connection, the other finds the queue full.
+            // One of these waits for the connection, and the other finds the queue full.
             let (one, two, step) = (pair.number(), pair.number(), to("/queue"));
             let (mut one, mut two) = (Box::pin(side.send(&step, &one)), Box::pin(side.send(&step, &two)));
             let (refused, waits) = tokio::select! {
@@ -110,11 +110,11 @@ async fn od_8_an_ejected_endpoint_returns() {
         let start = Instant::now();
         let failed = side.send(&to("/returns").script("503"), &pair.number()).await;
         assert_eq!((failed.status(), failed.arrivals.len()), (503, 1));
-        // Envoy ejects on its main thread, a moment after the answer.
+        // Envoy ejects on its main thread, shortly after the answer.
         while side.send(&to("/returns"), &pair.number()).await.status() == 200 {
             assert!(start.elapsed() < DEADLINE);
         }
-        // The deadline is in here: it gives up after a minute of answers.
+        // `send` has the deadline: it gives up after a minute of answers.
         while side.send(&to("/returns"), &pair.number()).await.status() != 200 {
             assert!(start.elapsed() < DEADLINE);
         }

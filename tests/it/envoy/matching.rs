@@ -1,4 +1,4 @@
-//! Which rule is taken.
+//! Which rule matches.
 
 use super::harness::{Pair, get, recorded};
 

@@ -52,7 +52,7 @@ impl Envoy {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                // Some tests don't read it.
+                // Some tests do not read it.
                 let _ = sender.send(line);
             }
         });

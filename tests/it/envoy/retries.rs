@@ -128,9 +128,9 @@ async fn rt_10_nothing_is_retried_after_the_headers() {
     assert_eq!(both.ours.answer.body, "half<broken off>");
 }
 
-/// A host is drawn again up to five times, so that of two hosts the failed one is met again in one case
-/// of 64; if it were not avoided, in every other. Less than 48 of 60 is against all odds for the one,
-/// and more than that for the other.
+/// A host is drawn again up to five times: of two hosts, the failed host is tried again in one case of 64. Without
+/// avoidance it would be in every second case. Fewer than 48 of 60 is practically impossible with avoidance, and more
+/// than 48 without.
 #[tokio::test]
 async fn rt_12_a_host_that_failed_is_avoided() {
     let Some(pair) = pair().await else { return };

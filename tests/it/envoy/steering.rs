@@ -6,7 +6,7 @@ async fn pair() -> Option<Pair> {
     Pair::sidecar("resilience", &["one"]).await
 }
 
-/// Istio's sidecars strip these headers unless the caller says that it is inside.
+/// Istio's sidecars strip these headers unless the caller claims to be inside.
 fn steered() -> Step {
     post("one.test:8080", "/steered", "hello").header("x-forwarded-for", "127.0.0.1")
 }

@@ -16,7 +16,7 @@ use crate::blackbox::PROXY;
 
 const ROWS: [Row; 9] = [
     Row::new(Method::GET, "/open", &[], "200 - via_upstream -"),
-    // The route is that of the normal form.
+    // The route matches the normalised path.
     Row::new(Method::GET, "/open/../shut", &[], "403 - direct_response -"),
     Row::new(Method::GET, "/open", FOREIGN, "403 - upgrade_failed -"),
     Row::new(Method::GET, "/nowhere", &[], "404 NR route_not_found -"),

@@ -60,7 +60,7 @@ impl Row {
         request.header("host", "any.test").body(Body::empty()).unwrap()
     }
 
-    /// Through a proxy, whose log this is; the line and the body.
+    /// Sends it through a proxy with this log; returns the line and the body.
     async fn through(&self, proxy: SocketAddr, log: &mut UnboundedReceiver<String>) -> (String, Bytes) {
         let exchange = async {
             let (head, body) = send(proxy, self.request("")).await;
@@ -99,7 +99,7 @@ fn are_counted(rows: &[Row], count: impl Fn(&str, &str) -> u64) -> bool {
     expected.into_iter().all(|((label, value), expected)| count(label, value) == expected)
 }
 
-/// Until the proxy says so.
+/// Waits until the proxy shows the counts.
 async fn are_counted_by(proxy: &Proxy, rows: &[Row]) {
     let count = |text: &str, label: &str, value: &str| {
         let label = format!("{label}=\"{value}\"");

@@ -1,6 +1,6 @@
-//! The order in which the parts of the outbound stack act (FO-2): trace, fault, CORS, route choice, rewrite, mirror,
-//! timeout, retry, and the pick of an endpoint within each try. Each test shows two neighbours by what the other
-//! order would do.
+//! The order of the layers of the outbound stack (FO-2): trace, fault, CORS, route choice, rewrite, mirror, timeout,
+//! retry, and the pick of an endpoint within each try. Each test shows the order of two neighbours by an effect that
+//! the other order would not have.
 
 use std::time::Duration;
 

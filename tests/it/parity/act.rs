@@ -23,7 +23,7 @@ use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 
-/// The header of a request that says so: acts, attempt by attempt; the last one goes on.
+/// The header with a request's script: acts, attempt by attempt; the last act holds for all later attempts.
 pub(super) const SCRIPT: &str = "x-script";
 
 /// An empty gRPC message.
@@ -32,7 +32,7 @@ pub(super) const MESSAGE: &str = "\0\0\0\0\0";
 /// The first bytes of a body that does not end.
 const BEGINNING: &str = "the first bytes";
 
-/// Why something breaks.
+/// The reason of a break.
 pub(super) type Broken = &'static str;
 const AS_SCRIPTED: Broken = "as the script says";
 
@@ -44,7 +44,7 @@ pub(super) fn of(script: &str, attempt: usize) -> String {
     acts.get(attempt - 1).or(acts.last()).copied().unwrap_or_default().to_owned()
 }
 
-/// Does it; `body` is the request's, and `heard` resolves when the caller has read from this response.
+/// Plays the act; `body` is the request's, and `heard` resolves when the caller has read from this response.
 pub(super) async fn play<H>(act: &str, body: Bytes, heard: H) -> Result<Answer, Broken>
 where
     H: Future<Output = ()> + Send + 'static,

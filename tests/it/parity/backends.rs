@@ -18,17 +18,17 @@ use tokio::task::JoinSet;
 
 use super::act::{self, Answer, Broken, SCRIPT};
 
-/// Four of them; the last is only ever mirrored to.
+/// Four backends; the last gets only mirrored requests.
 pub(super) const COUNT: usize = 4;
 const MIRROR: usize = COUNT - 1;
 
-/// The header that says which request of which run this is: `proxy 7/12`. No rule looks at it.
+/// The header with the number of the request in its run: `proxy 7/12`. No rule reads it.
 pub(super) const RUN: &str = "x-run";
 
 /// A request as one backend received it: method, target, headers in order of their names, body and trailers.
 #[derive(Clone, Debug)]
 pub(super) struct Arrival {
-    /// Which request, as [`RUN`] says.
+    /// The request, as in [`RUN`].
     of: String,
     backend: usize,
     line: String,
@@ -77,7 +77,7 @@ impl Backends {
         taken
     }
 
-    /// The caller of this request has read from its response.
+    /// Notes that the caller of this request has read from its response.
     pub(super) fn hear(&self, of: &str) {
         self.notes.heard.send_modify(|heard| {
             heard.insert(of.to_owned());
@@ -85,7 +85,7 @@ impl Backends {
     }
 }
 
-/// Of equal arrivals, wherever they come from.
+/// Equality of arrivals, whatever their run is.
 impl PartialEq for Arrival {
     fn eq(&self, other: &Self) -> bool {
         self.what() == other.what()
@@ -105,12 +105,12 @@ impl Arrival {
         number.expect("a run and a number")
     }
 
-    /// Whether it was only mirrored.
+    /// Whether it is a mirrored request.
     pub(super) fn is_copy(&self) -> bool {
         self.backend == MIRROR
     }
 
-    /// An order that does not depend on when they came.
+    /// An order that does not depend on the times of arrival.
     pub(super) fn sort(arrivals: &mut [Self]) {
         arrivals.sort_unstable_by(|one, other| one.what().cmp(&other.what()));
     }
@@ -137,7 +137,7 @@ async fn serve(listener: TcpListener, backend: usize, notes: Arc<Notes>) {
         connections.spawn(async move {
             let service = service_fn(move |request| answer(backend, request, notes.clone()));
             let builder = auto::Builder::new(TokioExecutor::new());
-            // How a connection ends is seen at its other end.
+            // The other end sees how a connection ends.
             let _ = builder.serve_connection(TokioIo::new(stream), service).await;
         });
     }
@@ -167,7 +167,7 @@ async fn answer(backend: usize, request: Request<Incoming>, notes: Arc<Notes>) -
     notes.arrivals.lock().expect("no panic while an arrival is kept").push(arrival);
     let mut heard = notes.heard.subscribe();
     let heard = async move {
-        // Its sender is there as long as this is.
+        // Its sender lives as long as this.
         let _ = heard.wait_for(|heard| heard.contains(&of)).await;
     };
     let mut response = act::play(&act, body, heard).await?;

@@ -1,4 +1,4 @@
-//! Configurations by chance: every field of a rule and of a policy that decides anything comes up.
+//! Random configurations: every field of a rule and of a policy that affects a decision occurs.
 
 mod edge;
 mod gateway_api;
@@ -51,7 +51,7 @@ spec:
 ---
 ";
 
-/// Service `w.test`, whose endpoints are workloads with the labels that it asks for.
+/// Service `w.test`, whose endpoints are workloads with the labels that it selects.
 fn workloads(draw: &mut Draw, backends: &Backends) -> String {
     let mut yaml = "apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -66,7 +66,7 @@ spec:
 "
     .to_owned();
     for (index, at) in backends.addresses.iter().take(3).enumerate() {
-        // Each subset keeps the one that it needs.
+        // Each subset keeps an endpoint that it needs.
         let spare = index == 1;
         let app = if spare { draw.one(&["w", "other"]) } else { "w" };
         let version = if index < 2 { "v1" } else { "v2" };

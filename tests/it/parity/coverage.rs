@@ -1,4 +1,4 @@
-//! The generator leaves no field out.
+//! The generator leaves out no field.
 
 use std::collections::BTreeSet;
 
@@ -93,7 +93,7 @@ fn is_elsewhere(row: &str) -> bool {
     ELSEWHERE.iter().any(|(part, _)| row.contains(part))
 }
 
-/// Fields that have to come up.
+/// Fields that must occur.
 fn wanted() -> BTreeSet<String> {
     supported().into_iter().filter(|row| !is_alike(row) && !is_elsewhere(row)).collect()
 }
@@ -127,8 +127,8 @@ fn below_spec(paths: &BTreeSet<String>) -> BTreeSet<String> {
     paths.iter().filter_map(|path| path.strip_prefix("spec.").map(str::to_owned)).collect()
 }
 
-/// The paths of all nodes of a document, as the table of fields writes them, values of leaves behind `=`.
-/// A map's own keys stand as they are: see [`is_named`].
+/// The paths of all nodes of a document, as the table of fields writes them, with the values of leaves after `=`. A
+/// map's own keys stay: see [`is_named`].
 fn paths(document: &str) -> BTreeSet<String> {
     let (mut open, mut found) = (Vec::new(), BTreeSet::new());
     let shown = |open: &[Open]| {
@@ -176,7 +176,7 @@ fn is_named(wanted: &str, path: &str) -> bool {
         None => wanted == path,
         Some((before, after)) => {
             let key = path.strip_prefix(before).and_then(|rest| rest.strip_prefix('.'));
-            // Keys may have dots: the rest has to fit somewhere behind.
+            // Keys may have dots: the rest must fit at a later place.
             key.is_some_and(|key| if after.is_empty() { !key.is_empty() } else { key.ends_with(after) })
         }
     }

@@ -1,4 +1,4 @@
-//! Chance for generators, from a seed.
+//! Random choices for generators, from a seed.
 
 use mesh_core::rng::{Rng, SeededRng};
 
@@ -15,7 +15,7 @@ impl Draw {
         self.0.below(bound)
     }
 
-    /// True so many times of a hundred.
+    /// True in this share of a hundred.
     pub(super) fn percent(&mut self, share: u32) -> bool {
         self.below(100) < share
     }

@@ -102,7 +102,7 @@ async fn chunk(number: u64) {
         sum.requests += of.requests;
         sum.at_gateway += of.at_gateway;
     }
-    // Nearly all, whatever the budget refuses; and a gateway's rules lead somewhere.
+    // Nearly all requests, whatever the budget refuses; and a gateway's rules lead to a backend.
     assert!(sum.requests >= CONFIGURATIONS as usize * REQUESTS * 9 / 10, "{} compared", sum.requests);
     assert!(sum.at_gateway >= 200, "{} of a gateway", sum.at_gateway);
 }

@@ -30,7 +30,7 @@ impl Default for Payload {
     }
 }
 
-/// Twenty of them are more than a megabyte.
+/// Twenty of these are more than a megabyte.
 static PIECE: [u8; 64 * 1024] = [b'.'; 64 * 1024];
 const PIECES: usize = 20;
 

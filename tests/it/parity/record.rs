@@ -18,7 +18,7 @@ pub(super) fn is_senders(name: &str) -> bool {
 /// The caller's response, the requests at each backend, and the access log's line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// None if the caller gave up before one came.
+    /// None if the caller gave up before a status came.
     status: Option<u16>,
     headers: Vec<String>,
     body: Bytes,
@@ -28,17 +28,17 @@ pub(super) struct Record {
     pub(super) log: String,
 }
 
-/// How a response ended.
+/// The end of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Whole,
     Broken,
-    /// The caller has waited for long enough.
+    /// The caller gave up.
     GivenUp,
 }
 
 impl Record {
-    /// Of a request whose response did not begin before the caller lost patience.
+    /// The record of a request whose response did not begin before the caller gave up.
     pub(super) fn unanswered() -> Self {
         Self {
             status: None,
@@ -82,7 +82,7 @@ impl Record {
         Self { status, headers, body: bytes.into(), trailers, end, ..Self::unanswered() }
     }
 
-    /// Whether it came to a backend.
+    /// Whether a backend received it.
     pub(super) fn is_forwarded(&self) -> bool {
         !self.arrivals.is_empty()
     }
@@ -96,7 +96,7 @@ impl Record {
     }
 }
 
-/// Headers, or trailers, in order, but for the sender's own and the values of times.
+/// Headers, or trailers, in order, except for the sender's own and the values of times.
 fn lines(headers: &HeaderMap) -> Vec<String> {
     let shown = |(name, value): (&http::HeaderName, &HeaderValue)| {
         let value = if TIMES.contains(&name.as_str()) { "(time)" } else { value.to_str().unwrap_or("?") };

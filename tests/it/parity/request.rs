@@ -112,7 +112,7 @@ fn answered(draw: &mut Draw) -> Sent {
         if draw.percent(80) {
             headers.push(("te", "trailers".to_owned()));
         }
-        // Half of them to the mesh's other services, which have policies of their own.
+        // Half of them go to the mesh's other services, which have policies of their own.
         let host = if draw.percent(50) { GRPC.to_owned() } else { format!("http://{host}") };
         let uri = format!("{host}{}", draw.one(&METHODS));
         return Sent { method: Method::POST, uri, headers, body: Payload::Whole(MESSAGE) };
@@ -130,7 +130,7 @@ fn large(draw: &mut Draw) -> Sent {
     Sent { method: Method::PUT, uri, headers, body: Payload::Large }
 }
 
-/// Headers that rules and policies ask for.
+/// Headers that rules and policies match.
 fn told(headers: &mut Vec<(&'static str, String)>, draw: &mut Draw) {
     let mut maybe = |share, name, values: &[&str]| {
         if draw.percent(share) {

@@ -20,7 +20,7 @@ use super::request::{Outgoing, Sent};
 use super::sender::Sender;
 use super::{Mode, REQUESTS, Role, gateway};
 
-/// How often it is looked whether something has come.
+/// The interval between two checks for arrivals.
 const TURN: Duration = Duration::from_millis(1);
 
 /// The time that a caller waits before it gives up: far longer than every timeout that expires here, so that it only
@@ -46,7 +46,7 @@ pub(super) struct Case<'a> {
 pub(super) struct Run {
     name: String,
     pub(super) records: Vec<Record>,
-    /// How many requests had ended before one was refused a retry by the budget.
+    /// The number of requests that had ended before the budget refused a retry.
     pub(super) within_budget: usize,
     is_refused: bool,
     /// The mirrored requests. Copies take longer than their originals, and arrive in any order.
@@ -148,8 +148,8 @@ impl Case<'_> {
         if self.http2 { Version::HTTP_2 } else { Version::HTTP_11 }
     }
 
-    /// Waits until the same has arrived of the first `whole` requests of both runs, and, if those are all,
-    /// the same copies.
+    /// Waits until the arrivals of the first `whole` requests of both runs are the same, and, if those are all, the
+    /// copies too.
     pub(super) async fn until_settled(&self, one: &mut Run, other: &mut Run, whole: usize) {
         let same = async {
             let mut turn = interval(TURN);
@@ -164,7 +164,7 @@ impl Case<'_> {
                 }
             }
         };
-        // Where they stay different, the comparison says so.
+        // If they stay different, the comparison reports it.
         let _ = timeout(DEADLINE, same).await;
     }
 
@@ -217,7 +217,7 @@ impl Run {
         Arrival::sort(&mut self.copies);
     }
 
-    /// Counts a request, unless the budget has refused something by now.
+    /// Counts a request, unless the budget has refused a retry by now.
     fn count(&mut self, refused: bool) {
         self.is_refused |= refused;
         self.within_budget += usize::from(!self.is_refused);
@@ -245,7 +245,7 @@ impl Run {
     }
 }
 
-/// Retries that were not allowed.
+/// Retries that the budget refused.
 const OVERFLOW: &str = "envoy_cluster_upstream_rq_retry_overflow";
 
 /// Whether the budget has refused a retry, as the metrics say.

@@ -52,7 +52,7 @@ impl Sender {
         answer.expect("the proxy answers")
     }
 
-    /// Whether others go on where a response was given up: HTTP/1.1 has nothing but the connection to end.
+    /// Whether the connection lives on after the caller gives up a response: HTTP/1.1 can only close it.
     pub(super) fn outlives_a_response(&self) -> bool {
         matches!(self.protocol, Protocol::Two(_))
     }

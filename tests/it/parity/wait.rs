@@ -11,17 +11,17 @@ use super::draw::Draw;
 /// The header that rules with such limits ask for.
 pub(super) const WAITS: &str = "x-wait";
 
-/// Where routes of the Gateway API wait.
+/// The path of routes of the Gateway API that wait.
 pub(super) const PATH: &str = "/wait";
 
-/// Which tries are not answered.
+/// The tries that are not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// None is.
+    /// No try is answered.
     Always,
     /// The response begins, and does not end.
     Within,
-    /// Another is answered, and at once.
+    /// Another try is answered, at once.
     Once,
 }
 
@@ -55,7 +55,7 @@ impl Wait {
         }
     }
 
-    /// Of milliseconds, how many to wait.
+    /// The limit in milliseconds.
     fn limit_ms(self) -> u32 {
         match self {
             Self::Always | Self::Within => 150,
@@ -63,7 +63,7 @@ impl Wait {
         }
     }
 
-    /// How a rule ends it: lines of an Istio rule. Two limits in one rule are far apart.
+    /// The lines of an Istio rule that end it. Two limits in one rule are far apart.
     pub(super) fn rule(self, draw: &mut Draw) -> &'static [&'static str] {
         match self {
             Self::Always => draw.one(&[
@@ -107,7 +107,7 @@ impl Wait {
         }
     }
 
-    /// How the request itself ends it, if a proxy of this role lets it.
+    /// The headers by which the request itself ends it, if a proxy of this role allows that.
     pub(super) fn limit(self, role: Role, draw: &mut Draw) -> Vec<(&'static str, String)> {
         let ms = self.limit_ms();
         let grpc =

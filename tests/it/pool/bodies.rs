@@ -1,4 +1,4 @@
-//! Uploads and responses that end early, late, or not at all.
+//! Uploads and responses that end early, late, or never.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ async fn a_response_dropped_during_the_upload_ends_the_upload_too() {
         let response = test.client().clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), 200, "{port}");
         drop(response);
-        // The caller says nothing more, nor that it has ended.
+        // The caller sends no more data and no end.
         assert_eq!(told.recv().await, Some(true), "{port}");
         drop(upload);
     }
@@ -93,7 +93,7 @@ async fn a_response_dropped_during_the_upload_ends_the_upload_too() {
 #[tokio::test(start_paused = true)]
 async fn a_whole_response_stays_whole_when_the_upload_is_stopped() {
     let (test, upstreams) = world("http2", &["10.0.0.1"]).await;
-    // The request's body is dropped unread: the server says RST_STREAM with NO_ERROR after its answer.
+    // The request's body is dropped unread: the server sends RST_STREAM with NO_ERROR after its answer.
     upstreams[0].handle(|_| async { Response::new(Body::from("enough")) });
     for _ in 0..5 {
         let (upload, body) = mesh_tests::body::channel();
@@ -116,7 +116,7 @@ async fn a_response_reset_in_its_middle_is_not_a_whole_one() {
     }
 }
 
-/// A body of unknown length that goes so far and is then reset.
+/// A body of unknown length that is reset after this text.
 fn cut_short(text: &'static str, reason: Reason) -> Body {
     let frames = futures_util::stream::unfold(Some(text), move |text| async move {
         match text {

@@ -1,4 +1,4 @@
-//! Endpoints that die, come back or refuse, and how the rest share the load (wish 5).
+//! Endpoints that die, come back or refuse, and the load of the rest (wish 5).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,7 +90,7 @@ async fn wish_5_twenty_endpoints_are_loaded_alike() {
             assert!(answers.iter().all(|answer| answer.status() == 200));
         }
         let served: Vec<usize> = upstreams.iter().map(Upstream::arrival_count).collect();
-        // Of twenty, the 99th percentile is the most loaded one.
+        // Of twenty endpoints, the 99th percentile is the most loaded one.
         let (most, mean) = (*served.iter().max().unwrap(), CALLS / addresses.len());
         assert!(10 * most <= 13 * mean, "{policy}: {served:?}");
     }

@@ -1,4 +1,4 @@
-//! Connections that rest between two requests, and how long they may (wish 6; RT-19, RT-20; CB-3).
+//! Idle connections between two requests, and the limit of their idle time (wish 6; RT-19, RT-20; CB-3).
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,7 +22,7 @@ async fn wish_6_a_connection_closed_while_idle_is_never_handed_out() {
             let answer = test.send(request.body(Body::from("x")).unwrap()).await;
             assert_eq!(answer.status(), 200, "{port} {round}: {answer:?}");
             api.close_connections();
-            // The close is on its way; a FIN that was seen must suffice.
+            // The close is on its way: the client must use the FIN that it has seen.
             pass(Duration::from_millis(1)).await;
         }
         assert_eq!(api.arrival_count(), 200);
@@ -49,7 +49,7 @@ async fn rt_19_wish_6_a_close_that_crosses_the_request_hurts_nobody_and_doubles_
                 // The connection's task has finished its work.
                 pass(Duration::from_millis(1)).await;
             }
-            // Closed in the very moment: no time for the client to see it.
+            // Closed at this very moment: the client has no time to see it.
             close(api);
             let request = if post { Request::post("http://api/") } else { Request::get("http://api/") };
             let answer = test.send(request.header(ID, round).body(Body::from("x")).unwrap()).await;
@@ -108,7 +108,7 @@ async fn idle_closes(port: &str, count: usize) -> [usize; 5] {
     let closing = tokio::spawn(async move {
         let mut seed = 7_u64;
         loop {
-            // 20 to 50 ms, which falls now between two requests of a connection and now into one.
+            // 20 to 50 ms: sometimes between two requests of a connection and sometimes within one.
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             pass(Duration::from_micros(20_000 + (seed >> 33) % 30_000)).await;
             api.drain_connections();
@@ -164,7 +164,7 @@ async fn wish_6_what_must_not_be_sent_twice_goes_on_no_connection_whose_time_is_
     pass(Duration::from_secs(60)).await;
     api.close_connections();
     pass(Duration::from_millis(1)).await;
-    // From here on it is known that the server closes after a minute.
+    // From here on the client knows that the server closes after a minute.
     for (wait, method, connections) in
         [(0, "GET", 2), (58, "POST", 2), (59, "GET", 2), (59, "POST", 3), (59, "DELETE", 3)]
     {

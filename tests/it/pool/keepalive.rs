@@ -1,4 +1,4 @@
-//! `http2KeepAlive`: a peer that answers no ping is not there any more (CB-3).
+//! `http2KeepAlive`: a peer that does not answer pings is gone (CB-3).
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ struct Peers {
     connections: Arc<AtomicUsize>,
     /// Whether requests are answered.
     answers: watch::Sender<bool>,
-    /// How many of the connections, the first ones, read nothing any more.
+    /// The number of connections, from the first, that read no more bytes.
     silent: watch::Sender<usize>,
 }
 
@@ -64,7 +64,7 @@ impl Peers {
     }
 }
 
-/// A service of HTTP/2 whose connection was just used, and these words of its `http` pool.
+/// A service of HTTP/2 whose connection was just used, with these fields in its `http` pool.
 async fn world(http: &str) -> (TestMesh, Peers) {
     let peers =
         Peers { connections: Arc::default(), answers: watch::channel(true).0, silent: watch::channel(0).0 };
@@ -88,7 +88,7 @@ async fn cb_3_a_peer_that_answers_no_ping_loses_its_connection_and_the_calls_on_
     let post = Request::post("http://api/").body(Body::from("x")).unwrap();
     let calls = async { tokio::join!(test.send(post), test.get("http://api/")) };
     let (post, get) = timeout(LONG, calls).await.expect("the silence is noticed");
-    // It was heard at the beginning.
+    // Its last answer came at the beginning.
     assert_eq!(begin.elapsed().as_secs(), 13);
     assert_eq!((post.status().as_u16(), post.flags().as_str()), (503, "UC"), "it may have been done");
     assert_eq!((get.status().as_u16(), get.header("x-connection")), (200, "2"), "it may be done again");

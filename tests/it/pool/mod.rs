@@ -1,5 +1,5 @@
-//! Connections: none is stale, none starves, a dead endpoint is skipped and taken back (wishes 5,
-//! 6, 24); a peer that is silent is asked whether it is there (CB-3).
+//! Connections: none is stale, none starves, a dead endpoint is skipped and taken back (wishes 5, 6, 24); a silent
+//! peer gets pings (CB-3).
 
 mod bodies;
 mod endpoints;
@@ -19,7 +19,7 @@ async fn world(port: &str, addresses: &[&str]) -> (TestMesh, Vec<Upstream>) {
     (test, upstreams)
 }
 
-/// Which request it is: no other has the same value.
+/// The number of the request: no other has the same value.
 const ID: &str = "x-id";
 
 fn each_post_at_most_once(upstream: &Upstream) {

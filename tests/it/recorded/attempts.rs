@@ -155,7 +155,7 @@ fn cut(case: Case<'_>, tries: usize) -> Option<Value> {
     Some(answer)
 }
 
-/// Envoy takes an answer for gRPC by its own content type, and repeats the request by its `grpc-status`.
+/// Envoy recognises a gRPC answer by its own content type, and repeats the request by its `grpc-status`.
 const GRPC_STATUS: Kept = Kept {
     name: "a gRPC status in the answer to a request that is no gRPC",
     page: "A `grpc-status` in the answer to a request that isn't gRPC",
@@ -166,7 +166,7 @@ const GRPC_STATUS: Kept = Kept {
     },
 };
 
-/// Twenty requests at once that all fail have ten tokens together (CB-10).
+/// Twenty requests that all fail at once share ten tokens (CB-10).
 const BUDGET: Kept = Kept {
     name: "the budget of retries is spent",
     page: "A second budget is always on.",

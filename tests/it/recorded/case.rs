@@ -1,4 +1,4 @@
-//! A line of a recording: a configuration, and the requests that were put to it.
+//! A line of a recording: a configuration, and its requests.
 
 use mesh_core::api::Documents;
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub(super) fn read(name: &str) -> Vec<Configuration> {
 }
 
 impl Configuration {
-    /// The documents as written, where the line has them.
+    /// The documents as written, if the line has them.
     pub(super) fn documents(&self) -> &[Value] {
         self.whole["documents"].as_array().map(Vec::as_slice).unwrap_or_default()
     }
@@ -50,7 +50,7 @@ impl Configuration {
     }
 }
 
-/// Documents as a folder would be read. JSON is YAML.
+/// Documents as the reader of a folder would parse them. JSON is YAML.
 pub(super) fn parse<'a>(documents: impl IntoIterator<Item = &'a Value>) -> Documents {
     let texts: Vec<String> = documents.into_iter().map(Value::to_string).collect();
     // Istio's run time leaves out wrong parts of a document too.

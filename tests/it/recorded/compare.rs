@@ -10,7 +10,7 @@ use super::case::{self, Case, Configuration};
 use super::kept::Kept;
 use super::play::{self, Role};
 
-/// As many threads as a file is played by, each with a clock of its own.
+/// The number of threads that play a file, each with a clock of its own.
 const THREADS: usize = 2;
 
 /// The outcomes of the cases of a recording.
@@ -46,7 +46,7 @@ impl Report {
         self.other.extend(other.other);
     }
 
-    /// Prints the sums, and fails if a case is other, or a kept difference is none.
+    /// Prints the sums, and fails if a case is other, or if a kept difference does not occur.
     pub(super) fn assert(&self, file: &str, cases: usize, kept: &[Kept]) {
         let mut text = format!("{file}: {} equal", self.equal);
         for (name, count) in &self.kept {
@@ -71,7 +71,7 @@ impl Report {
     }
 }
 
-/// Prints a line that the test runner does not keep to itself.
+/// Prints a line that the test runner does not hide.
 fn say(line: &str) {
     writeln!(std::io::stderr(), "{line}").expect("there is a terminal, or a file");
 }

@@ -7,7 +7,7 @@ use mesh_tower::Body;
 use mesh_tower::test::TestMesh;
 use serde_json::{Value, json};
 
-/// Servers at 127.0.0.1 from port 20001 on, of these names.
+/// Servers with these names at 127.0.0.1, from port 20001.
 pub(super) fn start(test: &TestMesh, names: &[&'static str]) {
     for (name, port) in names.iter().copied().zip(20001..) {
         test.upstream(&format!("127.0.0.1:{port}")).handle(move |request| async move {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::case::Case;
 
-/// A difference that is wanted.
+/// A wanted difference.
 pub(super) struct Kept {
     pub(super) name: &'static str,
     /// The words that begin its entry in `docs/differences-from-envoy.md`.
@@ -13,7 +13,7 @@ pub(super) struct Kept {
     pub(super) instead: fn(Case<'_>) -> Option<Value>,
 }
 
-/// Istio opens no listener where the workload sees no service on its port.
+/// Istio opens no listener on a port without a service that the workload sees.
 pub(super) const OPEN_LISTENER: Kept = Kept {
     name: "a listener without a service is open",
     page: "A Sidecar's listener is open",
@@ -32,7 +32,7 @@ fn unknown_host(case: Case<'_>) -> Value {
     json!({"status": 502, "response": {}, "body": ""})
 }
 
-/// Where a rewrite by a regular expression leaves none, Istio sends a path without a slash.
+/// If a rewrite by a regular expression leaves no slash, Istio sends a path without one.
 pub(super) const SLASH: Kept = Kept {
     name: "a path begins with a slash",
     page: "A rewritten path always begins with `/`",
@@ -72,7 +72,7 @@ pub(super) const ONE_PORT: Kept = Kept {
     },
 };
 
-/// Scheme, authority and the rest of the `Location` that Istio sent.
+/// Scheme, authority and the rest of Istio's `Location`.
 fn location(case: Case<'_>) -> Option<(&str, &str, &str)> {
     let (scheme, rest) = case.observed["response"]["location"].as_str()?.split_once("://")?;
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

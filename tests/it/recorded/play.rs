@@ -23,7 +23,7 @@ pub(super) struct Role {
     pub(super) namespace: &'static str,
     pub(super) service_account: &'static str,
     pub(super) labels: &'static [(&'static str, &'static str)],
-    /// The endpoints, from port 20001 on.
+    /// The endpoints, from port 20001.
     pub(super) endpoints: &'static [&'static str],
     /// The request headers whose arrival was recorded; empty for all.
     pub(super) only: &'static [&'static str],
@@ -58,19 +58,19 @@ impl Role {
 /// The service behind the recording's port.
 pub(super) type Listener = BoxCloneSyncService<Request<Body>, Response<Body>, Error>;
 
-/// The stack of the recording's port; `None` if nothing listens there.
+/// The stack of the recording's port; `None` if no listener is there.
 pub(super) fn listener(test: &TestMesh) -> Option<Listener> {
     let plan = test.mesh().plan();
     let listener = plan.listeners.iter().find(|listener| listener.port == PORT)?;
     Some(in_process(test.mesh(), &listener.key.to_string()))
 }
 
-/// The request of a case, as a connection of HTTP/1.1 would bring it.
+/// The request of a case, as a connection of HTTP/1.1 would deliver it.
 pub(super) fn request(case: Case<'_>) -> Request<Body> {
     request_to(case, case.asked("host"), case.asked("path"))
 }
 
-/// The same of a recording whose cases all go to one place.
+/// The same for a recording whose cases all go to one host.
 pub(super) fn request_to(case: Case<'_>, host: &str, path: &str) -> Request<Body> {
     let mut headers = HeaderMap::new();
     headers.append("host", value(host));
@@ -86,7 +86,7 @@ pub(super) fn request_to(case: Case<'_>, host: &str, path: &str) -> Request<Body
 }
 
 fn value(text: &str) -> HeaderValue {
-    // The wire knows no blanks around a value.
+    // The wire has no blanks around a value.
     HeaderValue::from_bytes(text.trim().as_bytes()).unwrap()
 }
 

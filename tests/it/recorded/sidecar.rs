@@ -1,4 +1,4 @@
-//! A sidecar's outbound side: `exportTo`, Sidecar scopes, whose VirtualService and whose DestinationRule stands.
+//! A sidecar's outbound side: `exportTo`, Sidecar scopes, and which VirtualService and DestinationRule hold.
 
 use super::compare;
 use super::kept::{self, Kept};

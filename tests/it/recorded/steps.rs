@@ -67,7 +67,7 @@ impl Steps {
         let text = format!(
             "HTTP/1.1 {status} Step\r\n{fields}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
         );
-        // One whose caller has gone takes no answer.
+        // A caller that has left takes no answer.
         let _ = stream.write_all(text.as_bytes()).await;
     }
 }
@@ -80,7 +80,7 @@ impl Connect for Steps {
     }
 }
 
-/// Reads a request to its last byte; its head.
+/// Reads a request to its last byte; returns its head.
 async fn read(stream: &mut DuplexStream) -> io::Result<String> {
     let mut bytes = Vec::new();
     let end = loop {

@@ -60,7 +60,7 @@ async fn wish_17_the_first_deadline_ends_the_whole_chain() {
 #[tokio::test]
 async fn wish_17_who_is_in_the_middle_gives_up_by_itself_and_calls_nobody_in_vain() {
     let mut chain = chain("20s").await;
-    // A caller that says how long it waits, and waits on.
+    // A caller that announces its deadline, and waits longer.
     let told = ("x-envoy-expected-rq-timeout-ms", "150");
     for (work, name) in [("1", "one"), ("200", "never"), ("1", "two")] {
         let (status, ended, _) =

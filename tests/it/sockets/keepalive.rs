@@ -10,14 +10,14 @@ use tokio::time::timeout;
 
 use super::mesh;
 
-/// How many clock ticks of `/proc` a second has, on every architecture.
+/// The number of clock ticks in a second of `/proc`, on every architecture.
 const TICKS: u64 = 100;
 /// States and timers in `/proc/net/tcp`.
 const ESTABLISHED: &str = "01";
 const NO_TIMER: &str = "00";
 const KEEPALIVE: &str = "02";
 
-/// When the first probe of the only connection to `peer` is due; `None` if it is not kept alive.
+/// The time until the first probe of the only connection to `peer`; `None` if it has no keepalive.
 async fn due(peer: SocketAddr) -> Option<Duration> {
     let SocketAddr::V4(peer) = peer else { panic!("the loopback is IPv4") };
     let remote = format!("{:08X}:{:04X}", u32::from_le_bytes(peer.ip().octets()), peer.port());
@@ -53,7 +53,7 @@ async fn cb_2_a_connection_to_an_endpoint_is_kept_alive_as_its_rule_or_the_mesh_
         ("", "maxConnections: 7", None),
         ("", "tcpKeepalive: {time: 300s, interval: 10s, probes: 3}", Some(300)),
         (&*meshwide, "", Some(900)),
-        // A rule of other things leaves the mesh's; one of this replaces it.
+        // A rule with other fields keeps the mesh's setting; a rule with this field replaces it.
         (&*meshwide, "maxConnections: 7", Some(900)),
         (&*meshwide, "tcpKeepalive: {time: 300s}", Some(300)),
     ] {
@@ -70,7 +70,7 @@ async fn cb_2_a_connection_to_an_endpoint_is_kept_alive_as_its_rule_or_the_mesh_
             let context = format!("{protocol} {config}{rule}: {due:?}");
             assert_eq!(due.is_some(), expected.is_some(), "{context}");
             if let (Some(due), Some(expected)) = (due, expected) {
-                // It runs since the connection stands: a slow machine may take a minute.
+                // The timer runs since the connection opened: a slow machine may take a minute.
                 let range = Duration::from_secs(expected - 60)..=Duration::from_secs(expected);
                 assert!(range.contains(&due), "{context}");
             }

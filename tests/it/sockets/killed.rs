@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Caller, HOST, LOOPBACK, Load, SERVER, mesh};
 
-/// Calls that must not be sent twice, under way when one of three dies.
+/// Calls that must not be sent twice, under way when one of three servers dies.
 const HELD: usize = 9;
 
 const NOTHING: Vec<String> = Vec::new();
@@ -26,7 +26,8 @@ async fn wish_5_a_server_that_is_killed_costs_no_get_and_only_the_posts_in_its_h
         let world = World::start(protocol).await;
         let client = world.mesh.client();
         let get = Caller::Http(client.clone(), "GET");
-        // More connections than are needed later: on one that has never served, a GET is not sent again (RT-20).
+        // More connections than are needed later: a GET is not sent again on a connection that has never served
+        // (RT-20).
         let first = Load::start(&get, 40);
         first.more(600).await;
         assert_eq!(first.end().await, NOTHING);
@@ -74,7 +75,7 @@ impl World {
         Self { protocol, mesh: mesh(&yaml).await, held, servers }
     }
 
-    /// Kills the one that holds most calls: these fail, no other does, and none has come twice.
+    /// Kills the server that holds most calls: these fail, no other does, and no call arrives twice.
     async fn kill_one(mut self, caller: &Caller) -> (Self, SocketAddr) {
         let protocol = self.protocol;
         let mut calls = JoinSet::new();
@@ -125,7 +126,7 @@ impl World {
         let begin = Instant::now();
         let share = async {
             loop {
-                // When it has its share, not how long it took to see that.
+                // The time of its share, not the time until the test sees it.
                 let (since, served, sent) = (begin.elapsed(), load.answered_by(&by), load.sent());
                 load.more(300).await;
                 if 4 * (load.answered_by(&by) - served) >= load.sent() - sent {

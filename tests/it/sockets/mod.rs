@@ -1,6 +1,6 @@
-//! The library over real sockets, where the kernel has its say: endpoints that are killed and return (wish 5),
-//! reloads under load (wish 8), a chain of processes with one deadline (wish 17), connections that are kept alive
-//! (CB-2), and protocols that change (VA-14).
+//! The library over real sockets, with the kernel's timing: endpoints that are killed and return (wish 5), reloads
+//! under load (wish 8), a chain of processes with one deadline (wish 17), connections with keepalive (CB-2), and
+//! upgrades (VA-14).
 
 mod chain;
 mod keepalive;
@@ -83,7 +83,7 @@ struct Load {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicUsize>,
     failures: Arc<Mutex<Vec<String>>>,
-    /// How many each has answered.
+    /// The number of answers of each server.
     answered: Arc<Mutex<BTreeMap<String, usize>>>,
     tasks: JoinSet<()>,
 }
@@ -121,7 +121,7 @@ impl Load {
         self.answered.lock().unwrap().get(who).copied().unwrap_or_default()
     }
 
-    /// Waits until so many more have been answered.
+    /// Waits until this many more have been answered.
     async fn more(&self, count: usize) {
         let until = self.sent() + count;
         let mut turn = tokio::time::interval(Duration::from_millis(1));

@@ -9,7 +9,7 @@ use super::{Caller, HOST, Load, documents, mesh};
 async fn wish_8_five_hundred_reloads_under_load_fail_nothing() {
     let (one, two) = (Backend::text("one").await, Backend::text("two").await);
     let yaml = |round: usize| {
-        // Every round another subset comes, and the one before goes; weights and timeouts change too.
+        // In each round another subset comes, and the one before goes; weights and timeouts change too.
         let subset = format!("v{}", round % 7);
         let weight = round % 100;
         entry(HOST, "HTTP", 80, &[one.address(), two.address()])

@@ -1,4 +1,4 @@
-//! `WebSocket`s of a program in the mesh: `mesh_tower::upgrade::on`, whatever the endpoint speaks (VA-14).
+//! `WebSocket`s of a program in the mesh: `mesh_tower::upgrade::on`, for each protocol of the endpoint (VA-14).
 
 use std::net::SocketAddr;
 
@@ -17,7 +17,7 @@ async fn connected(protocol: &str, endpoint: SocketAddr) -> Mesh {
     mesh(&entry(HOST, protocol, 80, &[endpoint])).await
 }
 
-/// Asks for a `WebSocket`, as over HTTP/1.1; the answer and the proof that belongs to it.
+/// Asks for a `WebSocket`, as over HTTP/1.1; returns the answer and the expected proof.
 async fn ask(client: &Client, path: &str) -> (Response<Body>, String) {
     let key = generate_key();
     let request = Request::get(format!("http://{HOST}{path}"))
@@ -33,7 +33,7 @@ async fn ask(client: &Client, path: &str) -> (Response<Body>, String) {
 async fn va_14_a_program_talks_both_ways_over_a_connection_and_over_a_stream() {
     for (protocol, endpoint) in [
         ("HTTP", echo().await),
-        // It takes no extended CONNECT: a connection of its own, of HTTP/1.1.
+        // It takes no extended CONNECT: it gets an HTTP/1.1 connection of its own.
         ("HTTP2", echo().await),
         ("HTTP2", echo_on_streams().await),
     ] {
@@ -59,7 +59,7 @@ async fn va_14_an_endpoint_of_http2_refuses_a_program_in_its_own_words() {
     assert_eq!(answer.text(), "not today");
 }
 
-/// As its documentation says: hyper knows only of connections.
+/// As its documentation states: hyper only handles connections.
 #[tokio::test]
 async fn va_14_what_hyper_offers_takes_a_connection_and_no_stream() {
     for (protocol, endpoint, taken) in

@@ -92,7 +92,7 @@ impl Server {
         };
         let mut told = text(TOLD).unwrap_or_default();
         if let (Some(work), Some(client)) = (text("x-work"), &self.client) {
-            // Nothing comes of it but time.
+            // This only waits.
             let _ = tokio::time::timeout(Duration::from_millis(work.parse()?), std::future::pending::<()>())
                 .await;
             let mut request = Request::get("http://next.test/").body(Body::empty())?;
@@ -117,13 +117,13 @@ impl Server {
     async fn hold(&self, name: String) {
         let mut held = Held { name, answered: false };
         say(&format!("held {}", held.name));
-        // The end of the input ends all.
+        // The end of the input ends the process.
         let _ = self.go.clone().wait_for(|go| *go).await;
         held.answered = true;
     }
 }
 
-/// The message that came, and a status in trailers.
+/// The received message, and a status in trailers.
 fn grpc_answer(message: Bytes) -> Response<Body> {
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static("0"));

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 use crate::blackbox::{GATEWAY, HOST, PROXY, edge};
 
-/// Heads, by the path that is asked for, that are answered with 502.
+/// Heads that are answered with 502, by the path of the request.
 const FAULTY: [(&str, &str); 19] = [
     ("chunked-and-length", "200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5"),
     ("length-and-chunked", "200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked"),

@@ -1,4 +1,4 @@
-//! How HTTP/1.1 messages are framed on the wire, in both directions, at the built proxy.
+//! The framing of HTTP/1.1 messages on the wire, in both directions, at the built proxy.
 
 mod answers;
 mod requests;

@@ -1,4 +1,4 @@
-//! Requests that two readers could cut differently: 400, and nothing more is read from their connection.
+//! Requests that two readers could split differently: 400, and the proxy reads no more from their connection.
 
 use mesh_tests::backend::Backend;
 use mesh_tests::proxy::Proxy;
@@ -13,7 +13,7 @@ async fn proxy(backend: &Backend) -> Proxy {
     Proxy::start(PROXY, &edge(backend.address(), "HTTP", ""), GATEWAY).await
 }
 
-/// Sends the request and another behind it: one answer of this status, and the end.
+/// Sends the request and another after it: one answer with this status, then the end.
 async fn refused(proxy: &Proxy, request: &str, status: &str) -> String {
     let answer = exchange(proxy.address("gateway|80"), &format!("{request}{SMUGGLED}")).await;
     assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request:?}: {answer:?}");
@@ -34,7 +34,7 @@ async fn rfc_9112_6_1_transfer_codings_other_than_one_chunked_are_refused_and_th
         ("transfer-encoding: chunked,", "400"),
         ("transfer-encoding: chunked, , chunked", "400"),
         ("transfer-encoding: gzip", "400"),
-        // As Envoy, and as RFC 9112 section 6.1 asks of a coding that is not understood.
+        // As Envoy does, and as RFC 9112 section 6.1 asks for an unknown coding.
         ("transfer-encoding: chunked, chunked", "501"),
         ("transfer-encoding: gzip, chunked", "501"),
     ] {

@@ -30,7 +30,7 @@ async fn proxy(rule: &str, endpoint: &RawEndpoint, mirror: &RawEndpoint) -> Prox
     Proxy::start(PROXY, &yaml, GATEWAY).await
 }
 
-/// The request that came is this method's, framed, with its body whole.
+/// Checks that the request is this method's, framed, and has its whole body.
 #[track_caller]
 fn is_whole(request: &str, method: &str) {
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
@@ -113,7 +113,7 @@ async fn rfc_9112_6_1_a_request_without_a_body_has_no_transfer_encoding() {
     }
 }
 
-/// hyper's client would speak HTTP/1.0 to a peer that has answered so, and HTTP/1.0 has no chunks.
+/// hyper's client would speak HTTP/1.0 to a peer that has answered with it, and HTTP/1.0 has no chunks.
 #[tokio::test]
 async fn a_body_of_unknown_length_survives_an_endpoint_that_answers_in_http_1_0() {
     let answer = "HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 0\r\n\r\n";

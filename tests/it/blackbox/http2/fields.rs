@@ -1,4 +1,4 @@
-//! How large heads and trailers may be, in either direction.
+//! The size limits of heads and trailers, in either direction.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::super::{GATEWAY, PROXY, edge};
 
-/// Fields of so many KiB in all, names included.
+/// Fields of this many KiB in all, names included.
 fn fields(kib: usize) -> HeaderMap {
     let mut map = HeaderMap::new();
     for index in 0..kib {
@@ -24,7 +24,7 @@ fn fields(kib: usize) -> HeaderMap {
     map
 }
 
-/// How many KiB of such fields these are.
+/// The size of such fields in KiB.
 fn kib(map: &HeaderMap) -> usize {
     let ours = map.iter().filter(|(name, _)| name.as_str().len() == 5 && name.as_str().starts_with("x-"));
     ours.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() / 1024

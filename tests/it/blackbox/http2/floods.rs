@@ -1,4 +1,4 @@
-//! Frames that cost a caller nothing and us work, fields that never end, and pseudo fields where none belong.
+//! Frames that cost a caller nothing and cost us work, fields that never end, and pseudo fields in wrong places.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::super::gateway;
 
-/// As many as no limit here allows for nothing.
+/// More than any limit here allows without a cost to the caller.
 const MANY: usize = 20_000;
 
 /// A request that ends with its head, on this stream.
@@ -100,7 +100,7 @@ async fn a_header_block_that_never_ends_is_cut_after_the_header_timeout() {
     let (_backend, proxy) = world().await;
     let address = proxy.address("gateway|80");
     let before = count(&proxy, "envoy_http_downstream_rq_header_timeout").await;
-    // A request before it on the same connection makes no difference.
+    // An earlier request on the same connection makes no difference.
     let open = [get(1), frame(kind::HEADERS, END_STREAM, 3, &request("GET", &[]))].concat();
     let silent = async {
         let mut caller = Caller::connect(address).await;
@@ -130,7 +130,7 @@ async fn a_header_block_that_never_ends_is_cut_after_the_header_timeout() {
         let most = &PREFACE[..PREFACE.len() - 1];
         tokio::io::AsyncWriteExt::write_all(&mut stream, most).await.unwrap();
         let mut rest = Vec::new();
-        // Closed or reset: both are an end.
+        // A close and a reset both count as the end.
         let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await;
     };
     tokio::join!(silent, half_a_frame, dribbling, no_preface);
@@ -138,7 +138,7 @@ async fn a_header_block_that_never_ends_is_cut_after_the_header_timeout() {
     proxy.until("/stats/prometheus", |_, text| value(text, metric) == before + 4).await;
 }
 
-/// `h2` drops pseudo fields at the head of trailers, and takes those behind other fields for an error.
+/// `h2` drops pseudo fields at the head of trailers, and treats those after other fields as an error.
 #[tokio::test]
 async fn a_pseudo_field_in_trailers_is_never_passed_on() {
     let (trailers, mut came) = mpsc::unbounded_channel::<Option<HeaderMap>>();
@@ -146,7 +146,7 @@ async fn a_pseudo_field_in_trailers_is_never_passed_on() {
         let trailers = trailers.clone();
         async move {
             let body = request.into_body().collect().await.ok();
-            // The test may have seen enough.
+            // The test may have ended.
             let _ = trailers.send(body.and_then(|body| body.trailers().cloned()));
             Response::new(Body::from("hello"))
         }
@@ -160,7 +160,7 @@ async fn a_pseudo_field_in_trailers_is_never_passed_on() {
             (3, &[("x-sum", "1"), (":path", "/other")], false),
             (5, &[("x-sum", "1"), ("connection", "x")], false),
         ] {
-            // Towards HTTP/1.1 only trailers that are announced are sent.
+            // HTTP/1.1 gets only announced trailers.
             let announced = request("POST", &[("te", "trailers"), ("trailer", "x-sum")]);
             let head = frame(kind::HEADERS, END_HEADERS, stream, &announced);
             let data = frame(kind::DATA, 0, stream, b"body");

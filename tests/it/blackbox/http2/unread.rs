@@ -37,7 +37,7 @@ async fn small_messages_that_their_endpoint_does_not_read_leave_the_connection_o
     let proxy = gateway(endpoint().await, "HTTP2", "").await;
     let mut caller = Caller::connect(proxy.address("gateway|80")).await;
     let before = proxy.own_memory();
-    // Not before there is room for them.
+    // The caller waits until there is room for them.
     caller.until(kind::WINDOW_UPDATE, 0).await.expect("the connection's window");
     caller.send(&frame(kind::HEADERS, END_HEADERS, 1, &request("POST", &[]))).await;
     let message = [7; 15];

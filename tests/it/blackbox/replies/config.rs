@@ -15,7 +15,7 @@ use super::rows::ROWS;
 pub(super) const LOG: &str =
     "%REQ(X-STEP)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %GRPC_STATUS_NUMBER%";
 
-/// Accepts, and says this much as soon as it has been asked; then closes, unless it is mute.
+/// Accepts a connection and sends this answer after the request; then closes, unless there is no answer.
 async fn raw(answer: Option<&'static str>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -33,7 +33,7 @@ async fn raw(answer: Option<&'static str>) -> SocketAddr {
     address
 }
 
-/// Takes streams of HTTP/2, and resets them so.
+/// Takes streams of HTTP/2, and resets them with this reason.
 async fn resetting(reason: h2::Reason) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

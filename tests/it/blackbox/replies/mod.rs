@@ -1,5 +1,5 @@
-//! An answer of the mesh's own is the same whether a library error was turned into it or the proxy sent it
-//! (RF-2, RF-4, RF-7): at a gateway, at a sidecar and in process, in plain HTTP and in gRPC.
+//! An answer that the mesh makes is the same as a library error and from the proxy (RF-2, RF-4, RF-7): at a gateway,
+//! at a sidecar and in process, in plain HTTP and in gRPC.
 
 mod config;
 mod rows;
@@ -112,7 +112,7 @@ async fn gw_12_rf_2_headers_that_are_too_large_are_431() {
     let proxy = super::gateway(backend.address(), "HTTP", "").await;
     let mut stream = TcpStream::connect(proxy.address("gateway|80")).await.unwrap();
     let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx-large: {}\r\n\r\n", "x".repeat(1 << 20));
-    // It may hang up while this is being written.
+    // The proxy may close while this is being written.
     let _ = stream.write_all(head.as_bytes()).await;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await.unwrap();

@@ -1,23 +1,23 @@
 //! The failures, row by row (RF-1, RF-2).
 
-/// One way to get an answer of the mesh's own.
+/// One way to get an answer that the mesh makes.
 #[derive(Clone, Copy)]
 pub(super) struct Row {
-    /// The host that is called is this name at `.test`.
+    /// The called host is this name under `.test`.
     pub(super) name: &'static str,
     /// The rule's fields besides the route; empty for a host without a rule.
     pub(super) rule: &'static str,
-    /// Where the rule leads.
+    /// The destination of the rule.
     pub(super) to: &'static str,
     pub(super) status: u16,
     /// The status in gRPC.
     pub(super) grpc: u16,
     pub(super) flags: &'static str,
-    /// Details, as far as they are the same everywhere.
+    /// The details, as far as they are the same everywhere.
     pub(super) details: &'static str,
-    /// How the body begins.
+    /// The first bytes of the body.
     pub(super) body: &'static str,
-    /// Whether only the calls of an application end so, and none through a gateway.
+    /// Whether only calls of an application end so, and no calls through a gateway.
     pub(super) outbound: bool,
 }
 
@@ -25,12 +25,12 @@ const fn row(name: &'static str, status: u16, grpc: u16, flags: &'static str, de
     Row { name, rule: "", to: "", status, grpc, flags, details, body: "", outbound: false }
 }
 
-/// A try that an endpoint lets run out.
+/// A try that times out at an endpoint.
 const fn run_out(rule: &'static str, of: Row) -> Row {
     Row { rule, to: "{host: silent.test}", body: "upstream request timeout", ..of }
 }
 
-/// A rule for a service that would answer.
+/// A rule for a service that answers.
 const fn fine(rule: &'static str, of: Row) -> Row {
     Row { rule, to: "{host: fine.test}", ..of }
 }
@@ -40,7 +40,7 @@ const AGAIN: &str =
     "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: ";
 const ONCE: &str = "retries: {attempts: 0}";
 
-/// RF-2's rows that occur, in its order; first those without an endpoint.
+/// The rows of RF-2 that occur, in its order; first those without an endpoint.
 pub(super) const ROWS: [Row; 26] = [
     fine("match: [{uri: {exact: /other}}]", row("no-rule", 404, 12, "NR", "route_not_found")),
     Row {
@@ -173,7 +173,7 @@ pub(super) const ROWS: [Row; 26] = [
     fine("name: rule", row("upgrade", 403, 7, "-", "upgrade_failed")),
 ];
 
-/// Rows of RF-2, and flags of RF-1, that no answer has, and why.
+/// Rows of RF-2, and flags of RF-1, that no answer has, with the reason.
 pub(super) const NEVER: [(&str, &str); 20] = [
     (
         "LR",

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use super::config::{LOG, yaml};
 use crate::blackbox::{GATEWAY, PROXY, send};
 
-/// Which proxy.
+/// The proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Sidecar,
@@ -34,12 +34,12 @@ pub(super) enum Place {
 /// The outcome of a request.
 #[derive(Debug)]
 pub(super) struct Seen {
-    /// Status, headers that say something, body.
+    /// Status, compared headers, body.
     pub(super) wire: (u16, BTreeMap<String, String>, Vec<u8>),
     pub(super) log: String,
 }
 
-/// All of it, until dropped.
+/// The whole world, until dropped.
 pub(super) struct World {
     client: Client,
     lines: Lines,
@@ -89,7 +89,7 @@ impl World {
         world
     }
 
-    /// One request each that is never answered, so that the next is one too many.
+    /// Sends one request to each host that is never answered, so that the next request is over the limit.
     async fn fill(&mut self, full: Backend) {
         let call = || Request::get("/").header("host", "overflow.test").body(Body::empty()).unwrap();
         let (client, request) = (self.client.clone(), call());
@@ -133,7 +133,7 @@ impl World {
         Seen { wire: wire(head.status.as_u16(), &head.headers, &body), log: self.logged(place, &step).await }
     }
 
-    /// The log of a call that is given up once the endpoint has it.
+    /// The log of a call that the caller gives up once the endpoint has it.
     pub(super) async fn library_left(&self, request: Request<Body>) -> String {
         let (client, before) = (self.client.clone(), self.leaving.served());
         let call = tokio::spawn(async move { drop(client.request(request).await) });
@@ -191,7 +191,7 @@ async fn until(backend: &Backend, served: usize) {
 }
 
 fn wire(status: u16, headers: &HeaderMap, body: &[u8]) -> (u16, BTreeMap<String, String>, Vec<u8>) {
-    // The proxy signs its answers (HD-3), its server dates and frames them.
+    // The proxy adds its server name (HD-3), and its server adds date and framing.
     let skipped = |name: &str| name == "server" || PASSING.contains(&name);
     let framing =
         |name: &str, value: &http::HeaderValue| name == "content-length" && *value == body.len().to_string();

@@ -101,7 +101,7 @@ impl Backends {
         self.shared.arrivals.lock().unwrap().iter().filter(|one| one.step == step).cloned().collect()
     }
 
-    /// Waits until so many requests of a step have come.
+    /// Waits until this many requests of a step have arrived.
     pub(crate) async fn until(&self, step: &str, count: usize) -> Vec<Arrival> {
         let mut changed = self.shared.count.subscribe();
         let enough = changed.wait_for(|_| self.arrivals(step).len() >= count);
@@ -109,7 +109,7 @@ impl Backends {
         self.arrivals(step)
     }
 
-    /// Lets so many attempts answer that wait at the gate.
+    /// Lets this many attempts answer that wait at the gate.
     pub(crate) fn open_gate(&self, count: usize) {
         self.shared.gate.add_permits(count);
     }

@@ -34,8 +34,8 @@ impl Both {
         self.differ("Why a connection failed is told", &lines).envoy
     }
 
-    /// Both did the same but for these lines, `+` ours and `-` Envoy's, for the reason that stands under
-    /// this bold heading in `docs/differences-from-envoy.md`.
+    /// Both did the same except for these lines, `+` ours and `-` Envoy's; the reason is under this bold heading in
+    /// `docs/differences-from-envoy.md`.
     #[track_caller]
     pub(crate) fn differ(self, heading: &str, lines: &[&str]) -> Self {
         compare(self.ours.lines(), self.envoy.lines(), heading, lines);
@@ -61,13 +61,13 @@ pub(super) fn compare(ours: &[String], envoy: &[String], heading: &str, lines: &
     );
 }
 
-/// A difference stands in the documentation.
+/// Checks that the documentation has the difference.
 #[track_caller]
 pub(crate) fn recorded(heading: &str) {
     assert!(RECORDED.contains(&format!("**{heading}")), "{heading:?} is not recorded");
 }
 
-/// The lines of one that the other has not, sorted.
+/// The lines of each side that the other does not have, sorted.
 fn difference(ours: &[String], envoy: &[String]) -> Vec<String> {
     let (mut only_ours, mut only_envoy) = (ours.to_vec(), envoy.to_vec());
     only_ours.retain(|line| match only_envoy.iter().position(|other| other == line) {

@@ -1,4 +1,4 @@
-//! Sends a step, each on a connection of its own.
+//! Sends a step, on a connection of its own.
 
 use std::net::SocketAddr;
 
@@ -21,7 +21,7 @@ pub(crate) struct Answer {
     pub(crate) trailers: HeaderMap,
 }
 
-/// The answer to a step that is known by this number.
+/// The answer to a step with this number.
 pub(crate) async fn send(address: SocketAddr, step: &Step, number: &str) -> Answer {
     let answer = async {
         let response = head(address, step, number).await;
@@ -56,13 +56,13 @@ async fn head(address: SocketAddr, step: &Step, number: &str) -> Response<Incomi
         let request = request.uri(uri.build().unwrap()).body(body).unwrap();
         let (mut sender, connection) =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
-        // Its error is the request's.
+        // The request reports the error too.
         tokio::spawn(connection);
         return sender.send_request(request).await.unwrap();
     }
     let request = request.header("host", &step.host).uri(&step.path).body(body).unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
-    // Its error is the request's.
+    // The request reports the error too.
     tokio::spawn(connection);
     sender.send_request(request).await.unwrap()
 }

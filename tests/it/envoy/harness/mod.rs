@@ -23,5 +23,5 @@ pub(crate) use step::{Step, get, post};
 
 use std::time::Duration;
 
-/// Longer than anything here takes on a slow machine.
+/// Longer than any step takes on a slow machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

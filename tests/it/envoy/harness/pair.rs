@@ -34,7 +34,7 @@ pub(crate) struct Side {
     log: Log,
 }
 
-/// The executable, or a loud word that there is none.
+/// The executable; without it, prints a visible note.
 pub(crate) fn executable() -> Option<PathBuf> {
     let found = default_venv().ok().and_then(|venv| executable_below(&venv));
     if found.is_none() {
@@ -43,7 +43,7 @@ pub(crate) fn executable() -> Option<PathBuf> {
             std::env::var_os("MESH_TEST_ENVOY").is_none(),
             "MESH_TEST_ENVOY is set and there is no Envoy"
         );
-        // Not `eprintln!`, which the test harness keeps to itself when a test passes.
+        // Not `eprintln!`, whose output the test harness hides when a test passes.
         let _ = writeln!(
             std::io::stderr(),
             "SKIPPED {name}: there is no Envoy; python3 -m venv ~/.cache/mesh/envoy && \
@@ -62,13 +62,13 @@ fn assert_loaded(log: &str) {
 }
 
 impl Pair {
-    /// Starts both as gateways on the fixtures of this name; nothing if there is no Envoy here.
+    /// Starts both as gateways on the fixtures of this name; `None` without Envoy.
     pub(crate) async fn gateway(fixture: &str, backends: &[&str]) -> Option<Self> {
         let args = "--role gateway --bind 80=127.0.0.1:0";
         Self::start(fixture, "gateway|80", args, backends).await
     }
 
-    /// The same as sidecars, for calls that go out.
+    /// Starts both as sidecars, for outgoing calls.
     pub(crate) async fn sidecar(fixture: &str, backends: &[&str]) -> Option<Self> {
         let args = "--role sidecar --no-inbound --workload web --outbound 127.0.0.1:0";
         Self::start(fixture, "outbound|15001", args, backends).await
@@ -96,7 +96,7 @@ impl Pair {
         Some(Self { ours, envoy: theirs, steps: AtomicUsize::new(0), _processes: (proxy, envoy) })
     }
 
-    /// A name for one more step.
+    /// The number of one more step.
     pub(crate) fn number(&self) -> String {
         self.steps.fetch_add(1, Ordering::Relaxed).to_string()
     }
@@ -118,7 +118,7 @@ impl Pair {
         compare(&facts(&self.ours), &facts(&self.envoy), heading, lines);
     }
 
-    /// Sends bytes through both, that hold a whole request without `x-step`.
+    /// Sends bytes through both; they hold a whole request without `x-step`.
     pub(crate) async fn send_raw(&self, bytes: &str) -> Both {
         let (ours, envoy) = tokio::join!(self.ours.send_raw(bytes), self.envoy.send_raw(bytes));
         Both { ours, envoy }
@@ -126,7 +126,7 @@ impl Pair {
 }
 
 impl Side {
-    /// Sends a step that is known by this number.
+    /// Sends a step with this number.
     pub(crate) async fn send(&self, step: &Step, number: &str) -> Seen {
         let answer = client::send(self.address, step, number).await;
         let log = self.log.take(Some(number)).await;

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::DEADLINE;
 use super::client::Answer;
 
-/// Sends these bytes and reads until the proxy closes; `None` if it says nothing.
+/// Sends these bytes and reads until the proxy closes; `None` if it sends no byte.
 pub(crate) async fn send(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.unwrap();

@@ -37,7 +37,7 @@ impl Seen {
         lines.extend(fields("trailer", &answer.trailers));
         for (name, _) in &log::FIELDS[1..] {
             if *name == "received" && arrivals.is_empty() {
-                // How much of a body comes before it is refused is chance.
+                // Chance decides how much of a body arrives before the refusal.
                 continue;
             }
             lines.push(format!("log {name}: {}", plain(&log[*name], backends)));
@@ -48,7 +48,7 @@ impl Seen {
         Self { answer, log, arrivals, lines }
     }
 
-    /// All of it, a line a fact.
+    /// All lines, one for each fact.
     pub(super) fn lines(&self) -> &[String] {
         &self.lines
     }
@@ -97,7 +97,7 @@ fn fields(what: &str, headers: &HeaderMap) -> Vec<String> {
     let mut names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();
     names.retain(|name| !PASSING.contains(name) && !NOT_COMPARED.contains(name));
-    // Whether an empty body is announced is the framing's business.
+    // The framing decides whether an empty body is announced.
     names.retain(|name| *name != "content-length" || headers[*name] != "0");
     let value = |name: &str| match name {
         _ if ANY_VALUE.contains(&name) => "…".to_owned(),
@@ -107,7 +107,7 @@ fn fields(what: &str, headers: &HeaderMap) -> Vec<String> {
     names.into_iter().map(|name| format!("{what} {name}: {}", value(name))).collect()
 }
 
-/// The peer is 127.0.0.1 to us; Envoy writes its own machine's address for one at the loopback.
+/// The peer is 127.0.0.1 to us; Envoy writes the machine's own address for a peer on the loopback.
 fn without_peer(forwarded: &str) -> String {
     let peer = forwarded.rsplit(',').next().unwrap_or_default().trim();
     let tell = |address: &str| if address.trim() == peer { "peer" } else { address.trim() }.to_owned();

@@ -1,4 +1,4 @@
-//! Sockets that answer, or reset.
+//! Servers that answer, or reset.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -29,13 +29,13 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(async move {
-            // With the listener end its connections.
+            // The connections end with the listener.
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let service = service_fn(handler.clone());
                 connections.spawn(async move {
                     let builder = auto::Builder::new(TokioExecutor::new());
-                    // How a connection ends is seen at its other end.
+                    // The other end sees how a connection ends.
                     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
                 });
             }

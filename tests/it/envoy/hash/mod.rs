@@ -46,7 +46,7 @@ fn user(key: usize) -> (String, HeaderMap) {
     ("/".into(), headers(&[("x-user", &format!("user-{key}"))]))
 }
 
-/// Sends the request of every key through both, and returns which backend answered.
+/// Sends the request of each key through both, and returns the numbers of the backends.
 async fn both(case: &Case, asked: Asked, keys: usize) -> Option<Vec<String>> {
     let executable = executable()?;
     let backends = Backends::start(case.weights.len()).await;
@@ -190,7 +190,7 @@ async fn lb_6_a_cookie_as_envoys_but_for_its_value() {
     }
 }
 
-/// Two destinations with a key each: Envoy combines both keys, whichever is drawn.
+/// Two destinations with a key each: Envoy combines both keys, whichever destination is drawn.
 #[tokio::test]
 async fn lb_5_the_keys_of_two_destinations_combine_as_envoys() {
     let Some(executable) = executable() else { return };
@@ -231,7 +231,7 @@ async fn lb_5_the_keys_of_two_destinations_combine_as_envoys() {
         let theirs: usize = envoy.ask(&path, &headers).await.1.parse().unwrap();
         let ours = client.request(request(&format!("http://api.test{path}"), &headers)).await.unwrap();
         let ours: usize = text(&ours.into_body().collect().await.unwrap().to_bytes()).parse().unwrap();
-        // Envoy draws the subset, we take it from the key.
+        // Envoy draws the subset; we choose it by the key.
         if ours % 2 == theirs % 2 {
             assert_eq!(ours, theirs, "{headers:?}");
             met.insert(ours);

@@ -77,11 +77,11 @@ spec:
 /// A case in both languages.
 pub(super) struct Case {
     pub(super) weights: Vec<u32>,
-    /// Below `consistentHash:`, in one line.
+    /// The YAML below `consistentHash:`, in one line.
     pub(super) istio: &'static str,
     /// `http[].retries`.
     pub(super) retries: &'static str,
-    /// Of the cluster.
+    /// The load balancing of the cluster.
     pub(super) policy: Value,
     /// `hash_policy` of the route.
     pub(super) hash: Value,
@@ -122,7 +122,7 @@ impl Case {
         let yaml = backends.entry(&self.weights)
             + &destination_rule("api.test", &policy)
             + &virtual_service("api.test", &http);
-        // Our budget would end a storm of retries that Envoy goes on with (CB-10).
+        // Our budget would end a storm of retries that Envoy continues (CB-10).
         mesh(true, &yaml).await
     }
 }

@@ -1,4 +1,4 @@
-//! Gateways by chance: of Istio's kind, or of the Gateway API with routes of their own.
+//! Random gateways: of Istio's kind, or of the Gateway API with routes of their own.
 
 use super::{gateway_api, wait};
 use crate::parity::draw::Draw;
@@ -9,7 +9,7 @@ pub(in crate::parity) fn configured(yaml: &str, draw: &mut Draw) -> String {
     if draw.percent(60) {
         return istio(yaml, draw);
     }
-    // A pod says so which Gateway it serves.
+    // A pod's label says in this way which Gateway it serves.
     let label = draw.one(&["gateway.networking.k8s.io/gateway-name", "istio.io/gateway-name"]);
     yaml.replace(
         "labels: {app: web, version: v1,",
@@ -17,7 +17,7 @@ pub(in crate::parity) fn configured(yaml: &str, draw: &mut Draw) -> String {
     ) + &gateway_api_edge(draw)
 }
 
-/// One whose rules are those of the mesh.
+/// A gateway with the rules of the mesh.
 fn istio(yaml: &str, draw: &mut Draw) -> String {
     let selector = draw.one(&["", "  selector: {app: web}\n", "  selector: {app: web, version: v1}\n"]);
     let tls = if draw.percent(5) { "\n    tls: {httpsRedirect: true}" } else { "" };

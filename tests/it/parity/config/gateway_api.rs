@@ -1,4 +1,4 @@
-//! Routes of the Gateway API by chance, for a Service of the mesh.
+//! Random routes of the Gateway API, for a Service of the mesh.
 
 use super::wait;
 use crate::parity::draw::Draw;

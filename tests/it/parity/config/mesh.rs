@@ -7,7 +7,7 @@ use mesh_tests::config::mesh_config;
 use super::policy;
 use crate::parity::draw::Draw;
 
-/// Stands for the file that the access log goes to, which is not the same for both.
+/// Stands for the file of the access log, which is not the same for both.
 pub(in crate::parity) const LOG: &str = "<log>";
 
 /// The logged fields of a request: every decision, and no time.

@@ -1,4 +1,4 @@
-//! Destination rules by chance.
+//! Random destination rules.
 
 use crate::parity::draw::Draw;
 

@@ -1,9 +1,9 @@
-//! Virtual services by chance.
+//! Random virtual services.
 
 use super::wait;
 use crate::parity::draw::Draw;
 
-/// Rules for `host`, of the fields of which each comes up now and then.
+/// Rules for `host`; each field occurs now and then.
 pub(in crate::parity) fn virtual_service(host: &str, draw: &mut Draw) -> String {
     let mut yaml = format!(
         "apiVersion: networking.istio.io/v1

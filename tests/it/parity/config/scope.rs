@@ -2,7 +2,7 @@
 
 use crate::parity::draw::Draw;
 
-/// A Sidecar, now and then; whatever the rules lead to stays in sight.
+/// A Sidecar, now and then; the destinations of all rules stay visible.
 pub(in crate::parity) fn sidecar(draw: &mut Draw) -> String {
     if !draw.percent(30) {
         return String::new();

@@ -1,4 +1,4 @@
-//! Kubernetes' services by chance.
+//! Random Kubernetes services.
 
 use std::net::SocketAddr;
 
@@ -7,8 +7,8 @@ use mesh_tests::config::destination_rule;
 use crate::parity::backends::Backends;
 use crate::parity::draw::Draw;
 
-/// Service `c` for HTTP, its siblings `c-one` and `c-two` that its routes lead to, `m`, which only mirrors go
-/// to, `far` in another namespace, which may have to be granted, and `alias`, another name of `c`.
+/// Service `c` for HTTP, its siblings `c-one` and `c-two` that its routes lead to, `m`, which gets only mirrored
+/// requests, `far` in another namespace, which may need a grant, and `alias`, another name of `c`.
 pub(in crate::parity) fn services(draw: &mut Draw, backends: &Backends) -> String {
     let [first, second, third, mirror] = &backends.addresses[..] else { panic!("there are four") };
     let mut yaml = String::new();
@@ -43,7 +43,7 @@ metadata: {name: alias, namespace: default}
 spec: {type: ExternalName, externalName: c.default.svc.cluster.local, ports: [{name: http, port: 8080}]}
 ---
 ";
-    // Where large requests go: no endpoint in sight would be an answer while they are being sent.
+    // The service of large requests: without a visible endpoint, the answer would come while they are being sent.
     yaml += &destination_rule(
         "c-one.default.svc.cluster.local",
         "  trafficPolicy:
@@ -133,7 +133,7 @@ spec: {{from: [{}, {}], to: [{{{to}}}]}}
     )
 }
 
-/// How many endpoints may be ejected before all are used again.
+/// The number of endpoints that may be ejected before all are used again.
 fn traffic_policy(draw: &mut Draw) -> String {
     let target = draw.one(&[
         "",
