@@ -8,7 +8,7 @@ use mesh_examples::{echo_headers, serve, text};
 use mesh_tower::mesh_core::plan::builder::{Protocol, Rule, Service};
 use mesh_tower::{Body, BoxError, Client, Mesh};
 
-/// Calls another service; nothing is passed on by hand.
+/// Calls another service; the layer passes the context on.
 async fn page(State(client): State<Client>) -> Result<String, (StatusCode, String)> {
     let failed = |error: BoxError| (StatusCode::BAD_GATEWAY, error.to_string());
     let response = client.get("http://ratings:8000/").await.map_err(failed)?;
@@ -24,7 +24,7 @@ async fn main() -> Result<(), BoxError> {
     let routes = Router::new().route("/", get(page)).with_state(mesh.client()).layer(mesh.layer());
     let server = serve(routes).await?;
 
-    // A caller outside of the mesh's rules: the address is taken as it is.
+    // A caller outside the mesh.
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let request = Request::get(format!("http://{server}/"))
         .header("traceparent", trace)

@@ -1,4 +1,4 @@
-//! A canary: testers get the new version, everybody else gets it one time in ten.
+//! A canary: testers get the new version; other callers get it one time in ten.
 
 use axum::http::Request;
 use mesh_examples::{text, version};
@@ -11,7 +11,7 @@ async fn main() -> Result<(), BoxError> {
         .port(9080, Protocol::Http)
         .endpoint(version("v1").await?, [("version", "v1")])
         .endpoint(version("v2").await?, [("version", "v2")]);
-    // Rules are tried in order; the first whose conditions all hold is the one.
+    // Rules are tried in order; the first rule whose conditions all hold applies.
     let mesh = Mesh::builder()
         .service(reviews)
         .rule(Rule::to("reviews").named("testers").header("x-tester", "yes").weighted("v2", 100))

@@ -1,9 +1,9 @@
-//! A client that calls by a folder of Istio's YAML, and goes on by the new rules when a file changes.
+//! A client that follows a folder of Istio's YAML, and uses the new rules when a file changes.
 
 use mesh_examples::{text, version};
 use mesh_tower::{BoxError, Client, Mesh};
 
-/// The file as one would write it, for fixed ports.
+/// The file as a user would write it, for fixed ports.
 const REVIEWS: &str = include_str!("mesh/reviews.yaml");
 
 #[tokio::main]

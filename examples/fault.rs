@@ -24,7 +24,7 @@ async fn main() -> Result<(), BoxError> {
     for _ in 0..1000 {
         let request = Request::get("http://anything/").body(Body::empty())?;
         if let Err(error) = service.clone().oneshot(request).await {
-            // A fault says that it is injected: no one takes it for the application's own failure.
+            // An injected fault is marked, so that its caller does not take it for a failure of the application.
             let error = Error::from_box(error);
             assert!(error.is_injected());
             injected += 1;

@@ -18,8 +18,8 @@ async fn main() -> Result<(), BoxError> {
     let reviews = reviews.endpoint(version("v1").await?, [("version", "v1")]);
     let mesh = Mesh::builder().service(reviews).rule(Rule::to("reviews")).start().await?;
 
-    // They say much about the inside: serve them where operators are, not callers. `status_only()` shows no more
-    // than probes and Prometheus need.
+    // They show much of the inside: serve them to operators, not to callers. `status_only()` serves only the pages
+    // that probes and Prometheus need.
     let admin = Admin::new(mesh.clone()).metrics(move || prometheus.render());
     let routes = Router::new().route("/", get(|| async { "the application" })).nest_service("/mesh", admin);
     let server = serve(routes).await?;

@@ -1,4 +1,4 @@
-//! Istio's metrics in a Prometheus exporter of one's own, histograms as dashboards read them.
+//! Istio's metrics in a program's own Prometheus exporter, with histograms as dashboards read them.
 
 use mesh_examples::version;
 use mesh_tower::mesh_core::plan::builder::{Protocol, Rule, Service};
@@ -8,7 +8,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // Before the mesh, which keeps the handles that it gets. Without buckets the exporter would make summaries.
+    // Install the exporter before the mesh starts, because the mesh keeps its metric handles. Without buckets the
+    // exporter would make summaries.
     let prometheus = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Prefix(names::ISTIO.into()), &names::BUCKETS)?
         .install_recorder()?;
@@ -30,7 +31,7 @@ async fn main() -> Result<(), BoxError> {
                 || (line.starts_with(name) && !line.contains("_bucket"))
                 || (line.starts_with(name) && line.contains("le=\"+Inf\""))
         });
-        // There are two dozen labels; one is enough here.
+        // There are two dozen labels; this prints one.
         for line in of_it {
             let (start, value) = line.rsplit_once(' ').unwrap_or((line, ""));
             let label = "destination_service=\"reviews.default.svc.cluster.local\"";

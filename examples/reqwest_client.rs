@@ -1,4 +1,4 @@
-//! reqwest's requests and responses over the mesh: built and read as ever, sent by the mesh's rules.
+//! reqwest's requests and responses over the mesh: built and read as usual, sent by the mesh's rules.
 
 use axum::Router;
 use axum::routing::post;
@@ -10,7 +10,7 @@ use mesh_tower::{BoxError, Client, Mesh};
 async fn send(mesh: &Client, request: reqwest::RequestBuilder) -> Result<reqwest::Response, BoxError> {
     let request: http::Request<reqwest::Body> = request.build()?.try_into()?;
     let response = mesh.request(request).await?;
-    // A body of the mesh is one that reqwest takes: it streams on.
+    // reqwest takes the mesh's body and streams it on.
     Ok(response.map(reqwest::Body::wrap).into())
 }
 
@@ -26,7 +26,7 @@ async fn main() -> Result<(), BoxError> {
     let echoed: Vec<String> = send(&mesh, order).await?.error_for_status()?.json().await?;
     println!("ordered {echoed:?}");
 
-    // And in a request: a body of any other source.
+    // The other direction: a request body from any other source.
     let came = mesh_tower::Body::from("[\"salt\"]");
     let order = reqwest.post("http://orders:8080/orders").body(reqwest::Body::wrap(came));
     println!("passed on {}", send(&mesh, order).await?.text().await?);

@@ -1,4 +1,4 @@
-//! The retry layer alone, around a service of one's own: no mesh, no configuration.
+//! The retry layer alone, around a program's own service: no mesh, no configuration.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -27,7 +27,8 @@ async fn main() -> Result<(), BoxError> {
     let response = service.clone().oneshot(get).await?;
     println!("GET: {} after {} tries", response.status(), tries.swap(0, Relaxed));
 
-    // The policy was not written for this request, so a request that may have been processed is not repeated.
+    // The policy was not written for this request, so the layer does not repeat a request that may have been
+    // processed.
     let post = Request::post("http://anything/").body(Body::empty())?;
     let response = service.oneshot(post).await?;
     println!("POST: {} after {} try", response.status(), tries.swap(0, Relaxed));

@@ -1,4 +1,4 @@
-//! Resilience tested in milliseconds: one's own YAML, scripted upstreams in memory, virtual time.
+//! Resilience tested in milliseconds: a user's own YAML, scripted upstreams in memory, virtual time.
 
 use std::time::Duration;
 
@@ -23,6 +23,6 @@ async fn main() {
     let answer = test.get("http://reviews:9080/").await;
     println!("too slow: {} {} after {:?}", answer.status(), answer.flags(), started.elapsed());
 
-    // Fails if a scripted fault never happened: such a test would prove nothing.
+    // Fails if a scripted fault has not happened: such a test would prove nothing.
     test.assert_all_fired();
 }

@@ -1,4 +1,5 @@
-//! A generated tonic client over the mesh: retries, deadlines and limits are the mesh's, failures are gRPC's.
+//! A generated tonic client over the mesh: the mesh applies retries, deadlines and limits, and failures are gRPC
+//! statuses.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // Any tonic service would do; that of gRPC's own health protocol comes with generated code.
+    // Any tonic service would do; that of gRPC's own health protocol has generated code.
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status("shop", tonic_health::ServingStatus::Serving).await;
     let server = serve(Routes::new(health).into_axum_router()).await?;
@@ -24,7 +25,7 @@ async fn main() -> Result<(), BoxError> {
         .start()
         .await?;
 
-    // Without a port, the service's gRPC port is meant.
+    // Without a port, the channel goes to the service's gRPC port.
     let mut reviews = HealthClient::new(mesh.channel("reviews")?);
     let answer = reviews.check(HealthCheckRequest { service: "shop".into() }).await?;
     println!("reviews: {:?}", answer.into_inner().status());

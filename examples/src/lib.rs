@@ -33,7 +33,7 @@ pub async fn serve(routes: Router) -> Result<SocketAddr, BoxError> {
     Ok(address)
 }
 
-/// A service whose every page is its version.
+/// A service that answers each path with its version.
 ///
 /// # Errors
 /// If no port can be opened.
@@ -41,7 +41,7 @@ pub async fn version(name: &'static str) -> Result<SocketAddr, BoxError> {
     serve(Router::new().fallback(get(move || async move { name }))).await
 }
 
-/// A service that answers with the request headers it was sent, a line each.
+/// A service that answers with the request headers that it received, one a line.
 ///
 /// # Errors
 /// If no port can be opened.
@@ -55,7 +55,7 @@ pub async fn echo_headers() -> Result<SocketAddr, BoxError> {
     serve(Router::new().fallback(get(lines))).await
 }
 
-/// The whole of a response's body as text.
+/// The whole body of a response as text.
 ///
 /// # Errors
 /// If the body breaks off.
