@@ -1,7 +1,7 @@
 //! Durations as Istio reads them (Y-5).
 //!
-//! Proto-JSON writes decimal seconds (`1.5s`); Go writes units in a row (`1m30s`, `100ms`). Both are
-//! accepted everywhere. A bare number is not a duration: nobody can tell whether `10` meant seconds.
+//! Proto-JSON writes decimal seconds (`1.5s`); Go writes units in a row (`1m30s`, `100ms`). Both are accepted
+//! everywhere. A bare number is not a duration: the unit of `10` is not known.
 
 use std::time::Duration;
 

@@ -6,9 +6,9 @@
 //! documented, and a document that uses it is rejected by name. To support it is to change that one
 //! word, so the table cannot say one thing and the decoder another.
 //!
-//! A third word, `inert`, is for fields that files have and that change nothing here: those about a control
-//! plane, or names for people. The table says why, `[told Note]`, and whoever writes one is told so at its
-//! place; nothing is dropped in silence, and no row claims more than is done.
+//! A third word, `inert`, is for fields that files have and that change nothing here: fields about a control plane, or
+//! names for people. The table has the reason, `[told Note]`, and a finding reports it at the place of the field: no field
+//! is dropped in silence, and no row claims more than the code does.
 //!
 //! ```text
 //! message! {

@@ -39,7 +39,7 @@ impl Note {
         Self { why, hint: None, code: Code::NotImplemented, level: Some(Level::Info), same: &[] }
     }
 
-    /// For what somebody might rely on.
+    /// For fields that a user might rely on.
     pub(crate) const fn warning(why: &'static str) -> Self {
         Self { level: Some(Level::Warning), ..Self::info(why) }
     }

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Level;
 
-/// What is done about fields that nobody knows or that we do not implement (Y-9).
+/// The treatment of unknown fields, and of fields that we do not implement (Y-9).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Strictness {
     /// They are errors.

@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(status("MeshConfig", "proxyListenPort"), Some(Status::Supported));
     }
 
-    /// Y-9: no row says that a field works which nobody reads.
+    /// Y-9: no row claims that a field works which the code does not read.
     #[test]
     fn y_9_rows_tell_what_has_no_effect_and_why() {
         let rows = support();

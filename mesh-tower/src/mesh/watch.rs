@@ -115,7 +115,7 @@ struct Watched {
     folder: PathBuf,
     /// The folders that its names stand in, and those that these stand in.
     around: Vec<PathBuf>,
-    /// Those of them that cannot be watched; somebody was told.
+    /// The folders and files that cannot be watched; a warning has been logged for each.
     unwatched: HashSet<PathBuf>,
     changes: Arc<Changes>,
 }

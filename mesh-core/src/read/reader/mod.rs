@@ -178,7 +178,7 @@ impl Reader {
             let diagnostic = report(code, mark_of("kind"), "kind", message);
             self.push(head.group, Diagnostic { hint, ..diagnostic });
         } else if head.kind.is_empty() && !node.is_null() {
-            // Everything of somebody else's says what it is.
+            // Every foreign document has these keys.
             const KEYS: [&str; 2] = ["apiVersion", "kind"];
             let written =
                 node.entries().unwrap_or_default().iter().filter(|entry| !KEYS.contains(&&*entry.key));

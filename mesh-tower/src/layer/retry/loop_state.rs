@@ -212,8 +212,8 @@ impl Again {
         }
         match self.policy().decide(&self.traits, self.attempts, &outcome, None) {
             Verdict::Retry => {
-                // Nobody failed: a connection ended in good order, or one of the addresses of a name that only
-                // requests know is not served. That costs no token and no wait, once.
+                // No endpoint failed: a connection ended in good order, or one address of a name that only requests
+                // know refuses connections. That costs no token and no wait, once.
                 let refused = matches!(outcome, Outcome::Reset { reset: Reset::ConnectFailure, .. });
                 let free = (error.is_drained() || (refused && self.is_on_demand())) && !self.freed;
                 self.freed |= free;

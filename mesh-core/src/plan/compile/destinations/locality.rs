@@ -39,7 +39,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The policy of a cluster, seen from `workload`; `None` where nobody prefers anything.
+/// The policy of a cluster, seen from `workload`; `None` if no document prefers an endpoint.
 pub(crate) fn policy<'a>(
     blocks: &Blocks<'a>,
     service: &Service,
@@ -78,7 +78,7 @@ pub(crate) fn policy<'a>(
     let distance = labels.is_empty() || !written.failover.is_empty();
     let region = written.failover.iter().find(|failover| failover.from == from.region);
     let region = region.map(|failover| failover.to.clone());
-    // Whoever doesn't know where it is has no distances.
+    // A workload of unknown locality has no distances.
     let distance = distance && !from.region.is_empty();
     if labels.is_empty() && !distance {
         return None;
@@ -95,7 +95,7 @@ fn label_of(label: &str, workload: &Workload) -> (String, String) {
     }
 }
 
-/// MESH0006: failover that never happens, or that nobody asked for (AN-4).
+/// MESH0006: failover that never happens, or that no document asks for (AN-4).
 pub(crate) fn findings<'a>(
     blocks: &Blocks<'a>,
     service: &Service,

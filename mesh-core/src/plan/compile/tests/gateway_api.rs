@@ -78,7 +78,7 @@ fn rule(name: &str, prefix: &str) -> String {
     )
 }
 
-/// Compiled for a gateway that nobody describes.
+/// Compiled for a gateway that no document describes.
 fn at_edge(text: &str) -> Compiled {
     let (documents, _) = Documents::parse([("mesh.yaml", text)]);
     let options = CompileOptions { gateway: true, ..CompileOptions::default() };

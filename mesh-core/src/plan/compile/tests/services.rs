@@ -324,7 +324,7 @@ status: {podIP: 10.7.0.2}
     }
 }
 
-/// SE-6: what is known of a pod is known whoever selects it; SE-10: an address is one endpoint.
+/// SE-6: the facts of a pod are known, whichever entry selects it; SE-10: an address is one endpoint.
 #[test]
 fn se_8_a_selected_pod_is_known_as_behind_a_service_and_counts_once() {
     let spec = "

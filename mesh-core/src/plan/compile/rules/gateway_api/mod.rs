@@ -47,7 +47,7 @@ const GROUP: &str = "gateway.networking.k8s.io";
 const ISTIO_GROUP: &str = "networking.istio.io";
 /// The controller that we are.
 const CONTROLLER: &str = "istio.io/gateway-controller";
-/// The class that is ours whoever controls it.
+/// The class that is ours, whichever controller the document names.
 const CLASS: &str = "istio";
 
 /// What is wrong with a part of a resource: its condition's reason, and the finding.
@@ -176,7 +176,7 @@ enum Target {
     Edge(usize),
     /// Hosts of the mesh.
     Mesh,
-    /// A Gateway of somebody else's class.
+    /// A Gateway of a foreign class.
     Foreign,
     /// Nothing that is there.
     Unknown,

@@ -36,7 +36,7 @@ pub(super) struct Rule {
     pub(super) redirect: Option<HttpRequestRedirect>,
     pub(super) rewrite: Option<HttpUrlRewrite>,
     pub(super) cors: Option<Arc<CorsPolicy>>,
-    /// A filter that nobody knows: every request gets 500 (GA-7).
+    /// An unknown filter: every request gets 500 (GA-7).
     pub(super) unknown_filter: Option<Problem>,
     /// A filter that was refused when it was read, and is reported: every request gets 500.
     pub(super) refused_filter: Option<Problem>,

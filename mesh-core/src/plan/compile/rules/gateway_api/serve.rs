@@ -1,8 +1,8 @@
 //! Which Gateways of the Gateway API a gateway workload serves.
 //!
-//! A controller runs one Deployment for each Gateway and gives its pods the Gateway's name as a label.
-//! Whoever deploys by hand names the Service of the pods in the Gateway's `addresses`. And a proxy that
-//! no document describes is the one that the files mean, as with Istio's own Gateways.
+//! A controller runs one Deployment for each Gateway and gives its pods the Gateway's name as a label. A user who
+//! deploys by hand names the Service of the pods in the Gateway's `addresses`. And a proxy that no document describes
+//! is the one that the files mean, as with Istio's own Gateways.
 
 use super::Edge;
 use crate::api::Documents;
@@ -18,7 +18,7 @@ const NAME_LABELS: [&str; 2] = ["gateway.networking.k8s.io/gateway-name", "istio
 /// How a workload tells which Gateways it serves.
 #[derive(Debug)]
 pub(crate) struct Serves {
-    /// Nobody describes it.
+    /// No document describes it.
     undescribed: bool,
     /// Its name, if it has nothing else.
     name: Option<String>,

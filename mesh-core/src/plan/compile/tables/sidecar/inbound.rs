@@ -199,7 +199,7 @@ impl<'a> Compiler<'a> {
         let mut refused = Vec::new();
         let circuit = policies::circuit(&blocks, &self.mesh, &origin, &mut refused);
         refused.into_iter().for_each(|finding| self.out.push(finding));
-        // What answers nobody needs no application: where that is may be what could not be read.
+        // A path that answers no caller needs no application: it may be the part that could not be read.
         let shut = self.shut_inbound();
         let endpoints = if shut.is_some() { vec![] } else { vec![Arc::new(local(address))] };
         let cluster = self.clusters.insert(ClusterNode {
