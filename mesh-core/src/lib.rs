@@ -68,7 +68,7 @@ pub mod read;
 mod tests;
 
 pub use diagnostic::position as error;
-pub use ground::{endpoint, field, grpc, hash, identity, outcome, rng, units};
+pub use ground::{endpoint, field, grpc, hash, identity, outcome, rng, text_map, units};
 pub(crate) use ground::{nearest, pattern, request};
 pub use policies::{
     balance, circuit, cors, discover, fault, grpc_web, headers, health, http2, outlier, reply, retry, route,

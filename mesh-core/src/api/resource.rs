@@ -1,7 +1,6 @@
 //! A resource: metadata, spec, and where it was written.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use super::source::Source;
 use super::timestamp::Timestamp;
 use crate::diagnostic::Code;
 use crate::error::{Group, Identity, Origin};
+use crate::text_map::TextMap;
 
 message! {
     /// Name, namespace and what else identifies or describes a resource.
@@ -20,9 +20,9 @@ message! {
         /// Namespace; `default` where none is written (N-1).
         supported namespace: String,
         /// Labels.
-        supported labels: BTreeMap<String, String>,
+        supported labels: TextMap<String>,
         /// Annotations.
-        supported annotations: BTreeMap<String, String>,
+        supported annotations: TextMap<String>,
         /// When Kubernetes created it.
         supported creation_timestamp: Option<Timestamp>,
     }

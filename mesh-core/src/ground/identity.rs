@@ -1,14 +1,14 @@
 //! Who a workload is: ours, and a peer's; and for whom a request is made.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::text_map::TextMap;
 use serde_json::{Map, Value};
 
 /// Labels of a workload or endpoint.
-pub type Labels = BTreeMap<String, String>;
+pub type Labels = TextMap<String>;
 
 /// Region, zone and subzone (LB-9); empty parts are unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -123,7 +123,7 @@ pub struct Workload {
     /// Pod labels.
     pub labels: Labels,
     /// Pod annotations; `proxy.istio.io/config` among them sets what its proxy does (MC-3).
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: TextMap<String>,
     /// Where it runs.
     pub locality: Locality,
     /// The node that it runs on, if known.
@@ -147,7 +147,7 @@ impl Default for Workload {
             namespace: "default".into(),
             service_account: "default".into(),
             labels: Labels::new(),
-            annotations: BTreeMap::new(),
+            annotations: TextMap::new(),
             locality: Locality::default(),
             node: None,
             network: None,

@@ -13,4 +13,5 @@ pub mod outcome;
 pub(crate) mod pattern;
 pub(crate) mod request;
 pub mod rng;
+pub mod text_map;
 pub mod units;

@@ -1,9 +1,8 @@
 //! Legal names: labels, hosts, ports (N-1, H-2, P-1).
 
-use std::collections::BTreeMap;
-
 use crate::api::At;
 use crate::error::Origin;
+use crate::text_map::TextMap;
 
 use super::Check;
 
@@ -57,7 +56,7 @@ pub(super) fn is_port_name(text: &str) -> bool {
 }
 
 /// Labels as Kubernetes takes them, in a map of that field.
-pub(super) fn labels(at: &At, field: &str, labels: &BTreeMap<String, String>, check: &mut Check<'_>) {
+pub(super) fn labels(at: &At, field: &str, labels: &TextMap<String>, check: &mut Check<'_>) {
     for (key, value) in labels {
         if !is_qualified(key) {
             no_key(at.entry(field, key), key, check);

@@ -1,13 +1,12 @@
 //! Settings of a proxy (MC-3).
 
-use std::collections::BTreeMap;
-
 use http::HeaderValue;
 
 use super::{Check, Validate};
 use crate::api::istio::{ProxyConfig, WorkloadProxyConfig};
 use crate::api::{At, Metadata};
 use crate::diagnostic::{Code, Diagnostic, Level};
+use crate::text_map::TextMap;
 
 /// Entries of `proxyMetadata` that are heeded, and values of others that say what is so anyway.
 const METADATA: [(&str, &[&str]); 3] = [
@@ -46,7 +45,7 @@ pub(crate) fn proxy_config(proxy: &ProxyConfig, check: &mut Check<'_>) {
 }
 
 /// Tells of entries that change nothing.
-fn metadata(at: &At, field: &str, written: &BTreeMap<String, String>, check: &mut Check<'_>) {
+fn metadata(at: &At, field: &str, written: &TextMap<String>, check: &mut Check<'_>) {
     for (key, value) in written {
         let known = METADATA.iter().find(|(known, _)| known == key);
         if known.is_none_or(|(_, values)| !values.contains(&value.as_str())) {

@@ -1,13 +1,12 @@
 //! Text, numbers, booleans, lists and maps: what they look like and what else they may be written as
 //! (Y-4, Y-7, Y-10).
 
-use std::collections::BTreeMap;
-
 use super::{Decode, Decoder};
 use crate::api::schema::{Form, Shape};
 use crate::api::source::path_key;
-use crate::api::tree::{Node, Plain, Style, Value, classify};
+use crate::api::tree::{Entry, Node, Plain, Style, Value, classify};
 use crate::diagnostic::{Code, Level};
+use crate::text_map::TextMap;
 
 impl Decoder<'_> {
     fn number(&mut self, node: &Node, what: &str) -> Option<Plain> {
@@ -127,6 +126,15 @@ impl<T: Decode> Decode for Option<T> {
     }
 }
 
+/// What few messages have, in a block of its own.
+impl<T: Decode> Decode for Box<T> {
+    const SHAPE: Shape = T::SHAPE;
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        T::decode(node, decoder).map(Self::new)
+    }
+}
+
 impl<T: Decode> Decode for Vec<T> {
     const SHAPE: Shape = Shape::List(&T::SHAPE);
 
@@ -151,7 +159,7 @@ impl<T: Decode> Decode for Vec<T> {
     }
 }
 
-impl<T: Decode> Decode for BTreeMap<String, T> {
+impl<T: Decode> Decode for TextMap<T> {
     const SHAPE: Shape = Shape::Map(&T::SHAPE);
 
     fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
@@ -159,8 +167,7 @@ impl<T: Decode> Decode for BTreeMap<String, T> {
             decoder.error(node.mark, format!("must be a map, not {}", node.describe()));
             return None;
         };
-        let mut values = Self::new();
-        for entry in entries {
+        let value = |entry: &Entry| {
             let value = decoder.below(&path_key(&entry.key), |decoder| {
                 if entry.value.is_null() {
                     decoder.error(entry.key_mark, "a map value must not be null");
@@ -168,8 +175,8 @@ impl<T: Decode> Decode for BTreeMap<String, T> {
                 }
                 T::decode(&entry.value, decoder)
             });
-            values.extend(value.map(|value| (entry.key.clone(), value)));
-        }
-        Some(values)
+            value.map(|value| (entry.key.clone(), value))
+        };
+        Some(entries.iter().filter_map(value).collect())
     }
 }

@@ -1,9 +1,8 @@
 //! `GatewayClass` and `Gateway`: what a proxy at the edge listens for (GA-12).
 
-use std::collections::BTreeMap;
-
 use super::SecretObjectReference;
 use crate::api::message::{Note, enumeration, message};
+use crate::text_map::TextMap;
 
 message! {
     /// Who serves the Gateways of a class.
@@ -102,9 +101,9 @@ message! {
     /// How a controller is to run the proxy.
     pub struct GatewayInfrastructure {
         /// Labels of what it makes.
-        inert labels: BTreeMap<String, String> [told NOTHING_MADE],
+        inert labels: TextMap<String> [told NOTHING_MADE],
         /// Annotations of what it makes.
-        inert annotations: BTreeMap<String, String> [told NOTHING_MADE],
+        inert annotations: TextMap<String> [told NOTHING_MADE],
         /// Settings in another resource.
         inert parameters_ref: Option<ParametersReference> [told NOTHING_MADE],
     }
@@ -138,7 +137,7 @@ message! {
         /// How clients are verified.
         refused frontend_validation: Option<FrontendTlsValidation>,
         /// Settings of an implementation.
-        refused options: BTreeMap<String, String>,
+        refused options: TextMap<String>,
     }
 }
 
@@ -196,7 +195,7 @@ message! {
     /// A choice by labels; all of it must hold.
     pub struct LabelSelector {
         /// Labels that must be there.
-        supported match_labels: BTreeMap<String, String>,
+        supported match_labels: TextMap<String>,
         /// More conditions.
         supported match_expressions: Vec<LabelSelectorRequirement>,
     }
@@ -229,7 +228,7 @@ impl LabelSelectorRequirement {
 impl LabelSelector {
     /// Whether these labels fit. With a condition that means nothing none do, as in Istio.
     #[must_use]
-    pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
+    pub fn selects(&self, labels: &TextMap<String>) -> bool {
         let fits = |condition: &LabelSelectorRequirement| {
             let value = labels.get(&condition.key);
             let listed = value.is_some_and(|value| condition.values.contains(value));

@@ -1,11 +1,11 @@
 //! `DestinationRule`: how a destination is called (DR, OD, TL).
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{ConnectionPoolSettings, LoadBalancerSettings, PortSelector};
 use crate::api::message::{Note, enumeration, message};
 use crate::diagnostic::Code;
+use crate::text_map::TextMap;
 
 message! {
     /// Policies for the traffic to one host.
@@ -27,7 +27,7 @@ message! {
     /// Labels that a workload must have.
     pub struct LabelSelector {
         /// Name and value of each.
-        supported match_labels: BTreeMap<String, String>,
+        supported match_labels: TextMap<String>,
     }
 }
 
@@ -117,7 +117,7 @@ message! {
         /// Name.
         supported name: String,
         /// Labels that its endpoints have.
-        supported labels: BTreeMap<String, String>,
+        supported labels: TextMap<String>,
         /// Policies that replace the rule's, block by block.
         supported traffic_policy: Option<TrafficPolicy>,
     }

@@ -1,8 +1,7 @@
 //! `Gateway`: what a proxy at the edge listens for (GW).
 
-use std::collections::BTreeMap;
-
 use crate::api::message::{Note, enumeration, message};
+use crate::text_map::TextMap;
 
 message! {
     /// Listeners of an edge proxy.
@@ -10,7 +9,7 @@ message! {
         /// The listeners.
         supported servers: Vec<Server>,
         /// Labels of the proxies that listen; none means all gateways.
-        supported selector: BTreeMap<String, String>,
+        supported selector: TextMap<String>,
     }
 }
 

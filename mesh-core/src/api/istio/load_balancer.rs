@@ -1,9 +1,9 @@
 //! `trafficPolicy.loadBalancer`: which endpoint gets a request (LB).
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::api::message::{enumeration, message};
+use crate::text_map::TextMap;
 
 message! {
     /// Which endpoint gets a request (LB).
@@ -139,7 +139,7 @@ message! {
         /// The callers' locality.
         supported from: String,
         /// Percent by locality.
-        supported to: BTreeMap<String, u32>,
+        supported to: TextMap<u32>,
     }
 }
 

@@ -1,12 +1,12 @@
 //! Settings of a proxy (MC-3): in the mesh config, in an annotation, in documents of kind `ProxyConfig`.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::LabelSelector;
 use super::mesh_config::NO_SPANS;
 use crate::api::message::{Note, message};
 use crate::api::values::Json;
+use crate::text_map::TextMap;
 
 /// The annotation that holds settings of a pod's proxy.
 pub(crate) const PROXY_CONFIG: &str = "proxy.istio.io/config";
@@ -72,9 +72,9 @@ message! {
         /// Where Envoy's metrics service is.
         inert envoy_metrics_service: Option<Json> [told NO_SINK],
         /// Settings handed to the proxy as environment.
-        supported proxy_metadata: BTreeMap<String, String>,
+        supported proxy_metadata: TextMap<String>,
         /// Switches inside Envoy.
-        inert runtime_values: BTreeMap<String, String> [told ENVOY],
+        inert runtime_values: TextMap<String> [told ENVOY],
         /// Port where readiness and metrics are shown; not served unless written.
         supported status_port: Option<i32>,
         /// More labels of metrics.
@@ -174,7 +174,7 @@ message! {
         /// Worker threads; 0 is one per core.
         supported concurrency: Option<i32>,
         /// As `proxyMetadata`.
-        supported environment_variables: BTreeMap<String, String>,
+        supported environment_variables: TextMap<String>,
         /// Which image is injected.
         inert image: Option<Json> [told Note::info("nothing is injected")],
     }

@@ -1,9 +1,8 @@
 //! `ServiceEntry`: a service that Kubernetes does not know (SE-4 and following).
 
-use std::collections::BTreeMap;
-
 use super::WorkloadEntry;
 use crate::api::message::{enumeration, message};
+use crate::text_map::TextMap;
 
 message! {
     /// A service made known to the mesh.
@@ -47,7 +46,7 @@ message! {
     /// Labels that a workload must have.
     pub struct WorkloadSelector {
         /// Name and value of each.
-        supported labels: BTreeMap<String, String>,
+        supported labels: TextMap<String>,
     }
 }
 

@@ -1,6 +1,5 @@
 //! `VirtualService`: which rule serves a request (VS, VM).
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
@@ -8,6 +7,7 @@ use super::{
     HttpRewrite, Percent,
 };
 use crate::api::message::message;
+use crate::text_map::TextMap;
 
 message! {
     /// Routing rules for one or more hosts.
@@ -79,19 +79,19 @@ message! {
         /// On the authority, port included.
         supported authority: Option<StringMatch>,
         /// On headers by name.
-        supported headers: BTreeMap<String, StringMatch>,
+        supported headers: TextMap<StringMatch>,
         /// On the port that the request came to.
         supported port: Option<u32>,
         /// On the labels of the calling workload.
-        supported source_labels: BTreeMap<String, String>,
+        supported source_labels: TextMap<String>,
         /// Instead of the resource's own list.
         supported gateways: Vec<String>,
         /// On query parameters by name.
-        supported query_params: BTreeMap<String, StringMatch>,
+        supported query_params: TextMap<StringMatch>,
         /// Ignore letter case in `uri`.
         supported ignore_uri_case: bool,
         /// On headers that must not match.
-        supported without_headers: BTreeMap<String, StringMatch>,
+        supported without_headers: TextMap<StringMatch>,
         /// On the namespace of the calling workload.
         supported source_namespace: String,
         /// Prefix of per-route counters.
@@ -219,7 +219,7 @@ message! {
         /// Port.
         supported port: Option<u32>,
         /// Labels of the calling workload.
-        supported source_labels: BTreeMap<String, String>,
+        supported source_labels: TextMap<String>,
         /// Gateways.
         supported gateways: Vec<String>,
         /// Namespace of the calling workload.
@@ -247,7 +247,7 @@ message! {
         /// Has no effect in Istio.
         supported source_subnet: String,
         /// Labels of the calling workload.
-        supported source_labels: BTreeMap<String, String>,
+        supported source_labels: TextMap<String>,
         /// Gateways.
         supported gateways: Vec<String>,
         /// Namespace of the calling workload.

@@ -1,11 +1,11 @@
 //! What an HTTP rule of a `VirtualService` does to a request (VA, RT, FI).
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Destination, StringMatch};
 use crate::api::message::{enumeration, message};
 use crate::api::values::Bytes;
+use crate::text_map::TextMap;
 
 message! {
     /// A percentage.
@@ -29,9 +29,9 @@ message! {
     /// Header changes: remove, then set, then add (VA-4).
     pub struct HeaderOperations {
         /// Replace by these values.
-        supported set: BTreeMap<String, String>,
+        supported set: TextMap<String>,
         /// Append these values.
-        supported add: BTreeMap<String, String>,
+        supported add: TextMap<String>,
         /// Remove these names.
         supported remove: Vec<String>,
     }

@@ -1,8 +1,7 @@
 //! `WorkloadEntry`: one endpoint that is no pod (SE-8).
 
-use std::collections::BTreeMap;
-
 use crate::api::message::message;
+use crate::text_map::TextMap;
 
 message! {
     /// An endpoint. Also written inline in a ServiceEntry.
@@ -10,9 +9,9 @@ message! {
         /// IP address, DNS name or `unix://` path.
         supported address: String,
         /// Port by the name of the service's port.
-        supported ports: BTreeMap<String, u32>,
+        supported ports: TextMap<u32>,
         /// Labels, for subsets and selectors.
-        supported labels: BTreeMap<String, String>,
+        supported labels: TextMap<String>,
         /// Network that it is on.
         supported network: String,
         /// `region/zone/subzone`.

@@ -1,9 +1,8 @@
 //! `WorkloadGroup`: what workloads that are no pods have in common (HC-3).
 
-use std::collections::BTreeMap;
-
 use super::WorkloadEntry;
 use crate::api::message::message;
+use crate::text_map::TextMap;
 
 message! {
     /// Workloads that are described alike.
@@ -21,9 +20,9 @@ message! {
     /// Labels and annotations of each workload of a group.
     pub struct WorkloadGroupMetadata {
         /// Labels, beside the template's.
-        supported labels: BTreeMap<String, String>,
+        supported labels: TextMap<String>,
         /// Annotations.
-        supported annotations: BTreeMap<String, String>,
+        supported annotations: TextMap<String>,
     }
 }
 

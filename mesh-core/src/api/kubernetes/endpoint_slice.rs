@@ -1,8 +1,7 @@
 //! `EndpointSlice` and its forerunner `Endpoints` (SE-2).
 
-use std::collections::BTreeMap;
-
 use crate::api::message::message;
+use crate::text_map::TextMap;
 
 message! {
     /// Endpoints of a service. Label `kubernetes.io/service-name` says of which.
@@ -32,7 +31,7 @@ message! {
         /// Its zone.
         supported zone: Option<String>,
         /// Topology labels, by the old form of the API.
-        supported deprecated_topology: BTreeMap<String, String>,
+        supported deprecated_topology: TextMap<String>,
     }
 }
 

@@ -1,18 +1,18 @@
 //! `Secret`, `ConfigMap`, `Namespace` and `Node`.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::api::message::message;
 use crate::api::values::Bytes;
+use crate::text_map::TextMap;
 
 message! {
     /// A Secret: certificates and keys (GW-7).
     pub struct Secret [open] {
         /// Values in base64.
-        supported data: BTreeMap<String, Bytes>,
+        supported data: TextMap<Bytes>,
         /// Values as text; they win over `data`.
-        supported string_data: BTreeMap<String, SecretText>,
+        supported string_data: TextMap<SecretText>,
     }
 }
 
@@ -52,7 +52,7 @@ message! {
     /// A ConfigMap. `istio` in the root namespace holds the mesh config (MC-1).
     pub struct ConfigMap [open] {
         /// Values by key.
-        supported data: BTreeMap<String, String>,
+        supported data: TextMap<String>,
     }
 }
 

@@ -1,15 +1,14 @@
 //! `Service` (SE-1).
 
-use std::collections::BTreeMap;
-
 use crate::api::message::message;
 use crate::api::values::IntOrString;
+use crate::text_map::TextMap;
 
 message! {
     /// The `spec` of a Service.
     pub struct Service [open] {
         /// Labels of its pods.
-        supported selector: BTreeMap<String, String>,
+        supported selector: TextMap<String>,
         /// Its ports.
         supported ports: Vec<ServicePort>,
         /// `ClusterIP`, `NodePort`, `LoadBalancer` or `ExternalName`.

@@ -2,10 +2,9 @@
 //!
 //! All of them come down to a pod template, so they are read into one type.
 
-use std::collections::BTreeMap;
-
 use crate::api::istio::ProxyConfig;
 use crate::api::message::message;
+use crate::text_map::TextMap;
 
 /// A document that describes pods.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,7 +12,7 @@ pub struct Workload {
     /// `Deployment`, `StatefulSet`, `DaemonSet`, `ReplicaSet`, `Job`, `CronJob` or `Pod`.
     pub kind: String,
     /// Labels that a Deployment's pods are found by.
-    pub selector: BTreeMap<String, String>,
+    pub selector: TextMap<String>,
     /// The pods; a Pod's own metadata and spec.
     pub template: PodTemplate,
     /// A Pod's address, if it has one.
@@ -42,9 +41,9 @@ message! {
     /// Labels and annotations of pods.
     pub struct PodMetadata [open] {
         /// Labels.
-        supported labels: BTreeMap<String, String>,
+        supported labels: TextMap<String>,
         /// Annotations.
-        supported annotations: BTreeMap<String, String>,
+        supported annotations: TextMap<String>,
     }
 }
 
@@ -104,7 +103,7 @@ message! {
     /// Which pods are a Deployment's own.
     pub struct PodSelector [open] {
         /// Labels that they have.
-        supported match_labels: BTreeMap<String, String>,
+        supported match_labels: TextMap<String>,
     }
 }
 

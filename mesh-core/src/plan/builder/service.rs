@@ -1,6 +1,5 @@
 //! A service with its endpoints, subsets and policies.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::Rule;
@@ -11,6 +10,7 @@ use crate::api::istio::{
     DestinationRule, Location, OutlierDetection, Resolution, ServiceEntry, ServiceEntryPort, Subset,
     TrafficPolicy, WorkloadEntry,
 };
+use crate::text_map::TextMap;
 
 /// What a port speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,7 +48,7 @@ impl Protocol {
 pub struct Service {
     name: String,
     ports: Vec<(u16, Protocol)>,
-    endpoints: Vec<(SocketAddr, BTreeMap<String, String>, u32)>,
+    endpoints: Vec<(SocketAddr, TextMap<String>, u32)>,
     subsets: Vec<Subset>,
     policy: Option<TrafficPolicy>,
     health: Option<ActiveHealthCheck>,

@@ -11,6 +11,7 @@ use mesh_core::identity::Locality;
 use mesh_core::outcome::{Outcome, Reset};
 use mesh_core::outlier::OutlierPolicy;
 use mesh_core::plan::{ClusterKey, ClusterPlan, ServiceIdentity, UpstreamProtocol};
+use mesh_core::text_map::TextMap;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
 use super::Cluster;
@@ -140,7 +141,7 @@ async fn lb_17_what_is_said_of_an_endpoint_changes_and_its_connections_stay() {
         assert!(both().iter().any(|endpoint| *endpoint.target() == *update[0]), "as it is known now");
         same == 2
     };
-    let labels = BTreeMap::from([("version".to_owned(), "v2".to_owned())]);
+    let labels = TextMap::from([("version".to_owned(), "v2".to_owned())]);
     assert!(is_its(Endpoint { labels: Arc::new(labels), ..known.clone() }));
     assert!(is_its(Endpoint { weight: 7, ..known.clone() }));
     assert!(is_its(Endpoint { locality: Locality::parse("eu"), ..known.clone() }));

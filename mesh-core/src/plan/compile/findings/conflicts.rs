@@ -91,7 +91,7 @@ impl<'a> Services<'a> {
         let mut by_label: HashMap<_, Vec<_>> = HashMap::new();
         for (index, service) in services.iter().enumerate() {
             // One of its labels is enough to be found by.
-            if let Some((key, value)) = service.spec.selector.last_key_value() {
+            if let Some((key, value)) = service.spec.selector.iter().last() {
                 let label = (service.meta.namespace.as_str(), key.as_str(), value.as_str());
                 by_label.entry(label).or_default().push((index, service));
             }

@@ -19,6 +19,7 @@ use crate::diagnostic::Diagnostics;
 use crate::identity::Workload;
 use crate::plan::{ServerHeader, Settings};
 use crate::read::reader;
+use crate::text_map::TextMap;
 
 /// Puts the settings of the proxy of `workload` into `settings`. `annotated` is what the document that
 /// describes it is annotated with; one that was told in full brings its annotations along.
@@ -114,7 +115,7 @@ impl<'a> Layers<'a, '_> {
         }
     }
 
-    fn both(&mut self, concurrency: Option<i32>, metadata: &'a BTreeMap<String, String>) {
+    fn both(&mut self, concurrency: Option<i32>, metadata: &'a TextMap<String>) {
         if let Some(count) = concurrency {
             // 0 is one for each core, whatever was said before.
             self.settings.concurrency = usize::try_from(count).ok().and_then(NonZeroUsize::new);

@@ -8,6 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::Origin;
 use crate::identity::{Labels, Locality, Workload};
 use crate::nearest::nearest;
+use std::collections::BTreeMap;
 
 use super::labels;
 use super::nodes::{NETWORK, Nodes};
@@ -119,7 +120,7 @@ fn selected(documents: &Documents) -> Labels {
     let mut labels = Labels::new();
     let refused = refusal::refused(documents, |documents| &documents.gateways);
     for (key, value) in documents.gateways.iter().chain(refused).flat_map(|gateway| &gateway.spec.selector) {
-        labels.entry(key.clone()).or_insert_with(|| value.clone());
+        labels.insert_new(key, value);
     }
     labels
 }
@@ -214,7 +215,7 @@ pub fn workload_of_environment<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a
                 named = true;
             }
             "ISTIO_METAJSON_LABELS" => {
-                workload.labels.append(&mut serde_json::from_str(value).unwrap_or_default());
+                workload.labels.extend(serde_json::from_str::<BTreeMap<_, _>>(value).unwrap_or_default());
             }
             "ISTIO_META_LOCALITY" => workload.locality = Locality::parse(value),
             "ISTIO_META_NODE_NAME" => workload.node = Some(value.to_owned()),

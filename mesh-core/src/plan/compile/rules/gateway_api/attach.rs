@@ -1,6 +1,6 @@
 //! Which routes are attached to which listeners and hosts (GA-1, GA-2, GA-12).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::reference::References;
 use super::{
@@ -14,6 +14,7 @@ use crate::plan::Material;
 use crate::plan::compile::inputs::material;
 use crate::plan::compile::inputs::names;
 use crate::plan::compile::inputs::refusal;
+use crate::text_map::TextMap;
 
 /// The label that Kubernetes gives every Namespace.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
@@ -146,7 +147,7 @@ fn conflict(
 /// What routes are attached by.
 struct Known<'a> {
     /// Labels of the documented Namespaces.
-    namespaces: HashMap<&'a str, &'a BTreeMap<String, String>>,
+    namespaces: HashMap<&'a str, &'a TextMap<String>>,
     /// Namespaces whose labels are unknown, because their documents are refused: no selector takes them.
     shut: HashSet<&'a str>,
     /// Positions of the Gateways, by namespace and name.
@@ -340,7 +341,7 @@ fn allows(own: &str, listener: &EdgeListener<'_>, route: &RouteDocument<'_>, kno
         FromNamespaces::Selector if known.shut.contains(namespace) => false,
         FromNamespaces::Selector => {
             let mut labels = known.namespaces.get(namespace).copied().cloned().unwrap_or_default();
-            labels.entry(NAMESPACE_NAME.to_owned()).or_insert_with(|| namespace.to_owned());
+            labels.insert_new(NAMESPACE_NAME, &namespace.to_owned());
             let selector = written.and_then(|namespaces| namespaces.selector.as_ref());
             selector.is_some_and(|selector| selector.selects(&labels))
         }

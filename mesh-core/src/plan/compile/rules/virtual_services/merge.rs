@@ -3,9 +3,8 @@
 //! The delegate's owner says what happens, within what the root leaves: each of its matches must fit into
 //! one of the root's, and what results asks for both. What the delegate does not set, the root does.
 
-use std::collections::BTreeMap;
-
 use crate::api::istio::{HttpMatchRequest, HttpRoute, StringMatch};
+use crate::text_map::TextMap;
 
 /// The rule that both make together, and which block of which list each of its matches was written as;
 /// `None` if a match of `leaf` fits nowhere.
@@ -134,9 +133,9 @@ fn both(root: &HttpMatchRequest, leaf: &HttpMatchRequest) -> HttpMatchRequest {
     block
 }
 
-fn complete<V: Clone>(own: &mut BTreeMap<String, V>, root: &BTreeMap<String, V>) {
+fn complete<V: Clone>(own: &mut TextMap<V>, root: &TextMap<V>) {
     for (name, value) in root {
-        own.entry(name.clone()).or_insert_with(|| value.clone());
+        own.insert_new(name, value);
     }
 }
 
@@ -193,8 +192,8 @@ mod tests {
     #[test]
     fn va_13_each_other_condition_may_conflict() {
         let any = HttpMatchRequest::default;
-        let labels = |value: &str| BTreeMap::from([("app".to_owned(), value.to_owned())]);
-        let texts = |value: &str| BTreeMap::from([("x".to_owned(), exact(value).unwrap())]);
+        let labels = |value: &str| TextMap::from([("app".to_owned(), value.to_owned())]);
+        let texts = |value: &str| TextMap::from([("x".to_owned(), exact(value).unwrap())]);
         let ports = |port| HttpMatchRequest { port: Some(port), ..any() };
         let from =
             |source_namespace: &str| HttpMatchRequest { source_namespace: source_namespace.into(), ..any() };
@@ -263,15 +262,14 @@ mod tests {
 
     #[test]
     fn va_13_what_results_asks_for_both() {
-        let texts =
-            |name: &str, want: Option<StringMatch>| BTreeMap::from([(name.to_owned(), want.unwrap())]);
+        let texts = |name: &str, want: Option<StringMatch>| TextMap::from([(name.to_owned(), want.unwrap())]);
         let root = HttpMatchRequest {
             name: "root".into(),
             method: exact("GET"),
             headers: texts("a", prefix("1")),
             without_headers: texts("w", prefix("1")),
             query_params: texts("q", exact("1")),
-            source_labels: BTreeMap::from([("app".into(), "web".into())]),
+            source_labels: TextMap::from([("app".into(), "web".into())]),
             port: Some(80),
             gateways: vec!["mesh".into()],
             stat_prefix: "s".into(),
