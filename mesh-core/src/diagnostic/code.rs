@@ -60,7 +60,7 @@ codes! {
     VirtualServiceDestinationPortSelectorRequired = "IST0112" Info,
     /// One pod port is reached with two protocols.
     DeploymentAssociatedToMultipleServices = "IST0116" Warning,
-    /// A port's name does not tell its protocol.
+    /// A port's name does not name its protocol.
     PortNameIsNotUnderNamingConvention = "IST0118" Info,
     /// A rule that no request can reach.
     VirtualServiceUnreachableRule = "IST0130" Warning,
@@ -80,7 +80,7 @@ codes! {
     ConflictingGateways = "IST0145" Error,
     /// Claim based routing without a RequestAuthentication.
     JwtClaimBasedRoutingWithoutRequestAuthN = "IST0149" Error,
-    /// An `ExternalName` service's port name does not tell its protocol.
+    /// An `ExternalName` service's port name does not name its protocol.
     ExternalNameServiceTypeInvalidPortName = "IST0150" Warning,
     /// The gateway credential is not what it should be.
     InvalidGatewayCredential = "IST0161" Error,

@@ -23,7 +23,7 @@ pub struct Diagnostic {
     /// What would be right, if that can be said.
     pub hint: Option<String>,
     /// Whether the configuration as a whole must not go into force: set on errors of documents that
-    /// say who may call, because without them more would be allowed than was written.
+    /// restrict callers, because without them more callers would be allowed than was written.
     pub fail_closed: bool,
     /// Whether it says that two fields of one object do not go together: no second mistake where one of the
     /// object's fields could not be read.

@@ -29,7 +29,7 @@ pub struct Origin {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Group {
-    /// Of Kubernetes itself, or of somebody else.
+    /// Of Kubernetes itself, or of a group that is not known here.
     #[default]
     Other,
     /// Of Istio.
@@ -49,7 +49,7 @@ impl Group {
     }
 }
 
-/// What tells one resource from all others: its group, and `Kind namespace/name`.
+/// The key of a resource among all others: its group, and `Kind namespace/name`.
 pub(crate) type Identity<'a> = (Group, &'a str);
 
 impl Origin {

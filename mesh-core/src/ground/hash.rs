@@ -9,8 +9,8 @@
 //! mesh-tower). It is capped, so that names that collide cost a walk through as many entries at most.
 //!
 //! # For keys
-//! Envoy hashes keys and host names with xxHash64; whoever hashes otherwise sends the same user to another
-//! endpoint than the proxy next door.
+//! Envoy hashes keys and host names with xxHash64; a proxy with another hash sends the same user to another
+//! endpoint than the Envoy beside it.
 
 use std::hash::{BuildHasherDefault, Hasher};
 

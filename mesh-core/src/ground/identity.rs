@@ -1,4 +1,4 @@
-//! Who a workload is: ours, and a peer's; and for whom a request is made.
+//! Identities: of our workload, of a peer, and of the end user of a request.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -213,7 +213,7 @@ pub struct PeerIdentity {
     pub spiffe_id: Arc<str>,
 }
 
-/// What the verified token of a request says of who it was given to (VM-8).
+/// The claims of a request's verified token: the identity of its end user (VM-8).
 ///
 /// Made by authentication only, once the signature is checked; nothing here checks anything. Clones share
 /// the claims.

@@ -32,13 +32,13 @@ impl<'a> RequestView<'a> {
     /// Looks at a request or at its parts.
     ///
     /// An origin-form request (`GET /path` of HTTP/1.1) has no scheme of its own: `http` is assumed;
-    /// who knows better says so by [`RequestView::scheme`].
+    /// set another one with [`RequestView::scheme`].
     #[must_use]
     pub fn of(request: impl Into<Self>) -> Self {
         request.into()
     }
 
-    /// The same view with this scheme, for who knows how the request came in.
+    /// The same view with this scheme, for a caller that knows how the request came in.
     #[must_use]
     pub const fn scheme(mut self, scheme: &'a str) -> Self {
         self.scheme = scheme;

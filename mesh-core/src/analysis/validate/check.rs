@@ -183,7 +183,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Who sees a resource (N-4). `none` says whether `~` is allowed.
+    /// The namespaces that see a resource (N-4). `none` says whether `~` is allowed.
     pub(super) fn export_to(&mut self, at: &At, meta: &Metadata, list: &[String], none: bool) {
         let mut seen: HashMap<&str, usize> = HashMap::new();
         for (index, entry) in list.iter().enumerate() {

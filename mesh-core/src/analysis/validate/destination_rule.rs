@@ -34,7 +34,7 @@ impl Validate for DestinationRule {
         if let Some(selector) = &self.workload_selector {
             check.count(&selector.at, "matchLabels", selector.match_labels.len(), 4_096);
             check.selector(&selector.at, "matchLabels", selector.match_labels.iter());
-            // DR-4: who is selected is of this namespace.
+            // DR-4: the selected workloads are of this namespace.
             let beyond = |entry: &String| entry != "." && *entry != meta.namespace;
             for (index, entry) in self.export_to.iter().enumerate().filter(|(_, entry)| beyond(entry)) {
                 check.error_hint(

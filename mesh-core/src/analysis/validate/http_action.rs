@@ -12,7 +12,7 @@ use crate::retry::RetryPolicy;
 use crate::route::{Direction, HeaderOps, PathRewrite, Pattern, Redirect, is_framing};
 use crate::units::Percent;
 
-/// Largest fixed body, and the size from which one is told (VA-9).
+/// Largest fixed body, and the size from which one is reported (VA-9).
 const MAX_BODY: usize = crate::route::DirectResponse::MAX_BODY;
 const LARGE_BODY: usize = 100 * 1024;
 
@@ -125,7 +125,7 @@ fn headers(headers: &Headers, check: &mut Check<'_>) {
     }
 }
 
-/// Tells of an operation on a header that is not the rule's to change.
+/// Reports an operation on a header that a rule must not change.
 pub(super) fn framing(name: &str, origin: impl FnOnce() -> Origin, check: &mut Check<'_>) {
     if is_framing(name) {
         let message = format!("`{name}` frames the message on its connection: it stays as it is");

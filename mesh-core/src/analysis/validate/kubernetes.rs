@@ -1,6 +1,6 @@
 //! Kubernetes kinds: as far as routing rests on their values (SE, P).
 //!
-//! The API server has checked them where there is one; in a folder of files nobody has.
+//! In a cluster the API server has checked them; in a folder of files they are checked here.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};

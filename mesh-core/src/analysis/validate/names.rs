@@ -72,7 +72,7 @@ pub(super) fn no_key(origin: Origin, key: &str, check: &mut Check<'_>) {
     check.error_hint(origin, format!("`{key}` is not the key of a label or an annotation"), hint);
 }
 
-/// Methods that a page may be told of (VA-11, GA-7).
+/// Methods that an answer to a page may list (VA-11, GA-7).
 pub(super) const METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"];
 

@@ -45,7 +45,7 @@ fn weights(rule: &HttpRoute, check: &mut Check<'_>) {
     if rule.route.len() > 1 && total > 0 && total != 100 {
         let message = format!("the weights add up to {total}, not to 100: each is a share of their sum");
         let found = |origin| Diagnostic::new(Code::WeightsAreNotPercentages, origin, message);
-        // Beside others that have one, none is the share of nobody.
+        // Beside destinations with a weight, one without gets no requests.
         let without = rule.route.iter().find(|to| to.weight.is_none());
         check.report(match without {
             Some(to) => {

@@ -44,7 +44,7 @@ pub(crate) fn proxy_config(proxy: &ProxyConfig, check: &mut Check<'_>) {
     }
 }
 
-/// Tells of entries that change nothing.
+/// Reports entries that change nothing.
 fn metadata(at: &At, field: &str, written: &TextMap<String>, check: &mut Check<'_>) {
     for (key, value) in written {
         let known = METADATA.iter().find(|(known, _)| known == key);

@@ -118,7 +118,7 @@ fn vm_8_claims_are_for_gateways_and_have_a_path() {
     assert_eq!(claim("hosts: [a], gateways: [edge], ", "@request.auth.claims").len(), 1);
 }
 
-/// FI-1: what a fault may say; one without a kind of failure is told by a warning.
+/// FI-1: what a fault may say; one without a kind of failure gives a warning.
 #[test]
 fn fi_1_faults() {
     let fault = |fields: &str| rule(&format!("fault: {{{fields}}}, {ROUTE}"));
@@ -201,7 +201,7 @@ fn va_8_redirects() {
     assert!(!redirect("port: 80, derivePort: FROM_REQUEST_PORT").is_empty());
 }
 
-/// Each is told once, at its place, and is no error.
+/// Each is reported once, at its place, and is no error.
 #[test]
 fn va_4_headers_that_frame_a_message_are_told_of() {
     let operations = "{set: {content-length: '3', x-a: b}, add: {Connection: close}, remove: [upgrade, x-b]}";
@@ -291,7 +291,7 @@ fn va_4_the_authority_is_set_once() {
     assert_eq!(sets("", "set: {host: b}, add: {':authority': c}"), 1);
 }
 
-/// Rules for connections aren't served, and what is wrong with them is told all the same.
+/// Rules for connections aren't served, and their mistakes are reported all the same.
 #[test]
 fn rules_for_connections_are_judged_as_istio_judges_them() {
     let wrong = |rules: &str| {

@@ -101,7 +101,7 @@ pub(super) fn load_balancer(balancer: &LoadBalancerSettings, check: &mut Check<'
     }
 }
 
-/// OD-6, told where it is certain from the block alone.
+/// OD-6, reported where it is certain from the block alone.
 pub(super) fn never_ejects(outlier: &OutlierDetection, check: &mut Check<'_>) {
     let off = outlier.consecutive_5xx_errors == Some(0)
         && outlier.consecutive_gateway_errors.unwrap_or(0) == 0

@@ -39,7 +39,7 @@ impl Pattern {
             return Err(PatternError::new(format!("a regex may have at most {} bytes", Self::MAX)));
         }
         let translated = translate(text)?;
-        // What is wrong is told of the expression as it is by itself.
+        // The error describes the expression as written, without the anchors.
         let regex = build(&format!(r"\A(?:{translated})\z"))
             .map_err(|error| build(&translated).err().unwrap_or(error))?;
         Ok(Self { text: text.into(), regex })

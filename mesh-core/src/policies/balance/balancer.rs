@@ -51,7 +51,7 @@ impl Balancer {
         self.policy
     }
 
-    /// Picks a host: an index into [`HostSet::hosts`]. `load` tells how much a host has to do: how many
+    /// Picks a host: an index into [`HostSet::hosts`]. `load` gives how much a host has to do: how many
     /// requests are under way, or what its [`Latency`](super::Latency) says. `None` if there is no candidate
     /// (503 UH), and always under [`Passthrough`](BalancePolicy::Passthrough), which has no hosts to choose
     /// from.
@@ -113,7 +113,7 @@ impl Balancer {
                 if load(host(second)) < load(host(first)) { second } else { first }
             }
             BalancePolicy::PeakEwma { .. } => {
-                // Two different ones: who is drawn twice would be picked however slow it is.
+                // Two different hosts: one that is drawn twice would be picked however slow it is.
                 let first = rng.below(count);
                 let second = rng.below(count - 1);
                 let second = second + u32::from(second >= first);

@@ -1,4 +1,4 @@
-//! A cookie as hash key: reading it, and making one for who has none (LB-6).
+//! A cookie as hash key: reading it, and making one for a caller without one (LB-6).
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -20,7 +20,7 @@ pub(super) struct Edf {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     due: f64,
-    /// Breaks ties: who has waited longer goes first.
+    /// Breaks ties: the host that has waited longer goes first.
     sequence: u64,
     slot: u32,
 }

@@ -38,7 +38,7 @@ pub struct HashPolicy {
     sources: Vec<HashSource>,
 }
 
-/// The hash of a request, and what its caller has to be told.
+/// The hash of a request, and the cookie that its caller has to get.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hashed {
     /// The hash, which endpoints are picked by; `None` if the request has no key.
@@ -86,7 +86,7 @@ impl HashPolicy {
         &self.sources
     }
 
-    /// Hashes a request. `source` tells the caller's address, if it has one; `draw` gives 64 random bits
+    /// Hashes a request. `source` gives the caller's address, if it has one; `draw` gives 64 random bits
     /// for the value of a cookie that has to be made.
     #[must_use]
     pub fn hash(

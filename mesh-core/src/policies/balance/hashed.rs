@@ -21,7 +21,7 @@ struct Members {
 }
 
 impl HostSet {
-    /// The same set with the tables that `policy` asks for, one for each priority; `key` tells what a host
+    /// The same set with the tables that `policy` asks for, one for each priority; `key` gives the text that a host
     /// [is hashed by](super::host_key). A policy that does not balance by hash changes nothing.
     ///
     /// `before` is an earlier set of the same policy, and of hosts with the same keys in the same order: of
@@ -128,7 +128,7 @@ mod tests {
         index.to_string().into()
     }
 
-    /// Who is picked over many hashes.
+    /// The hosts that are picked over many hashes.
     fn met(set: &HostSet) -> Vec<usize> {
         let picks = crate::balance::share::tests::keys(3_000)
             .filter_map(|hash| set.pick_hashed(hash, Avoid::default(), |_| false, 0));

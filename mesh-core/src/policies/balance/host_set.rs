@@ -1,4 +1,4 @@
-//! Who may be picked (LB-4): hosts in priorities, priorities in groups, groups of candidates.
+//! The hosts that may be picked (LB-4): hosts in priorities, priorities in groups, groups of candidates.
 
 use std::time::Instant;
 

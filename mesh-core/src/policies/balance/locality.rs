@@ -8,7 +8,7 @@
 //! both               first by labels, then by distance
 //! distribute         one priority; each `to` is a group with a share of its own
 //! ```
-//! Priorities that nobody has are closed up: a client with endpoints in another zone (1) and elsewhere
+//! Priorities without endpoints are closed up: a client with endpoints in another zone (1) and elsewhere
 //! (3) has priorities 0 and 1.
 
 use std::borrow::Cow;

@@ -23,7 +23,7 @@ pub struct Maglev {
     slots: Box<[u32]>,
 }
 
-/// A slot that nobody has taken yet.
+/// A slot that no host has taken yet.
 const FREE: u32 = u32::MAX;
 
 /// A host while the table is filled.

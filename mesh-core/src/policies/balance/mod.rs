@@ -14,7 +14,7 @@
 //! | peak EWMA | the better of two by latency · (active + 1) / weight; in code only | the same |
 //! | `consistentHash` | [`Ring`] or [`Maglev`]: the same host for the same key | points or slots by weight |
 //!
-//! Two parts: a [`HostSet`] says who may be picked, is shared and replaced when endpoints come, go
+//! Two parts: a [`HostSet`] holds the hosts that may be picked, is shared and replaced when endpoints come, go
 //! or are ejected; a [`Balancer`] is one worker's private cursor over it. A pick is `O(1)`, or
 //! `O(log n)` with unequal weights, and allocates only when the set has changed.
 //!

@@ -30,7 +30,7 @@ struct Meter {
 }
 
 impl Latency {
-    /// How fast the past is forgotten, unless told.
+    /// How fast the past is forgotten by default.
     pub const DECAY: Duration = Duration::from_secs(10);
     /// What a failure costs at least.
     const FAILURE: Duration = Duration::from_secs(1);
@@ -67,7 +67,7 @@ impl Latency {
     pub fn load(&self, active: u32, decay: Duration, now: Instant) -> u64 {
         let cost = self.cost(decay, now);
         if cost < 1.0 {
-            // One request tells how fast it is; until then nobody else follows.
+            // One request measures how fast it is; until then no other follows.
             return if active == 0 { 0 } else { Self::UNKNOWN + u64::from(active) };
         }
         // A float that is too large becomes the largest integer, which is meant.

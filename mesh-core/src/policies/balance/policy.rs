@@ -33,7 +33,7 @@ pub enum BalancePolicy {
 }
 
 impl BalancePolicy {
-    /// Peak EWMA that forgets as fast as Finagle's does unless told.
+    /// Peak EWMA that forgets as fast as Finagle's does by default.
     #[must_use]
     pub const fn peak_ewma() -> Self {
         Self::PeakEwma { decay: super::Latency::DECAY }

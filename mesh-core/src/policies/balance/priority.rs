@@ -104,7 +104,7 @@ fn health(healthy: u32, total: u32) -> u32 {
     u32::try_from(health.min(100)).expect("at most 100")
 }
 
-/// Loads, and who panics.
+/// Sets each priority's load, and whether it panics.
 fn spread(priorities: &mut [Priority], panic_threshold: u32) {
     let health: Vec<_> = priorities.iter().map(|priority| priority.health).collect();
     let carries_all = health.iter().sum::<u32>() >= 100;
@@ -114,7 +114,7 @@ fn spread(priorities: &mut [Priority], panic_threshold: u32) {
     }
     let all: u64 = priorities.iter().map(|priority| u64::from(priority.total)).sum();
     let loads = if all > 0 && priorities.iter().all(|p| p.panic || p.total == 0) {
-        // Health tells nothing any more: by size.
+        // Health no longer distinguishes the priorities: by size.
         let part = |priority: &Priority| {
             u32::try_from(100 * u64::from(priority.total) / all).expect("a part of 100")
         };
@@ -129,7 +129,7 @@ fn spread(priorities: &mut [Priority], panic_threshold: u32) {
         Some(loads) => {
             priorities.iter_mut().zip(loads).for_each(|(priority, load)| priority.load = load);
         }
-        // Nobody is healthy and nobody panics: whoever asks the first finds no candidate.
+        // No priority is healthy and none panics: the first gets all requests and has no candidate.
         None => priorities.iter_mut().take(1).for_each(|priority| priority.load = 100),
     }
 }

@@ -83,7 +83,7 @@ impl Ring {
         self.points.len()
     }
 
-    /// Whether nobody stands on it.
+    /// Whether no host stands on it.
     const fn is_empty(&self) -> bool {
         self.points.is_empty()
     }

@@ -104,7 +104,7 @@ impl WarmUp {
     /// When a host in service since `since` will have warmed up; `None` if it has.
     #[must_use]
     pub fn warm_at(&self, since: Instant, now: Instant) -> Option<Instant> {
-        // What would last longer than can be told counts as no warm-up: full weight at once.
+        // A warm-up beyond the range of an instant counts as none: full weight at once.
         let warm = since.checked_add(self.duration)?;
         (now < warm).then_some(warm)
     }

@@ -1,7 +1,7 @@
 //! Is there room? (CB)
 //!
 //! A destination that slows down must not take its callers with it: what is beyond its limits is
-//! refused at once, with a flag (`UO`) that nobody mistakes for the application's own 503, and is
+//! refused at once, with a flag (`UO`) that distinguishes it from the application's own 503, and is
 //! never retried. Limits hold per cluster and process, all threads together (CB-1).
 //!
 //! ```text
@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Worked example: `maxConnections: 2, http1MaxPendingRequests: 1`: of four slow calls at once two
-//! run, one waits and one is told 503 UO within microseconds.
+//! run, one waits and one gets 503 UO within microseconds.
 
 mod concurrency;
 mod limits;

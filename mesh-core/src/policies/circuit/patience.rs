@@ -1,8 +1,8 @@
 //! How long an endpoint lets an idle connection live (RT-20).
 //!
 //! A server closes what has been idle for its time, and a request that is just then on its way is lost:
-//! nobody knows whether it was seen. One that may be repeated is repeated. One that may not must not be
-//! sent on a connection whose time is nearly up. Servers seldom say their time, so it is learned: the
+//! the caller cannot know whether it was seen. A request that may be repeated is repeated. Another one must not be
+//! sent on a connection whose time is nearly up. Servers seldom announce their time, so it is learned: the
 //! shortest of the last closes, since what delays the news of a close only makes it longer.
 //!
 //! Worked example: a server closes connections after 60 s. The first that it closes teaches 60 s; from

@@ -2,8 +2,8 @@
 //!
 //! A browser sends a page's cross-origin request and then asks the answer whether the page may see it;
 //! for requests that could do harm it asks first, with a *preflight*. Answering at the rule saves every
-//! service from doing it, and from doing it differently. Nothing is ever blocked here: who is no browser
-//! isn't held back by any of this, and a browser refuses by itself where it finds no permission.
+//! service from doing it, and from doing it differently. Nothing is ever blocked here: other
+//! clients ignore all of this, and a browser refuses by itself where it finds no permission.
 //!
 //! ```text
 //! Origin?  no ─────────────────────────────────▶ Pass

@@ -50,7 +50,7 @@ pub enum Unmatched {
     Ignore,
 }
 
-/// What a preflight is told of methods or headers.
+/// The answer to a preflight about methods or headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Allowed {
     /// Nothing.
@@ -97,7 +97,7 @@ impl CorsPolicy {
         Self::new(origins).methods(texts(methods))?.headers(texts(headers))?.expose(texts(expose))
     }
 
-    /// The methods that a preflight is told; a lone `*` says yes to the one that it asks for.
+    /// The methods that the answer to a preflight lists; a lone `*` allows the one that it asks for.
     ///
     /// # Errors
     /// If one can't stand in a header.
@@ -106,7 +106,7 @@ impl CorsPolicy {
         Ok(self)
     }
 
-    /// The request headers that a preflight is told; a lone `*` says yes to those that it asks for.
+    /// The request headers that the answer to a preflight lists; a lone `*` allows those that it asks for.
     ///
     /// # Errors
     /// If one can't stand in a header.
@@ -166,7 +166,7 @@ impl CorsPolicy {
         }
     }
 
-    /// Tells the browser that pages of `origin` may read the response; replaces what the service says.
+    /// Allows pages of `origin` to read the response; replaces the service's own headers.
     pub fn grant(&self, origin: HeaderValue, response: &mut HeaderMap) {
         response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         if self.credentials {
@@ -184,7 +184,7 @@ impl CorsPolicy {
         })
     }
 
-    /// What is said to every preflight, whoever asks.
+    /// The headers in the answer to every preflight.
     fn preflight(&self, method: &HeaderValue, request: &HeaderMap) -> HeaderMap {
         let mut answer = HeaderMap::with_capacity(6);
         if self.credentials {

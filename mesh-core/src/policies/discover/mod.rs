@@ -1,7 +1,7 @@
 //! What a name stands for, and until when: the part of discovery that decides.
 //!
-//! Asking is the edge's affair; here an answer becomes a set of addresses and the time of the next
-//! question. The rule that users lose sleep over is in one place: who may take an address away.
+//! The adapter asks the resolver; here an answer becomes a set of addresses and the time of the next
+//! question. The rule that matters most is in one place: when an address is taken away.
 //!
 //! | the resolver says | addresses | asked again |
 //! |---|---|---|

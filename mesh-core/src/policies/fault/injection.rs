@@ -48,8 +48,8 @@ impl Abort {
         Self { status: StatusCode::OK, grpc: Some(code) }
     }
 
-    /// The reply (FI-5). How it is told, [`LocalReply::response`] decides: to a gRPC request an HTTP status
-    /// is mapped (RF-4), a gRPC status goes to everybody.
+    /// The reply (FI-5). [`LocalReply::response`] decides its form: for a gRPC request an HTTP status
+    /// is mapped (RF-4); a gRPC status goes to every caller.
     #[must_use]
     pub fn reply(&self) -> LocalReply {
         LocalReply::fault_abort(self.status, self.grpc)

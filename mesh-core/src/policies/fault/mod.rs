@@ -1,6 +1,6 @@
 //! Is a fault injected? (FI)
 //!
-//! Nobody knows that a timeout or a retry works until something fails. A rule may delay or abort
+//! A timeout or a retry is untested until something fails. A rule may delay or abort
 //! a share of its requests; the decision is a value, so that the same seed fails the same requests
 //! in a test and in the proxy, and the record of an injected failure says that it was injected.
 //!

@@ -7,7 +7,7 @@ use bytes::Bytes;
 /// Four characters are three bytes.
 const QUAD: usize = 4;
 
-/// What is said to be base64 is not.
+/// A body that is declared as base64 and is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// Characters that stand for nothing, or padding that is wrong.

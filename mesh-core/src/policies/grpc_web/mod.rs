@@ -60,7 +60,7 @@ impl Kind {
         })
     }
 
-    /// The frame that tells the trailers; as text, padded by itself like each message.
+    /// The frame that holds the trailers; as text, padded by itself like each message.
     #[must_use]
     pub fn trailers(self, trailers: &HeaderMap) -> Bytes {
         let lines = trailers.iter().map(|(name, value)| name.as_str().len() + value.len() + 3);
@@ -102,7 +102,7 @@ pub struct Call {
 impl Call {
     /// Reads a request's headers; `None` if it is no grpc-web.
     ///
-    /// `Accept` tells how the answer is to be; where it names neither kind, it is the request's.
+    /// `Accept` sets the kind of the answer; where it names neither kind, the request's kind counts.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let request = Kind::of_content_type(headers.get(CONTENT_TYPE)?.as_bytes())?;

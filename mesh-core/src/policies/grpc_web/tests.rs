@@ -72,7 +72,7 @@ fn rf_6_each_message_is_padded_by_itself() {
     let both = [message(b"a"), message(b"")].concat();
     let expected = format!("{}{}", STANDARD.encode(message(b"a")), STANDARD.encode(message(b"")));
     assert_eq!(Encoder::default().push(&both), expected);
-    // Of a message that never ends, what came is told.
+    // The bytes that arrived of an endless message are passed on.
     let mut encoder = Encoder::default();
     assert_eq!(encoder.push(&message(b"abcd")[..7]), "AAAAAARh");
     assert_eq!(encoder.finish(), "Yg==");

@@ -1,4 +1,4 @@
-//! Headers that steer us, and who may send them (HD-2, GW-12).
+//! Headers that steer the mesh, and the peers that may send them (HD-2, GW-12).
 //!
 //! `x-envoy-max-retries` from our own application is a wish; from a stranger it is an attack.
 
@@ -20,8 +20,8 @@ pub fn strip_all(headers: &mut HeaderMap) {
     strip(headers, |name| name.starts_with("x-envoy-"));
 }
 
-/// Removes what would steer us (RT-5, forced traces, faults), and what peers tell each other but not
-/// the application (ME-6); what tells of the request (attempt count, expected timeout) stays.
+/// Removes the headers that would steer the mesh (RT-5, forced traces, faults), and those that peers exchange but
+/// hide from the application (ME-6); headers that describe the request (attempt count, expected timeout) stay.
 pub fn strip_steering(headers: &mut HeaderMap) {
     strip(headers, is_steering);
 }
@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(left(&NAMES, strip_all), ["x-other"]);
     }
 
-    // ME-6: nor do they tell who they are.
+    // ME-6: their identity is removed too.
     #[test]
     fn hd_2_plaintext_peers_may_tell_but_not_steer() {
         assert_eq!(

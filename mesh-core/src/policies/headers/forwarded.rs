@@ -1,4 +1,4 @@
-//! Where a request came from, as proxies tell each other (HD-5).
+//! Where a request came from, as proxies pass it on (HD-5).
 //!
 //! ```text
 //! x-forwarded-for: 203.0.113.9, 10.1.1.1        peer 10.2.2.2, 1 trusted proxy
@@ -19,7 +19,7 @@ pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-pro
 const EXTERNAL_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-address");
 const INTERNAL: HeaderName = HeaderName::from_static("x-envoy-internal");
 
-/// Who called a gateway.
+/// The caller of a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
     /// Its address; with the port only where it is the connection's own peer.
@@ -28,7 +28,7 @@ pub struct Client {
     pub internal: bool,
 }
 
-/// Tells the next hop where the request came from, and returns who called.
+/// Writes for the next hop where the request came from, and returns the caller.
 ///
 /// The client is the peer, or with `trusted_proxies` N > 0 the Nth address from the right of what came
 /// in. The peer is appended to `x-forwarded-for` in every case.
@@ -40,17 +40,17 @@ pub fn append(headers: &mut HeaderMap, peer: SocketAddr, trusted_proxies: usize)
         text.push_str(", ");
     }
     let first = text.is_empty();
-    let told = trusted_proxies.checked_sub(1).and_then(|skip| {
+    let forwarded = trusted_proxies.checked_sub(1).and_then(|skip| {
         let mut addresses = text.rsplit(',').map(str::trim).filter(|address| !address.is_empty());
         addresses.nth(skip)?.parse::<IpAddr>().ok()
     });
-    let single = first || (told.is_some() && text.matches(',').count() == 1);
+    let single = first || (forwarded.is_some() && text.matches(',').count() == 1);
     // Writing to a String cannot fail.
     let _ = write!(text, "{}", peer.ip());
     if let Ok(value) = HeaderValue::try_from(text) {
         headers.insert(FORWARDED_FOR, value);
     }
-    let address = told.map_or(peer, |ip| SocketAddr::new(ip.to_canonical(), 0));
+    let address = forwarded.map_or(peer, |ip| SocketAddr::new(ip.to_canonical(), 0));
     Client { address, internal: single && is_private(address.ip()) }
 }
 
@@ -67,7 +67,7 @@ pub fn mark(headers: &mut HeaderMap, client: Client) {
     }
 }
 
-/// Tells the scheme that the caller used.
+/// Writes the scheme that the caller used.
 pub fn set_proto(headers: &mut HeaderMap, tls: bool) {
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if tls { "https" } else { "http" }));
 }

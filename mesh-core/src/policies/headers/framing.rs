@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Version};
 
 use crate::reply::{Flag, LocalReply};
 
-/// Why nobody can tell for certain where an answer ends.
+/// Why the end of an answer is uncertain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misframed {

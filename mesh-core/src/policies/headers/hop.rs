@@ -16,7 +16,7 @@ const GONE: [HeaderName; 6] =
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Upgrade {
-    /// None; or `h2c`, an offer that nobody has to take up.
+    /// None; or `h2c`, an offer that a server may ignore.
     #[default]
     None,
     /// WebSocket, allowed on every route.

@@ -2,8 +2,8 @@
 //!
 //! Envoy's limit is of names and values together, for heads and trailers each. HTTP/1.1 parsers enforce it by
 //! themselves. The `h2` crate has one setting for all, and two faults behind it: it counts 32 bytes more for each
-//! field (RFC 9113 section 6.5.2), and of trailers it drops what is too much without a word. So `h2` is told a
-//! multiple of the limit, and what it delivers is counted here:
+//! field (RFC 9113 section 6.5.2), and of trailers it drops the excess in silence. So `h2` is given a
+//! multiple of the limit, and the fields that it delivers are counted here:
 //!
 //! ```text
 //! 0 ───────── limit ──────────── 3 × limit ─────────────────────── 8 × limit ────────▶ size of the fields
@@ -21,7 +21,7 @@ use http::HeaderMap;
 /// What RFC 9113 (6.5.2) adds for each field.
 const FIELD_OVERHEAD: usize = 32;
 
-/// How much more `h2` is told.
+/// The limit of `h2` as a multiple of ours.
 const READ_AHEAD: u32 = 8;
 
 /// Most fields; the map that holds them ends, and `h2` cuts, somewhat above.
@@ -51,7 +51,7 @@ impl FieldLimit {
         self.0 as usize
     }
 
-    /// What `h2` is told.
+    /// The limit that `h2` is given.
     #[must_use]
     pub const fn max_list_size(self) -> u32 {
         self.0 * READ_AHEAD
@@ -107,7 +107,7 @@ mod tests {
         assert!(FieldLimit::kib(8192).is_some_and(|limit| limit.max_list_size() == 64 << 20));
     }
 
-    /// What is said above of a field that `h2` cuts, for every limit.
+    /// The argument of the module's header about a field that `h2` cuts, for every limit.
     #[test]
     fn a_field_that_is_cut_is_too_large_on_the_wire() {
         for limit in [8, 60, 8192].map(|kib| FieldLimit::kib(kib).unwrap()) {

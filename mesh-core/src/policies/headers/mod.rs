@@ -1,7 +1,7 @@
 //! What becomes of headers when a request crosses us (HD).
 //!
 //! Some headers speak of the connection and not of the request ([`hop`]); some would let a stranger
-//! steer us ([`control`]); some tell where the request came from ([`forwarded`]). Which of them apply
+//! steer us ([`control`]); some carry where the request came from ([`forwarded`]). Which of them apply
 //! depends on where we stand; what each does is here, as functions of the headers alone.
 //!
 //! Most requests hold none of them, and looking each name up would cost more than the work; so one
@@ -122,8 +122,8 @@ pub fn join_cookies(headers: &mut HeaderMap) {
 /// request's headers as they are.
 ///
 /// # Errors
-/// 400 if there is no host, or more than one, or it names a user too: nobody is meant to send that (RFC 9110
-/// section 4.2.4), and whoever compares hosts would see another one.
+/// 400 if there is no host, or more than one, or it names a user too: RFC 9110
+/// (section 4.2.4) forbids to send that, and a comparison of hosts would see another one.
 pub fn unify_host<B>(request: &mut Request<B>, survey: Survey) -> Result<(), LocalReply> {
     let host = || request.headers().get(HOST).map_or(&[][..], HeaderValue::as_bytes);
     let Some(authority) = request.uri().authority() else {

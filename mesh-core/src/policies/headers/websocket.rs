@@ -3,7 +3,7 @@
 //! An HTTP/2 caller opens one with an extended `CONNECT`, which proves nothing and needs no key: the stream is
 //! its own. An HTTP/1.1 endpoint wants `Upgrade` and a key, and proves with 101 that it has read it. So the
 //! request gets a key of ours, and the answer loses the proof, which the caller could not check. Towards an
-//! endpoint of HTTP/2 it is the other way round: the key stays here, and we are the ones who prove.
+//! endpoint of HTTP/2 it is the other way round: the key stays here, and the proof is made here.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

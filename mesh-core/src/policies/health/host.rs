@@ -101,7 +101,7 @@ impl HostHealth {
         !was_out
     }
 
-    /// Forgets what was found, as when nobody asks any more.
+    /// Forgets the results, as when checks end.
     pub fn forget(&self) {
         self.enter(&mut self.row(), State::Unchecked);
     }
@@ -124,7 +124,7 @@ impl HostHealth {
 
 /// Which of a cluster's endpoints are in service.
 ///
-/// One that was not asked yet waits while others are known to be well; where nobody is, as in a
+/// An endpoint that was not checked yet waits while others are known to be well; where none is, as in a
 /// process's first millisecond, it serves.
 pub fn in_service(states: &[State]) -> impl Iterator<Item = bool> {
     let known = states.contains(&State::Healthy);

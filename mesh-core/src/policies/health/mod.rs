@@ -1,8 +1,8 @@
 //! Does an endpoint say that it is well? (HC)
 //!
 //! Outlier detection learns of a dead endpoint from requests that fail. A health check asks before a
-//! request is at stake, and tells of recovery without one. Here is decided what an answer means and
-//! when to ask again; asking is the adapter's.
+//! request is at stake, and finds recovery without one. This room decides what an answer means and
+//! when to ask again; the adapter asks.
 //!
 //! ```text
 //!              first answer decides
@@ -18,7 +18,7 @@
 //! question waits 3 s from the answer, or the end of patience, before; one that answers 503 is out with
 //! that answer; both are back with the first 200.
 //!
-//! One that has just come is neither well nor ill: while others are known to be well it waits for its first
+//! A new endpoint is neither well nor ill: while others are known to be well it waits for its first
 //! answer, and until then it counts for nothing where load is spread by health (LB-12 to LB-14).
 
 mod grpc;

@@ -17,7 +17,7 @@ pub struct HealthPolicy {
     pub timeout: Duration,
     /// Time between an answer, or the end of the wait for one, and the next question.
     pub interval: Duration,
-    /// The same while nobody has called the cluster.
+    /// The same while the cluster gets no calls.
     pub no_traffic_interval: Duration,
     /// The first question is put off by a random part of this.
     pub initial_jitter: Duration,
@@ -86,7 +86,7 @@ impl HealthPolicy {
         self.initial_jitter.mul_f64(rng.unit())
     }
 
-    /// How long to wait after an answer; `used` says whether anybody has called the cluster.
+    /// How long to wait after an answer; `used` says whether the cluster gets calls.
     pub fn delay(&self, used: bool, rng: &mut impl Rng) -> Duration {
         let interval = if used { self.interval } else { self.no_traffic_interval.max(self.interval) };
         interval + interval.mul_f64(f64::from(self.interval_jitter_percent) / 100.0 * rng.unit())

@@ -89,7 +89,7 @@ pub enum Question {
 ///     └──────── failureThreshold failures ─────────┘
 /// ```
 ///
-/// It begins unready: nobody is sent requests before it has said that it wants them.
+/// It begins unready: a workload gets no requests before it has said that it wants them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Readiness {
     ready: bool,

@@ -18,7 +18,7 @@ pub(super) struct Allowance {
 const FULL: u64 = 1_000;
 /// A tenth of a second for each.
 const TURN: Duration = Duration::from_millis(100);
-/// Less than the smallest DATA frame that somebody would measure by: an empty message of gRPC is 14 bytes.
+/// Less than the smallest DATA frame of a bandwidth probe: an empty message of gRPC is 14 bytes.
 const BYTES: u64 = 10;
 
 impl Allowance {

@@ -1,4 +1,4 @@
-//! How a caller is to be told.
+//! The form in which a caller understands an answer.
 
 use http::HeaderValue;
 

@@ -210,13 +210,12 @@ impl LocalReply {
         self.grpc.unwrap_or_else(|| grpc_of_http(self.status))
     }
 
-    /// The reply as a response; the dialect is told, or whether the request was gRPC (RF-4, RF-6:
-    /// trailers-only).
+    /// The reply as a response in this dialect; `true` stands for gRPC (RF-4, RF-6: trailers-only).
     #[must_use]
     pub fn response(&self, dialect: impl Into<Dialect>) -> Response<Cow<'static, str>> {
-        // A rule that names a gRPC status speaks gRPC to everybody (FI-5).
-        let told = self.grpc.is_some() && self.flags.has(Flag::FaultInjected);
-        let content_type = dialect.into().content_type().or_else(|| Dialect::from(told).content_type());
+        // A rule that names a gRPC status speaks gRPC to every caller (FI-5).
+        let as_grpc = self.grpc.is_some() && self.flags.has(Flag::FaultInjected);
+        let content_type = dialect.into().content_type().or_else(|| Dialect::from(as_grpc).content_type());
         let mut headers = HeaderMap::with_capacity(4);
         if self.overloaded {
             headers.insert(OVERLOADED, HeaderValue::from_static("true"));

@@ -1,4 +1,4 @@
-//! What the caller is told when the answer is ours: status, flag, details and body (RF).
+//! Answers that the mesh makes itself: status, flag, details and body (RF).
 //!
 //! The library's typed error and the proxy's response are made from the same [`LocalReply`], so
 //! they cannot drift apart (RF-7).

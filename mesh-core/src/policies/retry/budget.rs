@@ -45,8 +45,8 @@ impl Default for BudgetPolicy {
 /// A token bucket.
 ///
 /// All orderings are `Relaxed`: the counters publish no other data, and the modification order of
-/// each single atomic is enough for "no token is spent twice". Who wins the exchange on
-/// `refilled` alone grants that stretch of time; a thread that looks in between sees tokens
+/// each single atomic is enough for "no token is spent twice". Only the thread that wins the exchange on
+/// `refilled` grants that stretch of time; a thread that looks in between sees tokens
 /// missing for a moment and, at worst, makes one retry less. The cache line is the budget's own.
 #[derive(Debug)]
 #[repr(align(64))]
@@ -87,7 +87,7 @@ impl Budget {
     }
 
     /// Pays in for one success. With a full bucket, as in good times, this is one read of a
-    /// cache line that nobody writes.
+    /// cache line that no thread writes.
     pub fn deposit(&self) {
         if self.tokens.load(Relaxed) < self.cap {
             self.tokens.fetch_add(self.deposit, Relaxed);

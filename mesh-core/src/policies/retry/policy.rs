@@ -31,7 +31,7 @@ pub struct RetryPolicy {
     pub host_selection_attempts: u32,
     /// Whether other localities are preferred after failures.
     pub retry_remote_localities: bool,
-    /// Whether somebody asked for this policy (`retries:` of a rule, a call option, a trusted
+    /// Whether the user asked for this policy (`retries:` of a rule, a call option, a trusted
     /// header, or `--istio-runtime`): then it is obeyed to the letter, else RT-19 narrows it.
     pub written: bool,
     /// Where it was written.

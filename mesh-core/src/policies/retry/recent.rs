@@ -5,7 +5,7 @@
 //! of one second all thousand count.
 //!
 //! The interval is cut into sixteen slots in a ring; a slot that comes round again is emptied by
-//! whoever touches it first. A count is exact to a sixteenth of the interval, on the side of fewer
+//! the thread that touches it first. A count is exact to a sixteenth of the interval, on the side of fewer
 //! retries: requests older than 15/16 of it may be left out already.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

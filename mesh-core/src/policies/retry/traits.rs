@@ -37,7 +37,7 @@ impl Traits {
         Self::knowing(grpc, method, headers)
     }
 
-    /// The same for who knows already whether it is gRPC.
+    /// The same for a caller that knows already whether it is gRPC.
     #[must_use]
     pub fn knowing(grpc: bool, method: &Method, headers: &HeaderMap) -> Self {
         let idempotent = is_idempotent(method, headers);

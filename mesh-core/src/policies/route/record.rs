@@ -1,8 +1,8 @@
-//! Why rules did not match: what a lookup can tell, and the data path has no use for.
+//! Why rules did not match: facts of a lookup that the data path does not use.
 //!
 //! The lookup is one function, generic over a [`Recorder`]. With `()` it compiles to the bare
-//! lookup; with a `Vec<Earlier>` it also tells why each earlier rule did not match, so what is
-//! explained is what is done.
+//! lookup; with a `Vec<Earlier>` it also records why each earlier rule did not match, so the
+//! explanation is that of the real lookup.
 
 use std::sync::Arc;
 

@@ -40,7 +40,7 @@ pub struct Route {
     pub request_headers: HeaderOps,
     /// What happens to response headers.
     pub response_headers: HeaderOps,
-    /// Who gets a copy.
+    /// The destinations that get a copy.
     pub mirrors: Vec<Mirror>,
     /// Name of the counters of its own, if it has any (VM-9).
     pub stat_prefix: Option<Arc<str>>,

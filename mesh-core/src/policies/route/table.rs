@@ -103,7 +103,7 @@ impl RouteTable {
         self
     }
 
-    /// Whether the listener speaks grpc-web, to hosts that nobody knows too (RF-6).
+    /// Whether the listener speaks grpc-web, for unknown hosts too (RF-6).
     #[must_use]
     pub const fn is_grpc_web(&self) -> bool {
         self.grpc_web
@@ -127,7 +127,7 @@ impl RouteTable {
         self.fallback
     }
 
-    /// Whether a rule asks about a verified token (VM-8): who routes by it need not look for one else.
+    /// Whether a rule asks about a verified token (VM-8). If not, the caller need not look for one.
     #[must_use]
     pub const fn reads_claims(&self) -> bool {
         self.reads_claims

@@ -8,7 +8,7 @@
 //! above it: the second destination. Weights `[3, 0, 1]` drop the middle one: 75 % and 25 %.
 //!
 //! Where the destinations balance by a key of the request (`consistentHash`), the key takes the place
-//! of the draw: a user who has met the canary meets it again, and one who has not does so only when
+//! of the draw: a user of the canary stays with it, and other users come to it only when
 //! its weight grows. Requests without the key are drawn.
 
 mod weighted;

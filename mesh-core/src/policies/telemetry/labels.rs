@@ -105,7 +105,7 @@ impl<'a> Peer<'a> {
         }
     }
 
-    /// An endpoint as its metadata tells of it (ME-6); its `principal` is the one proved by mTLS.
+    /// An endpoint as its metadata describes it (ME-6); its `principal` is the one proved by mTLS.
     #[must_use]
     pub fn of_endpoint(endpoint: &'a Endpoint, principal: Option<&'a str>) -> Self {
         let workload = endpoint.workload.as_ref();
@@ -167,7 +167,7 @@ impl<'a> Service<'a> {
     }
 }
 
-/// How the request ended, as far as labels tell; small enough to be a cache key.
+/// How the request ended, as far as labels show it; small enough to be a cache key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ResponseFacts {
     /// Protocol.
@@ -187,11 +187,11 @@ pub struct ResponseFacts {
 pub struct RequestLabels<'a> {
     /// Which side reports.
     pub reporter: Reporter,
-    /// Who called.
+    /// The caller.
     pub source: Peer<'a>,
-    /// Who served.
+    /// The endpoint that served.
     pub destination: Peer<'a>,
-    /// What was called.
+    /// The service that was called.
     pub service: Service<'a>,
     /// How it ended.
     pub response: ResponseFacts,

@@ -1,6 +1,6 @@
 //! How long may a request take, and what do the next hops learn of it? (RT-1 to RT-5)
 //!
-//! A timeout that stays on one hop makes the hops behind it work for a caller who has left. So
+//! A timeout that stays on one hop makes the hops behind it work for a caller that has left. So
 //! the effective timeout becomes a [`Deadline`], an instant, which travels with the request's
 //! context and is written into the headers of each attempt as the time left.
 //!

@@ -1,6 +1,6 @@
 //! The kinds of the Gateway API: what its own schema refuses (GA).
 //!
-//! In a cluster the API server has done so before anybody reads a document: bounds, patterns, and rules
+//! In a cluster the API server has done so before a document is read: bounds, patterns, and rules
 //! between fields, those of the experimental channel, which Istio installs. What one implementation
 //! may know and another not, such as a listener's protocol, is no mistake of the document: it becomes
 //! a condition in its status, and the rest of it is served.

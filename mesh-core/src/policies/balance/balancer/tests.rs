@@ -26,7 +26,7 @@ fn spread(policy: BalancePolicy, set: &HostSet, picks: usize, load: &[u64]) -> V
     counts
 }
 
-/// Draws what it is told to.
+/// Draws the given numbers.
 struct Script(Vec<u64>);
 impl crate::rng::Rng for Script {
     fn next_u64(&mut self) -> u64 {
@@ -172,7 +172,7 @@ fn lb_7_lb_8_without_a_table_chance_decides_and_a_table_is_for_those_who_hash() 
     for policy in [BalancePolicy::RingHash { minimum: 64 }, BalancePolicy::Maglev { size: 101 }] {
         let counts = spread(policy, &equal(4), 4_000, &[0; 4]);
         assert!(counts.iter().all(|count| (850..1_150).contains(count)), "{policy:?}: {counts:?}");
-        // Whoever draws is not bound to a table that the set has for others.
+        // A balancer that draws ignores the table that the set has for others.
         let counts = spread(BalancePolicy::RoundRobin, &tabled(equal(4), policy), 4_000, &[0; 4]);
         assert_eq!(counts, [1_000; 4], "{policy:?}");
     }

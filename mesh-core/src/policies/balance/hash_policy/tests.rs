@@ -101,7 +101,7 @@ fn lb_6_a_cookie_is_hashed_or_made_or_nothing() {
     let made = hash(&[cookie(Some(60))], &without);
     assert_eq!(made.hash, of("0000000000000abc"));
     assert_eq!(made.set_cookies, ["user=\"0000000000000abc\"; Max-Age=60; Path=/; HttpOnly"]);
-    // Who sends it back meets the same host.
+    // A caller that sends it back meets the same host.
     assert_eq!(one(cookie(Some(60)), &get("/", &[("cookie", "user=0000000000000abc")])), made.hash);
 }
 
@@ -118,7 +118,7 @@ fn lb_5_the_keys_of_a_route_are_combined() {
     for policy in [twice, HashPolicy::new(vec![header("x-user")])] {
         assert_eq!(policy.hash_of(HashKey::new("alice")), hash(policy.sources(), &request));
     }
-    // Where a route has no keys, a call's own still tells one from another.
+    // Where a route has no keys, a call's own key still distinguishes calls.
     assert_eq!(HashPolicy::default().hash_of(HashKey::new("alice")), HashKey::new("alice").into());
     assert_eq!(hash(&[header("x-none"), parameter(), header("x-user")], &request).first, Some(id));
     // A key that the request does not have is passed over.

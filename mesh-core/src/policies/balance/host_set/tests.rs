@@ -102,7 +102,7 @@ fn lb_13_what_is_lost_is_shared_by_health() {
     assert_eq!(loads(&layered(&[&[ON, OFF, OFF], &[ON, OFF, OFF], &[ON, OFF, OFF]], 0)), [46, 46, 8]);
 }
 
-/// Ten hosts, of which so many are well, and twenty that nobody has asked yet.
+/// Ten hosts, of which so many are well, and twenty that were not checked yet.
 fn scaled_up(well: usize, panic_threshold: u32) -> HostSet {
     let known = (0..10).map(|index| HostView::new(1, index < well));
     let new = (0..20).map(|_| HostView { awaited: true, ..HostView::new(1, false) });
@@ -145,7 +145,7 @@ fn lb_12_a_locality_gives_nothing_of_its_share_for_hosts_that_nobody_has_asked_y
     let rules = SetRules { shares: vec![80, 20], ..SetRules::default() };
     let parts = parts(&HostSet::arrange(1, hosts, &rules, None));
     assert!((parts[0] - 0.8).abs() < 0.002, "{parts:?}");
-    // Nobody at all: there is nobody to serve, and nothing to divide by.
+    // No host at all: none can serve, and there is nothing to divide by.
     let awaited = HostView { awaited: true, ..HostView::new(1, false) };
     let rules = SetRules { panic_threshold: 50, ..SetRules::default() };
     assert!(usable(&HostSet::arrange(1, vec![awaited], &rules, None)).is_empty());

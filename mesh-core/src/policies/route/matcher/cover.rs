@@ -30,7 +30,7 @@ impl Matcher {
     }
 
     /// Whether every request that fits `later` fits this one too, so that `later` behind this one can
-    /// never serve. `false` may also mean that it was too hard to tell: two regular expressions are
+    /// never serve. `false` may also mean that it was too hard to decide: two regular expressions are
     /// compared as text only.
     #[must_use]
     pub fn covers(&self, later: &Self) -> bool {

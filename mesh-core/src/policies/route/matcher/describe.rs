@@ -1,4 +1,4 @@
-//! Conditions in words, for errors and for who asks why a rule did not match.
+//! Conditions in words, for errors and for the explanation why a rule did not match.
 
 use std::fmt;
 

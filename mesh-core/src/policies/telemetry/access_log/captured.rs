@@ -31,7 +31,7 @@ pub struct Captured {
 }
 
 impl Captured {
-    /// Replaces a request header, for who learns later that it was made or changed on the way.
+    /// Replaces a request header that the proxy made or changed after the capture.
     pub fn set_request(&mut self, name: &HeaderName, value: &HeaderValue) {
         self.request.retain(|(captured, _)| captured != name);
         self.request.push((name.clone(), value.clone()));

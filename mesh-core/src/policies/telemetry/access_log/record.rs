@@ -68,7 +68,7 @@ pub struct Record<'a> {
     pub upstream_local: Option<SocketAddr>,
     /// Where the caller connected to.
     pub downstream_local: Option<SocketAddr>,
-    /// The caller's address, as trusted headers tell it.
+    /// The caller's address, as trusted headers give it.
     pub downstream_remote: Option<SocketAddr>,
     /// The peer of the connection itself.
     pub downstream_direct_remote: Option<SocketAddr>,
@@ -88,7 +88,7 @@ pub struct Record<'a> {
     pub tls_cipher: Option<&'a str>,
     /// This machine.
     pub hostname: Option<&'a str>,
-    /// Who answers `%METADATA(…)%` and `%CEL(…)%`.
+    /// The source of `%METADATA(…)%` and `%CEL(…)%`.
     pub extra: Option<&'a dyn Extra>,
 }
 

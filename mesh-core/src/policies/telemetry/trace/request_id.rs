@@ -13,7 +13,7 @@ const DECISION: usize = 14;
 /// Length of a UUID in text.
 const LENGTH: usize = 36;
 
-/// Why a trace is recorded, as the request id tells it.
+/// Why a trace is recorded, as the request id encodes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TraceReason {
     /// It is not, or nothing was decided.
