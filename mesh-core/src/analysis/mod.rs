@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, said so that it can be mended.
+//! Mistakes of a configuration, reported so that a user can correct them.
 //!
 //! Every finding is a [`Diagnostic`]: a stable [`Code`] (Istio's where one exists), a [`Level`], the
 //! place, a sentence, and a hint where there is one. Both the reader of documents in [`crate::read`] and

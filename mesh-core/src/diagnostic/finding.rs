@@ -18,9 +18,9 @@ pub struct Diagnostic {
     pub level: Level,
     /// The node it is about.
     pub origin: Origin,
-    /// What is wrong, beginning with the path of the node where one is known.
+    /// The mistake, beginning with the path of the node where one is known.
     pub message: String,
-    /// What would be right, if that can be said.
+    /// The correction, if it is known.
     pub hint: Option<String>,
     /// Whether the configuration as a whole must not go into force: set on errors of documents that
     /// restrict callers, because without them more callers would be allowed than was written.

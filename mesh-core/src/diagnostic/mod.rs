@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, said so that it can be mended.
+//! Findings about a configuration, written so that a user can correct it.
 //!
 //! Every finding is a [`Diagnostic`]: a stable [`Code`] (Istio's where one exists), a [`Level`], the
 //! place (`file:line:column`, resource, path), a sentence, and a hint where there is one. The decoder,

@@ -86,7 +86,7 @@ impl fmt::Display for Origin {
 pub struct Error {
     /// Where it was written.
     pub origin: Box<Origin>,
-    /// What is wrong and what would be right.
+    /// The mistake and its correction.
     pub reason: String,
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with the parts that a policy is made of.
+//! Mistakes in the parts that a policy is made of.
 //!
 //! The constructor of a policy takes plain parts and is the only place of their rules. Its error names each field as
 //! the configuration names it, such as `attempts` or `abort.httpStatus`. The analyser knows where the field was
@@ -65,7 +65,7 @@ impl FieldError {
         &self.message
     }
 
-    /// What would be right, if that is known.
+    /// The correction, if it is known.
     #[must_use]
     pub fn advice(&self) -> Option<&str> {
         self.hint.as_deref()

@@ -76,7 +76,7 @@ const SUBZONE: &str = "topology.istio.io/subzone";
 const NETWORK: &str = "topology.istio.io/network";
 const NODE: &str = "kubernetes.io/hostname";
 
-/// What is known of where a workload or an endpoint runs, by label.
+/// Where a workload or an endpoint runs, by label.
 #[derive(Clone, Copy, Debug)]
 pub struct Topology<'a> {
     /// Its own labels, which win.
@@ -111,7 +111,7 @@ impl<'a> Topology<'a> {
     }
 }
 
-/// What this process is in the mesh (MC-4).
+/// The identity of this process in the mesh (MC-4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workload {
     /// Workload name, such as a Deployment's.

@@ -1,4 +1,4 @@
-//! What every other room stands on: names of workloads, endpoints, outcomes, patterns, hashes, chance.
+//! The base of every other room: names of workloads, endpoints, outcomes, patterns, hashes, chance.
 //!
 //! Nothing here knows of configuration or of policies. The rest of the crate and its users name these modules by
 //! their paths at the root of the crate.

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, Method, Request, Uri, request};
 
 use crate::identity::Claims;
 
-/// What a matcher needs to know of a request. Cheap to make and to copy.
+/// The parts of a request that a matcher reads. Cheap to make and to copy.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestView<'a> {
     /// The method, case-sensitive (VM-4).
@@ -18,7 +18,7 @@ pub struct RequestView<'a> {
     pub authority: &'a str,
     /// The path without query and fragment, already normalised (VM-3).
     pub path: &'a str,
-    /// What follows `?`, if there is one.
+    /// The query: the text after `?`, if there is one.
     pub query: Option<&'a str>,
     /// Path and query as one text, as `:path` holds them.
     pub target: &'a str,
@@ -103,7 +103,7 @@ pub(crate) enum RequestKey {
 }
 
 impl RequestKey {
-    /// What `name` stands for; `None` if it is neither a header name nor a known pseudo name.
+    /// The key that `name` stands for; `None` if it is neither a header name nor a known pseudo name.
     pub(crate) fn new(name: &str) -> Option<Self> {
         Some(match name {
             ":method" => Self::Method,

@@ -1,4 +1,4 @@
-//! What every validator does: report, and check the common types of values.
+//! The common work of every validator: report, and check the common types of values.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl<'a> Check<'a> {
     /// Reports a finding.
     pub fn report(&mut self, mut diagnostic: Diagnostic) {
         if diagnostic.origin.resource.is_empty() {
-            // What isn't written stands nowhere: the resource does.
+            // An absent field has no position: that of the resource stands for it.
             let path = diagnostic.origin.path;
             diagnostic.origin = self.source.origin(path, self.source.mark);
         }

@@ -1,4 +1,4 @@
-//! What an HTTP rule does (VA, RT, FI).
+//! The actions of an HTTP rule (VA, RT, FI).
 
 use super::traffic_policy::destination;
 use super::{Check, http_match};

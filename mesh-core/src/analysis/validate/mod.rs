@@ -56,7 +56,7 @@ pub trait Validate {
 }
 
 impl<T: Validate> Resource<T> {
-    /// What is wrong with the resource by itself. Documents were asked already; this is for what code
+    /// Finds the mistakes of the resource by itself. Documents were asked already; this is for what code
     /// made.
     #[must_use]
     pub fn validate(&self) -> Diagnostics {

@@ -106,7 +106,7 @@ fn reach(rules: &[HttpRoute], check: &mut Check<'_>) {
                 earlier.push(block);
             }
         }
-        // What a delegate leaves goes on to the next rule.
+        // Requests that a delegate leaves go on to the next rule.
         if rule.delegate.is_some() {
             continue;
         }

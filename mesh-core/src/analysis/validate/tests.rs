@@ -1,4 +1,4 @@
-//! What a resource may not say by itself, rule by rule.
+//! Mistakes within one resource, rule by rule.
 
 mod discovery;
 mod durations;

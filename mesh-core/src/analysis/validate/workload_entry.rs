@@ -28,7 +28,7 @@ pub(super) fn neither(entry: &WorkloadEntry, check: &mut Check<'_>) {
     check.error(entry.at.field("address"), message);
 }
 
-/// What holds of every entry, wherever it stands and whatever it is for.
+/// The rules of every entry, in every kind and for every use.
 pub(super) fn sizes(entry: &WorkloadEntry, check: &mut Check<'_>) {
     let at = &entry.at;
     for (field, text, most) in [

@@ -67,7 +67,7 @@ fn build(translated: &str) -> Result<Regex, PatternError> {
     let build = |unicode| {
         RegexBuilder::new(translated).unicode(unicode).size_limit(MAX_COMPILED).nest_limit(MAX_NESTED).build()
     };
-    // What is not ASCII is a character and has two cases, as `\x{e9}` is.
+    // A character outside ASCII is a character and has two cases, as `\x{e9}` is.
     let built = if translated.is_ascii() { build(false).or_else(|_| build(true)) } else { build(true) };
     built.map_err(|error| PatternError::new(error.to_string()))
 }

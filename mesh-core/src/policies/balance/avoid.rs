@@ -30,7 +30,7 @@ impl Avoid {
         }
     }
 
-    /// What is left out after attempts at hosts of these priorities.
+    /// The priorities that are left out after attempts at hosts of these priorities.
     #[cfg(test)]
     pub(super) fn after(priorities: &[Priority], attempts: impl IntoIterator<Item = u32>) -> Self {
         let mut avoid = Self::default();

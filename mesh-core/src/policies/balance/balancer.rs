@@ -6,14 +6,14 @@ use super::edf::Edf;
 use super::{Avoid, BalancePolicy, Group, HostSet};
 use crate::rng::Rng;
 
-/// What a pick depends on besides the set and the hosts' load.
+/// Facts of the request that a pick depends on, besides the set and the hosts' load.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ask {
     /// The time; needed where the set has a [`warm_at`](HostSet::warm_at).
     pub now: Option<Instant>,
     /// Priorities that earlier attempts have used up.
     pub avoid: Avoid,
-    /// What a policy that goes by hash goes by; without one, it picks by chance.
+    /// The hash for a policy that goes by hash; without one, it picks by chance.
     pub hash: Option<u64>,
     /// How often at most another host is asked for in place of a poor one (RT-12).
     pub redraws: u32,

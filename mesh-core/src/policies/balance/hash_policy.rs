@@ -1,4 +1,4 @@
-//! What of a request is hashed (LB-5, LB-6).
+//! The parts of a request that are hashed (LB-5, LB-6).
 //!
 //! A route may lead to several destinations, each with a key of its own. As Envoy does it for Istio,
 //! all keys of the route count, whatever destination is drawn: the hashes are combined, each time the
@@ -14,7 +14,7 @@ use super::{HashCookie, HashKey};
 use crate::hash::xx_hash;
 use crate::request::{RequestKey, RequestView};
 
-/// What a key is.
+/// The source of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HashSource {

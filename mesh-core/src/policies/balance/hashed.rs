@@ -15,7 +15,7 @@ use super::{Avoid, BalancePolicy, HashTable, HostSet, Share};
 struct Members {
     /// Whether there is one, be it a candidate or not.
     any: bool,
-    /// What the candidates weigh together.
+    /// The sum of the candidates' weights.
     weight: f64,
     candidates: Vec<(u32, u32)>,
 }

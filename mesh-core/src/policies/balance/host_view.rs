@@ -1,4 +1,4 @@
-//! What the balancer knows of one host, and of a whole set, before candidates are sorted out.
+//! The balancer's view of one host, and of a whole set, before candidates are sorted out.
 
 use std::time::Instant;
 
@@ -48,7 +48,7 @@ pub struct Choice {
     pub panic: bool,
 }
 
-/// What holds for a whole set.
+/// Settings of a whole set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetRules {
     /// Below this percentage of healthy hosts a priority uses all of its hosts; 0 is never (LB-14).

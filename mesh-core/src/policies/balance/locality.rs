@@ -23,13 +23,13 @@ use crate::identity::Locality;
 pub struct LocalityPolicy {
     /// Where the client is.
     pub from: Locality,
-    /// What it prefers.
+    /// Its preference.
     pub rule: LocalityRule,
     /// Where that was written; what switches it on, where nothing says how.
     pub origin: Origin,
 }
 
-/// What a client prefers.
+/// The preference of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LocalityRule {
@@ -162,7 +162,7 @@ impl LocalityPattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// What is wrong with it: an empty part, or a `*` that is not at the end.
+    /// The mistake in it: an empty part, or a `*` that is not at the end.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let parts: Vec<String> = text.splitn(3, '/').map(str::to_owned).collect();
         if parts.iter().any(String::is_empty) {

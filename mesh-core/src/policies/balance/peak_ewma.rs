@@ -18,7 +18,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What is remembered of a host's answers; shared by all threads.
+/// The latency of a host's answers; shared by all threads.
 #[derive(Debug, Default)]
 pub struct Latency(Mutex<Meter>);
 
@@ -32,7 +32,7 @@ struct Meter {
 impl Latency {
     /// How fast the past is forgotten by default.
     pub const DECAY: Duration = Duration::from_secs(10);
-    /// What a failure costs at least.
+    /// The least cost of a failure.
     const FAILURE: Duration = Duration::from_secs(1);
     /// The load of a host that has never answered and has requests: worse than any other.
     const UNKNOWN: u64 = 1 << 60;
@@ -85,7 +85,7 @@ impl Latency {
     }
 }
 
-/// What remains of the past.
+/// The weight of the past.
 fn weight(then: Instant, now: Instant, decay: Duration) -> f64 {
     let passed = now.saturating_duration_since(then).as_secs_f64();
     if decay.is_zero() { 0.0 } else { (-passed / decay.as_secs_f64()).exp() }

@@ -21,7 +21,7 @@ pub struct Priority {
     pub total: u32,
     /// How many of them are healthy.
     pub healthy: u32,
-    /// What it can carry, 0 to 100.
+    /// The load that it can carry, 0 to 100.
     pub health: u32,
     /// Its share of the requests, 0 to 100; all shares together are 100.
     pub load: u32,

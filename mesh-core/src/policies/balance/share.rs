@@ -7,15 +7,15 @@ use crate::endpoint::Address;
 /// A host of a table, and its part of the weight.
 #[derive(Clone, Debug)]
 pub struct Share<'a> {
-    /// What is returned when it is picked.
+    /// The value that is returned when it is picked.
     pub index: u32,
-    /// What it is hashed by: [`host_key`].
+    /// The text that it is hashed by: [`host_key`].
     pub key: Cow<'a, str>,
     /// Its part of the whole weight; all parts add up to 1.
     pub part: f64,
 }
 
-/// What a host is hashed by: `ip:port`, or the path of its socket.
+/// The text that a host is hashed by: `ip:port`, or the path of its socket.
 #[must_use]
 pub fn host_key(address: &Address) -> Cow<'_, str> {
     match address {

@@ -109,7 +109,7 @@ impl WarmUp {
         (now < warm).then_some(warm)
     }
 
-    /// What part of its weight a host in service since `since` has now.
+    /// The part of its weight that a host in service since `since` has now.
     #[must_use]
     pub fn factor(&self, since: Instant, now: Instant) -> f64 {
         let age = now.saturating_duration_since(since).max(Self::LEAST_AGE);

@@ -6,7 +6,7 @@ use super::{CircuitPolicy, Http2Keepalive, Keepalive, RetryBudget};
 use crate::field::{FieldError, FieldErrors};
 use crate::units::Percent;
 
-/// What a connection pool says; `None` is not written, and so is 0 for a limit.
+/// The fields of a connection pool; `None` is not written, and so is 0 for a limit.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PoolParts {
     /// Of connections.
@@ -15,7 +15,7 @@ pub struct PoolParts {
     pub http: Option<HttpParts>,
 }
 
-/// What a connection pool says of connections. Durations are at least 1 ms and whole milliseconds.
+/// The fields of a connection pool about connections. Durations are at least 1 ms and whole milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TcpParts {
     /// Connections at once.
@@ -30,7 +30,7 @@ pub struct TcpParts {
     pub idle_timeout: Option<Duration>,
 }
 
-/// What a connection pool says of requests. Durations are at least 1 ms and whole milliseconds.
+/// The fields of a connection pool about requests. Durations are at least 1 ms and whole milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HttpParts {
     /// Requests that wait for a connection.
@@ -62,7 +62,7 @@ pub struct PingParts {
     pub timeout: Option<Duration>,
 }
 
-/// What a retry budget says; `None` is the default.
+/// The fields of a retry budget; `None` is the default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BudgetParts {
     /// Retries as a share of the load, in percent.

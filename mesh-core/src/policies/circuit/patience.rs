@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-/// What has been seen of it; nothing at first, when every idle connection is trusted.
+/// The idle times after which it closed; none at first, when every idle connection is trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Patience {
     /// The last closes; [`Duration::MAX`] where there were fewer.

@@ -26,7 +26,7 @@ impl Permit {
         limits.try_connection(policy, pool_is_empty).then(|| Self { limits: Arc::clone(limits), resource })
     }
 
-    /// What it is a permit for.
+    /// The resource that it permits.
     #[must_use]
     pub const fn resource(&self) -> Resource {
         self.resource

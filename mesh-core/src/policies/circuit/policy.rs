@@ -26,7 +26,7 @@ pub struct Http2Keepalive {
     pub timeout: Duration,
 }
 
-/// What a destination may be burdened with, and how it is connected to (CB-2, CB-3).
+/// The limits of a destination, and how connections to it are made (CB-2, CB-3).
 #[derive(Clone, Debug, PartialEq)]
 pub struct CircuitPolicy {
     /// Connections at once.

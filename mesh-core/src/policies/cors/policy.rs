@@ -40,7 +40,7 @@ pub struct CorsPolicy {
     unmatched: Unmatched,
 }
 
-/// What a preflight from an origin that isn't allowed meets.
+/// The treatment of a preflight from an origin that isn't allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unmatched {
     /// It goes to the service, which may know better.
@@ -67,7 +67,7 @@ enum Allowed {
 #[error("{0:?} cannot stand in a header")]
 pub struct CorsError(String);
 
-/// What becomes of a request.
+/// The decision about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Verdict {
@@ -138,14 +138,14 @@ impl CorsPolicy {
         self
     }
 
-    /// What a preflight from an origin that isn't allowed meets.
+    /// Sets the treatment of a preflight from an origin that isn't allowed.
     #[must_use]
     pub const fn unmatched(mut self, unmatched: Unmatched) -> Self {
         self.unmatched = unmatched;
         self
     }
 
-    /// What becomes of a request of this method and these headers.
+    /// Decides about a request of this method and these headers.
     pub fn judge(&self, method: &Method, headers: &HeaderMap) -> Verdict {
         let Some(origin) = headers.get(ORIGIN).filter(|origin| !origin.is_empty()) else {
             return Verdict::Pass;

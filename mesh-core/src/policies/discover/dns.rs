@@ -71,7 +71,7 @@ impl Family {
     }
 }
 
-/// What a resolver said of a name.
+/// A resolver's answer about a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It has these addresses, for this long.
@@ -89,7 +89,7 @@ pub enum Answer {
     Failed,
 }
 
-/// What an answer has changed.
+/// The change that an answer makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Nothing.
@@ -102,11 +102,11 @@ pub enum Change {
     Dropped,
 }
 
-/// What follows from an answer.
+/// The consequences of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the name is to be asked for again"]
 pub struct Step {
-    /// What it has changed.
+    /// The change that it makes.
     pub change: Change,
     /// When to ask again.
     pub next: Instant,

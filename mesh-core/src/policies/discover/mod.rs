@@ -1,4 +1,4 @@
-//! What a name stands for, and until when: the part of discovery that decides.
+//! The addresses of a name, and how long they hold: the part of discovery that decides.
 //!
 //! The adapter asks the resolver; here an answer becomes a set of addresses and the time of the next
 //! question. The rule that matters most is in one place: when an address is taken away.

@@ -1,4 +1,4 @@
-//! What is injected into one request, and how often each fault is.
+//! The faults that are injected into one request, and their counts.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ impl Abort {
     }
 }
 
-/// What happens to one request: first the delay, then the abort (FI-3).
+/// The faults of one request: first the delay, then the abort (FI-3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Injection {

@@ -24,7 +24,7 @@ use http::{HeaderMap, HeaderValue};
 pub use decode::{Decoder, Malformed};
 pub use encode::Encoder;
 
-/// What marks the frame that holds trailers.
+/// The flag of the frame that holds trailers.
 const TRAILERS: u8 = 0x80;
 
 /// How the bytes of a grpc-web message are written.

@@ -66,7 +66,7 @@ pub fn unify_length(headers: &mut HeaderMap) -> Result<(), LocalReply> {
 /// has taken its length from `Content-Length` alone, so that there is no transfer coding to look for.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The mistake in it.
 pub fn response(
     status: StatusCode,
     version: Version,

@@ -12,7 +12,7 @@ const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const GONE: [HeaderName; 6] =
     [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TRANSFER_ENCODING];
 
-/// What protocol a message asks, or agrees, to change to (VA-14).
+/// The protocol that a message asks, or agrees, to change to (VA-14).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Upgrade {
@@ -25,7 +25,7 @@ pub enum Upgrade {
     Other,
 }
 
-/// What `Connection: upgrade` and `Upgrade` say together.
+/// The meaning of `Connection: upgrade` and `Upgrade` together.
 #[must_use]
 pub fn upgrade(headers: &HeaderMap) -> Upgrade {
     let Some(protocol) = headers.get(UPGRADE) else { return Upgrade::None };

@@ -18,7 +18,7 @@
 
 use http::HeaderMap;
 
-/// What RFC 9113 (6.5.2) adds for each field.
+/// The bytes that RFC 9113 (6.5.2) adds for each field.
 const FIELD_OVERHEAD: usize = 32;
 
 /// The limit of `h2` as a multiple of ours.

@@ -1,4 +1,4 @@
-//! What becomes of headers when a request crosses us (HD).
+//! Headers of a request that crosses the mesh (HD).
 //!
 //! Some headers speak of the connection and not of the request ([`hop`]); some would let a stranger
 //! steer us ([`control`]); some carry where the request came from ([`forwarded`]). Which of them apply
@@ -107,7 +107,7 @@ pub fn is_grpc(content_type: &[u8]) -> bool {
 /// endpoints of HTTP/1.1 know one.
 pub fn join_cookies(headers: &mut HeaderMap) {
     let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    // What lines may hold, they may hold joined.
+    // Characters that lines may hold, they may hold joined.
     if let Ok(mut joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
         // One that was never to be indexed (RFC 7541 section 7.1.3) makes all of it so.
         joined.set_sensitive(headers.get_all(COOKIE).iter().any(HeaderValue::is_sensitive));

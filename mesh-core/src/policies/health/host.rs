@@ -1,11 +1,11 @@
-//! What answers make of an endpoint.
+//! The health of an endpoint, by its answers.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::HealthPolicy;
 
-/// What is known of an endpoint's health.
+/// The health of an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
     /// Not asked yet, or not watched at all.
@@ -17,7 +17,7 @@ pub enum State {
     Unhealthy,
 }
 
-/// What came of one question.
+/// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Finding {
@@ -46,7 +46,7 @@ struct Row {
 }
 
 impl HostHealth {
-    /// What is known.
+    /// The health now.
     #[must_use]
     pub fn state(&self) -> State {
         match self.state.load(Relaxed) {

@@ -1,4 +1,4 @@
-//! What is asked, how often, and how many answers count.
+//! The check, its interval, and how many answers count.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,14 +47,14 @@ pub enum Probe {
         expected: Vec<u16>,
         /// Statuses that count as one failure, not as a clear "no".
         retriable: Vec<u16>,
-        /// What the first KiB of the body has in it.
+        /// The text that the first KiB of the body has to contain.
         body: Option<Vec<u8>>,
     },
     /// Bytes; without any, a connection is answer enough.
     Tcp {
-        /// What is sent.
+        /// The bytes that are sent.
         send: Vec<u8>,
-        /// What comes back somewhere in the answer.
+        /// The bytes that the answer has to contain.
         receive: Vec<u8>,
     },
     /// `grpc.health.v1.Health/Check`.

@@ -11,7 +11,7 @@ use crate::error::Origin;
 /// How our own workload is asked, as its WorkloadGroup says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadinessPolicy {
-    /// What is asked.
+    /// The check.
     pub question: Question,
     /// Time before the first question.
     pub initial_delay: Duration,
@@ -80,7 +80,7 @@ pub enum Question {
     },
 }
 
-/// What the answers come to.
+/// The readiness of a workload, by the answers of its probe.
 ///
 /// ```text
 ///           successThreshold successes in a row

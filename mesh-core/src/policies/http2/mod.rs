@@ -1,4 +1,4 @@
-//! What a peer may send over HTTP/2 that costs it nothing (RFC 9113 section 10.5).
+//! Bounds for frames of HTTP/2 that cost their sender nothing (RFC 9113 section 10.5).
 //!
 //! A PING must be answered, SETTINGS too; a PRIORITY must be looked at. A peer that sends nothing else keeps us busy
 //! for 9 bytes apiece. The `h2` crate bounds resets, CONTINUATION and small DATA frames, and counts none of these, so the frames are

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What an outcome does to one counter.
+/// The effect of an outcome on one counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     /// It says nothing about it.
@@ -16,7 +16,7 @@ pub(super) enum Change {
     Add,
 }
 
-/// What an outcome does to the counters: 5xx, gateway, local.
+/// The effect of an outcome on the counters: 5xx, gateway, local.
 pub(super) type Changes = [Change; 3];
 
 /// Three counters of 21 bits, which stop at their largest value: two million errors in a row.

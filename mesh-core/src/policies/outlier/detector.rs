@@ -9,7 +9,7 @@ use super::host::Ejection;
 use super::{HostState, OutlierPolicy, Reason};
 use crate::outcome::{Outcome, Reset};
 
-/// What came of a row of errors.
+/// The consequence of a row of errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The host is left out from now on: rebuild the set of usable hosts.
@@ -61,7 +61,7 @@ impl Detector {
 
     /// Takes note of how an attempt on `host` ended; `hosts` is the size of the whole cluster.
     ///
-    /// What failed before an endpoint was tried must not be recorded (OD-2); a caller that left
+    /// A failure before an endpoint was tried must not be recorded (OD-2); a caller that left
     /// and a stream that we reset say nothing.
     #[must_use]
     pub fn record(&self, host: &HostState, outcome: &Outcome, hosts: usize, now: Instant) -> Option<Event> {
@@ -99,7 +99,7 @@ impl Detector {
         returned
     }
 
-    /// What a tick does to a host: whether it came back.
+    /// Whether a tick returned the host.
     fn turn(&self, host: &HostState, now: Instant) -> bool {
         let mut history = host.history();
         match history.ejection {

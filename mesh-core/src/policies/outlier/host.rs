@@ -1,4 +1,4 @@
-//! What is remembered of one endpoint.
+//! The outlier state of one endpoint.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};

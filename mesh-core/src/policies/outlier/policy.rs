@@ -1,4 +1,4 @@
-//! What counts as failing, and for how long a host is out (OD-1).
+//! Which outcomes are failures, and how long a host is out (OD-1).
 
 use std::ops::RangeInclusive;
 use std::time::Duration;

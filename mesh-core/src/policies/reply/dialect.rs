@@ -4,7 +4,7 @@ use http::HeaderValue;
 
 use crate::grpc_web;
 
-/// What the caller of a request understands.
+/// The protocol that the caller of a request understands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {

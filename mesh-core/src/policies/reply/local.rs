@@ -255,7 +255,7 @@ pub const fn has_no_body(status: StatusCode) -> bool {
 pub fn grpc_message(text: &[u8]) -> Option<HeaderValue> {
     use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
     const GRPC: &AsciiSet = &CONTROLS.add(b'%');
-    // What is percent-encoded is always a valid header value.
+    // A percent-encoded text is always a valid header value.
     (!text.is_empty()).then(|| HeaderValue::try_from(percent_encode(text, GRPC).to_string()).ok()).flatten()
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName};
 
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
-/// What the server asks for.
+/// The server's answer about retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Pushback {

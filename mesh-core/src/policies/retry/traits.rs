@@ -1,4 +1,4 @@
-//! What the retry policy needs to know of a request (RT-19).
+//! The traits of a request that the retry policy reads (RT-19).
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, Method};

@@ -1,4 +1,4 @@
-//! What a route does with a request (VA).
+//! The action of a route (VA).
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::reply::{Dialect, LocalReply, has_no_body};
 use crate::split::{SplitError, WeightedSplit};
 use crate::units::Percent;
 
-/// What a route does with a request.
+/// The action of a route on a request.
 #[derive(Clone, Debug)]
 pub enum Action {
     /// It goes to one of the destinations.
@@ -98,9 +98,9 @@ pub struct Destination {
     pub cluster: ClusterId,
     /// Its weight among its siblings (VA-3).
     pub weight: u32,
-    /// What happens to request headers on the way to it.
+    /// Operations on request headers on the way to it.
     pub request_headers: HeaderOps,
-    /// What happens to response headers on the way back.
+    /// Operations on response headers on the way back.
     pub response_headers: HeaderOps,
     /// Where it was written.
     pub origin: Origin,

@@ -23,7 +23,7 @@ pub enum Direction {
 
 /// Where `%VAR%` values get their facts from; asked only if there is one to fill.
 pub trait Vars {
-    /// What is known by now.
+    /// The facts that are known by now.
     fn record(&self) -> Record<'_>;
 }
 
@@ -39,7 +39,7 @@ impl Vars for Record<'_> {
     }
 }
 
-/// What happens to headers at one level; empty by default.
+/// Operations on headers at one level; empty by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeaderOps {
     remove: Box<[HeaderName]>,
@@ -63,7 +63,7 @@ enum Value {
 pub struct HeaderOpsError {
     /// The header.
     pub name: String,
-    /// What is wrong with it.
+    /// The mistake in it.
     pub reason: String,
 }
 

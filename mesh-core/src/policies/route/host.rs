@@ -61,7 +61,7 @@ impl HostMap {
         }
     }
 
-    /// What was declared for `authority`; its port and case are ignored (H-7).
+    /// The declaration for `authority`; its port and case are ignored (H-7).
     #[must_use]
     pub fn get(&self, authority: &str) -> Option<usize> {
         // Nearly every authority is a known name in lower case: case is looked at only after a miss.

@@ -33,7 +33,7 @@ pub enum Rejected {
     /// `%00` in the path.
     #[error("the path holds an encoded NUL")]
     NulInPath,
-    /// What came out is no path.
+    /// The result is no path.
     #[error("the path cannot be normalised")]
     InvalidPath,
     /// A method with lower-case letters.
@@ -110,7 +110,7 @@ pub fn method(method: &str) -> Result<(), Rejected> {
     if method.bytes().any(|byte| byte.is_ascii_lowercase()) { Err(Rejected::LowerCaseMethod) } else { Ok(()) }
 }
 
-/// What a byte of a path may be to the rules of a level.
+/// The kinds of bytes of a path for the rules of a level.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Plain,

@@ -31,14 +31,14 @@ pub enum RedirectPath {
     Prefix {
         /// Length of the matched prefix.
         matched: usize,
-        /// What stands in its place.
+        /// The replacement.
         to: Box<str>,
     },
     /// As `Prefix`, joined with exactly one `/` (GA-8).
     Segments {
         /// Length of the matched prefix, without trailing slash.
         matched: usize,
-        /// What stands in its place.
+        /// The replacement.
         to: Box<str>,
     },
 }

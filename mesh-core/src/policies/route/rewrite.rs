@@ -8,7 +8,7 @@ use regex::bytes::Regex;
 
 use crate::pattern::{PatternError, compile};
 
-/// What becomes of the path.
+/// The rewrite of a path.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum PathRewrite {
@@ -16,14 +16,14 @@ pub enum PathRewrite {
     Prefix {
         /// Length of the matched prefix in bytes.
         matched: usize,
-        /// What stands in its place.
+        /// The replacement.
         to: Box<str>,
     },
     /// As `Prefix`, joined with exactly one `/` (GA-8).
     Segments {
         /// Length of the matched prefix, without trailing slash.
         matched: usize,
-        /// What stands in its place.
+        /// The replacement.
         to: Box<str>,
     },
     /// The whole path is replaced: exact and regex matches.
@@ -48,9 +48,9 @@ enum Part {
 /// A rewrite, compiled.
 #[derive(Clone, Debug, Default)]
 pub struct Rewrite {
-    /// What becomes of the path; `None` keeps it.
+    /// The rewrite of the path; `None` keeps it.
     pub path: Option<PathRewrite>,
-    /// What becomes of the authority; `None` keeps it.
+    /// The new authority; `None` keeps the old.
     pub authority: Option<Authority>,
 }
 

@@ -22,23 +22,23 @@ pub struct Route {
     pub rule_index: usize,
     /// Index of the match block in the rule.
     pub match_index: usize,
-    /// What requests it serves.
+    /// The requests that it serves.
     pub matcher: Matcher,
-    /// What it does with them.
+    /// The action on them.
     pub action: Action,
     /// How long the whole request may take; `None` is no limit.
     pub timeout: Option<Duration>,
     /// Which failures are tried again.
     pub retry: Arc<RetryPolicy>,
-    /// What is injected.
+    /// The faults that are injected.
     pub fault: Option<FaultPolicy>,
     /// Which pages of other origins may read the answers.
     pub cors: Option<Arc<CorsPolicy>>,
-    /// What becomes of path and authority.
+    /// The rewrite of path and authority.
     pub rewrite: Option<Rewrite>,
-    /// What happens to request headers.
+    /// Operations on request headers.
     pub request_headers: HeaderOps,
-    /// What happens to response headers.
+    /// Operations on response headers.
     pub response_headers: HeaderOps,
     /// The destinations that get a copy.
     pub mirrors: Vec<Mirror>,

@@ -8,7 +8,7 @@ use crate::error::Origin;
 #[cfg(test)]
 mod tests;
 
-/// What happens to a request whose host matches nothing.
+/// The treatment of a request whose host matches nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fallback {
     /// 404, flag NR (H-9).
@@ -23,7 +23,7 @@ pub enum Fallback {
 /// The routes for some domains, in order.
 #[derive(Clone, Debug)]
 pub struct VirtualHost {
-    /// What it is known by; unique in its table.
+    /// Its key, unique in its table.
     pub key: VirtualHostKey,
     /// The domains it answers for, as in H-6.
     pub domains: Vec<String>,
@@ -58,7 +58,7 @@ pub struct RouteTable {
     grpc_web: bool,
 }
 
-/// What a table says to a request.
+/// The result of a lookup in a table.
 #[derive(Clone, Copy, Debug)]
 pub enum Found<'a> {
     /// This route serves.
@@ -121,7 +121,7 @@ impl RouteTable {
         &self.hosts
     }
 
-    /// What happens to a request whose host matches nothing.
+    /// The treatment of a request whose host matches nothing.
     #[must_use]
     pub const fn fallback(&self) -> Fallback {
         self.fallback

@@ -68,7 +68,7 @@ impl Protocol {
     }
 }
 
-/// What is known of one end; what is not becomes `unknown`.
+/// The labels of one end of a call; an absent one becomes `unknown`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Peer<'a> {
     /// Workload name.

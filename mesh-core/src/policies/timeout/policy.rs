@@ -30,7 +30,7 @@ pub fn effective(
     Deadline::effective(route, caller, trusted.and_then(|trusted| trusted.request))
 }
 
-/// What trusted request headers say of the timeout (RT-5); what cannot be read is ignored.
+/// The timeouts that trusted request headers give (RT-5); an unreadable one is ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeoutHeaders {
     /// `x-envoy-upstream-rq-timeout-ms`; zero means without limit.

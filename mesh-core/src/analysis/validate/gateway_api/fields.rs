@@ -105,7 +105,7 @@ fn is_header_value(text: &str) -> bool {
     words.clone().all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_graphic()))
 }
 
-/// What the value of a condition or a header may be.
+/// The characters that the value of a condition or a header may have.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Of {
     /// A header.

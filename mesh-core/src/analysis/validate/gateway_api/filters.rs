@@ -160,7 +160,7 @@ fn headers(modifier: &HeaderModifier, direction: Direction, check: &mut Check<'_
     }
 }
 
-/// What is legal, and probably not what was meant.
+/// Reports legal values that are probably mistakes.
 fn odd(origin: crate::error::Origin, message: String, check: &mut Check<'_>) {
     check.report(Diagnostic::new(Code::SchemaWarning, origin, message));
 }

@@ -12,7 +12,7 @@ use crate::api::gateway_api::{
 };
 use crate::diagnostic::{Code, Diagnostic};
 
-/// What may stand in the path of a name that an implementation made up: `example.com/path`.
+/// The characters in the path of a name that an implementation made up: `example.com/path`.
 const IN_PATH: &[u8] = b"/-._~%!$&'()*+,;=:";
 
 impl Validate for GatewayClass {
@@ -179,7 +179,7 @@ fn selector(namespaces: &RouteNamespaces, check: &mut Check<'_>) {
     }
 }
 
-/// What selects nothing is legal.
+/// A selector that selects nothing is legal.
 fn conditions(selector: &LabelSelector, check: &mut Check<'_>) {
     for condition in &selector.match_expressions {
         let at = &condition.at;

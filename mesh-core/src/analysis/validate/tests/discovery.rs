@@ -1,4 +1,4 @@
-//! What is refused, rule by rule: each document has one mistake, and each mistake its place.
+//! Refused documents, rule by rule: each document has one mistake, and each mistake its place.
 
 use crate::api::Documents;
 use crate::diagnostic::Level;

@@ -1,4 +1,4 @@
-//! What a duration may be, field by field (Y-6).
+//! The range of a duration, field by field (Y-6).
 
 use super::{ROUTE, errors};
 use crate::api::Documents;

@@ -1,4 +1,4 @@
-//! What stands behind a `\`, in a class and outside.
+//! Escapes behind a `\`, in a class and outside.
 
 use super::super::PatternError;
 

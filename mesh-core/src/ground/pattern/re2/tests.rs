@@ -12,7 +12,7 @@ const READ: &[(&str, &[&str], &[&str])] = &[
     ("a{,2}", &["a{,2}"], &["aa"]),
     ("a{01}", &["a{01}"], &["a"]),
     ("a{2}b{1,}c{3,4}?", &["aabccc", "aabbcccc"], &["abccc", "aacccc"]),
-    // What Rust takes for operators of classes.
+    // Rust's operators of classes, which RE2 does not have.
     ("[a[b]", &["a", "[", "b"], &["]", "ab"]),
     ("[[]", &["["], &["]"]),
     ("[a&&b]", &["a", "&", "b"], &[""]),

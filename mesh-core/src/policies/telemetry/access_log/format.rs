@@ -47,7 +47,7 @@ const JSON: &[(&str, &str)] = &[
     ("x_forwarded_for", "%REQ(X-FORWARDED-FOR)%"),
 ];
 
-/// What stands for an absent value.
+/// The text for an absent value.
 const ABSENT: &str = "-";
 
 /// A parsed format of access log lines; cloning shares it.
@@ -58,7 +58,7 @@ pub struct Format(Arc<Parsed>);
 struct Parsed {
     node: Node,
     wanted: Wanted,
-    /// What stands for an absent value in text; `None` if keys without a value are left out of JSON too.
+    /// The text for an absent value; `None` if keys without a value are left out of JSON too.
     absent: Option<&'static str>,
 }
 

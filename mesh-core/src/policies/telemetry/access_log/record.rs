@@ -11,7 +11,7 @@ use crate::endpoint::Address;
 use crate::outcome::GrpcCode;
 use crate::reply::ResponseFlags;
 
-/// What is known of one request (or TCP connection); what is absent is logged as `-` or `null`.
+/// The facts of one request (or TCP connection); an absent one is logged as `-` or `null`.
 #[derive(Clone, Default)]
 pub struct Record<'a> {
     /// When it began.
