@@ -1,4 +1,4 @@
-//! The connection that a request came on.
+//! The caller's connection of a request.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl Downstream {
         self
     }
 
-    /// TLS was spoken, of this version, such as `TLSv1.3`.
+    /// Sets the version of TLS, for example `TLSv1.3`: the connection is encrypted.
     #[must_use]
     pub fn tls(mut self, version: &'static str) -> Self {
         Arc::make_mut(&mut self.0).tls = Some(version);
@@ -45,31 +45,31 @@ impl Downstream {
         self
     }
 
-    /// Where the connection comes from.
+    /// The address of the caller.
     #[must_use]
     pub fn peer(&self) -> SocketAddr {
         self.0.peer
     }
 
-    /// Where it came to.
+    /// The local address of the connection.
     #[must_use]
     pub fn local_address(&self) -> Option<SocketAddr> {
         self.0.local
     }
 
-    /// Whether TLS was spoken.
+    /// Whether the connection is encrypted.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.0.tls.is_some()
     }
 
-    /// The version of TLS.
+    /// The version of TLS, if it is encrypted.
     #[must_use]
     pub fn tls_version(&self) -> Option<&str> {
         self.0.tls
     }
 
-    /// SNI.
+    /// The server name that the caller asked for (SNI).
     #[must_use]
     pub fn server_name_indication(&self) -> Option<&str> {
         self.0.server_name.as_deref()

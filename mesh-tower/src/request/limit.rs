@@ -1,8 +1,7 @@
-//! The limit of one try, on its way to who keeps it.
+//! The limit of one try, for the layer that keeps it.
 
 use std::time::Duration;
 
-/// How long an attempt may take from the moment it is sent until response headers (RT-3); an
-/// extension of the request.
+/// The most time of an attempt between its send and the response headers (RT-3); an extension of the request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PerTryTimeout(pub(crate) Duration);

@@ -16,13 +16,13 @@ use mesh_core::reply::Flag;
 pub struct Record(Arc<Mutex<Decision>>);
 
 impl Record {
-    /// Notes something.
+    /// Changes the decision.
     pub(crate) fn note<T>(&self, note: impl FnOnce(&mut Decision) -> T) -> T {
         note(&mut self.0.lock().expect("no panic while a record is noted"))
     }
 
-    /// Notes that the time of the request is up: an attempt that is dropped from now on has timed out, and was not
-    /// given up by the caller (OD-2).
+    /// Notes that the time of the request is up: an attempt that is dropped from now on has timed out; the caller has
+    /// not given it up (OD-2).
     pub(crate) fn note_time_up(&self) {
         self.note(|decision| decision.flags.set(Flag::UpstreamRequestTimeout));
     }
@@ -31,7 +31,7 @@ impl Record {
         self.note(|decision| decision.flags.has(Flag::UpstreamRequestTimeout))
     }
 
-    /// What has been decided so far.
+    /// The decision so far.
     #[must_use]
     pub fn decision(&self) -> Decision {
         self.note(|decision| decision.clone())

@@ -1,4 +1,4 @@
-//! What the stack knows of a request on its way, in one value.
+//! The facts of a request on its way through the stack, in one value.
 
 use std::sync::Arc;
 
@@ -10,29 +10,30 @@ use super::matched::Matched;
 use super::record::Record;
 use crate::upstream::worker::View;
 
-/// What the stack knows of a request on its way: beside it in a [`Passage`](crate::passage::Passage), or its one
-/// extension, because each extension is an allocation and each question a lookup.
+/// The facts of a request on its way through the stack. They are beside the request in a
+/// [`Passage`](crate::passage::Passage), or its one extension, because each extension costs an allocation and each
+/// read a lookup.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Slot {
-    /// Taken out by who acted on it.
+    /// A layer has taken the facts out.
     #[default]
     Empty,
-    /// No route yet.
+    /// The request has no route yet.
     Open(Open),
     /// The route, with the record; shared with the copy that is kept for a retry.
     Routed(Arc<Matched>),
 }
 
-/// What was in force when a request entered its stack, taken once, at the edge: later layers read their settings there.
+/// The snapshot that a request took once, at the edge of its stack: later layers read their settings there.
 #[derive(Clone, Debug)]
 pub(crate) enum Entered {
-    /// Plan and pools of a worker.
+    /// The plan and the pools of a worker.
     Worker(Arc<View>),
-    /// Of a server, which needs no pools: the plan alone.
+    /// The plan alone, for a server, which needs no pools.
     Server(Arc<Plan>),
 }
 
-/// What is known of a request before it has a route.
+/// The facts of a request before it has a route.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Open {
     pub(crate) entered: Option<Entered>,
@@ -53,7 +54,7 @@ impl Slot {
         }
     }
 
-    /// What is known without a route, to be added to.
+    /// The facts without a route, to add to.
     pub(crate) fn open(&mut self) -> &mut Open {
         if !matches!(self, Self::Open(_)) {
             *self = Self::Open(Open::default());

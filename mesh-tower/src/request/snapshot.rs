@@ -39,12 +39,12 @@ pub struct SnapshotLayer {
 #[derive(Clone, Debug)]
 enum Source {
     Worker(Arc<Worker>),
-    /// Of a server, which sends nothing: it keeps no destination alive.
+    /// The plan of a server, which sends no requests: it keeps no destination alive.
     Plan(InForce),
 }
 
 impl SnapshotLayer {
-    /// Takes plan, pools and all that this worker has in force.
+    /// Takes plan, pools and settings in force from this worker.
     #[must_use]
     pub const fn new(worker: Arc<Worker>) -> Self {
         Self { source: Source::Worker(worker) }
@@ -64,7 +64,7 @@ impl<S> Layer<S> for SnapshotLayer {
     }
 }
 
-/// Where a request meets the plan; see the [module](self).
+/// Takes the snapshot for each request; see the [module](self).
 #[derive(Clone, Debug)]
 pub struct Snapshot<S> {
     inner: S,
@@ -110,14 +110,14 @@ mod tests {
         MeshSpec::new().service(stock).build().unwrap()
     }
 
-    /// OP-5: a reload is for the next request, wherever it finds this one.
+    /// OP-5: a reload takes effect for the next request, wherever it finds this one.
     #[tokio::test]
     async fn op_5_a_request_keeps_the_plan_that_it_began_with() {
         let mesh = Mesh::builder().start().await.unwrap();
         let before = mesh.plan().generation;
         let reload = mesh.clone();
         let reloading = tower::util::MapRequestLayer::new(move |request: Request<()>| {
-            // False where nothing has changed any more.
+            // `apply` returns false if nothing has changed.
             let _ = reload.apply(stock());
             request
         });
@@ -144,7 +144,7 @@ mod tests {
         assert_ne!(name(&second), name(&first));
     }
 
-    /// What a server has noted of its request does not steer a stack that its handler gives the request to.
+    /// The facts that a server has noted of its request do not steer a stack that its handler gives the request to.
     #[tokio::test]
     async fn a_stack_in_a_handler_takes_its_own_snapshot() {
         let (outer, inner) = (Mesh::builder().start().await.unwrap(), Mesh::from_documents(stock()));

@@ -26,11 +26,11 @@ pub struct ResponseBody<B, D = Bytes> {
 /// The rest of the body.
 #[derive(Debug)]
 enum Rest<D> {
-    // Inner => Here
+    // Inner => Arrived
     Inner(Bound),
     /// The time is up, but the whole rest had arrived.
     #[expect(clippy::box_collection, reason = "one pointer, because it goes through every layer")]
-    Here(Box<VecDeque<Frame<D>>>),
+    Arrived(Box<VecDeque<Frame<D>>>),
 }
 
 impl<B, D> ResponseBody<B, D> {
@@ -63,7 +63,7 @@ where
                 return this.inner.poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Into::into)));
             }
             Rest::Inner(bound) => bound,
-            Rest::Here(frames) => return Poll::Ready(frames.pop_front().map(Ok)),
+            Rest::Arrived(frames) => return Poll::Ready(frames.pop_front().map(Ok)),
         };
         // A caller that reads slowly always finds data to read, so it never waits and never polls the timer below.
         let fits = |inner: &B| {
@@ -76,7 +76,7 @@ where
             return Poll::Ready(match take_rest(this.inner.as_mut(), bound, cx) {
                 Ok(mut frames) => {
                     let first = frames.pop_front();
-                    *this.rest = Rest::Here(Box::new(frames));
+                    *this.rest = Rest::Arrived(Box::new(frames));
                     first.map(Ok)
                 }
                 Err(error) => {
@@ -106,14 +106,14 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.rest {
             Rest::Inner(_) => self.inner.is_end_stream(),
-            Rest::Here(frames) => frames.is_empty(),
+            Rest::Arrived(frames) => frames.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.rest {
             Rest::Inner(_) => self.inner.size_hint(),
-            Rest::Here(frames) => {
+            Rest::Arrived(frames) => {
                 let data = frames.iter().filter_map(Frame::data_ref);
                 SizeHint::with_exact(data.map(|data| data.remaining() as u64).sum())
             }

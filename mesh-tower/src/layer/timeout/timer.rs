@@ -25,7 +25,7 @@ pub(super) struct Timer {
     record: Option<Record>,
 }
 
-/// When the time is up.
+/// The bounds of one call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     /// This long after the end of the upload.
