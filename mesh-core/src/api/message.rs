@@ -7,7 +7,7 @@
 //! word, so the table cannot say one thing and the decoder another.
 //!
 //! A third word, `inert`, is for fields that files have and that change nothing here: fields about a control plane, or
-//! names for people. The table has the reason, `[told Note]`, and a finding reports it at the place of the field: no field
+//! names for people. The table has the reason, `[note Note]`, and a finding reports it at the place of the field: no field
 //! is dropped in silence, and no row claims more than the code does.
 //!
 //! ```text
@@ -77,7 +77,7 @@ macro_rules! message {
         pub struct $name:ident $([$open:ident])? {
             $(
                 $(#[$field_meta:meta])*
-                $status:ident $field:ident $(as $json:literal)? : $ty:ty $([oneof $group:ident])? $([told $note:expr])?
+                $status:ident $field:ident $(as $json:literal)? : $ty:ty $([oneof $group:ident])? $([note $note:expr])?
             ),* $(,)?
         }
     ) => {

@@ -10,9 +10,9 @@ message! {
         /// The controller; `istio.io/gateway-controller` is us.
         supported controller_name: String,
         /// Settings of what a controller makes, in another resource.
-        inert parameters_ref: Option<ParametersReference> [told NOTHING_MADE],
+        inert parameters_ref: Option<ParametersReference> [note NOTHING_MADE],
         /// For people.
-        inert description: Option<String> [told Note::silent("for people")],
+        inert description: Option<String> [note Note::silent("for people")],
     }
 }
 
@@ -23,13 +23,13 @@ message! {
     /// A resource with settings.
     pub struct ParametersReference {
         /// Its group.
-        inert group: String [told NOT_READ],
+        inert group: String [note NOT_READ],
         /// Its kind.
-        inert kind: String [told NOT_READ],
+        inert kind: String [note NOT_READ],
         /// Its name.
-        inert name: String [told NOT_READ],
+        inert name: String [note NOT_READ],
         /// Its namespace.
-        inert namespace: Option<String> [told NOT_READ],
+        inert namespace: Option<String> [note NOT_READ],
     }
 }
 
@@ -43,15 +43,15 @@ message! {
         /// Where it is reached; a host name is the Service of the proxies that serve it.
         supported addresses: Vec<GatewayAddress>,
         /// How a controller is to run the proxy; none of it is about traffic.
-        inert infrastructure: Option<GatewayInfrastructure> [told Note::silent(
+        inert infrastructure: Option<GatewayInfrastructure> [note Note::silent(
             "its fields have none, each for a reason of its own",
         )],
         /// Which ListenerSets may add to it.
-        inert allowed_listeners: Option<AllowedListeners> [told Note::info(
+        inert allowed_listeners: Option<AllowedListeners> [note Note::info(
             "ListenerSets are not implemented: nothing is added to the Gateway",
         ).unless(&["None"])],
         /// Which routes that name no Gateway are attached to it.
-        inert default_scope: Option<DefaultScope> [told Note::warning(
+        inert default_scope: Option<DefaultScope> [note Note::warning(
             "a route is attached to the Gateways that it names, as in Istio",
         ).unless(&["None"])],
         /// TLS of all listeners, and to backends.
@@ -101,11 +101,11 @@ message! {
     /// How a controller is to run the proxy.
     pub struct GatewayInfrastructure {
         /// Labels of what it makes.
-        inert labels: TextMap<String> [told NOTHING_MADE],
+        inert labels: TextMap<String> [note NOTHING_MADE],
         /// Annotations of what it makes.
-        inert annotations: TextMap<String> [told NOTHING_MADE],
+        inert annotations: TextMap<String> [note NOTHING_MADE],
         /// Settings in another resource.
-        inert parameters_ref: Option<ParametersReference> [told NOTHING_MADE],
+        inert parameters_ref: Option<ParametersReference> [note NOTHING_MADE],
     }
 }
 

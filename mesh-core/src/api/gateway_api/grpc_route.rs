@@ -17,7 +17,7 @@ message! {
         /// The rules, in no order: the most specific match serves (GA-5).
         supported rules: Vec<GrpcRouteRule>,
         /// Attach it to Gateways that are not named.
-        inert use_default_gateways: Option<DefaultScope> [told Note::warning(
+        inert use_default_gateways: Option<DefaultScope> [note Note::warning(
             "a route is attached to the Gateways that it names, as in Istio",
         ).unless(&["None"])],
     }
@@ -73,7 +73,7 @@ message! {
         /// Send a copy there.
         supported request_mirror: Option<HttpRequestMirror>,
         /// A filter in another resource; none is known, so that calls get UNAVAILABLE.
-        inert extension_ref: Option<LocalObjectReference> [told Note::silent(
+        inert extension_ref: Option<LocalObjectReference> [note Note::silent(
             "no filter of another resource is known: requests get 500 (GA-7), and `check` tells",
         )],
     }
@@ -125,7 +125,7 @@ message! {
         /// Send a copy there.
         refused request_mirror: Option<HttpRequestMirror>,
         /// A filter in another resource; none is known, so that calls get UNAVAILABLE.
-        inert extension_ref: Option<LocalObjectReference> [told Note::silent(
+        inert extension_ref: Option<LocalObjectReference> [note Note::silent(
             "no filter of another resource is known: requests get 500 (GA-7), and `check` tells",
         )],
     }

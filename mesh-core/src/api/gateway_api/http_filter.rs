@@ -23,7 +23,7 @@ message! {
         /// Ask a service whether the request may pass.
         refused external_auth: Option<HttpExternalAuth>,
         /// A filter in another resource; none is known, so that requests get 500.
-        inert extension_ref: Option<LocalObjectReference> [told Note::silent(
+        inert extension_ref: Option<LocalObjectReference> [note Note::silent(
             "no filter of another resource is known: requests get 500 (GA-7), and `check` tells",
         )],
     }
@@ -72,7 +72,7 @@ message! {
         /// Ask a service whether the request may pass.
         refused external_auth: Option<HttpExternalAuth>,
         /// A filter in another resource; none is known, so that requests get 500.
-        inert extension_ref: Option<LocalObjectReference> [told Note::silent(
+        inert extension_ref: Option<LocalObjectReference> [note Note::silent(
             "no filter of another resource is known: requests get 500 (GA-7), and `check` tells",
         )],
     }

@@ -13,7 +13,7 @@ message! {
         /// The rules, in no order: the most specific match serves (GA-4).
         supported rules: Vec<HttpRouteRule>,
         /// Attach it to Gateways that are not named.
-        inert use_default_gateways: Option<DefaultScope> [told Note::warning(
+        inert use_default_gateways: Option<DefaultScope> [note Note::warning(
             "a route is attached to the Gateways that it names, as in Istio",
         ).unless(&["None"])],
     }

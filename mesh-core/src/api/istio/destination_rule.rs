@@ -127,7 +127,7 @@ message! {
     /// When to leave an endpoint out (OD).
     pub struct OutlierDetection {
         /// No longer has an effect.
-        inert consecutive_errors: Option<i32> [told Note::warning("Istio takes no notice of it either")
+        inert consecutive_errors: Option<i32> [note Note::warning("Istio takes no notice of it either")
             .code(Code::Deprecated).hint("write `consecutive5xxErrors` or `consecutiveGatewayErrors`")],
         /// Count local failures apart.
         supported split_external_local_origin_errors: bool,

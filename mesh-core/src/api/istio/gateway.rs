@@ -27,7 +27,7 @@ message! {
         /// Not implemented in Istio either.
         refused default_endpoint: String,
         /// Name for people.
-        inert name: String [told Note::silent("a name for people")],
+        inert name: String [note Note::silent("a name for people")],
     }
 }
 
@@ -41,7 +41,7 @@ message! {
         /// Name.
         supported name: String,
         /// Not allowed any more.
-        inert target_port: Option<u32> [told Note::silent("any port but 0 is an error")],
+        inert target_port: Option<u32> [note Note::silent("any port but 0 is an error")],
     }
 }
 

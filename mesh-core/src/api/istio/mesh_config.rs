@@ -21,7 +21,7 @@ message! {
         /// Port of the outbound listener.
         supported proxy_listen_port: Option<i32>,
         /// Port of the inbound listener.
-        inert proxy_inbound_listen_port: Option<i32> [told Note::info(
+        inert proxy_inbound_listen_port: Option<i32> [note Note::info(
             "nothing is captured, so each inbound port has a listener of its own",
         ).hint("`--bind 'inbound|8080=ADDRESS:PORT'` moves one").unless(&["15006"])],
         /// Port of a plain HTTP proxy.
@@ -31,7 +31,7 @@ message! {
         /// Ambient only.
         refused hbone_idle_timeout: Option<Duration>,
         /// Limit for telling a protocol by its first bytes.
-        inert protocol_detection_timeout: Option<Duration> [told Note::info(
+        inert protocol_detection_timeout: Option<Duration> [note Note::info(
             "there is nothing but HTTP to take a silent caller for, so its first bytes are waited for",
         ).hint("name the port's protocol, such as `http-web`").unless(&["0s", "0ms"])],
         /// Keep-alive by the kernel.
@@ -45,7 +45,7 @@ message! {
         /// Kubernetes Ingress.
         refused ingress_selector: String,
         /// Whether spans are made.
-        inert enable_tracing: Option<bool> [told Note::info(NO_SPANS).unless(&["false"])],
+        inert enable_tracing: Option<bool> [note Note::info(NO_SPANS).unless(&["false"])],
         /// Where access logs go.
         supported access_log_file: String,
         /// Their format.
@@ -61,17 +61,17 @@ message! {
         /// What happens to calls to unknown hosts.
         supported outbound_traffic_policy: Option<MeshOutboundTrafficPolicy>,
         /// Where inbound calls to unknown ports go.
-        inert inbound_traffic_policy: Option<MeshInboundTrafficPolicy> [told PARTS],
+        inert inbound_traffic_policy: Option<MeshInboundTrafficPolicy> [note PARTS],
         /// Sources of configuration.
         refused config_sources: Vec<Json>,
         /// Whether workloads of the mesh call each other with mTLS by themselves.
-        inert enable_auto_mtls: Option<bool> [told Note::warning(
+        inert enable_auto_mtls: Option<bool> [note Note::warning(
             "calls between workloads are not encrypted and no peer is authenticated: mutual TLS is not implemented",
         ).hint("keep such calls on a network that you trust").unless(&["false"])],
         /// Trust domain.
         supported trust_domain: String,
         /// Its former names.
-        inert trust_domain_aliases: Vec<String> [told Note::warning(
+        inert trust_domain_aliases: Vec<String> [note Note::warning(
             "no peer is authenticated, so no identity is compared, by its old name or its new one",
         )],
         /// Further authorities.
@@ -103,7 +103,7 @@ message! {
         /// Ambient only.
         refused service_scope_configs: Vec<Json>,
         /// Whether the application's metrics are scraped along.
-        inert enable_prometheus_merge: Option<bool> [told Note::info(
+        inert enable_prometheus_merge: Option<bool> [note Note::info(
             "the application's own metrics are not scraped along",
         ).hint("let Prometheus scrape the application by itself").unless(&["false"])],
         /// Verify servers by system authorities.
@@ -123,9 +123,9 @@ message! {
         /// Retries from a proxy to its own application.
         supported default_inbound_http_retry_policy: Option<HttpRetry>,
         /// TLS within the mesh.
-        inert mesh_mtls as "meshMTLS": Option<MeshMtls> [told PARTS],
+        inert mesh_mtls as "meshMTLS": Option<MeshMtls> [note PARTS],
         /// TLS elsewhere.
-        inert tls_defaults: Option<TlsDefaults> [told PARTS],
+        inert tls_defaults: Option<TlsDefaults> [note PARTS],
         /// Policies where no rule says otherwise.
         supported default_traffic_policy: Option<DefaultTrafficPolicy>,
         /// Who sees ServiceEntries.
@@ -220,7 +220,7 @@ message! {
     /// Where inbound calls to unknown ports go.
     pub struct MeshInboundTrafficPolicy {
         /// Which address.
-        inert mode: InboundMode [told Note::info(
+        inert mode: InboundMode [note Note::info(
             "nothing is captured, so the application is called where `LOCALHOST` says: on the loopback address",
         ).hint("`--app [PORT=]ADDRESS:PORT` says where it is otherwise").unless(&["LOCALHOST", "1"])],
     }
@@ -264,7 +264,7 @@ message! {
     /// TLS within the mesh, of which there is none yet.
     pub struct MeshMtls {
         /// Lowest version.
-        inert min_protocol_version: MeshTlsProtocol [told Note::warning(
+        inert min_protocol_version: MeshTlsProtocol [note Note::warning(
             "calls between workloads have no TLS at all: mutual TLS is not implemented",
         ).hint("keep such calls on a network that you trust").unless(&["TLS_AUTO", "0"])],
         /// Curves.
@@ -278,7 +278,7 @@ message! {
     /// TLS to and from outside the mesh.
     pub struct TlsDefaults {
         /// Lowest version; only that of the mesh's own TLS can be set in Istio too.
-        inert min_protocol_version: MeshTlsProtocol [told Note::warning(
+        inert min_protocol_version: MeshTlsProtocol [note Note::warning(
             "1.2 is the lowest version unless a server says more",
         ).hint("`tls.minProtocolVersion` of a Gateway's server").unless(&["TLS_AUTO", "0", "TLSV1_2", "1"])],
         /// Curves.

@@ -16,37 +16,37 @@ message! {
         /// What Telemetry and AuthorizationPolicy call it.
         supported name: String,
         /// Prometheus metrics.
-        inert prometheus: Option<Json> [oneof provider] [told Note::info(
+        inert prometheus: Option<Json> [oneof provider] [note Note::info(
             "metrics are kept for Prometheus whether or not it is named",
         )],
         /// Access log to a file.
         supported envoy_file_access_log: Option<EnvoyFileAccessLogProvider> [oneof provider],
         /// External authorization over HTTP.
-        inert envoy_ext_authz_http: Option<Json> [oneof provider] [told ASKS],
+        inert envoy_ext_authz_http: Option<Json> [oneof provider] [note ASKS],
         /// External authorization over gRPC.
-        inert envoy_ext_authz_grpc: Option<Json> [oneof provider] [told ASKS],
+        inert envoy_ext_authz_grpc: Option<Json> [oneof provider] [note ASKS],
         /// Zipkin.
-        inert zipkin: Option<Json> [oneof provider] [told SPANS],
+        inert zipkin: Option<Json> [oneof provider] [note SPANS],
         /// Lightstep.
-        inert lightstep: Option<Json> [oneof provider] [told SPANS],
+        inert lightstep: Option<Json> [oneof provider] [note SPANS],
         /// Datadog.
-        inert datadog: Option<Json> [oneof provider] [told SPANS],
+        inert datadog: Option<Json> [oneof provider] [note SPANS],
         /// Stackdriver.
-        inert stackdriver: Option<Json> [oneof provider] [told SPANS],
+        inert stackdriver: Option<Json> [oneof provider] [note SPANS],
         /// OpenCensus.
-        inert opencensus: Option<Json> [oneof provider] [told SPANS],
+        inert opencensus: Option<Json> [oneof provider] [note SPANS],
         /// SkyWalking.
-        inert skywalking: Option<Json> [oneof provider] [told SPANS],
+        inert skywalking: Option<Json> [oneof provider] [note SPANS],
         /// OpenTelemetry.
-        inert opentelemetry: Option<Json> [oneof provider] [told SPANS],
+        inert opentelemetry: Option<Json> [oneof provider] [note SPANS],
         /// Access log over gRPC.
-        inert envoy_http_als: Option<Json> [oneof provider] [told LOGS],
+        inert envoy_http_als: Option<Json> [oneof provider] [note LOGS],
         /// TCP access log over gRPC.
-        inert envoy_tcp_als: Option<Json> [oneof provider] [told LOGS],
+        inert envoy_tcp_als: Option<Json> [oneof provider] [note LOGS],
         /// Access log over OpenTelemetry.
-        inert envoy_otel_als: Option<Json> [oneof provider] [told LOGS],
+        inert envoy_otel_als: Option<Json> [oneof provider] [note LOGS],
         /// Secrets over SDS.
-        inert sds: Option<Json> [oneof provider] [told SECRETS],
+        inert sds: Option<Json> [oneof provider] [note SECRETS],
     }
 }
 
@@ -76,9 +76,9 @@ message! {
     /// Which providers are used.
     pub struct DefaultProviders {
         /// For tracing.
-        inert tracing: Vec<String> [told Note::warning(super::mesh_config::NO_SPANS)],
+        inert tracing: Vec<String> [note Note::warning(super::mesh_config::NO_SPANS)],
         /// For metrics.
-        inert metrics: Vec<String> [told Note::info(
+        inert metrics: Vec<String> [note Note::info(
             "metrics are kept for Prometheus, whatever is named",
         ).unless(&["prometheus"])],
         /// For access logs.

@@ -27,7 +27,7 @@ message! {
         /// Its address.
         supported bind: String,
         /// How traffic comes to it.
-        inert capture_mode: CaptureMode [told Note::silent(
+        inert capture_mode: CaptureMode [note Note::silent(
             "each inbound listener is bound, whatever is written; `IPTABLES` is refused",
         )],
         /// Where the application listens.
@@ -63,7 +63,7 @@ message! {
         /// Name.
         supported name: String,
         /// Not allowed any more.
-        inert target_port: Option<u32> [told Note::silent("any port but 0 is an error")],
+        inert target_port: Option<u32> [note Note::silent("any port but 0 is an error")],
     }
 }
 
