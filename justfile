@@ -24,6 +24,10 @@ rules:
 circles:
     .ci/circles
 
+# Comments with words that hide the actor of a sentence.
+words:
+    .ci/words
+
 # One of twelve parts of the mutants of the policies: each should be caught. Needs cargo-mutants and cargo-nextest.
 mutants shard="0/12":
     cargo mutants -p mesh-core --in-place --sharding round-robin --shard {{shard}} --test-tool nextest --timeout 120 \
