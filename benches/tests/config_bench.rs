@@ -41,14 +41,14 @@ fn every_size_gives_figures_for_start_memory_and_changes() {
 fn more_changes_than_services_are_refused() {
     let output = config_bench(&["--services=3", "--edits=4", PROXY]);
     assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("4 changes"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("4 changes"), "{stderr}");
 }
 
 #[test]
 fn a_proxy_that_cannot_start_is_reported() {
     let output = config_bench(&["--services=3", "--edits=1", "--proxy=/bin/false"]);
     assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("/bin/false"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("/bin/false"), "{stderr}");
 }

@@ -58,6 +58,6 @@ fn an_absent_proxy_is_said_aloud_and_fails_when_strict() {
 fn a_proxy_that_cannot_be_run_is_reported_as_absent() {
     let output = proxy_bench(&["--peers=ours", "--scenario=h1", "--proxy=/nonexistent/mesh-proxy"]);
     assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("ours is ABSENT") && said.contains("no proxy to measure"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("ours is ABSENT") && stderr.contains("no proxy to measure"), "{stderr}");
 }

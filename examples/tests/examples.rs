@@ -25,30 +25,30 @@ fn number(text: &str, before: &str) -> u32 {
 
 #[test]
 fn axum_server_passes_trace_and_deadline_on() {
-    let said = run("axum_server");
-    assert!(said.contains("traceparent: 00-0af7651916cd43dd8448eb211c80319c-"), "{said}");
-    assert!((1..=250).contains(&number(&said, "x-envoy-expected-rq-timeout-ms: ")), "{said}");
+    let output = run("axum_server");
+    assert!(output.contains("traceparent: 00-0af7651916cd43dd8448eb211c80319c-"), "{output}");
+    assert!((1..=250).contains(&number(&output, "x-envoy-expected-rq-timeout-ms: ")), "{output}");
 }
 
 #[test]
 fn canary_split_sends_testers_to_the_new_version() {
-    let said = run("canary_split");
-    assert!((17..=83).contains(&number(&said, "x-tester: no: v2 answered ")), "{said}");
-    assert_eq!(number(&said, "x-tester: yes: v2 answered "), 500);
+    let output = run("canary_split");
+    assert!((17..=83).contains(&number(&output, "x-tester: no: v2 answered ")), "{output}");
+    assert_eq!(number(&output, "x-tester: yes: v2 answered "), 500);
 }
 
 #[test]
 fn client_from_yaml_follows_the_file() {
-    let said = run("client_from_yaml");
-    assert!((1..=45).contains(&number(&said, "weights 90 and 10: v2 answered ")), "{said}");
-    assert_eq!(number(&said, "weights 0 and 100: v2 answered "), 200);
+    let output = run("client_from_yaml");
+    assert!((1..=45).contains(&number(&output, "weights 90 and 10: v2 answered ")), "{output}");
+    assert_eq!(number(&output, "weights 0 and 100: v2 answered "), 200);
 }
 
 #[test]
 fn code_first_splits_by_weight() {
-    let said = run("code_first");
+    let output = run("code_first");
     // Ten percent of a thousand, and five standard deviations on either side.
-    assert!((52..=148).contains(&number(&said, "v2 answered ")), "{said}");
+    assert!((52..=148).contains(&number(&output, "v2 answered ")), "{output}");
 }
 
 #[test]
@@ -58,12 +58,12 @@ fn fault_injects_its_share() {
 
 #[test]
 fn mount_admin_serves_the_pages_beside_the_application() {
-    let said = run("mount_admin");
-    let lines: Vec<&str> = said.lines().collect();
-    assert_eq!(lines[..2], ["/: the application", "/mesh/ready: LIVE"], "{said}");
+    let output = run("mount_admin");
+    let lines: Vec<&str> = output.lines().collect();
+    assert_eq!(lines[..2], ["/: the application", "/mesh/ready: LIVE"], "{output}");
     assert!(
         lines[2].starts_with("/mesh/clusters: outbound|9080||reviews.default.svc.cluster.local::127.0.0.1:"),
-        "{said}"
+        "{output}"
     );
     assert_eq!(
         lines[3],
@@ -75,8 +75,8 @@ fn mount_admin_serves_the_pages_beside_the_application() {
 #[test]
 fn prometheus_shows_buckets_and_help() {
     let label = "{destination_service=\"reviews.default.svc.cluster.local\"}";
-    let said = run("prometheus");
-    let lines: Vec<&str> = said.lines().collect();
+    let output = run("prometheus");
+    let lines: Vec<&str> = output.lines().collect();
     let requests = format!("istio_requests_total{label} 3");
     let most = format!("istio_request_duration_milliseconds_bucket{label} 3");
     let count = format!("istio_request_duration_milliseconds_count{label} 3");
@@ -88,7 +88,7 @@ fn prometheus_shows_buckets_and_help() {
         &most,
         &count,
     ] {
-        assert!(lines.contains(&line), "{line} is not in\n{said}");
+        assert!(lines.contains(&line), "{line} is not in\n{output}");
     }
 }
 
@@ -102,39 +102,39 @@ fn reqwest_client_sends_and_reads() {
 
 #[test]
 fn retry_repeats_what_is_safe() {
-    let said = run("retry");
-    assert_eq!(said, "GET: 200 OK after 3 tries\nPOST: 503 Service Unavailable after 1 try\n");
+    let output = run("retry");
+    assert_eq!(output, "GET: 200 OK after 3 tries\nPOST: 503 Service Unavailable after 1 try\n");
 }
 
 #[test]
 fn test_kit_takes_no_time() {
-    let said = run("test_kit");
-    assert_eq!(said, "refused once: 200 OK, attempt 2\ntoo slow: 504 Gateway Timeout UT after 2s\n");
+    let output = run("test_kit");
+    assert_eq!(output, "refused once: 200 OK, attempt 2\ntoo slow: 504 Gateway Timeout UT after 2s\n");
 }
 
 #[test]
 fn timeout_ends_a_call_that_never_answers() {
-    let said = run("timeout");
-    assert!(said.starts_with("504 Gateway Timeout after the time was spent: "), "{said}");
+    let output = run("timeout");
+    assert!(output.starts_with("504 Gateway Timeout after the time was spent: "), "{output}");
 }
 
 #[test]
 fn tonic_client_gets_a_status_from_endpoint_and_mesh_alike() {
-    let said = run("tonic_client");
-    let lines: Vec<&str> = said.lines().collect();
+    let output = run("tonic_client");
+    let lines: Vec<&str> = output.lines().collect();
     assert_eq!(lines[0], "reviews: Serving");
-    assert!(lines[1].starts_with("reviews: NotFound: "), "{said}");
-    assert!(lines[2].starts_with("ratings: Unavailable: upstream connect error"), "{said}");
+    assert!(lines[1].starts_with("reviews: NotFound: "), "{output}");
+    assert!(lines[2].starts_with("ratings: Unavailable: upstream connect error"), "{output}");
 }
 
 #[test]
 fn tower_http_layers_stand_around_client_and_server() {
-    let said = run("tower_http_layers");
+    let output = run("tower_http_layers");
     let start = "user-agent: shop/1\nthe page that panics: 500 Internal Server Error\n\
                  an order of 5,000 bytes: 413 Payload Too Large\n";
-    assert!(said.starts_with(start), "{said}");
-    assert!(said.ends_with(" bytes of gzip, 22000 bytes unpacked\n"), "{said}");
-    assert!(number(&said, "the catalog: ") < 1_000, "{said}");
+    assert!(output.starts_with(start), "{output}");
+    assert!(output.ends_with(" bytes of gzip, 22000 bytes unpacked\n"), "{output}");
+    assert!(number(&output, "the catalog: ") < 1_000, "{output}");
 }
 
 fn here(file: &str) -> PathBuf {
@@ -159,8 +159,8 @@ fn the_dependencies_to_paste_are_ours() {
     let (lines, _) = rest.split_once("```").unwrap();
     let named: Vec<_> = lines.lines().filter_map(|line| line.split_once(" = ")).collect();
     assert_eq!(named.len(), 5, "{named:?}");
-    for (name, said) in named.into_iter().filter(|(name, _)| *name != "mesh-tower") {
-        let version = said.trim_start_matches("{ version = ").split('"').nth(1).unwrap();
+    for (name, line) in named.into_iter().filter(|(name, _)| *name != "mesh-tower") {
+        let version = line.trim_start_matches("{ version = ").split('"').nth(1).unwrap();
         let ours = workspace.lines().find_map(|line| line.strip_prefix(&format!("{name} = "))).unwrap();
         let ours = ours.trim_start_matches("{ version = ").split('"').nth(1).unwrap();
         assert!(

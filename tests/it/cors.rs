@@ -36,12 +36,12 @@ async fn ask(test: &TestMesh, method: Method, origin: &str) -> Answer {
 
 fn permission(answer: &Answer) -> Vec<String> {
     let headers = answer.head.headers.iter();
-    let mut told: Vec<String> = headers
+    let mut permissions: Vec<String> = headers
         .filter(|(name, _)| name.as_str().starts_with("access-control-"))
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
         .collect();
-    told.sort();
-    told
+    permissions.sort();
+    permissions
 }
 
 const TO_API: &str = "    route: [{destination: {host: api}}]";

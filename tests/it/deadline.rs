@@ -61,8 +61,8 @@ async fn wish_17_what_is_left_is_told_on() {
     let chain = chain(Duration::from_millis(200)).await;
     assert_eq!(call(&chain, 300).await, 200);
     assert_eq!(chain.b.arrivals()[0].header("x-envoy-expected-rq-timeout-ms"), "300");
-    let told: u64 = chain.c.arrivals()[0].header("x-envoy-expected-rq-timeout-ms").parse().unwrap();
-    assert!((90..=100).contains(&told), "{told}");
+    let announced: u64 = chain.c.arrivals()[0].header("x-envoy-expected-rq-timeout-ms").parse().unwrap();
+    assert!((90..=100).contains(&announced), "{announced}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -68,8 +68,8 @@ async fn rf_6_a_call_is_grpc_to_the_service_and_grpc_web_to_the_page() {
         call.extensions_mut().insert(record.clone());
         let answer = test.send(call).await;
         assert_eq!(answer.status(), 200);
-        let told = (vec![b"reply".to_vec()], format!("grpc-status:{code}\r\n"));
-        assert_eq!(frames(&answer, content_type), told);
+        let sent = (vec![b"reply".to_vec()], format!("grpc-status:{code}\r\n"));
+        assert_eq!(frames(&answer, content_type), sent);
         let arrival = &api.arrivals()[0];
         assert_eq!((arrival.header("content-type"), arrival.header("te")), ("application/grpc", "trailers"));
         assert_eq!(arrival.body.start, grpc_frame(b"hello"));
@@ -223,8 +223,8 @@ async fn rf_6_local_replies_are_statuses_to_a_page() {
                 (200, content_type),
                 "{path}"
             );
-            let told = (answer.header("grpc-status"), answer.header("grpc-message"));
-            assert_eq!(told, (status, message), "{path}");
+            let sent = (answer.header("grpc-status"), answer.header("grpc-message"));
+            assert_eq!(sent, (status, message), "{path}");
             assert!(answer.body.is_empty());
             let exposed = if path == "/shared" { "grpc-status" } else { "" };
             assert_eq!(answer.header("access-control-expose-headers"), exposed, "{path}");

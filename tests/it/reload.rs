@@ -147,7 +147,7 @@ fn read(yaml: &str) -> Documents {
     Documents::parse([("mesh.yaml", yaml)]).0
 }
 
-async fn told(test: &TestMesh, url: &str) -> (u16, String) {
+async fn answer_of(test: &TestMesh, url: &str) -> (u16, String) {
     let answer = test.get(url).await;
     (answer.status().as_u16(), answer.header("x-mesh-reason").to_owned())
 }
@@ -159,13 +159,13 @@ async fn y_12_a_refused_rule_at_start_answers_503_and_names_the_document() {
     let test = MeshTest::from_documents(read(&text)).start().await;
     let api = test.upstream("10.0.0.1:80");
     let refused = (503, "configuration_refused{VirtualService_default/api}".to_owned());
-    assert_eq!(told(&test, "http://api/").await, refused);
+    assert_eq!(answer_of(&test, "http://api/").await, refused);
     assert_eq!(api.arrival_count(), 0);
     assert!(test.mesh().apply(read(&text.replace("timeuot", "timeout"))));
-    assert_eq!(told(&test, "http://api/").await, (200, String::new()));
+    assert_eq!(answer_of(&test, "http://api/").await, (200, String::new()));
     // A configuration that worked once continues to work.
     assert!(test.mesh().apply(read(&text)));
-    assert_eq!(told(&test, "http://api/").await, (200, String::new()));
+    assert_eq!(answer_of(&test, "http://api/").await, (200, String::new()));
     assert_eq!(test.mesh().status().stale_resources, ["VirtualService default/api"]);
 }
 
@@ -179,7 +179,7 @@ async fn y_12_a_refused_rule_with_tls_at_start_sends_nothing() {
     let test = MeshTest::from_documents(read(&text)).start().await;
     let api = test.upstream("10.0.0.1:80");
     let refused = (503, "configuration_refused{DestinationRule_default/api}".to_owned());
-    assert_eq!(told(&test, "http://api/").await, refused);
+    assert_eq!(answer_of(&test, "http://api/").await, refused);
     assert_eq!(api.connections(), 0, "nothing is sent in plaintext");
 }
 
@@ -193,6 +193,6 @@ spec: {egress: [{host: [./other]}]}
     let text = service("api", "http", 80, &["10.0.0.1"]) + sidecar;
     let test = MeshTest::from_documents(read(&text)).start().await;
     let refused = (503, "configuration_refused{Sidecar_default/all}".to_owned());
-    assert_eq!(told(&test, "http://api/").await, refused);
-    assert_eq!(told(&test, "http://elsewhere.org/").await.0, 502, "as under REGISTRY_ONLY");
+    assert_eq!(answer_of(&test, "http://api/").await, refused);
+    assert_eq!(answer_of(&test, "http://elsewhere.org/").await.0, 502, "as under REGISTRY_ONLY");
 }

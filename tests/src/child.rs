@@ -39,7 +39,7 @@ impl Server {
         let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let input = child.stdin.take().expect("it is piped");
         let mut server = Self { child, lines, input, address, _folder: folder };
-        let line = server.said().await.expect("it starts");
+        let line = server.next_line().await.expect("it starts");
         let address = line.strip_prefix("listening ").and_then(|address| address.parse().ok());
         server.address = address.unwrap_or_else(|| panic!("no address: {line}"));
         server
@@ -64,7 +64,7 @@ impl Server {
     ///
     /// # Panics
     /// If it prints no line for long.
-    pub async fn said(&mut self) -> Option<String> {
+    pub async fn next_line(&mut self) -> Option<String> {
         timeout(DEADLINE, self.lines.next_line()).await.expect("it says something").expect("text")
     }
 
@@ -83,7 +83,7 @@ impl Server {
     pub async fn kill(mut self) -> Vec<String> {
         self.child.kill().await.expect("it runs");
         let mut rest = Vec::new();
-        while let Some(line) = self.said().await {
+        while let Some(line) = self.next_line().await {
             rest.push(line);
         }
         rest

@@ -44,8 +44,11 @@ fn y_12_an_emptied_file_keeps_what_it_said() {
         let second = read(&[("rules.yaml", empty), ("service.yaml", SERVICE)], Some(&first));
         assert_eq!(hosts(&second), hosts(&first), "{empty:?}");
         assert_eq!(second.stale_resources.len(), 2);
-        let told = errors(&second.diagnostics);
-        assert!(told.len() == 1 && told[0].contains("rules.yaml") && told[0].contains("delete"), "{told:?}");
+        let reported = errors(&second.diagnostics);
+        assert!(
+            reported.len() == 1 && reported[0].contains("rules.yaml") && reported[0].contains("delete"),
+            "{reported:?}"
+        );
         let third = read(&[("rules.yaml", empty), ("service.yaml", SERVICE)], Some(&second));
         assert_eq!(hosts(&third), hosts(&first), "for as long as it lasts");
     }

@@ -116,14 +116,17 @@ fn y_1_a_document_that_becomes_one_of_a_kind_that_no_one_has_is_skipped_and_warn
     let first = client(&good, None);
     let second = client(&good.replace("kind: VirtualService", "kind: Banana"), Some(&first));
     assert_eq!(errors(&second.diagnostics), Vec::<String>::new());
-    let told: Vec<String> = second
+    let reported: Vec<String> = second
         .diagnostics
         .iter()
         .filter(|finding| finding.level == Level::Warning)
         .map(|finding| format!("{finding:#}"))
         .collect();
-    assert!(told.iter().any(|told| told.contains("(Banana default/v mesh.yaml:")), "{told:?}");
-    assert!(told.iter().any(|told| told.contains("has no kind Banana: skipped")), "{told:?}");
+    assert!(
+        reported.iter().any(|reported| reported.contains("(Banana default/v mesh.yaml:")),
+        "{reported:?}"
+    );
+    assert!(reported.iter().any(|reported| reported.contains("has no kind Banana: skipped")), "{reported:?}");
     assert_eq!(call(&second, "a"), "default", "the service itself serves");
     assert!(second.stale_resources.is_empty());
     // The others of its file hold, and so does it once it is mended.
@@ -209,7 +212,7 @@ fn y_1_a_kind_of_the_core_without_a_version_is_told_so() {
         ("apiVersion: v2\n", "apiVersion: the core API has no version v2"),
     ] {
         let text = SERVICE.replacen("apiVersion: v1\n", version, 1);
-        let told = errors(&client(&text, None).diagnostics);
-        assert!(told.len() == 1 && told[0].contains(message), "{told:?}");
+        let reported = errors(&client(&text, None).diagnostics);
+        assert!(reported.len() == 1 && reported[0].contains(message), "{reported:?}");
     }
 }

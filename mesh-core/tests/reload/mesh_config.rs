@@ -30,8 +30,9 @@ fn mc_2_providers_that_nothing_uses_are_remarks() {
         assert_eq!(errors(&first.diagnostics), Vec::<String>::new());
         assert_eq!(first.plan.settings.outbound_mode, OutboundMode::RegistryOnly);
         assert!(first.plan.settings.access_log.is_some());
-        let told = first.diagnostics.iter().filter(|found| found.origin.path.contains("extensionProviders"));
-        assert_eq!(told.map(|found| found.level).collect::<Vec<_>>(), [Level::Info; 4]);
+        let reported =
+            first.diagnostics.iter().filter(|found| found.origin.path.contains("extensionProviders"));
+        assert_eq!(reported.map(|found| found.level).collect::<Vec<_>>(), [Level::Info; 4]);
     }
 }
 

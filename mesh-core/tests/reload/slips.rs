@@ -31,9 +31,11 @@ fn y_12_a_slip_in_an_item_of_a_list_costs_the_item_alone() {
         let start = client(&text, None);
         assert_eq!(call(&start, "a"), "good", "{slip}");
         assert_eq!(call(&start, "b"), refused("VirtualService default/w"), "{slip}");
-        let told = errors(&start.diagnostics);
-        assert_eq!(told.len(), 1, "{told:#?}");
-        assert!(told[0].contains("VirtualService default/w mesh.yaml") && told[0].contains(") metadata."));
+        let reported = errors(&start.diagnostics);
+        assert_eq!(reported.len(), 1, "{reported:#?}");
+        assert!(
+            reported[0].contains("VirtualService default/w mesh.yaml") && reported[0].contains(") metadata.")
+        );
         let moved = text.replace("name: good", "name: newer");
         let second = client(&moved, Some(&before));
         assert_eq!((call(&second, "a"), call(&second, "b")), ("newer".into(), "other".into()), "{slip}");
@@ -137,15 +139,15 @@ spec: {hosts: [x.org], http: [{route: [{destination: {host: a, subset: v1}}]}]}
 ";
     let service =
         client(&(SERVICE.replace("spec: {", "spec: {type: [], ") + &rule.replace(", subset: v1", "")), None);
-    let told: Vec<String> = service.diagnostics.iter().map(|found| format!("{found}")).collect();
-    assert!(!told.iter().any(|one| one.contains("MESH0013")), "{told:#?}");
+    let reported: Vec<String> = service.diagnostics.iter().map(|found| format!("{found}")).collect();
+    assert!(!reported.iter().any(|one| one.contains("MESH0013")), "{reported:#?}");
     let destination = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: d}\n\
                        spec: {host: a, subsets: [{name: v1, labels: {v: '1'}}], trafficPolicy: {loadBalancer: {simple: FAST}}}\n";
     let subset = client(&(SERVICE.to_owned() + rule + destination), None);
-    let told = errors(&subset.diagnostics);
+    let reported = errors(&subset.diagnostics);
     assert!(
-        told.iter().any(|one| one.contains("DestinationRule default/d defines it, and is refused")),
-        "{told:#?}"
+        reported.iter().any(|one| one.contains("DestinationRule default/d defines it, and is refused")),
+        "{reported:#?}"
     );
-    assert!(!told.iter().any(|one| one.contains("not found")), "{told:#?}");
+    assert!(!reported.iter().any(|one| one.contains("not found")), "{reported:#?}");
 }

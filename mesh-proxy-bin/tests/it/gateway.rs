@@ -116,10 +116,10 @@ data:
       proxyMetadata: {ISTIO_META_HTTP10: '1'}
 ";
     let plain = World::gateway(&gateway_to(backend)).await;
-    let told = World::gateway(&format!("{}{config}", gateway_to(backend))).await;
+    let configured = World::gateway(&format!("{}{config}", gateway_to(backend))).await;
     let ask = "GET / HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 203.0.113.9\r\nconnection: close\r\n\r\n";
     let old = "GET / HTTP/1.0\r\nhost: a\r\n\r\n";
-    for (world, client, status) in [(&plain, "127.0.0.1", "426"), (&told, "203.0.113.9", "200")] {
+    for (world, client, status) in [(&plain, "127.0.0.1", "426"), (&configured, "203.0.113.9", "200")] {
         let gateway = world.address("gateway|80");
         let answer = exchange(gateway, ask).await;
         let external = format!("x-envoy-external-address: {client}\r\n");
@@ -128,7 +128,7 @@ data:
         assert_eq!(answer.split(' ').nth(1), Some(status), "{answer}");
     }
     plain.stop().await.unwrap();
-    told.stop().await.unwrap();
+    configured.stop().await.unwrap();
 }
 
 /// OP-2: what probes and Prometheus need, and nothing that an operator would not show.

@@ -71,9 +71,9 @@ async fn a_file_in_place_of_a_folder_is_told_what_would_do() {
     let output = program().args(["run", "--config"]).arg(&file).output().await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
-    let told =
+    let expected =
         format!("{} is a file: name the folder that it is in, {}", file.display(), folder.path().display());
-    assert!(text.contains(&told), "{text}");
+    assert!(text.contains(&expected), "{text}");
 }
 
 /// Y-11: the whole of what is printed, for the mistakes that beginners make.
@@ -145,7 +145,7 @@ errors: 4, warnings: 0, remarks: 0
     assert_eq!(shown, expected.lines().collect::<Vec<_>>(), "{text}");
 }
 
-/// A program that has said where it listens.
+/// A program that has printed its address.
 struct Running {
     child: Child,
     output: Lines<BufReader<ChildStdout>>,
@@ -208,11 +208,11 @@ async fn op_3_what_is_logged_is_changed_at_run_time() {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         (head[9..12].to_owned(), body.trim_end().to_owned())
     };
-    let said = |code: &str, text: &str| (code.to_owned(), text.to_owned());
-    assert_eq!(ask("POST", "/logging").await, said("200", "warn"));
-    assert_eq!(ask("POST", "/logging?paths=mesh_tower:debug").await, said("200", "mesh_tower=debug,warn"));
-    assert_eq!(ask("POST", "/logging?level=info").await, said("200", "info"));
+    let answer = |code: &str, text: &str| (code.to_owned(), text.to_owned());
+    assert_eq!(ask("POST", "/logging").await, answer("200", "warn"));
+    assert_eq!(ask("POST", "/logging?paths=mesh_tower:debug").await, answer("200", "mesh_tower=debug,warn"));
+    assert_eq!(ask("POST", "/logging?level=info").await, answer("200", "info"));
     let wrong = "\"loud\" is no level: trace, debug, info, warn, error or off";
-    assert_eq!(ask("POST", "/logging?level=loud").await, said("400", wrong));
+    assert_eq!(ask("POST", "/logging?level=loud").await, answer("400", wrong));
     assert_eq!(ask("GET", "/logging").await.0, "405");
 }

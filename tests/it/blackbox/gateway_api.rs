@@ -79,13 +79,13 @@ async fn ga_2_ga_4_ga_6_ga_8_ga_9_an_http_route_at_a_gateway() {
         let (status, rule, location) = (answer.status().as_u16(), header("x-rule"), header("location"));
         (status, rule, location, answer.text().await.unwrap())
     };
-    let told = |status: u16, rule: &str, location: &str, text: &str| {
+    let expected = |status: u16, rule: &str, location: &str, text: &str| {
         (status, rule.to_owned(), location.to_owned(), text.to_owned())
     };
-    assert_eq!(get("shop.test", "/cart/1?q=2").await, told(200, "cart", "", "/basket/1?q=2"));
-    assert_eq!(get("shop.test:8080", "/carts").await, told(200, "", "", "/carts"));
-    assert_eq!(get("shop.test", "/cart/old").await, told(302, "", "https://shop.test/cart", ""));
-    assert_eq!(get("shop.test", "/broken").await, told(500, "", "", ""));
+    assert_eq!(get("shop.test", "/cart/1?q=2").await, expected(200, "cart", "", "/basket/1?q=2"));
+    assert_eq!(get("shop.test:8080", "/carts").await, expected(200, "", "", "/carts"));
+    assert_eq!(get("shop.test", "/cart/old").await, expected(302, "", "https://shop.test/cart", ""));
+    assert_eq!(get("shop.test", "/broken").await, expected(500, "", "", ""));
     assert_eq!(get("other.test", "/").await.0, 404);
     proxy.write(&yaml.replace("replacePrefixMatch: /basket", "replacePrefixMatch: /bag"));
     proxy
@@ -93,7 +93,7 @@ async fn ga_2_ga_4_ga_6_ga_8_ga_9_an_http_route_at_a_gateway() {
             text.contains("\"generation\": 2") || text.contains("\"generation\":2")
         })
         .await;
-    assert_eq!(get("shop.test", "/cart/1").await, told(200, "cart", "", "/bag/1"));
+    assert_eq!(get("shop.test", "/cart/1").await, expected(200, "cart", "", "/bag/1"));
 }
 
 #[tokio::test]

@@ -54,8 +54,8 @@ impl Page {
         let answer = request.body(reqwest::Body::wrap_stream(pieces)).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         let headers = answer.headers().clone();
-        let told = if self.content_type == TEXT { "application/grpc-web-text+proto" } else { BINARY };
-        assert_eq!(headers["content-type"], told);
+        let expected = if self.content_type == TEXT { "application/grpc-web-text+proto" } else { BINARY };
+        assert_eq!(headers["content-type"], expected);
         let bytes = answer.bytes().await.unwrap();
         let bytes = if self.content_type == TEXT { Decoder::default().push(&bytes).unwrap() } else { bytes };
         let (mut rest, mut notes, mut trailers) = (&bytes[..], Vec::new(), String::new());

@@ -58,8 +58,8 @@ async fn se_7_a_resolver_that_is_down_for_ten_minutes_costs_no_request() {
         }
         // While the answer is older than its TTL; counted through both outages.
         let known = if outage { 560..=600 } else { 1_160..=1_210 };
-        let told = stale().await;
-        assert!(known.contains(&told), "{told}");
+        let shown = stale().await;
+        assert!(known.contains(&shown), "{shown}");
     }
     test.dns().addresses(HOST, ["10.0.0.1"], secs(30));
     pass(secs(120)).await;

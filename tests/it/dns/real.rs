@@ -60,9 +60,9 @@ impl Real {
     /// Calls, and again after each answer of the name server, until `enough` holds for the outcome of a call.
     async fn until(&self, enough: impl Fn(&Result<String, String>) -> bool) -> Result<String, String> {
         loop {
-            let said = self.call().await;
-            if enough(&said) {
-                return said;
+            let outcome = self.call().await;
+            if enough(&outcome) {
+                return outcome;
             }
             self.names.asked(1).await;
         }

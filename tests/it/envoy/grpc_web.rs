@@ -59,9 +59,9 @@ async fn rf_6_answers_of_the_proxys_own() {
                 .map(|(side, code)| [format!("{side} log code: {code}"), format!("{side} status {code}")]);
             let mut lines: Vec<&str> = lines.iter().flatten().map(String::as_str).collect();
             // Without a body Envoy's filter gives no status.
-            let told = format!("+ header grpc-status: {grpc}");
+            let shown = format!("+ header grpc-status: {grpc}");
             if matches!(path, "/unknown" | "/none") {
-                lines.push(&told);
+                lines.push(&shown);
             }
             let seen = pair.send(call(path, content_type)).await.differ(OWN, &lines).ours;
             assert_eq!(seen.header("grpc-status"), grpc, "{path}");
@@ -77,12 +77,12 @@ async fn rf_6_uploads_that_are_no_base64() {
         let step = post("page.test", "/call", text).header("content-type", TEXT).header("accept", TEXT);
         let both = pair.send(step).await;
         assert_eq!((both.ours.status(), both.envoy.status()), (200, 400));
-        let told = |seen: &super::harness::Seen| {
+        let shown = |seen: &super::harness::Seen| {
             let headers =
                 ["content-type", "grpc-status", "grpc-message"].map(|name| seen.header(name).to_owned());
             (headers, seen.answer.body.clone(), ["flags", "details"].map(|name| seen.logged(name).to_owned()))
         };
-        assert_eq!(told(&both.ours), told(&both.envoy), "{text}");
+        assert_eq!(shown(&both.ours), shown(&both.envoy), "{text}");
         assert_eq!(both.ours.header("grpc-status"), "13");
     }
 }

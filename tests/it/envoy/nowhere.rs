@@ -44,8 +44,8 @@ async fn rt_13_rf_2_a_refused_connection_is_503_after_retries() {
                 reason: remote connection failure";
     let seen = pair.send(get("nowhere.test", "/closed")).await.connect_failure(text);
     assert_eq!((seen.status(), seen.logged("flags")), (503, "URX,UF"));
-    let told = format!("{text}, transport failure reason: delayed connect error: Connection refused");
-    let lines = [format!("+ header grpc-message: {told}"), format!("- header grpc-message: {text}")];
+    let longer = format!("{text}, transport failure reason: delayed connect error: Connection refused");
+    let lines = [format!("+ header grpc-message: {longer}"), format!("- header grpc-message: {text}")];
     let both = pair.send(get("nowhere.test", "/closed").grpc()).await;
     let both = both.differ("Why a connection failed is told", &lines.each_ref().map(String::as_str));
     assert_eq!(both.ours.header("grpc-status"), "14");

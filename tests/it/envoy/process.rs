@@ -27,13 +27,13 @@ impl Envoy {
     /// Starts it on a bootstrap whose admin and only listener have port 0.
     pub(crate) async fn start(executable: &Path, bootstrap: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (config, told) = (folder.path().join("envoy.yaml"), folder.path().join("admin"));
+        let (config, address_file) = (folder.path().join("envoy.yaml"), folder.path().join("admin"));
         std::fs::write(&config, bootstrap).unwrap();
         let mut child = Command::new(executable)
             .args(["--concurrency", "1", "--disable-hot-restart", "--file-flush-interval-msec", "10"])
             .args(["--log-level", "warning", "--component-log-level", "main:info"])
             .arg("--admin-address-path")
-            .arg(&told)
+            .arg(&address_file)
             .arg("--config-path")
             .arg(&config)
             .kill_on_drop(true)
@@ -46,7 +46,7 @@ impl Envoy {
         if let Err(log) = started.expect("Envoy starts in time") {
             panic!("Envoy ended:\n{log}\n{bootstrap}");
         }
-        let admin = std::fs::read_to_string(&told).unwrap().parse().unwrap();
+        let admin = std::fs::read_to_string(&address_file).unwrap().parse().unwrap();
         let listener = listener(admin).await;
         let (sender, output) = mpsc::unbounded_channel();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -70,8 +70,8 @@ async fn fo_1_the_order_at_a_gateway_in_process() {
             Ok(response) => Answer::read(response, None).await,
             Err(error) => Answer::read(error.response(false), Some(error)).await,
         };
-        let told = lines.take();
-        let [line] = &told[..] else { panic!("one line: {told:?}") };
+        let logged = lines.take();
+        let [line] = &logged[..] else { panic!("one line: {logged:?}") };
         row.check(answer.status().as_u16(), &answer.head.headers, line);
         if row.path == "/open" && row.headers.is_empty() {
             assert!(line.starts_with(backend.arrivals()[0].header("x-request-id")), "{line}");

@@ -22,13 +22,13 @@ use super::{FOREIGN, LOG, ORIGIN, PAGE, PREFLIGHT, Row, are_counted, are_counted
 use crate::blackbox::PROXY;
 
 /// The application's answer: the path and the id of the request that it got.
-async fn told<B>(request: Request<B>) -> Response<Body> {
+async fn echo<B>(request: Request<B>) -> Response<Body> {
     let id = request.headers()["x-request-id"].to_str().unwrap();
     Response::new(Body::from(format!("{id} {}", request.uri().path())))
 }
 
-/// The answer of [`told`] shows the request of the log, at the normalised path.
-fn check_told(row: &Row, body: &[u8], line: &str) {
+/// The answer of [`echo`] shows the request of the log, at the normalised path.
+fn check_echo(row: &Row, body: &[u8], line: &str) {
     if row.log == "200 - via_upstream -" {
         let (id, path) = std::str::from_utf8(body).unwrap().split_once(' ').unwrap();
         assert!(line.starts_with(id) && path == "/open", "{row:?}: {line}");
@@ -47,7 +47,7 @@ async fn fo_1_the_order_around_a_handler_of_ones_own() {
     let cors = CorsPolicy::new([StringMatch::exact(ORIGIN)]).methods(["PUT"]).unwrap();
     let server = |fault| {
         let handler =
-            tower::service_fn(async |request| Ok::<_, std::convert::Infallible>(told(request).await));
+            tower::service_fn(async |request| Ok::<_, std::convert::Infallible>(echo(request).await));
         let handler = FaultLayer::new(fault).layer(CorsLayer::new(cors.clone()).layer(handler));
         test.mesh().layer().layer(GrpcWebLayer::new().layer(handler))
     };
@@ -64,10 +64,10 @@ async fn fo_1_the_order_around_a_handler_of_ones_own() {
         let server = if row.path == "/faulty" { faulty.clone() } else { fine.clone() };
         let response = server.oneshot(row.request("")).await.unwrap_or_else(|never| match never {});
         let answer = Answer::read(response, None).await;
-        let told = lines.take();
-        let [line] = &told[..] else { panic!("one line: {told:?}") };
+        let logged = lines.take();
+        let [line] = &logged[..] else { panic!("one line: {logged:?}") };
         row.check(answer.status().as_u16(), &answer.head.headers, line);
-        check_told(row, &answer.body, line);
+        check_echo(row, &answer.body, line);
     }
     assert!(are_counted(&rows, |label, value| {
         counters.sum("istio_requests_total", &format!("{label}={value}"))
@@ -92,7 +92,7 @@ spec: {containers: [{name: app, image: app}]}
 
 #[tokio::test]
 async fn fo_1_the_order_at_a_sidecar_before_its_application() {
-    let app = Backend::start(told).await;
+    let app = Backend::start(echo).await;
     let log = mesh_config(&format!("accessLogFile: /dev/stdout\naccessLogFormat: \"{LOG}\\n\""));
     let args = format!(
         "--role sidecar --workload default/Pod/report --bind 5000=127.0.0.1:0 --outbound 127.0.0.1:0 \
@@ -107,7 +107,7 @@ async fn fo_1_the_order_at_a_sidecar_before_its_application() {
     ];
     for row in &rows {
         let (line, body) = row.through(proxy.address("inbound|5000"), &mut lines).await;
-        check_told(row, &body, &line);
+        check_echo(row, &body, &line);
     }
     assert_eq!(app.served(), 1);
     are_counted_by(&proxy, &rows).await;

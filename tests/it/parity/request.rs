@@ -104,7 +104,7 @@ fn answered(draw: &mut Draw) -> Sent {
     let has_body = matches!(method, Method::POST | Method::PUT);
     let body = if has_body { Payload::generate(draw) } else { Payload::default() };
     let mut headers = vec![(SCRIPT, draw.one(&SCRIPTS).to_owned())];
-    told(&mut headers, draw);
+    rule_headers(&mut headers, draw);
     if draw.percent(10) {
         headers.retain(|(name, _)| !["content-type", "te", SCRIPT].contains(name));
         headers.push((SCRIPT, draw.one(&GRPC_SCRIPTS).to_owned()));
@@ -131,7 +131,7 @@ fn large(draw: &mut Draw) -> Sent {
 }
 
 /// Headers that rules and policies match.
-fn told(headers: &mut Vec<(&'static str, String)>, draw: &mut Draw) {
+fn rule_headers(headers: &mut Vec<(&'static str, String)>, draw: &mut Draw) {
     let mut maybe = |share, name, values: &[&str]| {
         if draw.percent(share) {
             headers.push((name, draw.one(values).to_owned()));

@@ -42,7 +42,7 @@ async fn an_upload_that_outlives_its_response_ends_soon_and_keeps_its_place_till
     for port in ["http", "http2"] {
         let (test, upstreams) = world(port, &["10.0.0.1"]).await;
         let api = &upstreams[0];
-        let (ended, mut told) = mpsc::unbounded_channel();
+        let (ended, mut ends) = mpsc::unbounded_channel();
         api.max_streams(1).handle(move |request| {
             let ended = ended.clone();
             tokio::spawn(async move { ended.send(request.into_body().collect().await.is_ok()) });
@@ -55,8 +55,8 @@ async fn an_upload_that_outlives_its_response_ends_soon_and_keeps_its_place_till
         assert_eq!(api.connections(), 2, "{port}");
         pass(Duration::from_millis(500)).await;
         drop(brief);
-        assert_eq!(told.recv().await, Some(true), "{port}");
-        let whole = timeout(Duration::from_secs(60), told.recv()).await.expect("an end");
+        assert_eq!(ends.recv().await, Some(true), "{port}");
+        let whole = timeout(Duration::from_secs(60), ends.recv()).await.expect("an end");
         assert_eq!((whole, begun.elapsed().as_secs()), (Some(false), 1), "{port}");
         drop(silent);
         answered_early(&test).await;
@@ -68,7 +68,7 @@ async fn an_upload_that_outlives_its_response_ends_soon_and_keeps_its_place_till
 async fn a_response_dropped_during_the_upload_ends_the_upload_too() {
     for port in ["http", "http2"] {
         let (test, upstreams) = world(port, &["10.0.0.1"]).await;
-        let (broken, mut told) = mpsc::unbounded_channel();
+        let (broken, mut ends) = mpsc::unbounded_channel();
         upstreams[0].handle(move |request| {
             let broken = broken.clone();
             tokio::spawn(async move {
@@ -85,7 +85,7 @@ async fn a_response_dropped_during_the_upload_ends_the_upload_too() {
         assert_eq!(response.status(), 200, "{port}");
         drop(response);
         // The caller sends no more data and no end.
-        assert_eq!(told.recv().await, Some(true), "{port}");
+        assert_eq!(ends.recv().await, Some(true), "{port}");
         drop(upload);
     }
 }

@@ -100,15 +100,15 @@ pub(super) async fn play(listener: &Listener, request: Request<Body>, only: &[&s
     // The server of the connection sends no body to a HEAD.
     let body = if is_head { String::new() } else { String::from_utf8_lossy(&body.to_bytes()).into_owned() };
     let mut seen = json!({"status": head.status.as_u16(), "response": endpoint::headers(&head.headers)});
-    let told: Option<Value> =
-        serde_json::from_str(&body).ok().filter(|told: &Value| !told["backend"].is_null());
-    let Some(mut told) = told else {
+    let reported: Option<Value> =
+        serde_json::from_str(&body).ok().filter(|reported: &Value| !reported["backend"].is_null());
+    let Some(mut reported) = reported else {
         seen["body"] = body.chars().take(200).collect::<String>().into();
         return seen;
     };
     if !only.is_empty() {
-        told["request"].as_object_mut().unwrap().retain(|name, _| only.contains(&name.as_str()));
+        reported["request"].as_object_mut().unwrap().retain(|name, _| only.contains(&name.as_str()));
     }
-    seen.as_object_mut().unwrap().append(told.as_object_mut().unwrap());
+    seen.as_object_mut().unwrap().append(reported.as_object_mut().unwrap());
     seen
 }

@@ -31,19 +31,20 @@ async fn call(to: std::net::SocketAddr, headers: &[(&str, &str)]) -> (u16, Strin
     }
     let answer = request.send().await.unwrap();
     let text = |name| answer.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
-    let told = text("x-told").split_whitespace().map(|told| told.parse().unwrap()).collect();
-    (answer.status().as_u16(), text("x-ended"), told)
+    let announced =
+        text("x-announced").split_whitespace().map(|announced| announced.parse().unwrap()).collect();
+    (answer.status().as_u16(), text("x-ended"), announced)
 }
 
 #[tokio::test]
 async fn wish_17_what_is_left_shrinks_from_process_to_process() {
     let chain = chain("20s").await;
-    let (status, ended, told) = call(chain.gateway.address("gateway|80"), &[("x-work", "60")]).await;
+    let (status, ended, announced) = call(chain.gateway.address("gateway|80"), &[("x-work", "60")]).await;
     assert_eq!((status, ended.as_str()), (200, "200"));
-    let [to_b, to_c] = told[..] else { panic!("B and C are told: {told:?}") };
+    let [to_b, to_c] = announced[..] else { panic!("B and C have deadlines: {announced:?}") };
     // Ten seconds are for a slow machine.
-    assert!((10_000..=20_000).contains(&to_b), "{told:?}");
-    assert!((10_000..=to_b - 60).contains(&to_c), "B has worked for 60 ms: {told:?}");
+    assert!((10_000..=20_000).contains(&to_b), "{announced:?}");
+    assert!((10_000..=to_b - 60).contains(&to_c), "B has worked for 60 ms: {announced:?}");
 }
 
 #[tokio::test]
@@ -53,7 +54,7 @@ async fn wish_17_the_first_deadline_ends_the_whole_chain() {
     let (status, ..) = call(chain.gateway.address("gateway|80"), &headers).await;
     assert_eq!(status, 504);
     for line in ["held it", "left it"] {
-        assert_eq!(chain.c.said().await.unwrap(), line);
+        assert_eq!(chain.c.next_line().await.unwrap(), line);
     }
 }
 
@@ -61,13 +62,13 @@ async fn wish_17_the_first_deadline_ends_the_whole_chain() {
 async fn wish_17_who_is_in_the_middle_gives_up_by_itself_and_calls_nobody_in_vain() {
     let mut chain = chain("20s").await;
     // A caller that announces its deadline, and waits longer.
-    let told = ("x-envoy-expected-rq-timeout-ms", "150");
+    let announced = ("x-envoy-expected-rq-timeout-ms", "150");
     for (work, name) in [("1", "one"), ("200", "never"), ("1", "two")] {
         let (status, ended, _) =
-            call(chain.b.address(), &[told, ("x-work", work), ("x-next-hold", name)]).await;
+            call(chain.b.address(), &[announced, ("x-work", work), ("x-next-hold", name)]).await;
         assert_eq!((status, ended.as_str()), (200, "504 UT response_timeout"), "{name}");
     }
     for line in ["held one", "left one", "held two", "left two"] {
-        assert_eq!(chain.c.said().await.unwrap(), line, "nobody comes with nothing left");
+        assert_eq!(chain.c.next_line().await.unwrap(), line, "no call comes without time left");
     }
 }

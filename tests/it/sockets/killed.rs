@@ -91,11 +91,11 @@ impl World {
         // others.
         let mut in_hand: BTreeMap<SocketAddr, Vec<String>> = BTreeMap::new();
         for _ in 0..HELD {
-            let mut said = Vec::new();
+            let mut lines = Vec::new();
             for (address, server) in &mut self.servers {
-                said.push(Box::pin(async move { (*address, server.said().await.expect("it runs")) }));
+                lines.push(Box::pin(async move { (*address, server.next_line().await.expect("it runs")) }));
             }
-            let ((address, line), ..) = futures_util::future::select_all(said).await;
+            let ((address, line), ..) = futures_util::future::select_all(lines).await;
             let name = line.strip_prefix("held ").unwrap_or_else(|| panic!("{protocol}: {line}"));
             in_hand.entry(address).or_default().push(name.to_owned());
         }

@@ -9,7 +9,7 @@
 //! | `x-work: MS` | works this long, then calls `http://next.test/`, and answers with the deadlines announced to both |
 //! | `x-next-hold: NAME` | `x-hold` for that call |
 //!
-//! Each answer has the server's name in `x-by`, and the time that the caller was announced to wait in `x-told`.
+//! Each answer has the server's name in `x-by`, and the time that the caller was announced to wait in `x-announced`.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt};
 
 /// How long the caller says that it waits.
-const TOLD: &str = "x-envoy-expected-rq-timeout-ms";
+const ANNOUNCED: &str = "x-envoy-expected-rq-timeout-ms";
 
 #[derive(Clone)]
 struct Server {
@@ -90,7 +90,7 @@ impl Server {
             Some(grpc) if grpc.starts_with("application/grpc") => grpc_answer(body),
             _ => Response::new(Body::from("fine")),
         };
-        let mut told = text(TOLD).unwrap_or_default();
+        let mut announced = text(ANNOUNCED).unwrap_or_default();
         if let (Some(work), Some(client)) = (text("x-work"), &self.client) {
             // This only waits.
             let _ = tokio::time::timeout(Duration::from_millis(work.parse()?), std::future::pending::<()>())
@@ -101,15 +101,15 @@ impl Server {
             }
             let ended = match client.request(request).await {
                 Ok(answer) => {
-                    let next = answer.headers().get("x-told").map(|value| value.to_str()).transpose()?;
-                    told = format!("{told} {}", next.unwrap_or_default());
+                    let next = answer.headers().get("x-announced").map(|value| value.to_str()).transpose()?;
+                    announced = format!("{announced} {}", next.unwrap_or_default());
                     answer.status().as_str().to_owned()
                 }
                 Err(error) => error.to_string(),
             };
             response.headers_mut().insert("x-ended", HeaderValue::try_from(ended)?);
         }
-        response.headers_mut().insert("x-told", HeaderValue::try_from(told)?);
+        response.headers_mut().insert("x-announced", HeaderValue::try_from(announced)?);
         response.headers_mut().insert("x-by", HeaderValue::from(std::process::id()));
         Ok(response)
     }

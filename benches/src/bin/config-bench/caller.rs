@@ -58,9 +58,9 @@ impl Caller {
         let (head, body) = connection.send_request(request.body(Empty::new())?).await?.into_parts();
         body.collect().await?;
         anyhow::ensure!(head.status == StatusCode::OK, "status {}", head.status);
-        let said = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let version = said(VERSION).context("the answer is not our server's")?;
-        Ok(Answer { version, revision: said(REVISION) })
+        let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let version = header(VERSION).context("the answer is not our server's")?;
+        Ok(Answer { version, revision: header(REVISION) })
     }
 }
 

@@ -54,8 +54,8 @@ async fn rf_7_a_library_error_becomes_the_proxys_answer() {
                 assert_eq!(ours.log, theirs.log, "{step} at {place:?}");
             }
             let (status, headers, body) = ours.wire;
-            let told = ours.log.split(' ').collect::<Vec<_>>();
-            let [_, code, flags, details, number] = told[..] else { panic!("{told:?}") };
+            let fields = ours.log.split(' ').collect::<Vec<_>>();
+            let [_, code, flags, details, number] = fields[..] else { panic!("{fields:?}") };
             assert_eq!(flags, row.flags, "{step}");
             assert!(details.starts_with(row.details), "{step}: {details}");
             assert_eq!(code, status.to_string(), "{step}: the log tells what was sent");

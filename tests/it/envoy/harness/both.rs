@@ -23,9 +23,9 @@ impl Both {
     /// Both answered that no connection could be made, with this body; our body adds the reason.
     #[track_caller]
     pub(crate) fn connect_failure(self, body: &str) -> Seen {
-        let told = format!("{body}, transport failure reason: delayed connect error: Connection refused");
+        let longer = format!("{body}, transport failure reason: delayed connect error: Connection refused");
         let mut lines = Vec::new();
-        for (side, text) in [("+", &*told), ("-", body)] {
+        for (side, text) in [("+", &*longer), ("-", body)] {
             lines.push(format!("{side} body {text:?}"));
             lines.push(format!("{side} header content-length: {}", text.len()));
             lines.push(format!("{side} log sent: {}", text.len()));
