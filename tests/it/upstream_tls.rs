@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use mesh_core::api::Documents;
 use mesh_tower::Mesh;
+use mesh_tower::record::Record;
 use rcgen::CertifiedKey;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -52,6 +53,16 @@ async fn server(certificate: &CertifiedKey<rcgen::KeyPair>) -> SocketAddr {
 
 /// Calls `http://secure.example:8443/` under these `tls` settings; returns the text, or the error's line.
 async fn call(address: SocketAddr, protocol: &str, tls: &str) -> Result<String, String> {
+    call_recorded(address, protocol, tls, Record::default()).await
+}
+
+/// The same, with the call's decision record.
+async fn call_recorded(
+    address: SocketAddr,
+    protocol: &str,
+    tls: &str,
+    record: Record,
+) -> Result<String, String> {
     let yaml = format!(
         "apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -76,7 +87,9 @@ spec:
     let (documents, findings) = Documents::parse([("secure.yaml", yaml)]);
     assert!(!findings.has_errors(), "{findings}");
     let mesh = Mesh::from_documents(documents).start().await.unwrap();
-    let request = http::Request::get("http://secure.example:8443/").body(mesh_tower::Body::empty()).unwrap();
+    let mut request =
+        http::Request::get("http://secure.example:8443/").body(mesh_tower::Body::empty()).unwrap();
+    request.extensions_mut().insert(record);
     let response = mesh.client().request(request).await.map_err(|error| error.reply().details.to_string())?;
     let body = response.into_body().collect().await.unwrap().to_bytes();
     Ok(String::from_utf8_lossy(&body).into_owned())
@@ -106,4 +119,17 @@ async fn tl_3_the_name_asked_for_and_the_names_accepted() {
     let untrusted = rcgen::generate_simple_self_signed(["secure.example".to_owned()]).unwrap();
     let error = call(server(&untrusted).await, "HTTP", &trusted).await.unwrap_err();
     assert!(error.contains("remote_connection_failure|TLS_error"), "{error}");
+}
+
+/// AL-3: our address of a connection is the socket's, also under TLS.
+#[tokio::test]
+async fn al_3_our_address_of_a_connection_is_known_under_tls() {
+    let certificate = rcgen::generate_simple_self_signed(["secure.example".to_owned()]).unwrap();
+    let address = server(&certificate).await;
+    for protocol in ["HTTP", "HTTP2"] {
+        let record = Record::default();
+        call_recorded(address, protocol, "insecureSkipVerify: true", record.clone()).await.unwrap();
+        let local = record.decision().local;
+        assert!(local.is_some_and(|local| local.ip() == address.ip()), "{protocol}: {local:?}");
+    }
 }

@@ -66,7 +66,8 @@ impl Dial<'_> {
                 Ok(Connection::Http1(Http1::new(sender, task, written, facts)))
             }
             Protocol::Http2 => {
-                Ok(Connection::Http2(Arc::new(http2::open(circuit, target, stream, permit, begin).await?)))
+                let connection = http2::open(circuit, target, stream, local, permit, begin).await?;
+                Ok(Connection::Http2(Arc::new(connection)))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The task of a connection: reads frames, writes the frames of its streams, and notices its end.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -40,14 +41,15 @@ const SEND_BUFFER: usize = 1 << 20;
 
 /// Greets the peer and waits for its settings: only they tell how many streams it allows, and a peer that does
 /// not speak HTTP/2 is found out before a request is at stake. The connection's task holds what `begin` returns.
+/// `local` is our address of the socket, which a secured stream does not show.
 pub(in crate::upstream::pool) async fn open<L: Lifeline>(
     circuit: &CircuitPolicy,
     target: &Arc<Endpoint>,
     stream: Stream,
+    local: Option<SocketAddr>,
     permit: ConnectionPermit,
     begin: impl FnOnce() -> L,
 ) -> Result<Http2, BoxError> {
-    let local = stream.local_addr();
     let (io, written) = Counted::new(stream);
     let max_fields = circuit.max_fields;
     let (io, flusher) = batch_writes(GuardedStream::server(io.whole(), max_fields));
