@@ -14,6 +14,8 @@
 //! leaves shut what it may have protected. Its hosts answer 503 and name it, until it is mended
 //! ([`Documents::refused`]). Under `--istio-runtime` nothing is kept, and what is invalid is left out.
 
+#[cfg(test)]
+mod incremental;
 mod keep;
 mod news;
 mod shortened;
@@ -21,7 +23,7 @@ mod shortened;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::compile::compile_after;
+use super::compile::{Memo, compile_after};
 use super::{CompileOptions, Plan, WorkloadSource};
 use crate::api::{Documents, Source};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
@@ -40,6 +42,8 @@ pub struct Loaded {
     pub stale_resources: BTreeSet<String>,
     /// Virtual hosts whose last good rules stay.
     pub stale_hosts: BTreeSet<String>,
+    /// What the next load need not make again.
+    memo: Arc<Memo>,
 }
 
 /// Compiles what [`Documents::parse`] or the builder gave, keeping of `last` what is still needed.
@@ -78,7 +82,9 @@ pub fn load(
     let generation = last.map_or(1, |last| last.plan.generation + 1);
     let options = CompileOptions { generation, ..options.clone() };
     let said = last.map(|last| &*last.documents);
-    let compiled = compile_after(&documents, &options, last.map(|last| &*last.plan), said);
+    let nothing = Memo::default();
+    let memo = last.map_or(&nothing, |last| &*last.memo);
+    let (compiled, memo) = compile_after(&documents, &options, last.map(|last| &*last.plan), said, memo);
     diagnostics.append(compiled.diagnostics);
     if last.is_none() && !options.gateway && matches!(options.workload, WorkloadSource::Unknown) {
         diagnostics.push(unknown_workload());
@@ -94,6 +100,7 @@ pub fn load(
         diagnostics,
         stale_resources,
         stale_hosts: compiled.stale_hosts,
+        memo: Arc::new(memo),
     })
 }
 

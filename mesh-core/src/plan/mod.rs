@@ -64,8 +64,11 @@ pub struct Plan {
     /// Destinations, indexed by [`ClusterId`].
     pub clusters: Vec<ClusterNode>,
     /// Their places.
-    pub cluster_ids: HashMap<ClusterKey, ClusterId, WordHash>,
+    pub cluster_ids: Arc<ClusterIds>,
 }
+
+/// The places of clusters, by key.
+pub type ClusterIds = HashMap<ClusterKey, ClusterId, WordHash>;
 
 impl Plan {
     /// The cluster of this id; `None` for [`ClusterId::UNKNOWN`].

@@ -26,6 +26,7 @@
 mod destinations;
 mod findings;
 mod inputs;
+mod memo;
 mod registry;
 mod rules;
 mod tables;
@@ -39,16 +40,22 @@ use std::sync::Arc;
 pub use inputs::workload::{WorkloadSource, complete_by_pod_info, workload_of_environment};
 pub use rules::gateway_api::{Condition, PartStatus, ResourceStatus, gateway_status};
 
+use self::destinations::callables::Callables;
 use self::destinations::clusters::Clusters;
-use self::destinations::destination_rules::Rules;
+use self::destinations::missing::Missing;
+use self::destinations::rules::Rules;
 use self::findings::check;
+use self::findings::known::KnownFindings;
+use self::inputs::changes::Changes;
 use self::inputs::hints::Hints;
 use self::inputs::index::Index;
 use self::inputs::scope::{self, EgressScope};
 use self::inputs::settings::Mesh;
 use self::inputs::{names, proxy_config, workload};
+pub(super) use self::memo::Memo;
 use self::registry::Registry;
 use self::rules::gateway_api::{GatewayApi, Serves};
+use self::rules::known::{KnownRoutes, Surroundings, Trace};
 use self::rules::virtual_services::VirtualServices;
 use self::tables::sidecar;
 use super::{OutboundMode, Plan};
@@ -56,6 +63,7 @@ use crate::api::istio::Sidecar;
 use crate::api::{Documents, Resource};
 use crate::balance::BalancePolicy;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
+use crate::endpoint::ClusterId;
 use crate::fault::HeaderFaults;
 use crate::headers::FieldLimit;
 use crate::identity::Workload;
@@ -118,16 +126,17 @@ pub struct Compiled {
 /// ```
 #[must_use]
 pub fn compile(documents: &Documents, options: &CompileOptions, last_good: Option<&Plan>) -> Compiled {
-    compile_after(documents, options, last_good, None)
+    compile_after(documents, options, last_good, None, &Memo::default()).0
 }
 
-/// [`compile`], with the documents that the last good plan was made of.
+/// [`compile`], with the documents that the last good plan was made of, and what may be taken over of that.
 pub(super) fn compile_after(
     documents: &Documents,
     options: &CompileOptions,
     last_good: Option<&Plan>,
     said: Option<&Documents>,
-) -> Compiled {
+    memo: &Memo,
+) -> (Compiled, Memo) {
     let mut out = Diagnostics::new();
     let mut mesh = Mesh::compile(documents, options.istio_runtime, &mut out);
     if let Some(path) = &options.access_log_file {
@@ -166,12 +175,20 @@ pub(super) fn compile_after(
         mesh.settings.outbound_mode = mode;
     }
     let egress = sidecar.map(sidecar::egress_scope).unwrap_or_default();
+    let changes = memo.changes(documents, said, options, &workload);
+    let nothing = Memo::default();
+    let memo = if changes.is_some() { memo } else { &nothing };
+    let changes = changes.unwrap_or_default();
     let index = Index::of(documents);
-    let registry = Registry::build(documents, &mesh, &workload, &mut out);
-    let rules = Rules::build(documents, &mesh, &workload, last_good);
-    let virtuals = VirtualServices::build(documents, &mesh, client, &egress, &mut out);
+    let (registry, known_registry) =
+        Registry::build(documents, &mesh, &workload, &changes, &memo.registry, &mut out);
+    let rules = Rules::build(documents, said, (&mesh, &workload), last_good, (&changes, memo.rules.as_ref()));
+    let (virtuals, names) =
+        VirtualServices::build(documents, &mesh, client, &egress, (&changes, &memo.names), &mut out);
     let api = GatewayApi::build(documents, &index, &registry, &mesh, &mut out);
     let picks = picks(options, client, &mesh);
+    let callables = Callables::new(&registry, Arc::clone(&workload), picks, &changes, &memo.callables);
+    let clusters = Clusters::new(registry.services().len());
     let mut compiler = Compiler {
         documents,
         index,
@@ -182,7 +199,13 @@ pub(super) fn compile_after(
         workload: Arc::clone(&workload),
         registry,
         rules,
-        clusters: Clusters::new(Arc::clone(&workload), picks),
+        callables,
+        clusters,
+        changes: &changes,
+        memo,
+        routes: vec![Vec::new(); documents.virtual_services.len()],
+        trace: None,
+        findings: KnownFindings::new(documents.virtual_services.len(), documents.destination_rules.len()),
         shut,
         refused_destination: None,
         out,
@@ -205,7 +228,9 @@ pub(super) fn compile_after(
     plan.readiness = compiler.readiness();
     compiler.check(&virtuals);
     compiler.check_together();
-    compiler.finish(plan)
+    let mut memo = Memo::new(options, &workload);
+    (memo.registry, memo.names) = (known_registry, names);
+    compiler.finish(plan, memo)
 }
 
 /// How endpoints are picked by order of the program; its names are completed as ours are (H-1).
@@ -227,7 +252,17 @@ struct Compiler<'a> {
     workload: Arc<Workload>,
     registry: Registry,
     rules: Rules<'a>,
+    callables: Callables<'a>,
     clusters: Clusters,
+    /// What stayed since the last compile, and what that made.
+    changes: &'a Changes,
+    memo: &'a Memo,
+    /// The routes of each VirtualService, by its place, for the next compile.
+    routes: Vec<Vec<Arc<KnownRoutes>>>,
+    /// What is looked up while routes are made.
+    trace: Option<Trace>,
+    /// What is found, for the next compile.
+    findings: KnownFindings,
     out: Diagnostics,
     stale: BTreeSet<String>,
     /// The Sidecar of our workload, if it is refused.
@@ -238,7 +273,7 @@ struct Compiler<'a> {
     default_name: Arc<str>,
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
     /// Reports the fields of a resource that the constructor of a policy refuses.
     fn refused<T>(&mut self, resource: &Resource<T>, findings: Vec<Diagnostic>) {
         for finding in findings {
@@ -249,21 +284,90 @@ impl Compiler<'_> {
 
     /// Makes the clusters of every service that is seen.
     fn all_clusters(&mut self, scope: &EgressScope) {
-        for service in self.registry.services() {
+        for index in 0..self.registry.services().len() {
+            let service = self.registry.get(index);
             if service.visible && scope.admits(&service.identity.namespace, &service.identity.host) {
-                self.clusters.add_service(service, &self.rules, &self.mesh);
+                self.add_all(index);
             }
         }
     }
 
-    fn finish(mut self, mut plan: Plan) -> Compiled {
+    /// Makes the clusters of all ports and subsets of the service at this place.
+    fn add_all(&mut self, index: usize) {
+        let callable = self.callables.get(index, &self.registry, &self.rules, &self.mesh);
+        self.clusters.add_all(index, callable);
+    }
+
+    /// What is made and taken over by.
+    const fn surroundings(&mut self) -> Surroundings<'_, 'a> {
+        Surroundings {
+            registry: &self.registry,
+            callables: &self.callables,
+            rules: &self.rules,
+            mesh: &self.mesh,
+            clusters: &mut self.clusters,
+        }
+    }
+
+    /// The service that calls of this host go to.
+    fn look_up(&mut self, host: &str) -> Option<usize> {
+        let found = self.registry.find_visible(host);
+        if let Some(trace) = &mut self.trace {
+            trace.looked_up(host, found);
+        }
+        found
+    }
+
+    /// The cluster of a destination, added if it is not there yet.
+    fn resolve(&mut self, host: &str, port: u16, subset: &str) -> Result<ClusterId, Missing> {
+        let found = self.find_cluster(host, port, subset);
+        if let Some(trace) = self.trace.as_mut().filter(|_| found.is_err()) {
+            trace.missed();
+        }
+        found
+    }
+
+    fn find_cluster(&mut self, host: &str, port: u16, subset: &str) -> Result<ClusterId, Missing> {
+        let named = self.look_up(host).ok_or(Missing::Host)?;
+        let index = self.concrete(named, port).unwrap_or(named);
+        let callable = self.callables.get(index, &self.registry, &self.rules, &self.mesh);
+        if let Some(document) = &callable.refused {
+            return Err(Missing::Refused(Arc::clone(document)));
+        }
+        if callable.service.port(port).is_none() {
+            return Err(Missing::Port(callable.service.ports.iter().map(|port| port.number).collect()));
+        }
+        let Some(variant) = callable.variant(port, subset) else {
+            let known = callable.subsets.iter().map(ToString::to_string).collect();
+            return Err(Missing::Subset(known, callable.rule.clone()));
+        };
+        let id = self.clusters.ensure(index, callable, variant);
+        if let Some(trace) = &mut self.trace {
+            trace.used(index, variant, id);
+        }
+        Ok(id)
+    }
+
+    /// The service itself where this is another name of one: what its rules say, above all of encryption, holds by
+    /// that name too (SE-1). What is written for the other name holds for those who use it.
+    fn concrete(&mut self, named: usize, port: u16) -> Option<usize> {
+        let end = self.registry.get(named).alias.clone()?;
+        if self.callables.get(named, &self.registry, &self.rules, &self.mesh).has_own_rule {
+            return None;
+        }
+        let index = self.look_up(&end)?;
+        let service = self.registry.get(index);
+        (service.identity.host == end && service.port(port).is_some()).then_some(index)
+    }
+
+    fn finish(mut self, mut plan: Plan, mut memo: Memo) -> (Compiled, Memo) {
         let keys = plan.listeners.iter().map(|listener| listener.key.clone());
         plan.listener_ids = keys.zip(0..).collect();
         plan.settings = self.mesh.settings;
         plan.settings.header_faults = self.options.header_faults;
         plan.workload = self.workload;
         self.out.append(self.clusters.take_findings());
-        (plan.clusters, plan.cluster_ids) = self.clusters.into_parts();
+        (plan.clusters, plan.cluster_ids) = self.clusters.into_parts(self.last_good);
         if self.options.istio_runtime {
             self.out.each(|finding| {
                 if finding.code == Code::NotImplemented && !finding.fail_closed {
@@ -273,11 +377,15 @@ impl Compiler<'_> {
         }
         check::suppress(self.documents, &mut self.out);
         self.out.sort();
-        Compiled {
+        memo.rules = self.rules.index();
+        memo.callables = self.callables.known();
+        (memo.routes, memo.findings) = (self.routes, self.findings);
+        let compiled = Compiled {
             plan,
             fail_closed: self.out.fail_closed().is_some(),
             diagnostics: self.out,
             stale_hosts: self.stale,
-        }
+        };
+        (compiled, memo)
     }
 }

@@ -75,6 +75,13 @@ impl Forward {
         &self.destinations
     }
 
+    /// Gives the clusters of the destinations other numbers.
+    pub(crate) fn renumber(&mut self, number: impl Fn(ClusterId) -> ClusterId) {
+        for destination in &mut self.destinations {
+            destination.cluster = number(destination.cluster);
+        }
+    }
+
     /// The one destination that is ever drawn, if there is but one (VA-3).
     pub(super) fn lone(&mut self) -> Option<&mut Destination> {
         if self.destinations.len() == 1 {

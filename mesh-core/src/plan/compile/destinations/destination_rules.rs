@@ -1,21 +1,15 @@
-//! Which DestinationRule holds for a service, and what it says for a port and subset (DR-2 to DR-6).
+//! What the DestinationRules of a host say for a port and subset (DR-3 to DR-6).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::api::Resource;
 use crate::api::istio::{
     ClientTlsSettings, ConnectionPoolSettings, DestinationRule, LoadBalancerSettings, OutlierDetection,
     PortTrafficPolicy, RetryBudget, Subset, TrafficPolicy,
 };
-use crate::api::{Documents, Resource};
 use crate::error::Origin;
-use crate::identity::Workload;
-use crate::plan::Plan;
-use crate::plan::compile::inputs::labels::has_labels;
-use crate::plan::compile::inputs::names::{self, Visibility};
 use crate::plan::compile::inputs::refusal;
 use crate::plan::compile::inputs::settings::Mesh;
-use crate::route::HostMap;
 
 /// Rules of one host, namespace and audience, merged (DR-3).
 #[derive(Clone, Debug)]
@@ -140,6 +134,20 @@ impl<'a> Rule<'a> {
         of_port.or(policy.connection_pool.as_ref())
     }
 
+    /// The rule of one host, from all of its documents, oldest first; `None` if there are none.
+    pub(crate) fn merged(documents: &[&'a Resource<DestinationRule>]) -> Option<Self> {
+        let resource = *documents.first()?;
+        let mut rule = Self { resource, subsets: Vec::new(), policy: None, refused: None };
+        for document in documents {
+            if document.is_refused() {
+                rule.refused = Some(Arc::clone(&document.source.resource));
+            } else {
+                rule.take(document);
+            }
+        }
+        Some(rule)
+    }
+
     /// Adds what another rule of the host says, where none has said it so far.
     fn take(&mut self, resource: &'a Resource<DestinationRule>) {
         for subset in &resource.spec.subsets {
@@ -151,13 +159,9 @@ impl<'a> Rule<'a> {
     }
 
     /// Whether it says that calls are encrypted, or some of them.
-    fn encrypts(&self) -> bool {
+    pub(super) fn encrypts(&self) -> bool {
         let own = self.policy.map(|(_, policy)| policy);
         refusal::any_encrypts(own, self.subsets.iter().map(|(_, subset)| *subset))
-    }
-
-    fn selects(&self) -> bool {
-        self.resource.spec.workload_selector.is_some()
     }
 
     pub(crate) fn origin(&self) -> Origin {
@@ -170,143 +174,5 @@ pub(crate) fn with_mesh_defaults<'a>(blocks: &mut Blocks<'a>, mesh: &Mesh<'a>) {
     if let Some(default) = mesh.traffic_policy {
         blocks.pool = blocks.pool.or(default.connection_pool.as_ref());
         blocks.outlier = blocks.outlier.or(default.outlier_detection.as_ref());
-    }
-}
-
-/// Rules of one namespace by host, most specific first.
-#[derive(Clone, Debug, Default)]
-struct Hosts<'a> {
-    map: HostMap,
-    rules: Vec<Rule<'a>>,
-    by_host: HashMap<String, Vec<usize>>,
-}
-
-/// The rules that our workload's namespace sees.
-#[derive(Debug, Default)]
-pub(crate) struct Rules<'a> {
-    all: Seen<'a>,
-    /// Those that are not refused, if some are.
-    good: Option<Seen<'a>>,
-    /// The hosts that the last good plan calls, and whether any of it in plaintext.
-    called_before: HashMap<Arc<str>, bool>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Seen<'a> {
-    /// Of our own namespace.
-    own: Hosts<'a>,
-    /// Of every namespace, as far as they are exported to us.
-    exported: HashMap<&'a str, Hosts<'a>>,
-    root: String,
-}
-
-impl<'a> Rules<'a> {
-    pub(crate) fn build(
-        documents: &'a Documents,
-        mesh: &Mesh<'a>,
-        workload: &Workload,
-        last_good: Option<&Plan>,
-    ) -> Self {
-        let mut all = Seen { root: mesh.settings.root_namespace.clone(), ..Seen::default() };
-        for resource in &documents.destination_rules {
-            all.add(resource, mesh, workload);
-        }
-        let refused = refusal::refused(documents, |documents| &documents.destination_rules);
-        let mut refused = refused.iter().filter(|rule| refusal::protects(rule)).peekable();
-        if refused.peek().is_none() {
-            return Self { all, ..Self::default() };
-        }
-        let good = Some(all.clone());
-        for resource in refused {
-            all.add(resource, mesh, workload);
-        }
-        let mut called_before: HashMap<Arc<str>, bool> = HashMap::new();
-        for node in last_good.map(|plan| plan.clusters.as_slice()).unwrap_or_default() {
-            let host = Arc::clone(&node.policy.service.host);
-            *called_before.entry(host).or_default() |= node.policy.tls.is_none();
-        }
-        Self { all, good, called_before }
-    }
-
-    /// The rule for a host whose service is of `namespace`.
-    pub(crate) fn find(&self, host: &str, namespace: &str) -> Option<&Rule<'a>> {
-        let rule = self.all.find(host, namespace);
-        if rule.is_none_or(|rule| rule.refused.is_none()) {
-            return rule;
-        }
-        let good = self.good.as_ref().and_then(|good| good.find(host, namespace));
-        // One that was called before without what is refused goes on: on a reload, what worked works. What was
-        // encrypted then must be so now, by a rule that is good.
-        let goes_on = match self.called_before.get(host) {
-            Some(true) => true,
-            Some(false) => good.is_some_and(Rule::encrypts),
-            None => false,
-        };
-        if goes_on { good } else { rule }
-    }
-}
-
-impl<'a> Seen<'a> {
-    fn add(&mut self, resource: &'a Resource<DestinationRule>, mesh: &Mesh<'a>, workload: &Workload) {
-        let client = workload.namespace.as_str();
-        let namespace = resource.meta.namespace.as_str();
-        let host = names::resolve(&resource.spec.host, namespace, &mesh.settings.domain_suffix);
-        let default = mesh.destination_rule_export;
-        let Some(seen) = names::visibility(&resource.spec.export_to, default, namespace, client) else {
-            return;
-        };
-        // With a selector it is for its own namespace's workloads only (DR-4).
-        if let Some(selector) = &resource.spec.workload_selector
-            && (namespace != client || !has_labels(&workload.labels, &selector.match_labels))
-        {
-            return;
-        }
-        // The root namespace's own clients find its public rules last, like everybody (DR-2).
-        let selected = resource.spec.workload_selector.is_some();
-        if namespace == client && (client != self.root || seen == Visibility::Private || selected) {
-            self.own.add(&host, resource);
-        }
-        if seen != Visibility::Private || namespace == client {
-            self.exported.entry(namespace).or_default().add(&host, resource);
-        }
-    }
-
-    fn find(&self, host: &str, namespace: &str) -> Option<&Rule<'a>> {
-        self.own
-            .find(host)
-            .or_else(|| self.exported.get(namespace)?.find(host))
-            .or_else(|| self.exported.get(self.root.as_str())?.find(host))
-    }
-}
-
-impl<'a> Hosts<'a> {
-    fn add(&mut self, host: &str, resource: &'a Resource<DestinationRule>) {
-        let spec = &resource.spec;
-        let same = self.by_host.entry(host.to_owned()).or_default();
-        let is_same = |index: &&usize| {
-            let known = &self.rules[**index].resource.spec;
-            known.export_to == spec.export_to && known.workload_selector == spec.workload_selector
-        };
-        let index = same.iter().find(is_same).copied().unwrap_or_else(|| {
-            let index = self.rules.len();
-            self.rules.push(Rule { resource, subsets: Vec::new(), policy: None, refused: None });
-            // One that selects us beats those for everybody (DR-4).
-            let older = same.partition_point(|index| self.rules[*index].selects());
-            same.insert(if spec.workload_selector.is_some() { older } else { same.len() }, index);
-            index
-        });
-        let rule = &mut self.rules[index];
-        if resource.is_refused() {
-            rule.refused = Some(Arc::clone(&resource.source.resource));
-        } else {
-            rule.take(resource);
-        }
-        // Kept apart from an older rule of the host: that one is found first (DR-3).
-        let first = same[0];
-        let _: Result<(), usize> = self.map.insert(host, first);
-    }
-
-    fn find(&self, host: &str) -> Option<&Rule<'a>> {
-        self.map.get(host).map(|index| &self.rules[index])
     }
 }

@@ -3,6 +3,7 @@
 //! What a resource says by itself is [`analysis`](crate::analysis)'s affair.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::analysis::blocks;
 use crate::api::documents::each_list;
@@ -13,6 +14,7 @@ use crate::error::Identity;
 use crate::identity::Labels;
 use crate::plan::Discovery;
 use crate::plan::compile::destinations::destination_rules::{Rule, losses};
+use crate::plan::compile::findings::known::OfRule;
 use crate::plan::compile::inputs::labels::has_labels;
 use crate::plan::compile::inputs::names::{self, server_host};
 use crate::plan::compile::inputs::refusal;
@@ -24,21 +26,62 @@ impl Compiler<'_> {
     pub(crate) fn check(&mut self, virtuals: &VirtualServices<'_>) {
         // Of one that is refused all is told.
         for one in virtuals.all.iter().filter(|one| one.refused.is_none()) {
-            self.gateways_exist(one);
-            self.claims_are_verified(one);
+            self.virtual_service(one);
             self.subsets_reach_gateways(virtuals, one);
         }
-        for rule in &self.documents.destination_rules {
-            destination_rule(self, rule);
+        for (place, rule) in self.documents.destination_rules.iter().enumerate() {
+            self.destination_rule(place, rule);
         }
         self.delegates_are_used();
         self.hosts_have_endpoints(virtuals);
     }
 
+    /// What a VirtualService says that does not hold, other VirtualServices aside.
+    fn virtual_service(&mut self, one: &Virtual<'_>) {
+        let document = one.place.filter(|_| one.names.is_plain);
+        let before = document.and_then(|place| self.changes.virtual_services.at(place));
+        let known = before.filter(|_| self.changes.same_gateways);
+        if let Some(known) = known.and_then(|before| self.memo.findings.virtual_service(before)) {
+            self.out.extend(known.iter().cloned());
+            self.findings.set_virtual_service(document, known.to_vec());
+            return;
+        }
+        let (found, hints) = (self.out.len(), self.hints.left());
+        self.gateways_exist(one);
+        self.claims_are_verified(one);
+        // Who else asked for hints decides whether there is one.
+        if hints == self.hints.left() {
+            self.findings.set_virtual_service(document, self.out.as_slice()[found..].to_vec());
+        }
+    }
+
+    /// What a DestinationRule says that does not hold.
+    fn destination_rule(&mut self, place: usize, rule: &Resource<DestinationRule>) {
+        let before = self.changes.destination_rules.at(place).filter(|_| self.changes.same_workloads);
+        if let Some(known) = before.and_then(|before| self.memo.findings.destination_rule(before)) {
+            let (at, service) = &known.service;
+            let now = self.registry.find_again(&known.host, Some(*at));
+            let now = now.filter(|now| Arc::ptr_eq(self.registry.get(*now), service));
+            if let Some(now) = now {
+                self.out.extend(known.findings.iter().cloned());
+                let service = (now, Arc::clone(service));
+                self.findings.set_destination_rule(place, OfRule { service, ..known.clone() });
+                return;
+            }
+        }
+        let host = names::resolve(&rule.spec.host, &rule.meta.namespace, &self.mesh.settings.domain_suffix);
+        let findings = destination_rule(self, rule, &host);
+        self.out.extend(findings.iter().cloned());
+        if let Some(index) = self.registry.find(&host) {
+            let service = (index, Arc::clone(self.registry.get(index)));
+            self.findings.set_destination_rule(place, OfRule { host: host.into(), service, findings });
+        }
+    }
+
     /// IST0101 and IST0132: the gateways of a VirtualService, and its hosts in them.
     fn gateways_exist(&mut self, one: &Virtual<'_>) {
         let resource = one.resource;
-        for (index, name) in one.gateways.iter().enumerate().filter(|(_, name)| *name != MESH) {
+        for (index, name) in one.names.gateways.iter().enumerate().filter(|(_, name)| *name != MESH) {
             let (namespace, short) = name.split_once('/').unwrap_or(("", name));
             let origin = resource.locate(resource.spec.at.item("gateways", index));
             // H-5: understood, and on its way out.
@@ -62,7 +105,7 @@ impl Compiler<'_> {
                 self.out.push(finding.hint(hint));
                 continue;
             };
-            for (host_index, host) in one.hosts.iter().enumerate() {
+            for (host_index, host) in one.names.hosts.iter().enumerate() {
                 let served = gateway.spec.servers.iter().flat_map(|server| &server.hosts).any(|entry| {
                     let (owner, pattern) = server_host(entry, &gateway.meta.namespace);
                     (owner == "*" || owner == one.namespace()) && names::narrower(host, &pattern).is_some()
@@ -84,6 +127,9 @@ impl Compiler<'_> {
     /// or what is wrong would seem to be here.
     fn delegates_are_used(&mut self) {
         let documents = self.documents;
+        if !documents.virtual_services.iter().any(|one| one.spec.hosts.is_empty()) {
+            return;
+        }
         let refused = refusal::refused(documents, |documents| &documents.virtual_services);
         let mut used: HashSet<(&str, &str)> = HashSet::new();
         for root in documents.virtual_services.iter().chain(refused).filter(|one| !one.spec.hosts.is_empty())
@@ -121,14 +167,16 @@ impl Compiler<'_> {
 }
 
 /// IST0173, IST0174, MESH0005 and MESH0007.
-fn destination_rule(compiler: &mut Compiler<'_>, rule: &Resource<DestinationRule>) {
+fn destination_rule(
+    compiler: &Compiler<'_>,
+    rule: &Resource<DestinationRule>,
+    host: &str,
+) -> Vec<Diagnostic> {
     let spec = &rule.spec;
-    let suffix = &compiler.mesh.settings.domain_suffix;
-    let host = names::resolve(&spec.host, &rule.meta.namespace, suffix);
-    let service = compiler.registry.find(&host).map(|index| compiler.registry.get(index));
+    let service = compiler.registry.find(host).map(|index| compiler.registry.get(index));
     let mut found = Vec::new();
     let hosts = || compiler.registry.services().iter().map(|service| &*service.identity.host);
-    if service.is_none() && !(host.starts_with('*') && hosts().any(|known| names::is_within(known, &host))) {
+    if service.is_none() && !(host.starts_with('*') && hosts().any(|known| names::is_within(known, host))) {
         let message = format!("no service has host {host}");
         let origin = rule.locate(spec.at.field("host"));
         let hint = "a Service or a ServiceEntry describes a host";
@@ -158,7 +206,7 @@ fn destination_rule(compiler: &mut Compiler<'_>, rule: &Resource<DestinationRule
         loses_parent(compiler, rule, None, &mut found);
     }
     never_ejects(compiler, rule, ports, &mut found);
-    compiler.out.extend(found);
+    found
 }
 
 /// How many known endpoints have these labels (DR-5).
@@ -252,6 +300,9 @@ fn loses_parent(
 
 /// Leaves out what a resource asks not to hear (N-7).
 pub(crate) fn suppress(documents: &Documents, out: &mut Diagnostics) {
+    if out.is_empty() {
+        return;
+    }
     let mut quiet: HashMap<Identity<'_>, &Metadata> = HashMap::new();
     macro_rules! note {
         ($($list:ident),*) => {

@@ -9,8 +9,8 @@ impl Compiler<'_> {
     /// IST0149: nothing verifies the token that a rule asks about, so it never serves. What a delegate
     /// asks is judged here, where its root is known.
     pub(crate) fn claims_are_verified(&mut self, one: &Virtual<'_>) {
-        let mesh_only = one.gateways.iter().all(|gateway| gateway == MESH);
-        for rule in &one.rules {
+        let mesh_only = one.names.gateways.iter().all(|gateway| gateway == MESH);
+        for rule in one.rules() {
             for block in &rule.written.r#match {
                 let conditions = [("headers", &block.headers), ("withoutHeaders", &block.without_headers)];
                 let named = conditions.into_iter().flat_map(|(field, map)| {
@@ -39,19 +39,23 @@ impl Compiler<'_> {
     /// IST0140: rules of the mesh choose subsets of a service, and this gateway's rules go to all of it. A
     /// gateway knows only what is bound to it.
     pub(crate) fn subsets_reach_gateways(&mut self, virtuals: &VirtualServices<'_>, one: &Virtual<'_>) {
-        if one.gateways.iter().all(|gateway| gateway == MESH) {
+        if virtuals.claims.is_empty() || one.names.gateways.iter().all(|gateway| gateway == MESH) {
             return;
         }
-        for rule in &one.rules {
-            for to in rule.written.route.iter().filter_map(|to| to.destination.as_ref()) {
+        for rule in one.rules() {
+            let to = rule.written.route.iter().filter_map(|to| to.destination.as_ref());
+            for to in to.filter(|to| to.subset.is_empty()) {
                 let suffix = &self.mesh.settings.domain_suffix;
                 let host = names::resolve(&to.host, rule.namespace(), suffix);
                 let Some(other) = virtuals.of_host(&host).map(|index| &virtuals.all[index]) else { continue };
-                let bound =
-                    one.gateways.iter().any(|gateway| gateway != MESH && other.gateways.contains(gateway));
+                let bound = one
+                    .names
+                    .gateways
+                    .iter()
+                    .any(|gateway| gateway != MESH && other.names.gateways.contains(gateway));
                 let chooses = || {
                     other
-                        .rules
+                        .rules()
                         .iter()
                         .flat_map(|rule| {
                             let to = rule.written.route.iter().filter_map(|to| to.destination.as_ref());
@@ -61,7 +65,7 @@ impl Compiler<'_> {
                             !to.subset.is_empty() && names::resolve(&to.host, namespace, suffix) == host
                         })
                 };
-                if to.subset.is_empty() && !bound && chooses() {
+                if !bound && chooses() {
                     let message = format!(
                         "the subsets in {} have no effect on requests of this gateway",
                         other.resource.label()

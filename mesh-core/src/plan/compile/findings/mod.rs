@@ -3,4 +3,5 @@
 pub(super) mod check;
 pub(super) mod conflicts;
 pub(super) mod ingress;
+pub(super) mod known;
 pub(super) mod unserved;

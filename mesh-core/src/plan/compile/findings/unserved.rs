@@ -3,7 +3,8 @@
 //! In a cluster the addresses come from elsewhere; a folder has to have them, and what it lacks shows first as
 //! an answer of 503.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::error::Origin;
@@ -11,7 +12,7 @@ use crate::plan::Discovery;
 use crate::plan::compile::Compiler;
 use crate::plan::compile::inputs::names;
 use crate::plan::compile::registry::Service;
-use crate::plan::compile::rules::virtual_services::VirtualServices;
+use crate::plan::compile::rules::virtual_services::{Virtual, VirtualServices};
 
 impl Compiler<'_> {
     /// Tells once of each, at the first rule that names it.
@@ -19,36 +20,45 @@ impl Compiler<'_> {
         // With `Local` they may be documented, for another node than ours.
         let local = self.documents.services.iter().filter(|one| one.spec.internal_traffic_policy == "Local");
         let local: HashSet<&str> = local.map(|one| one.label()).collect();
-        let mut told: HashSet<String> = HashSet::new();
-        let mut found = Vec::new();
-        for (host, origin) in self.hosts_with_rules(virtuals) {
-            let Some(service) = self.registry.exact(&host).map(|index| self.registry.get(index)) else {
-                continue;
-            };
-            if Self::is_unserved(service, &local) && told.insert(host) {
-                let host = &service.identity.host;
-                let message = format!("no document gives {host} an address: calls to it are answered 503");
-                found.push(Diagnostic::new(Code::NoEndpoints, origin, message).hint(hint(service)));
-            }
+        let unserved = |service: &&Arc<Service>| Self::is_unserved(service, &local);
+        let unserved: HashMap<&str, &Service> = (self.registry.services().iter().filter(unserved))
+            .map(|service| (&*service.identity.host, &**service))
+            .collect();
+        if unserved.is_empty() {
+            return;
         }
+        let mut told: HashSet<&str> = HashSet::new();
+        let mut found = Vec::new();
+        self.each_host_with_rules(virtuals, &mut |host, origin| {
+            let Some(service) = unserved.get(host).filter(|service| told.insert(&service.identity.host))
+            else {
+                return;
+            };
+            let message = format!("no document gives {host} an address: calls to it are answered 503");
+            found.push(Diagnostic::new(Code::NoEndpoints, origin(), message).hint(hint(service)));
+        });
         self.out.extend(found);
     }
 
-    fn hosts_with_rules(&self, virtuals: &VirtualServices<'_>) -> Vec<(String, Origin)> {
+    /// Every host that a rule names, and where.
+    fn each_host_with_rules(
+        &self,
+        virtuals: &VirtualServices<'_>,
+        visit: &mut dyn FnMut(&str, &dyn Fn() -> Origin),
+    ) {
         let suffix = &self.mesh.settings.domain_suffix;
-        let mut hosts = Vec::new();
-        for rule in virtuals.all.iter().flat_map(|one| &one.rules) {
+        for rule in virtuals.all.iter().flat_map(Virtual::rules) {
             let written = &rule.written;
             let routed = written.route.iter().filter_map(|to| to.destination.as_ref());
             let copied = written.mirrors.iter().filter_map(|mirror| mirror.destination.as_ref());
             for to in routed.chain(&written.mirror).chain(copied) {
-                let origin = rule.resource.locate(to.at.field("host"));
-                hosts.push((names::resolve(&to.host, rule.namespace(), suffix), origin));
+                let host = names::resolve(&to.host, rule.namespace(), suffix);
+                visit(&host, &|| rule.resource.locate(to.at.field("host")));
             }
         }
         for rule in &self.documents.destination_rules {
-            let origin = rule.locate(rule.spec.at.field("host"));
-            hosts.push((names::resolve(&rule.spec.host, &rule.meta.namespace, suffix), origin));
+            let host = names::resolve(&rule.spec.host, &rule.meta.namespace, suffix);
+            visit(&host, &|| rule.locate(rule.spec.at.field("host")));
         }
         macro_rules! backend {
             ($route:ident, $to:ident) => {
@@ -60,7 +70,9 @@ impl Compiler<'_> {
                     Some("Hostname") => Some($to.name.to_ascii_lowercase()),
                     Some(_) => None,
                 };
-                hosts.extend(host.map(|host| (host, $route.locate($to.at.field("name")))));
+                if let Some(host) = host {
+                    visit(&host, &|| $route.locate($to.at.field("name")));
+                }
             };
         }
         macro_rules! backends {
@@ -79,7 +91,6 @@ impl Compiler<'_> {
             };
         }
         backends!(http_routes, grpc_routes);
-        hosts
     }
 
     fn is_unserved(service: &Service, local: &HashSet<&str>) -> bool {

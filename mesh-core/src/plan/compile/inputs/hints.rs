@@ -16,6 +16,11 @@ impl Default for Hints {
 }
 
 impl Hints {
+    /// How many more are compared.
+    pub(crate) const fn left(&self) -> usize {
+        self.0
+    }
+
     /// The known name that `name` looks like; `None` once enough were asked for.
     pub(crate) fn nearest<'k>(
         &mut self,

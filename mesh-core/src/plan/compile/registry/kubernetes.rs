@@ -1,75 +1,39 @@
 //! Kubernetes Services with their EndpointSlices, Endpoints or Pods (SE-1 to SE-3).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::pods::{Pod, Pods};
-use super::{ByHost, Distribution, Port, Service, is_visible, push_endpoint};
-use crate::api::kubernetes::{
-    EndpointPort, EndpointSlice, Endpoints, Service as Written, ServicePort, SliceEndpoint,
-};
+use super::pods::Pod;
+use super::sources::Sources;
+use super::{Distribution, Port, Service, is_visible, push_endpoint};
+use crate::api::Resource;
+use crate::api::kubernetes::{EndpointPort, Service as Written, ServicePort, SliceEndpoint};
 use crate::api::values::IntOrString;
-use crate::api::{Documents, Resource};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::endpoint::{Address, Endpoint};
-use crate::identity::{Locality, Workload};
+use crate::identity::Locality;
 use crate::plan::compile::inputs::names;
-use crate::plan::compile::inputs::nodes::Nodes;
 use crate::plan::compile::inputs::protocol::Protocol;
 use crate::plan::compile::inputs::settings::Mesh;
 use crate::plan::{Discovery, DnsTarget, ServiceIdentity};
 
-/// Label of a slice that names its Service.
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
 /// Annotation of a Service in place of `exportTo`.
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
 /// Annotation of a Service in place of `trafficDistribution`.
 const TRAFFIC_DISTRIBUTION: &str = "networking.istio.io/traffic-distribution";
 
-struct Sources<'a> {
-    slices: HashMap<(&'a str, &'a str), Vec<&'a Resource<EndpointSlice>>>,
-    endpoints: HashMap<(&'a str, &'a str), &'a Resource<Endpoints>>,
-    pods: &'a Pods<'a>,
-    nodes: Nodes<'a>,
-    /// Whose plan it is.
-    workload: &'a Workload,
+/// The host of a Service.
+pub(super) fn host(resource: &Resource<Written>, mesh: &Mesh<'_>) -> Arc<str> {
+    let meta = &resource.meta;
+    names::of_service(&meta.name, &meta.namespace, &mesh.settings.domain_suffix).into()
 }
 
-pub(super) fn services(
-    documents: &Documents,
-    pods: &Pods<'_>,
-    mesh: &Mesh<'_>,
-    workload: &Workload,
-    out: &mut Diagnostics,
-) -> ByHost {
-    let mut sources = Sources {
-        slices: HashMap::new(),
-        endpoints: HashMap::new(),
-        pods,
-        nodes: Nodes::of(documents),
-        workload,
-    };
-    for slice in &documents.endpoint_slices {
-        if let Some(service) = slice.meta.labels.get(SERVICE_NAME) {
-            sources.slices.entry((&slice.meta.namespace, service)).or_default().push(slice);
-        }
-    }
-    for endpoints in &documents.endpoints {
-        sources.endpoints.insert((&endpoints.meta.namespace, &endpoints.meta.name), endpoints);
-    }
-    let mut services = ByHost::with_capacity(documents.services.len());
-    for resource in &documents.services {
-        let service = service(resource, &sources, mesh, out);
-        services.entry(Arc::clone(&service.identity.host)).or_insert(service);
-    }
-    services
-}
-
-fn service(
+/// What a Service says, with its EndpointSlices, Endpoints or pods.
+pub(super) fn service(
+    host: Arc<str>,
     resource: &Resource<Written>,
-    sources: &Sources<'_>,
-    mesh: &Mesh<'_>,
+    sources: &Sources<'_, '_>,
     out: &mut Diagnostics,
 ) -> Service {
     let (meta, spec) = (&resource.meta, &resource.spec);
@@ -78,7 +42,6 @@ fn service(
         .get(EXPORT_TO)
         .map(|list| list.split(',').map(|entry| entry.trim().to_owned()).collect())
         .unwrap_or_default();
-    let host: Arc<str> = names::of_service(&meta.name, &meta.namespace, &mesh.settings.domain_suffix).into();
     let mut ports = Vec::with_capacity(spec.ports.len());
     for port in &spec.ports {
         let Some(number) = u16::try_from(port.port).ok().filter(|number| *number > 0) else { continue };
@@ -106,7 +69,12 @@ fn service(
         alias: is_external(spec).then(|| external_name(spec).to_ascii_lowercase().into()),
         headless: spec.cluster_ip == "None",
         unready: spec.publish_not_ready_addresses,
-        visible: is_visible(&export, mesh.service_export, &meta.namespace, &sources.workload.namespace),
+        visible: is_visible(
+            &export,
+            sources.mesh.service_export,
+            &meta.namespace,
+            &sources.workload.namespace,
+        ),
         distribution: distribution(resource),
         refused: None,
         origin: resource.origin(),
@@ -150,9 +118,8 @@ fn check_name(resource: &Resource<Written>, port: &ServicePort, protocol: Protoc
     }
 }
 
-fn discovery(resource: &Resource<Written>, port: &ServicePort, sources: &Sources<'_>) -> Discovery {
+fn discovery(resource: &Resource<Written>, port: &ServicePort, sources: &Sources<'_, '_>) -> Discovery {
     let (meta, spec) = (&resource.meta, &resource.spec);
-    let key = (meta.namespace.as_str(), meta.name.as_str());
     if is_external(spec) {
         let number = u16::try_from(port.port).unwrap_or_default();
         let template = Endpoint::new(SocketAddr::from(([0, 0, 0, 0], number)));
@@ -160,8 +127,11 @@ fn discovery(resource: &Resource<Written>, port: &ServicePort, sources: &Sources
     }
     let mut endpoints = Vec::new();
     let mut seen = HashSet::new();
-    if let Some(slices) = sources.slices.get(&key) {
+    let slices = sources.endpointed.slices(meta);
+    let objects = sources.endpointed.endpoints(meta);
+    if !slices.is_empty() {
         for slice in slices {
+            let slice = &sources.documents.endpoint_slices[*slice as usize];
             let Some(number) = port_number(&slice.spec.ports, port, spec.ports.len()) else { continue };
             let usable = |endpoint: &&SliceEndpoint| spec.publish_not_ready_addresses || is_ready(endpoint);
             for written in slice.spec.endpoints.iter().filter(usable) {
@@ -173,7 +143,8 @@ fn discovery(resource: &Resource<Written>, port: &ServicePort, sources: &Sources
                 }
             }
         }
-    } else if let Some(object) = sources.endpoints.get(&key) {
+    } else if let Some(object) = objects {
+        let object = &sources.documents.endpoints[object as usize];
         for subset in &object.spec.subsets {
             let Some(number) = port_number(&subset.ports, port, spec.ports.len()) else { continue };
             let unready =
@@ -245,7 +216,7 @@ pub(crate) fn target_port(
 type Where = (Option<String>, Locality);
 
 /// Where an endpoint is: by the slice itself, then by its pod, then by its node (SE-2).
-fn place(endpoint: &SliceEndpoint, pod: Option<&Pod<'_>>, sources: &Sources<'_>) -> Where {
+fn place(endpoint: &SliceEndpoint, pod: Option<&Pod<'_>>, sources: &Sources<'_, '_>) -> Where {
     let topology = &endpoint.deprecated_topology;
     let node = endpoint.node_name.clone().or_else(|| topology.get("kubernetes.io/hostname").cloned());
     let zone = endpoint.zone.clone().unwrap_or_default();
@@ -254,9 +225,9 @@ fn place(endpoint: &SliceEndpoint, pod: Option<&Pod<'_>>, sources: &Sources<'_>)
     (node, locality)
 }
 
-fn place_of(node: Option<&str>, pod: Option<&Pod<'_>>, sources: &Sources<'_>) -> Locality {
+fn place_of(node: Option<&str>, pod: Option<&Pod<'_>>, sources: &Sources<'_, '_>) -> Locality {
     let of_pod = pod.map(|pod| pod.locality.clone()).unwrap_or_default();
-    of_pod.or(&node.map(|node| sources.nodes.of_node(node)).unwrap_or_default())
+    of_pod.or(&node.map(|node| sources.endpointed.nodes.of_node(node)).unwrap_or_default())
 }
 
 fn endpoint(ip: &str, port: u16, place: Where, pod: Option<&Pod<'_>>) -> Option<Endpoint> {

@@ -1,23 +1,30 @@
 //! What can be called: hosts with their ports and endpoints, from all sources (SE).
 //!
-//! Built once for a plan, sorted by host, found by host: everything after it works with indices.
+//! Sorted by host, found by host: everything after it works with indices. A service whose documents are the same as at
+//! the last compile is the same object as then.
 
+mod described;
 mod kubernetes;
 mod pods;
 mod service_entry;
+mod sources;
 
 pub(crate) use self::kubernetes::target_port;
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use self::described::Described;
 use self::pods::Pods;
+use self::sources::{LazyPods, Sources};
 use crate::api::Documents;
 use crate::diagnostic::Diagnostics;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Origin;
 use crate::identity::{Labels, Workload};
+use crate::plan::compile::inputs::changes::Changes;
 use crate::plan::compile::inputs::labels::has_labels;
 use crate::plan::compile::inputs::names;
 use crate::plan::compile::inputs::protocol::Protocol;
@@ -26,7 +33,7 @@ use crate::plan::{Discovery, ServiceIdentity};
 use crate::route::HostMap;
 
 /// A host that can be called.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Service {
     pub(crate) identity: ServiceIdentity,
     pub(crate) ports: Vec<Port>,
@@ -59,7 +66,7 @@ pub(crate) enum Distribution {
 }
 
 /// One port of a service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Port {
     pub(crate) number: u16,
     pub(crate) protocol: Protocol,
@@ -73,59 +80,92 @@ impl Service {
 }
 
 /// All hosts that can be called, sorted.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Registry {
-    services: Vec<Service>,
+    services: Vec<Arc<Service>>,
+    names: Arc<Names>,
+    /// Whether these are the names of the last registry, so that every host is found where it was.
+    names_stayed: bool,
+    /// Where each stood in the last registry; [`NONE`] for one that is new or changed.
+    before: Vec<u32>,
+}
+
+/// The place of a service that was not there.
+const NONE: u32 = u32::MAX;
+
+/// The places of hosts, by name.
+#[derive(Debug, Default)]
+struct Names {
     all: HostMap,
     /// Without those that our workload's namespace does not see: they hide no wider one (N-5).
     visible: HostMap,
 }
 
+/// What the last compile made, to take over from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KnownRegistry {
+    described: Described,
+    registry: Registry,
+}
+
 impl Registry {
+    /// Finds all hosts. Those whose documents `changes` says to be the same are taken over from `known`; what the
+    /// next compile may take over is returned too.
     pub(crate) fn build(
         documents: &Documents,
         mesh: &Mesh<'_>,
         workload: &Workload,
+        changes: &Changes,
+        known: &KnownRegistry,
         out: &mut Diagnostics,
-    ) -> Self {
-        let client = workload.namespace.as_str();
-        let pods = Pods::of(documents, &mesh.settings.trust_domain);
-        let mut services = kubernetes::services(documents, &pods, mesh, workload, out);
-        service_entry::add(&mut services, documents, &pods, mesh, client, out);
+    ) -> (Self, KnownRegistry) {
+        let pods: LazyPods<'_> = LazyCell::new(Box::new(|| Pods::of(documents, &mesh.settings.trust_domain)));
+        let sources = Sources::new(documents, &pods, mesh, workload);
+        let described = Described::build(&sources, changes, &known.described, out);
+        let mut services: Vec<Arc<Service>> = described.services().cloned().collect();
         if let Some(refused) = &documents.refused {
-            add_refused(&mut services, refused, &pods, mesh, workload);
+            add_refused(&mut services, refused, &sources);
         }
-        resolve_aliases(&mut services);
-        let mut services: Vec<Service> = services.into_values().collect();
+        resolve_aliases(&mut services, &known.registry);
         services.sort_by(|a, b| a.identity.host.cmp(&b.identity.host));
-        let mut registry = Self::default();
-        for (index, service) in services.iter().enumerate() {
-            let host = &service.identity.host;
-            let _: Result<(), usize> = registry.all.insert(host, index);
-            if service.visible {
-                let _: Result<(), usize> = registry.visible.insert(host, index);
-            }
-        }
-        registry.services = services;
-        registry
+        let names = Names::of(&services, &known.registry);
+        let before = places_before(&services, &known.registry.services);
+        let names_stayed = Arc::ptr_eq(&names, &known.registry.names);
+        let registry = Self { services, names, names_stayed, before };
+        (registry.clone(), KnownRegistry { described, registry })
     }
 
-    pub(crate) fn services(&self) -> &[Service] {
+    pub(crate) fn services(&self) -> &[Arc<Service>] {
         &self.services
     }
 
-    pub(crate) fn get(&self, index: usize) -> &Service {
+    pub(crate) fn get(&self, index: usize) -> &Arc<Service> {
         &self.services[index]
+    }
+
+    /// Where the service at this place stood in the last registry, if it is the same.
+    pub(crate) fn before(&self, index: usize) -> Option<usize> {
+        Some(self.before[index]).filter(|before| *before != NONE).map(|before| before as usize)
+    }
+
+    /// Where a host is found that was found at `before`.
+    pub(crate) fn find_again(&self, host: &str, before: Option<usize>) -> Option<usize> {
+        if self.names_stayed { before } else { self.find(host) }
+    }
+
+    /// As [`Registry::find_again`], of services that are seen.
+    pub(crate) fn find_visible_again(&self, host: &str, before: Option<usize>) -> Option<usize> {
+        if self.names_stayed { before } else { self.find_visible(host) }
     }
 
     /// The service of this host, seen or not; a wildcard service stands for the hosts that fit it (AN-4).
     pub(crate) fn find(&self, host: &str) -> Option<usize> {
-        self.all.get(host)
+        self.names.all.get(host)
     }
 
     /// The service that calls of this host go to: as [`Registry::find`], of those that are seen (N-5).
-    pub(crate) fn find_visible(&self, host: &str) -> Option<&Service> {
-        self.visible.get(host).map(|index| &self.services[index])
+    pub(crate) fn find_visible(&self, host: &str) -> Option<usize> {
+        self.names.visible.get(host)
     }
 
     /// Whether the service of this name, and of no wider one, has the port.
@@ -138,22 +178,52 @@ impl Registry {
     }
 }
 
+impl Names {
+    /// The names of services that are sorted; those of the last registry where none came or went.
+    fn of(services: &[Arc<Service>], last: &Registry) -> Arc<Self> {
+        let is_called_so = |(now, before): (&Arc<Service>, &Arc<Service>)| {
+            Arc::ptr_eq(now, before)
+                || (now.identity.host == before.identity.host && now.visible == before.visible)
+        };
+        let before = &last.services;
+        if services.len() == before.len() && services.iter().zip(before).all(is_called_so) {
+            return Arc::clone(&last.names);
+        }
+        let mut names = Self::default();
+        for (index, service) in services.iter().enumerate() {
+            let host = &service.identity.host;
+            let _: Result<(), usize> = names.all.insert(host, index);
+            if service.visible {
+                let _: Result<(), usize> = names.visible.insert(host, index);
+            }
+        }
+        Arc::new(names)
+    }
+}
+
+/// Where each of these services stood among `last`, as far as it is the same object; both are sorted.
+fn places_before(services: &[Arc<Service>], last: &[Arc<Service>]) -> Vec<u32> {
+    let mut rest = (0..).zip(last).peekable();
+    let place = |service: &Arc<Service>| {
+        let is_behind = |other: &Arc<Service>| {
+            !Arc::ptr_eq(other, service) && other.identity.host < service.identity.host
+        };
+        while rest.next_if(|(_, other)| is_behind(other)).is_some() {}
+        rest.next_if(|(_, other)| Arc::ptr_eq(other, service)).map_or(NONE, |(place, _)| place)
+    };
+    services.iter().map(place).collect()
+}
+
 /// Adds the hosts that only refused documents describe: a call of one must not go where a stranger's would.
-fn add_refused(
-    services: &mut ByHost,
-    documents: &Documents,
-    pods: &Pods<'_>,
-    mesh: &Mesh<'_>,
-    workload: &Workload,
-) {
+fn add_refused(services: &mut Vec<Arc<Service>>, refused: &Documents, sources: &Sources<'_, '_>) {
     // What they say is not in force, and what is wrong with it is told.
     let mut told = Diagnostics::new();
-    let mut refused = kubernetes::services(documents, pods, mesh, workload, &mut told);
-    service_entry::add(&mut refused, documents, pods, mesh, &workload.namespace, &mut told);
-    for (host, mut service) in refused {
-        if services.contains_key(&host) {
-            continue;
-        }
+    let sources = Sources::new(refused, sources.pods, sources.mesh, sources.workload);
+    let refused = Described::build(&sources, &Changes::default(), &Described::default(), &mut told);
+    let known: HashSet<Arc<str>> =
+        services.iter().map(|service| Arc::clone(&service.identity.host)).collect();
+    for service in refused.services().filter(|service| !known.contains(&service.identity.host)) {
+        let mut service = Service::clone(service);
         for port in &mut service.ports {
             port.discovery = Discovery::Static(Vec::new());
             if !port.protocol.is_routed() {
@@ -166,28 +236,31 @@ fn add_refused(
         }
         service.alias = None;
         service.refused = Some(service.origin.resource.clone());
-        services.insert(host, service);
+        services.push(Arc::new(service));
     }
 }
-
-/// Services under construction, by host.
-type ByHost = HashMap<Arc<str>, Service>;
 
 /// Lets a service that is another one's name stand wherever that one does: on all of its ports, declared
 /// here or not, with its endpoints (SE-1). A name of a name is one of the service at the end. A name that no service
 /// has stays one of DNS, as does a port that only the alias declares.
-fn resolve_aliases(services: &mut ByHost) {
+fn resolve_aliases(services: &mut [Arc<Service>], last: &Registry) {
     let aliases: HashMap<Arc<str>, Arc<str>> = services
-        .values()
+        .iter()
         .filter_map(|service| Some((service.identity.host.clone(), service.alias.clone()?)))
         .collect();
+    if aliases.is_empty() {
+        return;
+    }
+    let places = services.iter().enumerate().map(|(place, one)| (Arc::clone(&one.identity.host), place));
+    let places: HashMap<Arc<str>, usize> = places.collect();
     for (host, target) in ends(&aliases) {
-        let known = target.and_then(|target| services.get(target));
+        let Some(place) = places.get(host) else { continue };
+        let known = target.and_then(|target| places.get(target)).map(|place| &services[*place]);
         let found: Vec<Port> = known.map(|known| known.ports.clone()).unwrap_or_default();
-        let refused = known.and_then(|known| known.refused.clone());
-        let Some(service) = services.get_mut(host) else { continue };
-        service.alias = target.filter(|_| !found.is_empty()).cloned();
         // By another name a refused service is no more open than by its own.
+        let refused = known.and_then(|known| known.refused.clone());
+        let mut service = Service::clone(&services[*place]);
+        service.alias = target.filter(|_| !found.is_empty()).cloned();
         service.refused = refused;
         for port in found {
             match service.ports.iter_mut().find(|own| own.number == port.number) {
@@ -195,6 +268,11 @@ fn resolve_aliases(services: &mut ByHost) {
                 None => service.ports.push(port),
             }
         }
+        let before = last.exact(host).map(|index| &last.services[index]);
+        services[*place] = match before.filter(|before| ***before == service) {
+            Some(before) => Arc::clone(before),
+            None => Arc::new(service),
+        };
     }
 }
 

@@ -1,13 +1,14 @@
 //! ServiceEntries: hosts that Kubernetes does not know (SE-4 to SE-10).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::pods::{Pod, Pods, spiffe_id};
-use super::{ByHost, Port, Service, is_visible, push_endpoint};
+use super::pods::{Pod, spiffe_id};
+use super::sources::Sources;
+use super::{Port, Service, is_visible, push_endpoint};
+use crate::api::Resource;
 use crate::api::istio::{Location, Resolution, ServiceEntry, ServiceEntryPort, WorkloadEntry};
-use crate::api::{Documents, Resource};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Origin;
@@ -19,54 +20,46 @@ use crate::plan::{Discovery, DnsTarget, ServiceIdentity};
 
 type Entry = Resource<ServiceEntry>;
 
-pub(super) fn add(
-    services: &mut ByHost,
-    documents: &Documents,
-    pods: &Pods<'_>,
-    mesh: &Mesh<'_>,
-    client: &str,
+/// The hosts of an entry.
+pub(super) fn hosts(entry: &Entry) -> Arc<[Arc<str>]> {
+    entry.spec.hosts.iter().map(|host| host.to_ascii_lowercase().into()).collect()
+}
+
+/// Adds to a Kubernetes service what ServiceEntries for its host say: the service wins, an entry only adds names, to who
+/// sees it (SE-10, N-5).
+pub(super) fn add_names(service: &mut Service, entries: &[&Entry], sources: &Sources<'_, '_>) {
+    let seen = entries.iter().filter(|entry| is_seen(entry, sources));
+    service.subject_alt_names.extend(seen.flat_map(|entry| &entry.spec.subject_alt_names).cloned());
+}
+
+/// The service of a host that only ServiceEntries describe; there is at least one.
+pub(super) fn chosen(
+    host: &Arc<str>,
+    entries: &[&Entry],
+    sources: &Sources<'_, '_>,
     out: &mut Diagnostics,
-) {
-    let mut by_host: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
-    for entry in &documents.service_entries {
-        for host in &entry.spec.hosts {
-            by_host.entry(host.to_ascii_lowercase()).or_default().push(entry);
-        }
-    }
-    let mut known = Known { entries: HashMap::new(), pods, mesh };
-    for workload in &documents.workload_entries {
-        known.entries.entry(&workload.meta.namespace).or_default().push(workload);
-    }
-    for (host, entries) in by_host {
-        let sees = |entry: &&&Entry| {
-            let export = &entry.spec.export_to;
-            is_visible(export, mesh.service_export, &entry.meta.namespace, client)
-        };
-        let seen: Vec<&Entry> = entries.iter().filter(sees).copied().collect();
-        if let Some(service) = services.get_mut(host.as_str()) {
-            // The Kubernetes service wins; an entry only adds names, to who sees it (SE-10, N-5).
-            let names = seen.iter().flat_map(|entry| &entry.spec.subject_alt_names).cloned();
-            service.subject_alt_names.extend(names);
-            continue;
-        }
-        // Nobody's choice if none is visible: one is still kept, to say so of references to it.
-        let (visible, candidates) = if seen.is_empty() { (false, &entries) } else { (true, &seen) };
-        let own = candidates.iter().find(|entry| entry.meta.namespace == client);
-        let Some(chosen) = own.or_else(|| candidates.first()) else { continue };
-        let namespace = chosen.meta.namespace.clone();
-        let merged: Vec<&Entry> =
-            candidates.iter().filter(|entry| entry.meta.namespace == namespace).copied().collect();
-        let service = service(&host, &merged, visible, &known, out);
-        services.insert(Arc::clone(&service.identity.host), service);
-    }
+) -> Service {
+    let seen: Vec<&Entry> = entries.iter().filter(|entry| is_seen(entry, sources)).copied().collect();
+    // Nobody's choice if none is visible: one is still kept, to say so of references to it.
+    let (visible, candidates) = if seen.is_empty() { (false, entries) } else { (true, &*seen) };
+    let own = candidates.iter().find(|entry| entry.meta.namespace == sources.workload.namespace);
+    let namespace = own.map_or(&candidates[0].meta.namespace, |own| &own.meta.namespace);
+    let merged: Vec<&Entry> =
+        candidates.iter().filter(|entry| entry.meta.namespace == *namespace).copied().collect();
+    service(host, &merged, visible, sources, out)
+}
+
+fn is_seen(entry: &Entry, sources: &Sources<'_, '_>) -> bool {
+    let export = &entry.spec.export_to;
+    is_visible(export, sources.mesh.service_export, &entry.meta.namespace, &sources.workload.namespace)
 }
 
 /// One host from the entries of one namespace: the oldest defines each port, endpoints add up.
 fn service(
-    host: &str,
+    host: &Arc<str>,
     entries: &[&Entry],
     visible: bool,
-    known: &Known<'_>,
+    known: &Sources<'_, '_>,
     out: &mut Diagnostics,
 ) -> Service {
     let oldest = entries[0];
@@ -107,7 +100,7 @@ fn service(
     let addresses = entries.iter().flat_map(|entry| &entry.spec.addresses);
     Service {
         identity: ServiceIdentity {
-            host: host.into(),
+            host: Arc::clone(host),
             name: short_name(host, &known.mesh.settings.domain_suffix).into(),
             namespace: oldest.meta.namespace.as_str().into(),
             external,
@@ -159,12 +152,12 @@ fn discovery(
     entry: &Entry,
     port: &ServiceEntryPort,
     number: u16,
-    known: &Known<'_>,
+    known: &Sources<'_, '_>,
     out: &mut Diagnostics,
 ) -> Discovery {
     let spec = &entry.spec;
     let target = port.target_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(number);
-    let members = known.members(entry);
+    let members = members(entry, known);
     let mut leave_out = |member: &Member<'_>, why: &str| {
         let message = format!("{why}: {} leaves it out", entry.label());
         out.push(Diagnostic::new(Code::SchemaWarning, member.origin(entry), message));
@@ -219,14 +212,6 @@ fn discovery(
     }
 }
 
-/// Where selected endpoints are looked for.
-struct Known<'a> {
-    /// By namespace.
-    entries: HashMap<&'a str, Vec<&'a Resource<WorkloadEntry>>>,
-    pods: &'a Pods<'a>,
-    mesh: &'a Mesh<'a>,
-}
-
 /// An endpoint of an entry: its own, or a WorkloadEntry or Pod that it selects (SE-8).
 enum Member<'e> {
     Own(&'e WorkloadEntry),
@@ -234,20 +219,15 @@ enum Member<'e> {
     Pod(&'e Pod<'e>),
 }
 
-impl<'a> Known<'a> {
-    fn members<'e>(&'e self, entry: &'e Entry) -> Vec<Member<'e>>
-    where
-        'a: 'e,
-    {
-        let Some(selector) = &entry.spec.workload_selector else {
-            return entry.spec.endpoints.iter().map(Member::Own).collect();
-        };
-        let namespace = entry.meta.namespace.as_str();
-        let entries = self.entries.get(namespace).map(Vec::as_slice).unwrap_or_default();
-        let entries = entries.iter().filter(|one| has_labels(&one.spec.labels, &selector.labels));
-        let pods = self.pods.running(namespace, &selector.labels);
-        entries.map(|one| Member::Selected(one)).chain(pods.map(Member::Pod)).collect()
-    }
+fn members<'e>(entry: &'e Entry, sources: &'e Sources<'_, '_>) -> Vec<Member<'e>> {
+    let Some(selector) = &entry.spec.workload_selector else {
+        return entry.spec.endpoints.iter().map(Member::Own).collect();
+    };
+    let namespace = entry.meta.namespace.as_str();
+    let entries = sources.workload_entries.of_namespace(namespace);
+    let entries = entries.iter().filter(|one| has_labels(&one.spec.labels, &selector.labels));
+    let pods = sources.pods.running(namespace, &selector.labels);
+    entries.map(|one| Member::Selected(one)).chain(pods.map(Member::Pod)).collect()
 }
 
 impl Member<'_> {

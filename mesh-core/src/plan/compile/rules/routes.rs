@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::actions;
+use super::known::{KnownRoutes, Surroundings, Trace};
 use super::matches;
+use super::place::{Place, Routes};
 use super::virtual_services::{Rule, Virtual};
 use crate::analysis::blocks;
 use crate::api::istio::{Destination as WrittenDestination, HttpMatchRequest};
@@ -20,34 +22,38 @@ use crate::retry::RetryPolicy;
 use crate::route::{Action, Destination, Forward, Matcher, Mirror, Route, Vantage};
 use crate::units::Percent;
 
-/// The routes of a VirtualService at one place.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Routes {
-    pub(crate) routes: Vec<Arc<Route>>,
-    /// Whether a destination does not exist, or a rule could not be made (Y-12).
-    pub(crate) lost: bool,
-    /// Whether a rule for here was dropped: its requests are not those of others (VA-8).
-    pub(crate) dropped: bool,
-}
-
-impl Routes {
-    /// Whether there is a rule for here, or was to be one (VS-5).
-    pub(crate) fn apply(&self) -> bool {
-        self.lost || self.dropped || !self.routes.is_empty()
-    }
-}
-
-/// The place that rules are compiled for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
-    /// `namespace/name` of a Gateway; `None` for sidecars and library clients.
-    pub(crate) gateway: Option<&'a str>,
-    pub(crate) port: u16,
-}
-
 impl Compiler<'_> {
-    /// The routes of a VirtualService at `place`.
+    /// The routes of a VirtualService at `place`; those of the last compile, where they would be made of the same.
     pub(crate) fn routes(&mut self, one: &Virtual<'_>, place: Place<'_>) -> Routes {
+        let Some(document) = one.place.filter(|_| one.names.is_plain) else {
+            return self.made_routes(one, place);
+        };
+        let before = self.changes.virtual_services.at(document);
+        let known =
+            before.and_then(|before| self.memo.routes.get(before)?.iter().find(|known| known.is_of(place)));
+        if let Some(known) = known.and_then(|known| known.again(&mut self.surroundings())) {
+            self.out.extend(known.findings().iter().cloned());
+            let routes = known.routes().clone();
+            self.routes[document].push(known);
+            return routes;
+        }
+        let found = self.out.len();
+        let outer = self.trace.replace(Trace::default());
+        let routes = self.made_routes(one, place);
+        let trace = std::mem::replace(&mut self.trace, outer).unwrap_or_default();
+        let surroundings = Surroundings {
+            registry: &self.registry,
+            callables: &self.callables,
+            rules: &self.rules,
+            mesh: &self.mesh,
+            clusters: &mut self.clusters,
+        };
+        let known = KnownRoutes::new(place, trace, &routes, &self.out.as_slice()[found..], &surroundings);
+        self.routes[document].extend(known.map(Arc::new));
+        routes
+    }
+
+    fn made_routes(&mut self, one: &Virtual<'_>, place: Place<'_>) -> Routes {
         let workload = Arc::clone(&self.workload);
         let vantage = Vantage {
             gateway: place.gateway,
@@ -63,10 +69,11 @@ impl Compiler<'_> {
         // What stands behind a catch-all never takes part, also where several share a host (VS-3). It is
         // compiled for what there is to say of it.
         let mut dead = false;
-        for rule in &one.rules {
+        for rule in one.rules() {
             let scopes = &rule.scopes;
-            let admitted: Vec<usize> =
-                (0..scopes.len()).filter(|block| scopes[*block].admits(&vantage, &one.gateways)).collect();
+            let admitted: Vec<usize> = (0..scopes.len())
+                .filter(|block| scopes[*block].admits(&vantage, &one.names.gateways))
+                .collect();
             if !scopes.is_empty() && admitted.is_empty() {
                 continue;
             }
@@ -281,22 +288,24 @@ impl Compiler<'_> {
     ) -> ClusterId {
         let host = names::resolve(&written.host, of.namespace(), &self.mesh.settings.domain_suffix);
         let given = written.port.as_ref().and_then(|port| u16::try_from(port.number).ok());
-        let port = given.filter(|port| *port > 0).unwrap_or_else(|| {
-            let ports = self.registry.find_visible(&host).map(|service| service.ports.as_slice());
-            match ports.unwrap_or_default() {
-                [only] => only.number,
-                several => {
-                    // One that the service does not have is no remark, but an error below.
-                    if several.iter().any(|port| port.number == came_on) {
-                        let finding = several_ports(&host, several, of.resource.locate(written.at.origin()));
-                        self.out.push(finding);
+        let port = match given.filter(|port| *port > 0) {
+            Some(port) => port,
+            None => {
+                let service = self.look_up(&host);
+                match service.map(|index| self.registry.get(index).ports.as_slice()).unwrap_or_default() {
+                    [only] => only.number,
+                    several => {
+                        // One that the service does not have is no remark, but an error below.
+                        if several.iter().any(|port| port.number == came_on) {
+                            let origin = of.resource.locate(written.at.origin());
+                            self.out.push(several_ports(&host, several, origin));
+                        }
+                        came_on
                     }
-                    came_on
                 }
             }
-        });
-        let found =
-            self.clusters.destination(&self.registry, &self.rules, &self.mesh, &host, port, &written.subset);
+        };
+        let found = self.resolve(&host, port, &written.subset);
         found.unwrap_or_else(|missing| {
             if let Missing::Refused(document) = missing {
                 self.refused_destination = Some(document);
@@ -324,7 +333,7 @@ fn refused_routes(one: &Virtual<'_>, document: &Arc<str>, vantage: &Vantage<'_>)
             return routes;
         }
         for (match_index, (scope, block)) in scopes.iter().zip(&rule.r#match).enumerate() {
-            if !scope.admits(vantage, &one.gateways) {
+            if !scope.admits(vantage, &one.names.gateways) {
                 continue;
             }
             let matcher = matches::matcher(block).unwrap_or_else(|_| Matcher::any());

@@ -130,7 +130,7 @@ impl<'a> Compiler<'a> {
                 let mut places = Places::new();
                 let rules = virtuals.all.iter().flat_map(|one| {
                     let whole = std::ptr::eq(one.resource, known);
-                    one.rules.iter().filter(move |rule| whole || std::ptr::eq(rule.resource, known))
+                    one.rules().iter().filter(move |rule| whole || std::ptr::eq(rule.resource, known))
                 });
                 for rule in rules {
                     // A delegate's names are its own namespace's (VA-13).

@@ -18,7 +18,7 @@ use crate::plan::compile::inputs::refusal;
 use crate::plan::compile::inputs::scope::EgressScope;
 use crate::plan::compile::registry;
 use crate::plan::compile::rules::gateway_api::GatewayApi;
-use crate::plan::compile::rules::routes::{Place, Routes};
+use crate::plan::compile::rules::place::{Place, Routes};
 use crate::plan::compile::rules::virtual_services::{Claim, VirtualServices};
 use crate::plan::{Discovery, OutboundMode, Plan};
 use crate::route::{Action, Fallback, Forward, Matcher, Route, RouteTable, VirtualHost, VirtualHostKey};
@@ -122,7 +122,7 @@ impl<'a> Compiler<'a> {
                 domains.extend(of_port.collect::<BTreeSet<_>>());
             }
             let alias = service.alias.clone();
-            self.clusters.add_service(self.registry.get(index), &self.rules, &self.mesh);
+            self.add_all(index);
             for on in ports {
                 let port = on.number;
                 // Another name of a service has that one's rules, unless it has its own (SE-1).
@@ -171,7 +171,7 @@ impl<'a> Compiler<'a> {
     ) {
         let mut ports_of: HashMap<usize, BTreeMap<u16, bool>> = HashMap::new();
         let routed = |compiler: &Self, host: &str| -> Vec<(u16, bool)> {
-            let service = compiler.registry.find_visible(host);
+            let service = compiler.registry.find_visible(host).map(|index| compiler.registry.get(index));
             let ports = service.map(|service| service.ports.as_slice());
             let ports = ports.unwrap_or_default().iter().filter_map(Port::of);
             ports.map(|port| (port.number, port.grpc_web)).collect()
@@ -182,7 +182,11 @@ impl<'a> Compiler<'a> {
             }
         }
         for Claim { host, claimants } in &virtuals.claims {
-            if self.registry.find_visible(host).is_some_and(|service| *service.identity.host == **host) {
+            if self
+                .registry
+                .find_visible(host)
+                .is_some_and(|index| *self.registry.get(index).identity.host == **host)
+            {
                 continue;
             }
             let host: &Arc<str> = &host.as_str().into();
@@ -279,7 +283,7 @@ impl<'a> Compiler<'a> {
 
     /// The route of a service without rules (VS-7).
     fn default_route(&mut self, host: &str, port: u16) -> Arc<Route> {
-        let cluster = self.clusters.destination(&self.registry, &self.rules, &self.mesh, host, port, "");
+        let cluster = self.resolve(host, port, "");
         let cluster = match cluster {
             Ok(cluster) => cluster,
             Err(Missing::Refused(document)) => return refusal::route(&document, Origin::default()),

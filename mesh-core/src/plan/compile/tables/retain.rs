@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::endpoint::ClusterId;
 use crate::plan::compile::Compiler;
-use crate::plan::compile::destinations::clusters::discovery_of;
+use crate::plan::compile::destinations::callable::discovery_of;
 use crate::plan::{ClusterNode, Plan};
 use crate::route::{Action, Destination, Forward, Mirror, Route, RouteTable, VirtualHost, VirtualHostKey};
 

@@ -110,8 +110,10 @@ impl<'a, 'r> References<'a, 'r> {
                 return Err(problem.hint("a Service, or kind Hostname of networking.istio.io"));
             }
         };
-        let hidden = || self.registry.find(&host).map(|index| self.registry.get(index));
-        let Some(service) = self.registry.find_visible(&host).or_else(hidden) else {
+        let hidden = || self.registry.find(&host);
+        let Some(service) =
+            self.registry.find_visible(&host).or_else(hidden).map(|index| self.registry.get(index))
+        else {
             let message = format!("referenced host not found: {host:?}");
             let hosts = self.registry.services().iter().map(|service| &*service.identity.host);
             let near = self.hints.borrow_mut().nearest(&host, hosts);

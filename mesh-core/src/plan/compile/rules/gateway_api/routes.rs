@@ -161,7 +161,7 @@ impl Compiler<'_> {
             return ClusterId::UNKNOWN;
         }
         let (host, port) = (&destined.host, destined.port);
-        let found = self.clusters.destination(&self.registry, &self.rules, &self.mesh, host, port, "");
+        let found = self.resolve(host, port, "");
         found.unwrap_or_else(|missing| {
             compiled.lost = true;
             if matches!(missing, Missing::Refused(_)) {

@@ -11,9 +11,10 @@ use super::{CLASS, CONTROLLER, Edge, EdgeListener, GatewayApi, Problem, RouteDoc
 use crate::api::Documents;
 use crate::diagnostic::Diagnostics;
 use crate::identity::Workload;
+use crate::plan::compile::inputs::changes::Changes;
 use crate::plan::compile::inputs::index::Index;
 use crate::plan::compile::inputs::settings::Mesh;
-use crate::plan::compile::registry::Registry;
+use crate::plan::compile::registry::{KnownRegistry, Registry};
 
 /// A condition: `Accepted=False (NotAllowedByListeners): …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +67,8 @@ pub struct ResourceStatus {
 pub fn gateway_status(documents: &Documents) -> Vec<ResourceStatus> {
     let mut out = Diagnostics::new();
     let mesh = Mesh::compile(documents, false, &mut out);
-    let registry = Registry::build(documents, &mesh, &Workload::default(), &mut out);
+    let (workload, known) = (Workload::default(), KnownRegistry::default());
+    let (registry, _) = Registry::build(documents, &mesh, &workload, &Changes::default(), &known, &mut out);
     let api = GatewayApi::build(documents, &Index::of(documents), &registry, &mesh, &mut out);
     let ours = documents
         .gateway_classes

@@ -42,7 +42,7 @@ impl<'a> Delegates<'a> {
     }
 
     /// The name of the delegate, if it is refused: the requests that it was given must not pass it by (Y-12).
-    pub(super) fn refused(&self, root: &Resource<VirtualService>, to: &Delegate) -> Option<Arc<str>> {
+    fn refused(&self, root: &Resource<VirtualService>, to: &Delegate) -> Option<Arc<str>> {
         let namespace = if to.namespace.is_empty() { &root.meta.namespace } else { &to.namespace };
         let is_it = |one: &&Resource<VirtualService>| {
             one.spec.hosts.is_empty() && one.meta.name == to.name && one.meta.namespace == *namespace
@@ -50,9 +50,32 @@ impl<'a> Delegates<'a> {
         self.refused.iter().find(is_it).map(|one| Arc::clone(&one.source.resource))
     }
 
+    /// All rules of a VirtualService, those of its delegates in their places, and whether one of those is lost.
+    pub(super) fn all_rules(
+        &self,
+        resource: &'a Resource<VirtualService>,
+        suffix: &str,
+        out: &mut Diagnostics,
+    ) -> (Vec<Rule<'a>>, bool) {
+        let spec = &resource.spec;
+        let (mut rules, mut lost) = (Vec::with_capacity(spec.http.len()), false);
+        for (index, rule) in spec.http.iter().enumerate() {
+            let refused = rule.delegate.as_ref().and_then(|to| self.refused(resource, to));
+            if let Some(to) = rule.delegate.as_ref().filter(|_| refused.is_none()) {
+                match self.rules(resource, rule, to, out) {
+                    Some(taken) => rules.extend(taken),
+                    None => lost = true,
+                }
+                continue;
+            }
+            rules.push(Rule { refused, ..Rule::own(resource, index, rule, suffix) });
+        }
+        (rules, lost)
+    }
+
     /// The rules that stand in the place of `rule`: its delegate's, as far as they fit into it. `None` if
     /// there is no such delegate.
-    pub(super) fn rules(
+    fn rules(
         &self,
         root: &'a Resource<VirtualService>,
         rule: &'a HttpRoute,

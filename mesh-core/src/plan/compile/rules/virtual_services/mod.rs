@@ -4,6 +4,7 @@ mod delegates;
 mod merge;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::api::istio::{HttpMatchRequest, HttpRoute, VirtualService};
 use crate::api::{Documents, Resource, creation_order};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::plan::compile::MESH;
+use crate::plan::compile::inputs::changes::Changes;
 use crate::plan::compile::inputs::names::{self, Visibility};
 use crate::plan::compile::inputs::refusal;
 use crate::plan::compile::inputs::scope::EgressScope;
@@ -23,11 +25,12 @@ use crate::route::{HostMap, Scope};
 #[derive(Clone, Debug)]
 pub(crate) struct Virtual<'a> {
     pub(crate) resource: &'a Resource<VirtualService>,
-    pub(crate) hosts: Vec<String>,
-    /// `namespace/name` each, or `mesh`.
-    pub(crate) gateways: Vec<String>,
-    /// Its rules, those of its delegates in their places.
-    pub(crate) rules: Vec<Rule<'a>>,
+    /// Its place among the documents; none if it is refused.
+    pub(crate) place: Option<usize>,
+    pub(crate) names: Arc<Names>,
+    /// Its rules, those of its delegates in their places; made when they are asked for if there are no delegates.
+    rules: OnceCell<Vec<Rule<'a>>>,
+    suffix: Rc<str>,
     /// Whether a delegate does not exist (Y-12).
     pub(crate) lost: bool,
     /// Its name, if it is refused and its hosts answer so (Y-12).
@@ -35,7 +38,44 @@ pub(crate) struct Virtual<'a> {
     /// Of one that is refused, the static parts of the match blocks of each rule, if all rules are known; one whose
     /// matches cannot be read has none.
     pub(crate) shut: Vec<Vec<Scope>>,
+}
+
+/// The names of a VirtualService in full.
+#[derive(Debug)]
+pub(crate) struct Names {
+    pub(crate) hosts: Vec<String>,
+    /// `namespace/name` each, or `mesh`.
+    pub(crate) gateways: Vec<String>,
+    /// Whether all of its rules are its own: then nothing that is made of them depends on other VirtualServices.
+    pub(crate) is_plain: bool,
     visibility: Visibility,
+}
+
+/// The names of each VirtualService at the last compile, by its place; none of those that are not seen or have no
+/// hosts.
+pub(crate) type KnownNames = Vec<Option<Arc<Names>>>;
+
+impl Names {
+    /// `None` for one that is not seen from `client`, or is for no host of its own.
+    fn of(resource: &Resource<VirtualService>, mesh: &Mesh<'_>, client: &str) -> Option<Self> {
+        let (meta, spec, suffix) = (&resource.meta, &resource.spec, &mesh.settings.domain_suffix);
+        if spec.hosts.is_empty() {
+            return None;
+        }
+        let default = mesh.virtual_service_export;
+        let visibility = names::visibility(&spec.export_to, default, &meta.namespace, client)?;
+        let full = |gateway: &String| names::gateway(gateway, &meta.namespace, suffix);
+        let mut gateways: Vec<String> = spec.gateways.iter().map(full).collect();
+        if gateways.is_empty() {
+            gateways.push(MESH.to_owned());
+        }
+        Some(Self {
+            hosts: spec.hosts.iter().map(|host| names::resolve(host, &meta.namespace, suffix)).collect(),
+            gateways,
+            is_plain: spec.http.iter().all(|rule| rule.delegate.is_none()),
+            visibility,
+        })
+    }
 }
 
 /// A rule, and where it stands.
@@ -55,16 +95,36 @@ pub(crate) struct Rule<'a> {
     pub(crate) refused: Option<Arc<str>>,
 }
 
-impl Rule<'_> {
+impl<'a> Rule<'a> {
+    /// A rule as it is written.
+    fn own(resource: &'a Resource<VirtualService>, index: usize, rule: &'a HttpRoute, suffix: &str) -> Self {
+        Self {
+            resource,
+            index,
+            written: Cow::Borrowed(rule),
+            scopes: rule.r#match.iter().map(|block| scope(block, resource, suffix)).collect(),
+            blocks: (0..rule.r#match.len()).collect(),
+            refused: None,
+        }
+    }
+
     /// The namespace that short names are of.
     pub(crate) fn namespace(&self) -> &str {
         &self.resource.meta.namespace
     }
 }
 
-impl Virtual<'_> {
+impl<'a> Virtual<'a> {
+    /// Its rules, those of its delegates in their places.
+    pub(crate) fn rules(&self) -> &[Rule<'a>] {
+        self.rules.get_or_init(|| {
+            let rules = self.resource.spec.http.iter().enumerate().filter(|_| self.refused.is_none());
+            rules.map(|(index, rule)| Rule::own(self.resource, index, rule, &self.suffix)).collect()
+        })
+    }
+
     pub(crate) fn is_mesh(&self) -> bool {
-        self.gateways.iter().any(|gateway| gateway == MESH)
+        self.names.gateways.iter().any(|gateway| gateway == MESH)
     }
 
     /// A host's full name as `host` of this resource writes it.
@@ -92,76 +152,69 @@ pub(crate) struct VirtualServices<'a> {
 }
 
 impl<'a> VirtualServices<'a> {
+    /// Finds those that are seen. The names of those whose documents stayed are taken over from `known`; what the next
+    /// compile may take over is returned too.
     pub(crate) fn build(
         documents: &'a Documents,
         mesh: &Mesh<'a>,
         client: &str,
         egress: &EgressScope,
+        (changes, known): (&Changes, &KnownNames),
         out: &mut Diagnostics,
-    ) -> Self {
-        let mut all: Vec<Virtual<'a>> = Vec::new();
+    ) -> (Self, KnownNames) {
+        let mut all: Vec<Virtual<'a>> = Vec::with_capacity(documents.virtual_services.len());
         let mut by_gateway: HashMap<String, Vec<usize>> = HashMap::new();
-        let suffix = &mesh.settings.domain_suffix;
+        let suffix: Rc<str> = mesh.settings.domain_suffix.as_str().into();
         let refused = refusal::refused(documents, |documents| &documents.virtual_services);
         let delegates = Delegates::new(&documents.virtual_services, refused, mesh);
-        let mut written: Vec<_> = documents.virtual_services.iter().chain(refused).collect();
+        let mut names: KnownNames = vec![None; documents.virtual_services.len()];
+        let mut written: Vec<(Option<usize>, &Resource<VirtualService>)> =
+            documents.virtual_services.iter().enumerate().map(|(place, one)| (Some(place), one)).collect();
         if !refused.is_empty() {
-            written.sort_by(|a, b| creation_order(&a.meta, &b.meta));
+            written.extend(refused.iter().map(|one| (None, one)));
+            written.sort_by(|(_, a), (_, b)| creation_order(&a.meta, &b.meta));
         }
-        for resource in written.into_iter().filter(|one| !one.spec.hosts.is_empty()) {
-            let (meta, spec) = (&resource.meta, &resource.spec);
-            let default = mesh.virtual_service_export;
-            let Some(visibility) = names::visibility(&spec.export_to, default, &meta.namespace, client)
-            else {
-                continue;
+        for (place, resource) in written {
+            let before = place.and_then(|place| changes.virtual_services.at(place));
+            let own = match before {
+                Some(before) => known[before].clone(),
+                None => Names::of(resource, mesh, client).map(Arc::new),
             };
-            let full = |gateway: &String| names::gateway(gateway, &meta.namespace, suffix);
-            let mut gateways: Vec<String> = spec.gateways.iter().map(full).collect();
-            if gateways.is_empty() {
-                gateways.push(MESH.to_owned());
+            let Some(own) = own else { continue };
+            if let Some(place) = place {
+                names[place] = Some(Arc::clone(&own));
             }
             let refused = resource.is_refused().then(|| Arc::clone(&resource.source.resource));
-            let (mut rules, mut lost) = (Vec::with_capacity(spec.http.len()), false);
-            for (index, rule) in spec.http.iter().enumerate().filter(|_| refused.is_none()) {
-                let refused = rule.delegate.as_ref().and_then(|to| delegates.refused(resource, to));
-                if let Some(to) = rule.delegate.as_ref().filter(|_| refused.is_none()) {
-                    match delegates.rules(resource, rule, to, out) {
-                        Some(taken) => rules.extend(taken),
-                        None => lost = true,
-                    }
-                    continue;
-                }
-                let scope = |block| scope(block, resource, suffix);
-                rules.push(Rule {
-                    resource,
-                    index,
-                    written: Cow::Borrowed(rule),
-                    scopes: rule.r#match.iter().map(scope).collect(),
-                    blocks: (0..rule.r#match.len()).collect(),
-                    refused,
-                });
-            }
             let index = all.len();
-            for gateway in &gateways {
-                let bound = by_gateway.entry(gateway.clone()).or_default();
-                if bound.last() != Some(&index) {
-                    bound.push(index);
+            for gateway in &own.gateways {
+                match by_gateway.get_mut(gateway) {
+                    Some(bound) if bound.last() == Some(&index) => {}
+                    Some(bound) => bound.push(index),
+                    None => {
+                        by_gateway.insert(gateway.clone(), vec![index]);
+                    }
                 }
             }
-            all.push(Virtual {
+            let mut one = Virtual {
                 resource,
-                hosts: spec.hosts.iter().map(|host| names::resolve(host, &meta.namespace, suffix)).collect(),
-                rules,
-                lost,
-                shut: refused.as_ref().map(|_| shut(resource, suffix)).unwrap_or_default(),
+                place,
+                rules: OnceCell::new(),
+                suffix: Rc::clone(&suffix),
+                lost: false,
+                shut: refused.as_ref().map(|_| shut(resource, &suffix)).unwrap_or_default(),
                 refused,
-                gateways,
-                visibility,
-            });
+                names: own,
+            };
+            if !one.names.is_plain && one.refused.is_none() {
+                let rules;
+                (rules, one.lost) = delegates.all_rules(resource, &suffix, out);
+                one.rules = rules.into();
+            }
+            all.push(one);
         }
         let mut virtuals = Self { all: all.into(), by_gateway: by_gateway.into(), ..Self::default() };
         virtuals.claim_mesh_hosts(egress, out);
-        virtuals
+        (virtuals, names)
     }
 
     /// The same as another egress listener lets them be seen (SC-2); conflicts have been told.
@@ -175,14 +228,14 @@ impl<'a> VirtualServices<'a> {
     fn claim_mesh_hosts(&mut self, egress: &EgressScope, out: &mut Diagnostics) {
         let all = Rc::clone(&self.all);
         let mut order: Vec<usize> = (0..all.len()).filter(|index| all[*index].is_mesh()).collect();
-        order.sort_by_key(|index| all[*index].visibility);
+        order.sort_by_key(|index| all[*index].names.visibility);
         let mut claimed: BTreeMap<&str, usize> = BTreeMap::new();
         for index in order {
             let one = &all[index];
-            if !one.hosts.iter().any(|host| egress.touches(one.namespace(), host)) {
+            if !one.names.hosts.iter().any(|host| egress.touches(one.namespace(), host)) {
                 continue;
             }
-            for host in &one.hosts {
+            for host in &one.names.hosts {
                 let claim = *claimed.entry(host).or_insert_with(|| {
                     let claim = self.claims.len();
                     let _: Result<(), usize> = self.hosts.insert(host, claim);
@@ -229,6 +282,11 @@ impl<'a> VirtualServices<'a> {
         let claimants = claim.map(|claim| claim.claimants.as_slice()).unwrap_or_default();
         let named = claim.is_some_and(|claim| claim.host == host);
         if named { claimants } else { &claimants[..claimants.len().min(1)] }
+    }
+
+    /// The names of all gateways that are listed.
+    pub(crate) fn gateways(&self) -> impl Iterator<Item = &str> {
+        self.by_gateway.keys().map(String::as_str)
     }
 
     /// Those that list this gateway, in creation order.

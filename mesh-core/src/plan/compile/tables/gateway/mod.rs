@@ -20,7 +20,7 @@ use crate::plan::compile::Compiler;
 use crate::plan::compile::inputs::labels::has_labels;
 use crate::plan::compile::inputs::names::{self, server_host};
 use crate::plan::compile::rules::gateway_api::{GatewayApi, Serves};
-use crate::plan::compile::rules::routes::Place;
+use crate::plan::compile::rules::place::Place;
 use crate::plan::compile::rules::virtual_services::VirtualServices;
 use crate::plan::{Direction, Listener, ListenerKey, ListenerProtocol, ListenerRoutes};
 use crate::route::{Action, Fallback, Matcher, Redirect, Route, RouteTable, VirtualHost, VirtualHostKey};
@@ -179,19 +179,19 @@ impl<'a> Compiler<'a> {
         hosts: &mut Hosts,
     ) {
         let name = format!("{}/{}", gateway.meta.namespace, gateway.meta.name);
+        let entries: Vec<(&str, String)> =
+            server.hosts.iter().map(|entry| server_host(entry, &gateway.meta.namespace)).collect();
         for index in virtuals.of_gateway(&name) {
             let one = &virtuals.all[*index];
-            let mut served: Vec<String> = Vec::new();
-            for entry in &server.hosts {
-                let (namespace, host) = server_host(entry, &gateway.meta.namespace);
-                if namespace != "*" && namespace != one.namespace() {
-                    continue;
-                }
-                for written in &one.hosts {
-                    if let Some(narrow) = names::narrower(written, &host)
-                        && !served.iter().any(|known| known == narrow)
+            let mut served: Vec<&str> = Vec::new();
+            let is_for =
+                |(namespace, _): &&(&str, String)| *namespace == "*" || *namespace == one.namespace();
+            for (_, host) in entries.iter().filter(is_for) {
+                for written in &one.names.hosts {
+                    if let Some(narrow) = names::narrower(written, host)
+                        && !served.contains(&narrow)
                     {
-                        served.push(narrow.to_owned());
+                        served.push(narrow);
                     }
                 }
             }
@@ -204,7 +204,7 @@ impl<'a> Compiler<'a> {
                 continue;
             }
             for host in served {
-                hosts.add(&host, &routes.routes, routes.lost, one.resource.origin());
+                hosts.add(host, &routes.routes, routes.lost, one.resource.origin());
             }
         }
     }

@@ -56,7 +56,7 @@ impl<'a> Said<'a> {
             name.split_once('/').is_some_and(|(namespace, name)| self.gateways.contains(&(namespace, name)))
         };
         let is_old = |name: &&str| before.contains(*name) && !led(name);
-        gone.iter().all(is_old) && before.iter().any(|name| led(name) && !one.gateways.contains(name))
+        gone.iter().all(is_old) && before.iter().any(|name| led(name) && !one.names.gateways.contains(name))
     }
 
     /// The same of a route and its parents.
@@ -99,6 +99,9 @@ impl<'a> Compiler<'a> {
     ) {
         let Some(last) = self.last_good.filter(|_| !self.options.istio_runtime) else { return };
         let mut lost: HashMap<Identity<'_>, Vec<&[String]>> = HashMap::new();
+        if api.unbound().next().is_none() && virtuals.gateways().all(|name| self.is_there(name)) {
+            return;
+        }
         // Asked for only where something is lost.
         let said = LazyCell::new(|| self.said.map(Said::of));
         for one in api.unbound() {
@@ -108,13 +111,13 @@ impl<'a> Compiler<'a> {
         }
         for one in virtuals.all.iter().filter(|one| one.refused.is_none()) {
             let gone: Vec<&str> =
-                one.gateways.iter().map(String::as_str).filter(|name| !self.is_there(name)).collect();
+                one.names.gateways.iter().map(String::as_str).filter(|name| !self.is_there(name)).collect();
             let suffix = &self.mesh.settings.domain_suffix;
             let let_go = || said.as_ref().is_some_and(|said| said.let_go_of_gateway(one, &gone, suffix));
             if !gone.is_empty() && !let_go() {
-                let delegates = one.rules.iter().map(|rule| rule.resource.identity());
+                let delegates = one.rules().iter().map(|rule| rule.resource.identity());
                 for owner in delegates.chain([one.resource.identity()]) {
-                    lost.entry(owner).or_default().push(&one.hosts);
+                    lost.entry(owner).or_default().push(&one.names.hosts);
                 }
             }
         }

@@ -184,8 +184,7 @@ impl<'a> Compiler<'a> {
         let port = written.port.as_ref().and_then(|port| u16::try_from(port.number).ok()).unwrap_or_default();
         let suffix = &self.mesh.settings.domain_suffix;
         let host = names::resolve(&written.host, &sidecar.meta.namespace, suffix);
-        let found =
-            self.clusters.destination(&self.registry, &self.rules, &self.mesh, &host, port, &written.subset);
+        let found = self.resolve(&host, port, &written.subset);
         let missing = found.as_ref().err().filter(|missing| !matches!(missing, Missing::Refused(_)));
         if let Some(missing) = missing {
             let field = match missing {
