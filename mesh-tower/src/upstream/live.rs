@@ -1,11 +1,9 @@
 //! A plan at work: the plan and the running clusters it names, swapped as one pointer.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use mesh_core::endpoint::{ClusterId, Endpoint};
-use mesh_core::hash::WordHash;
-use mesh_core::plan::{ClusterKey, ClusterNode, Discovery, DnsTarget, Plan, Settings};
+use mesh_core::plan::{ClusterNode, Discovery, DnsTarget, Plan, Settings};
 
 use crate::clock::SharedRng;
 use crate::upstream::discover::{Following, Names};
@@ -38,36 +36,36 @@ impl Live {
     /// they end when the cluster is not in use any more.
     pub(crate) fn link(plan: Arc<Plan>, previous: Option<&Self>, tools: &Tools) -> Self {
         tools.names.set_refresh_rate(plan.settings.dns_refresh_rate);
-        let known: HashMap<&ClusterKey, &Arc<Cluster>, WordHash> = previous
-            .into_iter()
-            .flat_map(|live| &live.clusters)
-            .map(|cluster| (&cluster.plan().key, cluster))
-            .collect();
-        let discoveries: HashMap<&ClusterKey, &Discovery, WordHash> = previous
-            .into_iter()
-            .flat_map(|live| &live.plan.clusters)
-            .map(|node| (&node.policy.key, &node.discovery))
-            .collect();
-        let link = |node: &ClusterNode| {
-            let earlier = known.get(&node.policy.key).copied();
-            let same_source = |earlier: &Arc<Cluster>| match &node.discovery {
-                Discovery::Static(_) => {
-                    matches!(discoveries.get(&earlier.plan().key), Some(Discovery::Static(_)))
-                }
-                other => discoveries.get(&earlier.plan().key) == Some(&other),
+        let link = |(place, node): (usize, &ClusterNode)| {
+            let Some((before, cluster)) = previous.and_then(|live| live.earlier(place, node)) else {
+                return start(node, None, &plan.settings, tools);
             };
-            match earlier {
-                Some(cluster) if cluster.plan().same_policy(&node.policy) && same_source(cluster) => {
-                    if let Discovery::Static(endpoints) = &node.discovery {
+            let same_policy =
+                Arc::ptr_eq(&before.policy, &node.policy) || cluster.plan().same_policy(&node.policy);
+            match (&before.discovery, &node.discovery) {
+                (Discovery::Static(known), Discovery::Static(endpoints)) if same_policy => {
+                    let is_same = |(known, now): (&Arc<Endpoint>, &Arc<Endpoint>)| Arc::ptr_eq(known, now);
+                    if known.len() != endpoints.len() || !known.iter().zip(endpoints).all(is_same) {
                         cluster.update_endpoints(endpoints);
                     }
-                    cluster.clone()
+                    Arc::clone(cluster)
                 }
-                _ => start(node, earlier, &plan.settings, tools),
+                (known, now) if same_policy && known == now => Arc::clone(cluster),
+                _ => start(node, Some(cluster), &plan.settings, tools),
             }
         };
-        let clusters = plan.clusters.iter().map(link).collect();
+        let clusters = plan.clusters.iter().enumerate().map(link).collect();
         Self { plan, clusters }
+    }
+
+    /// What a cluster was before, which will be at `place`: mostly it stood there too.
+    fn earlier(&self, place: usize, node: &ClusterNode) -> Option<(&ClusterNode, &Arc<Cluster>)> {
+        let stayed = |known: &&ClusterNode| Arc::ptr_eq(&known.policy, &node.policy);
+        let place = match self.plan.clusters.get(place).filter(stayed) {
+            Some(_) => place,
+            None => self.plan.cluster_ids.get(&node.policy.key)?.index()?,
+        };
+        Some((&self.plan.clusters[place], &self.clusters[place]))
     }
 
     /// The plan.

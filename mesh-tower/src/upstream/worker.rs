@@ -1,5 +1,6 @@
 //! The state of one runtime thread: connections and balancer cursors, seen through the plan in force.
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::{Arc, OnceLock};
@@ -99,20 +100,20 @@ impl Worker {
     /// Takes a new plan; requests under way keep theirs.
     pub(crate) fn follow(&self, live: Arc<Live>) {
         let before = self.view();
-        let used: HashMap<*const Cluster, &Arc<ClusterPool>> = (before.pools.iter())
-            .filter_map(OnceLock::get)
-            .map(|pool| (Arc::as_ptr(pool.cluster()), pool))
-            .collect();
-        let keep = |cluster: &Arc<Cluster>| {
-            let slot = OnceLock::new();
-            if let Some(&pool) = used.get(&Arc::as_ptr(cluster)) {
-                slot.set(pool.clone()).expect("just made");
-            }
-            slot
+        let used = LazyCell::new(|| -> HashMap<*const Cluster, &Arc<ClusterPool>> {
+            let pools = before.pools.iter().filter_map(OnceLock::get);
+            pools.map(|pool| (Arc::as_ptr(pool.cluster()), pool)).collect()
+        });
+        let keep = |(place, cluster): (usize, &Arc<Cluster>)| {
+            // Mostly a cluster that stays has its place, too.
+            let stayed = before.live.clusters().get(place).is_some_and(|known| Arc::ptr_eq(known, cluster));
+            let pool =
+                if stayed { before.pools[place].get() } else { used.get(&Arc::as_ptr(cluster)).copied() };
+            pool.map_or_else(OnceLock::new, |pool| OnceLock::from(Arc::clone(pool)))
         };
         let view = View {
             allow_any: Arc::new(allow_any(live.plan())),
-            pools: live.clusters().iter().map(keep).collect(),
+            pools: live.clusters().iter().enumerate().map(keep).collect(),
             live,
             parts: self.parts.clone(),
         };
