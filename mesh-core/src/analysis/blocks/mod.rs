@@ -5,6 +5,7 @@
 //! policy.
 
 mod fault;
+mod health;
 mod outlier;
 mod pool;
 mod retry;
@@ -15,6 +16,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::field::{FieldError, FieldErrors};
 
 pub(crate) use self::fault::fault;
+pub(crate) use self::health::health;
 pub(crate) use self::outlier::outlier;
 pub(crate) use self::pool::{budget, keepalive, pool};
 pub(crate) use self::retry::retry;

@@ -1,12 +1,10 @@
 //! `BackendTrafficPolicy`: whom it is about, and health checks (HC-1).
 
-use http::Method;
-use http::uri::PathAndQuery;
-
 use super::{Check, Validate, names};
+use crate::analysis::blocks;
 use crate::api::envoy_gateway::{
-    ActiveHealthCheck, ActiveHealthCheckPayload, ActiveHealthCheckPayloadType, ActiveHealthCheckerType,
-    BackendTrafficPolicy, HttpActiveHealthChecker, PolicyTargetReference,
+    ActiveHealthCheck, ActiveHealthCheckPayload, ActiveHealthCheckPayloadType, BackendTrafficPolicy,
+    PolicyTargetReference,
 };
 use crate::api::{At, Metadata};
 
@@ -57,83 +55,18 @@ fn target(target: &PolicyTargetReference, check: &mut Check<'_>) {
 }
 
 fn active(active: &ActiveHealthCheck, check: &mut Check<'_>) {
-    let at = &active.at;
-    check.duration(at, "timeout", active.timeout);
-    check.duration(at, "interval", active.interval);
-    check.duration_or_zero(at, "initialJitter", active.initial_jitter);
-    for (field, threshold) in
-        [("unhealthyThreshold", active.unhealthy_threshold), ("healthyThreshold", active.healthy_threshold)]
-    {
-        if threshold == Some(0) {
-            check.error(at.field(field), "must be at least 1");
-        }
-    }
-    let Some(kind) = active.r#type else {
-        check.error(at.origin(), "`type` is needed");
+    check.refused(blocks::health(active));
+    if active.r#type.is_none() {
         return;
-    };
-    let blocks = [
-        ("http", ActiveHealthCheckerType::Http, active.http.is_some(), true),
-        ("tcp", ActiveHealthCheckerType::Tcp, active.tcp.is_some(), true),
-        ("grpc", ActiveHealthCheckerType::Grpc, active.grpc.is_some(), false),
-    ];
-    for (field, of, there, needed) in blocks {
-        if there && kind != of {
-            check.error(at.field(field), format!("does not belong to type {}", kind.as_str()));
-        } else if !there && needed && kind == of {
-            check.error(at.origin(), format!("type {} needs `{field}`", kind.as_str()));
-        }
     }
     if let Some(http) = &active.http {
-        self::http(http, check);
+        payload(&http.at, "expectedResponse", http.expected_response.as_ref(), check);
     }
     if let Some(tcp) = &active.tcp {
         for (field, bytes) in [("send", &tcp.send), ("receive", &tcp.receive)] {
             payload(&tcp.at, field, bytes.as_ref(), check);
         }
     }
-}
-
-fn http(http: &HttpActiveHealthChecker, check: &mut Check<'_>) {
-    let at = &http.at;
-    if !http.path.starts_with('/') || PathAndQuery::try_from(http.path.as_str()).is_err() {
-        check.error(at.field("path"), format!("`{}` is not a path", http.path));
-    }
-    if let Some(method) = &http.method
-        && (!is_known(method) || method == "CONNECT")
-    {
-        check.error(at.field("method"), format!("`{method}` is not a method to ask with"));
-    }
-    if let Some(host) =
-        http.hostname.as_ref().filter(|host| http::uri::Authority::try_from(host.as_str()).is_err())
-    {
-        check.error(at.field("hostname"), format!("`{host}` is not a host"));
-    }
-    for (field, statuses) in
-        [("expectedStatuses", &http.expected_statuses), ("retriableStatuses", &http.retriable_statuses)]
-    {
-        for (index, status) in statuses.iter().enumerate() {
-            if !(100..600).contains(status) {
-                check.error(at.item(field, index), format!("{status} is not an HTTP status"));
-            }
-        }
-    }
-    payload(at, "expectedResponse", http.expected_response.as_ref(), check);
-}
-
-fn is_known(method: &str) -> bool {
-    const KNOWN: [Method; 9] = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::DELETE,
-        Method::CONNECT,
-        Method::OPTIONS,
-        Method::TRACE,
-        Method::PATCH,
-    ];
-    KNOWN.iter().any(|known| known == method)
 }
 
 fn payload(at: &At, field: &str, payload: Option<&ActiveHealthCheckPayload>, check: &mut Check<'_>) {

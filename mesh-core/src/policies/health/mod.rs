@@ -23,10 +23,12 @@
 
 mod grpc;
 mod host;
+mod parts;
 mod policy;
 mod readiness;
 
 pub use grpc::{GRPC_PATH, grpc_request, is_serving};
 pub use host::{Finding, HostHealth, State, in_service};
+pub use parts::{HealthParts, HttpProbeParts, ProbeKind, TcpProbeParts};
 pub use policy::{HealthPolicy, Probe};
 pub use readiness::{Question, Readiness, ReadinessPolicy};

@@ -6,17 +6,12 @@
 //! one for a VirtualService, and the oldest beats its equals.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use http::Method;
-
+use crate::analysis::blocks;
 use crate::api::Resource;
-use crate::api::envoy_gateway::{
-    ActiveHealthCheck, ActiveHealthCheckPayload, ActiveHealthCheckerType, BackendTrafficPolicy,
-    PolicyTargetReference,
-};
+use crate::api::envoy_gateway::{BackendTrafficPolicy, PolicyTargetReference};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::health::{HealthPolicy, Probe};
+use crate::health::HealthPolicy;
 use crate::plan::ClusterPlan;
 use crate::plan::compile::Compiler;
 use crate::plan::compile::inputs::names;
@@ -71,6 +66,7 @@ impl<'a> Compiler<'a> {
         for entries in by_host.values_mut() {
             entries.sort_by_key(|entry| entry.rank);
         }
+        let mut refused = Vec::new();
         self.clusters.each(|plan| {
             let Some(entries) = by_host.get(&*plan.service.host) else { return };
             let fits = |entry: &&Entry<'_>| {
@@ -78,9 +74,10 @@ impl<'a> Compiler<'a> {
                     && entry.subset.is_none_or(|subset| subset == &*plan.subset)
             };
             if let Some(entry) = entries.iter().find(fits) {
-                apply(plan, entry.resource);
+                apply(plan, entry.resource, &mut refused);
             }
         });
+        refused.into_iter().for_each(|finding| self.out.push(finding));
     }
 
     fn places(
@@ -161,63 +158,14 @@ impl<'a> Compiler<'a> {
     }
 }
 
-fn apply(plan: &mut ClusterPlan, resource: &Resource<BackendTrafficPolicy>) {
+/// Gives a cluster its checks. What is refused is in `findings`.
+fn apply(plan: &mut ClusterPlan, resource: &Resource<BackendTrafficPolicy>, findings: &mut Vec<Diagnostic>) {
     let Some(written) = &resource.spec.health_check else { return };
     if let Some(percent) = written.panic_threshold {
         plan.panic_threshold = percent;
     }
     plan.health = written.active.as_ref().and_then(|active| {
-        let mut policy = policy(active)?;
-        policy.origin = resource.locate(active.at.origin());
-        Some(policy)
+        let policy = blocks::health(active).map_err(|refused| findings.extend(refused)).ok()?;
+        Some(HealthPolicy { origin: resource.locate(active.at.origin()), ..policy })
     });
-}
-
-/// The policy; `None` for a check of no type, which validation refuses.
-fn policy(written: &ActiveHealthCheck) -> Option<HealthPolicy> {
-    let mut policy = HealthPolicy::new(probe(written)?);
-    policy.timeout = written.timeout.unwrap_or(policy.timeout);
-    policy.interval = written.interval.unwrap_or(policy.interval);
-    policy.initial_jitter = written.initial_jitter.unwrap_or(policy.initial_jitter);
-    policy.unhealthy_threshold = written.unhealthy_threshold.unwrap_or(policy.unhealthy_threshold);
-    policy.healthy_threshold = written.healthy_threshold.unwrap_or(policy.healthy_threshold);
-    Some(policy)
-}
-
-fn probe(written: &ActiveHealthCheck) -> Option<Probe> {
-    Some(match written.r#type? {
-        ActiveHealthCheckerType::Http => {
-            let http = written.http.as_ref()?;
-            let statuses =
-                |list: &[u32]| list.iter().filter_map(|status| u16::try_from(*status).ok()).collect();
-            let expected =
-                if http.expected_statuses.is_empty() { vec![200] } else { statuses(&http.expected_statuses) };
-            Probe::Http {
-                method: http.method.as_ref().and_then(|method| method.parse().ok()).unwrap_or(Method::GET),
-                host: http.hostname.as_deref().map(Arc::from),
-                path: http.path.as_str().into(),
-                expected,
-                retriable: statuses(&http.retriable_statuses),
-                body: http.expected_response.as_ref().map(bytes),
-            }
-        }
-        ActiveHealthCheckerType::Tcp => {
-            let side =
-                |payload: &Option<ActiveHealthCheckPayload>| payload.as_ref().map(bytes).unwrap_or_default();
-            let tcp = written.tcp.as_ref()?;
-            Probe::Tcp { send: side(&tcp.send), receive: side(&tcp.receive) }
-        }
-        ActiveHealthCheckerType::Grpc => {
-            let service = written.grpc.as_ref().and_then(|grpc| grpc.service.as_deref());
-            Probe::Grpc { service: service.unwrap_or_default().into() }
-        }
-    })
-}
-
-fn bytes(payload: &ActiveHealthCheckPayload) -> Vec<u8> {
-    match (&payload.text, &payload.binary) {
-        (Some(text), _) => text.clone().into_bytes(),
-        (None, Some(binary)) => binary.0.clone(),
-        (None, None) => Vec::new(),
-    }
 }
