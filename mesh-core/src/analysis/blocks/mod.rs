@@ -4,6 +4,7 @@
 //! that it refuses; here each gets the place where it was written. The analyser reports them, the compiler keeps the
 //! policy.
 
+mod direct_response;
 mod fault;
 mod health;
 mod outlier;
@@ -15,6 +16,7 @@ use crate::api::At;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::field::{FieldError, FieldErrors};
 
+pub(crate) use self::direct_response::direct_response;
 pub(crate) use self::fault::fault;
 pub(crate) use self::health::health;
 pub(crate) use self::outlier::outlier;

@@ -9,11 +9,10 @@ use crate::api::istio::{
 use crate::diagnostic::Code;
 use crate::error::Origin;
 use crate::retry::RetryPolicy;
-use crate::route::{Direction, HeaderOps, PathRewrite, Pattern, Redirect, is_framing};
+use crate::route::{DirectResponse, Direction, HeaderOps, PathRewrite, Pattern, Redirect, is_framing};
 use crate::units::Percent;
 
-/// Largest fixed body, and the size from which one is reported (VA-9).
-const MAX_BODY: usize = crate::route::DirectResponse::MAX_BODY;
+/// The size from which a fixed body is reported (VA-9).
 const LARGE_BODY: usize = 100 * 1024;
 
 /// All actions of a rule.
@@ -181,18 +180,13 @@ fn redirect(redirect: &HttpRedirect, rule: &HttpRoute, check: &mut Check<'_>) {
     }
 }
 
-/// VA-9.
+/// VA-9: a body of this size is legal, and costs memory.
 fn direct_response(response: &HttpDirectResponse, check: &mut Check<'_>) {
-    let at = &response.at;
-    if !(200..=599).contains(&response.status) {
-        check.error(at.field("status"), format!("must be a status from 200 to 599, not {}", response.status));
-    }
+    check.refused(blocks::direct_response(response));
     let Some(body) = &response.body else { return };
-    let size =
-        body.string.as_ref().map_or(0, String::len).max(body.bytes.as_ref().map_or(0, |bytes| bytes.0.len()));
-    if size > MAX_BODY {
-        check.error(body.at.origin(), format!("the body has {size} bytes; at most {MAX_BODY} are allowed"));
-    } else if size > LARGE_BODY {
+    let size = body.string.as_ref().map_or(0, String::len);
+    let size = size.max(body.bytes.as_ref().map_or(0, |bytes| bytes.0.len()));
+    if size > LARGE_BODY && size <= DirectResponse::MAX_BODY {
         let message = format!("the body has {size} bytes, which every copy of the configuration holds");
         check.note(Code::SchemaWarning, body.at.origin(), message);
     }

@@ -10,6 +10,7 @@ use super::{HeaderOps, Redirect};
 use crate::balance::HashPolicy;
 use crate::endpoint::ClusterId;
 use crate::error::Origin;
+use crate::field::{FieldError, FieldErrors};
 use crate::reply::{Dialect, LocalReply, has_no_body};
 use crate::split::{SplitError, WeightedSplit};
 use crate::units::Percent;
@@ -149,6 +150,26 @@ impl DirectResponse {
     /// Most bytes that a body may have (VA-9).
     pub const MAX_BODY: usize = 1 << 20;
 
+    /// An answer of this status and body.
+    ///
+    /// # Errors
+    /// If the status is not within 200 and 599, or the body has more than [`MAX_BODY`](Self::MAX_BODY) bytes.
+    pub fn new(status: u32, body: Bytes) -> Result<Self, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        let known = u16::try_from(status).ok().filter(|status| (200..600).contains(status));
+        let known = known.and_then(|status| StatusCode::from_u16(status).ok());
+        if known.is_none() {
+            let message = format!("must be a status from 200 to 599, not {status}");
+            errors.push(FieldError::new("status", message));
+        }
+        let size = body.len();
+        if size > Self::MAX_BODY {
+            let message = format!("the body has {size} bytes; at most {} are allowed", Self::MAX_BODY);
+            errors.push(FieldError::new("body", message));
+        }
+        errors.or(Self { status: known.unwrap_or_default(), body })
+    }
+
     /// The answer; `text/plain` until the rule's header operations say otherwise. A gRPC call gets a
     /// gRPC status (RF-4).
     #[must_use]
@@ -171,6 +192,20 @@ impl DirectResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn va_9_each_field_that_breaks_a_rule_is_named() {
+        let refused = |status, size| {
+            DirectResponse::new(status, vec![0; size].into()).map_err(|errors| errors.to_string()).err()
+        };
+        assert_eq!((refused(200, 0), refused(599, DirectResponse::MAX_BODY)), (None, None));
+        for status in [0, 199, 600, 70_000] {
+            let message = format!("status: must be a status from 200 to 599, not {status}");
+            assert_eq!(refused(status, 0), Some(message));
+        }
+        let message = "body: the body has 1048577 bytes; at most 1048576 are allowed";
+        assert_eq!(refused(200, DirectResponse::MAX_BODY + 1).as_deref(), Some(message));
+    }
 
     #[test]
     fn va_9_a_body_is_plain_text_and_nothing_has_no_type() {

@@ -1,19 +1,16 @@
-//! What a rule does to a request: redirect, direct response, rewrite, headers, cross-origin rules
+//! What a rule does to a request: redirect, rewrite, headers, cross-origin rules
 //! (VA-4, VA-7 to VA-9, VA-11).
 
-use bytes::Bytes;
 use http::StatusCode;
 use http::uri::Authority;
 
 use super::matches;
 use crate::api::istio::{
-    CorsPolicy as WrittenCors, HeaderOperations, Headers, HttpDirectResponse, HttpRedirect, HttpRewrite,
-    RedirectPortSelection, StringMatch, UnmatchedPreflights,
+    CorsPolicy as WrittenCors, HeaderOperations, Headers, HttpRedirect, HttpRewrite, RedirectPortSelection,
+    StringMatch, UnmatchedPreflights,
 };
 use crate::cors::{CorsPolicy, Unmatched};
-use crate::route::{
-    self, DirectResponse, Direction, HeaderOps, PathRewrite, Redirect, RedirectPath, RedirectPort, Rewrite,
-};
+use crate::route::{self, Direction, HeaderOps, PathRewrite, Redirect, RedirectPath, RedirectPort, Rewrite};
 
 /// Why an action cannot be made of its block.
 type Refused = String;
@@ -55,25 +52,6 @@ pub(crate) fn redirect(
 /// Length of the prefix that a rule matched: `/` where it asks nothing of the path.
 fn prefix_of(uri: Option<&StringMatch>) -> usize {
     uri.and_then(|uri| uri.prefix.as_deref()).map_or(1, str::len)
-}
-
-/// A fixed answer (VA-9).
-pub(crate) fn direct_response(written: &HttpDirectResponse) -> Result<DirectResponse, Refused> {
-    let status = u16::try_from(written.status)
-        .ok()
-        .filter(|status| (200..600).contains(status))
-        .and_then(|status| StatusCode::from_u16(status).ok())
-        .ok_or_else(|| format!("status {} is not from 200 to 599", written.status))?;
-    let body = written.body.as_ref().map(|body| match (&body.string, &body.bytes) {
-        (Some(text), _) => Bytes::copy_from_slice(text.as_bytes()),
-        (None, Some(bytes)) => Bytes::copy_from_slice(&bytes.0),
-        (None, None) => Bytes::new(),
-    });
-    let body = body.unwrap_or_default();
-    if body.len() > DirectResponse::MAX_BODY {
-        return Err(format!("the body has {} bytes, more than {}", body.len(), DirectResponse::MAX_BODY));
-    }
-    Ok(DirectResponse { status, body })
 }
 
 /// A change of path and authority: what is replaced depends on what matched (VA-7).

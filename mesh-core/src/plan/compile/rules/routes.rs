@@ -134,10 +134,10 @@ impl Compiler<'_> {
                 }
             }
         } else if let Some(direct) = &rule.direct_response {
-            match actions::direct_response(direct) {
+            match blocks::direct_response(direct) {
                 Ok(direct) => Action::DirectResponse(direct),
-                Err(reason) => {
-                    self.out.push(refuse(direct.at.origin(), reason));
+                Err(findings) => {
+                    self.refused(resource, findings);
                     *lost = true;
                     Action::Forward(Forward::to(ClusterId::UNKNOWN))
                 }
