@@ -117,8 +117,8 @@ impl FieldErrors {
 
     /// A number is a percentage.
     pub(crate) fn percentage(&mut self, path: &'static str, value: Option<f64>) {
-        if let Some(value) = value.filter(|value| !(0.0..=100.0).contains(value)) {
-            self.push(FieldError::new(path, format!("must be between 0 and 100, not {value}")));
+        if let Some(Err(error)) = value.map(Percent::or_never) {
+            self.push(FieldError::new(path, error.to_string()));
         }
     }
 

@@ -36,8 +36,12 @@ impl Percent {
     }
 
     /// The same, but what is too small to ever be met is nothing (VA-10).
-    pub(crate) fn or_never(value: f64) -> Result<Self, PercentError> {
-        if (0.0..Self::LEAST).contains(&value) { Ok(Self::ZERO) } else { Self::new(value) }
+    pub(crate) fn or_never(value: f64) -> Result<Self, PercentageError> {
+        if (0.0..Self::LEAST).contains(&value) {
+            Ok(Self::ZERO)
+        } else {
+            Self::new(value).map_err(|PercentError(value)| PercentageError(value))
+        }
     }
 
     /// Whether this request is one of the share.
@@ -78,6 +82,11 @@ pub(crate) fn standard_duration(value: Duration) -> Result<(), &'static str> {
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("{0} is not 0 and not between 0.0001 and 100")]
 pub struct PercentError(f64);
+
+/// A number that is no percentage, however small.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("must be between 0 and 100, not {0}")]
+pub(crate) struct PercentageError(f64);
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ use crate::diagnostic::Code;
 use crate::error::Origin;
 use crate::retry::RetryPolicy;
 use crate::route::{DirectResponse, Direction, HeaderOps, PathRewrite, Pattern, Redirect, is_framing};
+use crate::split::{SplitError, WeightedSplit};
 use crate::units::Percent;
 
 /// The size from which a fixed body is reported (VA-9).
@@ -45,11 +46,12 @@ pub(super) fn check(rule: &HttpRoute, check: &mut Check<'_>) {
         }
     }
     let shares = rule.mirrors.iter().map(|mirror| &mirror.percentage).chain([&rule.mirror_percentage]);
-    for share in shares.flatten().filter(|share| Percent::or_never(share.value).is_err()) {
-        let message = format!("must be between 0 and 100, not {}", share.value);
-        check.error(share.at.field("value"), message);
+    for share in shares.flatten() {
+        if let Err(error) = Percent::or_never(share.value) {
+            check.error(share.at.field("value"), error.to_string());
+        }
     }
-    if rule.mirror_percent.is_some_and(|percent| percent > 100) {
+    if rule.mirror_percent.is_some_and(|percent| Percent::or_never(percent.into()).is_err()) {
         check.error(at.field("mirrorPercent"), "must be between 0 and 100");
     }
     if let Some(cors) = &rule.cors_policy {
@@ -80,7 +82,7 @@ fn authority_once(rule: &HttpRoute, headers: &Headers, check: &mut Check<'_>) {
 
 /// VA-1, VA-3.
 fn destinations(rule: &HttpRoute, check: &mut Check<'_>) {
-    let mut total: i64 = 0;
+    let mut weights = Vec::with_capacity(rule.route.len());
     for to in &rule.route {
         match &to.destination {
             Some(host) => destination(host, check),
@@ -88,16 +90,14 @@ fn destinations(rule: &HttpRoute, check: &mut Check<'_>) {
         }
         let weight = to.weight.unwrap_or(0);
         check.not_negative(&to.at, "weight", weight);
-        total += i64::from(weight);
+        weights.push(u32::try_from(weight).unwrap_or_default());
         if let Some(headers) = &to.headers {
             self::headers(headers, check);
         }
     }
-    if rule.route.len() > 1 && total == 0 {
-        check.error(rule.at.field("route"), "the weights of several destinations must not all be 0");
-    }
-    if total > i64::from(u32::MAX) {
-        check.error(rule.at.field("route"), "the weights add up to more than 4294967295");
+    // A rule that leads nowhere does something else.
+    if let Err(error @ (SplitError::ZeroTotal | SplitError::TooLarge)) = WeightedSplit::new(&weights) {
+        check.error(rule.at.field("route"), error.to_string());
     }
 }
 
@@ -163,15 +163,14 @@ fn redirect(redirect: &HttpRedirect, rule: &HttpRoute, check: &mut Check<'_>) {
         check.port(at, "port", port);
     }
     if let Some(code) = redirect.redirect_code.filter(|code| *code != 0) {
-        let status = u16::try_from(code).ok().and_then(|code| http::StatusCode::from_u16(code).ok());
-        match status {
-            Some(status) if Redirect::is_supported(status) => {}
-            _ if (300..400).contains(&code) => check.note(
+        match Redirect::status_of(code) {
+            Some(_) => {}
+            None if (300..400).contains(&code) => check.note(
                 Code::SchemaWarning,
                 at.field("redirectCode"),
                 format!("{code} is not a code to redirect with; the rule is left out"),
             ),
-            _ => check.error_hint(
+            None => check.error_hint(
                 at.field("redirectCode"),
                 format!("{code} is not a redirect"),
                 "one of 301, 302, 303, 307, 308",

@@ -71,10 +71,17 @@ impl Default for Redirect {
 }
 
 impl Redirect {
-    /// Whether a redirect with this status works (VA-8).
+    /// The status of this number; `None` if a redirect with it does not work (VA-8).
     #[must_use]
-    pub fn is_supported(status: StatusCode) -> bool {
-        matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+    pub const fn status_of(code: u32) -> Option<StatusCode> {
+        Some(match code {
+            301 => StatusCode::MOVED_PERMANENTLY,
+            302 => StatusCode::FOUND,
+            303 => StatusCode::SEE_OTHER,
+            307 => StatusCode::TEMPORARY_REDIRECT,
+            308 => StatusCode::PERMANENT_REDIRECT,
+            _ => return None,
+        })
     }
 
     /// Status and `Location` for this request; `None` if the parts make no valid header value.
@@ -199,7 +206,7 @@ mod tests {
     #[test]
     fn va_8_codes() {
         for (code, works) in [(301, true), (302, true), (303, true), (304, false), (307, true), (308, true)] {
-            assert_eq!(Redirect::is_supported(StatusCode::from_u16(code).unwrap()), works);
+            assert_eq!(Redirect::status_of(code).map(|status| status.as_u16().into()), works.then_some(code));
         }
     }
 }

@@ -22,10 +22,10 @@ pub enum SplitError {
     #[error("there is no destination")]
     Empty,
     /// Several destinations, all of weight 0.
-    #[error("the weights of the destinations add up to 0; give at least one a positive weight")]
+    #[error("the weights of several destinations must not all be 0")]
     ZeroTotal,
     /// The weights add up to more than 2³²−1.
-    #[error("the weights of the destinations add up to more than {}", u32::MAX)]
+    #[error("the weights add up to more than {}", u32::MAX)]
     TooLarge,
 }
 

@@ -1,7 +1,6 @@
 //! What a rule does to a request: redirect, rewrite, headers, cross-origin rules
 //! (VA-4, VA-7 to VA-9, VA-11).
 
-use http::StatusCode;
 use http::uri::Authority;
 
 use super::matches;
@@ -23,13 +22,9 @@ pub(crate) fn redirect(
 ) -> Result<Redirect, Refused> {
     let mut redirect = Redirect::default();
     if let Some(code) = written.redirect_code.filter(|code| *code != 0) {
-        redirect.status = u16::try_from(code)
-            .ok()
-            .and_then(|code| StatusCode::from_u16(code).ok())
-            .filter(|status| Redirect::is_supported(*status))
-            .ok_or_else(|| {
-                format!("redirect code {code} is none of 301, 302, 303, 307, 308: the rule is dropped")
-            })?;
+        redirect.status = Redirect::status_of(code).ok_or_else(|| {
+            format!("redirect code {code} is none of 301, 302, 303, 307, 308: the rule is dropped")
+        })?;
     }
     redirect.scheme = written.scheme.as_deref().filter(|scheme| !scheme.is_empty()).map(Into::into);
     redirect.authority =

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
 use http::uri::Authority;
 
 use crate::api::gateway_api::{
@@ -53,7 +52,6 @@ pub(super) fn redirect(
     listener: u16,
 ) -> Result<Redirect, String> {
     let code = written.status_code.unwrap_or(302);
-    let status = u16::try_from(code).ok().and_then(|code| StatusCode::from_u16(code).ok());
     let port = match (written.port, written.scheme) {
         (Some(port), _) => u16::try_from(port)
             .ok()
@@ -70,8 +68,7 @@ pub(super) fn redirect(
         }
     });
     Ok(Redirect {
-        status: status
-            .filter(|status| Redirect::is_supported(*status))
+        status: Redirect::status_of(code)
             .ok_or_else(|| format!("status code {code} is none of 301, 302, 303, 307, 308"))?,
         scheme: written.scheme.map(|scheme| scheme.as_str().into()),
         authority: written.hostname.as_deref().map(Into::into),
