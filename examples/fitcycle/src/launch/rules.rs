@@ -105,7 +105,8 @@ mod tests {
             ..HttpRouteDestination::default()
         };
         let exact = |method: &str| StringMatch { exact: Some(method.into()), ..StringMatch::default() };
-        let block = |method| HttpMatchRequest { method: Some(exact(method)), ..HttpMatchRequest::default() };
+        let block =
+            |method| HttpMatchRequest { method: Some(exact(method).into()), ..HttpMatchRequest::default() };
         HttpRoute {
             r#match: method.map(block).into_iter().collect(),
             route: ["v1", "v2"].into_iter().zip(weights).map(share).collect(),
@@ -118,7 +119,7 @@ mod tests {
         let (read, mut write) = (rule(Some("GET"), [90, 10]), rule(None, [50, 50]));
         let mut fault = HttpFaultInjection::default();
         fault.abort.get_or_insert_default().percentage = Some(Percent { value: 2.5, ..Percent::default() });
-        write.fault = Some(fault);
+        write.fault = Some(fault.into());
         let spec = VirtualService { http: vec![read, write], ..VirtualService::default() };
         let documents = Documents {
             virtual_services: vec![Resource::new(Metadata::new("", "api-server"), spec)],

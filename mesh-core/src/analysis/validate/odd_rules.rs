@@ -129,7 +129,7 @@ fn is_any(block: &HttpMatchRequest) -> bool {
 /// Whether every request that fits `narrow` also fits `wide`: the same conditions, or the same but
 /// for a prefix that `wide` asks less of.
 fn covers(wide: &HttpMatchRequest, narrow: &HttpMatchRequest) -> bool {
-    covers_uri(wide.uri.as_ref(), narrow.uri.as_ref()) && wide.same_but_uri(narrow)
+    covers_uri(wide.uri.as_deref(), narrow.uri.as_deref()) && wide.same_but_uri(narrow)
 }
 
 fn covers_uri(wide: Option<&StringMatch>, narrow: Option<&StringMatch>) -> bool {

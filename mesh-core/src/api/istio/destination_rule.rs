@@ -13,7 +13,7 @@ message! {
         /// The host (H-1).
         supported host: String,
         /// For all its ports and subsets.
-        supported traffic_policy: Option<TrafficPolicy>,
+        supported traffic_policy: Option<Box<TrafficPolicy>>,
         /// Named parts of its endpoints.
         supported subsets: Vec<Subset>,
         /// Namespaces that see this resource (N-4).
@@ -119,7 +119,7 @@ message! {
         /// Labels that its endpoints have.
         supported labels: TextMap<String>,
         /// Policies that replace the rule's, block by block.
-        supported traffic_policy: Option<TrafficPolicy>,
+        supported traffic_policy: Option<Box<TrafficPolicy>>,
     }
 }
 

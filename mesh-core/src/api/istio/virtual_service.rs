@@ -37,21 +37,21 @@ message! {
         /// Weighted destinations.
         supported route: Vec<HttpRouteDestination>,
         /// Answer with a redirect.
-        supported redirect: Option<HttpRedirect>,
+        supported redirect: Option<Box<HttpRedirect>>,
         /// Answer with a fixed response.
-        supported direct_response: Option<HttpDirectResponse>,
+        supported direct_response: Option<Box<HttpDirectResponse>>,
         /// Take the rules of another VirtualService.
-        supported delegate: Option<Delegate>,
+        supported delegate: Option<Box<Delegate>>,
         /// Change path and authority before sending.
-        supported rewrite: Option<HttpRewrite>,
+        supported rewrite: Option<Box<HttpRewrite>>,
         /// Limit for the whole request.
         supported timeout: Option<Duration>,
         /// Try again on failure.
-        supported retries: Option<HttpRetry>,
+        supported retries: Option<Box<HttpRetry>>,
         /// Inject delays and aborts.
-        supported fault: Option<HttpFaultInjection>,
+        supported fault: Option<Box<HttpFaultInjection>>,
         /// Send a copy there.
-        supported mirror: Option<Destination>,
+        supported mirror: Option<Box<Destination>>,
         /// Send copies there.
         supported mirrors: Vec<HttpMirrorPolicy>,
         /// Share of requests that `mirror` copies, in whole percent.
@@ -59,9 +59,9 @@ message! {
         /// Share of requests that `mirror` copies.
         supported mirror_percentage: Option<Percent>,
         /// Cross-origin rules.
-        supported cors_policy: Option<CorsPolicy>,
+        supported cors_policy: Option<Box<CorsPolicy>>,
         /// Header changes.
-        supported headers: Option<Headers>,
+        supported headers: Option<Box<Headers>>,
     }
 }
 
@@ -71,13 +71,13 @@ message! {
         /// Name, joined to the rule's for logs.
         supported name: String,
         /// On the path.
-        supported uri: Option<StringMatch>,
+        supported uri: Option<Box<StringMatch>>,
         /// On the scheme.
-        supported scheme: Option<StringMatch>,
+        supported scheme: Option<Box<StringMatch>>,
         /// On the method.
-        supported method: Option<StringMatch>,
+        supported method: Option<Box<StringMatch>>,
         /// On the authority, port included.
-        supported authority: Option<StringMatch>,
+        supported authority: Option<Box<StringMatch>>,
         /// On headers by name.
         supported headers: TextMap<StringMatch>,
         /// On the port that the request came to.
@@ -165,7 +165,7 @@ message! {
         /// Share, relative to the sum of all.
         supported weight: Option<i32>,
         /// Header changes for this destination.
-        supported headers: Option<Headers>,
+        supported headers: Option<Box<Headers>>,
     }
 }
 

@@ -45,19 +45,19 @@ impl Rule {
     /// Holds for paths that begin with `prefix`.
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         let prefix = Some(prefix.into());
-        self.matching(|block| block.uri = Some(StringMatch { prefix, ..StringMatch::default() }))
+        self.matching(|block| block.uri = Some(StringMatch { prefix, ..StringMatch::default() }.into()))
     }
 
     /// Holds for this path.
     pub fn path(self, path: impl Into<String>) -> Self {
         let want = exact(path);
-        self.matching(|block| block.uri = Some(want))
+        self.matching(|block| block.uri = Some(want.into()))
     }
 
     /// Holds for this method.
     pub fn method(self, method: impl Into<String>) -> Self {
         let want = exact(method);
-        self.matching(|block| block.method = Some(want))
+        self.matching(|block| block.method = Some(want.into()))
     }
 
     /// Holds for requests whose header is `value`.
@@ -89,7 +89,7 @@ impl Rule {
     pub fn retries(mut self, attempts: u16, on: &str) -> Self {
         let retry_on = (attempts > 0 && !on.is_empty()).then(|| on.to_owned());
         let attempts = Some(attempts.into());
-        self.route.retries = Some(HttpRetry { attempts, retry_on, ..HttpRetry::default() });
+        self.route.retries = Some(HttpRetry { attempts, retry_on, ..HttpRetry::default() }.into());
         self
     }
 
@@ -125,7 +125,7 @@ impl Rule {
 
     /// Replaces the matched part of the path (VA-7).
     pub fn rewrite(mut self, uri: impl Into<String>) -> Self {
-        self.route.rewrite = Some(HttpRewrite { uri: Some(uri.into()), ..HttpRewrite::default() });
+        self.route.rewrite = Some(HttpRewrite { uri: Some(uri.into()), ..HttpRewrite::default() }.into());
         self
     }
 

@@ -218,7 +218,7 @@ impl Service {
         };
         let rule = (self.policy.is_some() || !self.subsets.is_empty()).then(|| DestinationRule {
             host,
-            traffic_policy: self.policy,
+            traffic_policy: self.policy.map(Box::new),
             subsets: self.subsets,
             ..DestinationRule::default()
         });

@@ -44,7 +44,7 @@ fn rules_services_and_subsets_compile_as_from_files() {
 fn what_has_no_method_is_reached_through_the_api() {
     let uri = Some("/new".to_owned());
     let redirect = HttpRedirect { uri, ..HttpRedirect::default() };
-    let plan = plan(mesh().rule(Rule::to("reviews").with(|rule| rule.redirect = Some(redirect))));
+    let plan = plan(mesh().rule(Rule::to("reviews").with(|rule| rule.redirect = Some(redirect.into()))));
     let route = &plan.outbound[&9080].host("reviews").unwrap().routes[0];
     assert!(matches!(route.action, Action::Redirect(_)));
 }

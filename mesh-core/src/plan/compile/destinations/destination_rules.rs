@@ -118,7 +118,7 @@ impl<'a> Rule<'a> {
     /// The blocks for a port and subset, in DR-6's order.
     pub(crate) fn blocks(&self, port: u16, subset: Option<&'a Subset>, mesh: &Mesh<'a>) -> Blocks<'a> {
         let mut blocks = of_rule(self.policy.map(|(_, policy)| policy), port, mesh);
-        if let Some(policy) = subset.and_then(|subset| subset.traffic_policy.as_ref()) {
+        if let Some(policy) = subset.and_then(|subset| subset.traffic_policy.as_deref()) {
             blocks = blocks.under(policy);
             if let Some(entry) = port_entry(policy, port) {
                 blocks = Blocks { budget: blocks.budget, ..Blocks::of_port(entry) };
@@ -155,7 +155,7 @@ impl<'a> Rule<'a> {
                 self.subsets.push((resource, subset));
             }
         }
-        self.policy = self.policy.or_else(|| Some((resource, resource.spec.traffic_policy.as_ref()?)));
+        self.policy = self.policy.or_else(|| Some((resource, resource.spec.traffic_policy.as_deref()?)));
     }
 
     /// Whether it says that calls are encrypted, or some of them.

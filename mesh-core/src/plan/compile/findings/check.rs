@@ -231,7 +231,7 @@ fn never_ejects(
     let whole = Rule {
         resource: rule,
         subsets: Vec::new(),
-        policy: spec.traffic_policy.as_ref().map(|policy| (rule, policy)),
+        policy: spec.traffic_policy.as_deref().map(|policy| (rule, policy)),
         refused: None,
     };
     let default = compiler.mesh.traffic_policy.and_then(|policy| policy.outlier_detection.as_ref());
@@ -256,8 +256,8 @@ fn never_ejects(
         }
     }
     // One that every port replaces is judged as if it held for the largest.
-    let all = (spec.traffic_policy.as_ref(), &none);
-    let subsets = spec.subsets.iter().map(|subset| (subset.traffic_policy.as_ref(), &subset.labels));
+    let all = (spec.traffic_policy.as_deref(), &none);
+    let subsets = spec.subsets.iter().map(|subset| (subset.traffic_policy.as_deref(), &subset.labels));
     for (policy, labels) in std::iter::once(all).chain(subsets) {
         let hosts = ports.iter().map(|port| count(&port.discovery, labels)).max().unwrap_or(0);
         if let Some(block) = policy.and_then(|policy| policy.outlier_detection.as_ref())
@@ -291,7 +291,7 @@ fn loses_parent(
     found: &mut Vec<Diagnostic>,
 ) {
     let whose = if subset.is_some() { "subset" } else { "rule" };
-    for (entry, lost) in losses(rule.spec.traffic_policy.as_ref(), subset, &compiler.mesh) {
+    for (entry, lost) in losses(rule.spec.traffic_policy.as_deref(), subset, &compiler.mesh) {
         let message = format!("this port loses {} of the {whose}: repeat it here", lost.join(", "));
         let origin = rule.locate(entry.at.origin());
         found.push(Diagnostic::new(Code::PolicyLosesParentSettings, origin, message));

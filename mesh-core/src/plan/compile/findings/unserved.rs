@@ -51,7 +51,7 @@ impl Compiler<'_> {
             let written = &rule.written;
             let routed = written.route.iter().filter_map(|to| to.destination.as_ref());
             let copied = written.mirrors.iter().filter_map(|mirror| mirror.destination.as_ref());
-            for to in routed.chain(&written.mirror).chain(copied) {
+            for to in routed.chain(written.mirror.as_deref()).chain(copied) {
                 let host = names::resolve(&to.host, rule.namespace(), suffix);
                 visit(&host, &|| rule.resource.locate(to.at.field("host")));
             }

@@ -26,7 +26,7 @@ pub(crate) fn route(document: &Arc<str>, origin: Origin) -> Arc<Route> {
 /// Whether a refused rule may have said that calls are encrypted: by what could be read of it, or where it
 /// could not be.
 pub(crate) fn protects(rule: &Resource<DestinationRule>) -> bool {
-    let own = rule.spec.traffic_policy.as_ref();
+    let own = rule.spec.traffic_policy.as_deref();
     // Where its mode, or anything else of it, could not be read, that is among what is refused.
     any_encrypts(own, &rule.spec.subsets) || rule.source.refused.iter().any(|path| may_hide_tls(path))
 }
@@ -36,7 +36,7 @@ pub(crate) fn any_encrypts<'p>(
     own: Option<&'p TrafficPolicy>,
     subsets: impl IntoIterator<Item = &'p Subset>,
 ) -> bool {
-    let of_subsets = subsets.into_iter().filter_map(|subset| subset.traffic_policy.as_ref());
+    let of_subsets = subsets.into_iter().filter_map(|subset| subset.traffic_policy.as_deref());
     own.into_iter().chain(of_subsets).any(encrypts)
 }
 

@@ -48,13 +48,13 @@ pub(crate) fn matcher(written: &istio::HttpMatchRequest) -> Result<Matcher, Matc
             matcher = matcher.uri(want, written.ignore_uri_case);
         }
     }
-    if let Some(want) = plain("method", written.method.as_ref())? {
+    if let Some(want) = plain("method", written.method.as_deref())? {
         matcher = matcher.method(want);
     }
-    if let Some(want) = plain("authority", written.authority.as_ref())? {
+    if let Some(want) = plain("authority", written.authority.as_deref())? {
         matcher = matcher.authority(want);
     }
-    if let Some(want) = plain("scheme", written.scheme.as_ref())? {
+    if let Some(want) = plain("scheme", written.scheme.as_deref())? {
         matcher = matcher.scheme(want);
     }
     for (name, written) in &written.headers {
@@ -95,7 +95,7 @@ mod tests {
         let block = istio::HttpMatchRequest {
             headers: [("x".to_owned(), written("*"))].into(),
             query_params: [("q".to_owned(), written("[0-9]+"))].into(),
-            uri: Some(istio::StringMatch { prefix: Some(String::new()), ..Default::default() }),
+            uri: Some(istio::StringMatch { prefix: Some(String::new()), ..Default::default() }.into()),
             ..Default::default()
         };
         let compiled = matcher(&block).unwrap();
@@ -109,7 +109,7 @@ mod tests {
         };
         assert_eq!(matcher(&bad).unwrap_err().field, "headers.x.regex");
         let empty = istio::HttpMatchRequest {
-            method: Some(istio::StringMatch { prefix: Some(String::new()), ..Default::default() }),
+            method: Some(istio::StringMatch { prefix: Some(String::new()), ..Default::default() }.into()),
             ..Default::default()
         };
         assert_eq!(matcher(&empty).unwrap_err().field, "method.prefix");

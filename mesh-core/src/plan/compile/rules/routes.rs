@@ -192,7 +192,7 @@ impl Compiler<'_> {
                 }
             }
         }
-        match actions::header_ops(rule.headers.as_ref()) {
+        match actions::header_ops(rule.headers.as_deref()) {
             Ok((request, response)) => {
                 route.request_headers = request;
                 route.response_headers = response;
@@ -202,7 +202,7 @@ impl Compiler<'_> {
                 *lost = true;
             }
         }
-        match actions::rewrite(rule.rewrite.as_ref(), None) {
+        match actions::rewrite(rule.rewrite.as_deref(), None) {
             Ok(rewrite) => route.rewrite = rewrite,
             Err(reason) => {
                 self.out.push(refuse(rule.at.field("rewrite"), reason));
@@ -229,7 +229,7 @@ impl Compiler<'_> {
                 weight => u32::try_from(weight.unwrap_or_default()).unwrap_or_default(),
             };
             let mut destination = Destination { weight, origin, ..Destination::new(cluster) };
-            match actions::header_ops(written.headers.as_ref()) {
+            match actions::header_ops(written.headers.as_deref()) {
                 Ok((request, response)) => {
                     destination.request_headers = request;
                     destination.response_headers = response;
@@ -254,7 +254,7 @@ impl Compiler<'_> {
         let rule = &*of.written;
         let mut mirrors = Vec::new();
         let whole = rule.mirror_percent.map(f64::from);
-        let first = rule.mirror.as_ref().map(|destination| {
+        let first = rule.mirror.as_deref().map(|destination| {
             (destination, rule.mirror_percentage.as_ref().map(|percent| percent.value).or(whole))
         });
         let more = rule.mirrors.iter().filter_map(|mirror| {
@@ -384,10 +384,10 @@ fn matched(
         };
     }
     route.stat_prefix = (!block.stat_prefix.is_empty()).then(|| block.stat_prefix.as_str().into());
-    let uri = block.uri.as_ref();
+    let uri = block.uri.as_deref();
     // One by a regular expression is the same whatever matched.
     if rule.rewrite.as_ref().is_some_and(|rewrite| rewrite.uri_regex_rewrite.is_none()) {
-        route.rewrite = actions::rewrite(rule.rewrite.as_ref(), uri)
+        route.rewrite = actions::rewrite(rule.rewrite.as_deref(), uri)
             .map_err(|reason| refuse(rule.at.field("rewrite"), reason))?;
     }
     if let Some(redirect) = &rule.redirect {

@@ -208,7 +208,7 @@ fn dr_7_a_tunnel_excludes_the_proxy_protocol_and_a_host_has_a_service() {
     let of = |policy: TrafficPolicy| {
         let spec = DestinationRule {
             host: "api".into(),
-            traffic_policy: Some(policy),
+            traffic_policy: Some(policy.into()),
             ..DestinationRule::default()
         };
         let meta = Metadata { name: "api".into(), namespace: "default".into(), ..Metadata::default() };

@@ -130,7 +130,7 @@ impl<'a> Delegates<'a> {
             *gateway = names::gateway(gateway, namespace, &self.suffix);
         }
         let name = |to: &mut Destination| to.host = names::resolve(&to.host, namespace, &self.suffix);
-        rule.mirror.iter_mut().for_each(name);
+        rule.mirror.as_deref_mut().into_iter().for_each(name);
         rule.mirrors.iter_mut().filter_map(|mirror| mirror.destination.as_mut()).for_each(name);
         rule
     }

@@ -80,7 +80,7 @@ fn fits(root: &HttpMatchRequest, leaf: &HttpMatchRequest) -> bool {
     ];
     let ports = [root.port, leaf.port].map(|port| port.filter(|port| *port > 0));
     let labels = &root.source_labels;
-    texts.into_iter().all(|(root, leaf)| text_fits(root.as_ref(), leaf.as_ref()))
+    texts.into_iter().all(|(root, leaf)| text_fits(root.as_deref(), leaf.as_deref()))
         && maps
             .into_iter()
             .all(|(root, leaf)| leaf.iter().all(|(name, want)| text_fits(root.get(name), Some(want))))
@@ -143,19 +143,19 @@ fn complete<V: Clone>(own: &mut TextMap<V>, root: &TextMap<V>) {
 mod tests {
     use super::*;
 
-    fn exact(text: &str) -> Option<StringMatch> {
-        Some(StringMatch { exact: Some(text.into()), ..StringMatch::default() })
+    fn exact(text: &str) -> Option<Box<StringMatch>> {
+        Some(StringMatch { exact: Some(text.into()), ..StringMatch::default() }.into())
     }
 
-    fn prefix(text: &str) -> Option<StringMatch> {
-        Some(StringMatch { prefix: Some(text.into()), ..StringMatch::default() })
+    fn prefix(text: &str) -> Option<Box<StringMatch>> {
+        Some(StringMatch { prefix: Some(text.into()), ..StringMatch::default() }.into())
     }
 
-    fn regex(text: &str) -> Option<StringMatch> {
-        Some(StringMatch { regex: Some(text.into()), ..StringMatch::default() })
+    fn regex(text: &str) -> Option<Box<StringMatch>> {
+        Some(StringMatch { regex: Some(text.into()), ..StringMatch::default() }.into())
     }
 
-    fn uri(uri: Option<StringMatch>) -> HttpMatchRequest {
+    fn uri(uri: Option<Box<StringMatch>>) -> HttpMatchRequest {
         HttpMatchRequest { uri, ..HttpMatchRequest::default() }
     }
 
@@ -171,7 +171,7 @@ mod tests {
             (regex("/a"), None),
         ];
         for (root, leaf) in fit {
-            assert!(text_fits(root.as_ref(), leaf.as_ref()), "{root:?} {leaf:?}");
+            assert!(text_fits(root.as_deref(), leaf.as_deref()), "{root:?} {leaf:?}");
         }
         let conflicts = [
             (exact("/a"), exact("/b")),
@@ -181,11 +181,11 @@ mod tests {
             (regex("/a"), exact("/a")),
             (regex("/a"), regex("/a")),
             (prefix("/a"), regex("/a.*")),
-            (Some(StringMatch::default()), exact("a")),
-            (prefix("a"), Some(StringMatch::default())),
+            (Some(Box::default()), exact("a")),
+            (prefix("a"), Some(Box::default())),
         ];
         for (root, leaf) in conflicts {
-            assert!(!text_fits(root.as_ref(), leaf.as_ref()), "{root:?} {leaf:?}");
+            assert!(!text_fits(root.as_deref(), leaf.as_deref()), "{root:?} {leaf:?}");
         }
     }
 
@@ -193,7 +193,7 @@ mod tests {
     fn va_13_each_other_condition_may_conflict() {
         let any = HttpMatchRequest::default;
         let labels = |value: &str| TextMap::from([("app".to_owned(), value.to_owned())]);
-        let texts = |value: &str| TextMap::from([("x".to_owned(), exact(value).unwrap())]);
+        let texts = |value: &str| TextMap::from([("x".to_owned(), *exact(value).unwrap())]);
         let ports = |port| HttpMatchRequest { port: Some(port), ..any() };
         let from =
             |source_namespace: &str| HttpMatchRequest { source_namespace: source_namespace.into(), ..any() };
@@ -262,7 +262,8 @@ mod tests {
 
     #[test]
     fn va_13_what_results_asks_for_both() {
-        let texts = |name: &str, want: Option<StringMatch>| TextMap::from([(name.to_owned(), want.unwrap())]);
+        let texts =
+            |name: &str, want: Option<Box<StringMatch>>| TextMap::from([(name.to_owned(), *want.unwrap())]);
         let root = HttpMatchRequest {
             name: "root".into(),
             method: exact("GET"),
@@ -303,7 +304,7 @@ mod tests {
             fault: Some(Default::default()),
             cors_policy: Some(Default::default()),
             headers: Some(Default::default()),
-            mirror: Some(to("root")),
+            mirror: Some(to("root").into()),
             mirror_percent: Some(5),
             ..HttpRoute::default()
         };
