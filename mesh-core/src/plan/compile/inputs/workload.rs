@@ -113,9 +113,9 @@ pub(crate) fn resolve(
     }
 }
 
-/// What the Gateways of a folder select. A gateway that no document describes is the one they mean:
-/// whoever starts one beside stock files (`selector: istio: ingressgateway`) need not say so again. Of
-/// two values for one label the older Gateway's holds.
+/// The labels that the Gateways of a folder select. A gateway that no document describes is the one that they mean: a
+/// user who starts one beside stock files (`selector: istio: ingressgateway`) need not repeat the labels. Of two
+/// values for one label the older Gateway's holds.
 fn selected(documents: &Documents) -> Labels {
     let mut labels = Labels::new();
     let refused = refusal::refused(documents, |documents| &documents.gateways);
