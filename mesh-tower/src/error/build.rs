@@ -6,7 +6,7 @@ use http::HeaderMap;
 use mesh_core::outcome::{Outcome, Reset};
 use mesh_core::reply::{Dialect, Flag, LocalReply};
 
-use super::{Error, Inner, Kind};
+use super::{Error, ErrorParts, Kind};
 use crate::http::BoxError;
 
 impl Error {
@@ -36,7 +36,7 @@ impl Error {
     }
 
     fn new(kind: Kind, reply: LocalReply, source: Option<BoxError>) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorParts {
             kind,
             reply,
             source,
@@ -57,7 +57,7 @@ impl Error {
 
     /// A copy without the cause, which stays with the original.
     pub(crate) fn same(&self) -> Self {
-        let Inner { kind, reply, headers, dialect, reused, drained, .. } = &*self.0;
+        let ErrorParts { kind, reply, headers, dialect, reused, drained, .. } = &*self.0;
         let mut error = Self::new(*kind, reply.clone(), None).reused(*reused).drained(*drained);
         error.0.headers.clone_from(headers);
         error.0.dialect = *dialect;

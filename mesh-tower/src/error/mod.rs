@@ -21,9 +21,9 @@ pub use crate::http::BoxError;
 /// Why a call through the mesh got no response from an endpoint.
 ///
 /// `Display` prints one line: status, Envoy's flag and details; `source` gives the cause below it.
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorParts>);
 
-struct Inner {
+struct ErrorParts {
     kind: Kind,
     reply: LocalReply,
     source: Option<BoxError>,

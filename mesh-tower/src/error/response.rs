@@ -4,7 +4,7 @@ use http::Response;
 use http::header::CONTENT_TYPE;
 use mesh_core::reply::Dialect;
 
-use super::{Error, Inner};
+use super::{Error, ErrorParts};
 use crate::body::Body;
 
 impl Error {
@@ -16,7 +16,7 @@ impl Error {
     /// The text of the reply with the hint, if there is one. The context stays out: a program may pass a status on to its
     /// own callers, and they must not see addresses.
     pub(crate) fn advised(&self) -> Option<String> {
-        let Inner { reply, advice, .. } = &*self.0;
+        let ErrorParts { reply, advice, .. } = &*self.0;
         Some(format!("{} ({})", reply.body, advice.as_ref()?))
     }
 

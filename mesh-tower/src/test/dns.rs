@@ -36,10 +36,10 @@ use crate::upstream::discover::{Answer, Resolve, Resolving};
 /// # Clone
 /// Clones are the same server.
 #[derive(Clone, Debug)]
-pub struct Dns(Arc<Inner>);
+pub struct Dns(Arc<NameTable>);
 
 #[derive(Debug)]
-struct Inner {
+struct NameTable {
     start: Instant,
     names: Mutex<BTreeMap<String, ScriptedAnswer>>,
     questions: Mutex<Vec<(Duration, String)>>,
@@ -55,8 +55,8 @@ impl Dns {
     /// A server without names. The time of its log begins now.
     #[must_use]
     pub fn new() -> Self {
-        let inner = Inner { start: Instant::now(), names: Mutex::default(), questions: Mutex::default() };
-        Self(Arc::new(inner))
+        let table = NameTable { start: Instant::now(), names: Mutex::default(), questions: Mutex::default() };
+        Self(Arc::new(table))
     }
 
     /// From now on the name has these addresses, with this time to live.

@@ -18,7 +18,7 @@ pub(super) type Handler =
     Arc<dyn Fn(Request<Body>) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync>;
 
 /// The state of a scripted upstream.
-pub(super) struct Inner {
+pub(super) struct UpstreamState {
     pub(super) address: SocketAddr,
     pub(super) log: Log,
     pub(super) script: Script,

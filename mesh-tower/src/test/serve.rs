@@ -22,7 +22,7 @@ use super::Fault;
 use super::goaway;
 use super::log::{Arrival, EventKind, Received, attempt};
 use super::pipe::Close;
-use super::scripted::{Inner, lock};
+use super::scripted::{UpstreamState, lock};
 use crate::body::Body;
 use crate::error::BoxError;
 
@@ -31,7 +31,7 @@ const MAX_FIELDS: u32 = 1 << 20;
 
 /// The state that the requests of one connection share.
 struct Connection {
-    upstream: Arc<Inner>,
+    upstream: Arc<UpstreamState>,
     number: u64,
     kill: CancellationToken,
     /// Decides whether reads at the caller's end fail or end.
@@ -39,7 +39,12 @@ struct Connection {
 }
 
 /// Serves a connection on a task of its own.
-pub(super) fn connection(upstream: &Arc<Inner>, stream: DuplexStream, end: Close, goaway: Option<u32>) {
+pub(super) fn connection(
+    upstream: &Arc<UpstreamState>,
+    stream: DuplexStream,
+    end: Close,
+    goaway: Option<u32>,
+) {
     let number = upstream.connections.fetch_add(1, Ordering::Relaxed) + 1;
     upstream.open.send_modify(|open| *open += 1);
     upstream.log.note(upstream.address, EventKind::Connected);

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::log::{Arrival, Log};
 use super::pipe::Pipe;
 use super::script::Script;
-use super::scripted::{Handler, Inner, lock};
+use super::scripted::{Handler, UpstreamState, lock};
 use super::{Fault, serve};
 use crate::body::Body;
 
@@ -28,12 +28,12 @@ use crate::body::Body;
 /// # Clone
 /// Clones are the same upstream.
 #[derive(Clone)]
-pub struct Upstream(pub(super) Arc<Inner>);
+pub struct Upstream(pub(super) Arc<UpstreamState>);
 
 #[expect(clippy::must_use_candidate, reason = "called for the effect; the result only allows chains")]
 impl Upstream {
     pub(super) fn new(address: SocketAddr, log: Log) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(UpstreamState {
             address,
             log,
             script: Script::default(),

@@ -37,10 +37,10 @@ pub enum Readiness {
 
 /// Answers operators; see the [module](super).
 #[derive(Clone)]
-pub struct Admin(Arc<Inner>);
+pub struct Admin(Arc<AdminParts>);
 
 #[derive(Clone)]
-struct Inner {
+struct AdminParts {
     mesh: Mesh,
     version: &'static str,
     started: Instant,
@@ -56,7 +56,7 @@ impl Admin {
     /// Answers about `mesh`. Without further settings it is ready, has no listeners and shows no metrics.
     #[must_use]
     pub fn new(mesh: Mesh) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(AdminParts {
             mesh,
             version: env!("CARGO_PKG_VERSION"),
             started: now(),
@@ -72,35 +72,35 @@ impl Admin {
     /// Sets the version of the program.
     #[must_use]
     pub fn version(mut self, version: &'static str) -> Self {
-        self.inner().version = version;
+        self.parts().version = version;
         self
     }
 
     /// Sets the source of the metrics, in Prometheus' text format. The gauges of clusters are set before each call.
     #[must_use]
     pub fn metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        self.inner().metrics = Some(Arc::new(render));
+        self.parts().metrics = Some(Arc::new(render));
         self
     }
 
     /// Sets the source of the open listeners.
     #[must_use]
     pub fn listeners(mut self, list: impl Fn() -> Vec<ListenerStatus> + Send + Sync + 'static) -> Self {
-        self.inner().listeners = Some(Arc::new(list));
+        self.parts().listeners = Some(Arc::new(list));
         self
     }
 
     /// Sets the source of readiness. The probe of the workload ([`Mesh::is_ready`]) counts too.
     #[must_use]
     pub fn readiness(mut self, readiness: impl Fn() -> Readiness + Send + Sync + 'static) -> Self {
-        self.inner().readiness = Some(Arc::new(readiness));
+        self.parts().readiness = Some(Arc::new(readiness));
         self
     }
 
     /// Sets the action of `POST /quitquitquit`; without it the path does not exist.
     #[must_use]
     pub fn on_quit(mut self, quit: impl Fn() + Send + Sync + 'static) -> Self {
-        self.inner().quit = Some(Arc::new(quit));
+        self.parts().quit = Some(Arc::new(quit));
         self
     }
 
@@ -114,7 +114,7 @@ impl Admin {
         mut self,
         change: impl Fn(Option<&str>) -> Result<String, String> + Send + Sync + 'static,
     ) -> Self {
-        self.inner().logging = Some(Arc::new(change));
+        self.parts().logging = Some(Arc::new(change));
         self
     }
 
@@ -122,23 +122,23 @@ impl Admin {
     /// outside the host (OP-2).
     #[must_use]
     pub fn status_only(mut self) -> Self {
-        self.inner().status_only = true;
+        self.parts().status_only = true;
         self
     }
 
-    fn inner(&mut self) -> &mut Inner {
+    fn parts(&mut self) -> &mut AdminParts {
         Arc::make_mut(&mut self.0)
     }
 
     fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
-        let inner = &*self.0;
+        let parts = &*self.0;
         let path = request.uri().path();
         let query = request.uri().query().unwrap_or_default();
-        if inner.status_only && !matches!(path, "/healthz/ready" | "/ready" | "/stats/prometheus") {
+        if parts.status_only && !matches!(path, "/healthz/ready" | "/ready" | "/stats/prometheus") {
             return with_status(StatusCode::NOT_FOUND, text("no such path\n"));
         }
         if path == QUIT
-            && let Some(quit) = &inner.quit
+            && let Some(quit) = &parts.quit
         {
             if request.method() != Method::POST {
                 return not_allowed("POST");
@@ -147,7 +147,7 @@ impl Admin {
             return text("OK\n");
         }
         if path == LOGGING
-            && let Some(change) = &inner.logging
+            && let Some(change) = &parts.logging
         {
             if request.method() != Method::POST {
                 return not_allowed("POST");
@@ -165,25 +165,25 @@ impl Admin {
         }
         let as_json = parameter(query, "format") == Some("json");
         match path {
-            "/" => page(inner.index()),
-            "/ready" | "/healthz/ready" => ready_answer(inner.readiness()),
-            "/stats/prometheus" => text(inner.prometheus()),
-            "/stats" if parameter(query, "format") == Some("prometheus") => text(inner.prometheus()),
+            "/" => page(parts.index()),
+            "/ready" | "/healthz/ready" => ready_answer(parts.readiness()),
+            "/stats/prometheus" => text(parts.prometheus()),
+            "/stats" if parameter(query, "format") == Some("prometheus") => text(parts.prometheus()),
             "/stats" => {
-                text(stats::text(&inner.prometheus(), parameter(query, "filter").unwrap_or_default()))
+                text(stats::text(&parts.prometheus(), parameter(query, "filter").unwrap_or_default()))
             }
-            "/config_dump" => value(&config_dump::json(&inner.mesh.plan(), &inner.mesh.status())),
-            "/clusters" if as_json => value(&clusters::json(&inner.mesh.live())),
-            "/clusters" => text(clusters::text(&inner.mesh.live())),
-            "/listeners" if as_json => value(&listeners::json(&inner.list())),
-            "/listeners" => text(listeners::text(&inner.list())),
-            "/server_info" => value(&inner.info()),
+            "/config_dump" => value(&config_dump::json(&parts.mesh.plan(), &parts.mesh.status())),
+            "/clusters" if as_json => value(&clusters::json(&parts.mesh.live())),
+            "/clusters" => text(clusters::text(&parts.mesh.live())),
+            "/listeners" if as_json => value(&listeners::json(&parts.list())),
+            "/listeners" => text(listeners::text(&parts.list())),
+            "/server_info" => value(&parts.info()),
             _ => no_such_path(),
         }
     }
 }
 
-impl Inner {
+impl AdminParts {
     /// The index page, with a row for each path that exists.
     fn index(&self) -> String {
         let lacks = [(LOGGING, self.logging.is_none()), (QUIT, self.quit.is_none())];
