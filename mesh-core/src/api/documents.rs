@@ -130,7 +130,7 @@ pub(crate) struct FileTexts {
     pub(crate) earlier: Vec<u64>,
 }
 
-/// The text of a file, and what is seen in it as a whole.
+/// The text of a file, and facts about the whole of it.
 pub(crate) struct FileText {
     pub(crate) text: Box<str>,
     /// Where its last document begins.
@@ -167,7 +167,7 @@ impl Documents {
         let mut files = HashSet::new();
         let mut last = "";
         let mut add = |file: &'d str| {
-            // Those of one file stand together more often than not.
+            // Resources of one file mostly stand together.
             if !std::ptr::eq::<str>(last, file) {
                 files.insert(file);
                 last = file;
@@ -190,7 +190,7 @@ impl Documents {
         self.refused.get_or_insert_default()
     }
 
-    /// Adds the resources of a part. The parts' mesh configs and files are another's affair.
+    /// Adds the resources of a part, without its mesh config and files.
     pub(crate) fn add(&mut self, part: &Self) {
         macro_rules! add {
             ($($list:ident),*) => { $(self.$list.extend_from_slice(&part.$list);)* };
@@ -201,7 +201,7 @@ impl Documents {
         }
     }
 
-    /// Keeps the resources whose source counts; of what is refused, too.
+    /// Keeps the resources whose source counts, in force and refused.
     pub(crate) fn retain(&mut self, counts: &dyn Fn(&Source) -> bool) {
         macro_rules! retain {
             ($($list:ident),*) => { $(self.$list.retain(|one| counts(&one.source));)* };

@@ -73,11 +73,11 @@ pub fn creation_order(a: &Metadata, b: &Metadata) -> Ordering {
 /// A resource of kind `T`. Its parts are read as its fields: `resource.spec`, `resource.meta`.
 ///
 /// # Clone
-/// Clones share the parts and cost as much as an [`Arc`]'s. A change through `DerefMut` is of one of them: the parts
-/// are copied first if another has them too.
+/// Clones share the parts; a clone costs as much as that of an [`Arc`]. A change through `DerefMut` concerns one clone
+/// alone: it copies the parts first if they are shared.
 pub struct Resource<T>(Arc<Parts<T>>);
 
-/// What a [`Resource`] has.
+/// The parts of a [`Resource`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts<T> {
     /// Name, namespace, labels.

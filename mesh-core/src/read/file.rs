@@ -1,8 +1,7 @@
-//! What one file says by itself.
+//! One file, read.
 //!
-//! A file is read once for each text that it has. What several files say together (a name that is written twice, which
-//! of two mesh configs counts) is asked of the files that were read, by [`Documents::of_files`]: a configuration of
-//! which one file changed is put together again without the others being decoded.
+//! A text is read once. [`Documents::of_files`] joins files and settles what needs several of them: a name that is written
+//! twice, two mesh configs. After a change in one file it decodes no other.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -15,7 +14,7 @@ use crate::api::resource::Resource;
 use crate::api::source::Source;
 use crate::diagnostic::Diagnostics;
 
-/// One file, read: its resources, what of them is refused, and the findings about them.
+/// One file, read: its resources, refused ones included, and the findings about them.
 ///
 /// It depends on nothing but the name, the text and the strictness that [`File::read`] was given.
 pub struct File {
@@ -57,7 +56,7 @@ impl fmt::Debug for File {
     }
 }
 
-/// What a resource is found by when it is written a second time: its group, kind, namespace and name.
+/// Group, kind, namespace and name of a resource, of which there may be one.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
     pub(super) group: &'static str,
@@ -74,20 +73,20 @@ impl Eq for Name {}
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Nearly always the kind tells the groups apart.
+        // The text has the kind, which nearly always differs where the group does.
         self.source.resource.hash(state);
     }
 }
 
-/// What one document says as the mesh config (MC-1).
+/// The mesh configs in one document (MC-1).
 #[derive(Debug)]
 pub(super) struct MeshConfigs {
     /// The document. It is a ConfigMap, which counts only where it is written first, or a file of its own.
     pub(super) document: Arc<Source>,
     pub(super) is_bare: bool,
-    /// One for each YAML document that could be read of the text.
+    /// One for each YAML document in the text.
     pub(super) read: Vec<Resource<MeshConfig>>,
-    /// Set if of one nothing could be read.
+    /// Set if one of them could not be read.
     pub(super) refused: Option<Resource<MeshConfig>>,
     pub(super) findings: Diagnostics,
 }

@@ -1,4 +1,4 @@
-//! What several files say together.
+//! Joins files.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use crate::api::source::Source;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::hash::WordHash;
 
-/// Puts together files that are sorted by name: of what several say the first counts.
+/// Joins files, sorted by name: of several resources with one name the first counts.
 pub(super) fn join(files: &[&File]) -> (Documents, Diagnostics) {
     let (mut documents, mut findings) = (Documents::default(), Diagnostics::new());
     let count = files.iter().map(|file| file.names.len()).sum();
@@ -44,7 +44,7 @@ pub(super) fn join(files: &[&File]) -> (Documents, Diagnostics) {
     (documents, findings)
 }
 
-/// What is reported of a resource whose name was there before.
+/// The finding about a resource whose name another one has.
 pub(super) fn written_twice(source: &Source, first: &Source) -> Diagnostic {
     let origin = source.origin("", source.mark);
     let message = format!("{} is written a second time", source.resource);
@@ -52,7 +52,7 @@ pub(super) fn written_twice(source: &Source, first: &Source) -> Diagnostic {
     Diagnostic::new(Code::SchemaValidationError, origin, message).hint(hint)
 }
 
-/// Whether two sources of one file, of which one may say what is refused, are of one document.
+/// Whether two sources of one file are of one document. They may differ in their refused paths.
 fn is_one_document(one: &Source, other: &Source) -> bool {
     one.mark == other.mark && one.resource == other.resource
 }

@@ -13,9 +13,9 @@
 //! |---|---|
 //! | [`yaml`] | the reader of text |
 //! | `kinds` | every kind that we know, in [`KINDS`] |
-//! | [`File`] | what one file says by itself |
+//! | [`File`] | one file, read |
 //! | `reader` | the way of a document from its tree to its list |
-//! | `join` | what several files say together |
+//! | `join` | from files to documents |
 //! | `parse` | the way in |
 //! | `support` | what is implemented, by [`support`](support()) |
 

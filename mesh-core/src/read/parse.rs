@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostics;
 impl File {
     /// Reads a file of this name (as the user knows it) and text.
     ///
-    /// What is wrong is reported and left out; everything else is there (Y-12).
+    /// Invalid parts are findings and left out; everything else is there (Y-12).
     ///
     /// ```
     /// use mesh_core::api::{Documents, Strictness};
@@ -22,7 +22,7 @@ impl File {
     /// let (before, _) = Documents::of_files(&files);
     /// files[1] = read("b.yaml", &node("c"));
     /// let (after, _) = Documents::of_files(&files);
-    /// // Of the file that stayed as it was nothing was decoded again.
+    /// // The unchanged file was not decoded again.
     /// assert!(after.nodes[0].is_same(&before.nodes[0]) && !after.nodes[1].is_same(&before.nodes[1]));
     /// ```
     #[must_use]
@@ -58,8 +58,7 @@ impl Documents {
         Self::of_files(&files.collect::<Vec<_>>())
     }
 
-    /// Puts together files that were read, as [`Documents::parse`] does with texts: the resources are shared with the
-    /// files, nothing is decoded.
+    /// Joins files, as [`Documents::parse`] does with texts. The resources are shared with the files; nothing is decoded.
     pub fn of_files<'f>(files: impl IntoIterator<Item = &'f File>) -> (Self, Diagnostics) {
         let mut files: Vec<&File> = files.into_iter().collect();
         files.sort_by(|a, b| a.name.cmp(&b.name));
