@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 
 use http::Request;
 use mesh_benches::side_by_side::{fastest, is_measuring};
-use mesh_core::api::Documents;
+use mesh_core::api::{Documents, Strictness};
 use mesh_core::balance::{BalancePolicy, Balancer, HashTable, HostSet, HostView, SetRules, Share};
 use mesh_core::plan::builder::{MeshSpec, Protocol, Rule, Service};
 use mesh_core::plan::{CompileOptions, Plan, compile};
+use mesh_core::read::File;
 use mesh_core::rng::Rng;
 use mesh_core::route::{Found, RequestView};
 use mesh_tower::Mesh;
@@ -44,6 +45,8 @@ fn main() {
     for policy in [BalancePolicy::RingHash { minimum: 1_024 }, BalancePolicy::Maglev { size: 65_537 }] {
         table(&format!("pick, {policy:?}"), "endpoints", endpoints, |count| pick_hashed(policy, count));
     }
+    let services: &[usize] = if full { &[100, 1_000, 5_000] } else { &[10] };
+    table("put the files of services together", "services", services, join_files);
     plans(if full { &[10, 10_000] } else { &[10] });
 }
 
@@ -66,6 +69,40 @@ fn compiled(documents: &Documents) -> Plan {
     let compiled = compile(documents, &CompileOptions::default(), None);
     assert!(!compiled.diagnostics.has_errors(), "{}", compiled.diagnostics);
     compiled.plan
+}
+
+/// Files of 50 services as they are put together after a change: an entry and two rules each.
+fn join_files(count: usize) -> f64 {
+    let one = |number: usize| {
+        let host = format!("service-{number:05}.example.com");
+        let head = |kind: &str| {
+            format!(
+                "apiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: service-{number:05}}}\n"
+            )
+        };
+        format!(
+            "{}spec: {{hosts: [{host}], ports: [{{number: 80, name: http, protocol: HTTP}}], resolution: STATIC, \
+             endpoints: [{{address: 10.0.0.1}}, {{address: 10.0.0.2}}]}}\n---\n\
+             {}spec: {{host: {host}, subsets: [{{name: v1, labels: {{version: v1}}}}]}}\n---\n\
+             {}spec: {{hosts: [{host}], http: [{{route: [{{destination: {{host: {host}, subset: v1}}}}]}}]}}\n---\n",
+            head("ServiceEntry"),
+            head("DestinationRule"),
+            head("VirtualService")
+        )
+    };
+    let numbers: Vec<usize> = (0..count).collect();
+    let files: Vec<File> = numbers
+        .chunks(50)
+        .enumerate()
+        .map(|(place, numbers)| {
+            let text: String = numbers.iter().copied().map(one).collect();
+            File::read(&format!("{place:03}.yaml"), &text, Strictness::Strict)
+        })
+        .collect();
+    assert_eq!(Documents::of_files(&files).0.virtual_services.len(), count);
+    fastest(|| {
+        black_box(Documents::of_files(black_box(&files)));
+    })
 }
 
 /// `count` services, a rule with a subset and a timeout for each.
