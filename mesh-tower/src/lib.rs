@@ -72,7 +72,7 @@ mod http;
 mod layer;
 pub mod mesh;
 mod request;
-mod source;
+pub mod source;
 pub mod stack;
 pub mod telemetry;
 #[cfg(feature = "test")]

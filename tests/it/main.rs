@@ -41,6 +41,7 @@ mod retry_matrix;
 mod rewrite;
 mod scope;
 mod sockets;
+mod source;
 mod split_fault;
 mod stale;
 mod storm;

@@ -142,6 +142,7 @@ fn every_test_that_the_table_names_is_there() {
         "mesh-tower/src/source/folder",
         "tests/it",
         "tests/it/blackbox",
+        "tests/it/blackbox/reload",
     ] {
         for entry in std::fs::read_dir(root.join(place)).expect("the folder is there") {
             let path = entry.expect("readable").path();

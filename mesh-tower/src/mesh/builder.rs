@@ -1,11 +1,13 @@
 //! How a mesh is started.
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+#[cfg(feature = "file")]
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use mesh_core::analysis::Diagnostics;
+use mesh_core::api::Documents;
+#[cfg(feature = "file")]
+use mesh_core::api::Strictness;
 use mesh_core::balance::BalancePolicy;
 use mesh_core::discover::DnsPolicy;
 use mesh_core::fault::{FaultPolicy, HeaderFaults};
@@ -13,19 +15,15 @@ use mesh_core::headers::FieldLimit;
 use mesh_core::identity::Workload;
 use mesh_core::plan::builder::{MeshSpec, Rule, Service};
 use mesh_core::plan::{CompileOptions, WorkloadSource};
-use mesh_core::rng::Rng as _;
-use tokio::runtime::Handle;
-use tokio::sync::watch as signal;
-use tokio_util::sync::CancellationToken;
 
-use super::config::{Configuration, Outcome, Source};
-use super::{Inner, Mesh, readiness};
-use crate::body::replay::ReplayBudget;
-use crate::clock::{FastRng, SharedRng};
+use super::StartError;
+use super::config::Place;
+use crate::clock::SharedRng;
+#[cfg(feature = "file")]
+use crate::source::FolderSource;
+use crate::source::{CodeSource, Source};
 use crate::telemetry::{AccessLog, Metrics};
-use crate::upstream::discover::{Names, Resolve, Resolver};
-use crate::upstream::live::{Live, Tools};
-use crate::upstream::state::Authorities;
+use crate::upstream::discover::{Resolve, Resolver};
 use crate::upstream::transport::{Connect, SocketConnector};
 use crate::upstream::worker::AttemptFaults;
 
@@ -33,23 +31,23 @@ use crate::upstream::worker::AttemptFaults;
 #[derive(Debug)]
 #[must_use = "nothing happens until it is started"]
 pub struct MeshBuilder {
-    source: Source,
+    pub(super) source: SourceChoice,
     /// What is added in code, if anything is.
-    spec: Option<Box<MeshSpec>>,
-    options: CompileOptions,
-    watch: bool,
-    connector: Arc<dyn Connect>,
-    resolver: Arc<dyn Resolve>,
-    dns: DnsPolicy,
-    rng: SharedRng,
-    seed: Option<u64>,
-    metrics: Metrics,
-    access_log: Option<AccessLog>,
-    attempt_faults: AttemptFaults,
+    pub(super) spec: Option<Box<MeshSpec>>,
+    pub(super) options: CompileOptions,
+    pub(super) watch: bool,
+    pub(super) connector: Arc<dyn Connect>,
+    pub(super) resolver: Arc<dyn Resolve>,
+    pub(super) dns: DnsPolicy,
+    pub(super) rng: SharedRng,
+    pub(super) seed: Option<u64>,
+    pub(super) metrics: Metrics,
+    pub(super) access_log: Option<AccessLog>,
+    pub(super) attempt_faults: AttemptFaults,
 }
 
 impl MeshBuilder {
-    pub(super) fn new(source: Source) -> Self {
+    pub(super) fn new(source: SourceChoice) -> Self {
         Self {
             source,
             spec: None,
@@ -78,14 +76,15 @@ impl MeshBuilder {
 
     /// Adds what has no method here: whole resources, the mesh config, another namespace.
     ///
-    /// Only a mesh made in code can be added to; [`start`](Self::start) refuses to mix in a folder, whose
-    /// next version would have to be mixed in again.
+    /// Only a mesh made in code can be added to; [`start`](Self::start) refuses to mix in another source,
+    /// whose next version would have to be mixed in again.
     pub fn spec(mut self, change: impl FnOnce(MeshSpec) -> MeshSpec) -> Self {
         let made = self.spec.take().map(|spec| *spec);
         let spec = made.unwrap_or_else(|| match &mut self.source {
-            Source::Documents(documents) => MeshSpec::from(std::mem::take(&mut **documents)),
+            SourceChoice::Documents(documents) => MeshSpec::from(std::mem::take(&mut **documents)),
             #[cfg(feature = "file")]
-            Source::Folder(_) => MeshSpec::new(),
+            SourceChoice::Folder(_) => MeshSpec::new(),
+            SourceChoice::Source(_) => MeshSpec::new(),
         });
         self.spec = Some(Box::new(change(spec)));
         self
@@ -230,160 +229,50 @@ impl MeshBuilder {
         self.options.header_faults = Some(faults);
         self
     }
-
-    /// Loads, checks and starts. Background work runs on the current runtime.
-    ///
-    /// Returns when the first plan is in force: requests can be sent at once.
-    ///
-    /// # Errors
-    /// If the folder cannot be read, a security resource cannot be honoured, or, with
-    /// [`strict`](Self::strict), anything is wrong. The error lists every finding.
-    #[expect(clippy::unused_async, reason = "later sources, such as a control plane, are waited for")]
-    pub async fn start(self) -> Result<Mesh, StartError> {
-        // Of the recorder that is there now: what is made later would not know.
-        crate::telemetry::names::describe();
-        let source = source(self.source, self.spec)?;
-        let mut configuration = Configuration::new(source, self.options);
-        let (plan, status) = match configuration.load() {
-            Outcome::Applied(plan, status) => (plan, status),
-            Outcome::Rejected(status) => {
-                let reason = status.rejected.unwrap_or_default();
-                return Err(StartError { reason, diagnostics: status.diagnostics });
-            }
-            Outcome::Unchanged => unreachable!("the first load has nothing to compare with"),
-        };
-        let generation = plan.generation;
-        let own_log = self.access_log.is_none();
-        let access_log = self.access_log.unwrap_or_else(AccessLog::off);
-        if own_log {
-            let fail = |error: std::io::Error| StartError {
-                reason: format!("the access log cannot be opened: {error}"),
-                diagnostics: Diagnostics::new(),
-            };
-            access_log.configure(plan.settings.access_log.as_ref()).map_err(fail)?;
-        }
-        #[cfg(feature = "file")]
-        let folder = configuration.folder().filter(|_| self.watch).map(ToOwned::to_owned);
-        let seed = self.seed.unwrap_or_else(|| FastRng::new().next_u64());
-        let names = Names::new(self.resolver, seed, self.dns);
-        let tools = Tools { connector: self.connector.clone(), rng: self.rng.clone(), names: names.clone() };
-        let ready = readiness::at_first(&plan);
-        let (istio_runtime, max_fields) = (plan.settings.istio_runtime, plan.settings.max_fields);
-        let mesh = Mesh(Arc::new(Inner {
-            in_force: Arc::new(ArcSwap::new(plan.clone())),
-            live: ArcSwap::from_pointee(Live::link(plan, None, &tools)),
-            status: ArcSwap::from_pointee(status),
-            generation: signal::channel(generation).0,
-            ready: signal::channel(ready).0,
-            workers: Mutex::default(),
-            configuration: Mutex::new(configuration),
-            connector: self.connector,
-            rng: self.rng,
-            replay: ReplayBudget::default(),
-            attempt_faults: Arc::new(self.attempt_faults),
-            authorities: Arc::new(Authorities::new(names.clone(), istio_runtime, max_fields)),
-            names,
-            runtime: Handle::current(),
-            metrics: self.metrics,
-            access_log,
-            own_log,
-            closed: CancellationToken::new(),
-        }));
-        tokio::spawn(readiness::follow(Arc::downgrade(&mesh.0), mesh.generations()));
-        #[cfg(feature = "file")]
-        if let Some(folder) = folder {
-            let failed = |error: notify::Error| StartError {
-                reason: format!("{} cannot be watched: {error}", folder.display()),
-                diagnostics: Diagnostics::new(),
-            };
-            super::watch::start(&mesh.0, &folder).map_err(failed)?;
-        }
-        metrics::gauge!("mesh_config_generation").set(generation as f64);
-        Ok(mesh)
-    }
 }
 
-/// The one source, with what was added in code.
-fn source(source: Source, spec: Option<Box<MeshSpec>>) -> Result<Source, StartError> {
-    let Some(spec) = spec else { return Ok(source) };
-    match source {
-        #[cfg(feature = "file")]
-        Source::Folder(folder) => Err(StartError {
-            reason: format!("services and rules made in code cannot be added to {}", folder.display()),
-            diagnostics: Diagnostics::new(),
-        }),
-        Source::Documents(_) => match spec.build() {
-            Ok(documents) => Ok(Source::Documents(Box::new(documents))),
-            Err(diagnostics) => {
-                Err(StartError { reason: "what was made in code is not valid".into(), diagnostics })
-            }
-        },
-    }
-}
-
-/// Why a mesh did not start. Displays every finding, each with its place and what would be right.
+/// Where the configuration comes from.
 #[derive(Debug)]
-pub struct StartError {
-    reason: String,
-    diagnostics: Diagnostics,
+pub(super) enum SourceChoice {
+    #[cfg(feature = "file")]
+    Folder(PathBuf),
+    Documents(Box<Documents>),
+    Source(Box<dyn Source>),
 }
 
-impl StartError {
-    /// What was found in the configuration.
-    #[must_use]
-    pub fn diagnostics(&self) -> &Diagnostics {
-        &self.diagnostics
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the mesh does not start: {}", self.reason)?;
-        for finding in self.diagnostics.iter() {
-            write!(f, "\n{finding:#}")?;
+impl SourceChoice {
+    /// The source, with the additions made in code, and the place that a reload reads.
+    pub(super) fn with(
+        self,
+        spec: Option<Box<MeshSpec>>,
+        options: &CompileOptions,
+        watch: bool,
+    ) -> Result<(Box<dyn Source>, Place), StartError> {
+        let mixed = |place: String| {
+            StartError::new(format!("services and rules made in code cannot be added to {place}"))
+        };
+        match self {
+            #[cfg(feature = "file")]
+            Self::Folder(folder) => {
+                if spec.is_some() {
+                    return Err(mixed(folder.display().to_string()));
+                }
+                let strictness = if options.istio_runtime { Strictness::Lenient } else { Strictness::Strict };
+                let source = FolderSource::new(folder, strictness).watch(watch);
+                let place = Place::Folder(source.place());
+                Ok((Box::new(source), place))
+            }
+            Self::Documents(documents) => {
+                let documents = match spec {
+                    None => *documents,
+                    Some(spec) => spec
+                        .build()
+                        .map_err(|found| StartError::with("what was made in code is not valid", found))?,
+                };
+                Ok((Box::new(CodeSource::new(documents.clone())), Place::Documents(documents.into())))
+            }
+            Self::Source(_) if spec.is_some() => Err(mixed("another source".to_owned())),
+            Self::Source(source) => Ok((source, Place::Nowhere)),
         }
-        Ok(())
-    }
-}
-
-impl std::error::Error for StartError {}
-
-#[cfg(test)]
-mod tests {
-    use mesh_core::plan::builder::Protocol;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn what_may_not_be_in_a_file_does_not_start_in_code_either() {
-        let reviews = Service::new("reviews").port(9080, Protocol::Http);
-        let rule = Rule::to("reviews").abort(999, 10.0);
-        let refused = Mesh::builder().service(reviews.clone()).rule(rule).start().await.unwrap_err();
-        assert!(refused.diagnostics().has_errors(), "{refused}");
-        let mesh = Mesh::builder().service(reviews).rule(Rule::to("reviews")).start().await.unwrap();
-        assert!(mesh.plan().outbound[&9080].host("reviews").is_some());
-    }
-
-    #[cfg(feature = "file")]
-    #[tokio::test]
-    async fn a_refused_start_shows_where_and_what_would_be_right() {
-        let folder = tempfile::tempdir().unwrap();
-        let text =
-            "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: a}\nspec: {egres: []}\n";
-        std::fs::write(folder.path().join("a.yaml"), text).unwrap();
-        let mesh = Mesh::from_dir(folder.path()).identity(Workload::default()).strict(true);
-        let refused = mesh.start().await.unwrap_err();
-        let told = refused.to_string().replace(&folder.path().display().to_string(), "mesh");
-        let expected = "the mesh does not start: there are errors, and strictness was asked for\n\
-                        Error [IST0106] (Sidecar default/a mesh/a.yaml:4:8) spec.egres: unknown field `egres`\n    \
-                        hint: did you mean `egress`?";
-        assert_eq!(told, expected);
-    }
-
-    #[cfg(feature = "file")]
-    #[tokio::test]
-    async fn a_folder_is_not_added_to() {
-        let refused = Mesh::from_dir("mesh").rule(Rule::to("reviews")).start().await.unwrap_err();
-        assert!(refused.to_string().contains("cannot be added to mesh"), "{refused}");
     }
 }

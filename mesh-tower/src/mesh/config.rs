@@ -1,60 +1,44 @@
-//! From files to a plan, with the last good rule (Y-12).
+//! From updates to plans, with the last good rule (Y-12).
 
-#[cfg(feature = "file")]
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mesh_core::analysis::{Diagnostics, Level};
 use mesh_core::api::Documents;
-#[cfg(feature = "file")]
-use mesh_core::api::Strictness;
 use mesh_core::plan::{CompileOptions, Loaded, Plan, load};
 
+use super::status::{SourceState, Status};
 #[cfg(feature = "file")]
-use crate::source::folder::{FolderReader, Reading, nothing_in};
+use crate::source::folder::{SharedFolder, nothing_in};
+use crate::source::{Said, SourceError};
 
-/// Where the configuration comes from.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// The `.yaml`, `.yml` and `.json` files of a folder and its sub-folders (Y-1).
-    #[cfg(feature = "file")]
-    Folder(PathBuf),
-    /// Documents made in code.
-    Documents(Box<Documents>),
-}
-
-/// What the latest load found.
-#[derive(Clone, Debug, Default)]
-pub struct Status {
-    /// The generation in force.
-    pub generation: u64,
-    /// Findings about the latest files, in force or not.
-    pub diagnostics: Diagnostics,
-    /// Resources, as `Kind namespace/name`, whose last good version stays in force.
-    pub stale_resources: Vec<String>,
-    /// Hosts that keep earlier rules because their new ones are broken.
-    pub stale_hosts: Vec<String>,
-    /// Why the latest files are not in force as a whole, if they are not.
-    pub rejected: Option<String>,
-}
-
-/// The source and what was last read of it.
+/// The configuration in force, and its documents.
 #[derive(Debug)]
 pub(super) struct Configuration {
-    source: Source,
     options: CompileOptions,
-    /// Set if the source is a folder.
-    #[cfg(feature = "file")]
-    reader: Option<FolderReader>,
-    #[cfg(feature = "file")]
-    read: Option<Reading>,
+    /// Where a reload that a program asks for reads.
+    place: Place,
+    /// Whether documents made in code have replaced the source.
+    is_replaced: bool,
+    /// Number of the latest reading in force.
+    reading: u64,
+    generation: u64,
+    /// The documents in force, from which the next load keeps the last good versions.
     loaded: Option<Loaded>,
 }
 
-/// The outcome of a load.
+/// A place that can be read at any time.
+#[derive(Debug)]
+pub(super) enum Place {
+    #[cfg(feature = "file")]
+    Folder(SharedFolder),
+    Documents(Box<Documents>),
+    /// The source alone decides when there is an update.
+    Nowhere,
+}
+
+/// The outcome of an update.
 pub(super) enum Outcome {
     Applied(Arc<Plan>, Status),
-    #[cfg_attr(not(feature = "file"), expect(dead_code, reason = "only files can be read again"))]
     Unchanged,
     Rejected(Status),
 }
@@ -70,77 +54,82 @@ impl Outcome {
 }
 
 impl Configuration {
-    pub(super) fn new(source: Source, options: CompileOptions) -> Self {
-        #[cfg(feature = "file")]
-        let reader = match &source {
-            Source::Folder(folder) => {
-                let strictness = if options.istio_runtime { Strictness::Lenient } else { Strictness::Strict };
-                Some(FolderReader::new(folder, strictness))
-            }
-            Source::Documents(_) => None,
-        };
-        Self {
-            source,
-            options,
+    pub(super) fn new(place: Place, options: CompileOptions) -> Self {
+        Self { options, place, is_replaced: false, reading: 0, generation: 0, loaded: None }
+    }
+
+    /// Puts documents in the place of the source.
+    pub(super) fn replace(&mut self, documents: Documents) -> Outcome {
+        self.is_replaced = true;
+        self.place = Place::Documents(documents.into());
+        self.reload()
+    }
+
+    /// Whether documents made in code have replaced the source.
+    pub(super) const fn is_replaced(&self) -> bool {
+        self.is_replaced
+    }
+
+    /// Reads the place again.
+    pub(super) fn reload(&mut self) -> Outcome {
+        match &self.place {
             #[cfg(feature = "file")]
-            reader,
-            #[cfg(feature = "file")]
-            read: None,
-            loaded: None,
+            Place::Folder(folder) => match folder.news() {
+                Some(Ok(said)) => self.documents(said),
+                Some(Err(error)) => self.failed(&error),
+                None => Outcome::Unchanged,
+            },
+            Place::Documents(documents) => self.load(Documents::clone(documents), Diagnostics::new()),
+            Place::Nowhere => Outcome::Unchanged,
         }
     }
 
-    #[cfg(feature = "file")]
-    pub(super) fn folder(&self) -> Option<&Path> {
-        self.reader.as_ref().map(FolderReader::folder)
-    }
-
-    /// The next load compiles these documents.
-    pub(super) fn replace(&mut self, documents: Documents) {
-        self.source = Source::Documents(Box::new(documents));
+    /// Compiles documents; keeps the last good versions.
+    pub(super) fn documents(&mut self, said: Said) -> Outcome {
+        if said.reading.is_some_and(|reading| reading <= self.reading) {
+            return Outcome::Unchanged;
+        }
+        self.reading = said.reading.unwrap_or(self.reading);
+        #[cfg_attr(not(feature = "file"), expect(unused_mut, reason = "only a folder may be empty"))]
+        let mut findings = said.findings;
+        // A folder that never had anything may be empty.
         #[cfg(feature = "file")]
         {
-            self.reader = None;
+            let last = self.loaded.as_ref().map(|loaded| &loaded.documents);
+            let emptied = said.empty.iter().filter(|place| last.is_some_and(|last| last.has_any_of(place)));
+            findings.extend(emptied.map(|place| nothing_in(place)));
         }
+        self.load(said.documents, findings)
     }
 
-    /// Reads and compiles; keeps what is last known to be good.
-    pub(super) fn load(&mut self) -> Outcome {
-        let (documents, findings) = match &self.source {
-            Source::Documents(documents) => ((**documents).clone(), Diagnostics::new()),
-            #[cfg(feature = "file")]
-            Source::Folder(_) => {
-                let reader = self.reader.as_mut().expect("a folder has a reader");
-                let read = match reader.read() {
-                    Ok(read) => read,
-                    Err(error) => {
-                        // What is read next is news, even if it is what was read before.
-                        self.read = None;
-                        return self.reject(error, Diagnostics::new());
-                    }
-                };
-                if self.read.as_ref().is_some_and(|before| read.is_as(before)) {
-                    return Outcome::Unchanged;
-                }
-                let (documents, mut findings) = read.documents();
-                // A folder that never had anything may be empty.
-                let last = self.loaded.as_ref().map(|loaded| &loaded.documents);
-                let emptied =
-                    read.empty.iter().filter(|place| last.is_some_and(|last| last.has_any_of(place)));
-                findings.extend(emptied.map(|place| nothing_in(place)));
-                self.read = Some(read);
-                (documents, findings)
-            }
-        };
+    /// Takes a plan as it is.
+    pub(super) fn plan(&mut self, mut plan: Plan, findings: Diagnostics) -> Outcome {
+        log(&findings);
+        if findings.fail_closed().is_some() {
+            return self.reject(UNHONOURED.to_owned(), findings);
+        }
+        self.generation += 1;
+        plan.generation = self.generation;
+        self.loaded = None;
+        let status = Status { generation: self.generation, diagnostics: findings, ..Status::default() };
+        Outcome::Applied(Arc::new(plan), status)
+    }
+
+    fn load(&mut self, documents: Documents, findings: Diagnostics) -> Outcome {
         match load(documents, findings, &self.options, self.loaded.as_ref()) {
-            Ok(loaded) => {
+            Ok(mut loaded) => {
                 log(&loaded.diagnostics);
+                self.generation += 1;
+                if loaded.plan.generation != self.generation {
+                    // The source yielded compiled plans before.
+                    Arc::make_mut(&mut loaded.plan).generation = self.generation;
+                }
                 let status = Status {
-                    generation: loaded.plan.generation,
+                    generation: self.generation,
                     diagnostics: loaded.diagnostics.clone(),
                     stale_resources: loaded.stale_resources.iter().cloned().collect(),
                     stale_hosts: loaded.stale_hosts.iter().cloned().collect(),
-                    rejected: None,
+                    ..Status::default()
                 };
                 let plan = loaded.plan.clone();
                 self.loaded = Some(loaded);
@@ -149,7 +138,7 @@ impl Configuration {
             Err(diagnostics) => {
                 log(&diagnostics);
                 let reason = if diagnostics.fail_closed().is_some() {
-                    "a security resource cannot be honoured"
+                    UNHONOURED
                 } else {
                     "there are errors, and strictness was asked for"
                 };
@@ -158,11 +147,21 @@ impl Configuration {
         }
     }
 
+    /// The source has failed.
+    pub(super) fn failed(&self, error: &SourceError) -> Outcome {
+        match self.reject(error.to_string(), Diagnostics::new()) {
+            Outcome::Rejected(status) => Outcome::Rejected(Status { source: SourceState::Failing, ..status }),
+            other => other,
+        }
+    }
+
     fn reject(&self, reason: String, diagnostics: Diagnostics) -> Outcome {
-        let generation = self.loaded.as_ref().map_or(0, |loaded| loaded.plan.generation);
+        let generation = self.generation;
         Outcome::Rejected(Status { generation, diagnostics, rejected: Some(reason), ..Status::default() })
     }
 }
+
+const UNHONOURED: &str = "a security resource cannot be honoured";
 
 fn log(diagnostics: &Diagnostics) {
     for finding in diagnostics.iter() {
@@ -176,12 +175,23 @@ fn log(diagnostics: &Diagnostics) {
 
 #[cfg(all(test, feature = "file"))]
 mod tests {
+    use std::path::{Path, PathBuf};
+
+    use mesh_core::api::Strictness;
     use mesh_core::plan::WorkloadSource;
 
     use super::*;
+    use crate::source::FolderSource;
 
     const SERVICE: &str =
         "apiVersion: v1\nkind: Service\nmetadata: {name: NAME}\nspec: {ports: [{name: http, port: 80}]}\n";
+
+    fn of(folder: impl Into<PathBuf>) -> Configuration {
+        let options =
+            CompileOptions { workload: WorkloadSource::Named("web".into()), ..CompileOptions::default() };
+        let source = FolderSource::new(folder, Strictness::Strict);
+        Configuration::new(Place::Folder(source.place()), options)
+    }
 
     fn hosts(outcome: Outcome) -> (Vec<bool>, Status) {
         let Outcome::Applied(plan, status) = outcome else { panic!("applied") };
@@ -197,21 +207,34 @@ mod tests {
         let latin = b"# first line\n# caf\xe9\napiVersion: v1\n";
         write("a.yaml", service("a").as_bytes());
         write("b.yaml", latin);
-        let options =
-            CompileOptions { workload: WorkloadSource::Named("web".into()), ..CompileOptions::default() };
-        let mut configuration = Configuration::new(Source::Folder(folder.path().into()), options);
-        let (seen, status) = hosts(configuration.load());
+        let mut configuration = of(folder.path());
+        let (seen, status) = hosts(configuration.reload());
         assert_eq!(seen, [true, false]);
         let finding = status.diagnostics.iter().find(|finding| finding.is_error()).unwrap();
         assert!(finding.origin.file.ends_with("b.yaml"), "{finding:#}");
         assert_eq!((finding.origin.line, finding.message.as_str()), (2, "is not UTF-8 text"));
         write("b.yaml", service("b").as_bytes());
-        assert_eq!(hosts(configuration.load()).0, [true, true]);
+        assert_eq!(hosts(configuration.reload()).0, [true, true]);
         write("b.yaml", latin);
-        let (seen, status) = hosts(configuration.load());
+        let (seen, status) = hosts(configuration.reload());
         assert_eq!(seen, [true, true], "what it said stays");
         assert_eq!(status.stale_resources, ["Service default/b"]);
-        assert!(matches!(configuration.load(), Outcome::Unchanged));
+        assert!(matches!(configuration.reload(), Outcome::Unchanged));
+    }
+
+    #[test]
+    fn op_5_a_reading_does_not_replace_a_later_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str| std::fs::write(folder.path().join("a.yaml"), SERVICE.replace("NAME", name));
+        let mut configuration = of(folder.path());
+        let Place::Folder(place) = &configuration.place else { panic!("it is a folder") };
+        let place = place.clone();
+        write("a").unwrap();
+        let earlier = place.news().unwrap().unwrap();
+        write("b").unwrap();
+        let later = place.news().unwrap().unwrap();
+        assert_eq!(hosts(configuration.documents(later)).0, [false, true]);
+        assert!(matches!(configuration.documents(earlier), Outcome::Unchanged));
     }
 
     #[test]
@@ -220,16 +243,14 @@ mod tests {
         let (folder, away) = (place.path().join("mesh"), place.path().join("away"));
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("a.yaml"), SERVICE.replace("NAME", "a")).unwrap();
-        let options =
-            CompileOptions { workload: WorkloadSource::Named("web".into()), ..CompileOptions::default() };
-        let mut configuration = Configuration::new(Source::Folder(folder.clone()), options);
-        assert!(matches!(configuration.load(), Outcome::Applied(..)));
+        let mut configuration = of(folder.clone());
+        assert!(matches!(configuration.reload(), Outcome::Applied(..)));
         std::fs::rename(&folder, &away).unwrap();
-        assert!(matches!(configuration.load(), Outcome::Rejected(_)));
+        assert!(matches!(configuration.reload(), Outcome::Rejected(_)));
         std::fs::rename(&away, &folder).unwrap();
-        let (_, status) = hosts(configuration.load());
+        let (_, status) = hosts(configuration.reload());
         assert_eq!(status.rejected, None);
-        assert!(matches!(configuration.load(), Outcome::Unchanged));
+        assert!(matches!(configuration.reload(), Outcome::Unchanged));
     }
 
     /// What a folder that loads these files, then changes, has of the hosts `a` and `b`.
@@ -240,17 +261,15 @@ mod tests {
         std::fs::write(folder.path().join("a.yaml"), SERVICE.replace("NAME", "a"))
             .expect("the folder is ours");
         std::fs::write(inner.join("b.yaml"), SERVICE.replace("NAME", "b")).expect("the folder is ours");
-        let options =
-            CompileOptions { workload: WorkloadSource::Named("web".into()), ..CompileOptions::default() };
-        let mut configuration = Configuration::new(Source::Folder(folder.path().into()), options);
-        assert_eq!(hosts(configuration.load()).0, [true, true]);
+        let mut configuration = of(folder.path());
+        assert_eq!(hosts(configuration.reload()).0, [true, true]);
         change(folder.path());
-        let (seen, status) = hosts(configuration.load());
+        let (seen, status) = hosts(configuration.reload());
         if folder.path().read_dir().expect("the folder is ours").next().is_some() {
             // And for as long as it lasts.
             let other = "apiVersion: v1\nkind: Namespace\nmetadata: {name: x}\n";
             std::fs::write(folder.path().join("other.yaml"), other).expect("the folder is ours");
-            assert_eq!(hosts(configuration.load()).0, seen);
+            assert_eq!(hosts(configuration.reload()).0, seen);
         }
         (seen, status)
     }

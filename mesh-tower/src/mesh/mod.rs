@@ -1,9 +1,9 @@
 //! The handle of a running mesh: configuration in, clients and layers out.
 //!
 //! ```text
-//! folder of YAML ──read──▶ documents ──compile──▶ Plan ──link──▶ Live ──▶ every Worker, one swap each
-//!       ▲                                                          │
-//!       └───────────── a change is seen, debounced ────────────────┘
+//! source ──documents──compile──▶ Plan ──link──▶ Live ──▶ every Worker, one swap each
+//!       └──plan───────────────────┘              ▲
+//!       └──endpoints of a cluster────────────────┘
 //! ```
 //!
 //! A reload builds and checks the whole new plan before anything is swapped. What is invalid keeps
@@ -21,10 +21,13 @@ mod builder;
 mod channel;
 mod client;
 mod config;
+mod follow;
 mod readiness;
 pub mod server;
-#[cfg(feature = "file")]
-mod watch;
+mod start;
+mod start_error;
+mod status;
+mod update;
 
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
@@ -34,16 +37,19 @@ use tokio::runtime::Handle;
 use tokio::sync::watch as signal;
 use tokio_util::sync::CancellationToken;
 
-pub use builder::{MeshBuilder, StartError};
+pub use builder::MeshBuilder;
 pub use channel::{Channel, ChannelError};
 pub use client::Client;
-pub use config::{Source, Status};
+pub use start_error::StartError;
+pub use status::{SourceState, Status};
 
-use self::config::{Configuration, Outcome};
+use self::builder::SourceChoice;
+use self::config::Configuration;
 use self::server::ServerLayer;
 use crate::body::replay::ReplayBudget;
 use crate::clock::SharedRng;
 use crate::request::snapshot::InForce;
+use crate::source::Source;
 #[cfg(feature = "file")]
 pub use crate::source::folder::{Folder, read_folder};
 use crate::stack::{Edge, ServerEdge};
@@ -80,7 +86,9 @@ pub(crate) struct Inner {
     access_log: AccessLog,
     /// Whether the configuration says where the log goes, rather than the program.
     own_log: bool,
-    /// Cancelled when the last handle is dropped: ends the watcher.
+    /// Cancelled when the source is not followed any more.
+    followed: CancellationToken,
+    /// Cancelled when the last handle is dropped.
     closed: CancellationToken,
 }
 
@@ -88,7 +96,7 @@ impl Mesh {
     /// A mesh configured by the YAML files of a folder, watched for changes.
     #[cfg(feature = "file")]
     pub fn from_dir(dir: impl Into<std::path::PathBuf>) -> MeshBuilder {
-        MeshBuilder::new(Source::Folder(dir.into()))
+        MeshBuilder::new(SourceChoice::Folder(dir.into()))
     }
 
     /// A mesh configured in code: services and rules, no files.
@@ -118,7 +126,12 @@ impl Mesh {
 
     /// A mesh configured by documents that are at hand; see [`mesh_core::plan::builder`].
     pub fn from_documents(documents: mesh_core::api::Documents) -> MeshBuilder {
-        MeshBuilder::new(Source::Documents(Box::new(documents)))
+        MeshBuilder::new(SourceChoice::Documents(Box::new(documents)))
+    }
+
+    /// A mesh that follows a source of your own; see [`source`](crate::source).
+    pub fn from_source(source: impl Source) -> MeshBuilder {
+        MeshBuilder::new(SourceChoice::Source(Box::new(source)))
     }
 
     /// The plan in force and its running state.
@@ -235,75 +248,6 @@ impl Mesh {
     #[must_use]
     pub fn access_log(&self) -> &AccessLog {
         &self.0.access_log
-    }
-
-    /// Puts these documents in the place of the configuration so far. Whether they are in force.
-    ///
-    /// For a mesh that is configured in code; a folder, if there was one, is not read again.
-    #[must_use = "the documents may have been refused"]
-    pub fn apply(&self, documents: mesh_core::api::Documents) -> bool {
-        self.load(Some(documents))
-    }
-
-    /// Reads the configuration again, now. Whether a new plan is in force.
-    ///
-    /// The watcher calls this; a program calls it when it does not watch, from a thread of its own too.
-    #[expect(clippy::must_use_candidate, reason = "the effect is what counts")]
-    pub fn reload(&self) -> bool {
-        self.load(None)
-    }
-
-    fn load(&self, documents: Option<mesh_core::api::Documents>) -> bool {
-        let _runtime = self.0.runtime.enter();
-        let mut configuration = self.configuration();
-        if let Some(documents) = documents {
-            configuration.replace(documents);
-        }
-        let outcome = configuration.load();
-        metrics::counter!("mesh_config_reload_total", "result" => outcome.result()).increment(1);
-        let (plan, status) = match outcome {
-            Outcome::Applied(plan, status) => (plan, status),
-            Outcome::Unchanged => return false,
-            Outcome::Rejected(status) => {
-                let reason = status.rejected.as_deref().unwrap_or_default();
-                tracing::error!(
-                    reason,
-                    "the new configuration is rejected; the last good one stays in force"
-                );
-                self.0.status.store(Arc::new(status));
-                return false;
-            }
-        };
-        let generation = plan.generation;
-        if self.0.own_log
-            && let Err(error) = self.0.access_log.configure(plan.settings.access_log.as_ref())
-        {
-            tracing::error!(%error, "the access log cannot be opened; lines go where they went before");
-        }
-        let live = Arc::new(Live::link(plan, Some(&self.live()), &self.0.tools()));
-        let workers = self.workers();
-        self.0.in_force.store(live.plan().clone());
-        self.0.live.store(live.clone());
-        for worker in workers.iter().filter_map(Weak::upgrade) {
-            worker.follow(live.clone());
-        }
-        drop(workers);
-        self.0.status.store(Arc::new(status));
-        metrics::gauge!("mesh_config_generation").set(generation as f64);
-        let status = self.status();
-        if status.stale_resources.is_empty() && status.stale_hosts.is_empty() {
-            tracing::info!(generation, "configuration applied");
-        } else {
-            let (resources, hosts) = (&status.stale_resources, &status.stale_hosts);
-            tracing::warn!(
-                generation,
-                ?resources,
-                ?hosts,
-                "configuration applied; of these the last good version stays"
-            );
-        }
-        self.0.generation.send_replace(generation);
-        true
     }
 }
 

@@ -12,6 +12,7 @@ use super::{Dns, Event, Network, Upstream};
 use crate::body::Body;
 use crate::error::{BoxError, Error};
 use crate::mesh::{Client, Mesh, MeshBuilder};
+use crate::source::Source;
 use crate::telemetry::AccessLog;
 
 /// A mesh under test that has not started yet.
@@ -34,8 +35,17 @@ impl MeshTest {
 
     /// A mesh configured by documents.
     pub fn from_documents(documents: Documents) -> Self {
+        Self::over(Mesh::from_documents(documents))
+    }
+
+    /// A mesh that follows a source of your own.
+    pub fn from_source(source: impl Source) -> Self {
+        Self::over(Mesh::from_source(source))
+    }
+
+    fn over(builder: MeshBuilder) -> Self {
         let (network, dns) = (Network::new(), Dns::new());
-        let builder = Mesh::from_documents(documents)
+        let builder = builder
             .connector(Arc::new(network.clone()))
             .resolver(Arc::new(dns.clone()))
             .access_log(AccessLog::off())

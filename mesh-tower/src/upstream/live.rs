@@ -45,7 +45,9 @@ impl Live {
             match (&before.discovery, &node.discovery) {
                 (Discovery::Static(known), Discovery::Static(endpoints)) if same_policy => {
                     let is_same = |(known, now): (&Arc<Endpoint>, &Arc<Endpoint>)| Arc::ptr_eq(known, now);
-                    if known.len() != endpoints.len() || !known.iter().zip(endpoints).all(is_same) {
+                    let is_changed =
+                        known.len() != endpoints.len() || !known.iter().zip(endpoints).all(is_same);
+                    if is_changed && cluster.pushed().is_none() {
                         cluster.update_endpoints(endpoints);
                     }
                     Arc::clone(cluster)
@@ -98,6 +100,9 @@ fn start(
         Discovery::Dns(_) | Discovery::DnsFirst(_) | Discovery::Authority => &[],
     };
     let cluster = Arc::new(Cluster::new(node.policy.clone(), endpoints, settings.istio_runtime));
+    if let (Discovery::Static(_), Some(pushed)) = (&node.discovery, earlier.and_then(|one| one.pushed())) {
+        cluster.push_endpoints(&pushed);
+    }
     // Names that an earlier cluster follows are known: their addresses hold until the next lookup.
     match &node.discovery {
         Discovery::Dns(targets) => follow(&cluster, targets, false, &tools.names),

@@ -13,6 +13,7 @@ pub(super) fn json(plan: &Plan, status: &Status) -> Value {
     json!({
         "generation": plan.generation,
         "status": {
+            "source": status.source.as_str(),
             "rejected": status.rejected,
             "stale_resources": status.stale_resources,
             "stale_hosts": status.stale_hosts,

@@ -1,11 +1,11 @@
-//! Which files of a folder are read (Y-1), and what is found on the way to them.
+//! The files of a folder that are read (Y-1), and findings about folders.
 
 use std::path::{Path, PathBuf};
 
 use mesh_core::analysis::{Code, Diagnostic, Diagnostics};
 use mesh_core::error::Origin;
 
-/// What a folder holds.
+/// The content of a folder.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Folder {
     /// Names, as the user named the folder, and texts, sorted by name.
@@ -18,7 +18,7 @@ pub struct Folder {
 
 /// The configuration files of a folder and its sub-folders (Y-1).
 ///
-/// A file that cannot be read is left out, and told of: it must not take the others with it.
+/// A file that cannot be read is a finding; the other files are read.
 ///
 /// # Errors
 /// If a folder cannot be listed; the text names it.
@@ -31,7 +31,7 @@ pub fn read_folder(folder: &Path) -> Result<Folder, String> {
     Ok(Folder { texts, findings, empty })
 }
 
-/// What a folder holds, each file as `read` made it.
+/// The content of a folder, each file as `read` returned it.
 #[derive(Debug)]
 pub(super) struct Listed<F> {
     /// In no order.
@@ -41,7 +41,7 @@ pub(super) struct Listed<F> {
     pub(super) empty: Vec<String>,
 }
 
-/// Calls `read` with each file: it returns what the file is, or why it cannot be read, or nothing if it is gone.
+/// Calls `read` with each file: it returns the file, or the reason why it cannot be read, or nothing if it is gone.
 pub(super) fn list<F>(
     folder: &Path,
     read: &mut dyn FnMut(&Path) -> Option<Result<F, Diagnostic>>,
@@ -61,7 +61,7 @@ pub(super) fn list<F>(
     Ok(found)
 }
 
-/// What is reported of a folder without files.
+/// The finding about a folder without files.
 pub(crate) fn nothing_in(folder: &str) -> Diagnostic {
     let origin = Origin { file: folder.into(), ..Origin::default() };
     let message = "there is no .yaml, .yml or .json file in this folder";
@@ -118,14 +118,14 @@ pub(super) fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, Diagnostic>
     })
 }
 
-/// What is reported of a file that cannot be read. Nothing if it is gone between listing and reading: the next event
+/// The finding about a file that cannot be read. None if the file went away between listing and reading: the next event
 /// brings the new state.
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Option<Diagnostic> {
     let is_gone = error.kind() == std::io::ErrorKind::NotFound;
     (!is_gone).then(|| of_file(path, 0, format!("cannot be read: {error}")))
 }
 
-/// An error about a file as a whole: on a reload, what it said before stays (Y-12).
+/// An error about a file as a whole: on a reload, its last good version stays (Y-12).
 fn of_file(path: &Path, line: u32, message: String) -> Diagnostic {
     let file = path.display().to_string().into();
     let origin = Origin { file, line, column: u32::from(line > 0), ..Origin::default() };
@@ -145,8 +145,8 @@ mod tests {
         let file = folder.path().join("a.yaml");
         std::fs::write(&file, SERVICE).unwrap();
         let (file, folder) = (file.display(), folder.path().display());
-        let told = read_folder(Path::new(&file.to_string())).unwrap_err();
-        assert_eq!(told, format!("{file} is a file: name the folder that it is in, {folder}"));
+        let error = read_folder(Path::new(&file.to_string())).unwrap_err();
+        assert_eq!(error, format!("{file} is a file: name the folder that it is in, {folder}"));
     }
 
     #[test]
@@ -173,7 +173,9 @@ mod tests {
         }
         let found = read_folder(&folder.path().join("mesh")).unwrap();
         assert_eq!(found.texts.len(), 2, "{:?}", found.texts);
-        let told: Vec<_> = found.findings.iter().map(|finding| finding.origin.file.to_string()).collect();
-        assert!(told.len() == 2 && told.iter().all(|file| file.ends_with("/self") || file.ends_with("/up")));
+        let files: Vec<_> = found.findings.iter().map(|finding| finding.origin.file.to_string()).collect();
+        assert!(
+            files.len() == 2 && files.iter().all(|file| file.ends_with("/self") || file.ends_with("/up"))
+        );
     }
 }

@@ -1,15 +1,162 @@
-//! A folder of YAML files.
+//! A folder of YAML files, watched.
 //!
 //! | module | has |
 //! |---|---|
-//! | `list` | which files are read, and what is found on the way to them |
-//! | `stamp` | by what a file is known to be as it was, without a look into it |
-//! | `reader` | the files as they were read last; of those that changed nothing else is read again |
+//! | `list` | the files that are read, and findings about folders |
+//! | `stamp` | size, times and inode of a file, by which an unchanged file is not read |
+//! | `reader` | the files of the latest reading; only changed files are read and decoded again |
+//! | `watch` | waits for a change |
 
 mod list;
 mod reader;
 mod stamp;
+mod watch;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mesh_core::api::Strictness;
+
+use self::reader::{FolderReader, Reading};
+use self::watch::Watch;
+use super::{Kind, Next, Said, Source, SourceError, Update};
 
 pub(crate) use list::nothing_in;
 pub use list::{Folder, read_folder};
-pub(crate) use reader::{FolderReader, Reading};
+
+/// The `.yaml`, `.yml` and `.json` files of a folder and its sub-folders (Y-1).
+///
+/// It yields documents when the content of the folder changes. It never ends: if the folder is gone, it waits until the
+/// folder is back. Only the first reading fails without a folder.
+#[derive(Debug)]
+pub struct FolderSource {
+    place: SharedFolder,
+    is_watched: bool,
+    watch: Option<Watch>,
+    has_begun: bool,
+}
+
+impl FolderSource {
+    /// The files of this folder, read this strictly.
+    pub fn new(folder: impl Into<PathBuf>, strictness: Strictness) -> Self {
+        let reader = FolderReader::new(folder, strictness);
+        let place = SharedFolder(Arc::new(Mutex::new(Place { reader, last: None, readings: 0 })));
+        Self { place, is_watched: true, watch: None, has_begun: false }
+    }
+
+    /// Whether the folder is watched; on by default. Without, the first update is the only one.
+    #[must_use]
+    pub const fn watch(mut self, is_watched: bool) -> Self {
+        self.is_watched = is_watched;
+        self
+    }
+
+    /// The folder, for readings that no change causes.
+    pub(crate) fn place(&self) -> SharedFolder {
+        self.place.clone()
+    }
+
+    /// The first reading. It fails if the folder cannot be watched.
+    fn begin(&mut self) -> Option<Result<Update, SourceError>> {
+        // Watched before it is read: a change during the reading is seen.
+        let folder = self.place.path();
+        let watch = self.is_watched.then(|| Watch::new(&folder));
+        let news = self.place.news();
+        if let Some(Err(error)) = news {
+            return Some(Err(error));
+        }
+        match watch.transpose() {
+            Ok(watch) => self.watch = watch,
+            Err(error) => {
+                let reason = format!("{} cannot be watched: {error}", folder.display());
+                return Some(Err(SourceError::new(reason)));
+            }
+        }
+        self.has_begun = true;
+        news.map(|news| news.map(update))
+    }
+}
+
+impl Source for FolderSource {
+    fn next(&mut self) -> Next<'_> {
+        Box::pin(async {
+            if !self.has_begun {
+                return self.begin();
+            }
+            let Some(watch) = &self.watch else { std::future::pending().await };
+            loop {
+                let place = self.place.clone();
+                // Reading a large folder takes a while; requests must not wait for it.
+                match watch.after_a_change(move || place.news()).await {
+                    Ok(Some(news)) => return Some(news.map(update)),
+                    Ok(None) => unchanged(),
+                    Err(error) => {
+                        tracing::error!(%error, "a reading of the folder failed; the last good configuration stays in force");
+                    }
+                }
+            }
+        })
+    }
+}
+
+fn update(said: Said) -> Update {
+    Update(Kind::Documents(Box::new(said)))
+}
+
+/// Counts a reading without news.
+fn unchanged() {
+    metrics::counter!("mesh_config_reload_total", "result" => "unchanged").increment(1);
+}
+
+/// A folder and its latest reading.
+///
+/// # Clone
+/// Clones are the same folder.
+#[derive(Clone)]
+pub(crate) struct SharedFolder(Arc<Mutex<Place>>);
+
+#[derive(Debug)]
+struct Place {
+    reader: FolderReader,
+    last: Option<Reading>,
+    readings: u64,
+}
+
+impl SharedFolder {
+    pub(crate) fn path(&self) -> PathBuf {
+        self.lock().reader.folder().to_owned()
+    }
+
+    /// The content of the folder, if it changed since the latest reading.
+    pub(crate) fn news(&self) -> Option<Result<Said, SourceError>> {
+        let mut place = self.lock();
+        let reading = match place.reader.read() {
+            Ok(reading) => reading,
+            Err(reason) => {
+                // The next reading is news, even if it equals the one before.
+                place.last = None;
+                return Some(Err(SourceError::new(reason)));
+            }
+        };
+        if place.last.as_ref().is_some_and(|last| reading.is_as(last)) {
+            return None;
+        }
+        place.readings += 1;
+        let (documents, findings) = reading.documents();
+        let said = Said { documents, findings, empty: reading.empty.clone(), reading: Some(place.readings) };
+        place.last = Some(reading);
+        Some(Ok(said))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Place> {
+        // After a panic the files that are known are whole: each is a value of its own.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for SharedFolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SharedFolder").field(&self.path()).finish()
+    }
+}

@@ -1,4 +1,4 @@
-//! The files of a folder as they were read last.
+//! The files of a folder as of the latest reading.
 //!
 //! ```text
 //! each file ──its stamp is as before──▶ not read
@@ -8,8 +8,8 @@
 //!                  └──▶ decoded
 //! ```
 //!
-//! What a file said is kept with its text, by which it is compared: that needs no hash, and the rules of a reload (a file
-//! that was cut, Y-12) need the text in any case. What does not change is shared by all that was made of it.
+//! Texts are compared with the texts in memory. That needs no hash: the rules of a reload (a file that was cut, Y-12) keep
+//! each text in any case.
 
 use std::collections::HashMap;
 use std::fs;
@@ -36,24 +36,24 @@ pub(crate) struct FolderReader {
 /// A file that was read.
 #[derive(Debug)]
 struct Known {
-    /// Missing if the file may have been written since without a trace.
+    /// None if the file may have changed since without a new stamp.
     stamp: Option<Stamp>,
     file: Arc<File>,
 }
 
-/// What a folder holds, read.
+/// The content of a folder.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
     /// Sorted by name.
     files: Vec<Arc<File>>,
-    /// Files that cannot be read; that there is none.
+    /// Of files that cannot be read, or that there is none.
     findings: Diagnostics,
-    /// Its sub-folders that are there, and in which no file is.
+    /// Its sub-folders without files.
     pub(crate) empty: Vec<String>,
     effort: Effort,
 }
 
-/// What was done to read a folder: the names of the files.
+/// The names of the files that a reading read and decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Effort {
     read: Vec<String>,
@@ -69,7 +69,7 @@ impl FolderReader {
         &self.folder
     }
 
-    /// Reads what is not known to be as it was.
+    /// Reads the files that may have changed.
     ///
     /// # Errors
     /// If a folder cannot be listed; the text names it.
@@ -89,7 +89,7 @@ impl FolderReader {
             }))
         });
         if listed.is_err() {
-            // The folder may come back as it was.
+            // The folder may come back with the same files.
             known.extend(self.known.drain());
         }
         self.known = known;
@@ -130,7 +130,7 @@ fn look(
     }))
 }
 
-/// The bytes of a file, and its stamp from before they were read: what is written meanwhile changes the stamp.
+/// The bytes of a file, and its stamp from before the reading: a change during the reading changes the stamp.
 fn read(path: &Path, now: SystemTime) -> io::Result<(Option<Stamp>, Vec<u8>)> {
     let mut file = fs::File::open(path)?;
     let metadata = file.metadata()?;
@@ -147,14 +147,14 @@ impl Known {
 }
 
 impl Reading {
-    /// Everything that the files say, and what is found about them.
+    /// All documents of the files, and all findings.
     pub(crate) fn documents(&self) -> (Documents, Diagnostics) {
         let (documents, mut findings) = Documents::of_files(self.files.iter().map(AsRef::as_ref));
         findings.append(self.findings.clone());
         (documents, findings)
     }
 
-    /// Whether nothing is other than it was.
+    /// Whether nothing changed since.
     pub(crate) fn is_as(&self, before: &Self) -> bool {
         let same = |(one, other): (&Arc<File>, &Arc<File>)| Arc::ptr_eq(one, other);
         self.files.len() == before.files.len()

@@ -1,23 +1,22 @@
-//! By what a file is known to be as it was, without a look into it.
+//! Size, times and inode of a file, by which an unchanged file is not read.
 //!
-//! Size, times and inode say that nothing was written, but for one case: a file that is written twice within one tick
-//! of the file system's clock, with as many bytes, has the same stamp both times. So the stamp of a file that was
-//! written a moment ago says nothing yet, as in git's index ("racily clean"): the file is read again at the next look,
-//! until the stamp is old enough.
+//! They show every change but one: a file that is written twice within one tick of the file system's clock, with equal
+//! sizes, has the same stamp both times. So a file that changed a moment ago has no stamp, as in git's index ("racily
+//! clean"), and the next reading reads it again.
 //!
 //! ```text
-//! written ──(less than SETTLED)── looked at: no stamp          the next look reads
-//! written ──────(SETTLED or more)────── looked at: a stamp     the next look compares
+//! changed ──(less than SETTLED)── reading: no stamp          the next reading reads it
+//! changed ──────(SETTLED or more)────── reading: a stamp     the next reading compares the stamps
 //! ```
 
 use std::fs::Metadata;
 use std::time::{Duration, SystemTime};
 
-/// How long after the last change a stamp counts. It is more than the ticks of all common file systems: FAT's are 2 s,
-/// those of others are of milliseconds.
+/// Time after the last change from which a file has a stamp. It is longer than a tick of any common file system: 2 s on
+/// FAT, milliseconds on others.
 const SETTLED: Duration = Duration::from_millis(2_500);
 
-/// What the system says of a file.
+/// The metadata that tell versions of a file apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     size: u64,
@@ -26,7 +25,7 @@ pub(super) struct Stamp {
     identity: Identity,
 }
 
-/// Which file it is, and when anything of it changed: no program can set that time.
+/// Which file it is, and the time of its last change of any kind, which no program can set.
 #[cfg(unix)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
@@ -36,7 +35,7 @@ struct Identity {
 }
 
 impl Stamp {
-    /// The stamp of a file whose metadata was asked for at `now` or later; `None` if it says nothing.
+    /// The stamp of a file by metadata of `now` or later; `None` if the last change is too recent.
     pub(super) fn of(metadata: &Metadata, now: SystemTime) -> Option<Self> {
         let modified = metadata.modified().ok()?;
         #[cfg(unix)]
@@ -54,7 +53,7 @@ impl Stamp {
             #[cfg(unix)]
             identity,
         };
-        // A time to come, as another machine's clock may say, is no time long ago.
+        // A time in the future, of another machine's clock, is too recent as well.
         let age = now.duration_since(stamp.latest()?).ok()?;
         (age >= SETTLED).then_some(stamp)
     }

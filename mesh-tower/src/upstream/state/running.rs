@@ -5,6 +5,7 @@ mod gauges;
 mod outcomes;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -39,6 +40,8 @@ pub struct Cluster {
     trigger: Option<TriggerOnDrop>,
     /// The names that its endpoints come from, if they do.
     following: OnceLock<Arc<Following>>,
+    /// Whether the source of the plan has pushed its endpoints, rather than the plan listing them.
+    is_pushed: AtomicBool,
 }
 
 /// The hosts by their addresses.
@@ -64,6 +67,7 @@ impl Cluster {
             stats: OnceLock::new(),
             trigger: plan.health.as_ref().map(|_| TriggerOnDrop::default()),
             following: OnceLock::new(),
+            is_pushed: AtomicBool::new(false),
             plan,
         };
         cluster.update_endpoints(endpoints);
@@ -119,6 +123,19 @@ impl Cluster {
             };
             Some(endpoints.iter().map(host).collect())
         });
+    }
+
+    /// Replaces the endpoints by those that the source of the plan pushes. What a plan lists counts no more.
+    pub(crate) fn push_endpoints(&self, endpoints: &[Arc<Endpoint>]) {
+        // Read under the lock of the configuration alone, as this is.
+        self.is_pushed.store(true, Ordering::Relaxed);
+        self.update_endpoints(endpoints);
+    }
+
+    /// The endpoints that were pushed, if any were.
+    pub(crate) fn pushed(&self) -> Option<Vec<Arc<Endpoint>>> {
+        let all = || self.hosts.load().list().iter().map(|host| host.endpoint().clone()).collect();
+        self.is_pushed.load(Ordering::Relaxed).then(all)
     }
 
     /// Has one endpoint alone, which is the same host wherever it moves (SE-7, `DNS_ROUND_ROBIN`).

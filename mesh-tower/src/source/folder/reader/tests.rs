@@ -1,4 +1,4 @@
-//! What is read again, and that it is what a first reading finds.
+//! A reading reads only changed files, and equals a first reading.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn later() -> SystemTime {
     SystemTime::now() + Duration::from_secs(3600)
 }
 
-/// What was read and what was decoded, by the last part of the names.
+/// The files that were read and those that were decoded, by the last part of their names.
 fn effort(reading: &Reading) -> [Vec<&str>; 2] {
     let last = |name: &'_ String| name.rfind('/').map_or(0, |at| at + 1);
     [&reading.effort.read, &reading.effort.decoded].map(|names| {
@@ -24,7 +24,7 @@ fn effort(reading: &Reading) -> [Vec<&str>; 2] {
     })
 }
 
-/// Returns when the clock of the file system has moved on: what is written then has another stamp.
+/// Returns after the next tick of the file system's clock: a file that is written then has another stamp.
 fn next_tick(folder: &TempDir) {
     let modified = || {
         let probe = folder.path().join(".probe");
@@ -64,7 +64,7 @@ fn op_5_only_what_was_written_is_read_and_only_what_is_other_is_decoded() {
     assert_eq!(effort(&changed), [["b.yaml"], ["b.yaml"]]);
     assert!(!changed.is_as(&first));
     let (before, after) = (first.documents().0, changed.documents().0);
-    assert!(after.services[0].is_same(&before.services[0]), "what did not change is shared");
+    assert!(after.services[0].is_same(&before.services[0]), "an unchanged resource is shared");
 }
 
 #[test]
@@ -173,7 +173,7 @@ impl Edited {
         fs::write(file, text).unwrap();
     }
 
-    /// What Kubernetes does to a mounted ConfigMap: a new folder, to which a link is swapped.
+    /// As Kubernetes updates a mounted ConfigMap: a new folder, to which a link is swapped.
     fn release(&mut self) {
         let (mesh, text) = (self.mesh(), self.text());
         self.releases += 1;
@@ -215,7 +215,7 @@ impl Edited {
 
 /// OP-5, Y-1: whatever happens to the files, and however much of it between two looks.
 #[test]
-fn op_5_what_is_read_in_parts_is_what_is_read_as_a_whole() {
+fn op_5_a_reading_of_changed_files_equals_a_full_reading() {
     for seed in 0..4 {
         let mut edited = Edited::new(seed);
         let mut reader = FolderReader::new(edited.mesh(), Strictness::Strict);

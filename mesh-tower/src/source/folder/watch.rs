@@ -19,8 +19,7 @@ use std::time::Duration;
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
-
-use super::{Inner, Mesh};
+use tokio::task::{JoinError, spawn_blocking};
 
 /// Events within this time are one change.
 const DEBOUNCE: Duration = Duration::from_millis(100);
@@ -34,7 +33,7 @@ const POLL: Duration = Duration::from_secs(30);
 /// Most links that a path may lead through, as the system has it.
 const LINKS: usize = 40;
 
-/// What the watcher has told.
+/// The events of the watcher.
 #[derive(Debug, Default)]
 struct Changes {
     news: Notify,
@@ -109,7 +108,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is watched.
+/// The folder and the places around it, watched.
+#[derive(Debug)]
 struct Watched {
     watcher: RecommendedWatcher,
     folder: PathBuf,
@@ -179,48 +179,52 @@ fn existing_parent(name: &Path) -> Option<PathBuf> {
     name.ancestors().skip(1).find(|folder| folder.is_dir()).map(Path::to_owned)
 }
 
-pub(super) fn start(inner: &Arc<Inner>, folder: &Path) -> notify::Result<()> {
-    let changes = Arc::new(Changes::default());
-    let told = changes.clone();
-    let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| match event {
-        Ok(event) => told.note(event),
-        Err(_) => told.news.notify_one(),
-    })?;
-    let folder = std::path::absolute(folder).map_err(notify::Error::io)?;
-    let mut watched =
-        Watched { watcher, folder, around: Vec::new(), unwatched: HashSet::new(), changes: changes.clone() };
-    watched.arm()?;
-    let watched = Arc::new(Mutex::new(watched));
-    let owner = Arc::downgrade(inner);
-    let closed = inner.closed.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                () = changes.news.notified() => changes.settled().await,
-                () = tokio::time::sleep(POLL) => {}
-                () = closed.cancelled() => return,
-            }
-            if changes.replaced.swap(false, Ordering::Relaxed) {
-                // The new one may still be filled: that is seen from now on.
-                let watched = watched.clone();
-                let armed = tokio::task::spawn_blocking(move || arm(&watched)).await;
-                armed.unwrap_or_else(|error| tracing::error!(%error, "the folder cannot be watched anew"));
-                changes.settled().await;
-            }
-            let Some(inner) = owner.upgrade() else { return };
-            // Parsing and compiling a large folder takes a while; requests must not wait for it.
-            let mesh = Mesh(inner);
-            let watched = watched.clone();
-            let reload = move || {
-                arm(&watched);
-                mesh.reload()
-            };
-            if let Err(error) = tokio::task::spawn_blocking(reload).await {
-                tracing::error!(%error, "a reload failed; the last good configuration stays in force");
-            }
+/// A folder that is watched.
+#[derive(Debug)]
+pub(super) struct Watch {
+    changes: Arc<Changes>,
+    watched: Arc<Mutex<Watched>>,
+}
+
+impl Watch {
+    pub(super) fn new(folder: &Path) -> notify::Result<Self> {
+        let changes = Arc::new(Changes::default());
+        let noted = changes.clone();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| match event {
+            Ok(event) => noted.note(event),
+            Err(_) => noted.news.notify_one(),
+        })?;
+        let folder = std::path::absolute(folder).map_err(notify::Error::io)?;
+        let (around, unwatched) = (Vec::new(), HashSet::new());
+        let mut watched = Watched { watcher, folder, around, unwatched, changes: changes.clone() };
+        watched.arm()?;
+        Ok(Self { changes, watched: Arc::new(Mutex::new(watched)) })
+    }
+
+    /// Waits until a change is over, 30 s at most without one, then calls `read` on a thread that may block.
+    pub(super) async fn after_a_change<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        let Self { changes, watched } = self;
+        tokio::select! {
+            () = changes.news.notified() => changes.settled().await,
+            () = tokio::time::sleep(POLL) => {}
         }
-    });
-    Ok(())
+        if changes.replaced.swap(false, Ordering::Relaxed) {
+            // The new one may still be filled: that is seen from now on.
+            let watched = watched.clone();
+            let armed = spawn_blocking(move || arm(&watched)).await;
+            armed.unwrap_or_else(|error| tracing::error!(%error, "the folder cannot be watched anew"));
+            changes.settled().await;
+        }
+        let watched = watched.clone();
+        spawn_blocking(move || {
+            arm(&watched);
+            read()
+        })
+        .await
+    }
 }
 
 /// A folder that is not there is waited for at the places of its names.
