@@ -63,7 +63,7 @@ async fn main() -> Result<(), BoxError> {
     let encoding = packed.headers()["content-encoding"].to_str()?.to_owned();
     let bytes = packed.into_body().collect().await?.to_bytes().len();
     let client = ServiceBuilder::new().layer(DecompressionLayer::new()).service(mesh.client());
-    let unpacked = client.oneshot(catalog()?).await?.into_body().collect().await.map_err(BoxError::from)?;
+    let unpacked = client.oneshot(catalog()?).await?.into_body().collect().await?;
     println!("the catalog: {bytes} bytes of {encoding}, {} bytes unpacked", unpacked.to_bytes().len());
     Ok(())
 }

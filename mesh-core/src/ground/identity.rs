@@ -203,7 +203,7 @@ pub fn canonical_revision(labels: &Labels) -> Option<&str> {
 }
 
 fn first<'a>(labels: &'a Labels, keys: &[&str]) -> Option<&'a str> {
-    keys.iter().find_map(|key| labels.get(*key)).map(String::as_str)
+    keys.iter().find_map(|key| labels.get(key)).map(String::as_str)
 }
 
 /// A peer proved by mTLS.

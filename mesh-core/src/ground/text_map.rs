@@ -51,6 +51,7 @@ impl<V> TextMap<V> {
     }
 
     /// The entries, in order of their keys.
+    #[must_use]
     pub fn iter(&self) -> Iter<'_, V> {
         Iter(self.entries().iter())
     }

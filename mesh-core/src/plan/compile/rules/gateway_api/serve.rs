@@ -56,7 +56,7 @@ impl Serves {
 
 fn is_labelled(gateway: &Resource<Gateway>, workload: &Workload) -> bool {
     gateway.meta.namespace == workload.namespace
-        && NAME_LABELS.iter().any(|label| workload.labels.get(*label) == Some(&gateway.meta.name))
+        && NAME_LABELS.iter().any(|label| workload.labels.get(label) == Some(&gateway.meta.name))
 }
 
 /// Whether an address of type Hostname is a Service that selects the workload.
