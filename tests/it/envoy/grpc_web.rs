@@ -9,7 +9,7 @@ async fn pair() -> Option<Pair> {
     Pair::gateway("grpc_web", &["one"]).await
 }
 
-const TAKEN: &str = "grpc-web: what is taken for it";
+const TAKEN: &str = "grpc-web: which calls count as it";
 const OWN: &str = "grpc-web: answers of our own";
 
 /// The same outcome, but our proxy announces the length of a binary upload to the endpoint.

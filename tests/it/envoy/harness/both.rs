@@ -31,7 +31,7 @@ impl Both {
             lines.push(format!("{side} log sent: {}", text.len()));
         }
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        self.differ("Why a connection failed is told", &lines).envoy
+        self.differ("The reason of a failed connection", &lines).envoy
     }
 
     /// Both did the same except for these lines, `+` ours and `-` Envoy's; the reason is under this bold heading in
