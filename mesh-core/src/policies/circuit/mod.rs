@@ -15,15 +15,15 @@
 //! run, one waits and one gets 503 UO within microseconds.
 
 mod concurrency;
+mod idle_limit;
 mod limits;
 mod parts;
-mod patience;
 mod permit;
 mod policy;
 
 pub use concurrency::{Concurrency, RetryBudget};
+pub use idle_limit::IdleLimit;
 pub use limits::{Limits, Resource};
 pub use parts::{BudgetParts, HttpParts, PingParts, PoolParts, TcpParts};
-pub use patience::Patience;
 pub use permit::Permit;
 pub use policy::{CircuitPolicy, Http2Keepalive, Keepalive};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mesh_core::circuit::Patience;
+use mesh_core::circuit::IdleLimit;
 
 use super::http1::Http1;
 use crate::clock::now;
@@ -13,15 +13,15 @@ pub(super) struct Idle {
     /// The latest used last: it is the likeliest to be alive.
     #[expect(clippy::vec_box, reason = "moved in and out of leases whole")]
     connections: Vec<Box<Http1>>,
-    patience: Patience,
+    idle_limit: IdleLimit,
 }
 
 impl Idle {
     /// A connection has served a request; the caller puts it back or lends it on.
     pub(super) fn returned(&mut self, connection: &mut Http1) {
-        self.patience.served(std::mem::take(&mut connection.waited));
+        self.idle_limit.served(std::mem::take(&mut connection.waited));
         if let Some(timeout) = connection.announced.take() {
-            self.patience.announced(timeout);
+            self.idle_limit.announced(timeout);
         }
     }
 
@@ -35,12 +35,12 @@ impl Idle {
     pub(super) fn take(&mut self, repeatable: bool) -> Option<Box<Http1>> {
         while let Some(mut connection) = self.connections.pop() {
             if !connection.is_open() {
-                self.patience.closed(idle(&connection, now()));
+                self.idle_limit.closed(idle(&connection, now()));
                 continue;
             }
-            if self.patience.is_known() {
+            if self.idle_limit.is_known() {
                 connection.waited = idle(&connection, now());
-                if !repeatable && !self.patience.trusts(connection.waited) {
+                if !repeatable && !self.idle_limit.trusts(connection.waited) {
                     // All others have been idle for longer. They stay for requests that may be sent twice, and
                     // to show when the endpoint closes them.
                     self.connections.push(connection);
@@ -59,16 +59,16 @@ impl Idle {
 
     /// The endpoint cannot be reached. When it is back, it may keep idle connections for another time than before.
     pub(super) fn forget_patience(&mut self) {
-        self.patience = Patience::default();
+        self.idle_limit = IdleLimit::default();
     }
 
     /// Forgets those that the endpoint has closed.
     pub(super) fn forget_closed(&mut self) {
-        let Self { connections, patience } = self;
+        let Self { connections, idle_limit } = self;
         connections.retain(|connection| {
             let open = connection.is_open();
             if !open {
-                patience.closed(idle(connection, now()));
+                idle_limit.closed(idle(connection, now()));
             }
             open
         });

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The idle times after which it closed; none at first, when every idle connection is trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Patience {
+pub struct IdleLimit {
     /// The last closes; [`Duration::MAX`] where there were fewer.
     closes: Option<[Duration; CLOSES]>,
     next: usize,
@@ -22,7 +22,7 @@ pub struct Patience {
 /// many at its usual time that is forgotten.
 const CLOSES: usize = 8;
 
-impl Patience {
+impl IdleLimit {
     /// The endpoint said so (`Keep-Alive: timeout=`).
     pub fn announced(&mut self, timeout: Duration) {
         self.closes = Some([timeout; CLOSES]);
@@ -67,41 +67,41 @@ mod tests {
 
     #[test]
     fn rt_20_a_connection_whose_time_is_nearly_up_is_not_trusted() {
-        let mut patience = Patience::default();
-        assert!(patience.trusts(secs(3_600)), "nothing was learned yet");
-        patience.closed(secs(60));
-        assert!(patience.trusts(Duration::from_millis(58_999)));
-        assert!(!patience.trusts(secs(59)));
-        patience.announced(secs(2));
-        assert!(patience.trusts(Duration::from_millis(1_499)));
-        assert!(!patience.trusts(Duration::from_millis(1_500)));
+        let mut limit = IdleLimit::default();
+        assert!(limit.trusts(secs(3_600)), "nothing was learned yet");
+        limit.closed(secs(60));
+        assert!(limit.trusts(Duration::from_millis(58_999)));
+        assert!(!limit.trusts(secs(59)));
+        limit.announced(secs(2));
+        assert!(limit.trusts(Duration::from_millis(1_499)));
+        assert!(!limit.trusts(Duration::from_millis(1_500)));
     }
 
     #[test]
     fn a_restart_that_closes_young_connections_is_forgotten() {
-        let mut patience = Patience::default();
-        patience.closed(secs(60));
-        patience.closed(Duration::ZERO);
-        assert!(!patience.trusts(Duration::ZERO));
+        let mut limit = IdleLimit::default();
+        limit.closed(secs(60));
+        limit.closed(Duration::ZERO);
+        assert!(!limit.trusts(Duration::ZERO));
         for _ in 0..CLOSES - 1 {
-            patience.closed(secs(60));
-            assert!(!patience.trusts(secs(1)));
+            limit.closed(secs(60));
+            assert!(!limit.trusts(secs(1)));
         }
-        patience.closed(secs(60));
-        assert!(patience.trusts(secs(58)));
-        patience.closed(Duration::ZERO);
-        patience.served(secs(30));
-        assert!(patience.trusts(secs(28)), "it has lived longer");
-        assert!(!patience.trusts(secs(29)));
+        limit.closed(secs(60));
+        assert!(limit.trusts(secs(58)));
+        limit.closed(Duration::ZERO);
+        limit.served(secs(30));
+        assert!(limit.trusts(secs(28)), "it has lived longer");
+        assert!(!limit.trusts(secs(29)));
     }
 
     #[test]
     fn the_shortest_close_counts_for_delays_only_add() {
-        let mut patience = Patience::default();
+        let mut limit = IdleLimit::default();
         for idle in [70, 52, 90] {
-            patience.closed(Duration::from_millis(idle));
+            limit.closed(Duration::from_millis(idle));
         }
-        assert!(patience.trusts(Duration::from_millis(38)));
-        assert!(!patience.trusts(Duration::from_millis(39)));
+        assert!(limit.trusts(Duration::from_millis(38)));
+        assert!(!limit.trusts(Duration::from_millis(39)));
     }
 }
