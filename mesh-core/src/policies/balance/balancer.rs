@@ -8,7 +8,7 @@ use crate::rng::Rng;
 
 /// Facts of the request that a pick depends on, besides the set and the hosts' load.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Ask {
+pub struct PickFacts {
     /// The time; needed where the set has a [`warm_at`](HostSet::warm_at).
     pub now: Option<Instant>,
     /// Priorities that earlier attempts have used up.
@@ -57,7 +57,7 @@ impl Balancer {
     /// from.
     #[must_use]
     pub fn pick(&mut self, set: &HostSet, rng: &mut impl Rng, load: impl Fn(usize) -> u64) -> Option<usize> {
-        self.pick_for(set, rng, &Ask::default(), load, |_| false)
+        self.pick_for(set, rng, &PickFacts::default(), load, |_| false)
     }
 
     /// The same for a request that asks for more. A host that is `poor`, because it was tried or cannot be
@@ -67,20 +67,20 @@ impl Balancer {
         &mut self,
         set: &HostSet,
         rng: &mut impl Rng,
-        ask: &Ask,
+        facts: &PickFacts,
         load: impl Fn(usize) -> u64,
         poor: impl Fn(usize) -> bool,
     ) -> Option<usize> {
         if self.policy.is_hash() && set.is_hashed() {
-            let hash = ask.hash.unwrap_or_else(|| rng.next_u64());
-            return set.pick_hashed(hash, ask.avoid, poor, ask.redraws);
+            let hash = facts.hash.unwrap_or_else(|| rng.next_u64());
+            return set.pick_hashed(hash, facts.avoid, poor, facts.redraws);
         }
-        let mut picked = self.draw(set, rng, ask, &load)?;
-        for _ in 0..ask.redraws {
+        let mut picked = self.draw(set, rng, facts, &load)?;
+        for _ in 0..facts.redraws {
             if !poor(picked) {
                 break;
             }
-            picked = self.draw(set, rng, ask, &load)?;
+            picked = self.draw(set, rng, facts, &load)?;
         }
         Some(picked)
     }
@@ -90,19 +90,19 @@ impl Balancer {
         &mut self,
         set: &HostSet,
         rng: &mut impl Rng,
-        ask: &Ask,
+        facts: &PickFacts,
         load: &impl Fn(usize) -> u64,
     ) -> Option<usize> {
         if self.policy == BalancePolicy::Passthrough {
             return None;
         }
-        let group = set.priority_avoiding(ask.avoid, || rng.next_u64())?.group(|| rng.unit())?;
+        let group = set.priority_avoiding(facts.avoid, || rng.next_u64())?.group(|| rng.unit())?;
         let count = group.candidates();
         let host = |slot: u32| group.usable[slot as usize] as usize;
         if count == 1 {
             return Some(host(0));
         }
-        let even = group.equal_weights && !set.is_warming(ask.now);
+        let even = group.equal_weights && !set.is_warming(facts.now);
         let slot = match self.policy {
             BalancePolicy::Passthrough => return None,
             BalancePolicy::Random | BalancePolicy::RingHash { .. } | BalancePolicy::Maglev { .. } => {
@@ -117,15 +117,15 @@ impl Balancer {
                 let first = rng.below(count);
                 let second = rng.below(count - 1);
                 let second = second + u32::from(second >= first);
-                let cost = |slot| load(host(slot)) as f64 / set.weight(host(slot), ask.now);
+                let cost = |slot| load(host(slot)) as f64 / set.weight(host(slot), facts.now);
                 if cost(second) < cost(first) { second } else { first }
             }
             BalancePolicy::RoundRobin if even => self.cursor(set, group, rng).rotate(count),
             BalancePolicy::LeastRequest => self.cursor(set, group, rng).scheduled(count, rng, |slot| {
-                set.weight(host(slot), ask.now) / (load(host(slot)) as f64 + 1.0)
+                set.weight(host(slot), facts.now) / (load(host(slot)) as f64 + 1.0)
             }),
             BalancePolicy::RoundRobin => {
-                self.cursor(set, group, rng).scheduled(count, rng, |slot| set.weight(host(slot), ask.now))
+                self.cursor(set, group, rng).scheduled(count, rng, |slot| set.weight(host(slot), facts.now))
             }
         };
         Some(host(slot))

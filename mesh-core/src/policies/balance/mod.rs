@@ -45,7 +45,7 @@ mod table;
 mod warm_up;
 
 pub use avoid::Avoid;
-pub use balancer::{Ask, Balancer};
+pub use balancer::{Balancer, PickFacts};
 pub use cookie::HashCookie;
 pub use hash_key::HashKey;
 pub use hash_policy::{HashHeader, HashPolicy, HashSource, Hashed};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use http::{Extensions, Request, Response};
-use mesh_core::balance::{Ask, BalancePolicy, Balancer, HashKey, HostSet};
+use mesh_core::balance::{BalancePolicy, Balancer, HashKey, HostSet, PickFacts};
 use mesh_core::outlier::HostState;
 use mesh_core::reply::LocalReply;
 use tower_service::Service;
@@ -123,10 +123,10 @@ impl<K, S> Balance<K, S> {
         }
         let policy = balancer.policy();
         let redraws = tried.map_or(0, Tried::redraws);
-        let ask = Ask { hash: key.map(HashKey::hash), redraws, ..Ask::default() };
+        let facts = PickFacts { hash: key.map(HashKey::hash), redraws, ..PickFacts::default() };
         let load = |index: usize| members[index].work.load(policy);
         let poor = |index: usize| tried.is_some_and(|tried| tried.has(this, index));
-        let index = rng.draw(|rng| balancer.pick_for(set, rng, &ask, load, poor))?;
+        let index = rng.draw(|rng| balancer.pick_for(set, rng, &facts, load, poor))?;
         if let Some(tried) = tried {
             tried.note(this, index);
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use mesh_core::balance::{Ask, Avoid, BalancePolicy, Balancer, Choice};
+use mesh_core::balance::{Avoid, BalancePolicy, Balancer, Choice, PickFacts};
 use mesh_core::endpoint::Address;
 use mesh_core::plan::UpstreamProtocol;
 use mesh_core::rng::Rng;
@@ -80,7 +80,7 @@ impl ClusterPool {
             _ => None,
         };
         let now = decay.map(|(_, now)| now).or_else(|| set.warm_at.map(|_| now()));
-        let ask = Ask { now, avoid: avoid.unwrap_or_default(), hash, redraws };
+        let facts = PickFacts { now, avoid: avoid.unwrap_or_default(), hash, redraws };
         let load = |index: usize| {
             let host = &hosts.list()[index];
             match decay {
@@ -89,7 +89,7 @@ impl ClusterPool {
             }
         };
         let poor = |index: usize| is_poor(&hosts.list()[index], tried);
-        let index = balancer.pick_for(set, rng, &ask, load, poor)?;
+        let index = balancer.pick_for(set, rng, &facts, load, poor)?;
         let choice = set.choice(index);
         let mut next = avoid.unwrap_or_default();
         if avoid.is_some() {

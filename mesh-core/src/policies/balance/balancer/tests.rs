@@ -116,16 +116,16 @@ fn lb_15_lb_2_lb_3_a_warming_host_gets_its_part_by_weight() {
     let host = |since| HostView { since: Some(at(since)), ..HostView::new(1, true) };
     let rules = SetRules { warm_up: Some(WarmUp::new(Duration::from_secs(100))), ..SetRules::default() };
     let set = HostSet::arrange(1, vec![host(0), host(100)], &rules, Some(at(125)));
-    let ask = Ask { now: Some(at(125)), ..Ask::default() };
+    let facts = PickFacts { now: Some(at(125)), ..PickFacts::default() };
     for policy in [BalancePolicy::LeastRequest, BalancePolicy::RoundRobin] {
         let mut rng = SeededRng::new(17);
         let mut balancer = Balancer::new(policy, &mut rng);
         let second = (0..1_000)
-            .filter(|_| balancer.pick_for(&set, &mut rng, &ask, |_| 0, |_| false) == Some(1))
+            .filter(|_| balancer.pick_for(&set, &mut rng, &facts, |_| 0, |_| false) == Some(1))
             .count();
         assert!((199..=201).contains(&second), "{policy:?}: {second}");
         // Warm at last: the same set, the same host, its full part.
-        let warm = Ask { now: Some(at(200)), ..Ask::default() };
+        let warm = PickFacts { now: Some(at(200)), ..PickFacts::default() };
         let second = (0..1_000)
             .filter(|_| balancer.pick_for(&set, &mut rng, &warm, |_| 0, |_| false) == Some(1))
             .count();
@@ -142,8 +142,8 @@ fn rt_12_a_pick_may_go_past_priorities() {
         let set = tabled(set.clone(), policy);
         let mut balancer = Balancer::new(policy, &mut rng);
         assert_eq!(balancer.pick(&set, &mut rng, |_| 0), Some(0));
-        let ask = Ask { avoid: Avoid::after(&set.priorities, [0, 0]), ..Ask::default() };
-        assert_eq!(balancer.pick_for(&set, &mut rng, &ask, |_| 0, |_| false), Some(1));
+        let facts = PickFacts { avoid: Avoid::after(&set.priorities, [0, 0]), ..PickFacts::default() };
+        assert_eq!(balancer.pick_for(&set, &mut rng, &facts, |_| 0, |_| false), Some(1));
     }
 }
 
@@ -203,9 +203,9 @@ fn rt_12_tried_hosts_are_avoided_a_few_times() {
     let mut rng = SeededRng::new(5);
     let mut balancer = Balancer::new(BalancePolicy::RoundRobin, &mut rng);
     let set = equal(3);
-    let ask = Ask { redraws: 5, ..Ask::default() };
+    let facts = PickFacts { redraws: 5, ..PickFacts::default() };
     for _ in 0..30 {
-        let picked = balancer.pick_for(&set, &mut rng, &ask, |_| 0, |host| host != 2);
+        let picked = balancer.pick_for(&set, &mut rng, &facts, |_| 0, |host| host != 2);
         assert_eq!(picked, Some(2));
     }
     let asked = std::cell::Cell::new(0);
@@ -213,10 +213,10 @@ fn rt_12_tried_hosts_are_avoided_a_few_times() {
         asked.set(asked.get() + 1);
         true
     };
-    let anyway = balancer.pick_for(&set, &mut rng, &ask, |_| 0, poor);
+    let anyway = balancer.pick_for(&set, &mut rng, &facts, |_| 0, poor);
     assert!(anyway.is_some(), "all tried: one is used again");
     assert_eq!(asked.get(), 5);
-    let _ = balancer.pick_for(&set, &mut rng, &Ask::default(), |_| 0, poor);
+    let _ = balancer.pick_for(&set, &mut rng, &PickFacts::default(), |_| 0, poor);
     assert_eq!(asked.get(), 5, "nobody asks for another one");
 }
 
