@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::balance::{Avoid, Choice};
+use crate::balance::{AvoidedPriorities, Choice};
 use crate::endpoint::Endpoint;
 use crate::grpc_web;
 use crate::outcome::{GrpcCode, Outcome};
@@ -56,7 +56,7 @@ pub struct Decision {
     /// The tries, oldest first, at most [`MAX_REMEMBERED`].
     pub attempts: Vec<Attempt>,
     /// The priorities that the next try avoids, where retries may go to remote localities (RT-12).
-    pub avoid: Avoid,
+    pub avoid: AvoidedPriorities,
     /// Our address on the connection of the latest try.
     pub local: Option<SocketAddr>,
     /// How many tries there were.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::edf::Edf;
-use super::{Avoid, BalancePolicy, Group, HostSet};
+use super::{AvoidedPriorities, BalancePolicy, Group, HostSet};
 use crate::rng::Rng;
 
 /// Facts of the request that a pick depends on, besides the set and the hosts' load.
@@ -12,7 +12,7 @@ pub struct PickFacts {
     /// The time; needed where the set has a [`warm_at`](HostSet::warm_at).
     pub now: Option<Instant>,
     /// Priorities that earlier attempts have used up.
-    pub avoid: Avoid,
+    pub avoid: AvoidedPriorities,
     /// The hash for a policy that goes by hash; without one, it picks by chance.
     pub hash: Option<u64>,
     /// How often at most another host is asked for in place of a poor one (RT-12).

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::table::PriorityTable;
-use super::{Avoid, BalancePolicy, HashTable, HostSet, Share};
+use super::{AvoidedPriorities, BalancePolicy, HashTable, HostSet, Share};
 
 /// The members of a share while parts are found.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +91,7 @@ impl HostSet {
     pub fn pick_hashed(
         &self,
         hash: u64,
-        avoid: Avoid,
+        avoid: AvoidedPriorities,
         poor: impl Fn(usize) -> bool,
         attempts: u32,
     ) -> Option<usize> {
@@ -131,7 +131,7 @@ mod tests {
     /// The hosts that are picked over many hashes.
     fn met(set: &HostSet) -> Vec<usize> {
         let picks = crate::balance::share::tests::keys(3_000)
-            .filter_map(|hash| set.pick_hashed(hash, Avoid::default(), |_| false, 0));
+            .filter_map(|hash| set.pick_hashed(hash, AvoidedPriorities::default(), |_| false, 0));
         let mut met: Vec<_> = picks.collect();
         met.sort_unstable();
         met.dedup();
@@ -154,9 +154,9 @@ mod tests {
         // Half of the first is healthy: 70 and 30 percent.
         let set = set(hosts, &[], 0);
         assert_eq!(met(&set), [0, 1]);
-        let near = |hash| set.pick_hashed(hash, Avoid::default(), |_| false, 0) == Some(0);
+        let near = |hash| set.pick_hashed(hash, AvoidedPriorities::default(), |_| false, 0) == Some(0);
         assert!((0..70).all(near) && !(70..100).any(near) && near(100));
-        let avoiding = Avoid::after(&set.priorities, [0, 0]);
+        let avoiding = AvoidedPriorities::after(&set.priorities, [0, 0]);
         assert!((0..100).all(|hash| set.pick_hashed(hash, avoiding, |_| false, 0) == Some(1)));
     }
 
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(met(&set(hosts(), &[], 50)), [0, 1, 2]);
         assert_eq!(met(&set(hosts(), &[], 0)), [0]);
         let nobody = vec![host((0, 0), 1, false)];
-        assert_eq!(set(nobody, &[], 0).pick_hashed(1, Avoid::default(), |_| false, 0), None);
+        assert_eq!(set(nobody, &[], 0).pick_hashed(1, AvoidedPriorities::default(), |_| false, 0), None);
     }
 
     #[test]
@@ -200,11 +200,13 @@ mod tests {
             panic!("a ring")
         };
         let home = ring.pick(42, 0).unwrap() as usize;
-        let pick = |attempts| set.pick_hashed(42, Avoid::default(), |host| host == home, attempts).unwrap();
+        let pick = |attempts| {
+            set.pick_hashed(42, AvoidedPriorities::default(), |host| host == home, attempts).unwrap()
+        };
         assert_eq!(pick(0), home);
         let away = (1..).find_map(|attempt| ring.pick(42, attempt).filter(|host| *host as usize != home));
         assert_eq!(pick(100), away.unwrap() as usize);
-        let all_poor = set.pick_hashed(42, Avoid::default(), |_| true, 3);
+        let all_poor = set.pick_hashed(42, AvoidedPriorities::default(), |_| true, 3);
         assert_eq!(all_poor, ring.pick(42, 3).map(|host| host as usize));
     }
 }

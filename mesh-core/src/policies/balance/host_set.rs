@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::priority::{self, Priority};
-use super::{Avoid, Choice, HostView, SetRules, WarmUp};
+use super::{AvoidedPriorities, Choice, HostView, SetRules, WarmUp};
 
 /// The hosts of a cluster and which of them are candidates. Immutable; a change makes a new one
 /// with another generation.
@@ -94,7 +94,11 @@ impl HostSet {
     }
 
     /// The same without the priorities that `avoid` names, while another one can serve (RT-12).
-    pub(super) fn priority_avoiding(&self, avoid: Avoid, draw: impl FnOnce() -> u64) -> Option<&Priority> {
+    pub(super) fn priority_avoiding(
+        &self,
+        avoid: AvoidedPriorities,
+        draw: impl FnOnce() -> u64,
+    ) -> Option<&Priority> {
         if avoid.is_empty() {
             return self.priority(draw);
         }

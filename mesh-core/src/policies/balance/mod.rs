@@ -25,7 +25,7 @@
 //! Worked example: hosts of weight 3 and 1 under round robin serve 75 and 25 of 100 requests, in
 //! the order a a b a, a a b a, not aaa… then b.
 
-mod avoid;
+mod avoided;
 mod balancer;
 mod cookie;
 mod edf;
@@ -44,7 +44,7 @@ mod share;
 mod table;
 mod warm_up;
 
-pub use avoid::Avoid;
+pub use avoided::AvoidedPriorities;
 pub use balancer::{Balancer, PickFacts};
 pub use cookie::HashCookie;
 pub use hash_key::HashKey;

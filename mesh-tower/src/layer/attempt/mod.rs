@@ -22,7 +22,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::UPGRADE;
 use http::{HeaderName, HeaderValue, Response};
-use mesh_core::balance::{Avoid, Choice};
+use mesh_core::balance::{AvoidedPriorities, Choice};
 use mesh_core::fault::FaultPolicy;
 use mesh_core::outcome::Outcome;
 use mesh_core::reply::{Flag, LocalReply};
@@ -42,7 +42,7 @@ use crate::upstream::pool::{ClusterPool, EndpointPool};
 use crate::upstream::state::Cluster;
 
 /// Where an attempt goes, and what the balancer says of that.
-type Picked = (Arc<EndpointPool>, Choice, Avoid);
+type Picked = (Arc<EndpointPool>, Choice, AvoidedPriorities);
 
 /// How long the endpoint took until response headers, in milliseconds (HD-3).
 const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
@@ -168,7 +168,7 @@ fn chosen_or_picked(pool: &ClusterPool, matched: &Matched, passage: &Passage) ->
     if pool.cluster().plan().headless
         && let Some(chosen) = pool.chosen(RequestView::of(passage.request()).authority)
     {
-        return chosen.map(|endpoint| (endpoint, Choice::default(), Avoid::default()));
+        return chosen.map(|endpoint| (endpoint, Choice::default(), AvoidedPriorities::default()));
     }
     pick(pool, matched)
 }

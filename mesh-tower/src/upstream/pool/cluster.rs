@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use mesh_core::balance::{Avoid, BalancePolicy, Balancer, Choice, PickFacts};
+use mesh_core::balance::{AvoidedPriorities, BalancePolicy, Balancer, Choice, PickFacts};
 use mesh_core::endpoint::Address;
 use mesh_core::plan::UpstreamProtocol;
 use mesh_core::rng::Rng;
@@ -70,8 +70,8 @@ impl ClusterPool {
         hash: Option<u64>,
         tried: &[Address],
         redraws: u32,
-        avoid: Option<Avoid>,
-    ) -> Option<(Arc<EndpointPool>, Choice, Avoid)> {
+        avoid: Option<AvoidedPriorities>,
+    ) -> Option<(Arc<EndpointPool>, Choice, AvoidedPriorities)> {
         let mut picker = self.picker();
         let Picker { balancer, rng, hosts, endpoints } = &mut *picker;
         let set = hosts.set();

@@ -54,7 +54,7 @@ async fn layers(hosts: &[Layered], shares: &[u32], panic_threshold: u32) -> Opti
             let (path, headers) = user(key);
             let theirs = envoy.ask(&path, &headers).await.1;
             let hash = HashKey::new(headers["x-user"].as_bytes()).hash();
-            let index = set.pick_hashed(hash, Avoid::default(), |_| false, 0).unwrap();
+            let index = set.pick_hashed(hash, AvoidedPriorities::default(), |_| false, 0).unwrap();
             assert_eq!(hosts[index].0.to_string(), theirs, "{ours:?} {headers:?}");
             picked.push(hosts[index].0);
         }

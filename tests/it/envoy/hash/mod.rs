@@ -7,7 +7,9 @@ mod world;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt;
-use mesh_core::balance::{Avoid, BalancePolicy, HashKey, HostSet, HostView, Place, SetRules, host_key};
+use mesh_core::balance::{
+    AvoidedPriorities, BalancePolicy, HashKey, HostSet, HostView, Place, SetRules, host_key,
+};
 use mesh_core::endpoint::Address;
 use mesh_tower::normalize::Downstream;
 use serde_json::{Value, json};

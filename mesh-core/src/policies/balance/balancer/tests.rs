@@ -142,7 +142,8 @@ fn rt_12_a_pick_may_go_past_priorities() {
         let set = tabled(set.clone(), policy);
         let mut balancer = Balancer::new(policy, &mut rng);
         assert_eq!(balancer.pick(&set, &mut rng, |_| 0), Some(0));
-        let facts = PickFacts { avoid: Avoid::after(&set.priorities, [0, 0]), ..PickFacts::default() };
+        let facts =
+            PickFacts { avoid: AvoidedPriorities::after(&set.priorities, [0, 0]), ..PickFacts::default() };
         assert_eq!(balancer.pick_for(&set, &mut rng, &facts, |_| 0, |_| false), Some(1));
     }
 }

@@ -171,14 +171,14 @@ fn lb_14_when_all_panic_load_goes_by_size() {
 fn rt_12_remote_localities_are_next_after_two_attempts() {
     let set = layered(&[&[ON, ON], &[ON], &[ON]], 0);
     let next = |attempts: &[u32]| {
-        let avoid = Avoid::after(&set.priorities, attempts.iter().copied());
+        let avoid = AvoidedPriorities::after(&set.priorities, attempts.iter().copied());
         let priority = set.priority_avoiding(avoid, || 99).unwrap();
         set.priorities.iter().position(|known| std::ptr::eq(known, priority)).unwrap()
     };
     assert_eq!([next(&[]), next(&[0]), next(&[0, 0]), next(&[0, 0, 1])], [0, 0, 1, 1]);
     assert_eq!(next(&[0, 0, 1, 1]), 2);
     assert_eq!(next(&[0, 0, 1, 1, 2, 2]), 0, "all tried: it starts over");
-    let mut avoid = Avoid::default();
+    let mut avoid = AvoidedPriorities::default();
     for attempt in 0..30 {
         let priority = set.priority_avoiding(avoid, || 99).unwrap();
         let priority = set.priorities.iter().position(|known| std::ptr::eq(known, priority)).unwrap();
@@ -186,7 +186,11 @@ fn rt_12_remote_localities_are_next_after_two_attempts() {
         avoid.attempted(&set.priorities, u32::try_from(priority).unwrap());
     }
     let alone = layered(&[&[ON], &[OFF]], 0);
-    assert_eq!(Avoid::after(&alone.priorities, [0, 0]), Avoid::default(), "nobody else can serve");
+    assert_eq!(
+        AvoidedPriorities::after(&alone.priorities, [0, 0]),
+        AvoidedPriorities::default(),
+        "nobody else can serve"
+    );
 }
 
 /// Hosts by share, all of one priority.

@@ -7,7 +7,7 @@ use super::Priority;
 /// Carried from attempt to attempt of a request: after every second one the priorities tried so far are
 /// left out, until none is left to try; then it starts over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Avoid {
+pub struct AvoidedPriorities {
     names: u64,
     /// Those of all attempts.
     tried: u64,
@@ -15,7 +15,7 @@ pub struct Avoid {
     is_half: bool,
 }
 
-impl Avoid {
+impl AvoidedPriorities {
     /// Notes an attempt at a host of `priority`, one of the `priorities` of its set.
     pub fn attempted(&mut self, priorities: &[Priority], priority: u32) {
         self.tried |= bit(priority as usize);
