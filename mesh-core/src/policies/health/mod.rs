@@ -31,4 +31,4 @@ pub use grpc::{GRPC_PATH, grpc_request, is_serving};
 pub use host::{Finding, HostHealth, State, in_service};
 pub use parts::{HealthParts, HttpProbeParts, ProbeKind, TcpProbeParts};
 pub use policy::{HealthPolicy, Probe};
-pub use readiness::{Question, Readiness, ReadinessPolicy};
+pub use readiness::{Readiness, ReadinessCheck, ReadinessPolicy};

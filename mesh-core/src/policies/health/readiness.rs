@@ -12,12 +12,12 @@ use crate::error::Origin;
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadinessPolicy {
     /// The check.
-    pub question: Question,
-    /// Time before the first question.
+    pub check: ReadinessCheck,
+    /// Time before the first check.
     pub initial_delay: Duration,
-    /// Time until a question counts as failed.
+    /// Time until a check counts as failed.
     pub timeout: Duration,
-    /// Time from question to question.
+    /// Time from check to check.
     pub period: Duration,
     /// Successes in a row that make it ready.
     pub success_threshold: u32,
@@ -31,24 +31,17 @@ impl ReadinessPolicy {
     /// Whether this asks the same, wherever it is written.
     #[must_use]
     pub fn same_policy(&self, other: &Self) -> bool {
-        let Self {
-            question,
-            initial_delay,
-            timeout,
-            period,
-            success_threshold,
-            failure_threshold,
-            origin: _,
-        } = self;
-        *question == other.question
+        let Self { check, initial_delay, timeout, period, success_threshold, failure_threshold, origin: _ } =
+            self;
+        *check == other.check
             && [initial_delay, timeout, period] == [&other.initial_delay, &other.timeout, &other.period]
             && (*success_threshold, *failure_threshold) == (other.success_threshold, other.failure_threshold)
     }
 }
 
-/// A question to our own workload.
+/// A check of our own workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Question {
+pub enum ReadinessCheck {
     /// A GET that any status from 200 to 399 answers well.
     Http {
         /// Whom to ask.
@@ -126,7 +119,7 @@ mod tests {
 
     fn policy(success_threshold: u32, failure_threshold: u32) -> ReadinessPolicy {
         ReadinessPolicy {
-            question: Question::Tcp(SocketAddr::from(([127, 0, 0, 1], 80))),
+            check: ReadinessCheck::Tcp(SocketAddr::from(([127, 0, 0, 1], 80))),
             initial_delay: Duration::ZERO,
             timeout: Duration::from_secs(1),
             period: Duration::from_secs(10),

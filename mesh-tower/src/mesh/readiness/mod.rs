@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::Weak;
 
 use mesh_core::endpoint::Address;
-use mesh_core::health::{Finding, Question, Readiness, ReadinessPolicy};
+use mesh_core::health::{Finding, Readiness, ReadinessCheck, ReadinessPolicy};
 use mesh_core::plan::Plan;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -73,11 +73,11 @@ async fn ask<'a>(
 ) -> (&'a ReadinessPolicy, Answer) {
     let Some((policy, prober)) = asked else { return pending().await };
     sleep_until(due).await;
-    let answer = match &policy.question {
-        Question::Exec { program, arguments } => exec::run(program, arguments, policy.timeout).await,
-        Question::Http { address, .. } | Question::Tcp(address) | Question::Grpc { address, .. } => {
-            prober.ask(&Address::Socket(*address)).await
-        }
+    let answer = match &policy.check {
+        ReadinessCheck::Exec { program, arguments } => exec::run(program, arguments, policy.timeout).await,
+        ReadinessCheck::Http { address, .. }
+        | ReadinessCheck::Tcp(address)
+        | ReadinessCheck::Grpc { address, .. } => prober.ask(&Address::Socket(*address)).await,
     };
     (policy, answer)
 }

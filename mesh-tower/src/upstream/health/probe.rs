@@ -14,7 +14,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use mesh_core::endpoint::Address;
 use mesh_core::health::{
-    Finding, GRPC_PATH, HealthPolicy, Probe, Question, ReadinessPolicy, grpc_request, is_serving,
+    Finding, GRPC_PATH, HealthPolicy, Probe, ReadinessCheck, ReadinessPolicy, grpc_request, is_serving,
 };
 use mesh_core::plan::{self, ClusterPlan, UpstreamProtocol};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -91,8 +91,8 @@ impl Prober {
             tls.map(|tls| ClientTls::new(&tls, host))
         };
         let mut headers = HeaderMap::new();
-        let (probe, protocol, host, tls) = match &policy.question {
-            Question::Http { address, host, path, tls, headers: written } => {
+        let (probe, protocol, host, tls) = match &policy.check {
+            ReadinessCheck::Http { address, host, path, tls, headers: written } => {
                 headers.extend(written.iter().cloned());
                 let probe = Probe::Http {
                     method: Method::GET,
@@ -104,11 +104,11 @@ impl Prober {
                 };
                 (probe, Protocol::Http1, host.clone(), anywhere(*tls, &address.ip().to_string()))
             }
-            Question::Grpc { address, service } => {
+            ReadinessCheck::Grpc { address, service } => {
                 let probe = Probe::Grpc { service: service.clone() };
                 (probe, Protocol::Http2, address.to_string().into(), None)
             }
-            Question::Tcp(_) | Question::Exec { .. } => {
+            ReadinessCheck::Tcp(_) | ReadinessCheck::Exec { .. } => {
                 let probe = Probe::Tcp { send: Vec::new(), receive: Vec::new() };
                 (probe, Protocol::Http1, "".into(), None)
             }

@@ -8,7 +8,7 @@ use http::header::HOST;
 use http::{HeaderName, HeaderValue};
 
 use crate::api::istio::{HttpHealthCheckConfig, ReadinessProbe};
-use crate::health::{Question, ReadinessPolicy};
+use crate::health::{ReadinessCheck, ReadinessPolicy};
 use crate::plan::compile::Compiler;
 use crate::plan::compile::inputs::labels::workload_group;
 
@@ -18,7 +18,7 @@ impl Compiler<'_> {
         let group = workload_group(self.documents, &self.workload)?;
         let probe = group.spec.probe.as_ref()?;
         Some(Arc::new(ReadinessPolicy {
-            question: self.question(probe)?,
+            check: self.readiness_check(probe)?,
             initial_delay: seconds(probe.initial_delay_seconds, 0),
             timeout: seconds(probe.timeout_seconds, 1),
             period: seconds(probe.period_seconds, 10),
@@ -28,19 +28,19 @@ impl Compiler<'_> {
         }))
     }
 
-    fn question(&self, probe: &ReadinessProbe) -> Option<Question> {
+    fn readiness_check(&self, probe: &ReadinessProbe) -> Option<ReadinessCheck> {
         if let Some(http) = &probe.http_get {
             return Some(self::http(http, self.own_address(&http.host, http.port)?));
         }
         if let Some(tcp) = &probe.tcp_socket {
-            return Some(Question::Tcp(self.own_address(&tcp.host, tcp.port)?));
+            return Some(ReadinessCheck::Tcp(self.own_address(&tcp.host, tcp.port)?));
         }
         if let Some(exec) = &probe.exec {
             let (program, arguments) = exec.command.split_first()?;
-            return Some(Question::Exec { program: program.clone(), arguments: arguments.to_vec() });
+            return Some(ReadinessCheck::Exec { program: program.clone(), arguments: arguments.to_vec() });
         }
         let grpc = probe.grpc.as_ref()?;
-        Some(Question::Grpc {
+        Some(ReadinessCheck::Grpc {
             address: self.own_address("", grpc.port)?,
             service: grpc.service.as_str().into(),
         })
@@ -59,7 +59,7 @@ impl Compiler<'_> {
     }
 }
 
-fn http(http: &HttpHealthCheckConfig, address: SocketAddr) -> Question {
+fn http(http: &HttpHealthCheckConfig, address: SocketAddr) -> ReadinessCheck {
     let mut host = if http.host.is_empty() {
         Arc::from(format!("localhost:{}", http.port))
     } else {
@@ -76,7 +76,13 @@ fn http(http: &HttpHealthCheckConfig, address: SocketAddr) -> Question {
             headers.push((name, value));
         }
     }
-    Question::Http { address, host, path: path(&http.path).into(), tls: http.scheme == "HTTPS", headers }
+    ReadinessCheck::Http {
+        address,
+        host,
+        path: path(&http.path).into(),
+        tls: http.scheme == "HTTPS",
+        headers,
+    }
 }
 
 /// Path and query of what is written as a path: any text is one, and a whole URL is asked for where the probe

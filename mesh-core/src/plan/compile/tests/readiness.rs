@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::sidecar;
-use crate::health::{Question, ReadinessPolicy};
+use crate::health::{ReadinessCheck, ReadinessPolicy};
 use crate::identity::Workload;
 use crate::plan::{CompileOptions, WorkloadSource, compile};
 
@@ -32,40 +32,40 @@ fn hc_3_each_kind_of_question_and_its_defaults() {
     assert_eq!((http.initial_delay, http.timeout, http.period), (0, 1, 10).map_seconds());
     assert_eq!((http.success_threshold, http.failure_threshold), (1, 3));
     assert_eq!(http.origin.resource.as_ref(), "WorkloadGroup shop/cart");
-    let expected = Question::Http {
+    let expected = ReadinessCheck::Http {
         address: ([127, 0, 0, 1], 8080).into(),
         host: "localhost:8080".into(),
         path: "/".into(),
         tls: false,
         headers: Vec::new(),
     };
-    assert_eq!(http.question, expected);
+    assert_eq!(http.check, expected);
 
     let told = of("{initialDelaySeconds: 5, timeoutSeconds: 2, periodSeconds: 3, successThreshold: 2,
       failureThreshold: 4, httpGet: {port: 8443, host: 10.0.0.9, scheme: HTTPS, path: '/ready?deep=1',
       httpHeaders: [{name: Host, value: cart.test}, {name: X-Who, value: mesh}]}}");
     assert_eq!((told.initial_delay, told.timeout, told.period), (5, 2, 3).map_seconds());
     assert_eq!((told.success_threshold, told.failure_threshold), (2, 4));
-    let expected = Question::Http {
+    let expected = ReadinessCheck::Http {
         address: ([10, 0, 0, 9], 8443).into(),
         host: "cart.test".into(),
         path: "/ready?deep=1".into(),
         tls: true,
         headers: vec![("x-who".parse().unwrap(), "mesh".parse().unwrap())],
     };
-    assert_eq!(told.question, expected);
+    assert_eq!(told.check, expected);
 
     assert_eq!(
-        of("{tcpSocket: {port: 99, host: '::1'}}").question,
-        Question::Tcp("[::1]:99".parse().unwrap())
+        of("{tcpSocket: {port: 99, host: '::1'}}").check,
+        ReadinessCheck::Tcp("[::1]:99".parse().unwrap())
     );
-    let exec = of("{exec: {command: [/bin/test, -e, /ready]}}").question;
+    let exec = of("{exec: {command: [/bin/test, -e, /ready]}}").check;
     assert_eq!(
         exec,
-        Question::Exec { program: "/bin/test".into(), arguments: vec!["-e".into(), "/ready".into()] }
+        ReadinessCheck::Exec { program: "/bin/test".into(), arguments: vec!["-e".into(), "/ready".into()] }
     );
-    let grpc = of("{grpc: {port: 90, service: a.B}}").question;
-    assert_eq!(grpc, Question::Grpc { address: ([127, 0, 0, 1], 90).into(), service: "a.B".into() });
+    let grpc = of("{grpc: {port: 90, service: a.B}}").check;
+    assert_eq!(grpc, ReadinessCheck::Grpc { address: ([127, 0, 0, 1], 90).into(), service: "a.B".into() });
 }
 
 trait Seconds {
@@ -88,9 +88,9 @@ fn hc_3_the_group_is_found_by_its_name_or_by_its_labels() {
             Workload { name: name.into(), namespace: namespace.into(), labels, ..Workload::default() };
         let options = CompileOptions { workload: WorkloadSource::from(workload), ..Default::default() };
         let plan = compile(&super::documents(&text), &options, None).plan;
-        plan.readiness.as_deref().map(|policy| policy.question.clone())
+        plan.readiness.as_deref().map(|policy| policy.check.clone())
     };
-    let port = |port: u16| Some(Question::Tcp(([127, 0, 0, 1], port).into()));
+    let port = |port: u16| Some(ReadinessCheck::Tcp(([127, 0, 0, 1], port).into()));
     let labels = [("app", "cart"), ("version", "v2"), ("tier", "back"), ("more", "yes")];
     assert_eq!(of("shop", "cart", &[]), port(1), "by its name");
     assert_eq!(of("shop", "vm-1", &labels), port(2), "the older of those that fit; names decide");
@@ -108,7 +108,7 @@ fn hc_3_where_the_application_is_told_to_be_it_is_asked() {
         ..Default::default()
     };
     let policy = compile(&super::documents(&text), &options, None).plan.readiness.unwrap();
-    let Question::Http { address, host, .. } = &policy.question else { panic!("{policy:?}") };
+    let ReadinessCheck::Http { address, host, .. } = &policy.check else { panic!("{policy:?}") };
     assert_eq!((address.port(), &**host), (4711, "localhost:8080"));
 }
 
