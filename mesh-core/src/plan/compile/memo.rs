@@ -11,6 +11,7 @@ use super::destinations::callables::KnownCallables;
 use super::destinations::rules::RuleIndex;
 use super::findings::known::KnownFindings;
 use super::inputs::changes::{Changes, same_surroundings};
+use super::inputs::few::Few;
 use super::registry::KnownRegistry;
 use super::rules::known::KnownRoutes;
 use super::rules::virtual_services::KnownNames;
@@ -27,7 +28,7 @@ pub(in crate::plan) struct Memo {
     pub(super) callables: KnownCallables,
     pub(super) names: KnownNames,
     /// Of each VirtualService, by its place among the documents.
-    pub(super) routes: Vec<Vec<Arc<KnownRoutes>>>,
+    pub(super) routes: Vec<Few<Arc<KnownRoutes>>>,
     pub(super) findings: KnownFindings,
 }
 

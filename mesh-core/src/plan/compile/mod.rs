@@ -47,6 +47,7 @@ use self::destinations::rules::Rules;
 use self::findings::check;
 use self::findings::known::KnownFindings;
 use self::inputs::changes::Changes;
+use self::inputs::few::Few;
 use self::inputs::hints::Hints;
 use self::inputs::index::Index;
 use self::inputs::scope::{self, EgressScope};
@@ -203,7 +204,7 @@ pub(super) fn compile_after(
         clusters,
         changes: &changes,
         memo,
-        routes: vec![Vec::new(); documents.virtual_services.len()],
+        routes: vec![Few::None; documents.virtual_services.len()],
         trace: None,
         findings: KnownFindings::new(documents.virtual_services.len(), documents.destination_rules.len()),
         shut,
@@ -258,7 +259,7 @@ struct Compiler<'a> {
     changes: &'a Changes,
     memo: &'a Memo,
     /// The routes of each VirtualService, by its place, for the next compile.
-    routes: Vec<Vec<Arc<KnownRoutes>>>,
+    routes: Vec<Few<Arc<KnownRoutes>>>,
     /// What is looked up while routes are made.
     trace: Option<Trace>,
     /// What is found, for the next compile.

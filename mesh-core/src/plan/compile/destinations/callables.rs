@@ -9,6 +9,7 @@ use super::rules::Rules;
 use crate::balance::BalancePolicy;
 use crate::identity::Workload;
 use crate::plan::compile::inputs::changes::Changes;
+use crate::plan::compile::inputs::few::Few;
 use crate::plan::compile::inputs::settings::Mesh;
 use crate::plan::compile::registry::{Registry, Service};
 
@@ -30,7 +31,7 @@ pub(crate) struct Callables<'c> {
 struct Made {
     callable: Arc<Callable>,
     /// The places of its DestinationRules.
-    rules: Vec<u32>,
+    rules: Few<u32>,
 }
 
 /// What the last compile made, by the places of its registry.
@@ -72,15 +73,22 @@ impl<'c> Callables<'c> {
         rules: &Rules<'a>,
         mesh: &Mesh<'a>,
     ) -> Made {
-        let places = rules.places(&service.identity.host, &service.identity.namespace);
+        let kept = &self.changes.destination_rules;
         let known = before.and_then(|before| self.known.0.get(before)?.as_ref());
-        if let Some(known) = known.filter(|known| self.changes.destination_rules.are(places, &known.rules)) {
-            return Made { callable: Arc::clone(&known.callable), rules: places.to_vec() };
+        // Where the index stayed, the rules of a host are at the places where they were.
+        if let Some(known) = known
+            .filter(|known| rules.index_stayed() && kept.are(known.rules.as_slice(), known.rules.as_slice()))
+        {
+            return known.clone();
+        }
+        let places = rules.places(&service.identity.host, &service.identity.namespace);
+        if let Some(known) = known.filter(|known| kept.are(places, known.rules.as_slice())) {
+            return Made { callable: Arc::clone(&known.callable), rules: places.into() };
         }
         let pick = self.picks.get(&*service.identity.host).copied();
         let terms = Terms { mesh, workload: &self.workload, pick, subsets: &self.subsets };
         let rule = rules.merged(places);
-        Made { callable: Arc::new(Callable::new(service, rule.as_ref(), terms)), rules: places.to_vec() }
+        Made { callable: Arc::new(Callable::new(service, rule.as_ref(), terms)), rules: places.into() }
     }
 
     /// What was asked for, to be taken over.

@@ -11,6 +11,9 @@ use crate::endpoint::ClusterId;
 use crate::error::Origin;
 use crate::plan::{ClusterIds, ClusterKey, ClusterNode, ClusterPlan, Plan};
 
+/// The begin of what is not there yet.
+const NONE: u32 = u32::MAX;
+
 /// The clusters of the plan under construction.
 #[derive(Debug)]
 pub(crate) struct Clusters {
@@ -22,8 +25,10 @@ pub(crate) struct Clusters {
     ids: OnceCell<ClusterIds>,
     /// Whether one is there that no service of the registry has.
     has_others: bool,
-    /// Of each service of the registry the clusters that are there, by variant.
-    variants: Vec<Vec<ClusterId>>,
+    /// Of each service of the registry where its part of `numbers` begins; [`NONE`] before one is asked for.
+    first: Vec<u32>,
+    /// The clusters that are there, by variant.
+    numbers: Vec<ClusterId>,
     /// What those hash that balance by hash.
     keys: HashMap<ClusterId, HashSource>,
 }
@@ -43,7 +48,8 @@ impl Clusters {
             nodes: Vec::new(),
             ids: OnceCell::new(),
             has_others: false,
-            variants: vec![Vec::new(); services],
+            first: vec![NONE; services],
+            numbers: Vec::new(),
             keys: HashMap::new(),
         }
     }
@@ -119,21 +125,23 @@ impl Clusters {
 
     /// The cluster of a variant of the service at this place, added if it is not there yet.
     pub(crate) fn ensure(&mut self, service: usize, callable: &Callable, variant: usize) -> ClusterId {
-        let known = &mut self.variants[service];
-        if known.is_empty() {
-            known.resize(callable.variants.len(), ClusterId::UNKNOWN);
+        if self.first[service] == NONE {
+            self.first[service] =
+                u32::try_from(self.numbers.len()).expect("clusters are numbered in 32 bits");
+            self.numbers.resize(self.numbers.len() + callable.variants.len(), ClusterId::UNKNOWN);
         }
-        if known[variant] != ClusterId::UNKNOWN {
-            return known[variant];
+        let place = self.first[service] as usize + variant;
+        if self.numbers[place] != ClusterId::UNKNOWN {
+            return self.numbers[place];
         }
         let made = &callable.variants[variant];
         // One that was kept from the last plan may have the key.
         if let Some(kept) = self.has_others.then(|| self.get(&made.node.policy.key)).flatten() {
-            self.variants[service][variant] = kept;
+            self.numbers[place] = kept;
             return kept;
         }
         let id = self.push(made.node.clone());
-        self.variants[service][variant] = id;
+        self.numbers[place] = id;
         self.findings.extend(made.refused.iter().cloned());
         if let Some(finding) = &made.finding
             && self.found_at.insert(finding.origin.clone())

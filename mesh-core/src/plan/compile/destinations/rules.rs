@@ -25,6 +25,8 @@ pub(crate) struct Rules<'a> {
     good: Option<Arc<RuleIndex>>,
     /// The hosts that the last good plan calls, and whether any of it in plaintext.
     called_before: HashMap<Arc<str>, bool>,
+    /// Whether `all` is the last compile's, and so has every host's rules at the places where they were.
+    index_stayed: bool,
 }
 
 /// The places of rules, by who sees them and by host.
@@ -63,7 +65,8 @@ impl<'a> Rules<'a> {
         let before = said.map(|said| said.destination_rules.as_slice()).unwrap_or_default();
         if let Some(known) = known.filter(|_| refused.is_empty() && same_hosts(&all, before, changes)) {
             let called_before = HashMap::new();
-            return Self { documents: all, all: Arc::clone(known), good: None, called_before };
+            let all_before = Arc::clone(known);
+            return Self { documents: all, all: all_before, good: None, called_before, index_stayed: true };
         }
         let index = |rules: &[&Resource<DestinationRule>]| {
             let root = mesh.settings.root_namespace.clone();
@@ -78,6 +81,7 @@ impl<'a> Rules<'a> {
             good: (!refused.is_empty()).then(|| index(&all[..documents.destination_rules.len()])),
             documents: all,
             called_before: HashMap::new(),
+            index_stayed: false,
         };
         if rules.good.is_some() {
             for node in last_good.map(|plan| plan.clusters.as_slice()).unwrap_or_default() {
@@ -91,6 +95,11 @@ impl<'a> Rules<'a> {
     /// The index, for the next compile; none while rules are refused.
     pub(crate) fn index(&self) -> Option<Arc<RuleIndex>> {
         self.good.is_none().then(|| Arc::clone(&self.all))
+    }
+
+    /// Whether every host's rules are at the places where they were, be they the same or not.
+    pub(crate) const fn index_stayed(&self) -> bool {
+        self.index_stayed
     }
 
     /// The places of the rules for a host whose service is of `namespace`; none is for a host without rules.

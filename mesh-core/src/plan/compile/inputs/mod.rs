@@ -3,6 +3,7 @@
 //! Every other room of the compiler reads from here. Nothing here reads the registry.
 
 pub(super) mod changes;
+pub(super) mod few;
 pub(super) mod hints;
 pub(super) mod index;
 pub(super) mod labels;

@@ -8,6 +8,7 @@ use super::{Service, kubernetes, service_entry};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::hash::WordHash;
 use crate::plan::compile::inputs::changes::{Changes, Kept};
+use crate::plan::compile::inputs::few::Few;
 
 /// All hosts as documents describe them, before one is known as another's name.
 #[derive(Clone, Debug, Default)]
@@ -33,9 +34,9 @@ struct Host {
 #[derive(Clone, Debug, Default)]
 struct MadeOf {
     service: Option<u32>,
-    slices: Vec<u32>,
+    slices: Few<u32>,
     endpoints: Option<u32>,
-    entries: Vec<u32>,
+    entries: Few<u32>,
     /// Whether one of them asks for pods or WorkloadEntries.
     workloads: bool,
 }
@@ -80,7 +81,7 @@ impl Described {
                 kubernetes::service(Arc::clone(host), resource, sources, out);
                 continue;
             }
-            let slices = sources.endpointed.slices(&resource.meta).to_vec();
+            let slices = sources.endpointed.slices(&resource.meta).into();
             let endpoints = sources.endpointed.endpoints(&resource.meta);
             let of = MadeOf { service: Some(place), slices, endpoints, workloads: true, ..MadeOf::default() };
             found.push((Arc::clone(host), of));
@@ -106,9 +107,9 @@ impl Described {
         let same =
             |now: Option<u32>, before: Option<u32>, kept: &Kept| kept.are(now.as_slice(), before.as_slice());
         let is_same = same(of.service, known.of.service, &changes.services)
-            && changes.endpoint_slices.are(&of.slices, &known.of.slices)
+            && changes.endpoint_slices.are(of.slices.as_slice(), known.of.slices.as_slice())
             && same(of.endpoints, known.of.endpoints, &changes.endpoints)
-            && changes.service_entries.are(&of.entries, &known.of.entries)
+            && changes.service_entries.are(of.entries.as_slice(), known.of.entries.as_slice())
             && (changes.same_workloads || !of.workloads);
         is_same.then_some(known)
     }
@@ -127,7 +128,7 @@ impl Host {
         let documents = sources.documents;
         let mut found = Diagnostics::new();
         let entries: Vec<_> =
-            of.entries.iter().map(|place| &documents.service_entries[*place as usize]).collect();
+            of.entries.as_slice().iter().map(|place| &documents.service_entries[*place as usize]).collect();
         let service = match of.service {
             Some(place) => {
                 let written = &documents.services[place as usize];

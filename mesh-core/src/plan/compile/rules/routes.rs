@@ -29,8 +29,9 @@ impl Compiler<'_> {
             return self.made_routes(one, place);
         };
         let before = self.changes.virtual_services.at(document);
-        let known =
-            before.and_then(|before| self.memo.routes.get(before)?.iter().find(|known| known.is_of(place)));
+        let known = before.and_then(|before| {
+            self.memo.routes.get(before)?.as_slice().iter().find(|known| known.is_of(place))
+        });
         if let Some(known) = known.and_then(|known| known.again(&mut self.surroundings())) {
             self.out.extend(known.findings().iter().cloned());
             let routes = known.routes().clone();
@@ -49,7 +50,9 @@ impl Compiler<'_> {
             clusters: &mut self.clusters,
         };
         let known = KnownRoutes::new(place, trace, &routes, &self.out.as_slice()[found..], &surroundings);
-        self.routes[document].extend(known.map(Arc::new));
+        if let Some(known) = known {
+            self.routes[document].push(Arc::new(known));
+        }
         routes
     }
 

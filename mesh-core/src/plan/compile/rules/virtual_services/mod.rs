@@ -13,6 +13,7 @@ use self::delegates::Delegates;
 use crate::api::istio::{HttpMatchRequest, HttpRoute, VirtualService};
 use crate::api::{Documents, Resource, creation_order};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::error::Origin;
 use crate::plan::compile::MESH;
 use crate::plan::compile::inputs::changes::Changes;
 use crate::plan::compile::inputs::names::{self, Visibility};
@@ -48,6 +49,10 @@ pub(crate) struct Names {
     pub(crate) gateways: Vec<String>,
     /// Whether all of its rules are its own: then nothing that is made of them depends on other VirtualServices.
     pub(crate) is_plain: bool,
+    /// The place of the document.
+    pub(crate) origin: Origin,
+    /// Its name, if it is refused.
+    refused: Option<Arc<str>>,
     visibility: Visibility,
 }
 
@@ -73,6 +78,8 @@ impl Names {
             hosts: spec.hosts.iter().map(|host| names::resolve(host, &meta.namespace, suffix)).collect(),
             gateways,
             is_plain: spec.http.iter().all(|rule| rule.delegate.is_none()),
+            origin: resource.origin(),
+            refused: resource.is_refused().then(|| Arc::clone(&resource.source.resource)),
             visibility,
         })
     }
@@ -184,7 +191,7 @@ impl<'a> VirtualServices<'a> {
             if let Some(place) = place {
                 names[place] = Some(Arc::clone(&own));
             }
-            let refused = resource.is_refused().then(|| Arc::clone(&resource.source.resource));
+            let refused = own.refused.clone();
             let index = all.len();
             for gateway in &own.gateways {
                 match by_gateway.get_mut(gateway) {

@@ -12,8 +12,8 @@ use http::StatusCode;
 
 use super::draft::{Draft, Hosts};
 use super::retain::last_host;
-use crate::api::Resource;
 use crate::api::istio::{Gateway, Server};
+use crate::api::{Documents, Resource};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::error::Origin;
 use crate::plan::compile::Compiler;
@@ -204,7 +204,7 @@ impl<'a> Compiler<'a> {
                 continue;
             }
             for host in served {
-                hosts.add(host, &routes.routes, routes.lost, one.resource.origin());
+                hosts.add(host, &routes.routes, routes.lost, one.names.origin.clone());
             }
         }
     }
@@ -217,6 +217,9 @@ impl<'a> Compiler<'a> {
                 ListenerRoutes::ByAuthority | ListenerRoutes::ByAuthorityOf(_) => None,
             }
         });
+        // Only what is refused answers so.
+        let refused = self.documents.refused.as_deref();
+        let may_be_news = refused.is_some_and(|refused| *refused != Documents::default());
         let Hosts { order, mut by_name } = hosts;
         let mut virtual_hosts = Vec::with_capacity(order.len());
         for name in order {
@@ -227,7 +230,7 @@ impl<'a> Compiler<'a> {
             // rule that leads to what is refused is no such news.
             let is_its_own = |route: &Arc<Route>| matches!(&route.action, Action::Refused(document) if *document == route.origin.resource);
             let had_any = !host.routes.is_empty();
-            if last.as_deref().is_some_and(|table| last_host(table, &key).is_none()) {
+            if may_be_news && last.as_deref().is_some_and(|table| last_host(table, &key).is_none()) {
                 host.routes.retain(|route| !is_its_own(route));
             }
             let is_news = had_any && host.routes.is_empty();
