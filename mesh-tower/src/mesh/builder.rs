@@ -216,8 +216,8 @@ impl MeshBuilder {
         self
     }
 
-    /// Injects faults into each attempt at a service, by its host or short name, so that the retries of
-    /// whoever calls it meet them (FI-10). For tests: no configuration says this.
+    /// Injects faults into each attempt at a service, by its host or short name, so that the retries of its callers
+    /// meet them (FI-10). It is for tests: no configuration can ask for it.
     pub fn attempt_fault(mut self, service: impl Into<String>, policy: FaultPolicy) -> Self {
         self.attempt_faults.insert(service.into(), policy);
         self

@@ -80,7 +80,7 @@ pub(crate) struct Inner {
     attempt_faults: Arc<AttemptFaults>,
     names: Names,
     authorities: Arc<Authorities>,
-    /// The runtime it was started on, which its background tasks run on whoever reloads.
+    /// The runtime it was started on. Its background tasks run there, whichever thread reloads.
     runtime: Handle,
     metrics: Metrics,
     access_log: AccessLog,
@@ -233,7 +233,7 @@ impl Mesh {
         ServerLayer::new(self)
     }
 
-    /// A random source for somebody's own, of the mesh's seed (OU-1).
+    /// A new random source, of the mesh's seed (OU-1).
     pub(crate) fn own_rng(&self) -> SharedRng {
         SharedRng::seeded(self.0.rng.draw(mesh_core::rng::Rng::next_u64))
     }

@@ -1,7 +1,7 @@
-//! What was probably meant by a name that nobody has.
+//! Hints for unknown names: the nearest known name.
 //!
-//! Comparing with all known names costs, and a broken mesh has many unknown ones: only the first few are
-//! helped.
+//! A comparison with all known names costs time, and a broken mesh has many unknown names: so only the first few get
+//! a hint.
 
 use crate::nearest::nearest;
 

@@ -40,7 +40,7 @@ pub(super) fn chosen(
     out: &mut Diagnostics,
 ) -> Service {
     let seen: Vec<&Entry> = entries.iter().filter(|entry| is_seen(entry, sources)).copied().collect();
-    // Nobody's choice if none is visible: one is still kept, to say so of references to it.
+    // Without a visible entry none is chosen: one is still kept, so that references to it get a finding.
     let (visible, candidates) = if seen.is_empty() { (false, entries) } else { (true, &*seen) };
     let own = candidates.iter().find(|entry| entry.meta.namespace == sources.workload.namespace);
     let namespace = own.map_or(&candidates[0].meta.namespace, |own| &own.meta.namespace);

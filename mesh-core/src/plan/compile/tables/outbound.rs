@@ -74,7 +74,7 @@ impl Tables {
 }
 
 impl<'a> Compiler<'a> {
-    /// What becomes of a call to a host that nobody knows (H-8).
+    /// The treatment of a call to an undeclared host (H-8).
     pub(crate) const fn unknown_host(&self) -> Fallback {
         match self.mesh.settings.outbound_mode {
             OutboundMode::AllowAny => Fallback::Passthrough,

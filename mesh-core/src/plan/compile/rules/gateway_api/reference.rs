@@ -53,8 +53,8 @@ reference!(SecretObjectReference);
 pub(super) struct Destined {
     pub(super) host: String,
     pub(super) port: u16,
-    /// Why a route at a Gateway may not refer to it. Inside the mesh a client may call it anyway, so
-    /// that nobody's leave is needed **[E]**.
+    /// Why a route at a Gateway may not refer to it. Inside the mesh a client may call it anyway, so no grant is
+    /// needed **[E]**.
     pub(super) forbidden: Option<Problem>,
 }
 
@@ -212,7 +212,7 @@ impl<'a, 'r> References<'a, 'r> {
 }
 
 impl References<'_, '_> {
-    /// Whether there is a Gateway of this name, whoever serves it.
+    /// Whether a Gateway of this name exists, whichever workload serves it.
     pub(super) fn is_gateway(&self, namespace: &str, name: &str) -> bool {
         self.index.k8s_gateways.contains_key(&(namespace, name))
     }

@@ -1,7 +1,7 @@
-//! What a controller would write into the `status` of the Gateway API's resources (GA-11).
+//! The `status` that a controller would write for the Gateway API's resources (GA-11).
 //!
-//! Without a cluster nobody writes it, so whoever wants to know why a route does not work asks for it:
-//! `mesh-proxy check --status`. It is a function of the documents alone, the same for every workload.
+//! Without a cluster no controller writes it. `mesh-proxy check --status` prints it instead, for users whose route
+//! does not work. It is a function of the documents alone, the same for every workload.
 
 use std::fmt;
 
