@@ -42,7 +42,8 @@
 //! }
 //!
 //! let (control, updates) = mpsc::channel(1);
-//! let services = MeshSpec::new().service(Service::new("reviews").port(9080, Protocol::Http)).build()?;
+//! let services = MeshSpec::new().service(Service::new("reviews").port(9080, Protocol::Http));
+//! let services = services.build().expect("a sound service");
 //! let plan = compile(&services, &CompileOptions::default(), None).plan;
 //! control.send(Update::plan(plan)).await?;
 //! let mesh = Mesh::from_source(Control { updates }).start().await?;
