@@ -45,19 +45,19 @@ pub struct ClusterPlan {
     /// Below this percentage of healthy endpoints all are used; 0 is never (LB-14).
     pub panic_threshold: u32,
     /// Which endpoints are preferred; `None` where distance does not count (LB-9).
-    pub locality: Option<LocalityPolicy>,
+    pub locality: Option<Box<LocalityPolicy>>,
     /// How new endpoints get their share; `None` is at once (LB-15).
     pub warm_up: Option<WarmUp>,
     /// Limits and timeouts of connections.
     pub circuit: CircuitPolicy,
     /// Outlier detection; `None` when the rule has no such block (OD-1).
-    pub outlier: Option<OutlierPolicy>,
+    pub outlier: Option<Box<OutlierPolicy>>,
     /// Active health checks; `None` when no policy asks for them (HC-1).
-    pub health: Option<HealthPolicy>,
+    pub health: Option<Box<HealthPolicy>>,
     /// Whether a caller may choose an endpoint, by its address or its own host name (SE-1, headless).
     pub headless: bool,
     /// TLS to the endpoints.
-    pub tls: Option<ClientTls>,
+    pub tls: Option<Box<ClientTls>>,
     /// The DestinationRule that shaped it, else the service.
     pub origin: Origin,
 }

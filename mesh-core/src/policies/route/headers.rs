@@ -39,9 +39,12 @@ impl Vars for Record<'_> {
     }
 }
 
-/// Operations on headers at one level; empty by default.
+/// What happens to headers at one level; nothing by default, which takes no memory of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HeaderOps {
+pub struct HeaderOps(Option<Box<Operations>>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Operations {
     remove: Box<[HeaderName]>,
     set: Box<[(HeaderName, Value)]>,
     add: Box<[(HeaderName, Value)]>,
@@ -91,38 +94,35 @@ impl HeaderOps {
         let mut authority = None;
         let set = values(direction, set, &mut authority)?;
         let add = values(direction, add, &mut authority)?;
-        Ok(Self { remove: remove.into(), set, add, authority, templates: false }.surveyed())
+        if remove.is_empty() && set.is_empty() && add.is_empty() && authority.is_none() {
+            return Ok(Self::default());
+        }
+        let templates = set.iter().chain(&add).any(|(_, value)| matches!(value, Value::Template(_)));
+        Ok(Self(Some(Operations { remove: remove.into(), set, add, authority, templates }.into())))
     }
 
     /// The operations of two levels that count as one: all removals, then what is set here and then what
     /// `later` sets, then what both add (VA-5). The authority is the one of here, else `later`'s.
     #[must_use]
     pub fn merged(&self, later: &Self) -> Self {
-        Self {
-            remove: [&*self.remove, &*later.remove].concat().into(),
-            set: [&*self.set, &*later.set].concat().into(),
-            add: [&*self.add, &*later.add].concat().into(),
-            authority: self.authority.clone().or_else(|| later.authority.clone()),
-            templates: self.templates || later.templates,
+        match (&self.0, &later.0) {
+            (Some(first), Some(later)) => Self(Some(first.merged(later).into())),
+            (Some(_), None) => self.clone(),
+            (None, _) => later.clone(),
         }
-    }
-
-    fn surveyed(mut self) -> Self {
-        let mut values = self.set.iter().chain(&self.add);
-        self.templates = values.any(|(_, value)| matches!(value, Value::Template(_)));
-        self
     }
 
     /// Whether nothing is done.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.remove.is_empty() && self.set.is_empty() && self.add.is_empty() && self.authority.is_none()
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 
     /// Whether a value depends on the request.
     #[must_use]
     pub fn has_variables(&self) -> bool {
-        self.templates || matches!(self.authority, Some(Value::Template(_)))
+        let depends = |all: &Operations| all.templates || matches!(all.authority, Some(Value::Template(_)));
+        self.0.as_deref().is_some_and(depends)
     }
 
     /// Applies the operations to request headers; returns the new authority, if they set one.
@@ -130,10 +130,11 @@ impl HeaderOps {
     /// `%REQ(X)%` sees the headers as the removals left them.
     #[must_use = "the new authority is for the caller to set"]
     pub fn apply_request(&self, headers: &mut HeaderMap, vars: &impl Vars) -> Option<HeaderValue> {
-        self.apply(headers, |headers, template| {
+        let operations = self.0.as_deref()?;
+        operations.apply(headers, |headers, template| {
             template.value(&Record { request_headers: Some(headers), ..vars.record() })
         });
-        match self.authority.as_ref()? {
+        match operations.authority.as_ref()? {
             Value::Constant(value) => Some(value.clone()),
             Value::Template(template) => {
                 filled(&template.value(&Record { request_headers: Some(headers), ..vars.record() }))
@@ -143,9 +144,22 @@ impl HeaderOps {
 
     /// Applies the operations to response headers.
     pub fn apply_response(&self, headers: &mut HeaderMap, vars: &impl Vars) {
-        self.apply(headers, |headers, template| {
+        let Some(operations) = &self.0 else { return };
+        operations.apply(headers, |headers, template| {
             template.value(&Record { response_headers: Some(headers), ..vars.record() })
         });
+    }
+}
+
+impl Operations {
+    fn merged(&self, later: &Self) -> Self {
+        Self {
+            remove: [&*self.remove, &*later.remove].concat().into(),
+            set: [&*self.set, &*later.set].concat().into(),
+            add: [&*self.add, &*later.add].concat().into(),
+            authority: self.authority.clone().or_else(|| later.authority.clone()),
+            templates: self.templates || later.templates,
+        }
     }
 
     fn apply(&self, headers: &mut HeaderMap, fill: impl Fn(&HeaderMap, &Template) -> String) {

@@ -31,11 +31,11 @@ pub struct Route {
     /// Which failures are tried again.
     pub retry: Arc<RetryPolicy>,
     /// The faults that are injected.
-    pub fault: Option<FaultPolicy>,
+    pub fault: Option<Box<FaultPolicy>>,
     /// Which pages of other origins may read the answers.
     pub cors: Option<Arc<CorsPolicy>>,
     /// The rewrite of path and authority.
-    pub rewrite: Option<Rewrite>,
+    pub rewrite: Option<Box<Rewrite>>,
     /// Operations on request headers.
     pub request_headers: HeaderOps,
     /// Operations on response headers.
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn va_5_authority_of_rewrite_then_rule_then_destination() {
         let mut route = route(2);
-        route.rewrite = Some(Rewrite { path: None, authority: Some("rewrite".parse().unwrap()) });
+        route.rewrite = Some(Rewrite { path: None, authority: Some("rewrite".parse().unwrap()) }.into());
         assert_eq!(route.apply_request(0, &mut HeaderMap::new(), &()).unwrap(), "rewrite");
         route.rewrite = None;
         route.request_headers = HeaderOps::default();

@@ -45,7 +45,7 @@ where
         let matched = carrier.matched();
         let of_call =
             matched.and_then(Matched::options).and_then(|options: &CallOptions| options.fault.as_deref());
-        let of_route = || matched.and_then(|matched| matched.route().fault.as_ref());
+        let of_route = || matched.and_then(|matched| matched.route().fault.as_deref());
         let policy = self.policy.as_deref().or(of_call).or_else(of_route);
         let permitted = match (&self.policy, matched) {
             (Some(fixed), _) => fixed.headers,

@@ -20,7 +20,8 @@ use crate::upstream::transport::Connect;
 
 /// Asks the cluster's endpoints, if it has a policy for that, until it is gone.
 pub(crate) fn follow(cluster: &Arc<Cluster>, connector: &Arc<dyn Connect>, rng: &SharedRng) {
-    let (Some(policy), Some(trigger)) = (cluster.plan().health.clone(), cluster.health_check_trigger())
+    let (Some(policy), Some(trigger)) =
+        (cluster.plan().health.as_deref().cloned(), cluster.health_check_trigger())
     else {
         return;
     };

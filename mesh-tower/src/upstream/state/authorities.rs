@@ -12,7 +12,7 @@ use mesh_core::balance::BalancePolicy;
 use mesh_core::endpoint::Endpoint;
 use mesh_core::hash::WordHash;
 use mesh_core::headers::FieldLimit;
-use mesh_core::plan::{self, ClusterKey, ClusterPlan, DnsTarget};
+use mesh_core::plan::{ClusterKey, ClusterPlan, DnsTarget};
 use tokio::runtime::Handle;
 
 use super::Cluster;
@@ -137,7 +137,7 @@ impl Authorities {
         plan.health = None;
         plan.locality = None;
         if authority.https && plan.tls.is_none() {
-            plan.tls = Some(plan::ClientTls::default());
+            plan.tls = Some(Box::default());
         }
         let cluster = Arc::new(Cluster::new(Arc::new(plan), &[], self.istio_runtime));
         let template = Endpoint::new(([0, 0, 0, 0], port).into());

@@ -48,16 +48,20 @@ pub(crate) fn plan() -> ClusterPlan {
     let rule = LocalityRule::Failover { labels: Vec::new(), distance: true, region: None };
     ClusterPlan {
         protocol: UpstreamProtocol::Http1,
-        locality: Some(LocalityPolicy { from: Locality::parse("eu"), rule, origin: Origin::default() }),
-        health: Some(HealthPolicy {
-            healthy_threshold: 1,
-            ..HealthPolicy::new(Probe::Tcp { send: Vec::new(), receive: Vec::new() })
-        }),
-        outlier: Some(OutlierPolicy {
-            consecutive_5xx: 1,
-            max_ejection_percent: 100,
-            ..OutlierPolicy::default()
-        }),
+        locality: Some(
+            LocalityPolicy { from: Locality::parse("eu"), rule, origin: Origin::default() }.into(),
+        ),
+        health: Some(
+            HealthPolicy {
+                healthy_threshold: 1,
+                ..HealthPolicy::new(Probe::Tcp { send: Vec::new(), receive: Vec::new() })
+            }
+            .into(),
+        ),
+        outlier: Some(
+            OutlierPolicy { consecutive_5xx: 1, max_ejection_percent: 100, ..OutlierPolicy::default() }
+                .into(),
+        ),
         ..ClusterPlan::new(ClusterKey::outbound("api", 80, ""), ServiceIdentity::default(), 80)
     }
 }

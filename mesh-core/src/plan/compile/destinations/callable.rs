@@ -183,13 +183,13 @@ impl Variant {
             protocol,
             balance,
             panic_threshold: percent,
-            locality,
+            locality: locality.map(Box::new),
             warm_up,
             circuit,
-            outlier,
+            outlier: outlier.map(Box::new),
             health: None,
             headless: service.headless,
-            tls: policies::tls(&blocks, &service.subject_alt_names),
+            tls: policies::tls(&blocks, &service.subject_alt_names).map(Box::new),
             origin,
         };
         Self {

@@ -178,7 +178,7 @@ impl Compiler<'_> {
             match blocks::fault(fault) {
                 Ok(policy) => {
                     let origin = resource.locate(fault.at.origin());
-                    route.fault = Some(FaultPolicy { origin, ..policy }).filter(|policy| !policy.is_empty());
+                    route.fault = (!policy.is_empty()).then(|| FaultPolicy { origin, ..policy }.into());
                 }
                 Err(findings) => {
                     self.refused(resource, findings);
@@ -206,7 +206,7 @@ impl Compiler<'_> {
             }
         }
         match actions::rewrite(rule.rewrite.as_deref(), None) {
-            Ok(rewrite) => route.rewrite = rewrite,
+            Ok(rewrite) => route.rewrite = rewrite.map(Box::new),
             Err(reason) => {
                 self.out.push(refuse(rule.at.field("rewrite"), reason));
                 *lost = true;
@@ -391,7 +391,8 @@ fn matched(
     // One by a regular expression is the same whatever matched.
     if rule.rewrite.as_ref().is_some_and(|rewrite| rewrite.uri_regex_rewrite.is_none()) {
         route.rewrite = actions::rewrite(rule.rewrite.as_deref(), uri)
-            .map_err(|reason| refuse(rule.at.field("rewrite"), reason))?;
+            .map_err(|reason| refuse(rule.at.field("rewrite"), reason))?
+            .map(Box::new);
     }
     if let Some(redirect) = &rule.redirect {
         let redirect = actions::redirect(redirect, uri, place.port)

@@ -166,6 +166,6 @@ fn apply(plan: &mut ClusterPlan, resource: &Resource<BackendTrafficPolicy>, find
     }
     plan.health = written.active.as_ref().and_then(|active| {
         let policy = blocks::health(active).map_err(|refused| findings.extend(refused)).ok()?;
-        Some(HealthPolicy { origin: resource.locate(active.at.origin()), ..policy })
+        Some(HealthPolicy { origin: resource.locate(active.at.origin()), ..policy }.into())
     });
 }

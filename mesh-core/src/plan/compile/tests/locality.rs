@@ -131,7 +131,7 @@ fn lb_12_the_first_fitting_from_distributes() {
     };
     let policy = |from: &str| {
         let compiled = compiled(&format!("{SERVICE}{}", rule(&setting(from))), client(&[]));
-        node(&compiled, "api.test").policy.locality.clone()
+        node(&compiled, "api.test").policy.locality.as_deref().cloned()
     };
     let Some(LocalityPolicy { rule: LocalityRule::Distribute(shares), origin, .. }) = policy("r/*") else {
         panic!("no distribution");

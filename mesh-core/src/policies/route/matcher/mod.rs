@@ -175,6 +175,8 @@ impl Matcher {
     }
 
     fn condition(mut self, condition: Condition) -> Self {
+        // Few blocks have more than one.
+        self.conditions.reserve_exact(1);
         self.conditions.push(condition);
         self
     }

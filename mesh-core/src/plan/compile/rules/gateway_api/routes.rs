@@ -88,7 +88,7 @@ impl Compiler<'_> {
                 }
                 if let Some(rewrite) = &rule.rewrite {
                     match filters::rewrite(rewrite, one.prefix) {
-                        Ok(rewrite) => route.rewrite = Some(rewrite),
+                        Ok(rewrite) => route.rewrite = Some(rewrite.into()),
                         Err(_) => route.action = Action::Forward(nowhere()),
                     }
                 }
