@@ -82,7 +82,7 @@ pub mod upstream;
 
 pub use crate::http::{body, frames, future, grpc, tap, upgrade, write_batch};
 pub use crate::layer::{
-    attempt, balance, circuit, context, cors, fault, grpc_web, mirror, normalize, outlier, retry, rewrite,
+    balance, circuit, context, cors, exchange, fault, grpc_web, mirror, normalize, outlier, retry, rewrite,
     route, split, timeout,
 };
 pub use crate::request::options::CallOptions;

@@ -2,18 +2,18 @@
 //!
 //! ```text
 //!   edge     ─▶ snapshot ─▶ telemetry ─▶ context ─▶ normalize
+//!   admit    ─▶ (no layer yet: authentication, authorization and rate limits have their place here)
 //!   routed   ─▶ route ─▶ grpc-web ─▶ fault ─▶ cors ─▶ split ─▶ rewrite ─▶ mirror ─▶ timeout ─▶ retry
-//!   attempt  ─▶ circuit limits ─▶ pick ─▶ endpoint pool ─▶ wire
+//!   attempt  ─▶ circuit ─▶ balance ─▶ attempt faults ─▶ outlier ─▶ exchange ─▶ endpoint pool ─▶ wire
 //!
-//!   client, inbound, gateway = edge + routed + attempt
-//!   server ─▶ snapshot ─▶ telemetry ─▶ normalize ─▶ scope ─▶ your service
+//!   client           = edge + routed + attempt
+//!   inbound, gateway = edge + admit + routed + attempt
+//!   server           = edge + admit + your service
 //! ```
 //!
-//! The attempt is in [`attempt`](crate::attempt). It asks, for each attempt anew: the cluster for its circuit limits
-//! (`upstream/state/running.rs`), the worker's pool of that cluster for a pick among healthy endpoints
-//! (`upstream/pool/cluster.rs`, of what `hosts.rs` arranged), and again the cluster to record the outcome. The modules [`circuit`](crate::circuit), [`balance`](crate::balance) and
-//! [`outlier`](crate::outlier) are the same decisions of mesh-core around services of one's own; active checks are
-//! tasks, in `health`.
+//! Each piece is a function around what stands within, so that another stack (of TCP connections, say) is another line
+//! of this kind. Every layer is public, with the same constructor as here; `examples/stack_by_hand.rs` composes the
+//! client from them, and a test compares the decisions of the two.
 //!
 //! The library's client, the sidecar's listeners and the gateway's differ in what their [`Edge`] believes of a
 //! caller, and in which table of the plan it routes by. All the rest is the same code.
@@ -26,16 +26,19 @@ use mesh_core::plan::{Direction, ListenerKey, Plan};
 use tower::ServiceBuilder;
 use tower_service::Service;
 
-use crate::attempt::attempt;
+use crate::balance::BalanceLayer;
 use crate::body::Body;
+use crate::circuit::CircuitLayer;
 use crate::clock::SharedRng;
 use crate::context::{InheritLayer, Scope, ScopeLayer};
 use crate::cors::CorsLayer;
 use crate::error::BoxError;
+use crate::exchange::Exchange;
 use crate::fault::FaultLayer;
 use crate::grpc_web::GrpcWebLayer;
 use crate::mirror::MirrorLayer;
 use crate::normalize::{Normalize, NormalizeLayer};
+use crate::outlier::OutlierLayer;
 use crate::request::passage::{Passage, PassageLayer};
 use crate::request::snapshot::{InForce, Snapshot, SnapshotLayer};
 use crate::retry::RetryLayer;
@@ -70,27 +73,19 @@ where
     type Body = B;
 }
 
-/// What a caller hands its requests to.
+/// What a caller hands its requests to; within a stack, what a layer hands a [`Passage`] to.
 ///
 /// The future is not boxed: the proxy hands it to hyper as it is, the library boxes it once at its edge.
-pub trait Stack:
-    Service<Request<Body>, Response = Response<Self::Body>, Error = BoxError, Future: Send>
-    + Clone
-    + Send
-    + Sync
-    + 'static
+pub trait Stack<R = Request<Body>>:
+    Service<R, Response = Response<Self::Body>, Error = BoxError, Future: Send> + Clone + Send + Sync + 'static
 {
     /// The body of its responses.
     type Body: http_body::Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static;
 }
 
-impl<S, B> Stack for S
+impl<S, R, B> Stack<R> for S
 where
-    S: Service<Request<Body>, Response = Response<B>, Error = BoxError, Future: Send>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
+    S: Service<R, Response = Response<B>, Error = BoxError, Future: Send> + Clone + Send + Sync + 'static,
     B: http_body::Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static,
 {
     type Body = B;
@@ -109,7 +104,7 @@ where
 pub struct Edge {
     worker: Arc<Worker>,
     front: Front,
-    route: RouteLayer,
+    listener: Option<ListenerKey>,
 }
 
 /// Where requests enter a server of this process.
@@ -150,14 +145,13 @@ impl ServerEdge {
 impl Edge {
     pub(crate) fn new(worker: Arc<Worker>, direction: Direction, metrics: Metrics, log: AccessLog) -> Self {
         let front = Front::new(worker.view().plan(), direction, worker.rng().clone(), metrics, log);
-        let route = RouteLayer::outbound(worker.clone());
-        Self { worker, front, route }
+        Self { worker, front, listener: None }
     }
 
     /// Routes by the plan's listener of this key; unless this is set, by the port of the authority.
     #[must_use]
     pub fn listener(mut self, key: ListenerKey) -> Self {
-        self.route = RouteLayer::listener(self.worker.clone(), key);
+        self.listener = Some(key);
         self
     }
 
@@ -181,21 +175,56 @@ impl Edge {
         self.front.telemetry = self.front.telemetry.access_log(log);
         self
     }
+    /// What runs by the plan: endpoints, connections, the source of chance, the budget of kept bodies.
+    #[must_use]
+    pub const fn worker(&self) -> &Arc<Worker> {
+        &self.worker
+    }
+
+    /// The snapshot layer of its worker.
+    #[must_use]
+    pub fn snapshot(&self) -> SnapshotLayer {
+        SnapshotLayer::new(self.worker.clone())
+    }
+
+    /// The telemetry layer, with its metrics and its log.
+    #[must_use]
+    pub fn telemetry(&self) -> TelemetryLayer {
+        self.front.telemetry.clone()
+    }
+
+    /// The normalize layer, with what was fixed at the start.
+    #[must_use]
+    pub fn normalize(&self) -> NormalizeLayer {
+        self.front.normalize.clone()
+    }
+
+    /// The route layer: by its listener, or by the port of the authority.
+    #[must_use]
+    pub fn route(&self) -> RouteLayer {
+        match &self.listener {
+            Some(key) => RouteLayer::listener(self.worker.clone(), key.clone()),
+            None => RouteLayer::outbound(self.worker.clone()),
+        }
+    }
 }
 
 /// From an application to endpoints: in its process, or through its sidecar.
 pub fn client(edge: Edge) -> impl Stack + use<> {
-    to_clusters(edge)
+    let within = tried(&edge);
+    entered(edge, within)
 }
 
 /// From callers of a workload to its application, behind a sidecar.
 pub fn inbound(edge: Edge) -> impl Stack + use<> {
-    to_clusters(edge)
+    let within = admit(tried(&edge));
+    entered(edge, within)
 }
 
 /// From callers outside to endpoints.
 pub fn gateway(edge: Edge) -> impl Stack + use<> {
-    to_clusters(edge)
+    let within = admit(tried(&edge));
+    entered(edge, within)
 }
 
 /// A client over a service of one's own in the place of the clusters: what is decided is done, but nothing is
@@ -205,7 +234,8 @@ pub fn gateway(edge: Edge) -> impl Stack + use<> {
 /// a try around the service, from the end of the upload until response headers. The service finds the decided
 /// destination in the passage's [`Matched`](crate::route::Matched); it also gets the copies for mirrors.
 pub fn client_over<S: Transport>(transport: S, edge: Edge) -> impl Stack + use<S> {
-    routed(transport, TimeoutLayer::per_route(), RetryLayer::per_route(), edge)
+    let within = routed(&edge, TimeoutLayer::per_route(), RetryLayer::per_route(), transport);
+    entered(edge, within)
 }
 
 /// From callers to a handler in this process.
@@ -220,30 +250,15 @@ pub(crate) fn server<S>(edge: &ServerEdge, service: S) -> ServerStack<S> {
         .layer(normalize.clone())
         // The calls of a handler carry on what its request brought.
         .layer(ScopeLayer::default())
-        .service(service)
+        .service(admit(service))
 }
 
 /// What [`server`] makes.
 pub(crate) type ServerStack<S> = Snapshot<Telemetry<Normalize<Scope<S>>>>;
 
-/// All layers around the clusters of the plan.
-fn to_clusters(edge: Edge) -> impl Stack + use<> {
-    // The attempt keeps the limit of a try, and judges its answer by the time that the endpoint had.
-    let (timeout, retry) =
-        (TimeoutLayer::per_route().judged_within(), RetryLayer::per_route().judged_within());
-    routed(tower::service_fn(attempt), timeout, retry, edge)
-}
-
-/// All layers, around what is asked for each attempt.
-fn routed<S: Transport>(
-    attempt: S,
-    timeout: TimeoutLayer,
-    retry: RetryLayer,
-    edge: Edge,
-) -> impl Stack + use<S> {
-    let Edge { worker, front: Front { telemetry, normalize }, route } = edge;
-    let rng = worker.rng().clone();
-    let retry = retry.replay(worker.replay().clone());
+/// The edge of all stacks that send requests on.
+fn entered<S: Stack<Passage>>(edge: Edge, within: S) -> impl Stack + use<S> {
+    let Edge { worker, front: Front { telemetry, normalize }, .. } = edge;
     ServiceBuilder::new()
         // From here on a pointer is handed on, not a request.
         .layer(PassageLayer)
@@ -255,25 +270,66 @@ fn routed<S: Transport>(
         .layer(InheritLayer::default())
         // Routing must see the normal form of a path, or two spellings would have two policies.
         .layer(normalize)
+        .service(within)
+}
+
+/// Who may call: no layer decides it yet. Within the edge, which knows the caller; outside the route, of which a caller
+/// that is refused learns nothing.
+const fn admit<S>(within: S) -> S {
+    within
+}
+
+/// [`routed`] over the plan's clusters.
+fn tried(edge: &Edge) -> impl Stack<Passage> + use<> {
+    // The attempt keeps the limit of a try, and judges its answer by the time that the endpoint had.
+    let (timeout, retry) =
+        (TimeoutLayer::per_route().judged_within(), RetryLayer::per_route().judged_within());
+    routed(edge, timeout, retry, attempt())
+}
+
+/// What the matched rule says, around each attempt.
+fn routed<S: Transport>(
+    edge: &Edge,
+    timeout: TimeoutLayer,
+    retry: RetryLayer,
+    attempt: S,
+) -> impl Stack<Passage> + use<S> {
+    let rng = edge.worker.rng();
+    ServiceBuilder::new()
         // All that follows acts by the route. Redirects and direct responses end here.
-        .layer(route)
+        .layer(edge.route())
         // Within routing, which knows the port, and goes by the request as it came. Outside all that reads
         // or makes a gRPC status, injected ones included.
         .layer(GrpcWebLayer::per_route())
-        // Before the split and outside every timeout: an aborted request is nobody's traffic.
+        // Before the split and outside every timeout: an aborted request has no destination yet.
         .layer(FaultLayer::per_route().rng(rng.clone()))
         // Within faults: a page may not read an injected failure, as in Envoy. Outside the split: a
-        // preflight is nobody's traffic either.
+        // preflight has no destination either.
         .layer(CorsLayer::per_route())
         // Outside retries: they stay in the chosen cluster.
         .layer(SplitLayer::new(rng.clone()))
         // Knows the destination, whose header operations it applies; once, not for each attempt.
         .layer(RewriteLayer::per_route())
         // Copies what is really sent, once, and not the retries of it.
-        .layer(MirrorLayer::new(attempt.clone(), rng))
+        .layer(MirrorLayer::new(attempt.clone(), rng.clone()))
         // Around all attempts and the waits between them.
         .layer(timeout)
-        .layer(retry)
-        // Limits, pick, pool, wire: for each attempt anew.
+        .layer(retry.replay(edge.worker.replay().clone()))
+        // For each attempt anew.
         .service(attempt)
+}
+
+/// One attempt, from its admission to the wire.
+fn attempt() -> impl Transport {
+    ServiceBuilder::new()
+        // Outermost: a request over the limit takes no endpoint's turn.
+        .layer(CircuitLayer::per_route())
+        // Anew for each attempt, which avoids the endpoints of earlier ones.
+        .layer(BalanceLayer::per_route())
+        // In place of the endpoint that was picked, which learns nothing of it.
+        .layer(FaultLayer::per_attempt())
+        // Knows the endpoint, and sees how the exchange with it ends.
+        .layer(OutlierLayer::per_route())
+        // The endpoint's pool, then the wire.
+        .service(Exchange::new())
 }

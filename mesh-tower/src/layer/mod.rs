@@ -2,11 +2,11 @@
 //!
 //! Their public paths are `mesh_tower::retry` and so on.
 
-pub mod attempt;
 pub mod balance;
 pub mod circuit;
 pub mod context;
 pub mod cors;
+pub mod exchange;
 pub mod fault;
 pub mod grpc_web;
 pub mod mirror;

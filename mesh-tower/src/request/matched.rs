@@ -237,7 +237,7 @@ impl Matched {
 
     /// The pool that the request is sent by: of its cluster, or of the host that it names where that is dialled
     /// rather than an endpoint of a cluster (H-8; SE-7 `NONE` and `DYNAMIC_DNS`).
-    pub(crate) fn pool(&self, facts: &RequestView<'_>) -> Option<&Arc<ClusterPool>> {
+    pub(crate) fn pool<B>(&self, request: &Request<B>) -> Option<&Arc<ClusterPool>> {
         let policy = match (&self.route.action, self.instead) {
             (route::Action::Passthrough, None) => None,
             _ => match self.view.dials_authority(self.cluster_id()?) {
@@ -246,7 +246,10 @@ impl Matched {
             },
         };
         let passthrough = self.view.passthrough();
-        let dial = || passthrough.pool(policy, facts.authority, facts.scheme == "https");
+        let dial = || {
+            let facts = RequestView::of(request);
+            passthrough.pool(policy, facts.authority, facts.scheme == "https")
+        };
         Some(self.dialled.get_or_init(dial))
     }
 

@@ -3,6 +3,7 @@
 //! Layers do not read one another's state: each fact that one layer finds for another has its type here.
 
 pub(crate) mod announced;
+mod attempt;
 mod downstream;
 pub(crate) mod expiry;
 mod facts;
@@ -15,6 +16,7 @@ mod slot;
 pub mod snapshot;
 mod undeclared;
 
+pub(crate) use attempt::{Attempt, Awaited};
 pub use downstream::Downstream;
 pub(crate) use facts::{Facts, VariableSource};
 pub(crate) use limit::PerTryTimeout;

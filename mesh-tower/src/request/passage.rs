@@ -18,6 +18,7 @@ use mesh_core::plan::Plan;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::attempt::Stage;
 use super::matched::Matched;
 use super::record::Record;
 use super::slot::{Entered, Open, Slot};
@@ -31,19 +32,26 @@ pub struct Passage(Box<Inside>);
 struct Inside {
     request: Request<Body>,
     slot: Slot,
+    stage: Stage,
 }
 
 impl Passage {
     /// What the route layer found.
     #[must_use]
     pub fn matched(&self) -> Option<&Matched> {
-        self.0.slot.matched()
+        match &self.0.stage {
+            Stage { attempt: Some(attempt), .. } => Some(attempt.matched()),
+            _ => self.0.slot.matched(),
+        }
     }
 
     /// The request, and what the route layer found.
     #[must_use]
     pub fn into_parts(mut self) -> (Request<Body>, Option<Arc<Matched>>) {
-        let matched = self.take_matched();
+        let matched = match self.0.stage.attempt.take() {
+            Some(attempt) => Some(attempt.matched().clone()),
+            None => self.take_matched(),
+        };
         (self.release(), matched)
     }
 
@@ -53,6 +61,11 @@ impl Passage {
             Slot::Routed(matched) => Some(matched),
             Slot::Open(_) | Slot::Empty => None,
         }
+    }
+
+    /// How far the attempt is, for the layer that brings it further.
+    pub(crate) const fn stage(&mut self) -> &mut Stage {
+        &mut self.0.stage
     }
 }
 
@@ -82,9 +95,9 @@ impl fmt::Debug for Passage {
     }
 }
 
-/// Puts requests into passages.
+/// Puts requests into passages: the outermost layer of a stack.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct PassageLayer;
+pub struct PassageLayer;
 
 impl<S> Layer<S> for PassageLayer {
     type Service = Enter<S>;
@@ -96,7 +109,7 @@ impl<S> Layer<S> for PassageLayer {
 
 /// Where requests enter the stack.
 #[derive(Clone, Debug)]
-pub(crate) struct Enter<S>(S);
+pub struct Enter<S>(S);
 
 impl<S> Service<Request<Body>> for Enter<S>
 where
@@ -255,7 +268,7 @@ impl Carry for Passage {
 
     fn carrying(request: Request<Body>, slot: Slot) -> Self {
         // Not `new`: what is written to a place that is there need not be moved to it.
-        Self(Box::write(Box::new_uninit(), Inside { request, slot }))
+        Self(Box::write(Box::new_uninit(), Inside { request, slot, stage: Stage::default() }))
     }
 
     fn request(&self) -> &Request<Body> {

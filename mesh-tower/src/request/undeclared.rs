@@ -1,6 +1,26 @@
 //! Calls of a declared host on a port that it does not declare.
 
 use mesh_core::plan::Plan;
+use mesh_core::route::Action;
+
+use super::matched::Matched;
+use crate::error::Error;
+
+impl Matched {
+    /// The error with what helps a caller whose request went past the registry because of its port alone.
+    pub(crate) fn advise(&self, error: Error) -> Error {
+        let past = matches!(self.route().action, Action::Passthrough);
+        let dialled = if past { self.cluster() } else { None };
+        let known = dialled.and_then(|pool| {
+            let plan = pool.cluster().plan();
+            undeclared(self.view().plan(), &plan.service.host, plan.port)
+        });
+        match known {
+            Some(known) => error.advise(known),
+            None => error,
+        }
+    }
+}
 
 /// The message about such a call; `None` if the host declares that port, or no port at all.
 ///

@@ -130,7 +130,9 @@ impl Worker {
         &self.parts.rng
     }
 
-    pub(crate) fn replay(&self) -> &ReplayBudget {
+    /// The cap on request bodies that are kept for retries; shared by all workers of a mesh.
+    #[must_use]
+    pub const fn replay(&self) -> &ReplayBudget {
         &self.replay
     }
 

@@ -3,6 +3,7 @@
 //! It is an enum, not a box of boxes: a body that hyper received is forwarded frame by frame, without an allocation and
 //! with its size hint, so that `content-length` survives. Only a body of the user's own type is boxed, once, at the edge.
 
+pub(crate) mod end;
 mod exclusive;
 pub mod guard;
 mod limited;

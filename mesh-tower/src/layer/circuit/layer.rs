@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mesh_core::circuit::{CircuitPolicy, Limits};
 use tower_layer::Layer;
 
-use super::Circuit;
+use super::{Circuit, PerRouteLayer};
 
 /// Limits active requests, over all services that it makes.
 #[derive(Clone, Debug)]
@@ -24,6 +24,13 @@ impl CircuitLayer {
     #[must_use]
     pub fn new(policy: CircuitPolicy) -> Self {
         Self { policy: Arc::new(policy), limits: Arc::default() }
+    }
+
+    /// Admits as many attempts at a time at the cluster of the matched route as its policy allows, over all stacks of
+    /// the mesh.
+    #[must_use]
+    pub const fn per_route() -> PerRouteLayer {
+        PerRouteLayer::new()
     }
 
     /// What is in use, and what has overflowed.

@@ -2,20 +2,21 @@
 //!
 //! Envoy's breakers are counters, not state machines: so many connections, waiting requests, active
 //! requests and retries for a destination, whatever its health. Here stands the limit on active
-//! requests around any service; the stack applies all four in [`state`](crate::upstream::state), where the
-//! connections are.
+//! requests: around any service, or per route for each attempt at a cluster. The pool and the retry layer ask the
+//! [cluster](crate::upstream::state) for the other three.
 //!
 //! # Readiness
 //! The inner service's. Over the limit, `call` refuses: waiting would hide the overload.
 //!
 //! # Clone
-//! Clones share the counts.
+//! Clones share the counts. Per route, all stacks of a mesh share those of the cluster.
 //!
 //! # Errors
 //! 503 `UO`, `x-envoy-overloaded: true`; [`crate::Error::is_overflow`].
 //!
 //! # Cancellation
-//! Dropping the future, or the response body, frees its place.
+//! Dropping the future, or the response body, frees its place. Per route, the place goes with the passage, and
+//! [`OutlierLayer::per_route`](crate::outlier::OutlierLayer::per_route) within keeps it until the response has ended.
 //!
 //! # Example
 //! ```
@@ -27,10 +28,12 @@
 
 mod future;
 mod layer;
+mod per_route;
 mod service;
 
 pub use future::ResponseFuture;
 pub use layer::CircuitLayer;
+pub use per_route::{PerRoute, PerRouteLayer};
 pub use service::Circuit;
 
 /// A response body that keeps its request's place.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mesh_core::fault::{ActiveFaults, FaultPolicy};
 use tower_layer::Layer;
 
-use super::Fault;
+use super::{AttemptFaultLayer, Fault};
 use crate::clock::SharedRng;
 
 /// Injects faults: by one policy, or by the matched route's policy.
@@ -29,6 +29,14 @@ impl FaultLayer {
     #[must_use]
     pub fn per_route() -> Self {
         Self { policy: None, rng: SharedRng::default(), active: Arc::default() }
+    }
+
+    /// Injects what a test wants of the attempts at a service, or a call of its own: the options of
+    /// [`MeshBuilder::attempt_fault`](crate::MeshBuilder::attempt_fault) and
+    /// [`CallOptions::attempt_fault`](crate::CallOptions::attempt_fault) (FI-10).
+    #[must_use]
+    pub const fn per_attempt() -> AttemptFaultLayer {
+        AttemptFaultLayer(())
     }
 
     /// Draws from this source.

@@ -4,7 +4,7 @@
 //! breaker or endpoint ever sees it (FI-6). The delay comes first, then the abort; each is drawn independently (FI-3).
 //!
 //! If a workload allows it, a request may ask for faults by header (FI-7). A fault may also limit the rate of a response.
-//! The attempt layer injects the faults of single attempts (FI-10), because retries must see them.
+//! [`FaultLayer::per_attempt`] injects the faults of single attempts (FI-10), because retries must see them.
 //!
 //! # Readiness
 //! The inner service's. During a delay, the future holds the ready inner service.
@@ -29,11 +29,13 @@
 //! ```
 
 mod active;
+mod attempt;
 mod body;
 mod future;
 mod layer;
 mod service;
 
+pub use attempt::{AttemptFault, AttemptFaultLayer, Meeting};
 pub use body::ResponseBody;
 pub use future::ResponseFuture;
 pub use layer::FaultLayer;

@@ -5,9 +5,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use mesh_core::outcome::{Outcome, Reset};
 
-use super::report::Report;
+use super::report::{Alone, BROKEN, Report, read};
 
 /// The inner body. A gRPC status in its trailers is the call's outcome (OD-3); one that breaks off is a failure.
 #[pin_project::pin_project]
@@ -16,16 +15,16 @@ pub struct ResponseBody<B> {
     #[pin]
     inner: B,
     /// `None` once reported.
-    report: Option<Box<Report>>,
+    report: Option<Report<Box<Alone>>>,
 }
 
 impl<B: Body> ResponseBody<B> {
-    pub(super) fn new(inner: B, mut report: Report) -> Self {
+    pub(super) fn new(inner: B, report: Report<Box<Alone>>) -> Self {
         if inner.is_end_stream() {
-            report.trailers(None);
+            let _ = report.trailers(None);
             return Self { inner, report: None };
         }
-        Self { inner, report: Some(Box::new(report)) }
+        Self { inner, report: Some(report) }
     }
 }
 
@@ -45,20 +44,8 @@ impl<B: Body> Body for ResponseBody<B> {
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
         let frame = ready!(this.inner.as_mut().poll_frame(cx));
-        let ended = match &frame {
-            Some(Ok(frame)) => frame.is_trailers() || this.inner.is_end_stream(),
-            Some(Err(_)) | None => true,
-        };
-        if ended && let Some(mut report) = this.report.take() {
-            match &frame {
-                Some(Err(_)) => {
-                    let reset = Reset::ConnectionTermination;
-                    report.ended(Some(Outcome::Reset { reset, written: true }));
-                }
-                Some(Ok(frame)) => report.trailers(frame.trailers_ref()),
-                None => report.trailers(None),
-            }
-        }
+        // A layer outside makes an error of a timeout.
+        let _ = read(this.report, &frame, &*this.inner, |_| BROKEN);
         Poll::Ready(frame)
     }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use http::Response;
 
 use super::ResponseBody;
-use super::report::Report;
+use super::report::{Alone, Report};
 use crate::error::{BoxError, Error};
 
 /// The inner call; its outcome is recorded when its head, or its failure, is there, or gRPC's status in its trailers.
@@ -16,11 +16,11 @@ use crate::error::{BoxError, Error};
 pub struct ResponseFuture<F> {
     #[pin]
     inner: F,
-    report: Option<Report>,
+    report: Option<Report<Box<Alone>>>,
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) const fn new(inner: F, report: Report) -> Self {
+    pub(super) const fn new(inner: F, report: Report<Box<Alone>>) -> Self {
         Self { inner, report: Some(report) }
     }
 }
@@ -36,10 +36,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(this.inner.poll(cx)).map_err(|error| Error::from_box(error.into()));
-        let mut report = this.report.take().expect("a future is not polled after it is ready");
+        let report = this.report.take().expect("a future is not polled after it is ready");
         Poll::Ready(match result {
             Ok(response) => {
-                report.head(&response);
+                // A layer outside makes an error of a timeout.
+                let _ = report.head(&response);
                 Ok(response.map(|body| ResponseBody::new(body, report)))
             }
             Err(error) => {

@@ -1,9 +1,9 @@
 //! Watches one endpoint and reports to its balancer (OD).
 //!
-//! The stack records outcomes where the attempt ends, in [`attempt`](crate::attempt). For a set of
-//! services of one's own, each endpoint's service is wrapped in [`Outlier`]; all wrappers of a set
-//! share a [`Detector`], and a balancer over them ([`balance`](crate::balance)) leaves out who is
-//! ejected.
+//! [`OutlierLayer::per_route`] records how each attempt ended at the endpoint that
+//! [`balance`](crate::balance) has picked: for its detector, the retry budget, the latency that balancing goes by, and
+//! the decision record. For a set of services of one's own, each endpoint's service is wrapped in [`Outlier`]; all
+//! wrappers of a set share a [`Detector`], and a balancer over them leaves out the ejected ones.
 //!
 //! A task ends the ejections of an endpoint, on the runtime that its calls run on: at the ticks of the policy's interval,
 //! from its first ejection on (OD-8).
@@ -24,12 +24,17 @@
 
 mod body;
 mod future;
+mod layer;
+mod per_route;
 mod report;
 mod service;
+mod watched;
 
 pub use body::ResponseBody;
 pub use future::ResponseFuture;
+pub use layer::OutlierLayer;
 pub use mesh_core::outlier::{Detector, HostState};
+pub use per_route::{PerRoute, PerRouteBody, PerRouteFuture, PerRouteLayer};
 pub use service::Outlier;
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use http::{Request, Response};
 use mesh_core::outlier::{Detector, HostState};
 use tower_service::Service;
 
-use super::report::{Report, Watched};
+use super::report::Alone;
+use super::watched::Watched;
 use super::{ResponseBody, ResponseFuture};
 use crate::error::BoxError;
 use crate::grpc::is_grpc;
@@ -50,7 +51,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let grpc = is_grpc(request.headers());
-        let report = Report::new(self.watched.clone(), Clocks::of(request.extensions()), grpc);
+        let report = Alone::report(self.watched.clone(), Clocks::of(request.extensions()), grpc);
         ResponseFuture::new(self.inner.call(request), report)
     }
 }

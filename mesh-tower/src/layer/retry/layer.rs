@@ -36,8 +36,10 @@ impl RetryLayer {
         Self { fixed: None, rng: None, replay: ReplayBudget::default(), judged_within: false }
     }
 
-    /// Leaves the limit of a try to the attempt within, which knows when there is a connection.
-    pub(crate) fn judged_within(mut self) -> Self {
+    /// Leaves the limit of a try to the attempt within, which knows when there is a connection: for a stack whose
+    /// attempts end in an [`Exchange`](crate::exchange::Exchange).
+    #[must_use]
+    pub const fn judged_within(mut self) -> Self {
         self.judged_within = true;
         self
     }

@@ -27,8 +27,10 @@ impl TimeoutLayer {
         Self { fixed: None, judges: true }
     }
 
-    /// Leaves it to the attempt within to judge answers by the announced deadline.
-    pub(crate) const fn judged_within(self) -> Self {
+    /// Leaves it to the attempt within to judge answers by the deadline in `grpc-timeout`: for a stack whose attempts are
+    /// recorded by [`OutlierLayer::per_route`](crate::outlier::OutlierLayer::per_route).
+    #[must_use]
+    pub const fn judged_within(self) -> Self {
         Self { judges: false, ..self }
     }
 }

@@ -5,7 +5,7 @@
 //! which travels with the request. The timeout layer inserts it, and each try replaces its deadline by the time left.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Extensions, HeaderMap, Request};
 use mesh_core::outcome::Outcome;
@@ -38,9 +38,9 @@ impl AnnouncedTime {
         (per_try || whole).then_some(Self { time, per_try })
     }
 
-    /// The deadline of an attempt that is sent now.
-    pub(crate) fn start(self) -> AnnouncedDeadline {
-        AnnouncedDeadline::new(now(), self.time, self.per_try)
+    /// The deadline of an attempt that is sent at this moment.
+    pub(crate) const fn from(self, sent: Instant) -> AnnouncedDeadline {
+        AnnouncedDeadline::new(sent, self.time, self.per_try)
     }
 }
 
@@ -71,7 +71,7 @@ impl Announcement {
     /// Announces the deadline of the try that this request is about to make; `None` if no timeout bounds it here.
     pub(crate) fn attempt<B>(request: &mut Request<B>, per_try: Option<Duration>) -> Option<Self> {
         let begun = request.extensions().get::<Self>().cloned();
-        let deadline = AnnouncedTime::of(request.headers(), per_try, begun.is_some())?.start();
+        let deadline = AnnouncedTime::of(request.headers(), per_try, begun.is_some())?.from(now());
         match begun {
             Some(announced) => {
                 *announced.0.deadline.lock().expect("no panic while it is held") = deadline;

@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use mesh_core::balance::{AvoidedPriorities, BalancePolicy, Balancer, Choice, PickFacts};
 use mesh_core::endpoint::Address;
-use mesh_core::plan::UpstreamProtocol;
 use mesh_core::rng::Rng;
 use mesh_core::route::host_of;
 
 use super::EndpointPool;
 use crate::clock::{FastRng, now};
 use crate::upstream::state::{Cluster, Host, Hosts};
-use crate::upstream::transport::{ClientTls, Connect, Protocol};
+use crate::upstream::transport::{ClientTls, Connect};
 
 /// A worker's share of a cluster: its balancer's cursor, and the connections to each endpoint.
 #[derive(Debug)]
@@ -22,6 +21,15 @@ pub(crate) struct ClusterPool {
     connector: Arc<dyn Connect>,
     tls: Option<ClientTls>,
     picker: Mutex<Picker>,
+}
+
+/// Where an attempt goes, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Picked {
+    pub(crate) endpoint: Arc<EndpointPool>,
+    pub(crate) choice: Choice,
+    /// What the next attempt of the request avoids.
+    pub(crate) avoid: AvoidedPriorities,
 }
 
 #[derive(Debug)]
@@ -52,16 +60,6 @@ impl ClusterPool {
         &self.cluster
     }
 
-    /// The protocol towards an endpoint for a request of this version (CB-7).
-    pub(crate) fn protocol(&self, version: http::Version) -> Protocol {
-        match self.cluster.plan().protocol {
-            UpstreamProtocol::Http1 => Protocol::Http1,
-            UpstreamProtocol::Http2 => Protocol::Http2,
-            UpstreamProtocol::Downstream if version == http::Version::HTTP_2 => Protocol::Http2,
-            UpstreamProtocol::Downstream => Protocol::Http1,
-        }
-    }
-
     /// Picks an endpoint. If it is one of `tried`, or could not be reached lately, another is drawn, up to `redraws`
     /// times; then it is taken (RT-12). Where a retry may go to remote localities, `avoid` holds the priorities that
     /// earlier attempts have used; the value for the next attempt is returned.
@@ -71,7 +69,7 @@ impl ClusterPool {
         tried: &[Address],
         redraws: u32,
         avoid: Option<AvoidedPriorities>,
-    ) -> Option<(Arc<EndpointPool>, Choice, AvoidedPriorities)> {
+    ) -> Option<Picked> {
         let mut picker = self.picker();
         let Picker { balancer, rng, hosts, endpoints } = &mut *picker;
         let set = hosts.set();
@@ -95,7 +93,7 @@ impl ClusterPool {
         if avoid.is_some() {
             next.attempted(&set.priorities, choice.priority);
         }
-        Some((endpoints[index].clone(), choice, next))
+        Some(Picked { endpoint: endpoints[index].clone(), choice, avoid: next })
     }
 
     /// The endpoint of a headless service that a caller has chosen by its address or its own name (SE-1). `None` where

@@ -44,7 +44,7 @@ mod tests;
 mod upstream_body;
 
 pub use crate::upstream::transport::{Connect, Connecting, SocketConnector, Stream};
-pub(crate) use cluster::ClusterPool;
+pub(crate) use cluster::{ClusterPool, Picked};
 pub(crate) use endpoint::{CheckoutError, EndpointPool, Lease, SWEEP_INTERVAL};
 pub use failure::TRAILERS_TOO_LARGE;
 pub(crate) use failure::{Broken, Failure};

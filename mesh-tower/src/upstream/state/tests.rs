@@ -138,7 +138,7 @@ async fn lb_17_what_is_said_of_an_endpoint_changes_and_its_connections_stay() {
         let cluster = Arc::new(Cluster::new(Arc::new(plan), &before, false));
         let pool =
             ClusterPool::new(cluster.clone(), Arc::new(SocketConnector::default()), None, FastRng::seeded(1));
-        let both = || [(); 2].map(|()| pool.pick(None, &[], 0, None).unwrap().0);
+        let both = || [(); 2].map(|()| pool.pick(None, &[], 0, None).unwrap().endpoint);
         let first = both();
         cluster.update_endpoints(&update);
         let same = both().iter().filter(|one| first.iter().any(|other| Arc::ptr_eq(one, other))).count();

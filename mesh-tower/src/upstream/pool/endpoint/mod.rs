@@ -24,13 +24,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mesh_core::endpoint::Endpoint;
-use mesh_core::plan::ClusterPlan;
+use mesh_core::plan::{ClusterPlan, UpstreamProtocol};
 
 pub(crate) use self::checkout::CheckoutError;
 use self::state::{Locked, PoolState};
 use crate::clock::now;
 use crate::upstream::state::{Cluster, Host};
-use crate::upstream::transport::{ClientTls, Connect};
+use crate::upstream::transport::{ClientTls, Connect, Protocol};
 
 /// How often a worker looks for idle connections to close.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -69,6 +69,21 @@ impl EndpointPool {
 
     pub(crate) fn host(&self) -> &Host {
         &self.host
+    }
+
+    /// The destination that it belongs to.
+    pub(crate) fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// The protocol for a request of this version (CB-7).
+    pub(crate) fn protocol(&self, version: http::Version) -> Protocol {
+        match self.cluster.plan().protocol {
+            UpstreamProtocol::Http1 => Protocol::Http1,
+            UpstreamProtocol::Http2 => Protocol::Http2,
+            UpstreamProtocol::Downstream if version == http::Version::HTTP_2 => Protocol::Http2,
+            UpstreamProtocol::Downstream => Protocol::Http1,
+        }
     }
 
     /// Whether TLS is spoken.

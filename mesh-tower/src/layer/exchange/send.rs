@@ -1,4 +1,4 @@
-//! One request onto a connection of its endpoint.
+//! How a request gets onto a connection of its endpoint.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,22 +7,13 @@ use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, Uri, Version};
 use mesh_core::outcome::Outcome;
-use mesh_core::reply::LocalReply;
-use mesh_core::retry::is_idempotent;
 
-use super::body::End;
 use crate::body::Body;
 use crate::error::{BoxError, Error};
 use crate::http::body::upload;
-use crate::request::PerTryTimeout;
-use crate::request::announced::AnnouncedTime;
 use crate::request::passage::{Carry as _, Passage};
 use crate::upstream::pool::{CheckoutError, EndpointPool, Failure, Lease, UpstreamBody};
 use crate::upstream::transport::{DialError, Protocol};
-
-/// How often a request that never left is moved to another connection before that counts as a
-/// failure: each time, a connection that looked alive was found dead.
-const MOVES: usize = 8;
 
 /// Why there is no response.
 pub(super) enum Unsent {
@@ -30,51 +21,9 @@ pub(super) enum Unsent {
     Failed(Error),
 }
 
-/// Sends the request; one that `switches` changes the protocol, on a stream where the peer takes that, else on a
-/// connection of its own.
-pub(super) async fn send(
-    endpoint: &Arc<EndpointPool>,
-    mut protocol: Protocol,
-    switches: bool,
-    mut passage: Passage,
-    end: &mut End,
-) -> Result<(Response<UpstreamBody>, Lease), Unsent> {
-    let request = passage.request_mut();
-    let per_try = request.extensions_mut().remove::<PerTryTimeout>();
-    let repeatable = is_idempotent(request.method(), request.headers());
-    let (mut moves, mut addressed) = (0, None);
-    loop {
-        let mut lease = checkout(endpoint, &mut protocol, switches, repeatable).await?;
-        if addressed != Some(protocol) {
-            address(passage.request_mut(), protocol, endpoint.is_secure()).map_err(|source| {
-                Unsent::Failed(Error::caller(LocalReply::bad_request("invalid_authority"), Some(source)))
-            })?;
-            addressed = Some(protocol);
-        }
-        // From here on until an outcome is known, being dropped means that the caller left.
-        end.awaits_trailers = true;
-        end.announced = end.limit.map(AnnouncedTime::start);
-        let result = match per_try {
-            None => lease.send(passage).await,
-            // Boxed: most attempts have no limit, and would keep room for it.
-            Some(PerTryTimeout(limit)) => match Box::pin(send_within(limit, &mut lease, passage)).await {
-                Some(result) => result,
-                None => return Err(Unsent::Failed(Error::attempt(Outcome::PerTryTimeout, None))),
-            },
-        };
-        match result {
-            Ok(response) => return Ok((response, lease)),
-            Err(Failure { request: Some(unsent), .. }) if moves < MOVES => {
-                moves += 1;
-                passage = unsent;
-            }
-            Err(failure) => return Err(Unsent::Failed(failure.error())),
-        }
-    }
-}
-
-/// What the request is sent on.
-async fn checkout(
+/// The connection for a request; one that `switches` changes the protocol, on a stream where the peer takes that, else on
+/// a connection of its own.
+pub(super) async fn checkout(
     endpoint: &Arc<EndpointPool>,
     protocol: &mut Protocol,
     switches: bool,
@@ -106,7 +55,7 @@ fn may_switch(leased: &Result<Lease, CheckoutError>, protocol: Protocol) -> bool
 }
 
 /// Sends the request, while there is time: from the end of its upload until response headers.
-async fn send_within(
+pub(super) async fn send_within(
     limit: Duration,
     lease: &mut Lease,
     mut passage: Passage,
@@ -128,7 +77,7 @@ async fn send_within(
 
 /// Puts the target into the form of the protocol: origin-form and `Host`, or scheme and
 /// `:authority`.
-fn address(request: &mut Request<Body>, protocol: Protocol, secure: bool) -> Result<(), BoxError> {
+pub(super) fn address(request: &mut Request<Body>, protocol: Protocol, secure: bool) -> Result<(), BoxError> {
     let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
     match protocol {
         Protocol::Http1 => {

@@ -1,0 +1,25 @@
+//! One request onto a connection of the endpoint that was picked for it: the innermost service of a stack.
+//!
+//! ```text
+//!  circuit ─▶ balance ─▶ fault ─▶ outlier ─▶ exchange ─▶ pool ─▶ wire
+//! ```
+//!
+//! [`balance`](crate::balance) has picked, [`outlier`](crate::outlier) records; here is the exchange between the two. It
+//! knows the request and its attempt; the [pool](crate::pool), which it asks, knows destinations and connections only.
+//!
+//! # Readiness
+//! Always ready; refusal happens in `call` (CB-5).
+//!
+//! # Errors
+//! Overflow of the connections' limits `UO`, and every kind of reset; see [`crate::Error`].
+//!
+//! # Cancellation
+//! Dropping the future, or the response body, resets the stream, or closes the connection. Before the request has a
+//! connection it is only forgotten.
+
+mod body;
+mod send;
+mod service;
+
+pub use body::ResponseBody;
+pub use service::Exchange;
