@@ -107,6 +107,11 @@ fn retry_repeats_what_is_safe() {
 }
 
 #[test]
+fn stack_by_hand_retries_by_the_rule() {
+    assert_eq!(run("stack_by_hand"), "3 attempts, flags URX,UF\n");
+}
+
+#[test]
 fn test_kit_takes_no_time() {
     let output = run("test_kit");
     assert_eq!(output, "refused once: 200 OK, attempt 2\ntoo slow: 504 Gateway Timeout UT after 2s\n");

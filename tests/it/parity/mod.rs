@@ -24,6 +24,10 @@ mod record;
 mod request;
 mod run;
 mod sender;
+/// The example, of which this runs the stack.
+#[path = "../../../examples/stack_by_hand.rs"]
+#[expect(unreachable_pub, reason = "a program has no crate around it")]
+mod stack_by_hand;
 mod wait;
 
 use self::backends::Backends;
@@ -58,8 +62,8 @@ struct Compared {
     at_gateway: usize,
 }
 
-/// A configuration's cases, through both.
-async fn compare(seed: u64, backends: &Backends) -> Compared {
+/// A configuration's cases.
+fn case(seed: u64, backends: &Backends) -> Case<'_> {
     let mut draw = Draw::new(seed);
     let mode = if seed.is_multiple_of(2) { Mode::Default } else { Mode::IstioRuntime };
     let mut yaml = config::generate(&mut draw, backends);
@@ -69,24 +73,14 @@ async fn compare(seed: u64, backends: &Backends) -> Compared {
         yaml = config::configured(&yaml, &mut draw);
     }
     let requests: Vec<_> = (0..REQUESTS).map(|_| request::generate(role, &mut draw)).collect();
-    let case = Case { seed, mode, role, http2, yaml, requests, backends };
-    let (mut proxy, mut library) = tokio::join!(case.through_proxy(), case.through_library());
-    assert_eq!((proxy.records.len(), library.records.len()), (REQUESTS, REQUESTS));
-    let whole = proxy.within_budget.min(library.within_budget);
-    case.until_settled(&mut proxy, &mut library, whole).await;
-    let Case { yaml, requests, .. } = case;
-    for (index, (proxy, library)) in proxy.records.iter().zip(&library.records).take(whole).enumerate() {
-        let sent = &requests[index];
-        assert!(
-            proxy == library,
-            "{yaml}\nMESH_SEED={seed}, {role:?}, request {index}: {sent:?}\nproxy:   {proxy:?}\nlibrary: {library:?}"
-        );
-    }
-    if whole == REQUESTS {
-        assert_eq!(proxy.copies, library.copies, "{yaml}\nMESH_SEED={seed}: what was mirrored");
-    }
-    let forwarded = library.records.iter().take(whole).filter(|record| record.is_forwarded());
-    Compared { requests: whole, at_gateway: if role == Role::Gateway { forwarded.count() } else { 0 } }
+    Case { seed, mode, role, http2, yaml, requests, backends }
+}
+
+/// A configuration's cases, through proxy and library.
+async fn compare(seed: u64, backends: &Backends) -> Compared {
+    let case = case(seed, backends);
+    let (proxy, library) = tokio::join!(case.through_proxy(), case.through_library());
+    case.compare(proxy, library).await
 }
 
 async fn chunk(number: u64) {
@@ -125,4 +119,21 @@ async fn ou_5_library_and_proxy_decide_alike_3() {
 #[tokio::test]
 async fn ou_5_library_and_proxy_decide_alike_4() {
     chunk(3).await;
+}
+
+/// The layers are what the mesh runs: a client that is composed of them decides like the mesh's own.
+#[tokio::test]
+async fn ou_5_a_stack_composed_of_the_layers_decides_like_the_client() {
+    let backends = Backends::start().await;
+    let mut compared = 0;
+    for seed in 0..CONFIGURATIONS {
+        let case = case(seed, &backends);
+        if case.role == Role::Sidecar {
+            // One after the other: both count in this thread.
+            let library = case.through_library().await;
+            let layers = case.through_layers().await;
+            compared += case.compare(library, layers).await.requests;
+        }
+    }
+    assert!(compared >= CONFIGURATIONS as usize * REQUESTS / 2, "{compared} compared");
 }

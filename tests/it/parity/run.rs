@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::header::HOST;
-use http::{HeaderValue, Version};
+use http::{HeaderValue, Request, Response, Version};
 use mesh_tests::counters::Counters;
 use mesh_tests::headers::TIMES;
 use mesh_tests::proxy::{DEADLINE, Page, Proxy};
-use mesh_tower::{Body, Mesh};
+use mesh_tower::{Body, Error, Mesh};
 use tokio::time::{Instant, interval, timeout, timeout_at};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
@@ -18,7 +18,7 @@ use super::config::LOG;
 use super::record::{End, Record, is_senders, without_folder};
 use super::request::{Outgoing, Sent};
 use super::sender::Sender;
-use super::{Mode, REQUESTS, Role, gateway};
+use super::{Compared, Mode, REQUESTS, Role, gateway, stack_by_hand};
 
 /// The interval between two checks for arrivals.
 const TURN: Duration = Duration::from_millis(1);
@@ -29,6 +29,9 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// The sender: a Deployment of the configuration.
 const WORKLOAD: &str = "default/Deployment/web";
+
+/// What requests are given to in process.
+type Client = BoxCloneSyncService<Request<Body>, Response<Body>, Error>;
 
 /// One configuration and its requests.
 pub(super) struct Case<'a> {
@@ -104,6 +107,23 @@ impl Case<'_> {
     }
 
     pub(super) async fn through_library(&self) -> Run {
+        self.in_process("library", |mesh| match self.role {
+            Role::Sidecar => BoxCloneSyncService::new(mesh.client()),
+            Role::Gateway => gateway::in_process(mesh),
+        })
+        .await
+    }
+
+    /// Through the stack that the example composes layer by layer.
+    pub(super) async fn through_layers(&self) -> Run {
+        self.in_process("layers", |mesh| {
+            let stack = stack_by_hand::client(mesh).map_response(|response| response.map(Body::new));
+            BoxCloneSyncService::new(stack.map_err(Error::from_box))
+        })
+        .await
+    }
+
+    async fn in_process(&self, name: &str, client: impl FnOnce(&Mesh) -> Client) -> Run {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let log = folder.path().join("access.log");
         std::fs::write(folder.path().join("mesh.yaml"), with_log(&self.yaml, &log))
@@ -118,11 +138,8 @@ impl Case<'_> {
             .seed(self.seed)
             .istio_runtime(self.mode == Mode::IstioRuntime);
         let mesh = mesh.start().await.expect("a sound mesh");
-        let client = match self.role {
-            Role::Sidecar => BoxCloneSyncService::new(mesh.client()),
-            Role::Gateway => gateway::in_process(&mesh),
-        };
-        let mut run = self.run("library");
+        let client = client(&mesh);
+        let mut run = self.run(name);
         for sent in &self.requests {
             let mut request = run.request(sent, self.http2);
             *request.version_mut() = self.version();
@@ -150,7 +167,7 @@ impl Case<'_> {
 
     /// Waits until the arrivals of the first `whole` requests of both runs are the same, and, if those are all, the
     /// copies too.
-    pub(super) async fn until_settled(&self, one: &mut Run, other: &mut Run, whole: usize) {
+    async fn until_settled(&self, one: &mut Run, other: &mut Run, whole: usize) {
         let same = async {
             let mut turn = interval(TURN);
             loop {
@@ -168,6 +185,28 @@ impl Case<'_> {
         let _ = timeout(DEADLINE, same).await;
     }
 
+    /// Asserts that both runs decided alike, as far as the budget of retries is no matter.
+    pub(super) async fn compare(self, mut one: Run, mut other: Run) -> Compared {
+        assert_eq!((one.records.len(), other.records.len()), (REQUESTS, REQUESTS));
+        let whole = one.within_budget.min(other.within_budget);
+        self.until_settled(&mut one, &mut other, whole).await;
+        let Self { yaml, seed, role, requests, .. } = self;
+        for (index, (mine, theirs)) in one.records.iter().zip(&other.records).take(whole).enumerate() {
+            let sent = &requests[index];
+            assert!(
+                mine == theirs,
+                "{yaml}\nMESH_SEED={seed}, {role:?}, request {index}: {sent:?}\n{}: {mine:?}\n{}: {theirs:?}",
+                one.name,
+                other.name
+            );
+        }
+        if whole == REQUESTS {
+            assert_eq!(one.copies, other.copies, "{yaml}\nMESH_SEED={seed}: what was mirrored");
+        }
+        let forwarded = other.records.iter().take(whole).filter(|record| record.is_forwarded());
+        Compared { requests: whole, at_gateway: if role == Role::Gateway { forwarded.count() } else { 0 } }
+    }
+
     fn run(&self, by: &str) -> Run {
         Run {
             name: format!("{by} {}", self.seed),
@@ -181,7 +220,7 @@ impl Case<'_> {
 
 impl Run {
     /// The next request.
-    fn request(&self, sent: &Sent, http2: bool) -> http::Request<Outgoing> {
+    fn request(&self, sent: &Sent, http2: bool) -> Request<Outgoing> {
         let mut request = sent.request(http2);
         let name = HeaderValue::try_from(self.request_name()).expect("a word and numbers");
         request.headers_mut().insert(RUN, name);
