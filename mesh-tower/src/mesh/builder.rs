@@ -242,6 +242,7 @@ pub(super) enum SourceChoice {
 
 impl SourceChoice {
     /// The source, with the additions made in code, and the place that a reload reads.
+    #[cfg_attr(not(feature = "file"), expect(unused_variables, reason = "they are about folders"))]
     pub(super) fn with(
         self,
         spec: Option<Box<MeshSpec>>,
