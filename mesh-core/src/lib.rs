@@ -34,6 +34,7 @@
 //! | [`outlier`] | is that endpoint to be left out for a while? |
 //! | [`health`] | does it say that it is well? |
 //! | [`headers`] | which headers end here, and which may a caller send? |
+//! | [`field`] | which part of a policy breaks a rule? |
 //! | [`telemetry`] | which labels and which log line? |
 //! | [`outcome`], [`reply`], [`decision`] | how did it end, which answer does the caller get, what was decided? |
 //!

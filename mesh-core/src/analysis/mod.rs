@@ -7,6 +7,7 @@
 //!
 //! | file | finds |
 //! |---|---|
+//! | `blocks` | the fields that the constructor of a policy refuses |
 //! | [`validate`] | values that no resource of the kind may hold, and rules that are probably not what was meant |
 
 pub(crate) mod blocks;

@@ -1,7 +1,9 @@
 //! One module for each question that a request raises: which route, which endpoint, is there room, again?
 //!
-//! A policy answers with a value, or is a small state machine; it knows nothing of how it was written. The rest of
-//! the crate and its users name these modules by their paths at the root of the crate.
+//! A policy answers with a value, or is a small state machine; it knows nothing of how it was written. Its constructor
+//! takes plain parts, such as [`RetryParts`](retry::RetryParts), and is the only place of their rules: the error names
+//! each [field](crate::field) that breaks one. The rest of the crate and its users name these modules by their paths at
+//! the root of the crate.
 
 pub mod balance;
 pub mod circuit;

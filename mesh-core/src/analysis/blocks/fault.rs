@@ -1,11 +1,11 @@
 //! Faults of a rule (FI-1, FI-2).
 
-use super::{Made, located};
+use super::{PolicyResult, located};
 use crate::api::istio::HttpFaultInjection;
 use crate::fault::{AbortParts, DelayParts, FaultParts, FaultPolicy};
 
 /// Faults as written.
-pub(crate) fn fault(written: &HttpFaultInjection) -> Made<FaultPolicy> {
+pub(crate) fn fault(written: &HttpFaultInjection) -> PolicyResult<FaultPolicy> {
     let (delay, abort) = (written.delay.as_ref(), written.abort.as_ref());
     let delayed = delay.and_then(|delay| delay.percentage.as_ref());
     let aborted = abort.and_then(|abort| abort.percentage.as_ref());

@@ -1,13 +1,13 @@
 //! Active health checks (HC-1).
 
-use super::{Made, located};
+use super::{PolicyResult, located};
 use crate::api::envoy_gateway::{
     ActiveHealthCheck, ActiveHealthCheckPayload, ActiveHealthCheckerType, HttpActiveHealthChecker,
 };
 use crate::health::{HealthParts, HealthPolicy, HttpProbeParts, ProbeKind, TcpProbeParts};
 
 /// A health check as written.
-pub(crate) fn health(written: &ActiveHealthCheck) -> Made<HealthPolicy> {
+pub(crate) fn health(written: &ActiveHealthCheck) -> PolicyResult<HealthPolicy> {
     let grpc = written.grpc.as_ref();
     let parts = HealthParts {
         kind: written.r#type.map(|kind| match kind {

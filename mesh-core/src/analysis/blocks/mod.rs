@@ -25,7 +25,7 @@ pub(crate) use self::retry::retry;
 pub(crate) use self::warm_up::warm_up;
 
 /// A policy, or a finding for each field that its constructor refuses.
-pub(crate) type Made<T> = Result<T, Vec<Diagnostic>>;
+pub(crate) type PolicyResult<T> = Result<T, Vec<Diagnostic>>;
 
 /// The errors at the places of their fields. `blocks` are the block, whose path is empty, and those within it.
 fn located(errors: FieldErrors, blocks: &[(&str, Option<&At>)]) -> Vec<Diagnostic> {

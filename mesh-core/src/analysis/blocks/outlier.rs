@@ -1,11 +1,11 @@
 //! Outlier detection (OD-1): a DestinationRule may write it, and the mesh config may.
 
-use super::{Made, located};
+use super::{PolicyResult, located};
 use crate::api::istio::OutlierDetection;
 use crate::outlier::{OutlierParts, OutlierPolicy};
 
 /// Outlier detection as written.
-pub(crate) fn outlier(written: &OutlierDetection) -> Made<OutlierPolicy> {
+pub(crate) fn outlier(written: &OutlierDetection) -> PolicyResult<OutlierPolicy> {
     let parts = OutlierParts {
         split_external_local_origin_errors: written.split_external_local_origin_errors,
         consecutive_local_origin_failures: written.consecutive_local_origin_failures,

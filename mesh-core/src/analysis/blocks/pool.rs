@@ -1,6 +1,6 @@
 //! Connection pools and retry budgets (CB-2 to CB-4, CB-8): of a DestinationRule, a Sidecar, the mesh config.
 
-use super::{Made, located};
+use super::{PolicyResult, located};
 use crate::api::istio::{
     ConnectionPoolSettings, H2UpgradePolicy, HttpSettings, RetryBudget as WrittenBudget, TcpKeepalive,
     TcpSettings,
@@ -10,7 +10,7 @@ use crate::circuit::{
 };
 
 /// The policy with what a pool says, on top of `base`.
-pub(crate) fn pool(written: &ConnectionPoolSettings, base: CircuitPolicy) -> Made<CircuitPolicy> {
+pub(crate) fn pool(written: &ConnectionPoolSettings, base: CircuitPolicy) -> PolicyResult<CircuitPolicy> {
     let (tcp, http) = (written.tcp.as_ref(), written.http.as_ref());
     let parts = PoolParts { tcp: tcp.map(self::tcp), http: http.map(self::http) };
     base.with_pool(parts).map_err(|errors| {
@@ -37,7 +37,7 @@ pub(crate) fn keepalive(written: &TcpKeepalive) -> Keepalive {
 }
 
 /// A retry budget as written.
-pub(crate) fn budget(written: &WrittenBudget) -> Made<RetryBudget> {
+pub(crate) fn budget(written: &WrittenBudget) -> PolicyResult<RetryBudget> {
     let parts = BudgetParts {
         percent: written.percent,
         min_retry_concurrency: written.min_retry_concurrency,

@@ -1,11 +1,11 @@
 //! Retries (RT-7): a rule may write them, and the mesh config may.
 
-use super::{Made, located};
+use super::{PolicyResult, located};
 use crate::api::istio::HttpRetry;
 use crate::retry::{RetryParts, RetryPolicy};
 
 /// Retries as written, on top of `base` where a part is not.
-pub(crate) fn retry(written: &HttpRetry, base: &RetryPolicy) -> Made<RetryPolicy> {
+pub(crate) fn retry(written: &HttpRetry, base: &RetryPolicy) -> PolicyResult<RetryPolicy> {
     let parts = RetryParts {
         attempts: written.attempts,
         per_try_timeout: written.per_try_timeout,

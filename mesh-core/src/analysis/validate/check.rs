@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{schema, text};
-use crate::analysis::blocks::Made;
+use crate::analysis::blocks::PolicyResult;
 use crate::api::decode::Strictness;
 use crate::api::{At, Metadata, Source};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -52,8 +52,8 @@ impl<'a> Check<'a> {
     }
 
     /// Reports the fields that the constructor of a policy refuses.
-    pub(super) fn refused<T>(&mut self, made: Made<T>) {
-        for finding in made.err().into_iter().flatten() {
+    pub(super) fn refused<T>(&mut self, policy: PolicyResult<T>) {
+        for finding in policy.err().into_iter().flatten() {
             self.report(finding);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::destination_rules::Blocks;
 use super::keys;
-use crate::analysis::blocks::{self as written, Made};
+use crate::analysis::blocks::{self as written, PolicyResult};
 use crate::api::istio::{ClientTlsMode, SimpleLb};
 use crate::balance::{BalancePolicy, WarmUp};
 use crate::circuit::CircuitPolicy;
@@ -41,8 +41,8 @@ pub(crate) fn outlier(blocks: &Blocks<'_>, findings: &mut Vec<Diagnostic>) -> Op
     kept(written::outlier(blocks.outlier?), findings)
 }
 
-fn kept<T>(made: Made<T>, findings: &mut Vec<Diagnostic>) -> Option<T> {
-    made.map_err(|refused| findings.extend(refused)).ok()
+fn kept<T>(policy: PolicyResult<T>, findings: &mut Vec<Diagnostic>) -> Option<T> {
+    policy.map_err(|refused| findings.extend(refused)).ok()
 }
 
 /// How an endpoint is picked (LB-1).
