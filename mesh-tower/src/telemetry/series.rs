@@ -21,7 +21,7 @@ use mesh_core::decision::Decision;
 use mesh_core::endpoint::Endpoint;
 use mesh_core::hash::WordHash;
 use mesh_core::identity::Workload;
-use mesh_core::plan::{ClusterPlan, Direction, ServiceIdentity};
+use mesh_core::plan::{ClusterKey, ClusterPlan, Direction, ServiceIdentity};
 use mesh_core::telemetry::labels::{Peer, Reporter, RequestLabels, ResponseFacts, Service};
 use metrics::{Counter, Histogram, Key, Label, Level, Metadata, with_recorder};
 
@@ -233,7 +233,7 @@ impl Scope {
     ) -> Vec<Label> {
         let inbound = self.direction == Direction::Inbound;
         let workload = |principal| Peer::of(&self.workload, principal);
-        let service = service(cluster.map_or(&self.service, |cluster| &cluster.service), inbound);
+        let service = service(cluster.map(|cluster| &**cluster), &self.service, inbound);
         let own = peer.map(|_| self.workload.spiffe_id());
         let labels = if inbound {
             RequestLabels {
@@ -258,15 +258,17 @@ impl Scope {
 }
 
 /// The labels of a service. The host of a call outside the registry is left out, because the caller chooses it (ME-4).
-fn service(identity: &ServiceIdentity, inbound: bool) -> Service<'_> {
-    match &*identity.name {
-        "PassthroughCluster" => Service::passthrough(None),
-        "BlackHoleCluster" => Service::black_hole(None),
-        "InboundPassthroughCluster" => Service::inbound_passthrough(),
-        "" if inbound => Service::inbound_passthrough(),
-        name => {
-            Service { host: Some(&identity.host), name: Some(name), namespace: Some(&identity.namespace) }
-        }
+fn service<'a>(cluster: Option<&'a ClusterPlan>, own: &'a ServiceIdentity, inbound: bool) -> Service<'a> {
+    let identity = cluster.map_or(own, |cluster| &cluster.service);
+    match cluster.map(|cluster| &cluster.key) {
+        Some(ClusterKey::Passthrough) => Service::passthrough(None),
+        Some(ClusterKey::BlackHole) => Service::black_hole(None),
+        _ if inbound && identity.name.is_empty() => Service::inbound_passthrough(),
+        _ => Service {
+            host: Some(&identity.host),
+            name: Some(&identity.name),
+            namespace: Some(&identity.namespace),
+        },
     }
 }
 

@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 use mesh_core::decision::Decision;
 use mesh_core::endpoint::{ClusterId, Endpoint};
 use mesh_core::identity::{Labels, PeerIdentity};
-use mesh_core::plan::{ClusterPlan, Direction, ServiceIdentity};
+use mesh_core::plan::{ClusterPlan, Direction};
 use mesh_core::reply::Flag;
 use mesh_core::route::{Action, DirectResponse, Forward, Matcher, Route};
 use tokio_test::{assert_pending, assert_ready, task};
@@ -93,10 +93,8 @@ async fn me_4_hosts_that_nobody_declared_share_one_series() {
         *call.uri_mut() = format!("http://h{host}.example.com/").parse().unwrap();
         let (mut future, inner, send) = bench.send(call);
         decide(&inner, |decision| {
-            let host = format!("h{host}.example.com").into();
-            let service =
-                ServiceIdentity { host, name: "PassthroughCluster".into(), ..ServiceIdentity::default() };
-            decision.cluster = Some(Arc::new(ClusterPlan { service, ..cluster() }));
+            let host = format!("h{host}.example.com");
+            decision.cluster = Some(Arc::new(ClusterPlan::passthrough(&host, 80)));
             decision.begin_attempt(Some(Arc::new(Endpoint::new("10.0.0.1:80".parse().unwrap()))));
         });
         send.send_response(Response::new(Script::empty()));
