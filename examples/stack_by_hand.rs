@@ -2,6 +2,7 @@
 //! anywhere in it.
 
 use mesh_tower::balance::BalanceLayer;
+use mesh_tower::boxed_request::BoxRequestLayer;
 use mesh_tower::circuit::CircuitLayer;
 use mesh_tower::context::InheritLayer;
 use mesh_tower::cors::CorsLayer;
@@ -12,7 +13,6 @@ use mesh_tower::mesh_core::plan::Direction;
 use mesh_tower::mesh_core::plan::builder::{Protocol, Rule, Service};
 use mesh_tower::mirror::MirrorLayer;
 use mesh_tower::outlier::OutlierLayer;
-use mesh_tower::passage::PassageLayer;
 use mesh_tower::record::Record;
 use mesh_tower::retry::RetryLayer;
 use mesh_tower::rewrite::RewriteLayer;
@@ -33,7 +33,7 @@ pub fn client(mesh: &Mesh) -> impl Stack + use<> {
         .layer(OutlierLayer::per_route())
         .service(Exchange::new());
     ServiceBuilder::new()
-        .layer(PassageLayer)
+        .layer(BoxRequestLayer)
         .layer(edge.snapshot())
         .layer(edge.telemetry())
         .layer(InheritLayer::default())

@@ -86,7 +86,7 @@ pub use crate::layer::{
     route, split, timeout,
 };
 pub use crate::request::options::CallOptions;
-pub use crate::request::{passage, record, snapshot};
+pub use crate::request::{boxed_request, record, snapshot};
 pub use body::Body;
 pub use error::{BoxError, Error};
 pub use mesh::{Channel, ChannelError, Client, Mesh, MeshBuilder, StartError};

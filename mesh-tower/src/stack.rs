@@ -39,7 +39,7 @@ use crate::grpc_web::GrpcWebLayer;
 use crate::mirror::MirrorLayer;
 use crate::normalize::{Normalize, NormalizeLayer};
 use crate::outlier::OutlierLayer;
-use crate::request::passage::{Passage, PassageLayer};
+use crate::request::boxed_request::{BoxRequestLayer, BoxedRequest};
 use crate::request::snapshot::{InForce, Snapshot, SnapshotLayer};
 use crate::retry::RetryLayer;
 use crate::rewrite::RewriteLayer;
@@ -51,7 +51,7 @@ use crate::upstream::worker::Worker;
 
 /// What can stand in the place of the clusters.
 pub trait Transport:
-    Service<Passage, Response = Response<Self::Body>, Error = BoxError, Future: Send>
+    Service<BoxedRequest, Response = Response<Self::Body>, Error = BoxError, Future: Send>
     + Clone
     + Send
     + Sync
@@ -63,7 +63,7 @@ pub trait Transport:
 
 impl<S, B> Transport for S
 where
-    S: Service<Passage, Response = Response<B>, Error = BoxError, Future: Send>
+    S: Service<BoxedRequest, Response = Response<B>, Error = BoxError, Future: Send>
         + Clone
         + Send
         + Sync
@@ -73,7 +73,7 @@ where
     type Body = B;
 }
 
-/// What a caller hands its requests to; within a stack, what a layer hands a [`Passage`] to.
+/// What a caller hands its requests to; within a stack, what a layer hands a [`BoxedRequest`] to.
 ///
 /// The future is not boxed: the proxy hands it to hyper as it is, the library boxes it once at its edge.
 pub trait Stack<R = Request<Body>>:
@@ -232,7 +232,7 @@ pub fn gateway(edge: Edge) -> impl Stack + use<> {
 ///
 /// For measuring the stack alone, and for programs that have a transport already. The retry layer keeps the limit of
 /// a try around the service, from the end of the upload until response headers. The service finds the decided
-/// destination in the passage's [`Matched`](crate::route::Matched); it also gets the copies for mirrors.
+/// destination in the boxed request's [`Matched`](crate::route::Matched); it also gets the copies for mirrors.
 pub fn client_over<S: Transport>(transport: S, edge: Edge) -> impl Stack + use<S> {
     let within = routed(&edge, TimeoutLayer::per_route(), RetryLayer::per_route(), transport);
     entered(edge, within)
@@ -257,11 +257,11 @@ pub(crate) fn server<S>(edge: &ServerEdge, service: S) -> ServerStack<S> {
 pub(crate) type ServerStack<S> = Snapshot<Telemetry<Normalize<Scope<S>>>>;
 
 /// The edge of all stacks that send requests on.
-fn entered<S: Stack<Passage>>(edge: Edge, within: S) -> impl Stack + use<S> {
+fn entered<S: Stack<BoxedRequest>>(edge: Edge, within: S) -> impl Stack + use<S> {
     let Edge { worker, front: Front { telemetry, normalize }, .. } = edge;
     ServiceBuilder::new()
         // From here on a pointer is handed on, not a request.
-        .layer(PassageLayer)
+        .layer(BoxRequestLayer)
         // Once, and before all that reads a setting: a request keeps one plan.
         .layer(SnapshotLayer::new(worker))
         // Sees everything below it, refusals and injected faults included.
@@ -280,7 +280,7 @@ const fn admit<S>(within: S) -> S {
 }
 
 /// [`routed`] over the plan's clusters.
-fn tried(edge: &Edge) -> impl Stack<Passage> + use<> {
+fn tried(edge: &Edge) -> impl Stack<BoxedRequest> + use<> {
     // The attempt keeps the limit of a try, and judges its answer by the time that the endpoint had.
     let (timeout, retry) =
         (TimeoutLayer::per_route().judged_within(), RetryLayer::per_route().judged_within());
@@ -293,7 +293,7 @@ fn routed<S: Transport>(
     timeout: TimeoutLayer,
     retry: RetryLayer,
     attempt: S,
-) -> impl Stack<Passage> + use<S> {
+) -> impl Stack<BoxedRequest> + use<S> {
     let rng = edge.worker.rng();
     ServiceBuilder::new()
         // All that follows acts by the route. Redirects and direct responses end here.

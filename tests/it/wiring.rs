@@ -9,7 +9,7 @@ use mesh_core::plan::Direction;
 use mesh_core::plan::builder::{Protocol, Rule, Service};
 use mesh_tests::config::{mesh_config, service};
 use mesh_tests::counters::Counters;
-use mesh_tower::passage::Passage;
+use mesh_tower::boxed_request::BoxedRequest;
 use mesh_tower::stack::client_over;
 use mesh_tower::telemetry::Metrics;
 use mesh_tower::test::{Network, grpc_frame, pass};
@@ -25,7 +25,8 @@ async fn rt_3_a_try_over_a_transport_of_ones_own_is_bounded() {
         rule.retries.as_mut().unwrap().per_try_timeout = Some(Duration::from_millis(100));
     });
     let mesh = Mesh::builder().service(stock).rule(rule).start().await.unwrap();
-    let hangs = service_fn(|_: Passage| std::future::pending::<Result<http::Response<Body>, BoxError>>());
+    let hangs =
+        service_fn(|_: BoxedRequest| std::future::pending::<Result<http::Response<Body>, BoxError>>());
     let stack = client_over(hangs, mesh.edge(mesh.worker(), Direction::Outbound));
     let call = stack.oneshot(Request::get("http://stock/").body(Body::empty()).unwrap());
     let answer = tokio::time::timeout(Duration::from_secs(10), call).await.expect("each try is bounded");
@@ -53,7 +54,7 @@ async fn rt_2_an_answer_at_the_deadline_of_a_transport_of_ones_own_is_the_timeou
             rule.retries.as_mut().unwrap().per_try_timeout = per_try;
         });
         let mesh = Mesh::builder().service(stock).rule(rule).start().await.unwrap();
-        let gives_up = service_fn(move |_: Passage| async move {
+        let gives_up = service_fn(move |_: BoxedRequest| async move {
             let status = HeaderMap::from_iter([("grpc-status".parse().unwrap(), HeaderValue::from(1))]);
             let mut response = http::Response::new(Body::empty());
             if in_trailers {
@@ -119,7 +120,7 @@ async fn rf_8_an_error_of_a_transport_of_ones_own_has_the_operations_of_its_rule
         rule.retries.get_or_insert_default().attempts = Some(0);
     });
     let mesh = Mesh::builder().service(stock).rule(rule).start().await.unwrap();
-    let breaks = service_fn(|_: Passage| async {
+    let breaks = service_fn(|_: BoxedRequest| async {
         Err::<http::Response<Body>, BoxError>(
             std::io::Error::from(std::io::ErrorKind::ConnectionReset).into(),
         )

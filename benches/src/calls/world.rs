@@ -13,9 +13,9 @@ use mesh_core::plan::Direction;
 use mesh_core::plan::builder::{MeshSpec, Protocol, Rule, Service};
 use mesh_core::telemetry::access_log::Format;
 use mesh_tower::Body;
+use mesh_tower::boxed_request::BoxedRequest;
 use mesh_tower::mesh::{Mesh, MeshBuilder};
 use mesh_tower::normalize::NormalizeLayer;
-use mesh_tower::passage::Passage;
 use mesh_tower::route::RouteLayer;
 use mesh_tower::stack::Edge;
 use mesh_tower::telemetry::{AccessLog, TelemetryLayer};
@@ -150,13 +150,13 @@ pub(super) fn no_op()
 
 /// The no-op in the place of the stack's clusters.
 pub(super) fn endpoint()
--> impl tower::Service<Passage, Response = Response<Body>, Error = mesh_tower::BoxError, Future: Send>
+-> impl tower::Service<BoxedRequest, Response = Response<Body>, Error = mesh_tower::BoxError, Future: Send>
 + Clone
 + Send
 + Sync
 + 'static {
-    tower::service_fn(|passage: Passage| -> Answering {
-        drop(passage);
+    tower::service_fn(|boxed: BoxedRequest| -> Answering {
+        drop(boxed);
         Box::pin(std::future::ready(Ok(Response::new(Body::from("hello, world")))))
     })
 }

@@ -13,7 +13,7 @@ use super::matched::Matched;
 use crate::clock::now;
 use crate::upstream::pool::{ClusterPool, EndpointPool, Lease, Picked};
 
-/// How far the attempt of a request is; goes beside the request, in its [`Passage`](crate::passage::Passage). Each layer
+/// How far the attempt of a request is; goes beside the request, in its [`BoxedRequest`](crate::boxed_request::BoxedRequest). Each layer
 /// takes what the one before has found.
 #[derive(Debug, Default)]
 pub(crate) struct Stage {

@@ -27,7 +27,7 @@ const UNAVAILABLE: GrpcCode = 14;
 
 /// The route of a request, the plan it came from, and the destination drawn for it.
 ///
-/// Goes with the request, in its [`Passage`](crate::passage::Passage) or its extensions. Cloning is three
+/// Goes with the request, in its [`BoxedRequest`](crate::boxed_request::BoxedRequest) or its extensions. Cloning is three
 /// reference counts, four if the call has options.
 #[derive(Clone, Debug)]
 pub struct Matched {
@@ -255,7 +255,7 @@ impl Matched {
 
     /// The same match for a copy of the request that goes to `cluster`, with a record of its own.
     pub(crate) fn mirrored(&self, cluster: ClusterId) -> Self {
-        // A copy has no key of its own: nobody gets its answer, and so no cookie either.
+        // A copy has no key of its own: its response is dropped, and a cookie with it.
         let key = Key::default();
         let (instead, dialled) = (Some(cluster), OnceLock::new());
         Self { instead, dialled, record: Record::default(), options: None, key, ..self.clone() }

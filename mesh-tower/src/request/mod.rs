@@ -4,13 +4,13 @@
 
 pub(crate) mod announced;
 mod attempt;
+pub mod boxed_request;
 mod downstream;
 pub(crate) mod expiry;
 mod facts;
 mod limit;
 mod matched;
 pub(crate) mod options;
-pub mod passage;
 pub mod record;
 mod slot;
 pub mod snapshot;

@@ -11,7 +11,7 @@ use super::record::Record;
 use crate::upstream::worker::View;
 
 /// The facts of a request on its way through the stack. They are beside the request in a
-/// [`Passage`](crate::passage::Passage), or its one extension, because each extension costs an allocation and each
+/// [`BoxedRequest`](crate::boxed_request::BoxedRequest), or its one extension, because each extension costs an allocation and each
 /// read a lookup.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Slot {
@@ -99,7 +99,7 @@ impl Record {
 impl Matched {
     /// The match of the request with these extensions.
     ///
-    /// In the stack it stands beside the request: [`Passage::matched`](crate::passage::Passage::matched).
+    /// In the stack it stands beside the request: [`BoxedRequest::matched`](crate::boxed_request::BoxedRequest::matched).
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<&Self> {
         extensions.get().and_then(Slot::matched)

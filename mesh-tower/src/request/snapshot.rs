@@ -23,7 +23,7 @@ use mesh_core::plan::Plan;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::passage::Carrier;
+use super::boxed_request::Carrier;
 use super::slot::Entered;
 use crate::upstream::worker::Worker;
 

@@ -24,7 +24,7 @@ use crate::clock::now;
 use crate::error::{BoxError, Error};
 use crate::grpc::{is_grpc, status};
 use crate::request::Record;
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 
 /// The end of a request.
 #[derive(Clone, Copy)]

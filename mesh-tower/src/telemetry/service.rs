@@ -9,7 +9,7 @@ use tower_service::Service;
 use super::call::Call;
 use super::series::Handles;
 use super::{AccessLog, Body, ResponseFuture};
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 
 /// Counts and logs requests; see the [module](super).
 #[derive(Clone, Debug)]

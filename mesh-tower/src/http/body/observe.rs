@@ -10,7 +10,7 @@ use http_body::{Frame, SizeHint};
 use crate::body::Body;
 use crate::http::BoxError;
 
-/// An event in the passage of a body.
+/// An event of a body on its way.
 pub(crate) enum BodyEvent<'a> {
     /// A frame of data.
     Data(&'a Bytes),

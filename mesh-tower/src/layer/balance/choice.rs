@@ -7,12 +7,12 @@ use mesh_core::route::RequestView;
 
 use crate::error::Error;
 use crate::request::Matched;
-use crate::request::passage::{Carry, Passage};
+use crate::request::boxed_request::{BoxedRequest, Carry};
 use crate::upstream::pool::{ClusterPool, Picked};
 
 /// The pick after the names have been asked for.
-pub(super) fn later(pool: &ClusterPool, passage: &Passage) -> Result<Picked, Error> {
-    let matched = Carry::matched(passage).expect("it was matched at the first look");
+pub(super) fn later(pool: &ClusterPool, boxed: &BoxedRequest) -> Result<Picked, Error> {
+    let matched = Carry::matched(boxed).expect("it was matched at the first look");
     pick(pool, matched).ok_or_else(|| none(pool, matched))
 }
 

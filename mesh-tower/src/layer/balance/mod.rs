@@ -6,7 +6,7 @@
 //! detection has ejected.
 //!
 //! By a hash policy a request goes by the [key](crate::CallOptions::hash_key) in its options, else to
-//! somebody at random; what the services are hashed by is said with [`Balance::hashed_by`].
+//! a random service; [`Balance::hashed_by`] sets the keys of the services.
 //!
 //! # Readiness
 //! Always ready: the pick is made in `call`, so that each request goes where it is best then; the

@@ -8,7 +8,7 @@ use tower_service::Service;
 use super::Picking;
 use super::choice::{chosen_or_picked, none};
 use crate::error::{BoxError, Error};
-use crate::request::passage::{Carry, Passage};
+use crate::request::boxed_request::{BoxedRequest, Carry};
 
 /// The service of [`BalanceLayer::per_route`](super::BalanceLayer::per_route).
 #[derive(Clone, Debug)]
@@ -16,9 +16,9 @@ pub struct PerRoute<S> {
     pub(super) inner: S,
 }
 
-impl<S> Service<Passage> for PerRoute<S>
+impl<S> Service<BoxedRequest> for PerRoute<S>
 where
-    S: Service<Passage, Error = BoxError> + Clone,
+    S: Service<BoxedRequest, Error = BoxError> + Clone,
 {
     type Response = S::Response;
     type Error = BoxError;
@@ -28,23 +28,23 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut passage: Passage) -> Self::Future {
-        let admitted = passage.stage().pool.take();
-        let Some(matched) = Carry::matched(&passage) else {
+    fn call(&mut self, mut boxed: BoxedRequest) -> Self::Future {
+        let admitted = boxed.stage().pool.take();
+        let Some(matched) = Carry::matched(&boxed) else {
             debug_assert!(false, "the route layer stands outside the pick");
             return Picking::refused(Error::local(LocalReply::no_route()));
         };
-        let Some(pool) = admitted.or_else(|| matched.pool(passage.request()).cloned()) else {
+        let Some(pool) = admitted.or_else(|| matched.pool(boxed.request()).cloned()) else {
             return Picking::refused(Error::local(matched.no_cluster()));
         };
-        match chosen_or_picked(&pool, matched, passage.request()) {
+        match chosen_or_picked(&pool, matched, boxed.request()) {
             Some(picked) => {
-                passage.stage().picked = Some(picked);
-                Picking::picked(self.inner.call(passage))
+                boxed.stage().picked = Some(picked);
+                Picking::picked(self.inner.call(boxed))
             }
             None if pool.cluster().following().is_some_and(|following| following.is_awaited()) => {
                 let spare = self.inner.clone();
-                Picking::awaiting(pool, std::mem::replace(&mut self.inner, spare), passage)
+                Picking::awaiting(pool, std::mem::replace(&mut self.inner, spare), boxed)
             }
             None => Picking::refused(none(&pool, matched)),
         }

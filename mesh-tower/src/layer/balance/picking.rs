@@ -11,12 +11,12 @@ use tower_service::Service;
 
 use super::choice::later;
 use crate::error::{BoxError, Error};
-use crate::request::passage::Passage;
+use crate::request::boxed_request::BoxedRequest;
 use crate::upstream::pool::ClusterPool;
 
 /// The inner call; before it, where there is no endpoint yet, the wait for name servers.
 #[pin_project::pin_project]
-pub struct Picking<S: Service<Passage>> {
+pub struct Picking<S: Service<BoxedRequest>> {
     #[pin]
     state: State<S, S::Future>,
 }
@@ -35,10 +35,10 @@ struct Awaiting<S> {
     answered: BoxFuture<'static, ()>,
     pool: Arc<ClusterPool>,
     service: S,
-    passage: Passage,
+    boxed: BoxedRequest,
 }
 
-impl<S: Service<Passage>> Picking<S> {
+impl<S: Service<BoxedRequest>> Picking<S> {
     pub(super) fn picked(future: S::Future) -> Self {
         Self { state: State::Calling(future) }
     }
@@ -47,21 +47,21 @@ impl<S: Service<Passage>> Picking<S> {
         Self { state: State::Refused(Some(error)) }
     }
 
-    pub(super) fn awaiting(pool: Arc<ClusterPool>, service: S, passage: Passage) -> Self {
+    pub(super) fn awaiting(pool: Arc<ClusterPool>, service: S, boxed: BoxedRequest) -> Self {
         let cluster = pool.cluster().clone();
         let answered = Box::pin(async move {
             if let Some(following) = cluster.following() {
                 following.answered().await;
             }
         });
-        let awaiting = Awaiting { answered, pool, service, passage };
+        let awaiting = Awaiting { answered, pool, service, boxed };
         Self { state: State::Awaiting(Some(Box::new(awaiting))) }
     }
 }
 
 impl<S> Future for Picking<S>
 where
-    S: Service<Passage, Error = BoxError>,
+    S: Service<BoxedRequest, Error = BoxError>,
 {
     type Output = Result<S::Response, BoxError>;
 
@@ -73,12 +73,12 @@ where
                 Project::Awaiting(awaiting) => {
                     let waits = awaiting.as_deref_mut().expect("left at once");
                     ready!(waits.answered.as_mut().poll(cx));
-                    let Awaiting { pool, mut service, mut passage, .. } =
+                    let Awaiting { pool, mut service, mut boxed, .. } =
                         *awaiting.take().expect("it was just polled");
-                    match later(&pool, &passage) {
+                    match later(&pool, &boxed) {
                         Ok(picked) => {
-                            passage.stage().picked = Some(picked);
-                            State::Calling(service.call(passage))
+                            boxed.stage().picked = Some(picked);
+                            State::Calling(service.call(boxed))
                         }
                         Err(error) => State::Refused(Some(error)),
                     }
@@ -93,7 +93,7 @@ where
     }
 }
 
-impl<S: Service<Passage>> fmt::Debug for Picking<S> {
+impl<S: Service<BoxedRequest>> fmt::Debug for Picking<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Picking").finish_non_exhaustive()
     }

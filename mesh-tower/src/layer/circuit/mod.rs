@@ -15,7 +15,7 @@
 //! 503 `UO`, `x-envoy-overloaded: true`; [`crate::Error::is_overflow`].
 //!
 //! # Cancellation
-//! Dropping the future, or the response body, frees its place. Per route, the place goes with the passage, and
+//! Dropping the future, or the response body, frees its place. Per route, the place goes with the boxed request, and
 //! [`OutlierLayer::per_route`](crate::outlier::OutlierLayer::per_route) within keeps it until the response has ended.
 //!
 //! # Example

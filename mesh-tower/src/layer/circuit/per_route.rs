@@ -8,7 +8,7 @@ use tower_service::Service;
 
 use crate::error::{BoxError, Error};
 use crate::future::ReadyOr;
-use crate::request::passage::{Carry, Passage};
+use crate::request::boxed_request::{BoxedRequest, Carry};
 
 /// The layer of [`CircuitLayer::per_route`](super::CircuitLayer::per_route).
 #[derive(Clone, Copy, Debug)]
@@ -34,9 +34,9 @@ pub struct PerRoute<S> {
     inner: S,
 }
 
-impl<S> Service<Passage> for PerRoute<S>
+impl<S> Service<BoxedRequest> for PerRoute<S>
 where
-    S: Service<Passage, Error = BoxError>,
+    S: Service<BoxedRequest, Error = BoxError>,
 {
     type Response = S::Response;
     type Error = BoxError;
@@ -46,18 +46,18 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut passage: Passage) -> Self::Future {
-        if let Some(matched) = Carry::matched(&passage)
-            && let Some(pool) = matched.pool(passage.request())
+    fn call(&mut self, mut boxed: BoxedRequest) -> Self::Future {
+        if let Some(matched) = Carry::matched(&boxed)
+            && let Some(pool) = matched.pool(boxed.request())
         {
             let Some(permit) = pool.cluster().try_request() else {
                 matched.note_meant();
                 return ReadyOr::fail(Error::local(LocalReply::overflow()));
             };
             let pool = Some(pool.clone());
-            let stage = passage.stage();
+            let stage = boxed.stage();
             (stage.pool, stage.permit) = (pool, Some(permit));
         }
-        ReadyOr::Calling(self.inner.call(passage))
+        ReadyOr::Calling(self.inner.call(boxed))
     }
 }

@@ -6,7 +6,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{CURRENT, Context};
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 
 /// Gives requests the context of the task that makes them.
 #[derive(Clone, Copy, Debug, Default)]

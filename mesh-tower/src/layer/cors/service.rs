@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::ResponseFuture;
 use crate::error::BoxError;
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 
 /// Allows other origins; see the [module](super).
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use mesh_core::outcome::Outcome;
 use crate::body::Body;
 use crate::error::{BoxError, Error};
 use crate::http::body::upload;
-use crate::request::passage::{Carry as _, Passage};
+use crate::request::boxed_request::{BoxedRequest, Carry as _};
 use crate::upstream::pool::{CheckoutError, EndpointPool, Failure, Lease, UpstreamBody};
 use crate::upstream::transport::{DialError, Protocol};
 
@@ -58,9 +58,9 @@ fn may_switch(leased: &Result<Lease, CheckoutError>, protocol: Protocol) -> bool
 pub(super) async fn send_within(
     limit: Duration,
     lease: &mut Lease,
-    mut passage: Passage,
-) -> Option<Result<Response<UpstreamBody>, Failure<Passage>>> {
-    let uploaded = upload::watch(passage.request_mut().body_mut());
+    mut boxed: BoxedRequest,
+) -> Option<Result<Response<UpstreamBody>, Failure<BoxedRequest>>> {
+    let uploaded = upload::watch(boxed.request_mut().body_mut());
     let expired = async {
         if let Some(uploaded) = uploaded {
             // An error means that the body was dropped: no more of it will be sent.
@@ -70,7 +70,7 @@ pub(super) async fn send_within(
     };
     tokio::select! {
         biased;
-        result = lease.send(passage) => Some(result),
+        result = lease.send(boxed) => Some(result),
         () = expired => None,
     }
 }

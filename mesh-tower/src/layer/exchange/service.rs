@@ -13,7 +13,7 @@ use tower_service::Service;
 use super::ResponseBody;
 use super::send::{Unsent, address, checkout, send_within};
 use crate::error::{BoxError, Error};
-use crate::request::passage::{Carry as _, Passage};
+use crate::request::boxed_request::{BoxedRequest, Carry as _};
 use crate::request::{Attempt, PerTryTimeout};
 use crate::upstream::pool::Failure;
 
@@ -32,7 +32,7 @@ impl Exchange {
     }
 }
 
-impl Service<Passage> for Exchange {
+impl Service<BoxedRequest> for Exchange {
     type Response = Response<ResponseBody>;
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
@@ -41,9 +41,9 @@ impl Service<Passage> for Exchange {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, passage: Passage) -> Self::Future {
+    fn call(&mut self, boxed: BoxedRequest) -> Self::Future {
         // Not `pin`: the future is made in its place, and not moved there.
-        let exchange = Box::write(Box::new_uninit(), exchange(passage));
+        let exchange = Box::write(Box::new_uninit(), exchange(boxed));
         Box::into_pin(exchange)
     }
 }
@@ -52,14 +52,14 @@ impl Service<Passage> for Exchange {
 /// failure: each time, a connection that looked alive was found dead.
 const MOVES: usize = 8;
 
-async fn exchange(mut passage: Passage) -> Result<Response<ResponseBody>, BoxError> {
-    let Some(attempt) = passage.stage().attempt.take() else {
+async fn exchange(mut boxed: BoxedRequest) -> Result<Response<ResponseBody>, BoxError> {
+    let Some(attempt) = boxed.stage().attempt.take() else {
         debug_assert!(false, "the outlier layer stands outside the exchange");
         return Err(Error::local(LocalReply::no_healthy_upstream()).into());
     };
     let endpoint = attempt.endpoint();
     attempt.waits();
-    let request = passage.request_mut();
+    let request = boxed.request_mut();
     let mut protocol = endpoint.protocol(request.version());
     let switches = attempt.matched().survey().hop_by_hop && request.headers().contains_key(UPGRADE);
     let per_try = request.extensions_mut().remove::<PerTryTimeout>();
@@ -72,7 +72,7 @@ async fn exchange(mut passage: Passage) -> Result<Response<ResponseBody>, BoxErr
             Err(Unsent::Failed(error)) => return Err(placed(&attempt, error)),
         };
         if addressed != Some(protocol) {
-            if let Err(source) = address(passage.request_mut(), protocol, endpoint.is_secure()) {
+            if let Err(source) = address(boxed.request_mut(), protocol, endpoint.is_secure()) {
                 let reply = LocalReply::bad_request("invalid_authority");
                 return Err(placed(&attempt, Error::caller(reply, Some(source))));
             }
@@ -80,9 +80,9 @@ async fn exchange(mut passage: Passage) -> Result<Response<ResponseBody>, BoxErr
         }
         attempt.sent();
         let result = match per_try {
-            None => lease.send(passage).await,
+            None => lease.send(boxed).await,
             // Boxed: most attempts have no limit, and would keep room for it.
-            Some(PerTryTimeout(limit)) => match Box::pin(send_within(limit, &mut lease, passage)).await {
+            Some(PerTryTimeout(limit)) => match Box::pin(send_within(limit, &mut lease, boxed)).await {
                 Some(result) => result,
                 None => return Err(placed(&attempt, Error::attempt(Outcome::PerTryTimeout, None))),
             },
@@ -94,7 +94,7 @@ async fn exchange(mut passage: Passage) -> Result<Response<ResponseBody>, BoxErr
             }
             Err(Failure { request: Some(unsent), .. }) if moves < MOVES => {
                 moves += 1;
-                passage = unsent;
+                boxed = unsent;
             }
             Err(failure) => return Err(placed(&attempt, failure.error())),
         }
@@ -117,7 +117,7 @@ mod tests {
     /// From 1 KiB on the allocator takes its slow path.
     #[test]
     fn the_future_of_an_exchange_stays_small() {
-        let future = exchange(Passage::holding(Request::new(Body::empty())));
+        let future = exchange(BoxedRequest::holding(Request::new(Body::empty())));
         assert!(size_of_val(&future) <= 984, "{}", size_of_val(&future));
     }
 }

@@ -17,7 +17,7 @@ use tower_service::Service;
 use crate::error::{BoxError, Error};
 use crate::grpc;
 use crate::request::Matched;
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 
 /// Injects faults into attempts: a delay, which the timeouts see, and then perhaps an answer, which the retries judge
 /// like an endpoint's; made by [`FaultLayer::per_attempt`](super::FaultLayer::per_attempt).

@@ -16,8 +16,8 @@ use super::{ResponseBody, ResponseFuture};
 use crate::clock::SharedRng;
 use crate::error::{BoxError, Error};
 use crate::request::Matched;
+use crate::request::boxed_request::Carrier;
 use crate::request::options::CallOptions;
-use crate::request::passage::Carrier;
 
 /// Injects faults; see the [module](super).
 #[derive(Clone, Debug)]

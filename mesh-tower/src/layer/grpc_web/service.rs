@@ -12,7 +12,7 @@ use super::future::Bridging;
 use super::request::{self, Refusal};
 use super::{ResponseBody, ResponseFuture};
 use crate::error::BoxError;
-use crate::request::passage::{Carry, Convert};
+use crate::request::boxed_request::{Carry, Convert};
 
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 

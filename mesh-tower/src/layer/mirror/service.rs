@@ -15,7 +15,7 @@ use super::tee::tee;
 use crate::body::Body;
 use crate::clock::SharedRng;
 use crate::error::BoxError;
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 use crate::request::{Matched, Slot};
 
 /// Copies requests; see the [module](super).

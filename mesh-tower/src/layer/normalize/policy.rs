@@ -16,7 +16,7 @@ use metrics::counter;
 use crate::clock::SharedRng;
 use crate::http::names;
 use crate::request::Downstream;
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 
 /// The number of headers that this layer and the layers below it mostly add: scheme, request id, attempt.
 const INSERTED: usize = 3;

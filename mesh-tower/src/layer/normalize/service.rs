@@ -9,7 +9,7 @@ use tower_service::Service;
 use super::ResponseFuture;
 use super::policy::Policy;
 use crate::error::{BoxError, Error};
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 
 /// Normalises requests; see the [module](super).
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ use super::drain::drain;
 use super::loop_state::{Again, Next};
 use crate::body::Body;
 use crate::error::{BoxError, Error};
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 
 /// Attempts, until one is passed on.
 #[pin_project::pin_project]

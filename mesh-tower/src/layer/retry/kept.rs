@@ -4,7 +4,7 @@ use http::{Extensions, Method, Request, Uri, Version};
 
 use super::field_lines::FieldLines;
 use crate::body::Body;
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 use crate::request::{Downstream, Matched, Record, Slot};
 
 /// What a request's head is made of.
@@ -95,7 +95,7 @@ impl Kinds {
 mod tests {
     use super::*;
     use crate::request::Record;
-    use crate::request::passage::Carry;
+    use crate::request::boxed_request::Carry;
 
     #[test]
     fn a_request_is_sent_again_as_it_was() {

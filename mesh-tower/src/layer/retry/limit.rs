@@ -31,7 +31,7 @@ impl Limit {
         Self { limit, uploaded: upload::watch(request.body_mut()), sleep: None, expiry }
     }
 
-    /// Resolves when the time is up; who judges the endpoint then finds that it was.
+    /// Resolves when the time is up, and notes that for the layer that judges the endpoint.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         if let Some(uploaded) = &mut self.uploaded {
             // An error means that the body was dropped: no more of it will be sent.

@@ -21,7 +21,7 @@ use crate::clock::{SharedRng, now};
 use crate::error::Error;
 use crate::grpc;
 use crate::request::announced::Announcement;
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 use crate::request::{Matched, PerTryTimeout};
 use crate::timeout::Until;
 use crate::upstream::state::Retrying;
@@ -63,7 +63,7 @@ pub(super) struct Again {
     judged_within: bool,
     /// Of the try under way, where none does.
     limit: Option<Limit>,
-    /// What its endpoint was told, likewise.
+    /// The deadline that was announced to its endpoint, likewise.
     announced: Option<Announcement>,
     /// `None`: the worker's.
     rng: Option<SharedRng>,
@@ -340,7 +340,7 @@ pub(super) fn mark(request: &mut Request<Body>, attempts: u32, per_try_timeout: 
     }
 }
 
-/// What the next hop is told of every attempt.
+/// Sets the headers that announce an attempt to the next hop.
 fn mark_attempt(request: &mut Request<Body>, attempts: u32, per_try_timeout: Option<Duration>) {
     let number = match attempts {
         1 => HeaderValue::from_static("1"),
@@ -356,7 +356,7 @@ fn mark_attempt(request: &mut Request<Body>, attempts: u32, per_try_timeout: Opt
     }
 }
 
-/// How much time the next hop has been told so far.
+/// The time announced to the next hop so far.
 fn expected(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(EXPECTED_TIMEOUT)?.to_str().ok()?;
     text.parse().ok().map(Duration::from_millis)

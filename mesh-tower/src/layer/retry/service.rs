@@ -15,7 +15,7 @@ use crate::body::Body;
 use crate::clock::SharedRng;
 use crate::error::BoxError;
 use crate::request::Matched;
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 
 /// Retries; see the [module](super).
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use tower_service::Service;
 use super::ResponseFuture;
 use super::future::ResponseOperations;
 use crate::error::BoxError;
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 use crate::request::{Facts, Matched, VariableSource};
 
 const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");

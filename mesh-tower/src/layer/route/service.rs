@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::error::{BoxError, Error};
 use crate::future::ReadyOr;
 use crate::grpc::{self, is_grpc};
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 use crate::request::{Entered, Facts, Matched, Open, Record, Slot, VariableSource, undeclared};
 use crate::upstream::worker::{View, Worker};
 

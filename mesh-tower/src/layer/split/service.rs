@@ -8,7 +8,7 @@ use mesh_core::route::{Action, RequestView};
 use tower_service::Service;
 
 use crate::clock::{FastRng, SharedRng};
-use crate::request::passage::Carrier;
+use crate::request::boxed_request::Carrier;
 use crate::request::{Downstream, Matched};
 
 /// Draws destinations; see the [module](super).

@@ -22,8 +22,8 @@ use crate::context::Context;
 use crate::error::{BoxError, Error};
 use crate::http::body::upload;
 use crate::request::announced::Announcement;
+use crate::request::boxed_request::Carrier;
 use crate::request::options::CallTimeout;
-use crate::request::passage::Carrier;
 use crate::request::{Matched, Record};
 
 /// The instant by which a request of a layer used alone must be answered. The retries within announce the time left to

@@ -12,7 +12,7 @@ use super::attempt::announced;
 use super::{PerRouteBody, PerRouteFuture};
 use crate::error::BoxError;
 use crate::request::Attempt;
-use crate::request::passage::{Carry as _, Passage};
+use crate::request::boxed_request::{BoxedRequest, Carry as _};
 
 /// The layer of [`OutlierLayer::per_route`](super::super::OutlierLayer::per_route).
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +38,9 @@ pub struct PerRoute<S> {
     inner: S,
 }
 
-impl<S, ResB> Service<Passage> for PerRoute<S>
+impl<S, ResB> Service<BoxedRequest> for PerRoute<S>
 where
-    S: Service<Passage, Response = Response<ResB>, Error = BoxError>,
+    S: Service<BoxedRequest, Response = Response<ResB>, Error = BoxError>,
     ResB: http_body::Body<Error = BoxError>,
 {
     type Response = Response<PerRouteBody<ResB>>;
@@ -51,15 +51,15 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut passage: Passage) -> Self::Future {
-        let Some(picked) = passage.stage().picked.take() else {
-            return PerRouteFuture::new(self.inner.call(passage), None);
+    fn call(&mut self, mut boxed: BoxedRequest) -> Self::Future {
+        let Some(picked) = boxed.stage().picked.take() else {
+            return PerRouteFuture::new(self.inner.call(boxed), None);
         };
-        let permit = passage.stage().permit.take();
-        let matched = passage.take_matched().expect("what is picked was matched");
-        let announced = announced(&matched, passage.request());
+        let permit = boxed.stage().permit.take();
+        let matched = boxed.take_matched().expect("what is picked was matched");
+        let announced = announced(&matched, boxed.request());
         let attempt = Arc::new(Attempt::of(matched, picked, permit, announced));
-        passage.stage().attempt = Some(attempt.clone());
-        PerRouteFuture::new(self.inner.call(passage), Some(Report::new(attempt)))
+        boxed.stage().attempt = Some(attempt.clone());
+        PerRouteFuture::new(self.inner.call(boxed), Some(Report::new(attempt)))
     }
 }

@@ -57,7 +57,7 @@ impl Body for Http2Body {
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
                 // A server that has answered in full may stop the upload with a reset (RFC 9113 section 8.1). That
-                // it has is seen above: what is told here is told in place of an end that never came.
+                // case ends above; here the reset comes in place of an end that never came.
                 Some(Err(error)) => return Poll::Ready(Some(Err(broken(error)))),
                 None => this.data_ended = true,
             }

@@ -79,7 +79,7 @@ impl Compiler<'_> {
                 route.matcher = one.matcher.clone();
                 route.match_index = match_index;
                 // Validated: both are what they should be. If ever they are not, the request fails rather
-                // than go where it was not meant to, as with a filter that nobody knows (GA-7).
+                // than go where it was not meant to, as with an unknown filter (GA-7).
                 if let Some(redirect) = &rule.redirect
                     && !rule.lacks_filter()
                 {

@@ -1,11 +1,11 @@
-//! A request on its way through the stack, together with what the stack knows of it.
+//! A request on its way through the stack, in a box with the facts that layers found.
 //!
 //! A [`Request`] is some 270 bytes, and each layer that is given one by value moves it; what layers tell
 //! one another would have to be looked up in its extensions, by a hash of a type, some twenty times. So the
 //! stack puts a request into one place in memory at its edge, the facts beside it, and hands on a pointer.
 //! The endpoint at the other end takes the request out again.
 //!
-//! Layers work on any [`Carrier`]: on a passage in the stack, on a plain request where one is used alone.
+//! Layers work on any [`Carrier`]: on a boxed request in the stack, on a plain request where one is used alone.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,15 +27,15 @@ use crate::error::BoxError;
 use crate::http::request_holder::RequestHolder;
 
 /// A request with its facts; one pointer.
-pub struct Passage(Box<Inside>);
+pub struct BoxedRequest(Box<Boxed>);
 
-struct Inside {
+struct Boxed {
     request: Request<Body>,
     slot: Slot,
     stage: Stage,
 }
 
-impl Passage {
+impl BoxedRequest {
     /// What the route layer found.
     #[must_use]
     pub fn matched(&self) -> Option<&Matched> {
@@ -69,7 +69,7 @@ impl Passage {
     }
 }
 
-impl RequestHolder for Passage {
+impl RequestHolder for BoxedRequest {
     fn holding(request: Request<Body>) -> Self {
         Self::carrying(request, Slot::Empty)
     }
@@ -87,19 +87,19 @@ impl RequestHolder for Passage {
     }
 }
 
-impl fmt::Debug for Passage {
+impl fmt::Debug for BoxedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let request = &self.0.request;
-        let mut shown = f.debug_struct("Passage");
+        let mut shown = f.debug_struct("BoxedRequest");
         shown.field("method", request.method()).field("uri", request.uri()).finish_non_exhaustive()
     }
 }
 
-/// Puts requests into passages: the outermost layer of a stack.
+/// Boxes requests: the outermost layer of a stack.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct PassageLayer;
+pub struct BoxRequestLayer;
 
-impl<S> Layer<S> for PassageLayer {
+impl<S> Layer<S> for BoxRequestLayer {
     type Service = Enter<S>;
 
     fn layer(&self, inner: S) -> Enter<S> {
@@ -113,7 +113,7 @@ pub struct Enter<S>(S);
 
 impl<S> Service<Request<Body>> for Enter<S>
 where
-    S: Service<Passage>,
+    S: Service<BoxedRequest>,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -124,18 +124,18 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> S::Future {
-        self.0.call(Passage::carrying(request, Slot::Empty))
+        self.0.call(BoxedRequest::carrying(request, Slot::Empty))
     }
 }
 
-/// What layers can be given: a [`Request`] as it is, or a [`Passage`].
+/// What layers can be given: a [`Request`] as it is, or a [`BoxedRequest`].
 ///
 /// Sealed: what a layer needs of it besides is not for others to make.
 #[expect(private_bounds, reason = "this is what seals it")]
 pub trait Carrier: Carry {}
 
 impl<B> Carrier for Request<B> {}
-impl Carrier for Passage {}
+impl Carrier for BoxedRequest {}
 
 /// What layers ask of the request that they are given.
 pub(crate) trait Carry: Sized {
@@ -224,7 +224,7 @@ where
     }
 }
 
-impl Convert for Passage {
+impl Convert for BoxedRequest {
     type Own = Self;
 
     fn convert(self) -> Self {
@@ -263,12 +263,12 @@ impl<B> Carry for Request<B> {
     }
 }
 
-impl Carry for Passage {
+impl Carry for BoxedRequest {
     type Body = Body;
 
     fn carrying(request: Request<Body>, slot: Slot) -> Self {
         // Not `new`: what is written to a place that is there need not be moved to it.
-        Self(Box::write(Box::new_uninit(), Inside { request, slot, stage: Stage::default() }))
+        Self(Box::write(Box::new_uninit(), Boxed { request, slot, stage: Stage::default() }))
     }
 
     fn request(&self) -> &Request<Body> {
