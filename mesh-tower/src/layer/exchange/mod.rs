@@ -5,7 +5,7 @@
 //! ```
 //!
 //! [`balance`](crate::balance) has picked, [`outlier`](crate::outlier) records; here is the exchange between the two. It
-//! knows the request and its attempt; the [pool](crate::pool), which it asks, knows destinations and connections only.
+//! knows the request and its attempt; the [pool](crate::upstream::pool), which it asks, knows destinations and connections only.
 //!
 //! # Readiness
 //! Always ready; refusal happens in `call` (CB-5).
