@@ -135,11 +135,11 @@ impl Compiler<'_> {
         for backend in rule.backends.iter().filter(|backend| backend.weight > 0) {
             let cluster = self.cluster_of(&backend.target, &backend.origin, site, compiled);
             destinations.push(Destination {
-                cluster,
                 weight: backend.weight,
                 request_headers: backend.request_headers.clone(),
                 response_headers: backend.response_headers.clone(),
                 origin: backend.origin.clone(),
+                ..Destination::new(cluster)
             });
         }
         Forward::new(destinations).unwrap_or_else(|_| Forward::to(ClusterId::UNKNOWN))
