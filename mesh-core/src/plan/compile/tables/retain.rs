@@ -49,20 +49,31 @@ impl Compiler<'_> {
         route
     }
 
-    /// The cluster of the same key; where there is none any more, the last good one, with the
-    /// endpoints that its service has now, if it still has any.
+    /// The cluster as its service and that one's rules are now; where there is none any more, the last good one, with
+    /// the endpoints that its service has now, if it still has any.
+    ///
+    /// What stays of one host must not decide how others are called: those who ask for the cluster later get this one.
     fn carried_cluster(&mut self, id: ClusterId, last: &Plan) -> ClusterId {
         let Some(node) = last.cluster(id) else { return ClusterId::UNKNOWN };
-        if let Some(id) = self.clusters.get(&node.policy.key) {
+        let policy = &node.policy;
+        let host = &policy.service.host;
+        let is_seen = |index: usize| self.registry.get(index).visible;
+        if policy.key.is_outbound()
+            && self.registry.exact(host).is_some_and(is_seen)
+            && let Ok(id) = self.find_cluster(host, policy.port, &policy.subset)
+        {
             return id;
         }
-        let service = self.registry.exact(&node.policy.service.host).map(|index| self.registry.get(index));
-        let port = service.and_then(|service| service.port(node.policy.port));
+        if let Some(id) = self.clusters.get(&policy.key) {
+            return id;
+        }
+        let service = self.registry.exact(host).map(|index| self.registry.get(index));
+        let port = service.and_then(|service| service.port(policy.port));
         let discovery = port.map_or_else(
             || node.discovery.clone(),
-            |port| discovery_of(node.policy.balance, port, Some(&node.policy.subset_labels)),
+            |port| discovery_of(policy.balance, port, Some(&policy.subset_labels)),
         );
-        self.clusters.insert(ClusterNode { policy: Arc::clone(&node.policy), discovery })
+        self.clusters.insert(ClusterNode { policy: Arc::clone(policy), discovery })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{addresses, clusters, documents, options, outbound};
 use crate::plan::compile::{CompileOptions, compile};
+use crate::route::Action;
 
 const GOOD: &str = "
 apiVersion: v1
@@ -89,6 +90,35 @@ fn y_12_a_kept_passthrough_cluster_still_calls_what_was_asked_for() {
     let broken = good.replace("name: v1, labels", "name: v9, labels");
     let second = compile(&documents(&broken), &options("web"), Some(&first.plan));
     assert_eq!(addresses(&second.plan, V1), ["authority"]);
+}
+
+/// What a kept rule leads to is called as its own rules say now, whichever host is handled first.
+#[test]
+fn y_12_a_host_that_lost_a_reference_holds_back_no_rule_of_what_it_led_to() {
+    let rule = "---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: b}
+spec: {host: b, trafficPolicy: {connectionPool: {http: {http2MaxRequests: 7}}}}
+";
+    let good = format!("{}{rule}", GOOD.replace("{host: a, subset: v1}", "{host: b}"));
+    let first = compile(&documents(&good), &options("web"), None);
+    let lost = good.replace(
+        "name: good, route: [{destination: {host: b}}]",
+        "name: bad, route: [{destination: {host: gone}}]",
+    );
+    let policy = "loadBalancer: {consistentHash: {httpHeaderName: x-user}}, tls: {mode: SIMPLE}";
+    let lost = lost.replace("connectionPool: {http: {http2MaxRequests: 7}}", policy);
+    let second = compile(&documents(&lost), &options("web"), Some(&first.plan));
+    let kept = outbound(&second.plan, 80, "a", "/").unwrap();
+    assert_eq!(&*kept.name, "good");
+    const B: &str = "outbound|80||b.default.svc.cluster.local";
+    assert_eq!(clusters(&second.plan, kept), [(B.to_owned(), 1)]);
+    assert!(second.plan.cluster_named(B).unwrap().policy.tls.is_some(), "b is called as its rule says now");
+    let Action::Forward(forward) = &outbound(&second.plan, 80, "b", "/").unwrap().action else {
+        panic!("b is forwarded")
+    };
+    assert!(forward.hash.is_some(), "and its own callers are hashed");
 }
 
 #[test]

@@ -165,6 +165,30 @@ impl World {
                         text.push_str(mistake);
                     }
                 }
+                5 | 6 if matches!(kind, Kind::Virtual) => {
+                    // A name is mistyped, or mended again.
+                    if let Some(text) = &mut self.texts[place] {
+                        *text = if text.contains("host: mistyped-") {
+                            text.replace("host: mistyped-", "host: ")
+                        } else {
+                            text.replacen("destination: {host: ", "destination: {host: mistyped-", 1)
+                        };
+                    }
+                }
+                7 | 8 if matches!(kind, Kind::Rule) => {
+                    // What callers are hashed by comes or goes, and the rest stays.
+                    const HASH: &str =
+                        "  trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: x-user}}}\n";
+                    if let Some(text) = &mut self.texts[place] {
+                        *text = if text.contains(HASH) {
+                            text.replace(HASH, "")
+                        } else if text.contains("\n  trafficPolicy:") {
+                            text.clone()
+                        } else {
+                            format!("{}\n{HASH}", text.trim_end())
+                        };
+                    }
+                }
                 _ => self.texts[place] = Some(text(&mut self.random, kind, index)),
             }
             let _: std::fmt::Result = write!(self.edited, "{kind:?} {index}: {:?}; ", self.texts[place]);
