@@ -74,13 +74,23 @@ impl Configuration {
     pub(super) fn reload(&mut self) -> Outcome {
         match &self.place {
             #[cfg(feature = "file")]
-            Place::Folder(folder) => match folder.news() {
+            Place::Folder(folder) => match folder.news(self.reading) {
                 Some(Ok(said)) => self.documents(said),
                 Some(Err(error)) => self.failed(&error),
                 None => Outcome::Unchanged,
             },
             Place::Documents(documents) => self.load(Documents::clone(documents), Diagnostics::new()),
             Place::Nowhere => Outcome::Unchanged,
+        }
+    }
+
+    /// The next reading of the folder is news, even if the folder does not change.
+    ///
+    /// After a panic in a load: the documents in force are whole, because a load replaces them at its end.
+    pub(super) fn forget_reading(&self) {
+        #[cfg(feature = "file")]
+        if let Place::Folder(folder) = &self.place {
+            folder.forget();
         }
     }
 
@@ -102,11 +112,19 @@ impl Configuration {
         self.load(said.documents, findings)
     }
 
-    /// Takes a plan as it is.
+    /// Takes a plan as it is. Rejects it if a place of a cluster is wrong.
     pub(super) fn plan(&mut self, mut plan: Plan, findings: Diagnostics) -> Outcome {
         log(&findings);
         if findings.fail_closed().is_some() {
             return self.reject(UNHONOURED.to_owned(), findings);
+        }
+        let wrong = plan.cluster_ids.iter().find(|(key, id)| {
+            let node = plan.cluster(**id);
+            node.is_none_or(|node| node.policy.key != **key)
+        });
+        if let Some((key, _)) = wrong {
+            return self
+                .reject(format!("the plan has no cluster {key} at the place that it names"), findings);
         }
         self.generation += 1;
         plan.generation = self.generation;
@@ -147,8 +165,11 @@ impl Configuration {
         }
     }
 
-    /// The source has failed.
+    /// The source has failed. A failed reading does not count after a later one.
     pub(super) fn failed(&self, error: &SourceError) -> Outcome {
+        if error.reading.is_some_and(|reading| reading <= self.reading) {
+            return Outcome::Unchanged;
+        }
         match self.reject(error.to_string(), Diagnostics::new()) {
             Outcome::Rejected(status) => Outcome::Rejected(Status { source: SourceState::Failing, ..status }),
             other => other,

@@ -51,7 +51,9 @@ async fn take_all(owner: Weak<Inner>, mut source: Box<dyn Source>) {
 
 /// Compiling a large configuration takes a while; requests must not wait for it.
 async fn take(mesh: Mesh, update: Update) -> Report {
-    spawn_blocking(move || mesh.take(update)).await.unwrap_or_else(|error| {
+    let taken = mesh.clone();
+    spawn_blocking(move || taken.take(update)).await.unwrap_or_else(|error| {
+        mesh.recover();
         tracing::error!(%error, "a reload failed; the last good configuration stays in force");
         Report::Rejected { reason: error.to_string(), findings: Diagnostics::new() }
     })

@@ -29,7 +29,7 @@ mod start_error;
 mod status;
 mod update;
 
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use mesh_core::plan::{Direction, Plan};
@@ -253,11 +253,18 @@ impl Mesh {
 
 impl Mesh {
     fn workers(&self) -> MutexGuard<'_, Vec<Weak<Worker>>> {
-        self.0.workers.lock().expect("no panic while workers are listed")
+        // The list is whole after a panic: each change is one push or one sweep.
+        self.0.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The configuration, locked. After a panic in a load it is the last good one.
     fn configuration(&self) -> MutexGuard<'_, Configuration> {
-        self.0.configuration.lock().expect("no panic while reloading")
+        self.0.configuration.lock().unwrap_or_else(|poisoned| {
+            self.0.configuration.clear_poison();
+            let configuration = poisoned.into_inner();
+            configuration.forget_reading();
+            configuration
+        })
     }
 }
 

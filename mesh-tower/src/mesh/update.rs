@@ -57,21 +57,43 @@ impl Mesh {
         report
     }
 
+    /// Unlocks the configuration after a panic. A folder that was being loaded is read again at its next change or poll.
+    pub(super) fn recover(&self) {
+        drop(self.configuration());
+    }
+
     /// The source has no update.
     pub(super) fn source_failed(&self, error: &SourceError) {
-        let outcome = self.configuration().failed(error);
+        let configuration = self.configuration();
+        if configuration.is_replaced() {
+            return;
+        }
+        let outcome = configuration.failed(error);
         self.put_in_force(outcome);
     }
 
     /// The source has no more updates.
     pub(super) fn source_ended(&self) {
+        let configuration = self.configuration();
+        if configuration.is_replaced() {
+            return;
+        }
         tracing::warn!(
             "the source of the configuration has ended; the last good configuration stays in force"
         );
         self.0.status.store(Arc::new(Status { source: SourceState::Ended, ..Status::clone(&self.status()) }));
     }
 
-    /// Gives a running cluster these endpoints.
+    /// The source has an update that changes nothing else in the status. The configuration is locked.
+    fn source_is_back(&self) {
+        let status = self.status();
+        if status.source == SourceState::Failing {
+            let source = SourceState::Following;
+            self.0.status.store(Arc::new(Status { source, rejected: None, ..Status::clone(&status) }));
+        }
+    }
+
+    /// Gives a running cluster these endpoints. The configuration is locked.
     fn push(&self, key: &ClusterKey, endpoints: &[Arc<Endpoint>]) -> Report {
         let live = self.live();
         let (plan, findings) = (live.plan(), Diagnostics::new());
@@ -83,6 +105,7 @@ impl Mesh {
             }
             Some((_, cluster)) => {
                 cluster.push_endpoints(endpoints);
+                self.source_is_back();
                 return Report::InForce { generation: plan.generation, findings };
             }
         };
@@ -156,3 +179,6 @@ impl Report {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

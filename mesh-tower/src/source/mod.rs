@@ -42,7 +42,8 @@
 //! }
 //!
 //! let (control, updates) = mpsc::channel(1);
-//! let services = MeshSpec::new().service(Service::new("reviews").port(9080, Protocol::Http));
+//! let reviews = Service::new("reviews").endpoint("127.0.0.1:9080".parse()?, [("version", "v1")]);
+//! let services = MeshSpec::new().service(reviews.port(9080, Protocol::Http));
 //! let services = services.build().expect("a sound service");
 //! let plan = compile(&services, &CompileOptions::default(), None).plan;
 //! control.send(Update::plan(plan)).await?;
@@ -183,12 +184,16 @@ pub enum Report {
 
 /// Why a source has no update, though it may have one later.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SourceError(String);
+#[error("{reason}")]
+pub struct SourceError {
+    reason: String,
+    /// Number of the failed reading, as in [`Said`].
+    pub(crate) reading: Option<u64>,
+}
 
 impl SourceError {
     /// An error that is shown as this text.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
+        Self { reason: reason.into(), reading: None }
     }
 }

@@ -67,7 +67,7 @@ impl Live {
             Some(_) => place,
             None => self.plan.cluster_ids.get(&node.policy.key)?.index()?,
         };
-        Some((&self.plan.clusters[place], &self.clusters[place]))
+        Some((self.plan.clusters.get(place)?, self.clusters.get(place)?))
     }
 
     /// The plan.

@@ -55,11 +55,40 @@ fn op_5_a_reading_does_not_replace_a_later_one() {
     let Place::Folder(place) = &configuration.place else { panic!("it is a folder") };
     let place = place.clone();
     write("a").unwrap();
-    let earlier = place.news().unwrap().unwrap();
+    let earlier = place.news(0).unwrap().unwrap();
     write("b").unwrap();
-    let later = place.news().unwrap().unwrap();
+    let later = place.news(0).unwrap().unwrap();
     assert_eq!(hosts(configuration.documents(later)).0, [false, true]);
     assert!(matches!(configuration.documents(earlier), Outcome::Unchanged));
+}
+
+#[test]
+fn op_5_a_reload_takes_a_reading_that_is_on_its_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str| std::fs::write(folder.path().join("a.yaml"), SERVICE.replace("NAME", name));
+    write("a").unwrap();
+    let mut configuration = of(folder.path());
+    assert_eq!(hosts(configuration.reload()).0, [true, false]);
+    let Place::Folder(place) = &configuration.place else { panic!("it is a folder") };
+    let place = place.clone();
+    write("b").unwrap();
+    let on_its_way = place.news(0).unwrap().unwrap();
+    assert_eq!(hosts(configuration.reload()).0, [false, true]);
+    assert!(matches!(configuration.documents(on_its_way), Outcome::Unchanged));
+    assert!(matches!(configuration.reload(), Outcome::Unchanged));
+}
+
+#[test]
+fn op_5_a_failed_reading_does_not_count_after_a_later_one() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("mesh");
+    let mut configuration = of(folder.clone());
+    let Place::Folder(shared) = &configuration.place else { panic!("it is a folder") };
+    let error = shared.clone().news(0).unwrap().unwrap_err();
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("a.yaml"), SERVICE.replace("NAME", "a")).unwrap();
+    assert_eq!(hosts(configuration.reload()).0, [true, false]);
+    assert!(matches!(configuration.failed(&error), Outcome::Unchanged));
 }
 
 #[test]

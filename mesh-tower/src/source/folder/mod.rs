@@ -35,6 +35,8 @@ pub struct FolderSource {
     is_watched: bool,
     watch: Option<Watch>,
     has_begun: bool,
+    /// Number of the latest reading that it yielded.
+    yielded: u64,
 }
 
 impl FolderSource {
@@ -42,7 +44,7 @@ impl FolderSource {
     pub fn new(folder: impl Into<PathBuf>, strictness: Strictness) -> Self {
         let reader = FolderReader::new(folder, strictness);
         let place = SharedFolder(Arc::new(Mutex::new(Place { reader, last: None, readings: 0 })));
-        Self { place, is_watched: true, watch: None, has_begun: false }
+        Self { place, is_watched: true, watch: None, has_begun: false, yielded: 0 }
     }
 
     /// Whether the folder is watched; on by default. Without, the first update is the only one.
@@ -62,7 +64,7 @@ impl FolderSource {
         // Watched before it is read: a change during the reading is seen.
         let folder = self.place.path();
         let watch = self.is_watched.then(|| Watch::new(&folder));
-        let news = self.place.news();
+        let news = self.place.news(self.yielded);
         if let Some(Err(error)) = news {
             return Some(Err(error));
         }
@@ -74,7 +76,12 @@ impl FolderSource {
             }
         }
         self.has_begun = true;
-        news.map(|news| news.map(update))
+        news.map(|news| news.map(|said| self.update(said)))
+    }
+
+    fn update(&mut self, said: Said) -> Update {
+        self.yielded = said.reading.unwrap_or(self.yielded);
+        Update(Kind::Documents(Box::new(said)))
     }
 }
 
@@ -86,10 +93,10 @@ impl Source for FolderSource {
             }
             let Some(watch) = &self.watch else { std::future::pending().await };
             loop {
-                let place = self.place.clone();
+                let (place, yielded) = (self.place.clone(), self.yielded);
                 // Reading a large folder takes a while; requests must not wait for it.
-                match watch.after_a_change(move || place.news()).await {
-                    Ok(Some(news)) => return Some(news.map(update)),
+                match watch.after_a_change(move || place.news(yielded)).await {
+                    Ok(Some(news)) => return Some(news.map(|said| self.update(said))),
                     Ok(None) => unchanged(),
                     Err(error) => {
                         tracing::error!(%error, "a reading of the folder failed; the last good configuration stays in force");
@@ -98,10 +105,6 @@ impl Source for FolderSource {
             }
         })
     }
-}
-
-fn update(said: Said) -> Update {
-    Update(Kind::Documents(Box::new(said)))
 }
 
 /// Counts a reading without news.
@@ -119,7 +122,9 @@ pub(crate) struct SharedFolder(Arc<Mutex<Place>>);
 #[derive(Debug)]
 struct Place {
     reader: FolderReader,
+    /// The latest reading, if it did not fail.
     last: Option<Reading>,
+    /// Number of the latest reading, failed ones included. An unchanged folder has the number of the reading before.
     readings: u64,
 }
 
@@ -128,25 +133,33 @@ impl SharedFolder {
         self.lock().reader.folder().to_owned()
     }
 
-    /// The content of the folder, if it changed since the latest reading.
-    pub(crate) fn news(&self) -> Option<Result<Said, SourceError>> {
+    /// Reads the folder. Returns its content unless the caller has it: `known` is the number of the caller's latest
+    /// reading, 0 before the first.
+    pub(crate) fn news(&self, known: u64) -> Option<Result<Said, SourceError>> {
         let mut place = self.lock();
         let reading = match place.reader.read() {
             Ok(reading) => reading,
             Err(reason) => {
                 // The next reading is news, even if it equals the one before.
                 place.last = None;
-                return Some(Err(SourceError::new(reason)));
+                place.readings += 1;
+                return Some(Err(SourceError { reading: Some(place.readings), ..SourceError::new(reason) }));
             }
         };
-        if place.last.as_ref().is_some_and(|last| reading.is_as(last)) {
+        if !place.last.as_ref().is_some_and(|last| reading.is_as(last)) {
+            place.readings += 1;
+        } else if place.readings <= known {
             return None;
         }
-        place.readings += 1;
         let (documents, findings) = reading.documents();
         let said = Said { documents, findings, empty: reading.empty.clone(), reading: Some(place.readings) };
         place.last = Some(reading);
         Some(Ok(said))
+    }
+
+    /// The next reading is news, even if it equals the one before.
+    pub(crate) fn forget(&self) {
+        self.lock().last = None;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Place> {
