@@ -103,11 +103,20 @@ impl Clusters {
         id
     }
 
-    /// Changes the plans of the clusters that are called; those of listeners stay.
-    pub(crate) fn each(&mut self, mut change: impl FnMut(&mut ClusterPlan)) {
-        for node in &mut self.nodes {
-            if node.policy.key.is_outbound() {
-                change(Arc::make_mut(&mut node.policy));
+    /// Changes the plans of the clusters that are called and that `choose` finds something for; those of listeners stay.
+    /// One that is then as it was in the last plan is that one.
+    pub(crate) fn each<T>(
+        &mut self,
+        last: Option<&Plan>,
+        choose: impl Fn(&ClusterPlan) -> Option<T>,
+        mut change: impl FnMut(&mut ClusterPlan, T),
+    ) {
+        for node in self.nodes.iter_mut().filter(|node| node.policy.key.is_outbound()) {
+            let Some(chosen) = choose(&node.policy) else { continue };
+            change(Arc::make_mut(&mut node.policy), chosen);
+            let before = last.and_then(|last| last.cluster(*last.cluster_ids.get(&node.policy.key)?));
+            if let Some(before) = before.filter(|before| before.policy == node.policy) {
+                node.policy = Arc::clone(&before.policy);
             }
         }
     }

@@ -67,16 +67,14 @@ impl<'a> Compiler<'a> {
             entries.sort_by_key(|entry| entry.rank);
         }
         let mut refused = Vec::new();
-        self.clusters.each(|plan| {
-            let Some(entries) = by_host.get(&*plan.service.host) else { return };
+        let choose = |plan: &ClusterPlan| {
             let fits = |entry: &&Entry<'_>| {
                 entry.port.is_none_or(|port| port == plan.port)
                     && entry.subset.is_none_or(|subset| subset == &*plan.subset)
             };
-            if let Some(entry) = entries.iter().find(fits) {
-                apply(plan, entry.resource, &mut refused);
-            }
-        });
+            by_host.get(&*plan.service.host)?.iter().find(fits)
+        };
+        self.clusters.each(self.last_good, choose, |plan, entry| apply(plan, entry.resource, &mut refused));
         refused.into_iter().for_each(|finding| self.out.push(finding));
     }
 

@@ -1,12 +1,13 @@
 //! Which clusters get which health checks (HC-1).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::yaml::{object, service};
-use super::{codes, sidecar};
-use crate::diagnostic::Code;
+use super::{codes, documents, options, sidecar};
+use crate::diagnostic::{Code, Diagnostics};
 use crate::health::Probe;
-use crate::plan::Plan;
+use crate::plan::{Loaded, Plan, load};
 
 const SERVICES: &str = "
 apiVersion: v1
@@ -151,4 +152,19 @@ fn hc_1_a_virtual_service_that_leads_nowhere_is_told() {
     let compiled = sidecar(&text, "web");
     let finding = compiled.diagnostics.iter().find(|finding| finding.code == Code::SchemaWarning).unwrap();
     assert!(finding.message.contains("leads to a destination"), "{finding}");
+}
+
+/// A policy for one host leaves the clusters of all others as they are shared.
+#[test]
+fn a_policy_of_health_copies_only_the_clusters_that_it_is_for() {
+    let text = format!("{SERVICES}{}", policy("p", "{kind: Service, name: a}", ""));
+    let documents = documents(&text);
+    let load = |last: Option<&Loaded>| {
+        load(documents.clone(), Diagnostics::new(), &options("web"), last).expect("nothing forbids it")
+    };
+    let first = load(None);
+    let second = load(Some(&first));
+    for (before, now) in first.plan.clusters.iter().zip(&second.plan.clusters) {
+        assert!(Arc::ptr_eq(&before.policy, &now.policy), "{}", now.policy.name);
+    }
 }
