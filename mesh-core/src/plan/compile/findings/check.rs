@@ -46,11 +46,11 @@ impl Compiler<'_> {
             self.findings.set_virtual_service(document, known.to_vec());
             return;
         }
-        let (found, hints) = (self.out.len(), self.hints.left());
+        let (found, hints) = (self.out.len(), self.hints.asked());
         self.gateways_exist(one);
         self.claims_are_verified(one);
         // Who else asked for hints decides whether there is one.
-        if hints == self.hints.left() {
+        if hints == self.hints.asked() {
             self.findings.set_virtual_service(document, self.out.as_slice()[found..].to_vec());
         }
     }

@@ -5,19 +5,16 @@
 
 use crate::nearest::nearest;
 
-/// How many more unknown names are compared with the known ones.
-#[derive(Debug)]
+/// How many unknown names are compared with the known ones.
+const COMPARED: usize = 16;
+
+/// How many hints were asked for.
+#[derive(Debug, Default)]
 pub(crate) struct Hints(usize);
 
-impl Default for Hints {
-    fn default() -> Self {
-        Self(16)
-    }
-}
-
 impl Hints {
-    /// How many more are compared.
-    pub(crate) const fn left(&self) -> usize {
+    /// How many were asked for, given or not.
+    pub(crate) const fn asked(&self) -> usize {
         self.0
     }
 
@@ -27,7 +24,10 @@ impl Hints {
         name: &str,
         known: impl IntoIterator<Item = &'k str>,
     ) -> Option<&'k str> {
-        self.0 = self.0.checked_sub(1)?;
+        self.0 += 1;
+        if self.0 > COMPARED {
+            return None;
+        }
         nearest(name, known)
     }
 }

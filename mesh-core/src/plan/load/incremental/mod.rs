@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use self::world::World;
 use super::{Loaded, load};
+use crate::api::Documents;
+use crate::diagnostic::{Code, Diagnostics};
 use crate::plan::compile::Memo;
 use crate::plan::{CompileOptions, Plan, WorkloadSource};
 
@@ -91,4 +93,37 @@ fn an_incremental_load_equals_a_full_one() {
     }
     let loads = usize::try_from(worlds).expect("few worlds") * 2 * EDITS;
     assert!(taken_over * 3 > loads, "only {taken_over} of {loads} loads took anything over");
+}
+
+/// Only the first few unknown names are compared with the known ones: who came too late gets a hint once there is room.
+#[test]
+fn a_hint_that_others_used_up_is_given_when_they_are_mended() {
+    let service = |namespace: &str, rest: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: v, namespace: {namespace}}}\n\
+             spec: {{hosts: [{namespace}.test], {rest}}}\n---\n"
+        )
+    };
+    let late = service("late", "gateways: [publik], http: [{redirect: {uri: /}}]")
+        + "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: public, namespace: late}\n\
+           spec: {servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n";
+    let unknown = |number| service(&format!("n{number}"), "http: [{route: [{destination: {host: gone}}]}]");
+    let parse = |text: &str| Documents::parse([("mesh.yaml", text)]).0;
+    let (late, others) = (parse(&late), parse(&(0..16).map(unknown).collect::<String>()));
+    let load = |others: &Documents, last: Option<&Loaded>| {
+        let mut documents = late.clone();
+        documents.add(others);
+        documents.sort();
+        load(documents, Diagnostics::new(), &CompileOptions::default(), last).expect("nothing forbids it")
+    };
+    let hint = |loaded: &Loaded| {
+        let of = |one: &&crate::diagnostic::Diagnostic| {
+            one.code == Code::ReferencedResourceNotFound && one.origin.resource.contains("late/v")
+        };
+        loaded.diagnostics.iter().find(of).and_then(|one| one.hint.clone()).expect("it has a hint")
+    };
+    let first = load(&others, None);
+    assert!(!hint(&first).contains("did you mean"), "the others asked first");
+    let second = load(&Documents::default(), Some(&first));
+    assert_eq!(hint(&second), "did you mean public?");
 }
