@@ -199,6 +199,25 @@ spec: {hosts: [a], http: [{name: good, route: [{destination: {host: a}}]}]}
         assert!(second.diagnostics.has_errors());
     }
 
+    /// What a file said before it could not be read is what a cut is seen by.
+    #[test]
+    fn y_12_a_file_that_was_unreadable_in_between_is_still_seen_to_be_cut() {
+        let more = "---\napiVersion: v1\nkind: Service\nmetadata: {name: c}\nspec:\n  ports:\n  - {name: http, port: 80}\n  \
+                    - {name: grpc, port: 81}\n---\napiVersion: v1\nkind: Node\nmetadata: {name: n}\n";
+        let whole = format!("{GOOD}{more}");
+        let first = loaded(&[("mesh.yaml", &whole)], None).unwrap();
+        let (documents, mut findings) = Documents::parse([("other.yaml", "")]);
+        let origin = Origin { file: "mesh.yaml".into(), ..Origin::default() };
+        findings.push(Diagnostic::new(Code::SchemaValidationError, origin, "permission denied"));
+        let second = load(documents, findings, &options(), Some(&first)).unwrap();
+        assert_eq!(rule(&second), "good");
+        let cut = &whole[..whole.find("  - {name: grpc").unwrap()];
+        let third = loaded(&[("mesh.yaml", cut), ("other.yaml", "")], Some(&second)).unwrap();
+        assert!(third.plan.outbound[&81].host("c").is_some(), "what was cut off stays");
+        let gone = loaded(&[("other.yaml", "")], Some(&second)).unwrap();
+        assert!(gone.documents.files.0.keys().all(|file| &**file == "other.yaml"), "and not for ever");
+    }
+
     #[test]
     fn what_says_who_may_call_and_is_not_implemented_forbids_all() {
         let policy =

@@ -26,6 +26,11 @@ pub(super) fn last_good(
     cut(documents, findings, last);
     remember(documents, last);
     let mut invalid = Invalid::of(findings, documents);
+    // What a file that cannot be read said is what a cut of it will be seen by.
+    let unread = last.files.0.iter().filter(|(name, _)| invalid.has_file(name));
+    for (name, file) in unread {
+        documents.files.0.entry(Arc::clone(name)).or_insert_with(|| file.clone());
+    }
     let mut kept = BTreeSet::new();
     let nothing = Documents::default();
     let mut refused = documents.refused.take().unwrap_or_default();
@@ -98,8 +103,12 @@ impl Invalid {
 
     fn has<T>(&self, resource: &Resource<T>) -> bool {
         let Source { group, resource: label, file, .. } = &*resource.source;
-        self.known.contains(&(*group, label.clone()))
-            || (!self.files.is_empty() && places(file).any(|place| self.files.contains(place)))
+        self.known.contains(&(*group, label.clone())) || self.has_file(file)
+    }
+
+    /// Whether of this file something cannot be known.
+    fn has_file(&self, file: &str) -> bool {
+        !self.files.is_empty() && places(file).any(|place| self.files.contains(place))
     }
 }
 
