@@ -218,6 +218,30 @@ spec: {hosts: [a], http: [{name: good, route: [{destination: {host: a}}]}]}
         assert!(gone.documents.files.0.keys().all(|file| &**file == "other.yaml"), "and not for ever");
     }
 
+    /// What is kept of the mesh config is the same at each load, so that what depends on it stays too.
+    #[test]
+    fn a_mistake_in_the_mesh_config_lets_the_rest_be_taken_over() {
+        let config = |more: &str| {
+            format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: istio, namespace: istio-system}}\ndata:\n  mesh: |\n    \
+                 trustDomain: example.org\n{more}"
+            )
+        };
+        let load =
+            |config: &str, last| loaded(&[("mesh.yaml", GOOD), ("config.yaml", config)], last).unwrap();
+        let first = load(&config(""), None);
+        let broken = config("    connectTimeout: soon\n");
+        let second = load(&broken, Some(&first));
+        assert!(second.diagnostics.has_errors());
+        let third = load(&broken, Some(&second));
+        let of = |loaded: &Loaded| loaded.documents.mesh_config.clone().expect("there is one");
+        assert!(of(&third).is_same(&of(&second)), "the same mistake, the same mesh config");
+        let moved = load(&broken.replace("    trustDomain", "    # a remark\n    trustDomain"), Some(&third));
+        assert!(!of(&moved).is_same(&of(&third)), "it stands elsewhere");
+        let fourth = load(&config("    connectTimeout: 7s\n"), Some(&third));
+        assert_ne!(of(&fourth), of(&third));
+    }
+
     #[test]
     fn what_says_who_may_call_and_is_not_implemented_forbids_all() {
         let policy =

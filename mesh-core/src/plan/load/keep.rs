@@ -11,7 +11,7 @@ use super::news;
 use super::shortened::{cut, emptied, remember};
 use crate::api::documents::{FileText, each_list, places, without_end};
 use crate::api::istio::MeshConfig;
-use crate::api::{Documents, Parts, Resource, Source};
+use crate::api::{Documents, Files, Parts, Resource, Source};
 use crate::diagnostic::{Code, Diagnostics};
 use crate::error::{Group, Identity};
 use crate::read::kinds::{mesh_field, written_mesh_field};
@@ -177,6 +177,14 @@ fn keep_mesh_config(
         if let Some(before) = before {
             restore(config, before);
             kept.insert(config.label().to_owned());
+            // As long as a mistake stays the same, so does what is made of it. Places in the text are not compared with
+            // the rest.
+            let text = |files: &Files| Some(Arc::clone(&files.0.get(&config.source.file)?.now));
+            let (now, then) = (text(&documents.files), text(&last.files));
+            let same_text = now.zip(then).is_some_and(|(now, then)| now.text == then.text);
+            if let Some(before) = last.mesh_config.as_ref().filter(|before| same_text && *before == config) {
+                *config = before.clone();
+            }
         }
     }
     if documents.mesh_config.is_some() {
