@@ -1,8 +1,9 @@
 //! The stack of a client, composed layer by layer: it decides like `Mesh::client`, and a layer of one's own can stand
 //! anywhere in it.
 
+use http::HeaderValue;
 use mesh_tower::balance::BalanceLayer;
-use mesh_tower::boxed_request::BoxRequestLayer;
+use mesh_tower::boxed_request::{BoxRequestLayer, BoxedRequest};
 use mesh_tower::circuit::CircuitLayer;
 use mesh_tower::context::InheritLayer;
 use mesh_tower::cors::CorsLayer;
@@ -22,7 +23,20 @@ use mesh_tower::timeout::TimeoutLayer;
 use mesh_tower::{Body, BoxError, Mesh};
 use tower::{ServiceBuilder, ServiceExt};
 
-/// Each layer is the one that `mesh_tower::stack` has at this place, where it is said why it stands there.
+/// The header that [`sign`] adds.
+pub const SIGNED_FOR: &str = "x-signed-for";
+
+/// A layer of one's own: signs each attempt for the endpoint that it goes to.
+fn sign(mut attempt: BoxedRequest) -> BoxedRequest {
+    if let Some(endpoint) = attempt.endpoint()
+        && let Ok(signature) = HeaderValue::try_from(endpoint.address.to_string())
+    {
+        attempt.request_mut().headers_mut().insert(SIGNED_FOR, signature);
+    }
+    attempt
+}
+
+/// Each layer but [`sign`] is the one that `mesh_tower::stack` has at this place, where it is said why it stands there.
 pub fn client(mesh: &Mesh) -> impl Stack + use<> {
     let edge = mesh.edge(mesh.worker(), Direction::Outbound);
     let worker = edge.worker();
@@ -31,6 +45,7 @@ pub fn client(mesh: &Mesh) -> impl Stack + use<> {
         .layer(BalanceLayer::per_route())
         .layer(FaultLayer::per_attempt())
         .layer(OutlierLayer::per_route())
+        .map_request(sign)
         .service(Exchange::new());
     ServiceBuilder::new()
         .layer(BoxRequestLayer)

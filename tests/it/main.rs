@@ -30,6 +30,7 @@ mod mirror;
 mod options;
 mod order;
 mod outlier;
+mod own_layer;
 mod parity;
 mod pool;
 mod readiness;

@@ -10,7 +10,10 @@ use super::{Error, ErrorParts, Kind};
 use crate::http::BoxError;
 
 impl Error {
-    pub(crate) fn local(reply: LocalReply) -> Self {
+    /// What a layer of one's own returns for a request that it refuses: this answer, which is not retried and says nothing
+    /// about the endpoint.
+    #[must_use]
+    pub fn local(reply: LocalReply) -> Self {
         Self::new(Kind::Local, reply, None)
     }
 

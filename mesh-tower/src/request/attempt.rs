@@ -11,14 +11,12 @@ use mesh_core::outcome::Outcome;
 use super::announced::AnnouncedTime;
 use super::matched::Matched;
 use crate::clock::now;
-use crate::upstream::pool::{ClusterPool, EndpointPool, Lease, Picked};
+use crate::upstream::pool::{EndpointPool, Lease, Picked};
 
 /// How far the attempt of a request is; goes beside the request, in its [`BoxedRequest`](crate::boxed_request::BoxedRequest). Each layer
 /// takes what the one before has found.
 #[derive(Debug, Default)]
 pub(crate) struct Stage {
-    /// Where the cluster was asked for a place.
-    pub(crate) pool: Option<Arc<ClusterPool>>,
     pub(crate) permit: Option<Permit>,
     pub(crate) picked: Option<Picked>,
     pub(crate) attempt: Option<Arc<Attempt>>,
@@ -28,11 +26,14 @@ pub(crate) struct Stage {
 #[derive(Debug)]
 pub(crate) struct Awaited {
     grpc: bool,
-    /// Of the answer; 200 until it is here, 0 once the outcome is known.
+    /// Of the answer; 200 until it is here, 0 once the outcome is known, [`Self::TUNNEL`] if a tunnel is open then.
     status: AtomicU16,
 }
 
 impl Awaited {
+    /// Not the status of any answer.
+    const TUNNEL: u16 = 1;
+
     pub(crate) const fn new(grpc: bool) -> Self {
         Self { grpc, status: AtomicU16::new(StatusCode::OK.as_u16()) }
     }
@@ -50,6 +51,15 @@ impl Awaited {
 
     pub(crate) fn set(&self, status: Option<StatusCode>) {
         self.status.store(status.map_or(0, |status| status.as_u16()), Ordering::Relaxed);
+    }
+
+    /// The outcome is known, but the call lasts until its body is dropped: the body's end is not the tunnel's.
+    pub(crate) fn opens_tunnel(&self) {
+        self.status.store(Self::TUNNEL, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.status.load(Ordering::Relaxed) == Self::TUNNEL
     }
 }
 
@@ -70,7 +80,7 @@ pub(crate) struct Attempt {
     start: Instant,
     /// The time in `grpc-timeout`, if the answer is judged by it.
     announced: Option<AnnouncedTime>,
-    /// Whether it has no connection yet.
+    /// Whether it is not sent yet.
     waits: AtomicBool,
     /// When it was sent, in nanoseconds after the start.
     sent: AtomicU64,
@@ -94,7 +104,7 @@ impl Attempt {
             finished: AtomicBool::new(false),
             start: now(),
             announced,
-            waits: AtomicBool::new(false),
+            waits: AtomicBool::new(true),
             sent: AtomicU64::new(0),
         }
     }
@@ -145,11 +155,7 @@ impl Attempt {
 
     // Relaxed for all: an attempt is in one layer at a time, and moves between threads with its task.
 
-    /// It waits for a connection from now on: until it is sent, its end says nothing about the endpoint.
-    pub(crate) fn waits(&self) {
-        self.waits.store(true, Ordering::Relaxed);
-    }
-
+    /// Whether it waits, for a layer within or for a connection: its end says nothing about the endpoint.
     pub(crate) fn is_waiting(&self) -> bool {
         self.waits.load(Ordering::Relaxed)
     }

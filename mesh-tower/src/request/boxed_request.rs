@@ -13,12 +13,13 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::Request;
+use mesh_core::endpoint::Endpoint;
 use mesh_core::headers::Survey;
 use mesh_core::plan::Plan;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::attempt::Stage;
+use super::attempt::{Attempt, Stage};
 use super::matched::Matched;
 use super::record::Record;
 use super::slot::{Entered, Open, Slot};
@@ -36,20 +37,40 @@ struct Boxed {
 }
 
 impl BoxedRequest {
-    /// What the route layer found.
+    /// The request.
     #[must_use]
-    pub fn matched(&self) -> Option<&Matched> {
-        match &self.0.stage {
-            Stage { attempt: Some(attempt), .. } => Some(attempt.matched()),
-            _ => self.0.slot.matched(),
-        }
+    pub fn request(&self) -> &Request<Body> {
+        &self.0.request
     }
 
-    /// The request, and what the route layer found.
+    /// The request, to change. Layers that have seen it do not look at it again: a new path finds no other route.
+    pub fn request_mut(&mut self) -> &mut Request<Body> {
+        &mut self.0.request
+    }
+
+    /// What the route layer found; `None` outside that layer.
+    #[must_use]
+    pub fn matched(&self) -> Option<&Matched> {
+        // The attempt takes it over from the slot.
+        self.0.slot.matched().or_else(|| self.0.stage.attempt.as_deref().map(|attempt| &**attempt.matched()))
+    }
+
+    /// The endpoint that this attempt goes to; `None` outside the [balance](crate::balance) layer.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Arc<Endpoint>> {
+        let Stage { picked, attempt, .. } = &self.0.stage;
+        let pool = picked.as_ref().map(|picked| &picked.endpoint);
+        pool.or_else(|| attempt.as_deref().map(Attempt::endpoint)).map(|pool| pool.target())
+    }
+
+    /// The request, and what the route layer found, for a transport of one's own: from now on the attempt counts as sent.
     #[must_use]
     pub fn into_parts(mut self) -> (Request<Body>, Option<Arc<Matched>>) {
         let matched = match self.0.stage.attempt.take() {
-            Some(attempt) => Some(attempt.matched().clone()),
+            Some(attempt) => {
+                attempt.sent();
+                Some(attempt.matched().clone())
+            }
             None => self.take_matched(),
         };
         (self.release(), matched)
@@ -289,5 +310,14 @@ impl Carry for BoxedRequest {
 
     fn slot_or_empty(&mut self) -> &mut Slot {
         &mut self.0.slot
+    }
+
+    fn matched(&self) -> Option<&Matched> {
+        Self::matched(self)
+    }
+
+    fn record(&self) -> Option<&Record> {
+        let of_attempt = || self.0.stage.attempt.as_deref().map(|attempt| attempt.matched().record());
+        self.0.slot.record().or_else(of_attempt).or_else(|| self.0.request.extensions().get())
     }
 }

@@ -9,10 +9,11 @@ use mesh_tests::headers::{FRAMING, PASSING, TIMES};
 use tokio::time::{Instant, timeout_at};
 
 use super::backends::Arrival;
+use super::stack_by_hand::SIGNED_FOR;
 
-/// The sender of a message writes it; no decision does.
+/// The sender of a message writes it, or the example's own layer; no decision does.
 pub(super) fn is_senders(name: &str) -> bool {
-    name == "server" || PASSING.contains(&name) || FRAMING.contains(&name)
+    name == "server" || name == SIGNED_FOR || PASSING.contains(&name) || FRAMING.contains(&name)
 }
 
 /// The caller's response, the requests at each backend, and the access log's line.

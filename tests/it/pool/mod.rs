@@ -6,6 +6,7 @@ mod endpoints;
 mod http2;
 mod idle;
 mod keepalive;
+mod tunnels;
 
 use std::collections::HashSet;
 

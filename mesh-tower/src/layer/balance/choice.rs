@@ -50,6 +50,8 @@ fn pick(pool: &ClusterPool, matched: &Matched) -> Option<Picked> {
 
 /// There is no endpoint: none is healthy, or the name that the request calls has no address.
 pub(super) fn none(pool: &ClusterPool, matched: &Matched) -> Error {
+    // It holds a place of the cluster, which is shown from its first request on.
+    let _ = pool.cluster().stats();
     let mut reply = LocalReply::no_healthy_upstream();
     match pool.cluster().following() {
         Some(following) if following.is_on_demand() => {

@@ -29,24 +29,24 @@ where
     }
 
     fn call(&mut self, mut boxed: BoxedRequest) -> Self::Future {
-        let admitted = boxed.stage().pool.take();
         let Some(matched) = Carry::matched(&boxed) else {
             debug_assert!(false, "the route layer stands outside the pick");
             return Picking::refused(Error::local(LocalReply::no_route()));
         };
-        let Some(pool) = admitted.or_else(|| matched.pool(boxed.request()).cloned()) else {
+        let Some(pool) = matched.pool(boxed.request()) else {
             return Picking::refused(Error::local(matched.no_cluster()));
         };
-        match chosen_or_picked(&pool, matched, boxed.request()) {
+        match chosen_or_picked(pool, matched, boxed.request()) {
             Some(picked) => {
                 boxed.stage().picked = Some(picked);
                 Picking::picked(self.inner.call(boxed))
             }
             None if pool.cluster().following().is_some_and(|following| following.is_awaited()) => {
                 let spare = self.inner.clone();
+                let pool = pool.clone();
                 Picking::awaiting(pool, std::mem::replace(&mut self.inner, spare), boxed)
             }
-            None => Picking::refused(none(&pool, matched)),
+            None => Picking::refused(none(pool, matched)),
         }
     }
 }

@@ -49,6 +49,8 @@ impl<S: Service<BoxedRequest>> Picking<S> {
 
     pub(super) fn awaiting(pool: Arc<ClusterPool>, service: S, boxed: BoxedRequest) -> Self {
         let cluster = pool.cluster().clone();
+        // The request holds a place of the cluster, which is shown from its first request on.
+        let _ = cluster.stats();
         let answered = Box::pin(async move {
             if let Some(following) = cluster.following() {
                 following.answered().await;

@@ -28,6 +28,9 @@ impl CircuitLayer {
 
     /// Admits as many attempts at a time at the cluster of the matched route as its policy allows, over all stacks of
     /// the mesh.
+    ///
+    /// Within [`SplitLayer`](crate::split::SplitLayer) and [`RewriteLayer`](crate::rewrite::RewriteLayer), which settle the
+    /// cluster, and within [`RetryLayer`](crate::retry::RetryLayer): outside it only the first attempt is counted.
     #[must_use]
     pub const fn per_route() -> PerRouteLayer {
         PerRouteLayer::new()

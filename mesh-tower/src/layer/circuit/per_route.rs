@@ -54,9 +54,7 @@ where
                 matched.note_meant();
                 return ReadyOr::fail(Error::local(LocalReply::overflow()));
             };
-            let pool = Some(pool.clone());
-            let stage = boxed.stage();
-            (stage.pool, stage.permit) = (pool, Some(permit));
+            boxed.stage().permit = Some(permit);
         }
         ReadyOr::Calling(self.inner.call(boxed))
     }

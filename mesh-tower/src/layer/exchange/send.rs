@@ -11,7 +11,7 @@ use mesh_core::outcome::Outcome;
 use crate::body::Body;
 use crate::error::{BoxError, Error};
 use crate::http::body::upload;
-use crate::request::boxed_request::{BoxedRequest, Carry as _};
+use crate::request::boxed_request::BoxedRequest;
 use crate::upstream::pool::{CheckoutError, EndpointPool, Failure, Lease, UpstreamBody};
 use crate::upstream::transport::{DialError, Protocol};
 

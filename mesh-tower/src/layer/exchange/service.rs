@@ -13,7 +13,7 @@ use tower_service::Service;
 use super::ResponseBody;
 use super::send::{Unsent, address, checkout, send_within};
 use crate::error::{BoxError, Error};
-use crate::request::boxed_request::{BoxedRequest, Carry as _};
+use crate::request::boxed_request::BoxedRequest;
 use crate::request::{Attempt, PerTryTimeout};
 use crate::upstream::pool::Failure;
 
@@ -54,11 +54,10 @@ const MOVES: usize = 8;
 
 async fn exchange(mut boxed: BoxedRequest) -> Result<Response<ResponseBody>, BoxError> {
     let Some(attempt) = boxed.stage().attempt.take() else {
-        debug_assert!(false, "the outlier layer stands outside the exchange");
-        return Err(Error::local(LocalReply::no_healthy_upstream()).into());
+        let missing = "there is no OutlierLayer::per_route between BalanceLayer::per_route and Exchange";
+        return Err(Error::local(LocalReply::no_healthy_upstream()).because(missing.into()).into());
     };
     let endpoint = attempt.endpoint();
-    attempt.waits();
     let request = boxed.request_mut();
     let mut protocol = endpoint.protocol(request.version());
     let switches = attempt.matched().survey().hop_by_hop && request.headers().contains_key(UPGRADE);

@@ -4,7 +4,8 @@
 //! breaker or endpoint ever sees it (FI-6). The delay comes first, then the abort; each is drawn independently (FI-3).
 //!
 //! If a workload allows it, a request may ask for faults by header (FI-7). A fault may also limit the rate of a response.
-//! [`FaultLayer::per_attempt`] injects the faults of single attempts (FI-10), because retries must see them.
+//! [`FaultLayer::per_attempt`] injects the faults of single attempts (FI-10), because retries must see them; it stands
+//! between [`balance`](crate::balance) and [`outlier`](crate::outlier), so that no endpoint is blamed for them.
 //!
 //! # Readiness
 //! The inner service's. During a delay, the future holds the ready inner service.

@@ -19,7 +19,8 @@
 //!
 //! # Cancellation
 //! A dropped call says nothing about the endpoint, unless a [timeout](crate::timeout) or the limit of a
-//! [try](crate::retry) around it has dropped it: that is a failure (OD-2). So is a gRPC answer that says no more than that
+//! [try](crate::retry) has ended it: that is a failure (OD-2). Per route the limit of a try counts where the retry layer
+//! is [`judged_within`](crate::retry::RetryLayer::judged_within). So is a gRPC answer that says no more than that
 //! this time is up.
 
 mod body;

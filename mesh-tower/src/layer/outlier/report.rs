@@ -146,6 +146,10 @@ pub(super) fn read<T: Subject, B: Body>(
     if report.is_none() || !is_last(read, body) {
         return Ok(());
     }
+    // The end of its body is not the end of a tunnel.
+    if read.is_none() && report.as_ref().is_some_and(|report| report.0.awaited().is_tunnel()) {
+        return Ok(());
+    }
     let Some(report) = report.take() else { return Ok(()) };
     match read {
         Some(Ok(frame)) => {

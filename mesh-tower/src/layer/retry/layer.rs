@@ -31,6 +31,9 @@ impl RetryLayer {
     }
 
     /// Retries by the matched route's policy, within the budget of its cluster.
+    ///
+    /// Around [`OutlierLayer::per_route`](crate::outlier::OutlierLayer::per_route) it needs
+    /// [`judged_within`](Self::judged_within): without that, a try whose limit is over says nothing about its endpoint.
     #[must_use]
     pub fn per_route() -> Self {
         Self { fixed: None, rng: None, replay: ReplayBudget::default(), judged_within: false }

@@ -125,8 +125,10 @@ impl<O: Lender> Lease<O> {
         }
     }
 
-    /// The response has been read to its end: the connection may serve another.
+    /// The response has been read to its end: the connection may serve another. Not for a tunnel, which ends when it is
+    /// dropped.
     pub(crate) fn finish(mut self) {
+        debug_assert!(!self.tunnel, "a tunnel is dropped");
         match self.kind.take() {
             Some(Kind::Http1(connection)) => give_back(&self.owner, connection),
             Some(Kind::Http2(mut permit)) => {

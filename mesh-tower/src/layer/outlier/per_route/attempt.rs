@@ -70,8 +70,8 @@ impl Attempt {
         Some(Error::attempt(judged, None))
     }
 
-    /// How it ends if it is dropped now: a timeout around it says so in the decision record first. `None` if it has no
-    /// connection yet, which says nothing about the endpoint.
+    /// How it ends if it is dropped now: a timeout around it says so in the decision record first. `None` if it is not sent
+    /// yet, which says nothing about the endpoint.
     pub(in super::super) fn ending(&self) -> Option<Outcome> {
         let ending = || match self.matched().record().is_time_up() {
             true => Outcome::Timeout,

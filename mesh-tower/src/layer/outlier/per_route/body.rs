@@ -28,11 +28,17 @@ pub struct PerRouteBody<B> {
 
 impl<B: Body> PerRouteBody<B> {
     pub(super) fn response(response: Response<B>, report: Option<Report<Arc<Attempt>>>) -> Response<Self> {
-        let report = if is_over(&response) {
-            report.as_ref().inspect(|report| report.whole());
-            None
-        } else {
-            report
+        let report = match report {
+            Some(report) if response.body().is_end_stream() => {
+                if is_over(&response) {
+                    report.whole();
+                    None
+                } else {
+                    report.subject().awaited().opens_tunnel();
+                    Some(report)
+                }
+            }
+            report => report,
         };
         response.map(|inner| Self { inner, report })
     }

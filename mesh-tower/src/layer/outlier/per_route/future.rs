@@ -44,6 +44,8 @@ where
                 if let Some(report) = &*this.report
                     && let Err(timeout) = begun(report, response)
                 {
+                    // The connection ends after the answer that was on it.
+                    drop(polled);
                     *this.report = None;
                     return Poll::Ready(Err(timeout.into()));
                 }

@@ -12,7 +12,7 @@ use super::attempt::announced;
 use super::{PerRouteBody, PerRouteFuture};
 use crate::error::BoxError;
 use crate::request::Attempt;
-use crate::request::boxed_request::{BoxedRequest, Carry as _};
+use crate::request::boxed_request::BoxedRequest;
 
 /// The layer of [`OutlierLayer::per_route`](super::super::OutlierLayer::per_route).
 #[derive(Clone, Copy, Debug)]
