@@ -94,10 +94,12 @@ pub trait Source: fmt::Debug + Send + 'static {
     /// Waits for the next update; the first time, for the first configuration. `None` says that there will be none.
     ///
     /// The mesh calls it again after the update is in force or rejected. A source itself waits before it repeats a
-    /// failed attempt; the mesh waits only after an error that comes at once (1 s).
+    /// failed attempt; the mesh waits only after an error that comes at once (1 s). The mesh cancels the future only when it
+    /// drops the source, so an update may be lost then.
     fn next(&mut self) -> Next<'_>;
 
-    /// Receives the outcome of the latest update. The mesh calls it once for each update, before it calls `next` again.
+    /// Receives the outcome of the latest update. The mesh calls it once for each update, before it calls `next` again;
+    /// but not for an update during which [`Mesh::apply`](crate::Mesh::apply) replaces the source.
     ///
     /// A source of a control plane answers with it, for example with a NACK. The default does nothing.
     fn report(&mut self, report: &Report) {
@@ -132,7 +134,8 @@ impl Update {
     /// A whole configuration as written, with the findings of reading it.
     ///
     /// The mesh compiles it with the settings of the [`MeshBuilder`](crate::MeshBuilder). An invalid document keeps its
-    /// last good version, and a host with a lost reference its last good rules (Y-12).
+    /// last good version, and a host with a lost reference its last good rules (Y-12). How strictly the documents are
+    /// read is the choice of the source.
     #[must_use]
     pub fn documents(documents: Documents, findings: Diagnostics) -> Self {
         Self(Kind::Documents(Box::new(Said { documents, findings, empty: Vec::new(), reading: None })))

@@ -29,6 +29,8 @@ pub use list::{Folder, read_folder};
 ///
 /// It yields documents when the content of the folder changes. It never ends: if the folder is gone, it waits until the
 /// folder is back. Only the first reading fails without a folder.
+///
+/// Its future may be cancelled: the next call yields what the cancelled one did not.
 #[derive(Debug)]
 pub struct FolderSource {
     place: SharedFolder,
@@ -40,7 +42,8 @@ pub struct FolderSource {
 }
 
 impl FolderSource {
-    /// The files of this folder, read this strictly.
+    /// The files of this folder, read this strictly, whatever
+    /// [`MeshBuilder::istio_runtime`](crate::MeshBuilder::istio_runtime) says.
     pub fn new(folder: impl Into<PathBuf>, strictness: Strictness) -> Self {
         let reader = FolderReader::new(folder, strictness);
         let place = SharedFolder(Arc::new(Mutex::new(Place { reader, last: None, readings: 0 })));
@@ -173,3 +176,6 @@ impl fmt::Debug for SharedFolder {
         f.debug_tuple("SharedFolder").field(&self.path()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

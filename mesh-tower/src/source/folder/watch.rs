@@ -202,14 +202,20 @@ impl Watch {
     }
 
     /// Waits until a change is over, 30 s at most without one, then calls `read` on a thread that may block.
+    ///
+    /// If it is cancelled, the next call does not wait for another change.
     pub(super) async fn after_a_change<T: Send + 'static>(
         &self,
         read: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JoinError> {
         let Self { changes, watched } = self;
-        tokio::select! {
-            () = changes.news.notified() => changes.settled().await,
-            () = tokio::time::sleep(POLL) => {}
+        let is_change = tokio::select! {
+            () = changes.news.notified() => true,
+            () = tokio::time::sleep(POLL) => false,
+        };
+        let unread = Unread(&changes.news);
+        if is_change {
+            changes.settled().await;
         }
         if changes.replaced.swap(false, Ordering::Relaxed) {
             // The new one may still be filled: that is seen from now on.
@@ -219,11 +225,22 @@ impl Watch {
             changes.settled().await;
         }
         let watched = watched.clone();
-        spawn_blocking(move || {
+        let done = spawn_blocking(move || {
             arm(&watched);
             read()
-        })
-        .await
+        });
+        let done = done.await;
+        std::mem::forget(unread);
+        done
+    }
+}
+
+/// A change that is not read yet. When it is dropped, the change counts as new.
+struct Unread<'c>(&'c Notify);
+
+impl Drop for Unread<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
     }
 }
 

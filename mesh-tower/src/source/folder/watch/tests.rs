@@ -82,3 +82,15 @@ async fn op_5_that_somebody_reads_is_no_news() {
     changes.note(Event::new(EventKind::Access(AccessKind::Close(AccessMode::Read))));
     assert!(tokio::time::timeout(Duration::from_secs(9), changes.news.notified()).await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn op_5_a_change_whose_reading_was_cancelled_is_read_before_the_poll() {
+    let folder = tempfile::tempdir().unwrap();
+    let watch = Watch::new(folder.path()).unwrap();
+    watch.changes.news.notify_one();
+    let cancelled = tokio::time::timeout(DEBOUNCE / 2, watch.after_a_change(|| ())).await;
+    assert!(cancelled.is_err(), "the change is not over");
+    let start = Instant::now();
+    watch.after_a_change(|| ()).await.unwrap();
+    assert!(start.elapsed() < POLL);
+}
