@@ -139,6 +139,7 @@ fn every_test_that_the_table_names_is_there() {
         "mesh-core/src/plan",
         "mesh-core/src/plan/compile/tests",
         "mesh-tower/src/mesh",
+        "mesh-tower/src/mesh/config",
         "mesh-tower/src/source/folder",
         "tests/it",
         "tests/it/blackbox",
