@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::api::documents::{each_list, without_end};
+use crate::api::documents::without_end;
 use crate::api::{Documents, Source};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Level};
 use crate::error::Origin;
@@ -61,15 +61,7 @@ pub(super) fn cut(documents: &mut Documents, findings: &mut Diagnostics, last: &
         .collect();
     for (name, line, before) in cut {
         let is_it = |source: &Source| source.file == name && source.mark.line >= line;
-        macro_rules! drop_last {
-            ($($list:ident),*) => {
-                $(
-                    documents.$list.retain(|one| !is_it(&one.source));
-                    documents.refused().$list.retain(|one| !is_it(&one.source));
-                )*
-            };
-        }
-        each_list!(drop_last);
+        documents.retain(&|source| !is_it(source));
         if documents.mesh_config.as_ref().is_some_and(|config| is_it(&config.source)) {
             documents.mesh_config = None;
         }
