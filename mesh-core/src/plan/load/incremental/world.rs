@@ -1,11 +1,10 @@
 //! A small configuration in files, and random edits of it.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use crate::api::Documents;
-use crate::api::documents::each_list;
+use crate::api::{Documents, Strictness};
 use crate::diagnostic::Diagnostics;
+use crate::read::File;
 
 /// Random numbers (`SplitMix64`).
 #[derive(Debug)]
@@ -107,8 +106,8 @@ pub(super) struct World {
     texts: Vec<Option<String>>,
     /// What stands before the documents of each file.
     heads: Vec<String>,
-    /// The files that were read, by their text: a file that stayed has the same resources.
-    read: HashMap<String, (Documents, Diagnostics)>,
+    /// The files as they were read last: one that stayed has the same resources.
+    read: Vec<File>,
     edited: String,
 }
 
@@ -128,7 +127,7 @@ impl World {
             }
         }
         let heads = vec![String::new(); DOCUMENTS.len().div_ceil(PER_FILE)];
-        Self { random, texts, heads, read: HashMap::new(), edited: String::new() }
+        Self { random, texts, heads, read: Vec::new(), edited: String::new() }
     }
 
     /// What was edited last.
@@ -195,39 +194,19 @@ impl World {
         }
     }
 
-    /// Reads what is not read yet, and puts all files together.
+    /// Reads what is not read yet, and joins all files.
     pub(super) fn documents(&mut self) -> (Documents, Diagnostics) {
-        let mut read = HashMap::new();
-        let (mut documents, mut findings) = (Documents::default(), Diagnostics::new());
-        for (file, texts) in self.texts.chunks(PER_FILE).enumerate() {
+        for (number, texts) in self.texts.chunks(PER_FILE).enumerate() {
             let texts: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
-            let text = format!("{}{}", self.heads[file], texts.join("---\n"));
-            let name = format!("file-{file}.yaml");
-            let key = format!("{name}\n{text}");
-            let known = self.read.remove(&key);
-            let (part, found) = known.unwrap_or_else(|| Documents::parse([(name.as_str(), text.as_str())]));
-            add(&mut documents, &part);
-            findings.extend(found.iter().cloned());
-            read.insert(key, (part, found));
+            let text = format!("{}{}", self.heads[number], texts.join("---\n"));
+            let read = || File::read(&format!("file-{number}.yaml"), &text, Strictness::Strict);
+            match self.read.get_mut(number) {
+                Some(known) if known.text() == text => {}
+                Some(known) => *known = read(),
+                None => self.read.push(read()),
+            }
         }
-        self.read = read;
-        documents.sort();
-        (documents, findings)
-    }
-}
-
-/// Adds what one file says.
-fn add(documents: &mut Documents, part: &Documents) {
-    macro_rules! add {
-        ($($list:ident),*) => { $(documents.$list.extend(part.$list.iter().cloned());)* };
-    }
-    each_list!(add);
-    documents.files.0.extend(part.files.0.iter().map(|(name, file)| (name.clone(), file.clone())));
-    if part.mesh_config.is_some() {
-        documents.mesh_config.clone_from(&part.mesh_config);
-    }
-    if let Some(refused) = &part.refused {
-        add(documents.refused(), refused);
+        Documents::of_files(&self.read)
     }
 }
 
