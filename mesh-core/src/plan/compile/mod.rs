@@ -278,7 +278,7 @@ impl<'a> Compiler<'a> {
     /// Reports the fields of a resource that the constructor of a policy refuses.
     fn refused<T>(&mut self, resource: &Resource<T>, findings: Vec<Diagnostic>) {
         for finding in findings {
-            let origin = resource.locate(finding.origin.clone());
+            let origin = resource.locate(finding.origin);
             self.out.push(Diagnostic { origin, ..finding });
         }
     }
@@ -299,7 +299,7 @@ impl<'a> Compiler<'a> {
         self.clusters.add_all(index, callable);
     }
 
-    /// What is made and taken over by.
+    /// What routes are made and taken over by.
     const fn surroundings(&mut self) -> Surroundings<'_, 'a> {
         Surroundings {
             registry: &self.registry,

@@ -100,7 +100,7 @@ impl KnownRoutes {
         place: Place<'_>,
         trace: Trace,
         routes: &Routes,
-        findings: &[Diagnostic],
+        findings: Box<[Diagnostic]>,
         surroundings: &Surroundings<'_, '_>,
     ) -> Option<Self> {
         if trace.missed || routes.lost {
@@ -119,7 +119,7 @@ impl KnownRoutes {
             hosts: hosts.collect(),
             uses,
             routes: routes.clone(),
-            findings: findings.into(),
+            findings,
         })
     }
 

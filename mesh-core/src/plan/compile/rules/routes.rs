@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::actions;
-use super::known::{KnownRoutes, Surroundings, Trace};
+use super::known::{KnownRoutes, Trace};
 use super::matches;
 use super::place::{Place, Routes};
 use super::virtual_services::{Rule, Virtual};
@@ -42,15 +42,8 @@ impl Compiler<'_> {
         let outer = self.trace.replace(Trace::default());
         let routes = self.made_routes(one, place);
         let trace = std::mem::replace(&mut self.trace, outer).unwrap_or_default();
-        let surroundings = Surroundings {
-            registry: &self.registry,
-            callables: &self.callables,
-            rules: &self.rules,
-            mesh: &self.mesh,
-            clusters: &mut self.clusters,
-        };
-        let known = KnownRoutes::new(place, trace, &routes, &self.out.as_slice()[found..], &surroundings);
-        if let Some(known) = known {
+        let findings = self.out.as_slice()[found..].into();
+        if let Some(known) = KnownRoutes::new(place, trace, &routes, findings, &self.surroundings()) {
             self.routes[document].push(Arc::new(known));
         }
         routes
