@@ -51,8 +51,6 @@ pub(crate) struct Names {
     pub(crate) is_plain: bool,
     /// The place of the document.
     pub(crate) origin: Origin,
-    /// Its name, if it is refused.
-    refused: Option<Arc<str>>,
     visibility: Visibility,
 }
 
@@ -79,7 +77,6 @@ impl Names {
             gateways,
             is_plain: spec.http.iter().all(|rule| rule.delegate.is_none()),
             origin: resource.origin(),
-            refused: resource.is_refused().then(|| Arc::clone(&resource.source.resource)),
             visibility,
         })
     }
@@ -191,7 +188,7 @@ impl<'a> VirtualServices<'a> {
             if let Some(place) = place {
                 names[place] = Some(Arc::clone(&own));
             }
-            let refused = own.refused.clone();
+            let refused = resource.is_refused().then(|| Arc::clone(&resource.source.resource));
             let index = all.len();
             for gateway in &own.gateways {
                 match by_gateway.get_mut(gateway) {
