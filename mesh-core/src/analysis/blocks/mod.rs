@@ -27,6 +27,11 @@ pub(crate) use self::warm_up::warm_up;
 /// A policy, or a finding for each field that its constructor refuses.
 pub(crate) type PolicyResult<T> = Result<T, Vec<Diagnostic>>;
 
+/// The policy, if there is one. What is refused is in `findings`.
+pub(crate) fn kept<T>(policy: PolicyResult<T>, findings: &mut Vec<Diagnostic>) -> Option<T> {
+    policy.map_err(|refused| findings.extend(refused)).ok()
+}
+
 /// The errors at the places of their fields. `blocks` are the block, whose path is empty, and those within it.
 fn located(errors: FieldErrors, blocks: &[(&str, Option<&At>)]) -> Vec<Diagnostic> {
     errors.into_iter().map(|error| place(&error, blocks)).collect()

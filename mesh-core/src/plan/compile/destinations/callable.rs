@@ -145,8 +145,10 @@ impl Variant {
                 service.origin.clone()
             }
         };
-        let at =
-            |origin: Origin| rule.map_or_else(|| origin.clone(), |rule| rule.resource.locate(origin.clone()));
+        let at = |origin: Origin| match rule {
+            Some(rule) => rule.resource.locate(origin),
+            None => origin,
+        };
         let pool_origin = blocks.pool.map_or_else(|| origin.clone(), |pool| at(pool.at.origin()));
         let mut refused = Vec::new();
         let circuit = policies::circuit(&blocks, mesh, &pool_origin, &mut refused);
@@ -162,7 +164,7 @@ impl Variant {
         let balance = pick.unwrap_or_else(|| policies::balance(&blocks));
         let warm_up = policies::warm_up(&blocks, balance, &mut refused);
         for finding in &mut refused {
-            finding.origin = at(finding.origin.clone());
+            finding.origin = at(std::mem::take(&mut finding.origin));
         }
         let labels = subset.map(|subset| &subset.labels);
         let discovery = discovery_of(balance, written, labels);

@@ -2,7 +2,7 @@
 
 use super::destination_rules::Blocks;
 use super::keys;
-use crate::analysis::blocks::{self as written, PolicyResult};
+use crate::analysis::blocks::{self as written, kept};
 use crate::api::istio::{ClientTlsMode, SimpleLb};
 use crate::balance::{BalancePolicy, WarmUp};
 use crate::circuit::CircuitPolicy;
@@ -39,10 +39,6 @@ pub(crate) fn circuit(
 /// Outlier detection, if it is written. What is refused is in `findings`.
 pub(crate) fn outlier(blocks: &Blocks<'_>, findings: &mut Vec<Diagnostic>) -> Option<OutlierPolicy> {
     kept(written::outlier(blocks.outlier?), findings)
-}
-
-fn kept<T>(policy: PolicyResult<T>, findings: &mut Vec<Diagnostic>) -> Option<T> {
-    policy.map_err(|refused| findings.extend(refused)).ok()
 }
 
 /// How an endpoint is picked (LB-1).

@@ -77,7 +77,7 @@ impl<'a> Mesh<'a> {
             written.source.refused.iter().filter_map(|path| mesh_field(path)).collect();
         let mut refused = Diagnostics::new();
         let mut refuse = |finding: Diagnostic| {
-            out.push(Diagnostic { origin: written.locate(finding.origin.clone()), ..finding });
+            out.push(Diagnostic { origin: written.locate(finding.origin), ..finding });
         };
         set(&mut settings.root_namespace, &config.root_namespace);
         set(&mut settings.trust_domain, &config.trust_domain);

@@ -75,7 +75,7 @@ impl<'a> Compiler<'a> {
             by_host.get(&*plan.service.host)?.iter().find(fits)
         };
         self.clusters.each(self.last_good, choose, |plan, entry| apply(plan, entry.resource, &mut refused));
-        refused.into_iter().for_each(|finding| self.out.push(finding));
+        self.out.extend(refused);
     }
 
     fn places(
@@ -163,7 +163,7 @@ fn apply(plan: &mut ClusterPlan, resource: &Resource<BackendTrafficPolicy>, find
         plan.panic_threshold = percent;
     }
     plan.health = written.active.as_ref().and_then(|active| {
-        let policy = blocks::health(active).map_err(|refused| findings.extend(refused)).ok()?;
+        let policy = blocks::kept(blocks::health(active), findings)?;
         Some(HealthPolicy { origin: resource.locate(active.at.origin()), ..policy }.into())
     });
 }

@@ -198,7 +198,7 @@ impl<'a> Compiler<'a> {
         let blocks = Blocks { pool, ..Blocks::default() };
         let mut refused = Vec::new();
         let circuit = policies::circuit(&blocks, &self.mesh, &origin, &mut refused);
-        refused.into_iter().for_each(|finding| self.out.push(finding));
+        self.out.extend(refused);
         // A path that answers no caller needs no application: it may be the part that could not be read.
         let shut = self.shut_inbound();
         let endpoints = if shut.is_some() { vec![] } else { vec![Arc::new(local(address))] };
