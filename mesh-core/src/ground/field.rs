@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use http::StatusCode;
+
 use crate::units::{self, Percent};
 
 /// A field that breaks a rule.
@@ -115,11 +117,24 @@ impl FieldErrors {
         }
     }
 
-    /// A number is a percentage.
-    pub(crate) fn percentage(&mut self, path: &'static str, value: Option<f64>) {
-        if let Some(Err(error)) = value.map(Percent::or_never) {
-            self.push(FieldError::new(path, error.to_string()));
+    /// A number is a percentage; one too small to ever be met is 0. `None` is not written, or breaks the rule.
+    pub(crate) fn percentage(&mut self, path: &'static str, value: Option<f64>) -> Option<Percent> {
+        let percent = Percent::or_never(value?);
+        percent.map_err(|error| self.push(FieldError::new(path, error.to_string()))).ok()
+    }
+
+    /// A number is the status of an answer, from 200 to 599; `None` where it breaks the rule.
+    pub(crate) fn answer_status(
+        &mut self,
+        path: &'static str,
+        value: impl TryInto<u16> + fmt::Display + Copy,
+    ) -> Option<StatusCode> {
+        let status = value.try_into().ok().filter(|status| (200..600).contains(status));
+        let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+        if status.is_none() {
+            self.push(FieldError::new(path, format!("must be a status from 200 to 599, not {value}")));
         }
+        status
     }
 
     /// A share of requests (FI-1); nothing where it breaks the rule.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::{CircuitPolicy, Http2Keepalive, Keepalive, RetryBudget};
 use crate::field::{FieldError, FieldErrors};
-use crate::units::Percent;
 
 /// The fields of a connection pool; `None` is not written, and so is 0 for a limit.
 #[derive(Clone, Copy, Debug, Default)]
@@ -162,12 +161,9 @@ impl RetryBudget {
     pub fn of_parts(parts: BudgetParts) -> Result<Self, FieldErrors> {
         let default = Self::default();
         let mut errors = FieldErrors::default();
-        errors.percentage("percent", parts.percent);
+        let percent = errors.percentage("percent", parts.percent);
         errors.or(Self {
-            // A share that is too small to be held is none.
-            percent: parts
-                .percent
-                .map_or(default.percent, |value| Percent::or_never(value).unwrap_or_default()),
+            percent: percent.unwrap_or(default.percent),
             min_retry_concurrency: parts.min_retry_concurrency.unwrap_or(default.min_retry_concurrency),
             interval: parts.budget_interval.unwrap_or(default.interval),
         })

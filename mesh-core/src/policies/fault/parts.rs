@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
-
 use super::{Abort, Delay, FaultPolicy, grpc_code};
 use crate::field::{FieldError, FieldErrors};
 use crate::units::Percent;
@@ -78,18 +76,8 @@ fn delay(parts: DelayParts, errors: &mut FieldErrors) -> Option<Delay> {
 }
 
 fn abort(parts: AbortParts<'_>, errors: &mut FieldErrors) -> (Option<Abort>, Percent) {
-    let percent = |errors: &mut FieldErrors| {
-        parts.percentage.map_or(Percent::ZERO, |share| errors.share("abort.percentage.value", share))
-    };
-    let mut abort = None;
-    if let Some(status) = parts.http_status {
-        let known = u16::try_from(status).ok().filter(|status| (200..600).contains(status));
-        abort = known.and_then(|status| StatusCode::from_u16(status).ok()).map(Abort::http);
-        if abort.is_none() {
-            let message = format!("must be a status from 200 to 599, not {status}");
-            errors.push(FieldError::new("abort.httpStatus", message));
-        }
-    }
+    let status = parts.http_status.and_then(|status| errors.answer_status("abort.httpStatus", status));
+    let mut abort = status.map(Abort::http);
     if let Some(name) = parts.grpc_status {
         match grpc_code(name) {
             Some(code) => abort = abort.or(Some(Abort::grpc(code))),
@@ -99,11 +87,15 @@ fn abort(parts: AbortParts<'_>, errors: &mut FieldErrors) -> (Option<Abort>, Per
             }
         }
     }
-    (abort, percent(errors))
+    let percent =
+        parts.percentage.map_or(Percent::ZERO, |share| errors.share("abort.percentage.value", share));
+    (abort, percent)
 }
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
 
     fn made(delay: Option<DelayParts>, abort: Option<AbortParts<'_>>) -> Result<FaultPolicy, String> {

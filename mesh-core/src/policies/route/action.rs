@@ -156,18 +156,13 @@ impl DirectResponse {
     /// If the status is not within 200 and 599, or the body has more than [`MAX_BODY`](Self::MAX_BODY) bytes.
     pub fn new(status: u32, body: Bytes) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();
-        let known = u16::try_from(status).ok().filter(|status| (200..600).contains(status));
-        let known = known.and_then(|status| StatusCode::from_u16(status).ok());
-        if known.is_none() {
-            let message = format!("must be a status from 200 to 599, not {status}");
-            errors.push(FieldError::new("status", message));
-        }
+        let status = errors.answer_status("status", status).unwrap_or_default();
         let size = body.len();
         if size > Self::MAX_BODY {
             let message = format!("the body has {size} bytes; at most {} are allowed", Self::MAX_BODY);
             errors.push(FieldError::new("body", message));
         }
-        errors.or(Self { status: known.unwrap_or_default(), body })
+        errors.or(Self { status, body })
     }
 
     /// The answer; `text/plain` until the rule's header operations say otherwise. A gRPC call gets a
