@@ -50,18 +50,18 @@ impl Changes {
             virtual_services: Kept::between(&now.virtual_services, &before.virtual_services),
             destination_rules: Kept::between(&now.destination_rules, &before.destination_rules),
             same_workloads: same_pods && same_nodes && same_entries,
-            same_gateways: same_gateways(now, before),
+            same_gateways: same_all(now, before, |documents| &documents.gateways),
         }
     }
 }
 
-fn same_gateways(now: &Documents, before: &Documents) -> bool {
-    let (refused_now, refused_before) =
-        (refused(now, |documents| &documents.gateways), refused(before, |documents| &documents.gateways));
-    Kept::between(&now.gateways, &before.gateways).all && Kept::between(refused_now, refused_before).all
+/// Whether all resources of a list stayed, those that are refused among them.
+fn same_all<T>(now: &Documents, before: &Documents, list: fn(&Documents) -> &Vec<Resource<T>>) -> bool {
+    Kept::between(list(now), list(before)).all && Kept::between(refused(now, list), refused(before, list)).all
 }
 
-/// Whether all that results depend on without naming it is the same: the mesh config, and the settings of proxies.
+/// Whether all that results depend on without naming it is the same: the mesh config, the settings of proxies,
+/// and the Sidecars.
 pub(crate) fn same_surroundings(now: &Documents, before: &Documents) -> bool {
     let same_config = |now: &Documents, before: &Documents| match (&now.mesh_config, &before.mesh_config) {
         (Some(now), Some(before)) => now.is_same(before),
@@ -69,13 +69,13 @@ pub(crate) fn same_surroundings(now: &Documents, before: &Documents) -> bool {
         (Some(_), None) | (None, Some(_)) => false,
     };
     let nothing = Documents::default();
-    let refused_now = now.refused.as_deref().unwrap_or(&nothing);
-    let refused_before = before.refused.as_deref().unwrap_or(&nothing);
     same_config(now, before)
-        && same_config(refused_now, refused_before)
+        && same_config(
+            now.refused.as_deref().unwrap_or(&nothing),
+            before.refused.as_deref().unwrap_or(&nothing),
+        )
         && Kept::between(&now.proxy_configs, &before.proxy_configs).all
-        && Kept::between(&now.sidecars, &before.sidecars).all
-        && Kept::between(&refused_now.sidecars, &refused_before.sidecars).all
+        && same_all(now, before, |documents| &documents.sidecars)
 }
 
 impl Kept {
