@@ -145,7 +145,7 @@ impl<'a> Compiler<'a> {
                     }
                     (None, Some(one)) => {
                         let routes = self.compiled(virtuals, one, port, &mut compiled);
-                        (self.kept_or(&identity.host, port, &routes), origin_of(virtuals.all[one].resource))
+                        (self.kept_or(&identity.host, port, &routes), virtuals.all[one].names.origin.clone())
                     }
                     (None, None) => (vec![self.default_route(concrete, port)], origin.clone()),
                 };
@@ -221,7 +221,7 @@ impl<'a> Compiler<'a> {
                         None => self.kept_or(host, port, &routes),
                     };
                     let on = Port { number: port, grpc_web };
-                    tables.add(on, host, &domains, routes, origin_of(virtuals.all[*one].resource));
+                    tables.add(on, host, &domains, routes, virtuals.all[*one].names.origin.clone());
                 }
             }
         }
@@ -297,10 +297,6 @@ impl<'a> Compiler<'a> {
         }
         Arc::new(route)
     }
-}
-
-fn origin_of(resource: &Resource<VirtualService>) -> Origin {
-    resource.origin()
 }
 
 /// The addresses that a caller may choose among.

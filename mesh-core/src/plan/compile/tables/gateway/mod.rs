@@ -128,8 +128,7 @@ impl<'a> Compiler<'a> {
 
     fn gateway_listener(&mut self, draft: Draft) -> Listener {
         let Draft { port, bind, https, grpc_web, certificates, hosts, serves: _, origin } = draft;
-        let key = ListenerKey::port(Direction::Gateway, port);
-        let key = bind.map_or(key.clone(), |bind| key.at(bind));
+        let key = ListenerKey::Port { direction: Direction::Gateway, port, address: bind };
         let scheme = if https { "https" } else { "http" };
         let table = self.gateway_table(&format!("{scheme}.{port}"), &key, port, hosts);
         let table = if grpc_web { table.grpc_web() } else { table };
