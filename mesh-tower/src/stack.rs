@@ -11,8 +11,8 @@
 //!   server           = edge + admit + your service
 //! ```
 //!
-//! Each piece is a function around what stands within, so that another stack (of TCP connections, say) is another line
-//! of this kind. Every layer is public, with the same constructor as here; `examples/stack_by_hand.rs` composes the
+//! Each piece is a function, and takes the service within unless it is the innermost. So another stack (of TCP
+//! connections, say) is another line of this kind. Every layer is public, with the same constructor as here; `examples/stack_by_hand.rs` composes the
 //! client from them, and a test compares the decisions of the two.
 //!
 //! The library's client, the sidecar's listeners and the gateway's differ in what their [`Edge`] believes of a
