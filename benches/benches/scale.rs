@@ -12,6 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use http::Request;
+use mesh_benches::documents;
 use mesh_benches::side_by_side::{fastest, is_measuring};
 use mesh_core::api::{Documents, Strictness};
 use mesh_core::balance::{BalancePolicy, Balancer, HashTable, HostSet, HostView, SetRules, Share};
@@ -71,33 +72,11 @@ fn compiled(documents: &Documents) -> Plan {
     compiled.plan
 }
 
-/// Files of 50 services as they are put together after a change: an entry and two rules each.
+/// Files of 50 services as they are put together after a change.
 fn join_files(count: usize) -> f64 {
-    let one = |number: usize| {
-        let host = format!("service-{number:05}.example.com");
-        let head = |kind: &str| {
-            format!(
-                "apiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: service-{number:05}}}\n"
-            )
-        };
-        format!(
-            "{}spec: {{hosts: [{host}], ports: [{{number: 80, name: http, protocol: HTTP}}], resolution: STATIC, \
-             endpoints: [{{address: 10.0.0.1}}, {{address: 10.0.0.2}}]}}\n---\n\
-             {}spec: {{host: {host}, subsets: [{{name: v1, labels: {{version: v1}}}}]}}\n---\n\
-             {}spec: {{hosts: [{host}], http: [{{route: [{{destination: {{host: {host}, subset: v1}}}}]}}]}}\n---\n",
-            head("ServiceEntry"),
-            head("DestinationRule"),
-            head("VirtualService")
-        )
-    };
-    let numbers: Vec<usize> = (0..count).collect();
-    let files: Vec<File> = numbers
-        .chunks(50)
+    let files: Vec<File> = documents::files(&documents::absent(count))
         .enumerate()
-        .map(|(place, numbers)| {
-            let text: String = numbers.iter().copied().map(one).collect();
-            File::read(&format!("{place:03}.yaml"), &text, Strictness::Strict)
-        })
+        .map(|(place, text)| File::read(&format!("{place:03}.yaml"), &text, Strictness::Strict))
         .collect();
     assert_eq!(Documents::of_files(&files).0.virtual_services.len(), count);
     fastest(|| {

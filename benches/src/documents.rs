@@ -1,4 +1,6 @@
-//! The documents of one service, and the changes that are made to them.
+//! A configuration of many services in files, and the changes that `config-bench` makes to a service.
+//!
+//! The documents of one service:
 //!
 //! ```text
 //! ServiceEntry      two endpoints, labelled v1 and v2
@@ -9,17 +11,23 @@
 //! ```
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 /// Response header that the last route sets.
-pub(crate) const REVISION: &str = "x-revision";
+pub const REVISION: &str = "x-revision";
 
 /// The port of the gateway and of every service.
-pub(crate) const PORT: u16 = 80;
+pub const PORT: u16 = 80;
+
+/// Services in one file.
+pub const PER_FILE: usize = 50;
+
+/// The port of endpoints that no request reaches.
+const UNUSED_PORT: u16 = 8080;
 
 /// A change to a service. The next answer to `GET /` shows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Change {
+pub enum Change {
     /// The last route sets another value in the response.
     Header,
     /// The first route matches every request: `v2` answers.
@@ -30,7 +38,8 @@ pub(crate) enum Change {
 
 impl Change {
     /// The change that a run makes at this place, all kinds in turn.
-    pub(crate) const fn nth(index: usize) -> Self {
+    #[must_use]
+    pub const fn nth(index: usize) -> Self {
         match index % 3 {
             0 => Self::Header,
             1 => Self::Match,
@@ -39,7 +48,8 @@ impl Change {
     }
 
     /// The name in the figures.
-    pub(crate) const fn as_str(self) -> &'static str {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Header => "header",
             Self::Match => "match",
@@ -48,7 +58,8 @@ impl Change {
     }
 
     /// The version and the revision that answers show under a service's state.
-    pub(crate) const fn shown(change: Option<Self>) -> (&'static str, &'static str) {
+    #[must_use]
+    pub const fn shown(change: Option<Self>) -> (&'static str, &'static str) {
         match change {
             None => ("v1", "1"),
             Some(Self::Header) => ("v1", "2"),
@@ -61,23 +72,23 @@ impl Change {
 
 /// One service.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Service {
+pub struct Service {
     /// Its place among all.
-    pub(crate) index: u32,
+    pub index: u32,
     /// Of `v1` and `v2`.
-    pub(crate) endpoints: [SocketAddr; 2],
+    pub endpoints: [SocketAddr; 2],
     /// The change, if there is one.
-    pub(crate) change: Option<Change>,
+    pub change: Option<Change>,
 }
 
 impl Service {
     /// The host that is asked.
-    pub(crate) fn host(&self) -> String {
+    #[must_use]
+    pub fn host(&self) -> String {
         format!("service-{:05}.bench.internal", self.index)
     }
 
-    /// Adds its documents to a file.
-    pub(crate) fn write(&self, text: &mut String) {
+    fn write(&self, text: &mut String) {
         let (name, host) = (format!("service-{:05}", self.index), self.host());
         let [first, second] = self.endpoints;
         let canary = match self.change {
@@ -168,8 +179,35 @@ spec:
     }
 }
 
+/// So many services with addresses of their own, which no request reaches.
+#[must_use]
+pub fn absent(count: usize) -> Vec<Service> {
+    let absent = |index| {
+        let first = u32::from(Ipv4Addr::new(10, 0, 0, 1)) + 2 * index;
+        let endpoints = [first, first + 1].map(|ip| SocketAddr::from((Ipv4Addr::from(ip), UNUSED_PORT)));
+        Service { index, endpoints, change: None }
+    };
+    (0..).take(count).map(absent).collect()
+}
+
+/// The texts of the files of these services, without the Gateway.
+pub fn files(services: &[Service]) -> impl Iterator<Item = String> {
+    services.chunks(PER_FILE).map(text_of)
+}
+
+/// The text of one file.
+#[must_use]
+pub fn text_of(services: &[Service]) -> String {
+    let mut text = String::new();
+    for service in services {
+        service.write(&mut text);
+    }
+    text
+}
+
 /// The one Gateway, which takes every host.
-pub(crate) fn gateway() -> String {
+#[must_use]
+pub fn gateway() -> String {
     format!(
         "apiVersion: networking.istio.io/v1
 kind: Gateway

@@ -11,6 +11,7 @@
 //! | `cargo run --release -p mesh-benches --bin config-bench` | 5,000 services | 100 of them |
 
 pub mod calls;
+pub mod documents;
 pub mod envoy;
 pub mod measure;
 pub mod process;

@@ -4,23 +4,16 @@
 //! service among many; what a mesh costs without any is left out.
 
 use std::alloc::System;
-use std::net::{Ipv4Addr, SocketAddr};
 
+use mesh_benches::documents::{self, PER_FILE};
 use mesh_core::api::Documents;
 use mesh_core::plan::{CompileOptions, load};
 use mesh_tower::Mesh;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
-#[path = "../src/bin/config-bench/documents.rs"]
-#[expect(dead_code, reason = "no service is changed or called")]
-mod documents;
-
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-/// Services in one file.
-const PER_FILE: u32 = 50;
 
 /// Bytes of each part, without the parts before it.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +36,7 @@ fn memory_of_a_service_is_bounded_by_what_it_says() {
     measured(PER_FILE);
     let (few, many) = (6 * PER_FILE, 12 * PER_FILE);
     let (less, more) = (measured(few), measured(many));
-    let each = |figure: fn(&Memory) -> usize| (figure(&more) - figure(&less)) / (many - few) as usize;
+    let each = |figure: fn(&Memory) -> usize| (figure(&more) - figure(&less)) / (many - few);
     let each = Memory {
         documents: each(|memory| memory.documents),
         plan: each(|memory| memory.plan),
@@ -54,7 +47,7 @@ fn memory_of_a_service_is_bounded_by_what_it_says() {
 }
 
 /// Memory of this many services.
-fn measured(services: u32) -> Memory {
+fn measured(services: usize) -> Memory {
     let files = files(services);
     let texts = || files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     let region = Region::new(ALLOCATOR);
@@ -81,16 +74,9 @@ fn measured(services: u32) -> Memory {
 }
 
 /// Names and texts.
-fn files(services: u32) -> Vec<(String, String)> {
-    let mut files = vec![("gateway.yaml".to_owned(), documents::gateway())];
-    for first in (0..services).step_by(PER_FILE as usize) {
-        let mut text = String::new();
-        for index in first..first + PER_FILE {
-            let address = u32::from(Ipv4Addr::new(10, 0, 0, 1)) + 2 * index;
-            let endpoints = [address, address + 1].map(|ip| SocketAddr::from((Ipv4Addr::from(ip), 8080)));
-            documents::Service { index, endpoints, change: None }.write(&mut text);
-        }
-        files.push((format!("services-{first:04}.yaml"), text));
-    }
-    files
+fn files(services: usize) -> Vec<(String, String)> {
+    let services = documents::absent(services);
+    let texts = documents::files(&services).enumerate();
+    let named = texts.map(|(place, text)| (format!("services-{place:04}.yaml"), text));
+    std::iter::once(("gateway.yaml".to_owned(), documents::gateway())).chain(named).collect()
 }

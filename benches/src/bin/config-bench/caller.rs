@@ -9,10 +9,10 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use mesh_benches::documents::REVISION;
 use tokio::net::TcpStream;
 
 use crate::backend::VERSION;
-use crate::documents::REVISION;
 
 /// How long one answer may take.
 const LIMIT: Duration = Duration::from_secs(5);

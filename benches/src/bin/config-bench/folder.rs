@@ -1,19 +1,12 @@
 //! The folder that the proxy follows: files of 50 services, replaced one at a time.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use mesh_benches::documents::{Change, PER_FILE, Service, absent, files, gateway, text_of};
 use mesh_benches::process::scratch;
 use tempfile::TempDir;
-
-use crate::documents::{Change, Service, gateway};
-
-/// Services in one file.
-const PER_FILE: usize = 50;
-
-/// The port of endpoints that no request reaches.
-const UNUSED_PORT: u16 = 8080;
 
 /// The folder, its files, and a place for files beside it.
 #[derive(Debug)]
@@ -28,7 +21,7 @@ impl Folder {
     /// Writes `count` services. Those of `asked` stand at `live`, the others where no server is.
     pub(crate) fn write(count: u32, asked: &[usize], live: [SocketAddr; 2]) -> anyhow::Result<Self> {
         let root = scratch("config-bench-")?;
-        let mut services: Vec<Service> = (0..count).map(absent).collect();
+        let mut services = absent(usize::try_from(count)?);
         for &index in asked {
             services[index].endpoints = live;
         }
@@ -37,8 +30,7 @@ impl Folder {
         let entry = gateway();
         std::fs::write(folder.path().join("gateway.yaml"), &entry)?;
         folder.bytes += entry.len();
-        for file in 0..folder.files() {
-            let text = folder.text(file);
+        for (file, text) in files(&folder.services).enumerate() {
             std::fs::write(folder.file(file), &text)?;
             folder.bytes += text.len();
         }
@@ -70,7 +62,8 @@ impl Folder {
         self.services[index].change = Some(change);
         let file = index / PER_FILE;
         let new = self.beside().join("new.yaml");
-        std::fs::write(&new, self.text(file))?;
+        let services = self.services.chunks(PER_FILE).nth(file).unwrap_or_default();
+        std::fs::write(&new, text_of(services))?;
         let now = Instant::now();
         std::fs::rename(new, self.file(file))?;
         Ok(now)
@@ -79,21 +72,6 @@ impl Folder {
     fn file(&self, file: usize) -> PathBuf {
         self.path().join(format!("services-{file:04}.yaml"))
     }
-
-    fn text(&self, file: usize) -> String {
-        let mut text = String::new();
-        for service in self.services.iter().skip(file * PER_FILE).take(PER_FILE) {
-            service.write(&mut text);
-        }
-        text
-    }
-}
-
-/// A service with addresses of its own, which no request reaches.
-fn absent(index: u32) -> Service {
-    let first = u32::from(Ipv4Addr::new(10, 0, 0, 1)) + 2 * index;
-    let endpoints = [first, first + 1].map(|ip| SocketAddr::from((Ipv4Addr::from(ip), UNUSED_PORT)));
-    Service { index, endpoints, change: None }
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ mod aims;
 mod backend;
 mod caller;
 mod cli;
-mod documents;
 mod figures;
 mod folder;
 mod report;

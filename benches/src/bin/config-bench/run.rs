@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use mesh_benches::documents::{Change, PORT};
 use mesh_benches::measure::{ThreadTimes, Usage, resident_kib};
 use mesh_benches::process::{Process, first_line, free_address};
 use mesh_benches::proxy;
@@ -12,7 +13,6 @@ use mesh_benches::report::write_json;
 use crate::backend::Backends;
 use crate::caller::{Answer, Caller};
 use crate::cli::Options;
-use crate::documents::{Change, PORT};
 use crate::figures::{Edit, Size};
 use crate::folder::Folder;
 use crate::report::Report;
