@@ -151,8 +151,7 @@ async fn op_5_a_source_pushes_a_plan_and_then_endpoints_of_one_cluster() {
 
 #[tokio::test(start_paused = true)]
 async fn op_5_endpoints_of_no_cluster_are_rejected_and_reported() {
-    let (control, agent) = Control::new();
-    let mut control = control;
+    let (mut control, agent) = Control::new();
     control.send(Ok(endpoints(&["10.0.0.1:80"])));
     control.send(Ok(Update::plan(plan(&named_entry("api.example.com", "HTTP", "DNS")))));
     let test = MeshTest::from_source(agent).start().await;

@@ -22,13 +22,19 @@ async fn rt_19_what_goaway_did_not_cover_is_retried_for_everyone() {
     }
 }
 
+/// An endpoint that covers the first request with its GOAWAY, and answers after a second.
+async fn covering(kind: Kind, seed: u64) -> (TestMesh, Upstream) {
+    let trouble = Trouble { fault: Fault::GoAwayAfter(1), reused: false, http2: true };
+    let (test, api) = world(trouble, kind, seed, "").await;
+    api.delay(Duration::from_secs(1));
+    (test, api)
+}
+
 #[tokio::test(start_paused = true)]
 async fn rt_19_what_goaway_covers_goes_on_to_its_end_and_is_not_repeated() {
     for kind in KINDS {
         for seed in 0..runs() {
-            let trouble = Trouble { fault: Fault::GoAwayAfter(1), reused: false, http2: true };
-            let (test, api) = world(trouble, kind, seed, "").await;
-            api.delay(Duration::from_secs(1));
+            let (test, api) = covering(kind, seed).await;
             let covered = async {
                 let answer = test.send(kind.request()).await;
                 (answer.status().as_u16(), answer.flags())
@@ -50,9 +56,7 @@ async fn rt_19_what_goaway_covers_goes_on_to_its_end_and_is_not_repeated() {
 async fn rt_19_what_goaway_covered_and_then_broke_is_not_repeated_unless_it_may_be() {
     for kind in [Kind::Post, Kind::Grpc] {
         for seed in 0..runs() {
-            let trouble = Trouble { fault: Fault::GoAwayAfter(1), reused: false, http2: true };
-            let (test, api) = world(trouble, kind, seed, "").await;
-            api.delay(Duration::from_secs(1));
+            let (test, api) = covering(kind, seed).await;
             let covered = async {
                 let answer = test.send(kind.request()).await;
                 assert_eq!(answer.flags(), "UC", "{kind:?} {seed}");
