@@ -112,11 +112,7 @@ impl EndpointPool {
         while let Some(first) = state.lane(protocol).waiters.front() {
             let repeatable = first.repeatable;
             let Some(lease) = self.ready(state, protocol, repeatable) else { return true };
-            // It comes back if no request is left to take it.
-            let back = state.lane(protocol).hand_over(lease);
-            if let Some(connection) = back.and_then(Lease::into_http1) {
-                state.idle.put(connection);
-            }
+            state.hand_over(protocol, lease);
         }
         false
     }

@@ -24,10 +24,10 @@ impl Lender for EndpointPool {
         connection.idle_since = now();
         let mut state = self.lock();
         state.idle.returned(&mut connection);
-        let lease = Lease::http1(self, connection);
-        let back = if state.http1.waiters.is_empty() { Some(lease) } else { state.http1.hand_over(lease) };
-        if let Some(connection) = back.and_then(Lease::into_http1) {
+        if state.http1.waiters.is_empty() {
             state.idle.put(connection);
+        } else {
+            state.hand_over(Protocol::Http1, Lease::http1(self, connection));
         }
     }
 

@@ -43,6 +43,14 @@ impl PoolState {
             Protocol::Http2 => &mut self.http2,
         }
     }
+
+    /// Gives a lease to the first request that still waits. Without one, an HTTP/1.1 connection becomes idle.
+    pub(super) fn hand_over(&mut self, protocol: Protocol, lease: Lease) {
+        let back = self.lane(protocol).hand_over(lease);
+        if let Some(connection) = back.and_then(Lease::into_http1) {
+            self.idle.put(connection);
+        }
+    }
 }
 
 impl Due {

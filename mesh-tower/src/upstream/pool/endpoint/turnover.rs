@@ -33,11 +33,7 @@ impl EndpointPool {
                 match connection {
                     Connection::Http1(connection) => {
                         // It goes to the first in line, also if that request could use an idle one.
-                        let lease = Lease::http1(self, Box::new(connection));
-                        let back = lane.hand_over(lease);
-                        if let Some(connection) = back.and_then(Lease::into_http1) {
-                            state.idle.put(connection);
-                        }
+                        state.hand_over(protocol, Lease::http1(self, Box::new(connection)));
                     }
                     Connection::Http2(connection) => {
                         lane.useless = connection.max_streams() == 0;
