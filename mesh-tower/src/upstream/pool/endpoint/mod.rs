@@ -111,20 +111,18 @@ impl EndpointPool {
             && target.identity == endpoint.identity
     }
 
-    /// Closes connections that have been idle too long (CB-3); returns how many are open.
-    pub(crate) fn sweep(self: &Arc<Self>) -> usize {
+    /// Closes connections that have been idle for the cluster's limit (CB-3).
+    pub(crate) fn sweep(self: &Arc<Self>) {
+        let Some(limit) = self.policy().circuit.idle_timeout else { return };
         let now = now();
         let mut state = self.lock();
-        if let Some(limit) = self.policy().circuit.idle_timeout {
-            state.idle.close_after(limit, now);
-            let before = state.shared.len();
-            state.shared.retain(|connection| !connection.is_idle(now, limit));
-            if state.shared.len() < before {
-                // Its end is no loss that would have to be made good.
-                state.http2.used = false;
-            }
+        state.idle.close_after(limit, now);
+        let before = state.shared.len();
+        state.shared.retain(|connection| !connection.is_idle(now, limit));
+        if state.shared.len() < before {
+            // Its end is no loss that would have to be made good.
+            state.http2.used = false;
         }
-        state.http1.open + state.http2.open
     }
 
     fn policy(&self) -> &ClusterPlan {
