@@ -49,30 +49,6 @@ use crate::telemetry::{AccessLog, Metrics, Telemetry, TelemetryLayer};
 use crate::timeout::TimeoutLayer;
 use crate::upstream::worker::Worker;
 
-/// What can stand in the place of the clusters.
-pub trait Transport:
-    Service<BoxedRequest, Response = Response<Self::Body>, Error = BoxError, Future: Send>
-    + Clone
-    + Send
-    + Sync
-    + 'static
-{
-    /// The body of its responses, and of those that are made on the way.
-    type Body: http_body::Body<Data = Bytes, Error = BoxError> + From<Bytes> + Send + Sync + 'static;
-}
-
-impl<S, B> Transport for S
-where
-    S: Service<BoxedRequest, Response = Response<B>, Error = BoxError, Future: Send>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    B: http_body::Body<Data = Bytes, Error = BoxError> + From<Bytes> + Send + Sync + 'static,
-{
-    type Body = B;
-}
-
 /// What a caller hands its requests to; within a stack, what a layer hands a [`BoxedRequest`] to.
 ///
 /// The future is not boxed: the proxy hands it to hyper as it is, the library boxes it once at its edge.
@@ -90,6 +66,11 @@ where
 {
     type Body = B;
 }
+
+/// What can stand in the place of the clusters: its body is also that of responses that are made on the way.
+pub trait Transport: Stack<BoxedRequest, Body: From<Bytes>> {}
+
+impl<S: Stack<BoxedRequest, Body: From<Bytes>>> Transport for S {}
 
 /// Where requests enter: what every stack begins with.
 ///
@@ -175,6 +156,7 @@ impl Edge {
         self.front.telemetry = self.front.telemetry.access_log(log);
         self
     }
+
     /// What runs by the plan: endpoints, connections, the source of chance, the budget of kept bodies.
     #[must_use]
     pub const fn worker(&self) -> &Arc<Worker> {
