@@ -33,7 +33,7 @@ impl CircuitLayer {
     /// cluster, and within [`RetryLayer`](crate::retry::RetryLayer): outside it only the first attempt is counted.
     #[must_use]
     pub const fn per_route() -> PerRouteLayer {
-        PerRouteLayer::new()
+        PerRouteLayer(())
     }
 
     /// What is in use, and what has overflowed.

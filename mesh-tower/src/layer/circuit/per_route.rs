@@ -12,13 +12,7 @@ use crate::request::boxed_request::{BoxedRequest, Carry};
 
 /// The layer of [`CircuitLayer::per_route`](super::CircuitLayer::per_route).
 #[derive(Clone, Copy, Debug)]
-pub struct PerRouteLayer(());
-
-impl PerRouteLayer {
-    pub(super) const fn new() -> Self {
-        Self(())
-    }
-}
+pub struct PerRouteLayer(pub(super) ());
 
 impl<S> Layer<S> for PerRouteLayer {
     type Service = PerRoute<S>;

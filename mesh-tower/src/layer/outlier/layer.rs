@@ -25,7 +25,7 @@ impl OutlierLayer {
     /// Records the attempts at the endpoints that [`balance`](crate::balance) has picked.
     #[must_use]
     pub const fn per_route() -> PerRouteLayer {
-        PerRouteLayer::new()
+        PerRouteLayer(())
     }
 }
 

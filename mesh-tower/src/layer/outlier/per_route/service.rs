@@ -16,13 +16,7 @@ use crate::request::boxed_request::BoxedRequest;
 
 /// The layer of [`OutlierLayer::per_route`](super::super::OutlierLayer::per_route).
 #[derive(Clone, Copy, Debug)]
-pub struct PerRouteLayer(());
-
-impl PerRouteLayer {
-    pub(in super::super) const fn new() -> Self {
-        Self(())
-    }
-}
+pub struct PerRouteLayer(pub(in super::super) ());
 
 impl<S> Layer<S> for PerRouteLayer {
     type Service = PerRoute<S>;
