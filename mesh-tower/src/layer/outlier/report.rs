@@ -10,8 +10,8 @@ use super::watched::Watched;
 use crate::body::end::is_last;
 use crate::error::{BoxError, Error};
 use crate::grpc;
+use crate::request::Awaited;
 use crate::request::expiry::Clocks;
-use crate::request::{Attempt, Awaited};
 
 /// A call whose end is to be reported; one pointer, which goes with the response through every layer.
 #[derive(Debug)]
@@ -174,29 +174,4 @@ pub(super) const BROKEN: Outcome = Outcome::Reset { reset: Reset::ConnectionTerm
 /// How a body broke off, by its error.
 pub(super) fn broken(error: &BoxError) -> Outcome {
     error.downcast_ref::<Error>().and_then(Error::outcome).unwrap_or(BROKEN)
-}
-
-impl Subject for Arc<Attempt> {
-    fn awaited(&self) -> &Awaited {
-        Attempt::awaited(self)
-    }
-
-    fn judge(&self, outcome: Outcome) -> Outcome {
-        Attempt::judge(self, outcome)
-    }
-
-    fn timed_out(&self, judged: Outcome) -> Option<Error> {
-        Attempt::timed_out(self, judged)
-    }
-
-    fn ending(&self) -> Option<Outcome> {
-        Attempt::ending(self)
-    }
-
-    fn record(&self, outcome: Outcome) {
-        Attempt::record(self, outcome);
-    }
-    fn finish(&self) {
-        Attempt::finish(self);
-    }
 }

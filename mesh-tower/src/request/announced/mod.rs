@@ -88,14 +88,19 @@ impl Announcement {
 
     /// The error in place of an answer that only reports that the time is up.
     pub(crate) fn timed_out(&self, outcome: Outcome) -> Option<Error> {
-        let judged = self.judge(outcome);
-        match judged {
-            Outcome::Timeout => self.0.record.iter().for_each(Record::note_time_up),
-            Outcome::PerTryTimeout => {}
-            _ => return None,
-        }
-        Some(Error::attempt(judged, None))
+        timed_out(self.judge(outcome), self.0.record.as_ref())
     }
+}
+
+/// The error in place of an answer that was judged to be a timeout, as if our own timer had been first; `record` notes
+/// that the time of the whole request is up.
+pub(crate) fn timed_out(judged: Outcome, record: Option<&Record>) -> Option<Error> {
+    match judged {
+        Outcome::Timeout => record.into_iter().for_each(Record::note_time_up),
+        Outcome::PerTryTimeout => {}
+        _ => return None,
+    }
+    Some(Error::attempt(judged, None))
 }
 
 #[cfg(test)]

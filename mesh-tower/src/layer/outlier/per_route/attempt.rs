@@ -8,9 +8,10 @@ use mesh_core::balance::BalancePolicy;
 use mesh_core::circuit::Permit;
 use mesh_core::outcome::{Class, Fault, Outcome};
 
+use super::super::report::Subject;
 use crate::error::Error;
-use crate::request::announced::AnnouncedTime;
-use crate::request::{Attempt, Matched, PerTryTimeout};
+use crate::request::announced::{AnnouncedTime, timed_out};
+use crate::request::{Attempt, Awaited, Matched, PerTryTimeout};
 use crate::upstream::health::IMMEDIATE_FAIL;
 use crate::upstream::pool::Picked;
 
@@ -59,20 +60,24 @@ impl Attempt {
             self.endpoint().host().latency().answered(took, decay, self.start() + took);
         }
     }
+}
 
-    /// The error in place of an answer that was judged to be a timeout, as if our own timer had been first.
-    pub(in super::super) fn timed_out(&self, judged: Outcome) -> Option<Error> {
-        match judged {
-            Outcome::Timeout => self.matched().record().note_time_up(),
-            Outcome::PerTryTimeout => {}
-            _ => return None,
-        }
-        Some(Error::attempt(judged, None))
+impl Subject for Arc<Attempt> {
+    fn awaited(&self) -> &Awaited {
+        Attempt::awaited(self)
     }
 
-    /// How it ends if it is dropped now: a timeout around it says so in the decision record first. `None` if it is not sent
-    /// yet, which says nothing about the endpoint.
-    pub(in super::super) fn ending(&self) -> Option<Outcome> {
+    fn judge(&self, outcome: Outcome) -> Outcome {
+        Attempt::judge(self, outcome)
+    }
+
+    fn timed_out(&self, judged: Outcome) -> Option<Error> {
+        timed_out(judged, Some(self.matched().record()))
+    }
+
+    /// A timeout around it says so in the decision record first. An attempt that is not sent yet says nothing about the
+    /// endpoint.
+    fn ending(&self) -> Option<Outcome> {
         let ending = || match self.matched().record().is_time_up() {
             true => Outcome::Timeout,
             false => Outcome::Cancelled,
@@ -81,7 +86,7 @@ impl Attempt {
     }
 
     /// Records the outcome: for the endpoint, the retry budget and the counters, and in the decision record.
-    pub(in super::super) fn record(&self, outcome: Outcome) {
+    fn record(&self, outcome: Outcome) {
         let (endpoint, cluster) = (self.endpoint(), self.endpoint().cluster());
         match outcome {
             Outcome::PerTryTimeout => cluster.stats().upstream_rq_per_try_timeout.increment(1),
@@ -104,6 +109,10 @@ impl Attempt {
         }
         cluster.record(endpoint.host(), &outcome);
         self.matched().record().note(|decision| decision.end_attempt(outcome));
+    }
+
+    fn finish(&self) {
+        Attempt::finish(self);
     }
 }
 
