@@ -18,13 +18,8 @@ impl Error {
     }
 
     pub(crate) fn attempt(outcome: Outcome, source: Option<BoxError>) -> Self {
-        let text = source.as_deref().map(|source| transport_failure(source));
         let reply = match outcome {
-            // Envoy names the transport's own failure only where a connection could not be made.
-            Outcome::Reset { reset: reset @ (Reset::ConnectFailure | Reset::ConnectTimeout), .. } => {
-                LocalReply::reset(reset, false, text.as_deref())
-            }
-            Outcome::Reset { reset, .. } => LocalReply::reset(reset, false, None),
+            Outcome::Reset { reset, .. } => reset_reply(reset, false, source.as_ref()),
             Outcome::PerTryTimeout => LocalReply::per_try_timeout(),
             Outcome::Timeout => LocalReply::timeout(),
             Outcome::Cancelled | Outcome::Response { .. } => {
@@ -102,13 +97,7 @@ impl Error {
     /// Marks the reply of the last attempt as retried, with Envoy's flag if the retries are used up (RT-13).
     pub(crate) fn retried(mut self, exhausted: bool) -> Self {
         if let Kind::Attempt(Outcome::Reset { reset, .. }) = self.0.kind {
-            let text = match reset {
-                Reset::ConnectFailure | Reset::ConnectTimeout => {
-                    self.0.source.as_deref().map(|source| transport_failure(source))
-                }
-                _ => None,
-            };
-            self.0.reply = LocalReply::reset(reset, true, text.as_deref());
+            self.0.reply = reset_reply(reset, true, self.0.source.as_ref());
         }
         if exhausted {
             self.0.reply.flags.set(Flag::UpstreamRetryLimitExceeded);
@@ -130,6 +119,13 @@ impl From<LocalReply> for Error {
     fn from(reply: LocalReply) -> Self {
         Self::local(reply)
     }
+}
+
+/// The reply to a reset. Envoy names the transport's own failure only where a connection could not be made.
+fn reset_reply(reset: Reset, retried: bool, source: Option<&BoxError>) -> LocalReply {
+    let no_connection = matches!(reset, Reset::ConnectFailure | Reset::ConnectTimeout);
+    let text = source.filter(|_| no_connection).map(|source| transport_failure(&**source));
+    LocalReply::reset(reset, retried, text.as_deref())
 }
 
 /// The reason why no connection could be made; in Envoy's words if the system refused it.
