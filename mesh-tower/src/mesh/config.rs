@@ -170,10 +170,13 @@ impl Configuration {
         if error.reading.is_some_and(|reading| reading <= self.reading) {
             return Outcome::Unchanged;
         }
-        match self.reject(error.to_string(), Diagnostics::new()) {
-            Outcome::Rejected(status) => Outcome::Rejected(Status { source: SourceState::Failing, ..status }),
-            other => other,
-        }
+        let (generation, source) = (self.generation, SourceState::Failing);
+        Outcome::Rejected(Status {
+            generation,
+            source,
+            rejected: Some(error.to_string()),
+            ..Status::default()
+        })
     }
 
     fn reject(&self, reason: String, diagnostics: Diagnostics) -> Outcome {
