@@ -1,5 +1,8 @@
 //! Makes an error the response that the proxy would send (RF-7).
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
 use http::Response;
 use http::header::CONTENT_TYPE;
 use mesh_core::reply::Dialect;
@@ -24,9 +27,14 @@ impl Error {
     /// was grpc-web on a port that speaks it (RF-6).
     #[must_use]
     pub fn response(&self, grpc: bool) -> Response<Body> {
+        self.whole_response(grpc).map(Body::from)
+    }
+
+    /// [`Error::response`] with the bytes of its body.
+    pub(crate) fn whole_response(&self, grpc: bool) -> Response<Bytes> {
         let mut response = self.0.reply.response(self.dialect(grpc)).map(|body| match body {
-            std::borrow::Cow::Borrowed(text) => Body::from(text),
-            std::borrow::Cow::Owned(text) => Body::from(text),
+            Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),
+            Cow::Owned(text) => Bytes::from(text),
         });
         response.headers_mut().insert(
             "x-mesh-reason",

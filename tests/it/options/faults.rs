@@ -52,6 +52,14 @@ async fn fi_10_a_fault_of_an_attempt_meets_the_retries() {
     assert_eq!(api.arrival_count(), 0);
 }
 
+/// RFC 9110 (8.6): such an answer has no body, of an endpoint or in place of one.
+#[tokio::test(start_paused = true)]
+async fn fi_10_an_injected_204_has_no_body() {
+    let (test, _) = world("http", "retries: {attempts: 0}").await;
+    let answer = send(&test, get(), CallOptions::new().attempt_fault(abort(204, Percent::HUNDRED))).await;
+    assert_eq!((answer.status().as_u16(), answer.text().as_str()), (204, ""));
+}
+
 #[tokio::test(start_paused = true)]
 async fn fi_10_a_delay_of_an_attempt_runs_into_the_timeouts() {
     let (test, api) = world("http", "timeout: 1s").await;

@@ -81,8 +81,7 @@ fn draw(matched: &Matched, policy: &FaultPolicy) -> Injection {
 
 /// The answer in place of an endpoint's, if there is to be one.
 fn answer<B: From<Bytes>>(matched: &Matched, injection: &Injection) -> Option<Response<B>> {
-    let reply = injection.abort?.reply();
-    let response = Error::local(reply.clone()).response(matched.survey().grpc);
+    let response = Error::local(injection.abort?.reply()).whole_response(matched.survey().grpc);
     let outcome = Outcome::Response {
         status: response.status(),
         grpc: grpc::status(response.headers()),
@@ -96,9 +95,7 @@ fn answer<B: From<Bytes>>(matched: &Matched, injection: &Injection) -> Option<Re
         }
         decision.flags.set(Flag::FaultInjected);
     });
-    let text = if response.headers().contains_key("grpc-status") { "".into() } else { reply.body };
-    let body = Bytes::copy_from_slice(text.as_bytes());
-    Some(response.map(|_| body.into()))
+    Some(response.map(B::from))
 }
 
 /// The future of [`AttemptFault`]: the inner call, or what is injected.
