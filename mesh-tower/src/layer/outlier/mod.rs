@@ -15,13 +15,14 @@
 //! Clones are the same endpoint.
 //!
 //! # Errors
-//! The inner service's, unchanged.
+//! The inner service's, as [`crate::Error`]. Per route also a timeout, in place of a gRPC answer that only says that the
+//! time is up.
 //!
 //! # Cancellation
 //! A dropped call says nothing about the endpoint, unless a [timeout](crate::timeout) or the limit of a
 //! [try](crate::retry) has ended it: that is a failure (OD-2). Per route the limit of a try counts where the retry layer
-//! is [`judged_within`](crate::retry::RetryLayer::judged_within). So is a gRPC answer that says no more than that
-//! this time is up.
+//! is [`judged_within`](crate::retry::RetryLayer::judged_within). A gRPC answer that only says that this time is up is a
+//! failure too.
 
 mod body;
 mod future;

@@ -27,8 +27,8 @@ pub use list::{Folder, read_folder};
 
 /// The `.yaml`, `.yml` and `.json` files of a folder and its sub-folders (Y-1).
 ///
-/// It yields documents when the content of the folder changes. It never ends: if the folder is gone, it waits until the
-/// folder is back. Only the first reading fails without a folder.
+/// It yields documents when the content of the folder changes. It never ends: while the folder is gone, each reading
+/// is an error, and the first reading after that yields documents again.
 ///
 /// Its future may be cancelled: the next call yields what the cancelled one did not.
 #[derive(Debug)]
