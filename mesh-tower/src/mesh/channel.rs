@@ -16,7 +16,7 @@ use super::{Client, Mesh};
 use crate::body::Body;
 use crate::error::{BoxError, Error};
 use crate::request::options::ByChannel;
-use crate::request::undeclared;
+use crate::request::{declared_ports, undeclared};
 
 /// A gRPC channel to one service: hand it to a generated tonic client.
 ///
@@ -100,8 +100,7 @@ fn declared(plan: &Plan, host: &str, port: u16) -> Result<(), String> {
 /// The service's gRPC port, else its only port; `None` if no document declares the service.
 fn grpc_port(mesh: &Mesh, service: &str) -> Result<Option<u16>, String> {
     let plan = mesh.plan();
-    let known = plan.outbound.iter().filter(|(_, table)| table.host(service).is_some());
-    let ports: Vec<u16> = known.map(|(port, _)| *port).collect();
+    let ports = declared_ports(&plan, service);
     let speaks_http2 = |port: &u16| {
         plan.clusters.iter().any(|node| {
             let cluster = &node.policy;

@@ -23,4 +23,4 @@ pub(crate) use limit::PerTryTimeout;
 pub use matched::Matched;
 pub(crate) use record::Record;
 pub(crate) use slot::{Entered, Open, Slot};
-pub(crate) use undeclared::undeclared;
+pub(crate) use undeclared::{declared_ports, undeclared};

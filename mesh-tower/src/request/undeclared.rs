@@ -26,11 +26,16 @@ impl Matched {
 ///
 /// It searches all tables: call it only for a failed call.
 pub(crate) fn undeclared(plan: &Plan, host: &str, port: u16) -> Option<String> {
-    let known = plan.outbound.iter().filter(|(_, table)| table.host(host).is_some());
-    let known: Vec<u16> = known.map(|(port, _)| *port).collect();
+    let known = declared_ports(plan, host);
     if known.is_empty() || known.contains(&port) {
         return None;
     }
     let known: Vec<String> = known.iter().map(u16::to_string).collect();
     Some(format!("{host} declares no port {port}, only {}", known.join(", ")))
+}
+
+/// The ports that documents declare for a host. It searches all tables.
+pub(crate) fn declared_ports(plan: &Plan, host: &str) -> Vec<u16> {
+    let known = plan.outbound.iter().filter(|(_, table)| table.host(host).is_some());
+    known.map(|(port, _)| *port).collect()
 }
