@@ -77,12 +77,8 @@ impl Worker {
         let passthrough = Passthrough::new(connector.clone(), authorities, seed);
         let black_hole = BlackHole::new();
         let parts = Arc::new(WorkerParts { connector, rng, passthrough, black_hole, attempt_faults, seed });
-        let view = View {
-            allow_any: Arc::new(allow_any(live.plan())),
-            pools: live.clusters().iter().map(|_| OnceLock::new()).collect(),
-            live,
-            parts: parts.clone(),
-        };
+        let pools = live.clusters().iter().map(|_| OnceLock::new()).collect();
+        let view = View::new(live, pools, parts.clone());
         let worker = Arc::new(Self { view: ArcSwap::from_pointee(view), parts, replay });
         let owner = Arc::downgrade(&worker);
         tokio::spawn(async move {
@@ -111,13 +107,8 @@ impl Worker {
                 if stayed { before.pools[place].get() } else { used.get(&Arc::as_ptr(cluster)).copied() };
             pool.map_or_else(OnceLock::new, |pool| OnceLock::from(Arc::clone(pool)))
         };
-        let view = View {
-            allow_any: Arc::new(allow_any(live.plan())),
-            pools: live.clusters().iter().enumerate().map(keep).collect(),
-            live,
-            parts: self.parts.clone(),
-        };
-        self.view.store(Arc::new(view));
+        let pools = live.clusters().iter().enumerate().map(keep).collect();
+        self.view.store(Arc::new(View::new(live, pools, self.parts.clone())));
     }
 
     pub(crate) fn view(&self) -> Arc<View> {
@@ -144,6 +135,11 @@ impl Worker {
 }
 
 impl View {
+    fn new(live: Arc<Live>, pools: Box<[OnceLock<Arc<ClusterPool>>]>, parts: Arc<WorkerParts>) -> Self {
+        let allow_any = Arc::new(allow_any(live.plan()));
+        Self { live, pools, parts, allow_any }
+    }
+
     pub(crate) fn plan(&self) -> &Arc<Plan> {
         self.live.plan()
     }
